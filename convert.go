@@ -1,0 +1,172 @@
+package lvs
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"github.com/golvs/lvs/internal/wire"
+)
+
+// This file turns the package's values into those of the wire and back. It
+// changes nothing on the way that matters to the kernel.
+
+func (id ServiceID) toWire() wire.ServiceKey {
+	key := wire.ServiceKey{Family: id.family, FWMark: id.mark}
+	if id.mark == 0 {
+		key.Protocol = uint16(id.protocol)
+		key.Port = id.vip.Port()
+		key.Addr = addrToWire(id.vip.Addr())
+	}
+	return key
+}
+
+// idFromWire keeps the family that the kernel says, whatever the address.
+func idFromWire(key *wire.ServiceKey) ServiceID {
+	if key.FWMark != 0 {
+		return ServiceID{mark: key.FWMark, family: key.Family}
+	}
+	return ServiceID{
+		protocol: Protocol(key.Protocol),
+		vip:      netip.AddrPortFrom(addrFromWire(key.Family, &key.Addr), key.Port),
+		family:   key.Family,
+	}
+}
+
+func addrToWire(a netip.Addr) (b [16]byte) {
+	copy(b[:], a.AsSlice())
+	return b
+}
+
+func addrFromWire(family uint16, b *[16]byte) netip.Addr {
+	if family == wire.AFInet {
+		return netip.AddrFrom4([4]byte(b[:4]))
+	}
+	return netip.AddrFrom16(*b)
+}
+
+func (s Service) toWire() wire.Service {
+	w := wire.Service{
+		ServiceKey: s.ID.toWire(),
+		Scheduler:  string(s.Scheduler),
+		Engine:     s.Persistence.Engine,
+		Flags:      uint32(s.Flags),
+		FlagsMask:  ^uint32(0), // replace all of them
+		Timeout:    uint32(s.Persistence.Timeout / time.Second),
+		Netmask:    s.Persistence.Mask.toWire(s.ID),
+	}
+	if s.Scheduler == "" {
+		w.Scheduler = string(WLC)
+	}
+	if s.Persistence.Timeout != 0 {
+		w.Flags |= wire.FlagPersistent
+	}
+	if s.OnePacket {
+		w.Flags |= wire.FlagOnePacket
+	}
+	return w
+}
+
+// serviceFromWire takes a persistent service with a timeout of 0, which only
+// another tool can have made, as one without persistence that has a strange
+// flag: so nothing is lost, and nothing claims to be a timeout that is none.
+func serviceFromWire(w *wire.Service) ServiceStatus {
+	var s ServiceStatus
+	s.ID = idFromWire(&w.ServiceKey)
+	s.Scheduler = Scheduler(w.Scheduler)
+	s.Flags = SchedulerFlags(w.Flags &^ (wire.FlagPersistent | wire.FlagHashed | wire.FlagOnePacket))
+	s.OnePacket = w.Flags&wire.FlagOnePacket != 0
+	s.Persistence.Engine = w.Engine
+	if w.Flags&wire.FlagPersistent != 0 {
+		s.Persistence.Timeout = time.Duration(w.Timeout) * time.Second
+		s.Persistence.Mask = maskFromWire(s.ID, w.Netmask)
+		if w.Timeout == 0 {
+			s.Flags |= wire.FlagPersistent
+		}
+	}
+	s.Stats = statsFromWire(&w.Stats)
+	return s
+}
+
+func (m Mask) toWire(id ServiceID) uint32 {
+	if m == 0 {
+		m = fullMask(id)
+	}
+	if m&maskKind == prefixMask && !id.Is6() {
+		return prefixToMask(int(uint32(m)))
+	}
+	return uint32(m)
+}
+
+func maskFromWire(id ServiceID, w uint32) Mask {
+	m := prefixMask | Mask(w)
+	if !id.Is6() {
+		m = DottedMask([4]byte(binary.BigEndian.AppendUint32(nil, w)))
+	}
+	if m == fullMask(id) {
+		return 0
+	}
+	return m
+}
+
+func destKeyToWire(a netip.AddrPort) wire.DestKey {
+	a = unmap(a)
+	return wire.DestKey{Family: familyOf(a.Addr()), Port: a.Port(), Addr: addrToWire(a.Addr())}
+}
+
+func (s RealServer) toWire() wire.Dest {
+	return wire.Dest{
+		DestKey:        destKeyToWire(s.Addr),
+		Method:         s.Mode.method(),
+		Weight:         int32(s.Weight),
+		UpperThreshold: s.UpperThreshold,
+		LowerThreshold: s.LowerThreshold,
+		TunnelType:     s.Mode.tunnelType(),
+		TunnelPort:     s.Mode.tunnelPort(),
+		TunnelFlags:    uint16(s.Mode.tunnelFlags()),
+	}
+}
+
+// serverFromWire takes an absent family, of kernels before 3.18, as the
+// service's.
+func serverFromWire(id ServiceID, w *wire.Dest) RealServerStatus {
+	family := w.Family
+	if family == 0 {
+		family = id.family
+	}
+	var s RealServerStatus
+	s.Addr = netip.AddrPortFrom(addrFromWire(family, &w.Addr), w.Port)
+	s.Mode = newMode(w.Method, w.TunnelType, w.TunnelPort, w.TunnelFlags)
+	s.Weight = int(w.Weight)
+	s.UpperThreshold, s.LowerThreshold = w.UpperThreshold, w.LowerThreshold
+	s.ActiveConns, s.InactiveConns, s.PersistentConns = w.ActiveConns, w.InactiveConns, w.PersistentConns
+	s.Stats = statsFromWire(&w.Stats)
+	return s
+}
+
+func statsFromWire(w *wire.Stats) Stats {
+	return Stats{
+		Conns: w.Conns, InPackets: w.InPackets, OutPackets: w.OutPackets, InBytes: w.InBytes, OutBytes: w.OutBytes,
+		Rates: Rates{Conns: w.CPS, InPackets: w.InPPS, OutPackets: w.OutPPS, InBytes: w.InBPS, OutBytes: w.OutBPS},
+	}
+}
+
+func (d Daemon) toWire() wire.Daemon {
+	w := wire.Daemon{
+		State: uint32(d.Role), Interface: d.Interface, SyncID: d.SyncID, MaxLen: d.MaxLen, Port: d.Port, TTL: d.TTL,
+	}
+	if group := d.Group.Unmap(); group.IsValid() {
+		w.GroupFam, w.Group = familyOf(group), addrToWire(group)
+	}
+	return w
+}
+
+func daemonFromWire(w *wire.Daemon) Daemon {
+	d := Daemon{
+		Role: DaemonRole(w.State), Interface: w.Interface, SyncID: w.SyncID, MaxLen: w.MaxLen, Port: w.Port, TTL: w.TTL,
+	}
+	if w.GroupFam != 0 {
+		d.Group = addrFromWire(w.GroupFam, &w.Group)
+	}
+	return d
+}

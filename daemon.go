@@ -1,0 +1,146 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/wire"
+)
+
+// DaemonRole is what a sync daemon does: [Master] or [Backup]. A director may
+// run one of each. As text it reads "master" or "backup".
+type DaemonRole uint32
+
+// The roles.
+const (
+	Master DaemonRole = wire.DaemonMaster // sends the state of connections
+	Backup DaemonRole = wire.DaemonBackup // receives it
+)
+
+// String returns the text form.
+func (r DaemonRole) String() string {
+	switch r {
+	case Master:
+		return "master"
+	case Backup:
+		return "backup"
+	}
+	return "role-" + strconv.FormatUint(uint64(r), 10)
+}
+
+// MarshalText returns the text form.
+func (r DaemonRole) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads "master" or "backup". The error is of the kind
+// [ErrInvalid].
+func (r *DaemonRole) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "master":
+		*r = Master
+	case "backup":
+		*r = Backup
+	default:
+		return invalid("role", "want master or backup").about("parse", strconv.Quote(string(text)))
+	}
+	return nil
+}
+
+func (r DaemonRole) validate() *Error {
+	if r != Master && r != Backup {
+		return invalid("Role", "%s is neither master nor backup", r)
+	}
+	return nil
+}
+
+// Daemon is a kernel thread that copies the state of connections between
+// directors, by multicast. A network namespace with a daemon cannot have real
+// servers of another address family than their service's.
+type Daemon struct {
+	Role DaemonRole `json:"role" yaml:"role"`
+
+	// Interface is the network interface that it sends or listens on.
+	Interface string `json:"interface" yaml:"interface"`
+
+	// SyncID tells groups of directors apart, 0 to 255: a backup takes its own
+	// id only, and with 0 every id.
+	SyncID uint32 `json:"syncID" yaml:"syncID"`
+
+	// MaxLen is the largest UDP payload in bytes; 0 is what the interface
+	// carries, at most 1472 for a master in IPv4.
+	MaxLen uint16 `json:"maxLen,omitempty" yaml:"maxLen,omitempty"`
+
+	// Group is the multicast address; not set, it is 224.0.0.81.
+	Group netip.Addr `json:"group,omitzero" yaml:"group,omitempty"`
+
+	// Port is the UDP port; 0 is 8848.
+	Port uint16 `json:"port,omitempty" yaml:"port,omitempty"`
+
+	// TTL is how many hops the packets go; 0 is 1.
+	TTL uint8 `json:"ttl,omitempty" yaml:"ttl,omitempty"`
+}
+
+// Equal tells whether both say the same.
+func (d Daemon) Equal(other Daemon) bool { return d == other }
+
+// String shows the daemon in one line, such as "master on eth0 syncid 5".
+func (d Daemon) String() string {
+	s := fmt.Sprintf("%s on %s syncid %d", d.Role, d.Interface, d.SyncID)
+	if d.MaxLen != 0 {
+		s += fmt.Sprintf(" maxlen %d", d.MaxLen)
+	}
+	if d.Group.IsValid() {
+		s += fmt.Sprintf(" group %s", d.Group)
+	}
+	if d.Port != 0 {
+		s += fmt.Sprintf(" port %d", d.Port)
+	}
+	if d.TTL != 0 {
+		s += fmt.Sprintf(" ttl %d", d.TTL)
+	}
+	return s
+}
+
+func (d Daemon) validate() *Error {
+	if err := d.Role.validate(); err != nil {
+		return err
+	}
+	switch {
+	case d.Interface == "" || len(d.Interface) > wire.MaxInterfaceName || strings.ContainsAny(d.Interface, "\x00/ \t\n"):
+		return invalid("Interface", "%q is not a name of 1 to %d characters", d.Interface, wire.MaxInterfaceName)
+	case d.SyncID > 255:
+		return invalid("SyncID", "%d is above 255, and packets carry 8 bits of it", d.SyncID)
+	case d.Group.IsValid() && !d.Group.Unmap().IsMulticast():
+		return invalid("Group", "%s is no multicast address", d.Group)
+	case d.Group.Zone() != "":
+		return invalid("Group", "%s has a zone; Interface says it", d.Group)
+	}
+	return nil
+}
+
+// StartDaemon starts a sync daemon. [ErrExists]: one of that role runs already;
+// [ErrInvalid]: there is no such interface, or there are real servers of
+// another address family than their service's.
+func (c *Client) StartDaemon(ctx context.Context, d Daemon) error {
+	return c.do1(ctx, StartDaemon(d))
+}
+
+// StopDaemon stops the sync daemon of a role; [ErrNotFound]: none runs.
+func (c *Client) StopDaemon(ctx context.Context, r DaemonRole) error {
+	return c.do1(ctx, StopDaemon(r))
+}
+
+// Daemons returns the sync daemons that run, the master first, with what the
+// kernel chose where it was asked to.
+func (c *Client) Daemons(ctx context.Context) ([]Daemon, error) {
+	b := genl.NewBatch(1, 16)
+	b.Add(func(b []byte) []byte { return wire.AppendCommand(b, wire.CmdGetDaemon) })
+	return dump(ctx, c, call{op: "list daemons"}, b, func(msg []byte) (Daemon, error) {
+		var w wire.Daemon
+		err := wire.DecodeDaemon(msg, &w)
+		return daemonFromWire(&w), err
+	})
+}

@@ -1,0 +1,210 @@
+package lvs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// The kinds of error. Each error of this package that is of a kind is matched,
+// with [errors.Is], by that kind and by no other of this list; besides,
+// [errors.ErrUnsupported] is the kind of what this kernel cannot do (IPv6 when
+// it is switched off, a command it does not know), and the context's own error
+// is in every error of a call that the context ended.
+var (
+	// ErrNotFound: the service, real server or daemon is not there. It is
+	// [os.ErrNotExist].
+	ErrNotFound error = &kind{"not found", os.ErrNotExist}
+
+	// ErrExists: the service, real server or daemon is there already. It is
+	// [os.ErrExist].
+	ErrExists error = &kind{"exists already", os.ErrExist}
+
+	// ErrPermission: IPVS asks for CAP_NET_ADMIN in the initial user namespace,
+	// for reading too. It is [os.ErrPermission].
+	ErrPermission error = &kind{"permission denied", os.ErrPermission}
+
+	// ErrUnavailable: there is no IPVS, or its module is going away.
+	ErrUnavailable error = &kind{"IPVS is not available", nil}
+
+	// ErrScheduler: the kernel does not have the scheduler or the persistence
+	// engine, and could not load its module.
+	ErrScheduler error = &kind{"no such scheduler or persistence engine", nil}
+
+	// ErrUnstable: the table kept changing while it was read.
+	ErrUnstable error = &kind{"the table kept changing", nil}
+
+	// ErrInvalid: a value that can never work was refused, by this package
+	// before the kernel saw it or by the kernel. [Error.Field] names it.
+	ErrInvalid error = &kind{"invalid value", nil}
+
+	// ErrClosed: the client was closed, before or during the call. It is
+	// [os.ErrClosed].
+	ErrClosed error = &kind{"the client is closed", os.ErrClosed}
+)
+
+type kind struct {
+	text string
+	also error // the standard library's word for it
+}
+
+func (k *kind) Error() string { return "lvs: " + k.text }
+
+func (k *kind) Is(target error) bool { return k.also != nil && target == k.also }
+
+// Error is what every failing call returns, a [Client.Do] of several changes
+// excepted. It unwraps to its kind, to the [Errno], and to the error of the
+// context that ended the call.
+type Error struct {
+	Op     string // what was attempted: "add service"
+	Object string // on what: "tcp://10.168.0.91:80"; empty when it concerns the whole table
+	Field  string // the field that was refused, for ErrInvalid; may be empty
+	Errno  Errno  // the kernel's answer; 0 when there was none
+
+	// Unknown says that the kernel may have made the change: it was sent,
+	// and its answer did not come.
+	Unknown bool
+
+	kind   error
+	detail string // what is wrong, what the kernel said
+	hint   string // what to do about it
+	cause  error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("lvs: " + e.Op)
+	if e.Object != "" {
+		b.WriteString(" " + e.Object)
+	}
+	if e.Field != "" {
+		b.WriteString(": " + e.Field)
+	}
+	if e.detail != "" {
+		b.WriteString(": " + e.detail)
+	}
+	if e.cause != nil {
+		b.WriteString(": " + e.cause.Error())
+	}
+	if e.Errno != 0 {
+		b.WriteString(" (" + e.Errno.Error() + ")")
+	}
+	if e.hint != "" {
+		b.WriteString("; " + e.hint)
+	}
+	return b.String()
+}
+
+// Unwrap returns the kind, the errno and the cause, those that there are.
+func (e *Error) Unwrap() []error {
+	var all []error
+	if e.kind != nil {
+		all = append(all, e.kind)
+	}
+	if e.Errno != 0 {
+		all = append(all, e.Errno)
+	}
+	if e.cause != nil {
+		all = append(all, e.cause)
+	}
+	return all
+}
+
+// DoError is returned by [Client.Do] for several changes. Changes that it does
+// not list were made. It matches, with [errors.Is], a kind that all of its
+// failures are of, and the error of the context that ended the call.
+type DoError struct {
+	Total    int       // how many changes there were
+	Failures []Failure // in the order of the changes; never empty
+	cause    error
+}
+
+// Failure is a change that was not made or of which that is not known, as
+// [Error.Unknown] says.
+type Failure struct {
+	Index  int // its place among the changes
+	Change Change
+	Err    *Error
+}
+
+// Error shows the first failures, one a line.
+func (e *DoError) Error() string {
+	const shown = 10
+	var b strings.Builder
+	fmt.Fprintf(&b, "lvs: %d of %d changes failed", len(e.Failures), e.Total)
+	if e.cause != nil {
+		b.WriteString(": " + e.cause.Error())
+	}
+	for _, f := range e.Failures[:min(shown, len(e.Failures))] {
+		fmt.Fprintf(&b, "\n\tchange %d: %s", f.Index, strings.TrimPrefix(f.Err.Error(), "lvs: "))
+	}
+	if more := len(e.Failures) - shown; more > 0 {
+		fmt.Fprintf(&b, "\n\tand %d more", more)
+	}
+	return b.String()
+}
+
+// Unwrap returns the error that ended the call early, or nil.
+func (e *DoError) Unwrap() error { return e.cause }
+
+// Is tells whether all failures are target.
+func (e *DoError) Is(target error) bool {
+	for _, f := range e.Failures {
+		if !errors.Is(f.Err, target) {
+			return false
+		}
+	}
+	return len(e.Failures) > 0
+}
+
+// invalid returns the error of a field's value that is refused.
+func invalid(field, format string, args ...any) *Error {
+	return &Error{Field: field, kind: ErrInvalid, detail: fmt.Sprintf(format, args...)}
+}
+
+// about returns the error with what was attempted on what.
+func (e *Error) about(op, object string) *Error {
+	e.Op, e.Object = op, object
+	return e
+}
+
+// Errno is an error number of the Linux kernel, by Linux's numbers on every
+// system. By itself it does not tell the kind of an error: IPVS answers with
+// ENOENT to three different things.
+type Errno int
+
+// The errnos that IPVS answers with.
+const (
+	eperm        Errno = 1
+	enoent       Errno = 2
+	esrch        Errno = 3
+	enomem       Errno = 12
+	eacces       Errno = 13
+	ebusy        Errno = 16
+	eexist       Errno = 17
+	enodev       Errno = 19
+	einval       Errno = 22
+	erange       Errno = 34
+	emsgsize     Errno = 90
+	enoprotoopt  Errno = 92
+	eopnotsupp   Errno = 95
+	eafnosupport Errno = 97
+	eaddrinuse   Errno = 98
+	enobufs      Errno = 105
+)
+
+var errnoNames = map[Errno]string{
+	eperm: "EPERM", enoent: "ENOENT", esrch: "ESRCH", enomem: "ENOMEM", eacces: "EACCES", ebusy: "EBUSY",
+	eexist: "EEXIST", enodev: "ENODEV", einval: "EINVAL", erange: "ERANGE", emsgsize: "EMSGSIZE",
+	enoprotoopt: "ENOPROTOOPT", eopnotsupp: "EOPNOTSUPP", eafnosupport: "EAFNOSUPPORT", eaddrinuse: "EADDRINUSE",
+	enobufs: "ENOBUFS",
+}
+
+// Error returns the errno's name, such as "ESRCH".
+func (e Errno) Error() string {
+	if name, ok := errnoNames[e]; ok {
+		return name
+	}
+	return fmt.Sprintf("errno %d", int(e))
+}

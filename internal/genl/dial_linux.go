@@ -1,0 +1,192 @@
+package genl
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// receiveBuffer is asked for on each socket. The kernel gives a process
+// without privileges less.
+const receiveBuffer = 1 << 20
+
+// NewDialer returns a dialer of netlink sockets in a network namespace. With a
+// nil file it is that of the calling thread, whichever thread dials later.
+// NewDialer keeps a descriptor of its own until release is called.
+func NewDialer(namespace *os.File) (dial Dialer, release func() error, err error) {
+	if namespace == nil {
+		return newDialerHere()
+	}
+	own, err := duplicate(namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	kind, err := unix.IoctlRetInt(int(own.Fd()), unix.NS_GET_NSTYPE)
+	if err != nil || kind != unix.CLONE_NEWNET {
+		own.Close()
+		return nil, nil, ErrNotNamespace
+	}
+	return func() (Socket, error) { return dialInside(own) }, own.Close, nil
+}
+
+// ErrNotNamespace means that a file is not a network namespace, or no longer
+// one.
+var ErrNotNamespace = errors.New("not a network namespace")
+
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	runtime.KeepAlive(f)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// newDialerHere dials in the namespace of the calling thread. Entering a
+// namespace takes a privilege, so a thread that is in it already just dials.
+func newDialerHere() (Dialer, func() error, error) {
+	own, err := os.Open(threadNamespace)
+	if errors.Is(err, os.ErrNotExist) {
+		// No /proc, or a kernel without namespaces: there is only one.
+		return func() (Socket, error) { return dialIn(0) }, func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	home, err := own.Stat()
+	if err != nil {
+		own.Close()
+		return nil, nil, err
+	}
+	dial := func() (Socket, error) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if here, err := os.Stat(threadNamespace); err == nil && os.SameFile(here, home) {
+			return dialIn(0)
+		}
+		return dialInside(own)
+	}
+	return dial, own.Close, nil
+}
+
+// dialInside holds the namespace's file open while it dials there.
+func dialInside(namespace *os.File) (s Socket, err error) {
+	raw, err := namespace.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	if cerr := raw.Control(func(fd uintptr) { s, err = dialIn(int(fd)) }); cerr != nil {
+		return nil, cerr
+	}
+	return s, err
+}
+
+const threadNamespace = "/proc/thread-self/ns/net"
+
+// dialIn opens a socket in the namespace of a descriptor, zero being the
+// calling thread's own. A thread that could not be set back to where it came
+// from ends with its goroutine.
+func dialIn(namespace int) (Socket, error) {
+	conn, err := netlink.Dial(unix.NETLINK_GENERIC, &netlink.Config{NetNS: namespace})
+	if err != nil {
+		return nil, fmt.Errorf("opening a netlink socket: %w", err)
+	}
+	s := &netlinkSocket{conn: conn}
+	if err := s.prepare(); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("preparing a netlink socket: %w", err)
+	}
+	return s, nil
+}
+
+// netlinkSocket is a socket of the kernel's. It goes below mdlayher/netlink's
+// own receive, which forgets the sequence number of an error.
+type netlinkSocket struct {
+	conn   *netlink.Conn
+	raw    syscall.RawConn
+	buffer int
+}
+
+func (s *netlinkSocket) prepare() (err error) {
+	if s.raw, err = s.conn.SyscallConn(); err != nil {
+		return err
+	}
+	// Without this an error message carries the whole request.
+	if err := s.conn.SetOption(netlink.CapAcknowledge, true); err != nil {
+		return err
+	}
+	if err := s.conn.SetOption(netlink.ExtendedAcknowledge, true); err != nil {
+		return err
+	}
+	if err := s.conn.SetReadBuffer(receiveBuffer); err != nil {
+		return err
+	}
+	s.buffer, err = s.conn.ReadBuffer()
+	return err
+}
+
+var toKernel = &unix.SockaddrNetlink{Family: unix.AF_NETLINK}
+
+func (s *netlinkSocket) Send(datagram []byte) error {
+	var err error
+	werr := s.raw.Write(func(fd uintptr) bool {
+		err = ignoringEINTR(func() error { return unix.Sendto(int(fd), datagram, 0, toKernel) })
+		return err != unix.EAGAIN
+	})
+	return cmp.Or(werr, os.NewSyscallError("sendto", err))
+}
+
+func (s *netlinkSocket) Receive(b []byte) (n int, err error) {
+	rerr := s.raw.Read(func(fd uintptr) bool {
+		n, err = receiveFromKernel(int(fd), b)
+		return err != unix.EAGAIN
+	})
+	if err == unix.ENOBUFS {
+		return 0, ErrOverrun
+	}
+	return n, cmp.Or(rerr, os.NewSyscallError("recvmsg", err))
+}
+
+// receiveFromKernel passes over datagrams that another process sent.
+func receiveFromKernel(fd int, b []byte) (n int, err error) {
+	for {
+		var flags int
+		var from unix.Sockaddr
+		err = ignoringEINTR(func() (err error) {
+			n, _, flags, from, err = unix.Recvmsg(fd, b, nil, unix.MSG_DONTWAIT)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+		if flags&unix.MSG_TRUNC != 0 {
+			return 0, unix.EMSGSIZE
+		}
+		if sender, ok := from.(*unix.SockaddrNetlink); ok && sender.Pid == 0 {
+			return n, nil
+		}
+	}
+}
+
+func ignoringEINTR(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func (s *netlinkSocket) ReceiveBuffer() int { return s.buffer }
+
+// Interrupt sets a deadline that has passed. It cannot fail but on a closed
+// socket, which is as good.
+func (s *netlinkSocket) Interrupt() { _ = s.conn.SetDeadline(time.Unix(1, 0)) }
+
+func (s *netlinkSocket) Close() error { return s.conn.Close() }

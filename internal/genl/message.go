@@ -1,0 +1,148 @@
+package genl
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+var host = binary.NativeEndian
+
+// Numbers of netlink, the same on every Linux.
+const (
+	headerLen = 16
+	ackLen    = 4 // the errno of an error message; the request's header follows
+
+	typeError = 2
+	typeDone  = 3
+	minType   = 0x10 // lower ones are netlink's own
+
+	flagRequest   = 0x1
+	flagMulti     = 0x2
+	flagAck       = 0x4
+	flagDumpIntr  = 0x10
+	flagCapped    = 0x100 // in an error message: the request is not echoed
+	flagAckTLVs   = 0x200 // in an error message: attributes follow
+	flagDump      = 0x300
+	attrAckString = 1
+)
+
+// Batch is a list of requests, ready to be sent. The zero value is empty.
+type Batch struct {
+	buf  []byte
+	ends []int // where each request ends in buf
+}
+
+// NewBatch returns a batch with room for n requests of the given size.
+func NewBatch(n, size int) *Batch {
+	return &Batch{buf: make([]byte, 0, n*(headerLen+size)), ends: make([]int, 0, n)}
+}
+
+// Add appends a request. The function appends the message, from the generic
+// netlink header on, to the buffer it gets.
+func (b *Batch) Add(appendMessage func([]byte) []byte) {
+	start := len(b.buf)
+	b.buf = appendMessage(append(b.buf, make([]byte, headerLen)...))
+	for len(b.buf)%4 != 0 {
+		b.buf = append(b.buf, 0)
+	}
+	host.PutUint32(b.buf[start:], uint32(len(b.buf)-start))
+	b.ends = append(b.ends, len(b.buf))
+}
+
+// Len returns the number of requests.
+func (b *Batch) Len() int { return len(b.ends) }
+
+func (b *Batch) start(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return b.ends[i-1]
+}
+
+// request returns the i-th request, netlink header and all.
+func (b *Batch) request(i int) []byte { return b.buf[b.start(i):b.ends[i]] }
+
+// address fills in what is known only when a request is sent.
+func address(request []byte, family, flags uint16, seq uint32) {
+	host.PutUint16(request[4:], family)
+	host.PutUint16(request[6:], flagRequest|flags)
+	host.PutUint32(request[8:], seq)
+}
+
+// message is one netlink message of a received datagram.
+type message struct {
+	kind, flags uint16
+	seq         uint32
+	body        []byte
+}
+
+// splitMessage cuts the first message off a datagram.
+func splitMessage(b []byte) (m message, rest []byte, err error) {
+	if len(b) < headerLen {
+		return m, nil, fmt.Errorf("netlink: %d bytes left where a message should start", len(b))
+	}
+	n := host.Uint32(b)
+	if n < headerLen || uint64(n) > uint64(len(b)) {
+		return m, nil, fmt.Errorf("netlink: a message says it is %d bytes long, and %d are left", n, len(b))
+	}
+	m = message{
+		kind:  host.Uint16(b[4:]),
+		flags: host.Uint16(b[6:]),
+		seq:   host.Uint32(b[8:]),
+		body:  b[headerLen:n:n],
+	}
+	return m, b[min((int(n)+3)&^3, len(b)):], nil
+}
+
+// answer reads an error or done message: nil, or an [*Error].
+func (m message) answer() error {
+	if len(m.body) < ackLen {
+		if m.kind == typeDone {
+			return nil // an old kernel's done has no status
+		}
+		return fmt.Errorf("netlink: an error message of %d bytes", len(m.body))
+	}
+	code := int32(host.Uint32(m.body))
+	if code == 0 {
+		return nil
+	}
+	if code > 0 || code == math.MinInt32 {
+		return fmt.Errorf("netlink: an error message with status %d", code)
+	}
+	return &Error{Errno: int(-code), Message: m.ackString()}
+}
+
+// ackString returns the text of an extended acknowledgement.
+func (m message) ackString() string {
+	if m.kind != typeError || m.flags&flagAckTLVs == 0 {
+		return ""
+	}
+	skip := ackLen + headerLen
+	if m.flags&flagCapped == 0 && len(m.body) >= skip {
+		// The whole request is echoed between the errno and the attributes.
+		skip = ackLen + (int(min(host.Uint32(m.body[ackLen:]), math.MaxUint16))+3)&^3
+	}
+	if len(m.body) < skip {
+		return ""
+	}
+	text, _ := findAttr(m.body[skip:], attrAckString)
+	text, _, _ = bytes.Cut(text, []byte{0})
+	return string(text)
+}
+
+// findAttr returns the payload of the first attribute with the given number.
+func findAttr(b []byte, attr uint16) ([]byte, bool) {
+	for len(b) >= 4 {
+		n := int(host.Uint16(b))
+		if n < 4 || n > len(b) {
+			return nil, false
+		}
+		if host.Uint16(b[2:])&0x3fff == attr {
+			return b[4:n], true
+		}
+		b = b[min((n+3)&^3, len(b)):]
+	}
+	return nil, false
+}

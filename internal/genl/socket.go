@@ -1,0 +1,205 @@
+package genl
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// datagramLen is the largest datagram that the kernel puts a dump into. It
+// sizes each by the buffers that it has seen receives with on that socket.
+const datagramLen = 32 << 10
+
+// errInterrupted stands for a receive that Interrupt ended.
+var errInterrupted = errors.New("interrupted")
+
+// socket is a Socket in the hands of one call, with the family's number as it
+// was when the socket was opened.
+type socket struct {
+	mu          sync.Mutex // guards conn and interrupted
+	conn        Socket
+	interrupted bool
+
+	family uint16
+	seq    uint32
+	buf    []byte
+
+	broken    bool // answers may still be under way: not to be used again
+	abandoned bool // guarded by the Conn's lock
+}
+
+// ready dials and resolves the family, once. The round trip has a second
+// purpose: the first datagram of a dump is made before anything is received
+// for it, and is as large as the buffer of an earlier receive.
+func (s *socket) ready(c *Conn) error {
+	if s.conn != nil {
+		return nil
+	}
+	conn, err := c.dial()
+	if err != nil {
+		s.broken = true
+		return err
+	}
+	s.mu.Lock()
+	s.conn = conn
+	if s.interrupted {
+		conn.Interrupt()
+	}
+	s.mu.Unlock()
+	s.buf = make([]byte, datagramLen)
+	if s.family, err = s.resolve(c.name); err != nil {
+		s.broken = true
+	}
+	return err
+}
+
+// Interrupt may come before the socket is dialled.
+func (s *socket) Interrupt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.interrupted = true
+	if s.conn != nil {
+		s.conn.Interrupt()
+	}
+}
+
+func (s *socket) isInterrupted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.interrupted
+}
+
+func (s *socket) Close() error {
+	if s.conn == nil {
+		return nil
+	}
+	return s.conn.Close()
+}
+
+func (s *socket) send(datagram []byte) error {
+	if s.isInterrupted() {
+		s.broken = true
+		return errInterrupted
+	}
+	if err := s.conn.Send(datagram); err != nil {
+		s.broken = true
+		return err
+	}
+	return nil
+}
+
+// receive hands visit the messages of one datagram, until visit is done or
+// fails. Every error leaves the socket broken but an answer of the kernel's.
+func (s *socket) receive(visit func(message) (done bool, err error)) (done bool, err error) {
+	n, err := s.conn.Receive(s.buf)
+	if err != nil {
+		s.broken = true
+		return false, err
+	}
+	for rest := s.buf[:n]; len(rest) > 0 && !done; {
+		var m message
+		if m, rest, err = splitMessage(rest); err == nil {
+			done, err = visit(m)
+		}
+		if err != nil {
+			s.broken = true
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// await receives until visit is done.
+func (s *socket) await(visit func(message) (bool, error)) error {
+	for {
+		if done, err := s.receive(visit); done || err != nil {
+			return err
+		}
+	}
+}
+
+// number gives a request its sequence number, the family and the flags.
+func (s *socket) number(request []byte, family, flags uint16) uint32 {
+	s.seq++
+	address(request, family, flags, s.seq)
+	return s.seq
+}
+
+// get sends a request that is answered with one message or with an error.
+func (s *socket) get(request []byte, family uint16) (body []byte, err error) {
+	seq := s.number(request, family, 0)
+	if err := s.send(request); err != nil {
+		return nil, err
+	}
+	var answer error
+	err = s.await(func(m message) (bool, error) {
+		switch {
+		case m.seq != seq:
+			return false, nil
+		case m.kind == typeError:
+			if answer = m.answer(); answer == nil {
+				return true, errors.New("netlink: an acknowledgement where data was expected")
+			}
+			return true, nil
+		case m.kind == family:
+			body = m.body
+			return true, nil
+		}
+		return false, fmt.Errorf("netlink: a message of type %d, want %d", m.kind, family)
+	})
+	if err == nil {
+		err = answer
+	}
+	return body, err
+}
+
+// The netlink controller, which knows the families.
+const (
+	controller        = minType
+	controllerVersion = 1
+	cmdGetFamily      = 3
+	attrFamilyID      = 1
+	attrFamilyName    = 2
+)
+
+// resolve asks for the number of a family. The kernel loads the module.
+func (s *socket) resolve(name string) (uint16, error) {
+	var b Batch
+	b.Add(func(m []byte) []byte {
+		m = append(m, cmdGetFamily, controllerVersion, 0, 0)
+		m = host.AppendUint16(m, uint16(4+len(name)+1))
+		m = host.AppendUint16(m, attrFamilyName)
+		return append(append(m, name...), 0)
+	})
+	body, err := s.get(b.request(0), controller)
+	if errno(err) == enoent {
+		return 0, ErrNoFamily
+	}
+	if err != nil {
+		return 0, fmt.Errorf("resolving the family %s: %w", name, err)
+	}
+	if len(body) < 4 {
+		return 0, fmt.Errorf("resolving the family %s: an answer of %d bytes", name, len(body))
+	}
+	id, ok := findAttr(body[4:], attrFamilyID)
+	if !ok || len(id) != 2 {
+		return 0, fmt.Errorf("resolving the family %s: an answer without its number", name)
+	}
+	if host.Uint16(id) <= minType {
+		return 0, fmt.Errorf("resolving the family %s: %d cannot be its number", name, host.Uint16(id))
+	}
+	return host.Uint16(id), nil
+}
+
+// moved tells whether the family has another number than the socket knew: its
+// module was removed and loaded again, and requests with the old one were
+// refused without being looked at.
+func (s *socket) moved(name string) (bool, error) {
+	family, err := s.resolve(name)
+	if err != nil {
+		return false, err
+	}
+	moved := family != s.family
+	s.family = family
+	return moved, nil
+}

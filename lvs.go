@@ -1,0 +1,469 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/wire"
+)
+
+// Client reads and changes the IPVS table of one network namespace. Any number
+// of goroutines may use it, and call it while they range over what it returned.
+//
+// Every call returns within 20 milliseconds of its context's end, whatever the
+// kernel is doing; a change that was on its way then has an [Error] that is
+// Unknown.
+type Client struct {
+	conn    *genl.Conn
+	release func() error
+	log     *slog.Logger
+}
+
+// Option is an option of [Open].
+type Option func(*options)
+
+type options struct {
+	namespace func() (*os.File, error) // nil: the calling thread's
+	log       *slog.Logger
+}
+
+// InNamespace opens the client in the network namespace with the given name,
+// as `ip netns` lists it, or with the given path, such as /proc/123/ns/net.
+// Entering one takes CAP_SYS_ADMIN. A namespace that is not there is
+// [os.ErrNotExist].
+func InNamespace(nameOrPath string) Option {
+	return func(o *options) {
+		o.namespace = func() (*os.File, error) {
+			path := nameOrPath
+			if !strings.Contains(path, "/") {
+				path = filepath.Join("/run/netns", path)
+			}
+			return os.Open(path)
+		}
+	}
+}
+
+// InNamespaceFD opens the client in the network namespace of an open
+// descriptor. The descriptor is duplicated; it may be closed after [Open].
+func InNamespaceFD(fd uintptr) Option {
+	return func(o *options) { o.namespace = func() (*os.File, error) { return reopen(fd) } }
+}
+
+// WithLogger logs every call at level Debug, with what it took and its error.
+// Without, the package writes nothing anywhere.
+func WithLogger(l *slog.Logger) Option {
+	return func(o *options) { o.log = l }
+}
+
+// Open returns a client for the network namespace of the calling thread, or
+// another one. The kernel loads its IPVS module if it must; when it has none,
+// the error is [ErrUnavailable]. Opening takes no privilege, but every other
+// call does: see [ErrPermission].
+func Open(ctx context.Context, opts ...Option) (*Client, error) {
+	o := options{log: slog.New(slog.DiscardHandler)}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if o.log == nil {
+		return nil, invalid("Logger", "is nil").about("open", "IPVS")
+	}
+	dial, release, err := o.dialer()
+	if err != nil {
+		return nil, openError(err)
+	}
+	c, err := newClient(ctx, dial, o.log)
+	if err != nil {
+		release()
+		return nil, err
+	}
+	c.release = release
+	return c, nil
+}
+
+// newClient is where a simulated kernel takes the real one's place.
+func newClient(ctx context.Context, dial genl.Dialer, log *slog.Logger) (*Client, error) {
+	c := &Client{log: log, release: func() error { return nil }}
+	var err error
+	start := time.Now()
+	c.conn, err = genl.Open(ctx, dial, wire.Family, wire.Version)
+	if err = c.done(ctx, call{op: "open", object: "IPVS"}, start, err); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (o *options) dialer() (genl.Dialer, func() error, error) {
+	if o.namespace == nil {
+		return genl.NewDialer(nil)
+	}
+	f, err := o.namespace()
+	if err != nil {
+		return nil, nil, fmt.Errorf("network namespace: %w", err)
+	}
+	defer f.Close()
+	dial, release, err := genl.NewDialer(f)
+	if err != nil {
+		return nil, nil, fmt.Errorf("network namespace %s: %w", f.Name(), err)
+	}
+	return dial, release, nil
+}
+
+// Close ends the calls in flight with [ErrClosed] and closes all sockets.
+// Closing twice is [ErrClosed] too.
+func (c *Client) Close() error {
+	if err := c.conn.Close(); err != nil {
+		return call{op: "close", object: "client"}.explain(err)
+	}
+	return c.release()
+}
+
+// Do makes changes, in order, many with one system call. The kernel goes on
+// after a change that failed: those that the error does not list were made.
+// But when a value can never work, nothing at all is sent. The error is a
+// [*DoError].
+func (c *Client) Do(ctx context.Context, changes ...Change) error {
+	return c.do(ctx, changes, Change.validate)
+}
+
+// do1 makes one change and returns its own error.
+func (c *Client) do1(ctx context.Context, ch Change) error {
+	return only(c.Do(ctx, ch))
+}
+
+// only returns the error of the only change that there was.
+func only(err error) error {
+	if err == nil {
+		return nil
+	}
+	return err.(*DoError).Failures[0].Err
+}
+
+func (c *Client) do(ctx context.Context, changes []Change, validate func(Change) *Error) error {
+	if err := refuse(changes, validate); err != nil {
+		return err
+	}
+	const usual = 160 // bytes of a request
+	b := genl.NewBatch(len(changes), usual)
+	for i := range changes {
+		b.Add(changes[i].appendTo)
+	}
+	start := time.Now()
+	fates, cause := c.conn.Send(ctx, b)
+	err := doError(changes, fates, cause)
+	c.trace(ctx, "change", fmt.Sprintf("%d changes", len(changes)), start, err)
+	return err
+}
+
+// refuse returns the error of the changes that can never work.
+func refuse(changes []Change, validate func(Change) *Error) error {
+	e := &DoError{Total: len(changes)}
+	for i, ch := range changes {
+		if err := validate(ch); err != nil {
+			what := ch.call()
+			e.Failures = append(e.Failures, Failure{i, ch, err.about(what.op, what.object)})
+		}
+	}
+	if len(e.Failures) == 0 {
+		return nil
+	}
+	return e
+}
+
+func doError(changes []Change, fates []genl.Fate, cause error) error {
+	if fates == nil {
+		return nil
+	}
+	e := &DoError{Total: len(changes)}
+	for i, fate := range fates {
+		if fate.State == genl.Done {
+			continue
+		}
+		err := changes[i].call().explain(fate.Err)
+		switch fate.State {
+		case genl.Unknown:
+			err.Unknown = true
+			err.detail = "it was sent, and its outcome is unknown"
+		case genl.NotSent:
+			err.detail = "it was not sent"
+		}
+		e.Failures = append(e.Failures, Failure{i, changes[i], err})
+	}
+	if cause != nil {
+		e.cause = ended(cause)
+	}
+	return e
+}
+
+// Services returns all services, ordered by [ServiceID.Compare].
+func (c *Client) Services(ctx context.Context) ([]ServiceStatus, error) {
+	b := genl.NewBatch(1, 16)
+	b.Add(func(b []byte) []byte { return wire.AppendCommand(b, wire.CmdGetService) })
+	all, err := dump(ctx, c, call{op: "list services"}, b, decodeService)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(all, func(a, b ServiceStatus) int { return a.ID.Compare(b.ID) })
+	// A service can be told twice when others were added or removed meanwhile.
+	return slices.CompactFunc(all, func(a, b ServiceStatus) bool { return a.ID == b.ID }), nil
+}
+
+func decodeService(msg []byte) (ServiceStatus, error) {
+	var w wire.Service
+	if err := wire.DecodeService(msg, &w); err != nil {
+		return ServiceStatus{}, err
+	}
+	return serviceFromWire(&w), nil
+}
+
+// Service returns one service. [ErrNotFound]: it is not there.
+func (c *Client) Service(ctx context.Context, id ServiceID) (ServiceStatus, error) {
+	what := call{op: "get service", object: id.String()}
+	if err := requireID(id); err != nil {
+		return ServiceStatus{}, err.about(what.op, what.object)
+	}
+	var s ServiceStatus
+	err := c.get(ctx, what, keyBatch(wire.CmdGetService, id), func(msg []byte) (err error) {
+		s, err = decodeService(msg)
+		return err
+	})
+	return s, err
+}
+
+func keyBatch(cmd wire.Command, id ServiceID) *genl.Batch {
+	b := genl.NewBatch(1, 64)
+	key := id.toWire()
+	b.Add(func(b []byte) []byte { return wire.AppendServiceKey(b, cmd, &key) })
+	return b
+}
+
+// Servers returns the real servers of a service in the order in which they
+// were added. [ErrNotFound]: the service is not there.
+func (c *Client) Servers(ctx context.Context, id ServiceID) ([]RealServerStatus, error) {
+	what := call{op: "list real servers of", object: id.String()}
+	if err := requireID(id); err != nil {
+		return nil, err.about(what.op, what.object)
+	}
+	all, err := dump(ctx, c, what, keyBatch(wire.CmdGetDest, id), func(msg []byte) (RealServerStatus, error) {
+		var w wire.Dest
+		if err := wire.DecodeDest(msg, &w); err != nil {
+			return RealServerStatus{}, err
+		}
+		return serverFromWire(id, &w), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		// The kernel lists a service that is not there as one without servers.
+		if _, err := c.Service(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return inOrderAdded(all), nil
+}
+
+// inOrderAdded turns the kernel's order, newest first, and drops servers that
+// were told twice because others were added meanwhile.
+func inOrderAdded(all []RealServerStatus) []RealServerStatus {
+	slices.Reverse(all)
+	seen := make(map[netip.AddrPort]bool, len(all))
+	return slices.DeleteFunc(all, func(s RealServerStatus) bool {
+		again := seen[s.Addr]
+		seen[s.Addr] = true
+		return again
+	})
+}
+
+// Server returns one real server of a service. [ErrNotFound]: it, or the
+// service, is not there. The kernel has no call for one, so all are listed.
+func (c *Client) Server(ctx context.Context, id ServiceID, addr netip.AddrPort) (RealServerStatus, error) {
+	all, err := c.Servers(ctx, id)
+	if err != nil {
+		return RealServerStatus{}, err
+	}
+	addr = unmap(addr)
+	for _, s := range all {
+		if s.Addr == addr {
+			return s, nil
+		}
+	}
+	return RealServerStatus{}, &Error{
+		Op: "get real server", Object: id.String() + " -> " + addr.String(),
+		kind: ErrNotFound, detail: "the service has no such real server",
+	}
+}
+
+// AddService adds a service without real servers. [ErrExists]: there is one of
+// that identity; [ErrScheduler]: the kernel lacks its scheduler or engine.
+func (c *Client) AddService(ctx context.Context, s Service) error {
+	return c.do1(ctx, AddService(s))
+}
+
+// UpdateService replaces everything of a service but its identity, real servers
+// and counters: what s leaves out is gone afterwards. To change one thing, use
+// [Client.EditService]. [ErrNotFound]: the service is not there.
+func (c *Client) UpdateService(ctx context.Context, s Service) error {
+	return c.do1(ctx, UpdateService(s))
+}
+
+// EditService reads a service, lets edit change it, writes it back if it
+// changed, and returns it as it was before. What edit does not touch stays,
+// whatever it is; the identity must. Reading and writing are two steps: the
+// last of two who edit at once wins.
+func (c *Client) EditService(ctx context.Context, id ServiceID, edit func(*Service)) (Service, error) {
+	status, err := c.Service(ctx, id)
+	if err != nil {
+		return Service{}, err
+	}
+	was, now := status.Service, status.Service
+	edit(&now)
+	if now == was {
+		return was, nil
+	}
+	validate := func(ch Change) *Error {
+		if now.ID != was.ID {
+			return invalid("ID", "cannot be edited: remove the service and add another")
+		}
+		return ch.validateUpdate(&was)
+	}
+	return was, only(c.do(ctx, []Change{UpdateService(now)}, validate))
+}
+
+// RemoveService removes a service with its real servers. [ErrNotFound]: it is
+// not there. What becomes of connections says the function [RemoveService].
+func (c *Client) RemoveService(ctx context.Context, id ServiceID) error {
+	return c.do1(ctx, RemoveService(id))
+}
+
+// AddServer adds a real server to a service. [ErrExists]: it is there;
+// [ErrNotFound]: the service is not.
+func (c *Client) AddServer(ctx context.Context, id ServiceID, s RealServer) error {
+	return c.do1(ctx, AddServer(id, s))
+}
+
+// UpdateServer replaces everything of a real server but its address and
+// counters: what s leaves out, the tunnel too, is gone afterwards. To change
+// one thing, use [Client.EditServer]. [ErrNotFound]: it, or the service, is not
+// there.
+func (c *Client) UpdateServer(ctx context.Context, id ServiceID, s RealServer) error {
+	return c.do1(ctx, UpdateServer(id, s))
+}
+
+// EditServer reads a real server, lets edit change it, writes it back if it
+// changed, and returns it as it was before, as [Client.EditService] does. The
+// address must stay.
+func (c *Client) EditServer(ctx context.Context, id ServiceID, addr netip.AddrPort, edit func(*RealServer)) (RealServer, error) {
+	status, err := c.Server(ctx, id, addr)
+	if err != nil {
+		return RealServer{}, err
+	}
+	was, now := status.RealServer, status.RealServer
+	edit(&now)
+	if now == was {
+		return was, nil
+	}
+	validate := func(ch Change) *Error {
+		if now.Addr != was.Addr {
+			return invalid("Addr", "cannot be edited: remove the real server and add another")
+		}
+		return ch.server.validate(id, &was)
+	}
+	return was, only(c.do(ctx, []Change{UpdateServer(id, now)}, validate))
+}
+
+// SetWeight sets the weight of a real server and returns the one it had. With
+// 0 the server takes no new connections and keeps those that it has; clients
+// that persistence ties to it still come, unless
+// net.ipv4.vs.expire_quiescent_template is 1.
+func (c *Client) SetWeight(ctx context.Context, id ServiceID, addr netip.AddrPort, weight int) (int, error) {
+	was, err := c.EditServer(ctx, id, addr, func(s *RealServer) { s.Weight = weight })
+	return was.Weight, err
+}
+
+// RemoveServer removes a real server from a service. [ErrNotFound]: it, or the
+// service, is not there. What becomes of connections says the function
+// [RemoveServer].
+func (c *Client) RemoveServer(ctx context.Context, id ServiceID, addr netip.AddrPort) error {
+	return c.do1(ctx, RemoveServer(id, addr))
+}
+
+// Zero sets the counters of a service and of its real servers to 0; see [Stats].
+func (c *Client) Zero(ctx context.Context, id ServiceID) error { return c.do1(ctx, Zero(id)) }
+
+// ZeroAll sets all counters of the network namespace to 0.
+func (c *Client) ZeroAll(ctx context.Context) error { return c.do1(ctx, ZeroAll()) }
+
+// Flush removes all services of the network namespace, whoever made them.
+func (c *Client) Flush(ctx context.Context) error { return c.do1(ctx, Flush()) }
+
+// Info is what the kernel says of its IPVS.
+type Info struct {
+	Version string // of IPVS, such as "1.2.1"; it has not changed in years
+
+	// ConnTableSize is the number of hash buckets of the connection table.
+	// Since Linux 7.1 each namespace has its own, which grows, and which is 0
+	// until the first service is added.
+	ConnTableSize int
+}
+
+// Info returns what the kernel says of its IPVS.
+func (c *Client) Info(ctx context.Context) (Info, error) {
+	b := genl.NewBatch(1, 16)
+	b.Add(func(b []byte) []byte { return wire.AppendCommand(b, wire.CmdGetInfo) })
+	var w wire.Info
+	if err := c.get(ctx, call{op: "get info"}, b, func(msg []byte) error { return wire.DecodeInfo(msg, &w) }); err != nil {
+		return Info{}, err
+	}
+	return Info{
+		Version:       fmt.Sprintf("%d.%d.%d", w.Version>>16, w.Version>>8&0xff, w.Version&0xff),
+		ConnTableSize: int(w.ConnTableSize),
+	}, nil
+}
+
+// get asks for one message and decodes it.
+func (c *Client) get(ctx context.Context, what call, b *genl.Batch, decode func(msg []byte) error) error {
+	start := time.Now()
+	msg, err := c.conn.Get(ctx, b)
+	if err == nil {
+		err = decode(msg)
+	}
+	return c.done(ctx, what, start, err)
+}
+
+// dump asks for any number of messages and decodes them.
+func dump[T any](ctx context.Context, c *Client, what call, b *genl.Batch, decode func(msg []byte) (T, error)) ([]T, error) {
+	start := time.Now()
+	all, err := genl.Dump(ctx, c.conn, b, decode)
+	if err := c.done(ctx, what, start, err); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// done explains the error of a call, if there is one, and logs the call.
+func (c *Client) done(ctx context.Context, what call, start time.Time, err error) error {
+	if err != nil {
+		err = what.explain(err)
+	}
+	c.trace(ctx, what.op, what.object, start, err)
+	return err
+}
+
+func (c *Client) trace(ctx context.Context, op, object string, start time.Time, err error) {
+	if !c.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("object", object), slog.Duration("took", time.Since(start))}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	c.log.LogAttrs(ctx, slog.LevelDebug, "lvs: "+op, attrs...)
+}

@@ -1,0 +1,151 @@
+package lvs
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/golvs/lvs/internal/wire"
+)
+
+// Scheduler is the name of a scheduling algorithm: one of the constants, or
+// another of at most 15 characters. The kernel loads the module
+// "ip_vs_"+name when it must, and answers [ErrScheduler] when it cannot.
+type Scheduler string
+
+// Linux's schedulers. "Usable" is a real server that has a weight above zero
+// and is below its upper threshold. Where several are equally good, the one
+// that was added last is taken.
+const (
+	// RR, round robin: the usable servers in turn, whatever their weights.
+	RR Scheduler = "rr"
+	// WRR, weighted round robin: in turn, as often as the weights say.
+	WRR Scheduler = "wrr"
+	// LC, least connections: the usable server with the fewest, an active one
+	// counting as much as 256 inactive ones. Weights do not count.
+	LC Scheduler = "lc"
+	// WLC, weighted least connections: as LC, connections divided by weight.
+	WLC Scheduler = "wlc"
+	// SED, shortest expected delay: the least (active + 1) / weight.
+	SED Scheduler = "sed"
+	// NQ, never queue: a server without active connections, else as SED.
+	NQ Scheduler = "nq"
+	// FO, weighted failover: the usable server with the highest weight.
+	FO Scheduler = "fo"
+	// OVF, weighted overflow: the highest weight, until its active connections
+	// exceed its weight; then the next.
+	OVF Scheduler = "ovf"
+	// LBLC, locality-based least connections: the server that the destination
+	// address had before, else as WLC. For caches.
+	LBLC Scheduler = "lblc"
+	// LBLCR, as LBLC with a set of servers for each destination address.
+	LBLCR Scheduler = "lblcr"
+	// DH, destination hashing: by the destination address alone.
+	DH Scheduler = "dh"
+	// SH, source hashing: by the client's address. See [Fallback], [SourcePort].
+	SH Scheduler = "sh"
+	// MH, Maglev hashing: by the client's address, such that few clients move
+	// when a server comes or goes. See [Fallback], [SourcePort].
+	MH Scheduler = "mh"
+	// TWOS, two choices: the less loaded of two that are drawn by weight. Not
+	// every distribution builds it.
+	TWOS Scheduler = "twos"
+	// NoScheduler takes no new connections; those that there are go on.
+	NoScheduler Scheduler = "none"
+)
+
+// String returns the name.
+func (s Scheduler) String() string { return string(s) }
+
+// validate refuses names that cannot be one: the kernel would hand them to
+// modprobe.
+func (s Scheduler) validate() *Error {
+	if len(s) > wire.MaxSchedulerName {
+		return invalid("Scheduler", "%q has more than %d characters", string(s), wire.MaxSchedulerName)
+	}
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '-' {
+			return invalid("Scheduler", "%q is not a name of small letters, digits, - and _", string(s))
+		}
+	}
+	return nil
+}
+
+// SchedulerFlags are switches of a scheduler. Bits that have no name here are
+// kept as they are. As text they read "fallback,port"; names of ipvsadm such as
+// "sh-fallback" or "flag-3" are read too.
+type SchedulerFlags uint32
+
+// Switches of [SH] and [MH].
+const (
+	// Fallback takes another server when the one that the client's address
+	// leads to is not usable. Without it that client gets no server.
+	Fallback SchedulerFlags = wire.FlagSched1
+	// SourcePort makes the client's port count too, for TCP, UDP and SCTP.
+	SourcePort SchedulerFlags = wire.FlagSched2
+)
+
+// ownFlags are bits of the same word that are not the scheduler's.
+const ownFlags SchedulerFlags = wire.FlagPersistent | wire.FlagHashed | wire.FlagOnePacket
+
+const (
+	flag3     = SchedulerFlags(wire.FlagSched3)
+	otherFlag = "0x"
+)
+
+// String returns the text form, "" for none.
+func (f SchedulerFlags) String() string {
+	return f.join("fallback", "port")
+}
+
+// Names returns the flags as ipvsadm names those of a scheduler, such as
+// "mh-fallback,mh-port", or "flag-1" where the scheduler has no name for them.
+func (f SchedulerFlags) Names(s Scheduler) string {
+	if s == SH || s == MH {
+		return f.join(string(s)+"-fallback", string(s)+"-port")
+	}
+	return f.join("flag-1", "flag-2")
+}
+
+func (f SchedulerFlags) join(first, second string) string {
+	var names []string
+	for _, flag := range []struct {
+		bit  SchedulerFlags
+		name string
+	}{{Fallback, first}, {SourcePort, second}, {flag3, "flag-3"}} {
+		if f&flag.bit != 0 {
+			names = append(names, flag.name)
+		}
+	}
+	if rest := f &^ (Fallback | SourcePort | flag3); rest != 0 {
+		names = append(names, otherFlag+strconv.FormatUint(uint64(rest), 16))
+	}
+	return strings.Join(names, ",")
+}
+
+// MarshalText returns the text form.
+func (f SchedulerFlags) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads the text form. The error is of the kind [ErrInvalid].
+func (f *SchedulerFlags) UnmarshalText(text []byte) error {
+	*f = 0
+	for name := range strings.SplitSeq(string(text), ",") {
+		switch name {
+		case "":
+		case "fallback", "sh-fallback", "mh-fallback", "flag-1":
+			*f |= Fallback
+		case "port", "sh-port", "mh-port", "flag-2":
+			*f |= SourcePort
+		case "flag-3":
+			*f |= flag3
+		default:
+			hex, ok := strings.CutPrefix(name, otherFlag)
+			n, err := strconv.ParseUint(hex, 16, 32)
+			if !ok || err != nil {
+				return invalid("flags", "%q is neither fallback nor port nor flag-1 to flag-3", name).
+					about("parse", strconv.Quote(string(text)))
+			}
+			*f |= SchedulerFlags(n)
+		}
+	}
+	return nil
+}
