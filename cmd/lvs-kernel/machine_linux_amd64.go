@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A machine is one run of a kernel.
+type machine struct {
+	opts   options
+	kernel stored
+	cmd    *exec.Cmd
+	stdout io.Writer
+	stderr io.Writer
+
+	console tail
+	copies  sync.WaitGroup
+	ends    []*os.File // Our ends of the lines.
+}
+
+// The process is started by this thread, and gets a signal when the thread
+// ends: main's thread lasts as long as the process.
+func init() { runtime.LockOSThread() }
+
+// run starts the kernel, carries its lines, and returns the exit status.
+func (m *machine) run(ctx context.Context) (int, error) {
+	if err := context.Cause(ctx); err != nil {
+		return exitOf(err), err
+	}
+	control, err := m.start()
+	if err != nil {
+		return exitRunner, err
+	}
+	said := make(chan reportResult, 1)
+	go func() {
+		rep, err := readReport(control, m.seen)
+		said <- reportResult{rep, err}
+	}()
+	ended := make(chan error, 1)
+	go func() { ended <- m.cmd.Wait() }()
+
+	var cause error
+	select {
+	case <-ended:
+	case r := <-said:
+		said <- r
+		if r.rep.exited {
+			m.waitOrKill(ended, 5*time.Second)
+		} else {
+			m.waitOrKill(ended, time.Second)
+		}
+	case <-ctx.Done():
+		cause = context.Cause(ctx)
+	}
+	m.end()
+	if cause != nil {
+		return exitOf(cause), cause
+	}
+	r := <-said
+	return m.result(r)
+}
+
+type reportResult struct {
+	rep report
+	err error
+}
+
+// seen is told of each line of the guest's report.
+func (m *machine) seen(r report) {
+	if m.opts.verbose && r.release != "" && !r.started {
+		fmt.Fprintf(m.stderr, "lvs-kernel: Linux %s (%s, %s %s of Debian %s)\n",
+			r.release, m.kernel.Kernel, m.kernel.Package, m.kernel.Version, m.kernel.Suite)
+	}
+}
+
+// result turns the guest's report into an exit status.
+func (m *machine) result(r reportResult) (int, error) {
+	switch {
+	case r.rep.exited:
+		return r.rep.status, nil
+	case r.rep.failure != "":
+		return exitRunner, fmt.Errorf("the kernel %s could not run the command: %s", m.kernel.Kernel, r.rep.failure)
+	case r.err != nil:
+		return exitRunner, r.err
+	}
+	what := "before the command was started"
+	if r.rep.started {
+		what = "while the command ran"
+	}
+	return exitRunner, fmt.Errorf("the kernel %s (Linux %s) ended %s; its last messages were:\n%s",
+		m.kernel.Kernel, m.kernel.Release, what, m.console.String())
+}
+
+// start starts the kernel's process in a session of its own.
+func (m *machine) start() (control *os.File, err error) {
+	// Processes that the kernel's own process leaves behind become our
+	// children, so that we can end them.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("become the reaper of the kernel's processes: %w", err)
+	}
+	var theirs []*os.File
+	line := func() (*os.File, *os.File) {
+		r, w, perr := os.Pipe()
+		err = errors.Join(err, perr)
+		theirs, m.ends = append(theirs, w), append(m.ends, r)
+		return r, w
+	}
+	console, consoleW := line()
+	control, controlW := line()
+	stdout, stdoutW := line()
+	stderr, stderrW := line()
+	if err != nil {
+		return nil, err
+	}
+	m.cmd.Stdout, m.cmd.Stderr = consoleW, consoleW
+	m.cmd.ExtraFiles = []*os.File{controlW, stdoutW, stderrW}
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	err = m.cmd.Start()
+	for _, f := range theirs {
+		f.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start the kernel %s: %w", m.kernel.Kernel, err)
+	}
+	var messages io.Writer = &m.console
+	if m.opts.console {
+		messages = io.MultiWriter(&m.console, m.stderr)
+	}
+	m.carry(messages, console)
+	m.carry(m.stdout, stdout)
+	m.carry(m.stderr, stderr)
+	return control, nil
+}
+
+// carry copies a line. When our own output is gone the line is read on, so
+// that the command does not hang.
+func (m *machine) carry(w io.Writer, r io.Reader) {
+	m.copies.Go(func() {
+		_, _ = io.Copy(w, r)
+		_, _ = io.Copy(io.Discard, r)
+	})
+}
+
+func (m *machine) waitOrKill(ended chan error, d time.Duration) {
+	select {
+	case <-ended:
+	case <-time.After(d):
+	}
+}
+
+// end ends every process of the kernel, and waits until all that it wrote has
+// been carried on.
+func (m *machine) end() {
+	_ = unix.Kill(-m.cmd.Process.Pid, unix.SIGKILL)
+	killDescendants()
+	done := make(chan struct{})
+	go func() { m.copies.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+	}
+	for _, f := range m.ends {
+		f.Close()
+	}
+}

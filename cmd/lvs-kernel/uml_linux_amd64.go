@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// unpackUML unpacks User-Mode Linux with its modules and the libc that it was
+// built for.
+func unpackUML(f *fetcher, k stored) (release string, err error) {
+	deb, err := f.download(k.Package, k.Version)
+	if err != nil {
+		return "", err
+	}
+	err = f.unpack(deb, func(name string) string {
+		if name == "bin/linux.uml" {
+			return filepath.Join(k.Dir, "linux")
+		}
+		if rest, ok := strings.CutPrefix(name, "lib/uml/modules/"); ok {
+			return filepath.Join(k.Dir, "modules", rest)
+		}
+		return ""
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := unpackLibc(f, k.Dir); err != nil {
+		return "", err
+	}
+	if err := setInterpreter(filepath.Join(k.Dir, "linux"), filepath.Join(k.Dir, "lib", loader)); err != nil {
+		return "", err
+	}
+	return releaseOf(filepath.Join(k.Dir, "modules"))
+}
+
+const loader = "ld-linux-x86-64.so.2"
+
+func unpackLibc(f *fetcher, dir string) error {
+	version, _, err := f.candidate("libc6")
+	if err != nil {
+		return err
+	}
+	deb, err := f.download("libc6", version)
+	if err != nil {
+		return err
+	}
+	return f.unpack(deb, func(name string) string {
+		base, ok := strings.CutPrefix(name, "lib/x86_64-linux-gnu/")
+		if ok && (base == loader || base == "libc.so.6") {
+			return filepath.Join(dir, "lib", base)
+		}
+		return ""
+	})
+}
+
+// umlCommand returns the process that is the kernel. Its descriptors 3, 4 and
+// 5 are the lines that the guest writes its reports, its standard output and
+// its standard error to.
+func umlCommand(o options, k stored, run string, g *guestConfig) (*exec.Cmd, error) {
+	g.Control, g.Stdout, g.Stderr = "/dev/ttyS0", "/dev/ttyS1", "/dev/ttyS2"
+	for _, d := range o.write {
+		g.Writes = append(g.Writes, writeMount{Path: d})
+	}
+	cfg := filepath.Join(run, "guest.json")
+	if err := writeGuestConfig(cfg, *g); err != nil {
+		return nil, err
+	}
+	args := []string{
+		fmt.Sprintf("mem=%dM", o.memory),
+		"umid=kernel", "uml_dir=" + run,
+		"rootfstype=hostfs", "rootflags=/", "ro",
+		"init=" + g.Self, guestConfigEnv + "=" + cfg,
+		"con=null", "con0=null,fd:1",
+		"ssl0=null,fd:3", "ssl1=null,fd:4", "ssl2=null,fd:5",
+		"quiet", "panic=-1",
+	}
+	if o.kernel.name == "newest" {
+		args = append(args, "seccomp=on") // Faster system calls; auto falls back.
+	}
+	cmd := exec.Command(filepath.Join(k.Dir, "linux"), args...)
+	cmd.Env = []string{
+		"LD_LIBRARY_PATH=" + filepath.Join(k.Dir, "lib"),
+		"TMPDIR=" + memoryFolder(o.memory, run),
+		"HOME=" + run,
+		"PATH=" + os.Getenv("PATH"),
+	}
+	return cmd, nil
+}
+
+// memoryFolder chooses where the kernel keeps its memory, a file that it
+// removes as soon as it has opened it. Memory is faster than a disk, but the
+// /dev/shm of a container is often too small, and then the kernel would crash.
+func memoryFolder(mib int, run string) string {
+	const shm = "/dev/shm"
+	var st unix.Statfs_t
+	if unix.Statfs(shm, &st) != nil || unix.Access(shm, unix.W_OK) != nil {
+		return run
+	}
+	if st.Flags&unix.ST_NOEXEC != 0 || st.Bavail*uint64(st.Bsize) < uint64(mib)<<20 {
+		return run
+	}
+	return shm
+}
