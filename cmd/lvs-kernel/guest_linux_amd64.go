@@ -10,7 +10,8 @@ import (
 )
 
 // guestMain runs what this binary is inside the kernel: init when it is the
-// first process, a small modprobe or rmmod when it is called by that name.
+// first process, a small modprobe or rmmod when it is called by that name; and
+// on the host, the guard of a runner.
 // It reports false when the process is the runner on the host.
 func guestMain(args []string) (int, bool) {
 	switch filepath.Base(args[0]) {
@@ -18,6 +19,10 @@ func guestMain(args []string) (int, bool) {
 		return applet(modprobe, args), true
 	case "rmmod":
 		return applet(rmmod, args), true
+	case guardName:
+		if len(args) == 2 {
+			return guardMain(args[1], os.Stdin), true
+		}
 	}
 	cfg := os.Getenv(guestConfigEnv)
 	if os.Getpid() != 1 || cfg == "" {

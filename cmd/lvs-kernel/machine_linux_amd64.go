@@ -22,6 +22,8 @@ type machine struct {
 	cmd    *exec.Cmd
 	stdout io.Writer
 	stderr io.Writer
+	self   string // This binary.
+	guard  *guard
 
 	console tail
 	copies  sync.WaitGroup
@@ -125,7 +127,9 @@ func (m *machine) start() (control *os.File, err error) {
 	m.cmd.Stdout, m.cmd.Stderr = consoleW, consoleW
 	m.cmd.ExtraFiles = []*os.File{controlW, stdoutW, stderrW}
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	err = m.cmd.Start()
+	if err = m.cmd.Start(); err == nil {
+		m.guard.watch(m.cmd.Process.Pid)
+	}
 	for _, f := range theirs {
 		f.Close()
 	}

@@ -172,3 +172,28 @@ func moduleName(file string) string {
 }
 
 func underscores(s string) string { return strings.ReplaceAll(s, "-", "_") }
+
+// wantedDirs are the folders of modules that networks and the runner need,
+// out of the thousands of drivers in Debian's kernels.
+var wantedDirs = []string{
+	"net/", "lib/", "crypto/", "arch/x86/crypto/",
+	"fs/9p/", "fs/netfs/", "fs/fscache/", "fs/overlayfs/",
+	"drivers/virtio/", "drivers/char/virtio_console", "drivers/net/wireguard/",
+	"drivers/net/vxlan/", "drivers/net/bonding/", "drivers/net/ipvlan/", "drivers/net/team/",
+}
+
+// wantedModule tells whether a file of a kernel's folder of modules is kept.
+func wantedModule(name string) bool {
+	in, ok := strings.CutPrefix(name, "kernel/")
+	if !ok {
+		return strings.HasPrefix(name, "modules.") && !strings.Contains(name, "/")
+	}
+	for _, d := range wantedDirs {
+		if strings.HasPrefix(in, d) {
+			return true
+		}
+	}
+	// The virtual devices lie at the top; hardware has folders.
+	file, ok := strings.CutPrefix(in, "drivers/net/")
+	return ok && !strings.Contains(file, "/")
+}

@@ -112,7 +112,7 @@ func (g *guest) mountWrites() error {
 	for _, w := range g.cfg.Writes {
 		m := mountPoint{"none", w.Path, "hostfs", 0, w.Path}
 		if w.Tag != "" {
-			m = mountPoint{w.Tag, w.Path, "9p", 0, nineOptions + ",cache=none"}
+			m = mountPoint{w.Tag, w.Path, "9p", 0, nineOptions + ",cache=mmap"}
 		}
 		if err := mountAll([]mountPoint{m}); err != nil {
 			return err

@@ -96,7 +96,7 @@ func (s *store) list(w io.Writer) error {
 
 // run runs the command in the kernel.
 func run(ctx context.Context, o options, k stored, stdout, stderr io.Writer) (int, error) {
-	dir, err := os.MkdirTemp("", "lvs-kernel-")
+	dir, err := os.MkdirTemp("", runPrefix)
 	if err != nil {
 		return exitRunner, err
 	}
@@ -105,6 +105,10 @@ func run(ctx context.Context, o options, k stored, stdout, stderr io.Writer) (in
 	if err != nil {
 		return exitRunner, err
 	}
+	if m.guard, err = startGuard(m.self, dir); err != nil {
+		return exitRunner, err
+	}
+	defer m.guard.dismiss()
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, errTimeout)
@@ -142,7 +146,7 @@ func newMachine(o options, k stored, dir string) (*machine, error) {
 	if o.kernel.qemu {
 		build = qemuCommand
 	}
-	m := &machine{opts: o, kernel: k}
+	m := &machine{opts: o, kernel: k, self: self}
 	m.cmd, err = build(o, k, dir, &g)
 	return m, err
 }
