@@ -120,7 +120,7 @@ func (s *Service) decode(b []byte) (err error) {
 		s.Netmask = decodeNetmask(s.Family, netmask)
 	}
 	s.Scheduler, s.Engine = names(scheduler, engine)
-	return s.Stats.decode(stats, stats64, "service")
+	return s.Stats.decode(stats, stats64, "service statistics")
 }
 
 // complete checks that the identity came whole. A mark of zero names, by the
@@ -196,7 +196,7 @@ func (d *Dest) decode(b []byte) (err error) {
 	if d.Family != 0 && d.Family != AFInet && d.Family != AFInet6 {
 		return fmt.Errorf("server: address family %d is neither IPv4 nor IPv6", d.Family)
 	}
-	return d.Stats.decode(stats, stats64, "server")
+	return d.Stats.decode(stats, stats64, "server statistics")
 }
 
 func (d *Daemon) decode(b []byte) (err error) {
@@ -237,7 +237,7 @@ func (s *Stats) decode(stats, stats64 []byte, object string) (err error) {
 		&s.Conns, &s.InPackets, &s.OutPackets, &s.InBytes, &s.OutBytes,
 		&s.CPS, &s.InPPS, &s.OutPPS, &s.InBPS, &s.OutBPS,
 	}
-	r := reader{rest: b, object: object + " statistics"}
+	r := reader{rest: b, object: object}
 	for err == nil && r.next() {
 		if i := int(r.attr) - 1; i >= 0 && i < len(fields) {
 			*fields[i], err = r.counter()
@@ -266,7 +266,8 @@ func names(scheduler, engine []byte) (string, string) {
 	if known {
 		return s, string(engine)
 	}
-	both := string(append(scheduler[:len(scheduler):len(scheduler)], engine...))
+	var buf [64]byte // larger than both, unless the kernel's limits grow
+	both := string(append(append(buf[:0], scheduler...), engine...))
 	return both[:len(scheduler)], both[len(scheduler):]
 }
 

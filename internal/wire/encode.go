@@ -46,15 +46,11 @@ func AppendDest(b []byte, cmd Command, key *ServiceKey, d *Dest) []byte {
 	b = appendDestKey(b, &d.DestKey)
 	b = appendU32(b, destMethod, d.Method)
 	b = appendU32(b, destWeight, uint32(d.Weight))
+	b = appendU8(b, destTunnelType, d.TunnelType)
+	b = appendBE16(b, destTunnelPort, d.TunnelPort)
+	b = appendU16(b, destTunnelFlags, d.TunnelFlags)
 	b = appendU32(b, destUpper, d.UpperThreshold)
 	b = appendU32(b, destLower, d.LowerThreshold)
-	// An absent tunnel is IPIP without port or flags; older kernels know
-	// none of these three.
-	if d.TunnelType != 0 || d.TunnelPort != 0 || d.TunnelFlags != 0 {
-		b = appendU8(b, destTunnelType, d.TunnelType)
-		b = appendBE16(b, destTunnelPort, d.TunnelPort)
-		b = appendU16(b, destTunnelFlags, d.TunnelFlags)
-	}
 	return closeNest(b, nest)
 }
 
@@ -77,17 +73,17 @@ func AppendDaemon(b []byte, cmd Command, d *Daemon) []byte {
 	if d.MaxLen != 0 {
 		b = appendU16(b, daemonMaxLen, d.MaxLen)
 	}
-	switch d.GroupFam {
-	case AFInet:
-		b = appendBytes(b, daemonGroup, d.Group[:4])
-	case AFInet6:
-		b = appendBytes(b, daemonGroup6, d.Group[:])
-	}
 	if d.Port != 0 {
 		b = appendU16(b, daemonPort, d.Port)
 	}
 	if d.TTL != 0 {
 		b = appendU8(b, daemonTTL, d.TTL)
+	}
+	switch d.GroupFam {
+	case AFInet:
+		b = appendBytes(b, daemonGroup, d.Group[:4])
+	case AFInet6:
+		b = appendBytes(b, daemonGroup6, d.Group[:])
 	}
 	return closeNest(b, nest)
 }
@@ -179,7 +175,7 @@ func pad(b []byte, payload int) []byte {
 // openNest starts a nested attribute; closeNest, given where it started,
 // writes its length.
 func openNest(b []byte, attr uint16) ([]byte, int) {
-	return appendHeader(b, attr, 0), len(b)
+	return appendHeader(b, attr|attrNested, 0), len(b)
 }
 
 func closeNest(b []byte, start int) []byte {

@@ -185,6 +185,7 @@ const (
 	infoConnTabSize  = 2
 	headerLen        = 4 // generic netlink: command, version, two reserved bytes
 	attrHeaderLen    = 4
+	attrNested       = 0x8000
 	attrTypeMask     = 0x3fff // without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 	addressLen       = 16
 	serviceFlagsLen  = 8

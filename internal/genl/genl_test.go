@@ -1,0 +1,535 @@
+package genl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fakeKernel answers the sockets that it dials as a kernel would: it knows one
+// family, whose number can change, and does what handle says.
+type fakeKernel struct {
+	mu       sync.Mutex
+	family   uint16 // 0: there is none
+	handle   func(cmd byte, args []byte) (errno int, reply [][]byte)
+	executed [][]byte // the args of every request that reached handle
+	dialled  int
+	open     int
+	buffer   int
+	blocking chan struct{} // when not nil, Send waits until it is closed
+}
+
+func newFakeKernel(handle func(cmd byte, args []byte) (int, [][]byte)) *fakeKernel {
+	return &fakeKernel{family: 0x20, handle: handle, buffer: 1 << 20}
+}
+
+func (k *fakeKernel) dial() (Socket, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.dialled++
+	k.open++
+	return &fakeSocket{kernel: k, queue: make(chan []byte, 1<<16), interrupted: make(chan struct{})}, nil
+}
+
+type fakeSocket struct {
+	kernel      *fakeKernel
+	queue       chan []byte
+	interrupted chan struct{}
+	once        sync.Once
+	closed      atomic.Bool
+}
+
+func (s *fakeSocket) Send(b []byte) error {
+	k := s.kernel
+	k.mu.Lock()
+	blocking := k.blocking
+	k.mu.Unlock()
+	if blocking != nil {
+		<-blocking
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for len(b) > 0 {
+		n := host.Uint32(b)
+		s.answer(host.Uint16(b[4:]), host.Uint16(b[6:]), host.Uint32(b[8:]), b[headerLen:n])
+		b = b[n:]
+	}
+	return nil
+}
+
+func (s *fakeSocket) answer(kind, flags uint16, seq uint32, body []byte) {
+	k := s.kernel
+	switch {
+	case kind == controller && k.family != 0:
+		id := append([]byte{1, 2, 0, 0}, 6, 0, attrFamilyID, 0)
+		s.push(encode(controller, 0, seq, append(host.AppendUint16(id, k.family), 0, 0)))
+		return
+	case kind == controller || kind != k.family:
+		s.push(fakeAck(seq, enoent))
+		return
+	}
+	k.executed = append(k.executed, slices.Clone(body[4:]))
+	errno, replies := k.handle(body[0], body[4:])
+	switch {
+	case flags&flagDump == flagDump:
+		for _, r := range replies {
+			s.push(encode(k.family, flagMulti, seq, r))
+		}
+		s.push(encode(typeDone, flagMulti, seq, []byte{0, 0, 0, 0}))
+	case len(replies) > 0:
+		s.push(encode(k.family, 0, seq, replies[0]))
+	case errno != 0 || flags&flagAck != 0:
+		s.push(fakeAck(seq, errno))
+	}
+}
+
+func (s *fakeSocket) push(b []byte) {
+	select {
+	case s.queue <- b:
+	default:
+		panic("the answers do not fit")
+	}
+}
+
+func encode(kind, flags uint16, seq uint32, body []byte) []byte {
+	b := host.AppendUint32(nil, uint32(headerLen+len(body)))
+	b = host.AppendUint16(b, kind)
+	b = host.AppendUint16(b, flags)
+	b = host.AppendUint32(b, seq)
+	b = host.AppendUint32(b, 0)
+	return append(b, body...)
+}
+
+func fakeAck(seq uint32, errno int) []byte {
+	return encode(typeError, flagCapped, seq, append(host.AppendUint32(nil, uint32(-errno)), make([]byte, headerLen)...))
+}
+
+func (s *fakeSocket) Receive(b []byte) (int, error) {
+	select {
+	case d := <-s.queue:
+		return copy(b, d), nil
+	case <-s.interrupted:
+		return 0, os.ErrDeadlineExceeded
+	}
+}
+
+func (s *fakeSocket) ReceiveBuffer() int { return s.kernel.buffer }
+func (s *fakeSocket) Interrupt()         { s.once.Do(func() { close(s.interrupted) }) }
+func (s *fakeSocket) Close() error {
+	if s.closed.Swap(true) {
+		panic("closed twice")
+	}
+	s.kernel.mu.Lock()
+	defer s.kernel.mu.Unlock()
+	s.kernel.open--
+	return nil
+}
+
+func (k *fakeKernel) count() (dialled, open int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.dialled, k.open
+}
+
+func (k *fakeKernel) set(change func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	change()
+}
+
+func open(t *testing.T, k *fakeKernel) *Conn {
+	t.Helper()
+	c, err := Open(t.Context(), k.dial, "TEST", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// batch makes requests whose argument is their number.
+func batch(n int) *Batch {
+	b := NewBatch(n, 8)
+	for i := range n {
+		b.Add(func(m []byte) []byte { return host.AppendUint32(append(m, 1, 1, 0, 0), uint32(i)) })
+	}
+	return b
+}
+
+func accept(byte, []byte) (int, [][]byte) { return 0, nil }
+
+// echo answers a request with its own argument.
+func echo(cmd byte, args []byte) (int, [][]byte) { return 0, [][]byte{slices.Clone(args)} }
+
+func TestSendKeepsOrderAndMatchesErrors(t *testing.T) {
+	// Every third request fails with an errno that its number makes.
+	k := newFakeKernel(func(_ byte, args []byte) (int, [][]byte) {
+		if n := host.Uint32(args); n%3 == 0 {
+			return 100 + int(n%7), nil
+		}
+		return 0, nil
+	})
+	c := open(t, k)
+	const n = 5000
+	fates, err := c.Send(t.Context(), batch(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, args := range k.executed {
+		if host.Uint32(args) != uint32(i) {
+			t.Fatalf("request %d was executed as number %d", host.Uint32(args), i)
+		}
+	}
+	if len(fates) != n || len(k.executed) != n {
+		t.Fatalf("%d fates and %d executed, want %d", len(fates), len(k.executed), n)
+	}
+	for i, f := range fates {
+		if want := i%3 == 0; want != (f.State == Failed) || want && errno(f.Err) != 100+i%7 {
+			t.Fatalf("request %d: %+v", i, f)
+		}
+	}
+}
+
+func TestSendBoundsUnansweredRequests(t *testing.T) {
+	var most int
+	k := newFakeKernel(func(byte, []byte) (int, [][]byte) { return 22, nil })
+	k.buffer = 10 * answerCost
+	c := open(t, k)
+	dial := c.dial
+	c.dial = func() (Socket, error) {
+		s, err := dial()
+		return &countingSocket{Socket: s, most: &most}, err
+	}
+	c.idle = nil // dial anew, through the counter
+	fates, err := c.Send(t.Context(), batch(1000))
+	if err != nil || len(fates) != 1000 || fates[999].State != Failed {
+		t.Fatalf("%d fates, error %v", len(fates), err)
+	}
+	if most != 10 {
+		t.Errorf("%d requests were sent at once; 10 errors fit", most)
+	}
+}
+
+type countingSocket struct {
+	Socket
+	most *int
+}
+
+func (s *countingSocket) Send(b []byte) error {
+	n := 0
+	for rest := b; len(rest) > 0; n++ {
+		rest = rest[host.Uint32(rest):]
+	}
+	*s.most = max(*s.most, n)
+	return s.Socket.Send(b)
+}
+
+func TestFamilyMovedIsResolvedAgain(t *testing.T) {
+	k := newFakeKernel(accept)
+	c := open(t, k)
+	k.set(func() { k.family++ })
+	if fates, err := c.Send(t.Context(), batch(700)); fates != nil || err != nil {
+		t.Fatalf("after the family moved: %v, %v", fates, err)
+	}
+	if len(k.executed) != 700 {
+		t.Errorf("%d requests were executed, want each once", len(k.executed))
+	}
+	k.set(func() { k.family++; k.handle = echo })
+	if got, err := c.Get(t.Context(), batch(1)); err != nil || len(got) != 4 {
+		t.Errorf("Get after the family moved: %v, %v", got, err)
+	}
+	k.set(func() { k.family++ })
+	all, err := Dump(t.Context(), c, batch(1), func([]byte) (int, error) { return 1, nil })
+	if err != nil || len(all) != 1 {
+		t.Errorf("Dump after the family moved: %v, %v", all, err)
+	}
+}
+
+func TestENOENTOfTheFamilyItselfIsAnAnswer(t *testing.T) {
+	k := newFakeKernel(func(byte, []byte) (int, [][]byte) { return enoent, nil })
+	c := open(t, k)
+	fates, err := c.Send(t.Context(), batch(2))
+	if err != nil || len(fates) != 2 || errno(fates[1].Err) != enoent {
+		t.Errorf("got %v, %v", fates, err)
+	}
+	if len(k.executed) != 2 {
+		t.Errorf("%d requests were executed, want each once", len(k.executed))
+	}
+}
+
+func TestFamilyGone(t *testing.T) {
+	k := newFakeKernel(accept)
+	c := open(t, k)
+	k.set(func() { k.family = 0 })
+	fates, err := c.Send(t.Context(), batch(2))
+	if !errors.Is(err, ErrNoFamily) || len(fates) != 2 || !errors.Is(fates[0].Err, ErrNoFamily) {
+		t.Errorf("Send: %v, %v", fates, err)
+	}
+	if _, err := c.Get(t.Context(), batch(1)); !errors.Is(err, ErrNoFamily) {
+		t.Errorf("Get: %v", err)
+	}
+	if _, err := Open(t.Context(), k.dial, "TEST", 1); !errors.Is(err, ErrNoFamily) {
+		t.Errorf("Open: %v", err)
+	}
+}
+
+func TestCancelledWhileTheKernelWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newFakeKernel(accept)
+		c, err := Open(t.Context(), k.dial, "TEST", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		release := make(chan struct{})
+		k.set(func() { k.blocking = release })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		fates, err := c.Send(ctx, batch(5000))
+		if waited := time.Since(start); waited != time.Second {
+			t.Errorf("returned after %v", waited)
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("error %v", err)
+		}
+		first, last := fates[0], fates[4999]
+		if first.State != Unknown || last.State != NotSent || !errors.Is(last.Err, context.DeadlineExceeded) {
+			t.Errorf("fates of the first and the last request: %v, %v", first, last)
+		}
+		close(release)
+		synctest.Wait()
+		k.set(func() { k.blocking = nil })
+		if _, open := k.count(); open != 0 {
+			t.Errorf("%d sockets are open: the abandoned one must be closed", open)
+		}
+		if len(k.executed) >= 5000 {
+			t.Error("sending went on after the call was given up")
+		}
+		if fates, err := c.Send(t.Context(), batch(1)); fates != nil || err != nil {
+			t.Errorf("the next call: %v, %v", fates, err)
+		}
+		c.Close()
+	})
+}
+
+func TestTooManyAbandonedCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newFakeKernel(accept)
+		c, err := Open(t.Context(), k.dial, "TEST", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		release := make(chan struct{})
+		k.set(func() { k.blocking = release })
+		for range maxAbandoned {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if _, err := c.Send(ctx, batch(1)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			cancel()
+		}
+		if _, err := c.Send(t.Context(), batch(1)); !errors.Is(err, ErrStuck) {
+			t.Errorf("error %v, want ErrStuck", err)
+		}
+		close(release)
+		synctest.Wait()
+		k.set(func() { k.blocking = nil })
+		if fates, err := c.Send(t.Context(), batch(1)); fates != nil || err != nil {
+			t.Errorf("after the kernel let go: %v, %v", fates, err)
+		}
+		c.Close()
+	})
+}
+
+func TestCloseEndsCallsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newFakeKernel(func(byte, []byte) (int, [][]byte) { return 0, nil }) // Get is never answered
+		c, err := Open(t.Context(), k.dial, "TEST", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result := make(chan error)
+		go func() {
+			_, err := c.Get(context.Background(), batch(1))
+			result <- err
+		}()
+		synctest.Wait()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-result; !errors.Is(err, ErrClosed) {
+			t.Errorf("the call in flight: %v", err)
+		}
+		if _, err := c.Get(context.Background(), batch(1)); !errors.Is(err, ErrClosed) {
+			t.Errorf("a call after Close: %v", err)
+		}
+		if err := c.Close(); !errors.Is(err, ErrClosed) {
+			t.Errorf("closing twice: %v", err)
+		}
+		synctest.Wait()
+		if _, open := k.count(); open != 0 {
+			t.Errorf("%d sockets are open", open)
+		}
+	})
+}
+
+func TestCancelledBeforehandSendsNothing(t *testing.T) {
+	k := newFakeKernel(accept)
+	c := open(t, k)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("no longer wanted")
+	cancel(reason)
+	fates, err := c.Send(ctx, batch(3))
+	if !errors.Is(err, reason) || len(fates) != 3 || fates[0].State != NotSent || len(k.executed) != 0 {
+		t.Errorf("got %v, %v; %d executed", fates, err, len(k.executed))
+	}
+}
+
+func TestManyGoroutinesShareThePool(t *testing.T) {
+	k := newFakeKernel(echo)
+	c := open(t, k)
+	var wg sync.WaitGroup
+	for g := range 50 {
+		wg.Go(func() {
+			for i := range 50 {
+				b := NewBatch(1, 8)
+				want := uint32(g<<16 | i)
+				b.Add(func(m []byte) []byte { return host.AppendUint32(append(m, 1, 1, 0, 0), want) })
+				got, err := c.Get(t.Context(), b)
+				if err != nil || len(got) != 4 || host.Uint32(got) != want {
+					t.Errorf("asked %d, got %v, %v", want, got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if _, open := k.count(); open > maxIdle {
+		t.Errorf("%d sockets are kept, want at most %d", open, maxIdle)
+	}
+}
+
+func TestRandomCancellationsLeaveNothingBehind(t *testing.T) {
+	before := runtime.NumGoroutine()
+	k := newFakeKernel(accept)
+	c := open(t, k)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(300))*time.Microsecond)
+		fates, err := c.Send(ctx, batch(2000))
+		cancel()
+		if (err == nil) != (fates == nil) {
+			t.Fatalf("%d fates with error %v", len(fates), err)
+		}
+	}
+	c.Close()
+	deadline := time.Now().Add(5 * time.Second)
+	for _, open := k.count(); (open > 0 || runtime.NumGoroutine() > before) && time.Now().Before(deadline); _, open = k.count() {
+		time.Sleep(time.Millisecond)
+	}
+	if _, open := k.count(); open > 0 || runtime.NumGoroutine() > before {
+		t.Errorf("%d sockets, %d goroutines more", open, runtime.NumGoroutine()-before)
+	}
+}
+
+func TestOverrunIsNotTakenForSuccess(t *testing.T) {
+	k := newFakeKernel(accept)
+	c := open(t, k)
+	dial := c.dial
+	c.idle, c.dial = nil, func() (Socket, error) {
+		s, err := dial()
+		return &overrunSocket{s, 1}, err // the first receive resolves the family
+	}
+	fates, err := c.Send(t.Context(), batch(3))
+	if !errors.Is(err, ErrOverrun) || fates[0].State != Unknown {
+		t.Errorf("got %v, %v", fates, err)
+	}
+}
+
+type overrunSocket struct {
+	Socket
+	good int
+}
+
+func (s *overrunSocket) Receive(b []byte) (int, error) {
+	if s.good--; s.good < 0 {
+		return 0, ErrOverrun
+	}
+	return s.Socket.Receive(b)
+}
+
+func TestInterruptedDump(t *testing.T) {
+	k := newFakeKernel(echo)
+	c := open(t, k)
+	dial := c.dial
+	c.idle, c.dial = nil, func() (Socket, error) {
+		s, err := dial()
+		return markingSocket{s}, err
+	}
+	if _, err := Dump(t.Context(), c, batch(1), func([]byte) (int, error) { return 0, nil }); !errors.Is(err, ErrInterrupted) {
+		t.Errorf("error %v", err)
+	}
+}
+
+type markingSocket struct{ Socket }
+
+func (s markingSocket) Receive(b []byte) (int, error) {
+	n, err := s.Socket.Receive(b)
+	if flags := host.Uint16(b[6:]); flags&flagMulti != 0 {
+		host.PutUint16(b[6:], flags|flagDumpIntr)
+	}
+	return n, err
+}
+
+func TestAnswer(t *testing.T) {
+	text := append([]byte{13 + 4, 0, attrAckString, 0}, "bad attribute"...)
+	echoed := encode(0x20, 0, 1, []byte{1, 2, 3, 4, 5, 6, 7, 8})
+	for _, tt := range []struct {
+		name string
+		m    message
+		want string
+	}{
+		{"success", message{kind: typeError, body: make([]byte, 20)}, "<nil>"},
+		{"capped", message{typeError, flagCapped | flagAckTLVs, 1,
+			slices.Concat(host.AppendUint32(nil, ^uint32(21)), make([]byte, headerLen), text)}, "errno 22: bad attribute"},
+		{"echoed", message{typeError, flagAckTLVs, 1,
+			slices.Concat(host.AppendUint32(nil, ^uint32(21)), echoed, text)}, "errno 22: bad attribute"},
+		{"no attributes", message{typeError, 0, 1, slices.Concat(host.AppendUint32(nil, ^uint32(0)), make([]byte, headerLen))}, "errno 1"},
+		{"cut short", message{typeError, 0, 1, []byte{1}}, "netlink: an error message of 1 bytes"},
+		{"positive", message{typeError, 0, 1, []byte{1, 0, 0, 0}}, "netlink: an error message with status 1"},
+	} {
+		if got := fmt.Sprint(tt.m.answer()); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// FuzzDatagram feeds a call whatever a kernel could send.
+func FuzzDatagram(f *testing.F) {
+	f.Add(fakeAck(3, 22))
+	f.Add(encode(0x20, flagMulti, 3, []byte{1, 1, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4}))
+	f.Add(encode(typeDone, flagMulti, 3, nil))
+	f.Add([]byte{16, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, datagram []byte) {
+		for rest := datagram; len(rest) > 0; {
+			m, next, err := splitMessage(rest)
+			if err != nil {
+				return
+			}
+			if len(next) >= len(rest) {
+				t.Fatal("no progress")
+			}
+			_ = m.answer()
+			_, _ = findAttr(m.body, 1)
+			rest = next
+		}
+	})
+}
