@@ -74,7 +74,9 @@ func modprobe(x *moduleIndex, args []string) error {
 			all = true
 		case a == "-q" || a == "--quiet":
 			quiet = true
+		case a == "--":
 		case strings.HasPrefix(a, "-"):
+			return fmt.Errorf("flag %s is unknown to the small modprobe of lvs-kernel; install kmod on the host", a)
 		default:
 			words = append(words, a)
 		}

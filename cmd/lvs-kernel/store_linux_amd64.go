@@ -93,6 +93,9 @@ func (s *store) get(ctx context.Context, k kernel, update bool) (got stored, rel
 			return got, nil, fmt.Errorf("fetch the kernel %s: %w", k.name, err)
 		}
 	}
+	if err := indexForKmod(got); err != nil {
+		return got, nil, err
+	}
 	f, err := os.Open(filepath.Join(got.Dir, inUseFile))
 	if err != nil {
 		return got, nil, err
