@@ -1,0 +1,150 @@
+//go:build linux
+
+// Command compare measures this library beside its peers: adding a table to
+// the kernel and reading it back, by the library, by two other Go packages, by
+// ipvsadm, and by a bare socket that sends prepared bytes.
+//
+// It runs as root in a kernel with IPVS; the README tells how to get one.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(1)
+	}
+}
+
+// options are what the command line asks for.
+type options struct {
+	job    job
+	rounds int
+	works  []string
+	only   []string
+	cpu    string
+}
+
+func parseOptions(args []string) (options, error) {
+	var o options
+	var works, only string
+	fs := flag.NewFlagSet("compare", flag.ExitOnError)
+	fs.IntVar(&o.job.services, "services", 500, "services in the table")
+	fs.IntVar(&o.job.servers, "servers", 10, "real servers of each service")
+	fs.IntVar(&o.rounds, "rounds", 7, "rounds that count; one more goes before them")
+	fs.StringVar(&works, "work", "adding,reading", "what to measure")
+	fs.StringVar(&only, "only", "", "the contenders to measure, of "+names()+" (default all)")
+	fs.StringVar(&o.cpu, "cpuprofile", "", "write a CPU profile to this file; its tag timed=NAME is on what was timed")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	o.works, o.only = split(works), split(only)
+	if o.rounds < 1 || fs.NArg() > 0 {
+		return o, errors.New("give at least one round, and no arguments but flags")
+	}
+	return o, o.job.check()
+}
+
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+}
+
+func run(args []string, out io.Writer) (err error) {
+	o, err := parseOptions(args)
+	if err != nil {
+		return err
+	}
+	if o.cpu != "" {
+		stop, err := profile(o.cpu)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	return o.measure(out)
+}
+
+func profile(name string) (stop func() error, err error) {
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error { pprof.StopCPUProfile(); return f.Close() }, nil
+}
+
+func (o options) measure(out io.Writer) error {
+	fmt.Fprintln(out, o.heading())
+	for _, name := range o.works {
+		i := slices.IndexFunc(works, func(w work) bool { return w.name == name })
+		if i < 0 {
+			return fmt.Errorf("there is no work %q", name)
+		}
+		contenders := only(works[i].contenders, o.only)
+		if len(contenders) == 0 {
+			return fmt.Errorf("none of %q does %s", o.only, name)
+		}
+		all, err := works[i].measure(o.job, contenders, o.rounds)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		fmt.Fprintln(out)
+		if err := all.write(out, name, o.job.objects()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heading says what is measured with what.
+func (o options) heading() string {
+	return fmt.Sprintf("%s, Linux %s, %s\n%d services of %d servers, %d rounds\n%s; %s; %s",
+		time.Now().Format(time.DateOnly), release(), runtime.Version(),
+		o.job.services, o.job.servers, o.rounds,
+		version(mobyPath), version(cloudflarePath), ipvsadmVersion())
+}
+
+func release() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return err.Error()
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// version returns the version of a module in this program.
+func version(path string) string {
+	info, _ := debug.ReadBuildInfo()
+	for _, m := range info.Deps {
+		if m.Path == path {
+			return path + " " + m.Version
+		}
+	}
+	return path
+}
+
+func ipvsadmVersion() string {
+	out, err := exec.Command("ipvsadm", "--version").Output()
+	if err != nil {
+		return err.Error()
+	}
+	words := strings.Fields(string(out))
+	return strings.Join(words[:min(2, len(words))], " ")
+}

@@ -1,0 +1,122 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// work is what the contenders are compared at.
+type work struct {
+	name       string
+	contenders []contender
+	measure    func(j job, contenders []contender, rounds int) (results, error)
+}
+
+var works = []work{
+	{"adding", []contender{
+		oursAdding(), mobyAdding(), cloudflareAdding(), ipvsadmAdding(), rawAdding(),
+	}, measureAdding},
+	{"reading", []contender{
+		oursReading(), oursSnapshot(), mobyReading(), cloudflareReading(), ipvsadmReading(), rawReading(),
+	}, measureReading},
+}
+
+// only keeps the contenders that are named, or all of them.
+func only(all []contender, names []string) []contender {
+	if len(names) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(c contender) bool { return !slices.Contains(names, c.name) })
+}
+
+// measureAdding gives each contender a network namespace of its own in every
+// round. A table that was emptied is not a fresh one: the kernel keeps removed
+// servers for minutes and looks through them whenever one is added. The
+// namespaces stay until the end, since the kernel would take them down in the
+// background, in somebody else's time.
+func measureAdding(j job, contenders []contender, rounds int) (_ results, err error) {
+	var namespaces []*namespace
+	defer func() {
+		for _, ns := range namespaces {
+			err = errors.Join(err, ns.close())
+		}
+	}()
+	return interleave(contenders, rounds, func(c contender) (time.Duration, error) {
+		ns, err := newNamespace()
+		if err != nil {
+			return 0, err
+		}
+		namespaces = append(namespaces, ns)
+		took, err := c.once(ns, j)
+		if err != nil {
+			return 0, err
+		}
+		if err := j.verify(ns); err != nil {
+			return 0, fmt.Errorf("%s: %w", c.name, err)
+		}
+		return took, flush(ns) // what is counted and timed in the table would go on
+	})
+}
+
+// measureReading has all contenders read one table.
+func measureReading(j job, contenders []contender, rounds int) (_ results, err error) {
+	ns, err := newNamespace()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, ns.close()) }()
+	if _, err := oursAdding().once(ns, j); err != nil {
+		return nil, err
+	}
+	if err := j.verify(ns); err != nil {
+		return nil, err
+	}
+	return interleave(contenders, rounds, func(c contender) (time.Duration, error) { return c.once(ns, j) })
+}
+
+// pause lets the kernel finish in the background what the last contender left
+// it to do.
+const pause = 100 * time.Millisecond
+
+// interleave measures the contenders in turn, round after round, so that a slow
+// while of the machine meets all of them. Each round begins with another
+// contender, so that nobody always follows the same one. What the first round
+// takes is not counted: modules are loaded in it.
+func interleave(contenders []contender, rounds int, measure func(contender) (time.Duration, error)) (results, error) {
+	all := make(results, len(contenders))
+	for i, c := range contenders {
+		all[i].name = c.name
+	}
+	for round := range rounds + 1 {
+		for i := range contenders {
+			i = (i + round) % len(contenders)
+			time.Sleep(pause)
+			took, err := measure(contenders[i])
+			if err != nil {
+				return nil, err
+			}
+			if round > 0 {
+				all[i].took = append(all[i].took, took)
+			}
+		}
+	}
+	return all, nil
+}
+
+// names lists what -only can name.
+func names() string {
+	var all []string
+	for _, w := range works {
+		for _, c := range w.contenders {
+			if !slices.Contains(all, c.name) {
+				all = append(all, c.name)
+			}
+		}
+	}
+	return strings.Join(all, ", ")
+}
