@@ -10,20 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// killDescendants ends every process that descends from this one, and waits
-// for them. User-Mode Linux makes a process for each address space inside.
-func killDescendants() {
+// killDescendants ends every process that descends from this one but the
+// guard, and waits for them. User-Mode Linux makes a process for each address
+// space inside.
+func killDescendants(guard int) {
 	self := os.Getpid()
 	for range 200 {
 		var found bool
 		for pid := range descendants(self, parents()) {
-			found = true
-			_ = unix.Kill(pid, unix.SIGKILL)
-		}
-		for {
-			pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-			if err != nil || pid <= 0 {
-				break
+			if pid != guard {
+				found = true
+				_ = unix.Kill(pid, unix.SIGKILL)
+				_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
 			}
 		}
 		if !found {

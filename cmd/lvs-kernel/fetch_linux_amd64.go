@@ -1,15 +1,14 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"strings"
 )
@@ -119,68 +118,31 @@ func (f *fetcher) download(pkg, version string) (string, error) {
 	return found[0], nil
 }
 
-// unpack writes those files of a package for which place returns a path.
+// unpack moves those files of a package for which place returns a path. It
+// leaves the reading of the archive to dpkg-deb: archive/tar would make this
+// program depend on cgo, and init must be static.
 func (f *fetcher) unpack(deb string, place func(name string) string) error {
-	cmd := exec.CommandContext(f.ctx, "dpkg-deb", "--fsys-tarfile", deb)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	r, err := cmd.StdoutPipe()
-	if err != nil {
+	dir := filepath.Join(f.dir, "unpacked")
+	defer os.RemoveAll(dir)
+	if _, err := f.run("", "dpkg-deb", "-x", deb, dir); err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	err = untar(r, place)
-	if err != nil {
-		_ = cmd.Process.Kill()
-	}
-	_, _ = io.Copy(io.Discard, r)
-	if werr := cmd.Wait(); err == nil && werr != nil {
-		err = fmt.Errorf("%w: %s", werr, lastLines(stderr.String(), 3))
-	}
-	if err != nil {
-		return fmt.Errorf("unpack %s: %w", filepath.Base(deb), err)
-	}
-	return nil
-}
-
-func untar(r io.Reader, place func(name string) string) error {
-	t := tar.NewReader(r)
-	for {
-		h, err := t.Next()
-		if err == io.EOF {
-			return nil
+	return filepath.WalkDir(dir, func(from string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
 		}
+		name, err := filepath.Rel(dir, from)
 		if err != nil {
 			return err
 		}
 		// Debian's usrmerge: /lib is a link to /usr/lib, in either spelling.
-		name := strings.TrimPrefix(path.Clean("/"+h.Name), "/usr")
-		to := place(strings.TrimPrefix(name, "/"))
-		if to == "" || h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeSymlink {
-			continue
+		to := place(strings.TrimPrefix(name, "usr/"))
+		if to == "" {
+			return nil
 		}
-		if err := untarOne(t, h, to); err != nil {
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 			return err
 		}
-	}
-}
-
-func untarOne(t *tar.Reader, h *tar.Header, to string) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	if h.Typeflag == tar.TypeSymlink {
-		return os.Symlink(h.Linkname, to)
-	}
-	w, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, h.FileInfo().Mode().Perm()|0o600)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(w, t); err != nil {
-		w.Close()
-		return err
-	}
-	return w.Close()
+		return os.Rename(from, to)
+	})
 }

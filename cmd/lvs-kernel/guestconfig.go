@@ -1,7 +1,8 @@
 package main
 
 import (
-	"encoding/json"
+	"bytes"
+	"encoding/gob"
 	"fmt"
 	"os"
 )
@@ -29,7 +30,6 @@ type guestConfig struct {
 	HostTag string
 	// Control, Stdout and Stderr are the devices that lead to the runner.
 	Control, Stdout, Stderr string
-	Time                    int64 // Nanoseconds since 1970 at the start; 0 leaves the clock alone.
 }
 
 // A writeMount is a folder of the host that is writable inside.
@@ -38,12 +38,14 @@ type writeMount struct {
 	Tag  string // 9p tag; empty for hostfs.
 }
 
+// writeGuestConfig uses gob, which keeps words and names that are not UTF-8.
 func writeGuestConfig(file string, c guestConfig) error {
-	b, err := json.Marshal(c)
-	if err != nil {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(c); err != nil {
 		return err
 	}
-	return os.WriteFile(file, b, 0o644)
+	// The environment may hold secrets.
+	return os.WriteFile(file, b.Bytes(), 0o600)
 }
 
 func readGuestConfig(file string) (guestConfig, error) {
@@ -52,7 +54,7 @@ func readGuestConfig(file string) (guestConfig, error) {
 	if err != nil {
 		return c, err
 	}
-	if err := json.Unmarshal(b, &c); err != nil {
+	if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&c); err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(c.Args) == 0 {

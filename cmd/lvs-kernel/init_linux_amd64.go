@@ -121,11 +121,6 @@ func openWhenThere(name string) (int, error) {
 
 // setUp makes the system that the command expects.
 func (g *guest) setUp(release string) error {
-	if g.cfg.Time != 0 {
-		ts := unix.NsecToTimeval(g.cfg.Time)
-		// A clock that is wrong is no reason to give up.
-		_ = unix.Settimeofday(&ts)
-	}
 	x, err := readModuleIndex(g.cfg.Modules)
 	if g.cfg.HostTag != "" {
 		x, err = nil, nil // Not visible yet; Boot held what is needed.

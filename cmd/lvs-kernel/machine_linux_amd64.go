@@ -64,7 +64,7 @@ func (m *machine) run(ctx context.Context) (int, error) {
 	case <-ctx.Done():
 		cause = context.Cause(ctx)
 	}
-	m.end()
+	m.end(ctx)
 	if cause != nil {
 		return exitOf(cause), cause
 	}
@@ -163,15 +163,21 @@ func (m *machine) waitOrKill(ended chan error, d time.Duration) {
 }
 
 // end ends every process of the kernel, and waits until all that it wrote has
-// been carried on.
-func (m *machine) end() {
+// been carried on, however slowly our own output is read; a signal or the
+// timeout ends the waiting.
+func (m *machine) end(ctx context.Context) {
 	_ = unix.Kill(-m.cmd.Process.Pid, unix.SIGKILL)
-	killDescendants()
+	killDescendants(m.guard.cmd.Process.Pid)
 	done := make(chan struct{})
 	go func() { m.copies.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-ctx.Done():
+		// What has arrived may still be shown.
+		select {
+		case <-done:
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 	for _, f := range m.ends {
 		f.Close()

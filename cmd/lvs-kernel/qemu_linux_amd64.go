@@ -116,7 +116,7 @@ func shareArgs(tag, dir string, readOnly bool) []string {
 	return []string{"-fsdev", fsdev, "-device", fmt.Sprintf("virtio-9p-pci,fsdev=%s,mount_tag=%s", tag, tag)}
 }
 
-const initrdConfig = "/guest.json"
+const initrdConfig = "/guest.gob"
 
 // writeInitrd writes the first file system: this binary as init, the modules
 // that reach the host, and the configuration.
@@ -144,7 +144,7 @@ func writeInitrd(file string, k stored, g *guestConfig) error {
 		}
 	}
 	a.copy("init", g.Self)
-	cfg := file + ".json"
+	cfg := file + ".gob"
 	if err := errors.Join(writeGuestConfig(cfg, *g), a.err); err != nil {
 		return err
 	}

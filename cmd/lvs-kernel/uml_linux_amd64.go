@@ -66,7 +66,7 @@ func umlCommand(o options, k stored, run string, g *guestConfig) (*exec.Cmd, err
 	for _, d := range o.write {
 		g.Writes = append(g.Writes, writeMount{Path: d})
 	}
-	cfg := filepath.Join(run, "guest.json")
+	cfg := filepath.Join(run, "guest.gob")
 	if err := writeGuestConfig(cfg, *g); err != nil {
 		return nil, err
 	}
