@@ -1,0 +1,137 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func needsKernel(t *testing.T) {
+	t.Helper()
+	if os.Getenv("LVS_KERNEL") == "" {
+		t.Skip("LVS_KERNEL is not set: needs a kernel with IPVS; see bench/README.md")
+	}
+}
+
+// TestContenders has everybody add and read a small table, all of which is
+// checked. It times nothing.
+func TestContenders(t *testing.T) {
+	needsKernel(t)
+	for _, w := range works {
+		for _, c := range w.contenders {
+			t.Run(w.name+"/"+c.name, func(t *testing.T) {
+				all, err := w.measure(job{services: 4, servers: 3}, []contender{c}, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(all) != 1 || len(all[0].took) != 1 || all[0].took[0] <= 0 {
+					t.Errorf("got %v, want one time of one contender", all)
+				}
+			})
+		}
+	}
+}
+
+// TestVerifyTellsWhatIsMissing proves that a contender cannot get away with
+// less than the whole table.
+func TestVerifyTellsWhatIsMissing(t *testing.T) {
+	needsKernel(t)
+	ns, err := newNamespace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.close()
+	if _, err := oursAdding().once(ns, job{services: 2, servers: 2}); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []job{{2, 1}, {3, 2}, {1, 2}} {
+		if err := other.verify(ns); err == nil {
+			t.Errorf("a table of 2 services of 2 servers passed for %+v", other)
+		}
+	}
+}
+
+func TestDatagrams(t *testing.T) {
+	j := job{services: 100, servers: 10}
+	seq := uint32(0)
+	requests := 0
+	for _, d := range j.datagrams(0x1f) {
+		if len(d.bytes) > sendLen {
+			t.Errorf("a send of %d bytes, want at most %d", len(d.bytes), sendLen)
+		}
+		requests += d.requests
+		for b := d.bytes; len(b) > 0; b = b[host.Uint32(b):] {
+			seq++
+			want := uint16(unix.NLM_F_REQUEST)
+			if len(b) == int(host.Uint32(b)) {
+				want |= unix.NLM_F_ACK
+			}
+			if got := host.Uint16(b[6:]); got != want {
+				t.Errorf("request %d has flags %#x, want %#x", seq, got, want)
+			}
+			if got := host.Uint32(b[8:]); got != seq {
+				t.Errorf("request %d has number %d", seq, got)
+			}
+		}
+		if d.lastSeq() != seq {
+			t.Errorf("the last request of a send is %d, want %d", d.lastSeq(), seq)
+		}
+	}
+	if requests != j.objects() || seq != uint32(requests) {
+		t.Errorf("%d requests said, %d there, want %d", requests, seq, j.objects())
+	}
+}
+
+func TestParseTable(t *testing.T) {
+	const text = `IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP  0A010000:0050 rr 
+  -> 0A020001:0050      Route   1      0          0         
+  -> 0A020000:0050      Route   1      0          0         
+`
+	want := job{services: 1, servers: 2}.table()
+	for _, object := range parseTable(text) {
+		if !want[object] {
+			t.Errorf("%q is not wanted", object)
+		}
+		delete(want, object)
+	}
+	if len(want) > 0 {
+		t.Errorf("%v was not found", want)
+	}
+}
+
+func TestIpvsadmFile(t *testing.T) {
+	const want = `-A -t 10.1.0.0:80 -s rr
+-a -t 10.1.0.0:80 -r 10.2.0.0:80 -g -w 1
+-a -t 10.1.0.0:80 -r 10.2.0.1:80 -g -w 1
+`
+	if got := (job{services: 1, servers: 2}).ipvsadm(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	o, err := parseOptions([]string{"-only", "lvs,raw", "-work", "adding"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := only(works[0].contenders, o.only); len(got) != 2 {
+		t.Errorf("%d contenders are left, want 2", len(got))
+	}
+	for _, args := range []string{"-rounds 0", "-services 0", "-servers 70000", "-services 300 -servers 300", "more"} {
+		if _, err := parseOptions(strings.Fields(args)); err == nil {
+			t.Errorf("%s: no error", args)
+		}
+	}
+	for _, o := range []options{{works: []string{"sleeping"}}, {works: []string{"adding"}, only: []string{"nobody"}}} {
+		if err := o.measure(new(strings.Builder)); err == nil {
+			t.Errorf("%+v: no error", o)
+		}
+	}
+}
