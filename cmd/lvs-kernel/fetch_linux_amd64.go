@@ -100,7 +100,7 @@ func (f *fetcher) candidate(pkg string) (version string, depends []string, err e
 	}
 	version, depends = parseShow(string(out))
 	if version == "" {
-		return "", nil, fmt.Errorf("Debian %s has no package %s", f.suite, pkg)
+		return "", nil, fmt.Errorf("no package %s in Debian %s", pkg, f.suite)
 	}
 	return version, depends, nil
 }
