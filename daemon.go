@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/wire"
 )
 
@@ -136,9 +135,7 @@ func (c *Client) StopDaemon(ctx context.Context, r DaemonRole) error {
 // Daemons returns the sync daemons that run, the master first, with what the
 // kernel chose where it was asked to.
 func (c *Client) Daemons(ctx context.Context) ([]Daemon, error) {
-	b := genl.NewBatch(1, 16)
-	b.Add(func(b []byte) []byte { return wire.AppendCommand(b, wire.CmdGetDaemon) })
-	return dump(ctx, c, call{op: "list daemons"}, b, func(msg []byte) (Daemon, error) {
+	return dump(ctx, c, call{op: "list daemons"}, command(wire.CmdGetDaemon), func(msg []byte) (Daemon, error) {
 		var w wire.Daemon
 		err := wire.DecodeDaemon(msg, &w)
 		return daemonFromWire(&w), err

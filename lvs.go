@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -92,7 +93,7 @@ func Open(ctx context.Context, opts ...Option) (*Client, error) {
 func newClient(ctx context.Context, dial genl.Dialer, log *slog.Logger) (*Client, error) {
 	c := &Client{log: log, release: func() error { return nil }}
 	var err error
-	start := time.Now()
+	start := c.start(ctx)
 	c.conn, err = genl.Open(ctx, dial, wire.Family, wire.Version)
 	if err = c.done(ctx, call{op: "open", object: "IPVS"}, start, err); err != nil {
 		return nil, err
@@ -150,15 +151,10 @@ func (c *Client) do(ctx context.Context, changes []Change, validate func(Change)
 	if err := refuse(changes, validate); err != nil {
 		return err
 	}
-	const usual = 160 // bytes of a request
-	b := genl.NewBatch(len(changes), usual)
-	for i := range changes {
-		b.Add(changes[i].appendTo)
-	}
-	start := time.Now()
-	fates, cause := c.conn.Send(ctx, b)
+	start := c.start(ctx)
+	fates, cause := c.conn.Send(ctx, len(changes), func(b []byte, i int) []byte { return changes[i].appendTo(b) })
 	err := doError(changes, fates, cause)
-	c.trace(ctx, "change", fmt.Sprintf("%d changes", len(changes)), start, err)
+	c.trace(ctx, "change", strconv.Itoa(len(changes))+" changes", start, err)
 	return err
 }
 
@@ -204,9 +200,7 @@ func doError(changes []Change, fates []genl.Fate, cause error) error {
 
 // Services returns all services, ordered by [ServiceID.Compare].
 func (c *Client) Services(ctx context.Context) ([]ServiceStatus, error) {
-	b := genl.NewBatch(1, 16)
-	b.Add(func(b []byte) []byte { return wire.AppendCommand(b, wire.CmdGetService) })
-	all, err := dump(ctx, c, call{op: "list services"}, b, decodeService)
+	all, err := dump(ctx, c, call{op: "list services"}, command(wire.CmdGetService), decodeService)
 	if err != nil {
 		return nil, err
 	}
@@ -230,18 +224,24 @@ func (c *Client) Service(ctx context.Context, id ServiceID) (ServiceStatus, erro
 		return ServiceStatus{}, err.about(what.op, what.object)
 	}
 	var s ServiceStatus
-	err := c.get(ctx, what, keyBatch(wire.CmdGetService, id), func(msg []byte) (err error) {
+	err := c.get(ctx, what, naming(wire.CmdGetService, id), func(msg []byte) (err error) {
 		s, err = decodeService(msg)
 		return err
 	})
 	return s, err
 }
 
-func keyBatch(cmd wire.Command, id ServiceID) *genl.Batch {
-	b := genl.NewBatch(1, 64)
-	key := id.toWire()
-	b.Add(func(b []byte) []byte { return wire.AppendServiceKey(b, cmd, &key) })
-	return b
+// command is a request without attributes.
+func command(cmd wire.Command) genl.Request {
+	return func(b []byte) []byte { return wire.AppendCommand(b, cmd) }
+}
+
+// naming is a request that names a service.
+func naming(cmd wire.Command, id ServiceID) genl.Request {
+	return func(b []byte) []byte {
+		key := id.toWire()
+		return wire.AppendServiceKey(b, cmd, &key)
+	}
 }
 
 // Servers returns the real servers of a service in the order in which they
@@ -251,7 +251,7 @@ func (c *Client) Servers(ctx context.Context, id ServiceID) ([]RealServerStatus,
 	if err := requireID(id); err != nil {
 		return nil, err.about(what.op, what.object)
 	}
-	all, err := dump(ctx, c, what, keyBatch(wire.CmdGetDest, id), func(msg []byte) (RealServerStatus, error) {
+	all, err := dump(ctx, c, what, naming(wire.CmdGetDest, id), func(msg []byte) (RealServerStatus, error) {
 		var w wire.Dest
 		if err := wire.DecodeDest(msg, &w); err != nil {
 			return RealServerStatus{}, err
@@ -416,10 +416,8 @@ type Info struct {
 
 // Info returns what the kernel says of its IPVS.
 func (c *Client) Info(ctx context.Context) (Info, error) {
-	b := genl.NewBatch(1, 16)
-	b.Add(func(b []byte) []byte { return wire.AppendCommand(b, wire.CmdGetInfo) })
 	var w wire.Info
-	if err := c.get(ctx, call{op: "get info"}, b, func(msg []byte) error { return wire.DecodeInfo(msg, &w) }); err != nil {
+	if err := c.get(ctx, call{op: "get info"}, command(wire.CmdGetInfo), func(msg []byte) error { return wire.DecodeInfo(msg, &w) }); err != nil {
 		return Info{}, err
 	}
 	return Info{
@@ -429,9 +427,9 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 }
 
 // get asks for one message and decodes it.
-func (c *Client) get(ctx context.Context, what call, b *genl.Batch, decode func(msg []byte) error) error {
-	start := time.Now()
-	msg, err := c.conn.Get(ctx, b)
+func (c *Client) get(ctx context.Context, what call, request genl.Request, decode func(msg []byte) error) error {
+	start := c.start(ctx)
+	msg, err := c.conn.Get(ctx, request)
 	if err == nil {
 		err = decode(msg)
 	}
@@ -439,9 +437,9 @@ func (c *Client) get(ctx context.Context, what call, b *genl.Batch, decode func(
 }
 
 // dump asks for any number of messages and decodes them.
-func dump[T any](ctx context.Context, c *Client, what call, b *genl.Batch, decode func(msg []byte) (T, error)) ([]T, error) {
-	start := time.Now()
-	all, err := genl.Dump(ctx, c.conn, b, decode)
+func dump[T any](ctx context.Context, c *Client, what call, request genl.Request, decode func(msg []byte) (T, error)) ([]T, error) {
+	start := c.start(ctx)
+	all, err := genl.Dump(ctx, c.conn, request, decode)
 	if err := c.done(ctx, what, start, err); err != nil {
 		return nil, err
 	}
@@ -455,6 +453,14 @@ func (c *Client) done(ctx context.Context, what call, start time.Time, err error
 	}
 	c.trace(ctx, what.op, what.object, start, err)
 	return err
+}
+
+// start returns the time when a call that is logged starts.
+func (c *Client) start(ctx context.Context) (now time.Time) {
+	if c.log.Enabled(ctx, slog.LevelDebug) {
+		now = time.Now()
+	}
+	return now
 }
 
 func (c *Client) trace(ctx context.Context, op, object string, start time.Time, err error) {

@@ -6,7 +6,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/wire"
 )
 
@@ -43,10 +42,8 @@ func (t Timeouts) toWire() wire.Config {
 
 // Timeouts returns the timeouts of the network namespace.
 func (c *Client) Timeouts(ctx context.Context) (Timeouts, error) {
-	b := genl.NewBatch(1, 16)
-	b.Add(func(b []byte) []byte { return wire.AppendCommand(b, wire.CmdGetConfig) })
 	var w wire.Config
-	err := c.get(ctx, call{op: "get timeouts"}, b, func(msg []byte) error { return wire.DecodeConfig(msg, &w) })
+	err := c.get(ctx, call{op: "get timeouts"}, command(wire.CmdGetConfig), func(msg []byte) error { return wire.DecodeConfig(msg, &w) })
 	seconds := func(n uint32) time.Duration { return time.Duration(n) * time.Second }
 	return Timeouts{TCP: seconds(w.TCP), TCPFin: seconds(w.TCPFin), UDP: seconds(w.UDP)}, err
 }

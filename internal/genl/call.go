@@ -10,48 +10,48 @@ import (
 
 // Get sends a request that is answered with one message, and returns that
 // message.
-func (c *Conn) Get(ctx context.Context, b *Batch) ([]byte, error) {
+func (c *Conn) Get(ctx context.Context, request Request) ([]byte, error) {
 	return call(ctx, c, func(s *socket) ([]byte, error) {
-		body, err := s.get(b.request(0), s.family)
-		if errno(err) == enoent {
-			moved, merr := s.moved(c.name)
-			if merr != nil {
-				return nil, merr
-			}
-			if moved {
-				body, err = s.get(b.request(0), s.family)
-			}
-		}
-		return append([]byte(nil), body...), err
+		return again(s, c.name, func() ([]byte, error) {
+			body, err := s.get(s.family, request)
+			return slices.Clone(body), err
+		})
 	})
 }
 
 // Dump sends a request that is answered with any number of messages and
 // collects what decode makes of each. Decode must not keep the message.
-func Dump[T any](ctx context.Context, c *Conn, b *Batch, decode func(msg []byte) (T, error)) ([]T, error) {
+func Dump[T any](ctx context.Context, c *Conn, request Request, decode func(msg []byte) (T, error)) ([]T, error) {
 	return call(ctx, c, func(s *socket) ([]T, error) {
-		all, err := dump(s, b.request(0), decode)
-		if errno(err) == enoent {
-			moved, merr := s.moved(c.name)
-			if merr != nil {
-				return nil, merr
-			}
-			if moved {
-				all, err = dump(s, b.request(0), decode)
-			}
-		}
-		return all, err
+		return again(s, c.name, func() ([]T, error) { return dump(s, request, decode) })
 	})
 }
 
-func dump[T any](s *socket, request []byte, decode func([]byte) (T, error)) ([]T, error) {
-	seq := s.number(request, s.family, flagDump)
-	if err := s.send(request); err != nil {
+// again repeats a request that was refused only because the family has another
+// number now.
+func again[T any](s *socket, name string, request func() (T, error)) (T, error) {
+	value, err := request()
+	if errno(err) != enoent {
+		return value, err
+	}
+	moved, merr := s.moved(name)
+	if merr != nil {
+		return value, merr
+	}
+	if moved {
+		return request()
+	}
+	return value, err
+}
+
+func dump[T any](s *socket, request Request, decode func([]byte) (T, error)) ([]T, error) {
+	seq, err := s.sendOne(s.family, flagDump, request)
+	if err != nil {
 		return nil, err
 	}
 	var all []T
 	var answer error
-	err := s.await(func(m message) (bool, error) {
+	err = s.await(func(m message) (bool, error) {
 		switch {
 		case m.seq != seq:
 			return false, nil
@@ -68,6 +68,9 @@ func dump[T any](s *socket, request []byte, decode func([]byte) (T, error)) ([]T
 		one, err := decode(m.body)
 		if err != nil {
 			return false, err
+		}
+		if all == nil {
+			all = make([]T, 0, s.messages)
 		}
 		all = append(all, one)
 		return false, nil
@@ -94,19 +97,19 @@ const (
 	Done
 )
 
-// Send sends all requests, many at a time, in order. The kernel goes on after
-// one that failed. The fates stand in the order of the requests; when every
-// request was done they are nil. The error is why sending ended early, if it
-// did: requests that were not done then have it too.
+// Send sends n requests, many at a time, in order; appendRequest appends the
+// i-th. The kernel goes on after one that failed. The fates stand in the order
+// of the requests; when every request was done they are nil. The error is why
+// sending ended early, if it did: requests that were not done then have it too.
 //
-// The batch belongs to Send from then on.
-func (c *Conn) Send(ctx context.Context, b *Batch) ([]Fate, error) {
-	if b.Len() == 0 {
+// AppendRequest is not called any more when Send has returned.
+func (c *Conn) Send(ctx context.Context, n int, appendRequest func(b []byte, i int) []byte) ([]Fate, error) {
+	if n == 0 {
 		return nil, nil
 	}
-	p := &progress{fates: make([]Fate, b.Len())}
+	p := &progress{fates: make([]Fate, n), appendRequest: appendRequest}
 	_, err := call(ctx, c, func(s *socket) (struct{}, error) {
-		return struct{}{}, s.sendAll(c.name, b, p)
+		return struct{}{}, s.sendAll(c.name, p)
 	})
 	return p.end(err)
 }
@@ -114,18 +117,24 @@ func (c *Conn) Send(ctx context.Context, b *Batch) ([]Fate, error) {
 // progress is what a call that sends has reached so far. Its caller reads it
 // when the call ends or is given up, whichever is first.
 type progress struct {
+	appendRequest func(b []byte, i int) []byte
+
 	mu    sync.Mutex
 	ended bool
 	fates []Fate
 }
 
-// begin marks requests as sent. It fails when nobody waits any more.
-func (p *progress) begin(from, to int) error {
-	return p.update(func() {
-		for i := from; i < to; i++ {
+// begin encodes a datagram, at most limit requests from the given one up to
+// before to, and marks them as sent. It fails when nobody waits any more. What
+// the requests are made of is the caller's, so it is read under the lock.
+func (p *progress) begin(s *socket, from, to, limit int) (next int, err error) {
+	err = p.update(func() {
+		next = s.encode(from, min(to, from+limit), p.appendRequest)
+		for i := from; i < next; i++ {
 			p.fates[i] = Fate{State: Unknown}
 		}
 	})
+	return next, err
 }
 
 // finish marks requests as answered.
@@ -169,15 +178,14 @@ func (p *progress) end(cause error) ([]Fate, error) {
 }
 
 // sendAll sends the requests in datagrams.
-func (s *socket) sendAll(name string, b *Batch, p *progress) error {
+func (s *socket) sendAll(name string, p *progress) error {
 	limit := s.maxUnanswered()
-	for from := 0; from < b.Len(); {
-		to := b.chunk(from, limit)
-		failed, err := s.sendChunk(b, from, to, p)
+	for from := 0; from < len(p.fates); {
+		to, failed, err := s.sendChunk(from, len(p.fates), limit, p)
 		if err != nil {
 			return err
 		}
-		err = s.repeatRefused(name, b, failed, p)
+		err = s.repeatRefused(name, failed, p)
 		if perr := p.finish(from, to, failed); err == nil {
 			err = perr
 		}
@@ -191,7 +199,7 @@ func (s *socket) sendAll(name string, b *Batch, p *progress) error {
 
 // repeatRefused sends those requests again, each by itself, that were refused
 // only because the family has another number now. It updates failed.
-func (s *socket) repeatRefused(name string, b *Batch, failed map[int]error, p *progress) error {
+func (s *socket) repeatRefused(name string, failed map[int]error, p *progress) error {
 	var refused []int
 	for i := range failed {
 		if errno(failed[i]) == enoent {
@@ -211,44 +219,64 @@ func (s *socket) repeatRefused(name string, b *Batch, failed map[int]error, p *p
 			failed[i] = err
 			continue
 		}
-		var again map[int]error
-		again, err = s.sendChunk(b, i, i+1, p)
-		failed[i] = cmp.Or(err, again[i])
+		var answers map[int]error
+		_, answers, err = s.sendChunk(i, i+1, 1, p)
+		failed[i] = cmp.Or(err, answers[i])
 	}
 	return err
 }
 
-// sendChunk sends requests in one datagram and waits for the last one's
-// acknowledgement. It returns the errors of those that failed, by their place
-// in the batch: the kernel answers a request that fails even when no
-// acknowledgement was asked for, and names it by its sequence number.
-func (s *socket) sendChunk(b *Batch, from, to int, p *progress) (map[int]error, error) {
+// sendChunk sends requests, as many as fit one datagram, and waits for their
+// answers. It returns where the next datagram starts, and the errors of the
+// requests that failed, by their index.
+func (s *socket) sendChunk(from, to, limit int, p *progress) (next int, failed map[int]error, err error) {
 	first := s.seq + 1
-	for i := from; i < to; i++ {
-		var flags uint16
-		if i == to-1 {
-			flags = flagAck
-		}
-		s.number(b.request(i), s.family, flags)
-	}
-	if err := p.begin(from, to); err != nil {
+	if next, err = p.begin(s, from, to, limit); err != nil {
 		s.broken = true
-		return nil, err
+		return next, nil, err
 	}
-	if err := s.send(b.buf[b.start(from):b.ends[to-1]]); err != nil {
-		return nil, err
+	if err := s.send(s.out); err != nil {
+		return next, nil, err
 	}
-	return s.acknowledged(first, s.seq, from)
+	failed, err = s.answers(first, s.seq, from)
+	return next, failed, err
 }
 
-// acknowledged collects the errors of the requests with the given sequence
-// numbers, by their place in the batch, until the last one is answered.
-func (s *socket) acknowledged(first, last uint32, from int) (map[int]error, error) {
+// encode fills the datagram with the requests from one up to before another,
+// as far as they fit, and returns the first that did not.
+//
+// No request asks for an acknowledgement: the kernel answers one that fails all
+// the same, and names it by its sequence number. A message that says nothing
+// is the last and asks for one. The last request could not be asked instead,
+// since netlink does not acknowledge at all what was answered with EINTR, as
+// stopping a daemon that has hardly started is.
+func (s *socket) encode(from, to int, request func(b []byte, i int) []byte) (next int) {
+	s.out = s.out[:0]
+	for next = from; next < to; next++ {
+		end := len(s.out)
+		s.out = appendRequest(s.out, s.family, 0, s.seq+1, func(b []byte) []byte { return request(b, next) })
+		if len(s.out) > maxDatagram && next > from {
+			s.out = s.out[:end]
+			break
+		}
+		s.seq++
+	}
+	s.seq++
+	s.out = appendRequest(s.out, typeNoop, flagAck, s.seq, nil)
+	return next
+}
+
+// answers collects the errors of the requests with the sequence numbers from
+// first up to before last, by their index, until last is acknowledged.
+func (s *socket) answers(first, last uint32, from int) (map[int]error, error) {
 	var failed map[int]error
 	err := s.await(func(m message) (bool, error) {
 		offset := m.seq - first // wraps as the numbers do
 		if m.kind != typeError || offset > last-first {
 			return false, nil
+		}
+		if m.seq == last {
+			return true, m.answer()
 		}
 		if err := m.answer(); err != nil {
 			if errno(err) == 0 {
@@ -259,7 +287,7 @@ func (s *socket) acknowledged(first, last uint32, from int) (map[int]error, erro
 			}
 			failed[from+int(offset)] = err
 		}
-		return m.seq == last, nil
+		return false, nil
 	})
 	return failed, err
 }
@@ -277,13 +305,3 @@ const (
 // maxUnanswered is how many requests may be sent at once so that their answers
 // would fit the receive buffer if all of them failed.
 func (s *socket) maxUnanswered() int { return max(1, s.conn.ReceiveBuffer()/answerCost) }
-
-// chunk returns the end of the requests that go into one datagram with the
-// request at from.
-func (b *Batch) chunk(from, limit int) int {
-	to := from + 1
-	for to < b.Len() && to-from < limit && b.ends[to]-b.start(from) <= maxDatagram {
-		to++
-	}
-	return to
-}

@@ -14,6 +14,7 @@ const (
 	headerLen = 16
 	ackLen    = 4 // the errno of an error message; the request's header follows
 
+	typeNoop  = 1
 	typeError = 2
 	typeDone  = 3
 	minType   = 0x10 // lower ones are netlink's own
@@ -28,47 +29,26 @@ const (
 	attrAckString = 1
 )
 
-// Batch is a list of requests, ready to be sent. The zero value is empty.
-type Batch struct {
-	buf  []byte
-	ends []int // where each request ends in buf
-}
+// Request appends one message, from the generic netlink header on, to the
+// buffer that it gets.
+type Request func(b []byte) []byte
 
-// NewBatch returns a batch with room for n requests of the given size.
-func NewBatch(n, size int) *Batch {
-	return &Batch{buf: make([]byte, 0, n*(headerLen+size)), ends: make([]int, 0, n)}
-}
-
-// Add appends a request. The function appends the message, from the generic
-// netlink header on, to the buffer it gets.
-func (b *Batch) Add(appendMessage func([]byte) []byte) {
-	start := len(b.buf)
-	b.buf = appendMessage(append(b.buf, make([]byte, headerLen)...))
-	for len(b.buf)%4 != 0 {
-		b.buf = append(b.buf, 0)
+// appendRequest appends a request with its netlink header.
+func appendRequest(b []byte, kind, flags uint16, seq uint32, request Request) []byte {
+	start := len(b)
+	b = append(b, make([]byte, headerLen)...)
+	if request != nil {
+		b = request(b)
 	}
-	host.PutUint32(b.buf[start:], uint32(len(b.buf)-start))
-	b.ends = append(b.ends, len(b.buf))
-}
-
-// Len returns the number of requests.
-func (b *Batch) Len() int { return len(b.ends) }
-
-func (b *Batch) start(i int) int {
-	if i == 0 {
-		return 0
+	for len(b)%4 != 0 {
+		b = append(b, 0)
 	}
-	return b.ends[i-1]
-}
-
-// request returns the i-th request, netlink header and all.
-func (b *Batch) request(i int) []byte { return b.buf[b.start(i):b.ends[i]] }
-
-// address fills in what is known only when a request is sent.
-func address(request []byte, family, flags uint16, seq uint32) {
-	host.PutUint16(request[4:], family)
-	host.PutUint16(request[6:], flagRequest|flags)
-	host.PutUint32(request[8:], seq)
+	header := b[start:]
+	host.PutUint32(header, uint32(len(header)))
+	host.PutUint16(header[4:], kind)
+	host.PutUint16(header[6:], flagRequest|flags)
+	host.PutUint32(header[8:], seq)
+	return b
 }
 
 // message is one netlink message of a received datagram.
@@ -94,6 +74,18 @@ func splitMessage(b []byte) (m message, rest []byte, err error) {
 		body:  b[headerLen:n:n],
 	}
 	return m, b[min((int(n)+3)&^3, len(b)):], nil
+}
+
+// countMessages returns how many whole messages a datagram has.
+func countMessages(b []byte) (n int) {
+	for len(b) > 0 {
+		var err error
+		if _, b, err = splitMessage(b); err != nil {
+			return n
+		}
+		n++
+	}
+	return n
 }
 
 // answer reads an error or done message: nil, or an [*Error].

@@ -20,9 +20,10 @@ type socket struct {
 	conn        Socket
 	interrupted bool
 
-	family uint16
-	seq    uint32
-	buf    []byte
+	family   uint16
+	seq      uint32
+	in, out  []byte
+	messages int // how many the datagram in has
 
 	broken    bool // answers may still be under way: not to be used again
 	abandoned bool // guarded by the Conn's lock
@@ -46,7 +47,7 @@ func (s *socket) ready(c *Conn) error {
 		conn.Interrupt()
 	}
 	s.mu.Unlock()
-	s.buf = make([]byte, datagramLen)
+	s.in, s.out = make([]byte, datagramLen), make([]byte, 0, datagramLen)
 	if s.family, err = s.resolve(c.name); err != nil {
 		s.broken = true
 	}
@@ -91,12 +92,13 @@ func (s *socket) send(datagram []byte) error {
 // receive hands visit the messages of one datagram, until visit is done or
 // fails. Every error leaves the socket broken but an answer of the kernel's.
 func (s *socket) receive(visit func(message) (done bool, err error)) (done bool, err error) {
-	n, err := s.conn.Receive(s.buf)
+	n, err := s.conn.Receive(s.in)
 	if err != nil {
 		s.broken = true
 		return false, err
 	}
-	for rest := s.buf[:n]; len(rest) > 0 && !done; {
+	s.messages = countMessages(s.in[:n])
+	for rest := s.in[:n]; len(rest) > 0 && !done; {
 		var m message
 		if m, rest, err = splitMessage(rest); err == nil {
 			done, err = visit(m)
@@ -118,17 +120,18 @@ func (s *socket) await(visit func(message) (bool, error)) error {
 	}
 }
 
-// number gives a request its sequence number, the family and the flags.
-func (s *socket) number(request []byte, family, flags uint16) uint32 {
+// sendOne sends one request and returns its sequence number.
+func (s *socket) sendOne(kind, flags uint16, request Request) (uint32, error) {
 	s.seq++
-	address(request, family, flags, s.seq)
-	return s.seq
+	s.out = appendRequest(s.out[:0], kind, flags, s.seq, request)
+	return s.seq, s.send(s.out)
 }
 
-// get sends a request that is answered with one message or with an error.
-func (s *socket) get(request []byte, family uint16) (body []byte, err error) {
-	seq := s.number(request, family, 0)
-	if err := s.send(request); err != nil {
+// get sends a request that is answered with one message or with an error. The
+// message is good until the next receive.
+func (s *socket) get(kind uint16, request Request) (body []byte, err error) {
+	seq, err := s.sendOne(kind, 0, request)
+	if err != nil {
 		return nil, err
 	}
 	var answer error
@@ -141,11 +144,11 @@ func (s *socket) get(request []byte, family uint16) (body []byte, err error) {
 				return true, errors.New("netlink: an acknowledgement where data was expected")
 			}
 			return true, nil
-		case m.kind == family:
+		case m.kind == kind:
 			body = m.body
 			return true, nil
 		}
-		return false, fmt.Errorf("netlink: a message of type %d, want %d", m.kind, family)
+		return false, fmt.Errorf("netlink: a message of type %d, want %d", m.kind, kind)
 	})
 	if err == nil {
 		err = answer
@@ -164,14 +167,12 @@ const (
 
 // resolve asks for the number of a family. The kernel loads the module.
 func (s *socket) resolve(name string) (uint16, error) {
-	var b Batch
-	b.Add(func(m []byte) []byte {
-		m = append(m, cmdGetFamily, controllerVersion, 0, 0)
-		m = host.AppendUint16(m, uint16(4+len(name)+1))
-		m = host.AppendUint16(m, attrFamilyName)
-		return append(append(m, name...), 0)
+	body, err := s.get(controller, func(b []byte) []byte {
+		b = append(b, cmdGetFamily, controllerVersion, 0, 0)
+		b = host.AppendUint16(b, uint16(4+len(name)+1))
+		b = host.AppendUint16(b, attrFamilyName)
+		return append(append(b, name...), 0)
 	})
-	body, err := s.get(b.request(0), controller)
 	if errno(err) == enoent {
 		return 0, ErrNoFamily
 	}
