@@ -1,0 +1,459 @@
+package lvs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/wire"
+)
+
+func TestServiceIDText(t *testing.T) {
+	for _, tt := range []struct {
+		id   ServiceID
+		text string
+	}{
+		{tcp(t, "10.168.0.91:80"), "tcp://10.168.0.91:80"},
+		{tcp(t, "[::ffff:10.168.0.91]:80"), "tcp://10.168.0.91:80"},
+		{UDP(netip.MustParseAddrPort("[2001:db8::1]:53")), "udp://[2001:db8::1]:53"},
+		{SCTP(netip.MustParseAddrPort("192.0.2.1:0")), "sctp://192.0.2.1:0"},
+		{FWMark(7), "fwmark://7"},
+		{FWMark6(math.MaxUint32), "fwmark6://4294967295"},
+		{addressID(99, netip.MustParseAddrPort("192.0.2.1:1")), "protocol-99://192.0.2.1:1"},
+	} {
+		if got := tt.id.String(); got != tt.text {
+			t.Errorf("%q, want %q", got, tt.text)
+		}
+		if got, err := ParseServiceID(tt.text); err != nil || got != tt.id {
+			t.Errorf("%q parses as %v, %v", tt.text, got, err)
+		}
+	}
+	if FWMark(0).IsValid() || (TCP(netip.AddrPort{})).IsValid() || (ServiceID{}).String() != "" {
+		t.Error("what names no service is not the zero value")
+	}
+}
+
+func TestTextThatIsRefused(t *testing.T) {
+	for _, tt := range []struct {
+		into interface{ UnmarshalText([]byte) error }
+		text string
+		want string
+	}{
+		{new(ServiceID), "10.0.0.1:80", `want a form like "tcp://10.0.0.1:80"`},
+		{new(ServiceID), "icmp://10.0.0.1:80", `protocol: "icmp" is none of tcp`},
+		{new(ServiceID), "tcp://10.0.0.1", `VIP: "10.0.0.1" is not an address and a port`},
+		{new(ServiceID), "fwmark://0", `mark: "0" is not a number from 1`},
+		{new(ServiceID), "fwmark://4294967296", "mark:"},
+		{new(Mode), "gue:70000", "mode: want dr, nat"},
+		{new(Mode), "masq", "mode: want dr, nat"},
+		{new(Mode), "dr/what", "mode: want"},
+		{new(Mode), "what/ipip", `"what" is no method`},
+		{new(Mask), "/129", "mask:"},
+		{new(Mask), "::1", "mask:"},
+		{new(Persistence), "300", `"300" is not a time such as 5m or 300s`},
+		{new(Persistence), "5m/33.0.0", "mask:"},
+		{new(Persistence), "5m sip", `"sip" is not pe=NAME`},
+		{new(SchedulerFlags), "fast", `flags: "fast" is neither`},
+		{new(DaemonRole), "slave", "want master or backup"},
+	} {
+		err := tt.into.UnmarshalText([]byte(tt.text))
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(fmt.Sprint(err), tt.want) {
+			t.Errorf("%T %q: %v, want %s", tt.into, tt.text, err, tt.want)
+		}
+	}
+}
+
+func TestModeText(t *testing.T) {
+	for m, text := range map[Mode]string{
+		DR: "dr", NAT: "nat", IPIP: "ipip", LocalNode: "local", Bypass: "bypass",
+		GUE(6080): "gue:6080", GUE(6080, TunnelChecksum): "gue:6080+csum", GUE(1, TunnelRemoteChecksum): "gue:1+remcsum",
+		GRE(): "gre", GRE(TunnelChecksum): "gre+csum",
+		newMode(7, 0, 0, 0): "method-7", newMode(wire.MethodTunnel, 9, 5, 0x10): "tunnel-9:5+0x10",
+		newMode(wire.MethodMasq, wire.TunnelGUE, 6080, 0): "nat/gue:6080",
+	} {
+		if got := m.String(); got != text {
+			t.Errorf("%q, want %q", got, text)
+		}
+		if got, err := ParseMode(text); err != nil || got != m {
+			t.Errorf("%q parses as %v, %v", text, got, err)
+		}
+	}
+	if m, err := ParseMode("tun"); err != nil || m != IPIP {
+		t.Errorf("tun parses as %v, %v", m, err)
+	}
+	if (Mode(0)) != DR {
+		t.Error("the zero value is not DR")
+	}
+}
+
+// Every mode that the kernel can report, and every flag, survives its text.
+func TestTextRoundTrips(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		mode := newMode(rapid.Uint32Range(0, 7).Draw(t, "method"), rapid.Uint8().Draw(t, "tunnel"),
+			rapid.Uint16().Draw(t, "port"), rapid.Uint16().Draw(t, "flags"))
+		if got, err := ParseMode(mode.String()); err != nil || got != mode {
+			t.Fatalf("%s parses as %v, %v", mode, got, err)
+		}
+		flags := SchedulerFlags(rapid.Uint32().Draw(t, "scheduler flags"))
+		var gotFlags SchedulerFlags
+		if err := gotFlags.UnmarshalText([]byte(flags.String())); err != nil || gotFlags != flags {
+			t.Fatalf("%s parses as %v, %v", flags, gotFlags, err)
+		}
+		p := Persistence{
+			Timeout: time.Duration(rapid.Uint32().Draw(t, "timeout")) * time.Second,
+			Engine:  rapid.StringMatching("[a-z]{0,8}").Draw(t, "engine"),
+		}
+		if mask := rapid.Uint32().Draw(t, "mask"); mask != math.MaxUint32 {
+			p.Mask = maskFromWire(FWMark(1), mask)
+		}
+		var gotP Persistence
+		if err := gotP.UnmarshalText([]byte(p.String())); err != nil || gotP != p {
+			t.Fatalf("%s parses as %v, %v", p, gotP, err)
+		}
+	})
+}
+
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"tcp://10.0.0.1:80", "fwmark6://7", "gue:6080+csum", "5m0s/24 pe=sip", "/255.0.255.0", "fallback,port", "protocol-99://[::1]:0", "method-7/tunnel-9:1+0x10"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if id, err := ParseServiceID(text); err == nil {
+			if again, err := ParseServiceID(id.String()); err != nil || again != id {
+				t.Errorf("%q is %v, which is %v, %v", text, id, again, err)
+			}
+		}
+		if m, err := ParseMode(text); err == nil {
+			if again, err := ParseMode(m.String()); err != nil || again != m {
+				t.Errorf("%q is %v, which is %v, %v", text, m, again, err)
+			}
+		}
+		var p, p2 Persistence
+		if p.UnmarshalText([]byte(text)) == nil && (p2.UnmarshalText([]byte(p.String())) != nil || p != p2) {
+			t.Errorf("%q is %v, which is %v", text, p, p2)
+		}
+		var flags, flags2 SchedulerFlags
+		if flags.UnmarshalText([]byte(text)) == nil && (flags2.UnmarshalText([]byte(flags.String())) != nil || flags != flags2) {
+			t.Errorf("%q is %v, which is %v", text, flags, flags2)
+		}
+	})
+}
+
+func TestMask(t *testing.T) {
+	if got := DottedMask([4]byte{255, 255, 255, 0}); got != PrefixMask(24) {
+		t.Errorf("255.255.255.0 is %v", got)
+	}
+	if got := DottedMask([4]byte{}); got != PrefixMask(0) || got == 0 {
+		t.Errorf("0.0.0.0 is %v", got)
+	}
+	if got := DottedMask([4]byte{255, 0, 255, 0}).String(); got != "/255.0.255.0" {
+		t.Errorf("got %s", got)
+	}
+	for _, m := range []Mask{PrefixMask(-1), PrefixMask(1 << 40), PrefixMask(129), 7, 1 << 60} {
+		if m.validate(FWMark(1)) == nil || m.validate(FWMark6(1)) == nil {
+			t.Errorf("%#x is not refused", uint64(m))
+		}
+	}
+}
+
+func TestEqualIsWhatTheKernelSees(t *testing.T) {
+	id := tcp(t, "10.0.0.1:80")
+	for _, tt := range []struct {
+		a, b Service
+		want bool
+	}{
+		{Service{ID: id}, Service{ID: id, Scheduler: WLC}, true},
+		{Service{ID: id}, Service{ID: id, Scheduler: RR}, false},
+		{Service{ID: id, Persistence: Persistence{Timeout: 1, Mask: PrefixMask(32)}}, Service{ID: id, Persistence: Persistence{Timeout: 1}}, true},
+		{Service{ID: id, Persistence: Persistence{Mask: PrefixMask(24)}}, Service{ID: id}, true},
+		{Service{ID: id, Persistence: Persistence{Timeout: 1, Mask: PrefixMask(24)}}, Service{ID: id, Persistence: Persistence{Timeout: 1}}, false},
+	} {
+		if got := tt.a.Equal(tt.b); got != tt.want || got != tt.b.Equal(tt.a) {
+			t.Errorf("%v and %v: %v", tt.a, tt.b, got)
+		}
+	}
+	a := NewRealServer(netip.MustParseAddrPort("10.0.0.1:80"), NAT)
+	b := NewRealServer(netip.MustParseAddrPort("[::ffff:10.0.0.1]:80"), NAT)
+	if !a.Equal(b) || cmp.Diff(a, b) != "" {
+		t.Error("a mapped address is another server")
+	}
+}
+
+func TestGoCmpWorksOnEveryValue(t *testing.T) {
+	status := ServiceStatus{Service: Service{ID: FWMark(1)}, Stats: Stats{Conns: 1}}
+	server := RealServerStatus{RealServer: NewRealServer(netip.MustParseAddrPort("10.0.0.1:80"), GRE())}
+	for _, v := range []any{
+		status, server, ServiceEntry{status, []RealServerStatus{server}}, AddService(status.Service),
+		Daemon{Group: netip.MustParseAddr("224.0.0.81")}, Timeouts{TCP: 1}, Info{Version: "1.2.1"},
+	} {
+		if diff := cmp.Diff(v, v); diff != "" {
+			t.Errorf("%T differs from itself: %s", v, diff)
+		}
+	}
+	other := status
+	other.Stats.Conns++
+	if cmp.Diff(status, other) == "" {
+		t.Error("other counters are no difference")
+	}
+}
+
+func TestJSON(t *testing.T) {
+	service := Service{
+		ID: tcp(t, "192.168.0.11:80"), Scheduler: MH, Flags: Fallback | SourcePort,
+		Persistence: Persistence{Timeout: 5 * time.Minute, Mask: PrefixMask(24)},
+	}
+	text, err := json.Marshal(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"id":"tcp://192.168.0.11:80","scheduler":"mh","flags":"fallback,port","persistence":"5m0s/24"}`
+	if string(text) != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+	var got Service
+	if err := json.Unmarshal(text, &got); err != nil || got != service {
+		t.Errorf("read back %v, %v", got, err)
+	}
+
+	var server RealServer
+	if err := json.Unmarshal([]byte(`{"addr":"10.168.0.94:80","mode":"gue:6080"}`), &server); err != nil {
+		t.Fatal(err)
+	}
+	if want := NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), GUE(6080)); server != want {
+		t.Errorf("got %v, want %v", server, want)
+	}
+	if err := json.Unmarshal([]byte(`{"addr":"10.168.0.94:80","weight":0}`), &server); err != nil || server.Weight != 0 {
+		t.Errorf("a weight that is 0 is read as %d, %v", server.Weight, err)
+	}
+
+	status := RealServerStatus{RealServer: server, ActiveConns: 1, InactiveConns: 2, PersistentConns: 3, Stats: Stats{Conns: 4}}
+	text, err = json.Marshal(status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gotStatus RealServerStatus
+	if err := json.Unmarshal(text, &gotStatus); err != nil || gotStatus != status {
+		t.Errorf("%s read back as %+v, %v", text, gotStatus, err)
+	}
+}
+
+// YAML packages hand a function that decodes what they have read; so does this.
+func TestYAMLHookTakesAnAbsentWeightAsOne(t *testing.T) {
+	var server RealServer
+	err := server.UnmarshalYAML(func(v any) error { return json.Unmarshal([]byte(`{"addr":"10.0.0.1:80"}`), v) })
+	if err != nil || server.Weight != 1 {
+		t.Errorf("got %v, %v", server, err)
+	}
+	if err := server.UnmarshalYAML(func(any) error { return io.ErrUnexpectedEOF }); err != io.ErrUnexpectedEOF || server.Weight != 1 {
+		t.Errorf("after an error: %v, %v", server, err)
+	}
+}
+
+func TestValuesThatAreRefused(t *testing.T) {
+	vip, rip := netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("10.0.0.2:80")
+	rip6 := netip.MustParseAddrPort("[2001:db8::2]:80")
+	id := TCP(vip)
+	server := func(mode Mode) RealServer { return NewRealServer(rip, mode) }
+	persist := func(p Persistence) Change { return AddService(Service{ID: id, Persistence: p}) }
+	for _, tt := range []struct {
+		change Change
+		field  string
+	}{
+		{Change{}, ""},
+		{AddService(Service{}), "ID"},
+		{AddService(Service{ID: FWMark(0)}), "ID"},
+		{AddService(Service{ID: addressID(99, vip)}), "ID"},
+		{AddService(Service{ID: tcp(t, "0.0.0.0:80")}), "ID"},
+		{AddService(Service{ID: tcp(t, "[fe80::1%eth0]:80")}), "ID"},
+		{AddService(Service{ID: tcp(t, "10.0.0.1:0")}), "Persistence"},
+		{AddService(Service{ID: id, Scheduler: "sixteen-letters-"}), "Scheduler"},
+		{AddService(Service{ID: id, Scheduler: "../x"}), "Scheduler"},
+		{AddService(Service{ID: id, Flags: 1}), "Flags"},
+		{AddService(Service{ID: id, OnePacket: true}), "OnePacket"},
+		{UpdateService(Service{ID: id}), "Scheduler"},
+		{persist(Persistence{Timeout: -time.Second}), "Persistence.Timeout"},
+		{persist(Persistence{Timeout: 1500 * time.Millisecond}), "Persistence.Timeout"},
+		{persist(Persistence{Timeout: MaxPersistence + time.Second}), "Persistence.Timeout"},
+		{persist(Persistence{Engine: "sip"}), "Persistence.Engine"},
+		{persist(Persistence{Timeout: time.Second, Engine: "seventeen-letters"}), "Persistence.Engine"},
+		{persist(Persistence{Timeout: time.Second, Mask: PrefixMask(33)}), "Persistence.Mask"},
+		{AddService(Service{ID: FWMark6(1), Persistence: Persistence{Timeout: time.Second, Mask: PrefixMask(0)}}), "Persistence.Mask"},
+		{AddService(Service{ID: FWMark6(1), Persistence: Persistence{Timeout: time.Second, Mask: DottedMask([4]byte{1})}}), "Persistence.Mask"},
+		{AddServer(ServiceID{}, server(DR)), "ID"},
+		{AddServer(id, RealServer{}), "Addr"},
+		{AddServer(id, NewRealServer(netip.MustParseAddrPort("0.0.0.0:80"), DR)), "Addr"},
+		{AddServer(id, NewRealServer(netip.MustParseAddrPort("224.0.0.1:80"), DR)), "Addr"},
+		{AddServer(id, NewRealServer(netip.MustParseAddrPort("[fe80::1%eth0]:80"), IPIP)), "Addr"},
+		{AddServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), DR)), "Addr"},
+		{AddServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), IPIP)), "Addr"},
+		{AddServer(FWMark(1), server(DR)), "Addr"},
+		{AddServer(id, NewRealServer(rip6, DR)), "Mode"},
+		{AddServer(id, NewRealServer(rip6, NAT)), "Mode"},
+		{AddServer(id, server(GUE(0))), "Mode"},
+		{AddServer(id, server(GRE(TunnelRemoteChecksum))), "Mode"},
+		{AddServer(id, server(GUE(1, TunnelChecksum, TunnelRemoteChecksum))), "Mode"},
+		{AddServer(id, server(GUE(1, 4))), "Mode"},
+		{AddServer(id, server(newMode(7, 0, 0, 0))), "Mode"},
+		{AddServer(id, server(newMode(wire.MethodTunnel, 9, 0, 0))), "Mode"},
+		{AddServer(id, server(newMode(wire.MethodTunnel, 0, 0, 1))), "Mode"},
+		{AddServer(id, server(newMode(wire.MethodTunnel, 2, 1, 0))), "Mode"},
+		{AddServer(id, server(newMode(wire.MethodMasq, 1, 1, 0))), "Mode"},
+		{AddServer(id, RealServer{Addr: rip, Weight: -1}), "Weight"},
+		{AddServer(id, RealServer{Addr: rip, LowerThreshold: 1}), "LowerThreshold"},
+		{AddServer(id, RealServer{Addr: rip, UpperThreshold: 1 << 31}), "UpperThreshold"},
+		{RemoveServer(id, netip.AddrPort{}), "Addr"},
+		{RemoveService(ServiceID{}), "ID"},
+		{Zero(ServiceID{}), "ID"},
+		{SetTimeouts(Timeouts{TCP: -1}), "TCP"},
+		{SetTimeouts(Timeouts{TCPFin: time.Millisecond}), "TCPFin"},
+		{SetTimeouts(Timeouts{UDP: math.MaxInt64}), "UDP"},
+		{StartDaemon(Daemon{Interface: "eth0"}), "Role"},
+		{StartDaemon(Daemon{Role: Master}), "Interface"},
+		{StartDaemon(Daemon{Role: Master, Interface: "../etc"}), "Interface"},
+		{StartDaemon(Daemon{Role: Master, Interface: "eth0", SyncID: 256}), "SyncID"},
+		{StartDaemon(Daemon{Role: Master, Interface: "eth0", Group: netip.MustParseAddr("10.0.0.1")}), "Group"},
+		{StopDaemon(3), "Role"},
+	} {
+		err := tt.change.validate()
+		if err == nil || err.Field != tt.field || !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v, want the field %q", tt.change, err, tt.field)
+		}
+	}
+}
+
+func TestValuesThatAreTaken(t *testing.T) {
+	vip, rip6 := netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("[2001:db8::2]:80")
+	for _, ch := range []Change{
+		AddService(Service{ID: TCP(vip)}),
+		AddService(Service{ID: tcp(t, "10.0.0.1:0"), Persistence: Persistence{Timeout: time.Second}}),
+		AddService(Service{ID: FWMark(1), OnePacket: true}),
+		AddService(Service{ID: UDP(vip), OnePacket: true, Scheduler: NoScheduler}),
+		AddServer(TCP(vip), NewRealServer(rip6, IPIP)),
+		AddServer(TCP(vip), NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), NAT)),
+		AddServer(TCP(vip), RealServer{Addr: vip, UpperThreshold: 5, LowerThreshold: 5, Weight: math.MaxInt32}),
+		RemoveService(addressID(99, vip)), // whatever can be listed can be removed
+		Flush(), ZeroAll(), SetTimeouts(Timeouts{}), StopDaemon(Backup),
+	} {
+		if err := ch.validate(); err != nil {
+			t.Errorf("%s: %v", ch, err)
+		}
+	}
+}
+
+func TestChangeText(t *testing.T) {
+	id, rip := tcp(t, "10.168.0.91:80"), netip.MustParseAddrPort("10.168.0.94:80")
+	for _, tt := range []struct {
+		change Change
+		want   string
+	}{
+		{AddService(Service{ID: id, Scheduler: RR}), "+ tcp://10.168.0.91:80 rr"},
+		{UpdateService(Service{ID: id, Scheduler: SH, Flags: Fallback | 0x40}), "~ tcp://10.168.0.91:80 sh (sh-fallback,0x40)"},
+		{AddServer(id, NewRealServer(rip, DR)), "+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1"},
+		{RemoveServer(id, rip), "- tcp://10.168.0.91:80 -> 10.168.0.94:80"},
+		{RemoveService(id), "- tcp://10.168.0.91:80"},
+		{Zero(id), "zero tcp://10.168.0.91:80"},
+		{ZeroAll(), "zero everything"},
+		{Flush(), "flush"},
+		{SetTimeouts(Timeouts{TCP: time.Minute}), "set timeouts tcp 1m0s tcpfin 0s udp 0s"},
+		{StartDaemon(Daemon{Role: Master, Interface: "eth0", SyncID: 5, TTL: 2}), "+ daemon master on eth0 syncid 5 ttl 2"},
+		{StopDaemon(Backup), "- daemon backup"},
+	} {
+		if got := tt.change.String(); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestEachErrorIsOfOneKind(t *testing.T) {
+	kinds := []error{
+		ErrNotFound, ErrExists, ErrPermission, ErrUnavailable, ErrScheduler, ErrUnstable, ErrInvalid, ErrClosed, errors.ErrUnsupported,
+	}
+	is := func(err error) (all []error) {
+		for _, k := range append(kinds, os.ErrNotExist, os.ErrExist, os.ErrPermission, os.ErrClosed) {
+			if errors.Is(err, k) {
+				all = append(all, k)
+			}
+		}
+		return all
+	}
+	for _, tt := range []struct {
+		kind  changeKind
+		errno Errno
+		want  []error
+	}{
+		{addService, esrch, []error{ErrNotFound, os.ErrNotExist}},
+		{addService, enoent, []error{ErrScheduler}},
+		{updateService, enoent, []error{ErrScheduler}},
+		{updateServer, enoent, []error{ErrNotFound, os.ErrNotExist}},
+		{removeServer, enoent, []error{ErrNotFound, os.ErrNotExist}},
+		{flush, enoent, []error{ErrUnavailable}},
+		{noChange, eperm, []error{ErrPermission, os.ErrPermission}},
+		{addServer, eexist, []error{ErrExists, os.ErrExist}},
+		{noChange, eopnotsupp, []error{errors.ErrUnsupported}},
+		{addServer, eafnosupport, []error{errors.ErrUnsupported}},
+		{startDaemon, enodev, []error{ErrInvalid}},
+		{addServer, erange, []error{ErrInvalid}},
+		{addService, enoprotoopt, []error{ErrUnavailable}},
+		{addService, enomem, nil},
+	} {
+		err := call{op: "test", kind: tt.kind}.explain(&genl.Error{Errno: int(tt.errno)})
+		if got := is(err); !slices.Equal(got, tt.want) {
+			t.Errorf("%v: %v, want %v", err, got, tt.want)
+		}
+		if !errors.Is(err, tt.errno) || err.Errno != tt.errno {
+			t.Errorf("%v does not unwrap to %v", err, tt.errno)
+		}
+	}
+}
+
+func TestDoErrorIsOfAKindWhenAllOfItIs(t *testing.T) {
+	failure := func(errno Errno) Failure {
+		return Failure{Err: call{op: "add", kind: addServer}.explain(&genl.Error{Errno: int(errno)})}
+	}
+	exists := &DoError{Total: 3, Failures: []Failure{failure(eexist), failure(eexist)}}
+	if !errors.Is(exists, ErrExists) || !errors.Is(exists, os.ErrExist) || errors.Is(exists, ErrNotFound) {
+		t.Errorf("%v", exists)
+	}
+	mixed := &DoError{Total: 3, Failures: []Failure{failure(eexist), failure(esrch)}, cause: io.ErrUnexpectedEOF}
+	if errors.Is(mixed, ErrExists) || errors.Is(mixed, ErrNotFound) || !errors.Is(mixed, io.ErrUnexpectedEOF) {
+		t.Errorf("%v", mixed)
+	}
+}
+
+// What another tool left is read, and written back by an edit, without loss.
+func TestStrangeServicesSurvive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := wire.Service{
+			ServiceKey: wire.ServiceKey{Family: wire.AFInet, Protocol: rapid.Uint16().Draw(t, "protocol"), Port: rapid.Uint16().Draw(t, "port")},
+			Scheduler:  "rr",
+			Engine:     rapid.SampledFrom([]string{"", "sip", "own"}).Draw(t, "engine"),
+			Flags:      rapid.Uint32().Draw(t, "flags") &^ wire.FlagHashed,
+			FlagsMask:  math.MaxUint32,
+			Netmask:    math.MaxUint32,
+		}
+		if w.Flags&wire.FlagPersistent != 0 {
+			w.Timeout, w.Netmask = rapid.Uint32().Draw(t, "timeout"), rapid.Uint32().Draw(t, "mask")
+		}
+		status := serviceFromWire(&w)
+		if diff := cmp.Diff(w, status.Service.toWire()); diff != "" {
+			t.Fatalf("(-want +got)\n%s", diff)
+		}
+		edited := status.Service
+		edited.Scheduler = WRR
+		if err := edited.validate(&status.Service); err != nil {
+			t.Fatalf("an edit of the scheduler tripped: %v", err)
+		}
+	})
+}
