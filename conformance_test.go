@@ -1,0 +1,133 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs/internal/genl"
+)
+
+// The conformance suite says what IPVS answers to whom. It has two layers: raw
+// messages, which are built and read by its own code (conformance_raw_test.go),
+// and the client. Whatever answers to a [ground] can be put under it.
+
+// ground is an IPVS table to test on, empty and nobody else's, with the network
+// around it: lo, which is up, and a device of the name groundDevice, which is up
+// too and has groundAddresses.
+type ground interface {
+	// Dial opens a socket as one who may do everything.
+	Dial() (genl.Socket, error)
+
+	// DialUnprivileged opens a socket as one without CAP_NET_ADMIN.
+	DialUnprivileged() (genl.Socket, error)
+
+	// Datagram makes a client on the director itself send a UDP datagram.
+	Datagram(t testing.TB, from, to netip.AddrPort)
+
+	// Wait lets time pass.
+	Wait(d time.Duration)
+
+	// Release is the release of Linux that it is, or behaves as.
+	Release() release
+}
+
+const groundDevice = "dummy0"
+
+var groundAddresses = []string{"10.1.0.1/16", "10.2.0.1/16", "fd00:1::1/64"}
+
+// grounds are all that the suite runs on. A simulated kernel is one more line.
+var grounds = []struct {
+	name      string
+	available func(t testing.TB) // skips when it cannot be had
+	open      func(t testing.TB) ground
+}{
+	{"kernel", kernelAvailable, openKernelGround},
+}
+
+// conform runs a part of the suite on every ground. Each call of fresh gives a
+// ground that nobody has touched.
+func conform(t *testing.T, part func(t *testing.T, fresh func(testing.TB) ground)) {
+	t.Helper()
+	for _, g := range grounds {
+		t.Run(g.name, func(t *testing.T) {
+			g.available(t)
+			part(t, g.open)
+		})
+	}
+}
+
+// conformEach runs the cases of a table, each on a ground of its own.
+func conformEach[C any](t *testing.T, cases []C, name func(C) string, test func(t *testing.T, g ground, c C)) {
+	t.Helper()
+	conform(t, func(t *testing.T, fresh func(testing.TB) ground) {
+		for _, c := range cases {
+			t.Run(name(c), func(t *testing.T) { test(t, fresh(t), c) })
+		}
+	})
+}
+
+// conformOne runs a single case.
+func conformOne(t *testing.T, test func(t *testing.T, g ground)) {
+	t.Helper()
+	conform(t, func(t *testing.T, fresh func(testing.TB) ground) { test(t, fresh(t)) })
+}
+
+// groundClient returns a client of the ground.
+func groundClient(t testing.TB, g ground) *Client {
+	t.Helper()
+	return clientOf(t, g.Dial)
+}
+
+func clientOf(t testing.TB, dial genl.Dialer) *Client {
+	t.Helper()
+	c, err := newClient(groundContext(t), dial, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("opening the client: %v", err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// patience is how long a kernel may take for anything. The slowest are
+// emulated, on a machine that has other work too.
+const patience = 30 * time.Second
+
+func groundContext(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// release is a release of Linux.
+type release struct{ major, minor, patch int }
+
+func parseRelease(s string) (r release, err error) {
+	_, err = fmt.Sscanf(s, "%d.%d.%d", &r.major, &r.minor, &r.patch)
+	return r, err
+}
+
+func (r release) String() string { return fmt.Sprintf("%d.%d.%d", r.major, r.minor, r.patch) }
+
+func (r release) atLeast(major, minor int) bool {
+	return r.major > major || r.major == major && r.minor >= minor
+}
+
+// countsTotals tells whether the kernel counts all connections of a server
+// together, which came in 7.2 and in two stable series. Such kernels refuse
+// thresholds that do not fit an int.
+func (r release) countsTotals() bool {
+	switch {
+	case r.major == 6 && r.minor == 1:
+		return r.patch >= 183
+	case r.major == 6 && r.minor == 12:
+		return r.patch >= 104
+	}
+	return r.atLeast(7, 2)
+}
+
+// ownTables tells whether each namespace has hash tables of its own.
+func (r release) ownTables() bool { return r.atLeast(7, 1) }
