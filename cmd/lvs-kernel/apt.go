@@ -48,7 +48,8 @@ func sourceLine(mirror, suite string) string {
 }
 
 // aptConf is the private configuration. It is read besides the machine's own,
-// so that a proxy set there stays in force.
+// so that a proxy set there stays in force. A mirror that does not answer is an
+// error, which apt-get update by itself lets pass.
 func aptConf(dir string) string {
 	return fmt.Sprintf(`Dir::Etc::sourcelist "%[1]s/sources.list";
 Dir::Etc::sourceparts "/dev/null";
@@ -57,6 +58,7 @@ Dir::State::status "%[1]s/state/status";
 Dir::State::Lists "%[1]s/state/lists";
 Dir::Cache "%[1]s/cache";
 APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
 APT::Architecture "amd64";
 Acquire::Languages "none";
 `, dir)

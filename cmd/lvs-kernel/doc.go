@@ -69,7 +69,8 @@
 // The exit status is the command's, and 128+N when signal N ended it. That of
 // the runner itself is 124 after the timeout, 125 when the runner or the kernel
 // failed, 126 when the command could not be executed, 127 when it was not found,
-// and 128+N when the runner was stopped by signal N, as by Ctrl-C.
+// and 128+N when the runner was stopped by signal N, as by Ctrl-C. go run turns
+// every failure into 1: build or install lvs-kernel where the status matters.
 //
 // # Limits
 //

@@ -54,7 +54,8 @@ func (f *fetcher) sources(mirror string) (string, error) {
 	if mirror != "" {
 		return sourceLine(mirror, f.suite), nil
 	}
-	out, err := f.run("", "apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages")
+	// Without the releases' own data this works before any apt-get update.
+	out, err := f.run("", "apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(REPO_URI)", "Created-By: Packages")
 	if err != nil {
 		return "", err
 	}
