@@ -30,11 +30,6 @@ func openIn(t *testing.T, ns *testbed.Namespace) *Client {
 	return c
 }
 
-func tcp(t testing.TB, vip string) ServiceID {
-	t.Helper()
-	return TCP(netip.MustParseAddrPort(vip))
-}
-
 // held counts what a process can leak.
 type held struct{ goroutines, threads, descriptors int }
 

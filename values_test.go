@@ -20,6 +20,11 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
+func tcp(t testing.TB, vip string) ServiceID {
+	t.Helper()
+	return TCP(netip.MustParseAddrPort(vip))
+}
+
 func TestServiceIDText(t *testing.T) {
 	for _, tt := range []struct {
 		id   ServiceID
@@ -161,7 +166,7 @@ func TestMask(t *testing.T) {
 	if got := DottedMask([4]byte{255, 0, 255, 0}).String(); got != "/255.0.255.0" {
 		t.Errorf("got %s", got)
 	}
-	for _, m := range []Mask{PrefixMask(-1), PrefixMask(1 << 40), PrefixMask(129), 7, 1 << 60} {
+	for _, m := range []Mask{PrefixMask(-1), PrefixMask(math.MaxInt32), PrefixMask(129), 7, 1 << 60} {
 		if m.validate(FWMark(1)) == nil || m.validate(FWMark6(1)) == nil {
 			t.Errorf("%#x is not refused", uint64(m))
 		}
