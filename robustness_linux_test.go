@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/testbed"
 )
 
@@ -52,6 +54,7 @@ func withoutLeak(t *testing.T, work func()) {
 	// The runtime keeps a thread for each call that was inside the kernel at
 	// the same time, as it happens. What leaks leaks by the hundred.
 	const spareThreads = 25
+	const spareSockets = 4 // the client keeps some for the next calls
 	work()
 	before := count(t)
 	for range 3 {
@@ -60,7 +63,7 @@ func withoutLeak(t *testing.T, work func()) {
 	var after held
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		after = count(t)
-		if after.goroutines <= before.goroutines && after.descriptors <= before.descriptors &&
+		if after.goroutines <= before.goroutines && after.descriptors <= before.descriptors+spareSockets &&
 			after.threads <= before.threads+spareThreads {
 			return
 		}
@@ -105,9 +108,10 @@ func TestContextEndsDuringALargeDump(t *testing.T) {
 			case err != nil:
 				t.Errorf("after %v: %v", limit, err)
 			}
-			// The promise is 20 ms; a kernel with one processor, shared with
-			// others, may let no thread of ours run for longer.
-			if late > 500*time.Millisecond {
+			// The promise is 20 ms, and internal/genl tests it in fake time. A
+			// kernel with one processor on a busy machine may let no thread
+			// of ours run for longer.
+			if late > 2*time.Second {
 				t.Errorf("returned %v after the context's end", late)
 			}
 		}
@@ -115,9 +119,49 @@ func TestContextEndsDuringALargeDump(t *testing.T) {
 	if ended == 0 {
 		t.Error("no call was ended by its context")
 	}
+	defer c.Flush(t.Context())
 	if all, err := c.Services(t.Context()); err != nil || len(all) != 10_000 {
 		t.Errorf("afterwards: %d services, %v", len(all), err)
 	}
+}
+
+// A dump's datagrams are as large as the kernel makes them, from the first on:
+// small ones would cost a system call for every ten services.
+func TestDumpsComeInLargeDatagrams(t *testing.T) {
+	testbed.InKernel(t)
+	dial, release, err := genl.NewDialer(testbed.New(t).File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	var received []int
+	c, err := newClient(t.Context(), func() (genl.Socket, error) {
+		s, err := dial()
+		return &measuringSocket{s, &received}, err
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	addServices(t, c, 1000)
+	received = nil
+	if _, err := c.Services(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(received) > 15 || received[0] < 16<<10 {
+		t.Errorf("datagrams of %v bytes", received)
+	}
+}
+
+type measuringSocket struct {
+	genl.Socket
+	received *[]int
+}
+
+func (s *measuringSocket) Receive(b []byte) (int, error) {
+	n, err := s.Socket.Receive(b)
+	*s.received = append(*s.received, n)
+	return n, err
 }
 
 func TestCancelledBeforehand(t *testing.T) {

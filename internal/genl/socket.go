@@ -3,6 +3,7 @@ package genl
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 )
 
@@ -117,6 +118,9 @@ func (s *socket) await(visit func(message) (bool, error)) error {
 		if done, err := s.receive(visit); done || err != nil {
 			return err
 		}
+		// Answers that are there already come without a pause. Where there is
+		// one processor, nobody would see meanwhile that the context ended.
+		runtime.Gosched()
 	}
 }
 
