@@ -44,7 +44,6 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ns.close()
 	if _, err := oursAdding().once(ns, job{services: 2, servers: 2}); err != nil {
 		t.Fatal(err)
 	}
@@ -86,23 +85,19 @@ func TestDatagrams(t *testing.T) {
 	}
 }
 
-func TestParseTable(t *testing.T) {
-	const text = `IP Virtual Server version 1.2.1 (size=4096)
-Prot LocalAddress:Port Scheduler Flags
-  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
-TCP  0A010000:0050 rr 
-  -> 0A020001:0050      Route   1      0          0         
-  -> 0A020000:0050      Route   1      0          0         
-`
-	want := job{services: 1, servers: 2}.table()
-	for _, object := range parseTable(text) {
-		if !want[object] {
-			t.Errorf("%q is not wanted", object)
+func TestCompare(t *testing.T) {
+	j := job{services: 2, servers: 1}
+	for text, want := range map[string]string{
+		"-A -t 10.1.0.1:80 -s rr\n-a -t 10.1.0.1:80 -r 10.2.0.1:80 -g -w 1\n" +
+			"-A -t 10.1.0.0:80 -s rr\n-a -t 10.1.0.0:80 -r 10.2.0.0:80 -g -w 1\n": "",
+		"-A -t 10.1.0.1:80 -s rr\n":                                "lacks 3 of 4",
+		j.ipvsadm() + "-a -t 10.1.0.0:80 -r 10.2.0.0:80 -g -w 1\n": "twice",
+		"-A -t 10.1.0.1:80 -s wrr\n":                               "not wanted",
+	} {
+		err := j.compare(text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want an error with %q", text, err, want)
 		}
-		delete(want, object)
-	}
-	if len(want) > 0 {
-		t.Errorf("%v was not found", want)
 	}
 }
 

@@ -4,15 +4,16 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 
 	"golang.org/x/sys/unix"
 )
 
-// namespace is a network namespace, and so an IPVS table of its own.
+// namespace is a network namespace, and so an IPVS table of its own. It lasts
+// as long as the program: the kernel would take it down in the background, in
+// somebody else's time.
 type namespace struct {
-	file *os.File
+	fd int
 }
 
 // newNamespace makes a network namespace whose lo is up: without it there is
@@ -26,7 +27,7 @@ func newNamespace() (*namespace, error) {
 		if err = bringUpLo(); err != nil {
 			return fmt.Errorf("bringing up lo: %w", err)
 		}
-		ns.file, err = os.Open("/proc/thread-self/ns/net")
+		ns.fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		return err
 	})
 	if err != nil {
@@ -35,15 +36,13 @@ func newNamespace() (*namespace, error) {
 	return ns, nil
 }
 
-func (ns *namespace) close() error { return ns.file.Close() }
-
 // path names the namespace for those who want to open it by themselves.
-func (ns *namespace) path() string { return fmt.Sprintf("/proc/self/fd/%d", ns.file.Fd()) }
+func (ns *namespace) path() string { return fmt.Sprintf("/proc/self/fd/%d", ns.fd) }
 
 // do calls fn on a thread that is in the namespace.
 func (ns *namespace) do(fn func() error) error {
 	return onOwnThread(func() error {
-		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
+		if err := unix.Setns(ns.fd, unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("entering the network namespace: %w", err)
 		}
 		return fn()

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,22 +35,13 @@ func only(all []contender, names []string) []contender {
 
 // measureAdding gives each contender a network namespace of its own in every
 // round. A table that was emptied is not a fresh one: the kernel keeps removed
-// servers for minutes and looks through them whenever one is added. The
-// namespaces stay until the end, since the kernel would take them down in the
-// background, in somebody else's time.
-func measureAdding(j job, contenders []contender, rounds int) (_ results, err error) {
-	var namespaces []*namespace
-	defer func() {
-		for _, ns := range namespaces {
-			err = errors.Join(err, ns.close())
-		}
-	}()
+// servers for minutes and looks through them whenever one is added.
+func measureAdding(j job, contenders []contender, rounds int) (results, error) {
 	return interleave(contenders, rounds, func(c contender) (time.Duration, error) {
 		ns, err := newNamespace()
 		if err != nil {
 			return 0, err
 		}
-		namespaces = append(namespaces, ns)
 		took, err := c.once(ns, j)
 		if err != nil {
 			return 0, err
@@ -59,17 +49,17 @@ func measureAdding(j job, contenders []contender, rounds int) (_ results, err er
 		if err := j.verify(ns); err != nil {
 			return 0, fmt.Errorf("%s: %w", c.name, err)
 		}
-		return took, flush(ns) // what is counted and timed in the table would go on
+		// Counting in the table would go on, beside the next contender.
+		return took, flush(ns)
 	})
 }
 
 // measureReading has all contenders read one table.
-func measureReading(j job, contenders []contender, rounds int) (_ results, err error) {
+func measureReading(j job, contenders []contender, rounds int) (results, error) {
 	ns, err := newNamespace()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, ns.close()) }()
 	if _, err := oursAdding().once(ns, j); err != nil {
 		return nil, err
 	}

@@ -4,85 +4,56 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
-	"net/netip"
-	"os"
 	"strings"
+	"time"
 
 	"github.com/golvs/lvs"
 )
 
-// verify compares the kernel's table with the job. It reads what none of the
-// contenders reads, so that no mistake of theirs hides here.
-func (j job) verify(ns *namespace) error {
-	var text []byte
-	err := ns.do(func() (err error) {
-		text, err = os.ReadFile("/proc/thread-self/net/ip_vs")
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("verifying: %w", err)
-	}
-	services, servers := 0, 0
-	want := j.table()
-	for _, object := range parseTable(string(text)) {
-		if !want[object] {
-			return fmt.Errorf("verifying: the kernel has %q, which is not wanted or there twice", object)
+// verify compares the kernel's table with the job. It has ipvsadm list it, so
+// that no mistake of the library hides here. /proc/net/ip_vs would not do: some
+// kernels leave services out of it while other namespaces have some too.
+//
+// It reads again what is not as wanted: a kernel that makes its hash table
+// larger in the background tells some services twice and others not at all.
+func (j job) verify(ns *namespace) (err error) {
+	const tries = 5
+	for range tries {
+		var text []byte
+		if text, err = ipvsadm(ns, nil, "-S", "-n"); err == nil {
+			err = j.compare(string(text))
 		}
-		delete(want, object)
-		if strings.Contains(object, "->") {
-			servers++
-		} else {
-			services++
+		if err == nil {
+			return nil
 		}
+		time.Sleep(pause)
 	}
-	if len(want) > 0 {
-		return fmt.Errorf("verifying: the kernel has %d services and %d servers, want %d and %d",
-			services, servers, j.services, j.services*j.servers)
+	return fmt.Errorf("verifying: %w", err)
+}
+
+// compare compares rules as ipvsadm lists them, in any order, with the job.
+func (j job) compare(text string) error {
+	want := make(map[string]bool, j.objects())
+	for line := range strings.Lines(j.ipvsadm()) {
+		want[line] = true
+	}
+	for line := range strings.Lines(text) {
+		if !want[line] {
+			return fmt.Errorf("the kernel has %q, which is not wanted or there twice", line)
+		}
+		delete(want, line)
+	}
+	for line := range want {
+		return fmt.Errorf("the kernel lacks %d of %d objects, such as %q", len(want), j.objects(), line)
 	}
 	return nil
-}
-
-// table is the job as parseTable reads it.
-func (j job) table() map[string]bool {
-	all := make(map[string]bool, j.objects())
-	for s := range j.services {
-		service := "TCP " + procAddr(j.vip(s)) + " " + scheduler
-		all[service] = true
-		for r := range j.servers {
-			all[service+" -> "+procAddr(j.rip(s, r))+" Route 1"] = true
-		}
-	}
-	return all
-}
-
-// parseTable reads /proc/net/ip_vs: services, and servers behind the name of
-// their service.
-func parseTable(text string) []string {
-	var all []string
-	service := ""
-	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		switch {
-		case len(f) >= 3 && f[0] == "TCP":
-			service = strings.Join(f, " ")
-			all = append(all, service)
-		case len(f) == 6 && f[0] == "->" && service != "":
-			all = append(all, service+" "+strings.Join(f[:4], " "))
-		}
-	}
-	return all
-}
-
-func procAddr(a netip.AddrPort) string {
-	return strings.ToUpper(fmt.Sprintf("%s:%04x", hex.EncodeToString(a.Addr().AsSlice()), a.Port()))
 }
 
 // flush empties the table of a namespace.
 func flush(ns *namespace) error {
 	ctx := context.Background()
-	c, err := lvs.Open(ctx, lvs.InNamespaceFD(ns.file.Fd()))
+	c, err := lvs.Open(ctx, lvs.InNamespaceFD(uintptr(ns.fd)))
 	if err != nil {
 		return err
 	}
