@@ -49,7 +49,9 @@ func readGolden(t testing.TB, name string) []exchange {
 	return all
 }
 
-var replyFiles = []string{"replies-6.1.txt", "replies-6.12.txt", "replies-newest.txt"}
+var replyFiles = []string{
+	"replies-6.1.txt", "replies-6.12.txt", "replies-newest.txt", "replies-qemu-6.1.txt", "replies-qemu-6.12.txt",
+}
 
 func addGolden(f *testing.F) {
 	for _, name := range append(replyFiles, "requests.txt") {
