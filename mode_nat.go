@@ -2,7 +2,7 @@ package lvs
 
 import "github.com/golvs/lvs/internal/wire"
 
-// NAT, network address translation (ipvsadm calls it masquerading): the
+// NAT is network address translation (ipvsadm calls it masquerading): the
 // director rewrites address and port of the packet and of its answer, which
 // must come back through it. The only mode in which a server may listen on
 // another port than the service's.

@@ -7,7 +7,7 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// IPIP, a tunnel: the packet travels inside another IP packet to the server,
+// IPIP is a tunnel: the packet travels inside another IP packet to the server,
 // which takes it out, has the VIP on a device of its own, and answers the client
 // directly. The server may be anywhere, even in the other address family. The
 // tunnel is not encrypted.
