@@ -121,27 +121,24 @@ func TestConformanceMethods(t *testing.T) {
 			t.Errorf("the method %s is not in the table", name)
 		}
 	}
-	conform(t, func(t *testing.T, fresh func(testing.TB) ground) {
+	conformOne(t, func(t *testing.T, g ground) {
+		ctx, c, conn := groundContext(t), groundClient(t, g), dialRaw(t, g.Dial)
+		nobody, closed := clientOf(t, g.DialUnprivileged), groundClient(t, g)
+		must(t, closed.Close())
+		over, cancel := context.WithCancel(ctx)
+		cancel()
 		for name, method := range clientMethods {
 			t.Run(name, func(t *testing.T) {
-				g, ctx := fresh(t), groundContext(t)
-				c := groundClient(t, g)
-				must(t, c.Do(ctx, AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR))))
+				t.Cleanup(conn.stopDaemons)
+				must(t, c.Do(ctx, Flush(), AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR))))
 				if name == "StopDaemon" {
 					must(t, clientMethods["StartDaemon"](ctx, c))
 				}
-				conn := dialRaw(t, g.Dial)
-				t.Cleanup(conn.stopDaemons)
 				before := conn.table()
-
-				over, cancel := context.WithCancel(ctx)
-				cancel()
 				if err := method(over, c); !errors.Is(err, context.Canceled) {
 					t.Errorf("after the context's end: %v", err)
 				}
-				ofKind(t, "without the capability", method(ctx, clientOf(t, g.DialUnprivileged)), ErrPermission)
-				closed := groundClient(t, g)
-				must(t, closed.Close())
+				ofKind(t, "without the capability", method(ctx, nobody), ErrPermission)
 				ofKind(t, "after Close", method(ctx, closed), ErrClosed)
 				if after := conn.table(); after != before {
 					t.Errorf("failed, and yet the table changed from\n%s\nto\n%s", before, after)
@@ -201,7 +198,7 @@ func TestConformanceServiceRoundTrip(t *testing.T) {
 				t.Errorf("%s is added (-want +got)\n%s", s, diff)
 			}
 			// The same by an update, from a service that has everything else.
-			other := Service{ID: s.ID, Scheduler: RR, Flags: flag3, Persistence: Persistence{Timeout: time.Minute, Mask: PrefixMask(9)}}
+			other := Service{ID: s.ID, Scheduler: s.Scheduler, Flags: flag3, Persistence: Persistence{Timeout: time.Minute, Mask: PrefixMask(9)}}
 			must(t, c.UpdateService(ctx, other))
 			must(t, c.UpdateService(ctx, s))
 			all, err := c.Services(ctx)

@@ -340,6 +340,7 @@ func (r reply) errno() Errno { return Errno(-int32(binary.NativeEndian.Uint32(r.
 type rawConn struct {
 	t      testing.TB
 	socket genl.Socket
+	giveUp *time.Timer // ends waiting for an answer that does not come
 	family uint16
 	seq    uint32
 	buf    []byte
@@ -351,9 +352,8 @@ func dialRaw(t testing.TB, dial genl.Dialer) *rawConn {
 	if err != nil {
 		t.Fatalf("dialling: %v", err)
 	}
-	giveUp := time.AfterFunc(patience, s.Interrupt)
-	t.Cleanup(func() { giveUp.Stop(); s.Close() })
-	c := &rawConn{t: t, socket: s, buf: make([]byte, 1<<16)}
+	c := &rawConn{t: t, socket: s, giveUp: time.AfterFunc(patience, s.Interrupt), buf: make([]byte, 1<<16)}
+	t.Cleanup(func() { c.giveUp.Stop(); s.Close() })
 	c.family = c.resolve()
 	return c
 }
@@ -406,6 +406,7 @@ func (c *rawConn) post(requests ...request) uint32 {
 
 func (c *rawConn) postBytes(datagram []byte) {
 	c.t.Helper()
+	c.giveUp.Reset(patience)
 	if err := c.socket.Send(datagram); err != nil {
 		c.t.Fatalf("sending: %v", err)
 	}

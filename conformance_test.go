@@ -92,9 +92,9 @@ func clientOf(t testing.TB, dial genl.Dialer) *Client {
 	return c
 }
 
-// patience is how long a kernel may take for anything. The slowest are
-// emulated, on a machine that has other work too.
-const patience = 30 * time.Second
+// patience is how long a kernel may take. The slowest are emulated, on a machine
+// that has other work too.
+const patience = 2 * time.Minute
 
 func groundContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -1,0 +1,340 @@
+package lvs
+
+import (
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+// The oracle is ipvsadm: what it makes by a command, the client makes by a
+// change, and then both tables look the same to both.
+
+// oracleCase is a command of ipvsadm, and the change that does the same.
+type oracleCase struct {
+	command string
+	change  Change
+}
+
+func addrAt(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+func tcpAt(s string) ServiceID { return TCP(addrAt(s)) }
+func udpAt(s string) ServiceID { return UDP(addrAt(s)) }
+
+func persist(d time.Duration, m Mask) Persistence { return Persistence{Timeout: d, Mask: m} }
+
+// oracleTable covers what ipvsadm can say of services and servers. Every service
+// is another one, so that all of them are one table.
+func oracleTable() []oracleCase {
+	const sec = time.Second
+	sip := Persistence{Timeout: 60 * sec, Engine: "sip"}
+	table := []oracleCase{
+		{"-A -t 10.1.0.1:80 -s rr", AddService(Service{ID: webID, Scheduler: RR})},
+		{"-A -t 10.1.0.2:80", AddService(Service{ID: tcpAt("10.1.0.2:80")})},
+		{"-A -u 10.1.0.1:53 -s rr", AddService(Service{ID: dnsID, Scheduler: RR})},
+		{"-A -u 10.1.0.2:53 -s rr -o", AddService(Service{ID: udpAt("10.1.0.2:53"), Scheduler: RR, OnePacket: true})},
+		{"-A --sctp-service 10.1.0.1:5060 -s lc", AddService(Service{ID: sctpID, Scheduler: LC})},
+		{"-A -t [fd00:1::1]:80 -s rr", AddService(Service{ID: web6ID, Scheduler: RR})},
+		{"-A -u [fd00:1::1]:53 -s rr -o", AddService(Service{ID: udpAt("[fd00:1::1]:53"), Scheduler: RR, OnePacket: true})},
+		{"-A --sctp-service [fd00:1::1]:5060 -s lc", AddService(Service{ID: SCTP(addrAt("[fd00:1::1]:5060")), Scheduler: LC})},
+		{"-A -f 7 -s rr", AddService(Service{ID: FWMark(7), Scheduler: RR})},
+		{"-A -f 7 -6 -s lc", AddService(Service{ID: FWMark6(7), Scheduler: LC})},
+		{"-A -f 8 -s rr -o", AddService(Service{ID: FWMark(8), Scheduler: RR, OnePacket: true})},
+		{"-A -f 2147483647 -s rr", AddService(Service{ID: FWMark(1<<31 - 1), Scheduler: RR})},
+
+		{"-A -t 10.1.0.3:80 -s rr -p", AddService(Service{ID: tcpAt("10.1.0.3:80"), Scheduler: RR, Persistence: persist(360*sec, 0)})}, // its manual says 300
+		{"-A -t 10.1.0.3:81 -s rr -p 1", AddService(Service{ID: tcpAt("10.1.0.3:81"), Scheduler: RR, Persistence: persist(sec, 0)})},
+		{"-A -t 10.1.0.3:82 -s rr -p 2678400", AddService(Service{ID: tcpAt("10.1.0.3:82"), Scheduler: RR, Persistence: persist(31*24*time.Hour, 0)})},
+		{"-A -t 10.1.0.3:83 -s rr -p 60 -M 255.255.255.0", AddService(Service{ID: tcpAt("10.1.0.3:83"), Scheduler: RR, Persistence: persist(60*sec, PrefixMask(24))})},
+		{"-A -t 10.1.0.3:84 -s rr -p 60 -M 255.255.255.255", AddService(Service{ID: tcpAt("10.1.0.3:84"), Scheduler: RR, Persistence: persist(60*sec, PrefixMask(32))})},
+		{"-A -t 10.1.0.3:85 -s rr -p 60 -M 255.0.255.1", AddService(Service{ID: tcpAt("10.1.0.3:85"), Scheduler: RR, Persistence: persist(60*sec, DottedMask([4]byte{255, 0, 255, 1}))})},
+		{"-A -t 10.1.0.3:0 -s rr -p 60", AddService(Service{ID: tcpAt("10.1.0.3:0"), Scheduler: RR, Persistence: persist(60*sec, 0)})},
+		{"-A -t [fd00:1::1]:81 -s rr -p 60 -M 64", AddService(Service{ID: tcpAt("[fd00:1::1]:81"), Scheduler: RR, Persistence: persist(60*sec, PrefixMask(64))})},
+		{"-A -t [fd00:1::1]:82 -s rr -p 60 -M 1", AddService(Service{ID: tcpAt("[fd00:1::1]:82"), Scheduler: RR, Persistence: persist(60*sec, PrefixMask(1))})},
+		{"-A -t [fd00:1::1]:83 -s rr -p 60", AddService(Service{ID: tcpAt("[fd00:1::1]:83"), Scheduler: RR, Persistence: persist(60*sec, 0)})},
+		{"-A -f 9 -s rr -p 60 -M 255.0.0.0", AddService(Service{ID: FWMark(9), Scheduler: RR, Persistence: persist(60*sec, PrefixMask(8))})},
+		{"-A -f 9 -6 -s rr -p 60 -M 48", AddService(Service{ID: FWMark6(9), Scheduler: RR, Persistence: persist(60*sec, PrefixMask(48))})},
+		{"-A -u 10.1.0.1:5060 -s rr -p 60 --pe sip", AddService(Service{ID: udpAt("10.1.0.1:5060"), Scheduler: RR, Persistence: sip})},
+		{"-A -u 10.1.0.2:5060 -s rr -p 60 --pe sip -o", AddService(Service{ID: udpAt("10.1.0.2:5060"), Scheduler: RR, Persistence: sip, OnePacket: true})},
+
+		{"-A -t 10.1.0.4:80 -s sh -b sh-fallback", AddService(Service{ID: tcpAt("10.1.0.4:80"), Scheduler: SH, Flags: Fallback})},
+		{"-A -t 10.1.0.4:81 -s sh -b sh-port", AddService(Service{ID: tcpAt("10.1.0.4:81"), Scheduler: SH, Flags: SourcePort})},
+		{"-A -t 10.1.0.4:82 -s sh -b sh-fallback,sh-port", AddService(Service{ID: tcpAt("10.1.0.4:82"), Scheduler: SH, Flags: Fallback | SourcePort})},
+		{"-A -t 10.1.0.4:83 -s mh -b mh-fallback", AddService(Service{ID: tcpAt("10.1.0.4:83"), Scheduler: MH, Flags: Fallback})},
+		{"-A -t 10.1.0.4:84 -s mh -b mh-fallback,mh-port", AddService(Service{ID: tcpAt("10.1.0.4:84"), Scheduler: MH, Flags: Fallback | SourcePort})},
+		{"-A -t 10.1.0.4:85 -s rr -b flag-3", AddService(Service{ID: tcpAt("10.1.0.4:85"), Scheduler: RR, Flags: flag3})}, // of sh it saves "-b " alone
+		{"-A -t 10.1.0.4:86 -s rr -b flag-1,flag-2,flag-3", AddService(Service{ID: tcpAt("10.1.0.4:86"), Scheduler: RR, Flags: Fallback | SourcePort | flag3})},
+		{
+			"-A -f 10 -6 -s sh -p 300 -M 64 -b sh-fallback,sh-port",
+			AddService(Service{ID: FWMark6(10), Scheduler: SH, Flags: Fallback | SourcePort, Persistence: persist(300*sec, PrefixMask(64))}),
+		},
+	}
+	for i, name := range []Scheduler{RR, WRR, LC, WLC, SED, NQ, FO, OVF, LBLC, LBLCR, DH, SH, MH} {
+		id := TCP(netip.AddrPortFrom(netip.MustParseAddr("10.1.0.5"), uint16(80+i)))
+		table = append(table, oracleCase{"-A -t " + id.VIP().String() + " -s " + string(name), AddService(Service{ID: id, Scheduler: name})})
+	}
+	return append(table, oracleServers()...)
+}
+
+func oracleServers() []oracleCase {
+	server := func(rip string, m Mode, weight int) RealServer {
+		return RealServer{Addr: addrAt(rip), Mode: m, Weight: weight}
+	}
+	limited := server("10.2.0.12:80", DR, 1)
+	limited.UpperThreshold, limited.LowerThreshold = 10, 5
+	upper := server("10.2.0.13:80", DR, 1)
+	upper.UpperThreshold = 2000
+	limited2 := server("10.2.0.4:53", DR, 1)
+	limited2.UpperThreshold, limited2.LowerThreshold = 9, 8
+	sip := udpAt("10.1.0.2:5060")
+	return []oracleCase{
+		// In no order that anybody would sort them into.
+		{"-a -t 10.1.0.1:80 -r 10.2.0.9:80", AddServer(webID, server("10.2.0.9:80", DR, 1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.3:80 -g -w 0", AddServer(webID, server("10.2.0.3:80", DR, 0))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.4 -w 3", AddServer(webID, server("10.2.0.4:80", DR, 3))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.5:80 -m -w 65535", AddServer(webID, server("10.2.0.5:80", NAT, 65535))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.5:8080 -m -w 2147483647", AddServer(webID, server("10.2.0.5:8080", NAT, 1<<31-1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.6:80 -i", AddServer(webID, server("10.2.0.6:80", IPIP, 1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.7:9999 -g", AddServer(webID, server("10.2.0.7:80", DR, 1))}, // ipvsadm rewrites the port
+		{"-a -t 10.1.0.1:80 -r 127.0.0.1:80 -m", AddServer(webID, server("127.0.0.1:80", NAT, 1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.12:80 -x 10 -y 5", AddServer(webID, limited)},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.13:80 -x 2000", AddServer(webID, upper)},
+
+		{"-a -t 10.1.0.2:80 -r 10.2.0.8:80 -i --tun-type ipip", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.8:80", IPIP, 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.7:80 -i --tun-type gue --tun-port 6080", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.7:80", GUE(6080), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.6:80 -i --tun-type gue --tun-port 6080 --tun-nocsum", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.6:80", GUE(6080), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.5:80 -i --tun-type gue --tun-port 6081 --tun-csum", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.5:80", GUE(6081, TunnelChecksum), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.4:80 -i --tun-type gue --tun-port 65535 --tun-remcsum", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.4:80", GUE(65535, TunnelRemoteChecksum), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.3:80 -i --tun-type gre", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.3:80", GRE(), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.2:80 -i --tun-type gre --tun-csum", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.2:80", GRE(TunnelChecksum), 1))},
+		{"-a -t 10.1.0.2:80 -r [fd00:1::9]:80 -i", AddServer(tcpAt("10.1.0.2:80"), server("[fd00:1::9]:80", IPIP, 1))},
+		{"-a -t 10.1.0.2:80 -r [fd00:1::8]:80 -i --tun-type gue --tun-port 6080 --tun-csum", AddServer(tcpAt("10.1.0.2:80"), server("[fd00:1::8]:80", GUE(6080, TunnelChecksum), 1))},
+
+		{"-a -t [fd00:1::1]:80 -r [fd00:1::4]:80 -g -w 2", AddServer(web6ID, server("[fd00:1::4]:80", DR, 2))},
+		{"-a -t [fd00:1::1]:80 -r [fd00:1::2]:8080 -m", AddServer(web6ID, server("[fd00:1::2]:8080", NAT, 1))},
+		{"-a -t [fd00:1::1]:80 -r [fd00:1::3]:80 -i", AddServer(web6ID, server("[fd00:1::3]:80", IPIP, 1))},
+		{"-a -t [fd00:1::1]:80 -r 10.2.0.2:80 -i --tun-type gre", AddServer(web6ID, server("10.2.0.2:80", GRE(), 1))},
+
+		{"-a -f 7 -r 10.2.0.3 -g", AddServer(FWMark(7), server("10.2.0.3:0", DR, 1))},
+		{"-a -f 7 -r 10.2.0.2:0 -i", AddServer(FWMark(7), server("10.2.0.2:0", IPIP, 1))},
+		{"-a -f 7 -r 10.2.0.4:8080 -m", AddServer(FWMark(7), server("10.2.0.4:8080", NAT, 1))},
+		{"-a -f 7 -6 -r [fd00:1::2]:0 -g", AddServer(FWMark6(7), server("[fd00:1::2]:0", DR, 1))},
+		{"-a -t 10.1.0.3:0 -r 10.2.0.2:0 -g", AddServer(tcpAt("10.1.0.3:0"), server("10.2.0.2:0", DR, 1))},
+		{"-a --sctp-service 10.1.0.1:5060 -r 10.2.0.2:5060 -m", AddServer(sctpID, server("10.2.0.2:5060", NAT, 1))},
+
+		// What is there is updated, removed and zeroed.
+		{"-a -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 9", AddServer(dnsID, server("10.2.0.3:53", IPIP, 9))},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", AddServer(dnsID, server("10.2.0.2:53", NAT, 1))},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.4:53 -i --tun-type gre", AddServer(dnsID, server("10.2.0.4:53", GRE(), 1))},
+		{"-E -u 10.1.0.1:53 -s sh -b sh-port -p 30", UpdateService(Service{ID: dnsID, Scheduler: SH, Flags: SourcePort, Persistence: persist(30*time.Second, 0)})},
+		{"-E -u 10.1.0.2:5060 -s rr", UpdateService(Service{ID: sip, Scheduler: RR})},
+		{"-e -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 1", UpdateServer(dnsID, server("10.2.0.3:53", IPIP, 1))},
+		{"-e -u 10.1.0.1:53 -r 10.2.0.4:53 -g -x 9 -y 8", UpdateServer(dnsID, limited2)},
+		{"-d -u 10.1.0.1:53 -r 10.2.0.2:53", RemoveServer(dnsID, addrAt("10.2.0.2:53"))},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", AddServer(dnsID, server("10.2.0.2:53", NAT, 1))},
+		{"-d -t 10.1.0.2:80 -r [fd00:1::9]:80", RemoveServer(tcpAt("10.1.0.2:80"), addrAt("[fd00:1::9]:80"))},
+		{"-D -t 10.1.0.5:81", RemoveService(tcpAt("10.1.0.5:81"))},
+		{"-D -f 8", RemoveService(FWMark(8))},
+		{"-Z -t 10.1.0.1:80", Zero(webID)},
+		{"-Z", ZeroAll()},
+	}
+}
+
+// oracle is a namespace that ipvsadm and the client work in.
+type oracle struct {
+	*kernelGround
+	t      *testing.T
+	client *Client
+}
+
+func newOracle(t *testing.T) *oracle {
+	t.Helper()
+	testbed.InKernel(t)
+	if _, err := exec.LookPath("ipvsadm"); err != nil {
+		t.Fatalf("the oracle is missing: %v", err)
+	}
+	g := openKernelGround(t).(*kernelGround)
+	o := &oracle{g, t, groundClient(t, g)}
+	t.Cleanup(dialRaw(t, g.Dial).stopDaemons)
+	return o
+}
+
+// ipvsadm runs it and returns what it printed.
+func (o *oracle) ipvsadm(stdin string, args ...string) string {
+	o.t.Helper()
+	var out []byte
+	err := o.ns.Do(func() (err error) {
+		cmd := exec.Command("ipvsadm", args...)
+		cmd.Stdin = strings.NewReader(stdin)
+		out, err = cmd.CombinedOutput()
+		return err
+	})
+	if err != nil {
+		o.t.Fatalf("ipvsadm %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// restore gives ipvsadm commands. It can print an error and exit with 0.
+func (o *oracle) restore(commands string) {
+	o.t.Helper()
+	if out := o.ipvsadm(commands, "-R"); out != "" {
+		o.t.Fatalf("ipvsadm -R says\n%s", out)
+	}
+}
+
+// saved is what ipvsadm saves, sorted: the order of services is the kernel's.
+func (o *oracle) saved() string {
+	o.t.Helper()
+	lines := strings.SplitAfter(o.ipvsadm("", "-S", "-n"), "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
+// listed is what ipvsadm lists with an option, the services sorted, each with its
+// servers.
+func (o *oracle) listed(option string) string {
+	o.t.Helper()
+	var services []string
+	for line := range strings.Lines(o.ipvsadm("", "-L", "-n", option)) {
+		if strings.HasPrefix(line, "  ->") && len(services) > 0 {
+			services[len(services)-1] += line
+			continue
+		}
+		services = append(services, line)
+	}
+	slices.Sort(services)
+	return strings.Join(services, "")
+}
+
+// listings are options that show what ipvsadm does not save.
+var listings = []string{"--thresholds", "--tun-info"}
+
+// alike compares all that ipvsadm and the client see in two namespaces.
+func alike(t *testing.T, a, b *oracle) {
+	t.Helper()
+	compare(t, "ipvsadm -Sn", a.saved(), b.saved())
+	for _, option := range listings {
+		compare(t, "ipvsadm -Ln "+option, a.listed(option), b.listed(option))
+	}
+	compare(t, "the client's snapshot", a.snapshot(), b.snapshot())
+	compare(t, "all that the client reads", describe(t, a.client), describe(t, b.client))
+}
+
+func (o *oracle) snapshot() []ServiceEntry {
+	o.t.Helper()
+	all, err := o.client.Snapshot(groundContext(o.t))
+	must(o.t, err)
+	return all
+}
+
+func TestOracleTable(t *testing.T) {
+	theirs, ours := newOracle(t), newOracle(t)
+	commands := []string{"-C"}
+	changes := []Change{Flush()}
+	for _, c := range oracleTable() {
+		commands, changes = append(commands, c.command), append(changes, c.change)
+	}
+	theirs.restore(strings.Join(commands, "\n") + "\n")
+	must(t, ours.client.Do(groundContext(t), changes...))
+	alike(t, theirs, ours)
+
+	// The tables are the ones that were asked for, and not both empty.
+	services, servers := 0, 0
+	for _, e := range ours.snapshot() {
+		services, servers = services+1, servers+len(e.Servers)
+	}
+	compare(t, "services and servers", [2]int{45, 31}, [2]int{services, servers})
+
+	// What ipvsadm saves of our table, it makes again. It saves no thresholds, and
+	// sorts the servers.
+	again := newOracle(t)
+	again.restore(ours.ipvsadm("", "-S", "-n"))
+	compare(t, "ipvsadm -Sn, restored", ours.saved(), again.saved())
+	compare(t, "the client's snapshot, restored", withoutThresholds(ours.snapshot()), withoutThresholds(again.snapshot()))
+}
+
+func withoutThresholds(entries []ServiceEntry) []ServiceEntry {
+	for _, e := range entries {
+		for i := range e.Servers {
+			e.Servers[i].UpperThreshold, e.Servers[i].LowerThreshold = 0, 0
+		}
+		slices.SortFunc(e.Servers, func(a, b RealServerStatus) int { return a.Addr.Compare(b.Addr) })
+	}
+	return entries
+}
+
+// What is made by one is changed and removed by the other.
+func TestOracleMixed(t *testing.T) {
+	theirs, ours := newOracle(t), newOracle(t)
+	ctx := groundContext(t)
+	const script = "-A -t 10.1.0.1:80 -s sh -b sh-fallback -p 60 -M 255.255.0.0\n" +
+		"-a -t 10.1.0.1:80 -r 10.2.0.2:80 -i --tun-type gue --tun-port 6080 --tun-csum -w 5 -x 9 -y 8\n" +
+		"-a -t 10.1.0.1:80 -r 10.2.0.3:80 -m\n-A -f 7 -6 -s rr\n"
+	theirs.restore(script)
+	ours.restore(script)
+
+	theirs.restore("-e -t 10.1.0.1:80 -r 10.2.0.2:80 -i --tun-type gue --tun-port 6080 --tun-csum -w 0 -x 9 -y 8\n" +
+		"-E -t 10.1.0.1:80 -s mh -b mh-fallback -p 60 -M 255.255.0.0\n-d -t 10.1.0.1:80 -r 10.2.0.3:80\n-D -f 7 -6\n")
+	_, err := ours.client.SetWeight(ctx, webID, webRIP, 0)
+	must(t, err)
+	_, err = ours.client.EditService(ctx, webID, func(s *Service) { s.Scheduler = MH })
+	must(t, err)
+	must(t, ours.client.RemoveServer(ctx, webID, webRIP2))
+	must(t, ours.client.RemoveService(ctx, FWMark6(7)))
+	alike(t, theirs, ours)
+
+	must(t, theirs.client.Flush(ctx))
+	ours.restore("-C\n")
+	alike(t, theirs, ours)
+	compare(t, "what is left", "", ours.saved())
+}
+
+// Timeouts and daemons, as ipvsadm lists them and as the client does.
+func TestOracleDaemonsAndTimeouts(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		script  string
+		changes []Change
+	}{
+		{"nothing", "", nil},
+		{
+			"a master", "--start-daemon master --mcast-interface dummy0 --syncid 5\n",
+			[]Change{StartDaemon(Daemon{Role: Master, Interface: groundDevice, SyncID: 5})},
+		},
+		{
+			"both",
+			"--start-daemon backup --mcast-interface dummy0 --syncid 255 --sync-maxlen 1200 --mcast-group 239.1.2.3 --mcast-port 9999 --mcast-ttl 7\n" +
+				"--start-daemon master --mcast-interface dummy0\n",
+			[]Change{
+				StartDaemon(Daemon{Role: Backup, Interface: groundDevice, SyncID: 255, MaxLen: 1200, Group: netip.MustParseAddr("239.1.2.3"), Port: 9999, TTL: 7}),
+				StartDaemon(Daemon{Role: Master, Interface: groundDevice}),
+			},
+		},
+		{
+			"an IPv6 group", "--start-daemon master --mcast-interface dummy0 --syncid 1 --mcast-group ff02::81\n",
+			[]Change{StartDaemon(Daemon{Role: Master, Interface: groundDevice, SyncID: 1, Group: netip.MustParseAddr("ff02::81")})},
+		},
+		{
+			"timeouts", "--set 100 50 20\n--set 0 0 2678400\n",
+			[]Change{
+				SetTimeouts(Timeouts{TCP: 100 * time.Second, TCPFin: 50 * time.Second, UDP: 20 * time.Second}),
+				SetTimeouts(Timeouts{UDP: 31 * 24 * time.Hour}),
+			},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			theirs, ours := newOracle(t), newOracle(t)
+			theirs.restore(c.script)
+			must(t, ours.client.Do(groundContext(t), c.changes...))
+			for _, option := range []string{"--daemon", "--timeout"} {
+				compare(t, "ipvsadm -Ln "+option, theirs.listed(option), ours.listed(option))
+			}
+			compare(t, "all that the client reads", describe(t, theirs.client), describe(t, ours.client))
+		})
+	}
+}
