@@ -10,7 +10,7 @@ import (
 )
 
 const inKernel = `
-    go run ./cmd/lvs-kernel 6.12 -- go run ./examples/quickstart
+    go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/quickstart
 `
 
 const (

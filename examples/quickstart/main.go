@@ -6,7 +6,7 @@
 // From the root of the repository, without root and without a kernel of one's
 // own that has IPVS:
 //
-//	go run ./cmd/lvs-kernel 6.12 -- go run ./examples/quickstart
+//	go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/quickstart
 //
 // On a Linux machine with IPVS, as root:
 //
