@@ -301,29 +301,24 @@ func TestOracleDaemonsAndTimeouts(t *testing.T) {
 		script  string
 		changes []Change
 	}{
-		{"nothing", "", nil},
 		{
-			"a master", "--start-daemon master --mcast-interface dummy0 --syncid 5\n",
-			[]Change{StartDaemon(Daemon{Role: Master, Interface: groundDevice, SyncID: 5})},
-		},
-		{
-			"both",
+			"both daemons, and timeouts",
 			"--start-daemon backup --mcast-interface dummy0 --syncid 255 --sync-maxlen 1200 --mcast-group 239.1.2.3 --mcast-port 9999 --mcast-ttl 7\n" +
-				"--start-daemon master --mcast-interface dummy0\n",
+				"--start-daemon master --mcast-interface dummy0\n--set 100 50 20\n--set 0 0 2678400\n",
 			[]Change{
 				StartDaemon(Daemon{Role: Backup, Interface: groundDevice, SyncID: 255, MaxLen: 1200, Group: netip.MustParseAddr("239.1.2.3"), Port: 9999, TTL: 7}),
 				StartDaemon(Daemon{Role: Master, Interface: groundDevice}),
+				SetTimeouts(Timeouts{TCP: 100 * time.Second, TCPFin: 50 * time.Second, UDP: 20 * time.Second}),
+				SetTimeouts(Timeouts{UDP: 31 * 24 * time.Hour}),
 			},
 		},
 		{
-			"an IPv6 group", "--start-daemon master --mcast-interface dummy0 --syncid 1 --mcast-group ff02::81\n",
-			[]Change{StartDaemon(Daemon{Role: Master, Interface: groundDevice, SyncID: 1, Group: netip.MustParseAddr("ff02::81")})},
-		},
-		{
-			"timeouts", "--set 100 50 20\n--set 0 0 2678400\n",
+			"an IPv6 group, and one daemon stopped",
+			"--start-daemon master --mcast-interface dummy0 --syncid 1 --mcast-group ff02::81\n" +
+				"--start-daemon backup --mcast-interface dummy0 --syncid 2\n--stop-daemon backup\n",
 			[]Change{
-				SetTimeouts(Timeouts{TCP: 100 * time.Second, TCPFin: 50 * time.Second, UDP: 20 * time.Second}),
-				SetTimeouts(Timeouts{UDP: 31 * 24 * time.Hour}),
+				StartDaemon(Daemon{Role: Master, Interface: groundDevice, SyncID: 1, Group: netip.MustParseAddr("ff02::81")}),
+				StartDaemon(Daemon{Role: Backup, Interface: groundDevice, SyncID: 2}), StopDaemon(Backup),
 			},
 		},
 	} {
