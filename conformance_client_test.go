@@ -621,7 +621,10 @@ func refused() []struct {
 		mode("GRE with a port", newMode(tunnel, tunGRE, 5, 0)),
 		mode("IPIP with a checksum", newMode(tunnel, tunIPIP, 0, 1)),
 		server("weight -1", "Weight", func(s *RealServer) { s.Weight = -1 }),
-		server("weight 2^31", "Weight", func(s *RealServer) { s.Weight = 1 << 31 }),
+		server("weight 2^31", "Weight", func(s *RealServer) {
+			over := uint32(1 << 31) // negative where an int has 32 bits
+			s.Weight = int(over)
+		}),
 		server("upper threshold 2^31", "UpperThreshold", func(s *RealServer) { s.UpperThreshold = 1 << 31 }),
 		server("lower threshold above upper", "LowerThreshold", func(s *RealServer) { s.UpperThreshold, s.LowerThreshold = 5, 6 }),
 		server("lower threshold without upper", "LowerThreshold", func(s *RealServer) { s.LowerThreshold = 1 }),

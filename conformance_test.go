@@ -60,16 +60,6 @@ func conform(t *testing.T, part func(t *testing.T, fresh func(testing.TB) ground
 	}
 }
 
-// conformEach runs the cases of a table, each on a ground of its own.
-func conformEach[C any](t *testing.T, cases []C, name func(C) string, test func(t *testing.T, g ground, c C)) {
-	t.Helper()
-	conform(t, func(t *testing.T, fresh func(testing.TB) ground) {
-		for _, c := range cases {
-			t.Run(name(c), func(t *testing.T) { test(t, fresh(t), c) })
-		}
-	})
-}
-
 // conformOne runs a single case.
 func conformOne(t *testing.T, test func(t *testing.T, g ground)) {
 	t.Helper()

@@ -176,15 +176,6 @@ func (q *quickstart) say(format string, args ...any) {
 	fmt.Fprintf(q.out, format+"\n", args...)
 }
 
-// requireIPVS finds out whether there is IPVS before anything is made.
-func requireIPVS(ctx context.Context) error {
-	client, err := lvs.Open(ctx)
-	if err != nil {
-		return err
-	}
-	return client.Close()
-}
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Stdout)
