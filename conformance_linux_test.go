@@ -1,7 +1,9 @@
 package lvs
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"regexp"
@@ -31,8 +33,22 @@ func openKernelGround(t testing.TB) ground {
 	if err != nil {
 		t.Fatalf("making a dialer: %v", err)
 	}
-	t.Cleanup(func() { release() })
+	t.Cleanup(func() {
+		emptyTable(dial)
+		release()
+	})
 	return &kernelGround{ns, dial, thisRelease(t)}
+}
+
+// emptyTable flushes what a test leaves. When its namespace goes, the kernel
+// would take minutes for thousands of services, and keep their modules.
+func emptyTable(dial genl.Dialer) {
+	c, err := newClient(context.Background(), dial, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	_ = c.Flush(context.Background()) // a leftover only makes others slower
 }
 
 func (g *kernelGround) Dial() (genl.Socket, error) { return g.dial() }

@@ -198,7 +198,10 @@ func doError(changes []Change, fates []genl.Fate, cause error) error {
 	return e
 }
 
-// Services returns all services, ordered by [ServiceID.Compare].
+// Services returns all services, ordered by [ServiceID.Compare]. It is the
+// kernel's best effort: what is added or removed meanwhile may or may not be
+// there, and since Linux 7.1 a table of thousands that has just grown lists
+// incompletely for a moment.
 func (c *Client) Services(ctx context.Context) ([]ServiceStatus, error) {
 	all, err := dump(ctx, c, call{op: "list services"}, command(wire.CmdGetService), decodeService)
 	if err != nil {

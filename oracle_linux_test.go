@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"context"
 	"net/netip"
 	"os/exec"
 	"slices"
@@ -179,6 +180,24 @@ func (o *oracle) ipvsadm(stdin string, args ...string) string {
 	return string(out)
 }
 
+// daemonCommands gives ipvsadm commands about sync daemons, one a process, and
+// ends one that waits: netlink does not answer what was interrupted in a daemon's
+// thread that has hardly started, and ipvsadm waits for that answer for ever.
+// What came of it the caller compares.
+func (o *oracle) daemonCommands(commands string) {
+	o.t.Helper()
+	for command := range strings.Lines(commands) {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		err := o.ns.Do(func() error {
+			return exec.CommandContext(ctx, "ipvsadm", strings.Fields(command)...).Run()
+		})
+		if err != nil && ctx.Err() == nil {
+			o.t.Fatalf("ipvsadm %s: %v", command, err)
+		}
+		cancel()
+	}
+}
+
 // restore gives ipvsadm commands. It can print an error and exit with 0.
 func (o *oracle) restore(commands string) {
 	o.t.Helper()
@@ -313,23 +332,28 @@ func TestOracleDaemonsAndTimeouts(t *testing.T) {
 			},
 		},
 		{
-			"an IPv6 group, and one daemon stopped",
-			"--start-daemon master --mcast-interface dummy0 --syncid 1 --mcast-group ff02::81\n" +
-				"--start-daemon backup --mcast-interface dummy0 --syncid 2\n--stop-daemon backup\n",
+			"an IPv6 group",
+			"--start-daemon master --mcast-interface dummy0 --syncid 1 --mcast-group ff02::81\n",
 			[]Change{
 				StartDaemon(Daemon{Role: Master, Interface: groundDevice, SyncID: 1, Group: netip.MustParseAddr("ff02::81")}),
-				StartDaemon(Daemon{Role: Backup, Interface: groundDevice, SyncID: 2}), StopDaemon(Backup),
 			},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			theirs, ours := newOracle(t), newOracle(t)
-			theirs.restore(c.script)
-			must(t, ours.client.Do(groundContext(t), c.changes...))
-			for _, option := range []string{"--daemon", "--timeout"} {
-				compare(t, "ipvsadm -Ln "+option, theirs.listed(option), ours.listed(option))
+			look := func() {
+				for _, option := range []string{"--daemon", "--timeout"} {
+					compare(t, "ipvsadm -Ln "+option, theirs.listed(option), ours.listed(option))
+				}
+				compare(t, "all that the client reads", describe(t, theirs.client), describe(t, ours.client))
 			}
-			compare(t, "all that the client reads", describe(t, theirs.client), describe(t, ours.client))
+			theirs.daemonCommands(c.script)
+			must(t, ours.client.Do(groundContext(t), c.changes...))
+			look()
+
+			theirs.daemonCommands("--stop-daemon master")
+			must(t, ours.client.StopDaemon(groundContext(t), Master))
+			look()
 		})
 	}
 }

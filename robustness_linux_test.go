@@ -87,6 +87,7 @@ func TestContextEndsDuringALargeDump(t *testing.T) {
 	testbed.InKernel(t)
 	c := openIn(t, testbed.New(t))
 	addServices(t, c, 10_000)
+	settled(t.Context(), t, c, 10_000)
 	start := time.Now()
 	if all, err := c.Services(t.Context()); err != nil || len(all) != 10_000 {
 		t.Fatalf("%d services, %v", len(all), err)
@@ -144,6 +145,7 @@ func TestDumpsComeInLargeDatagrams(t *testing.T) {
 	}
 	defer c.Close()
 	addServices(t, c, 1000)
+	settled(t.Context(), t, c, 1000)
 	received = nil
 	if _, err := c.Services(t.Context()); err != nil {
 		t.Fatal(err)
@@ -293,7 +295,7 @@ func removeModules(t *testing.T) {
 	args = append(args, "ip_vs")
 	var out []byte
 	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if out, err = exec.Command("modprobe", args...).CombinedOutput(); err == nil {
 			return
 		}
