@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/golvs/lvs/internal/wire"
 	"github.com/mdlayher/genetlink"
@@ -140,30 +141,34 @@ func (s *rawSocket) dump(request []byte) (objects int, err error) {
 	}
 }
 
-var toKernel = &unix.SockaddrNetlink{Family: unix.AF_NETLINK}
-
 func (s *rawSocket) send(b []byte) error {
-	return again(func() error { return unix.Sendto(s.fd, b, 0, toKernel) })
+	n, err := s.call(unix.SYS_WRITE, b)
+	if err == nil && n != len(b) {
+		err = fmt.Errorf("sent %d of %d bytes", n, len(b))
+	}
+	return err
 }
 
 func (s *rawSocket) receive() ([]byte, error) {
-	var n int
-	err := again(func() (err error) {
-		n, _, err = unix.Recvfrom(s.fd, s.buf, 0)
-		return err
-	})
+	n, err := s.call(unix.SYS_READ, s.buf)
 	if err == nil && n < unix.NLMSG_HDRLEN+4 {
 		err = fmt.Errorf("a datagram of %d bytes", n)
 	}
-	return s.buf[:max(n, 0)], err
+	return s.buf[:n], err
 }
 
-// again repeats a call that a signal interrupted, as those of Go's own runtime
-// and of a profiler do.
-func again(call func() error) error {
+// call reads or writes without a word to Go's scheduler, whose share would
+// otherwise be in what is called the limit. It starts again after a signal, as
+// a profiler sends.
+func (s *rawSocket) call(trap uintptr, b []byte) (int, error) {
 	for {
-		if err := call(); err != unix.EINTR {
-			return err
+		n, _, errno := unix.RawSyscall(trap, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, errno
 		}
 	}
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -74,17 +75,17 @@ func measureReading(j job, contenders []contender, rounds int) (results, error) 
 const pause = 100 * time.Millisecond
 
 // interleave measures the contenders in turn, round after round, so that a slow
-// while of the machine meets all of them. Each round begins with another
-// contender, so that nobody always follows the same one. What the first round
-// takes is not counted: modules are loaded in it.
+// while of the machine meets all of them. Their order changes from round to
+// round, so that nobody always follows the same one. What the first round takes
+// is not counted: modules are loaded in it.
 func interleave(contenders []contender, rounds int, measure func(contender) (time.Duration, error)) (results, error) {
 	all := make(results, len(contenders))
 	for i, c := range contenders {
 		all[i].name = c.name
 	}
+	order := rand.New(rand.NewPCG(0, 0)) // the same in every run
 	for round := range rounds + 1 {
-		for i := range contenders {
-			i = (i + round) % len(contenders)
+		for _, i := range order.Perm(len(contenders)) {
 			time.Sleep(pause)
 			took, err := measure(contenders[i])
 			if err != nil {
