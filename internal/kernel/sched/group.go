@@ -2,27 +2,61 @@ package sched
 
 import (
 	"iter"
-	"slices"
+	"math/bits"
 )
 
 // Group is the real servers of one service with the scheduler that picks among
 // them. It is not safe for concurrent use.
+//
+// Servers are kept in slots in the order of their addition, so that the list of
+// the kernel, newest first, is the slots from the last to the first. A slot is
+// left empty when its server goes; the servers move up when few are left, or
+// when there is no slot for the next one.
 type Group struct {
 	totals bool
-	list   []*Server // newest first
+	slots  []*Server
+	size   int // a power of two: as many slots as there are before servers move
+	live   int
 	by     Scheduler // nil: none
 }
 
+// renumberer is a scheduler that keeps something for each slot.
+type renumberer interface {
+	renumbered() // servers moved to other slots, or there are more slots
+}
+
 // NewGroup returns a group without servers and without a scheduler. With
-// totals the load of a server is counted as kernels since 7.2 do, and the
-// stable releases that follow them.
+// totals the load of a server is counted as Linux 7.2 does, and the stable
+// releases that took it over.
 func NewGroup(totals bool) *Group { return &Group{totals: totals} }
 
 // Len returns the number of servers.
-func (g *Group) Len() int { return len(g.list) }
+func (g *Group) Len() int { return g.live }
 
-// All returns the servers in the kernel's order, which is newest first.
-func (g *Group) All() iter.Seq[*Server] { return slices.Values(g.list) }
+// All returns the servers in the kernel's order, which is newest first. The
+// only change that the group may see meanwhile is the removal of the server at
+// hand.
+func (g *Group) All() iter.Seq[*Server] {
+	slots := g.slots
+	return func(yield func(*Server) bool) {
+		for i := len(slots) - 1; i >= 0; i-- {
+			if s := slots[i]; s != nil && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// before returns the server that precedes another one, or its slot, in the
+// list, and nil if that is the list's head.
+func (g *Group) before(s *Server) *Server {
+	for _, p := range g.slots[s.slot+1:] {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
 
 // Load returns how busy a server is, in the kernel's 32-bit arithmetic: 256
 // for an active connection and 1 for another one. With totals, an active
@@ -35,22 +69,48 @@ func (g *Group) Load(s *Server) int32 {
 	return load
 }
 
-// Add puts a server at the head of the list.
+// Add puts a server at the head of the list, and makes it available.
 func (g *Group) Add(s *Server) {
+	if len(g.slots) == g.size {
+		g.renumber()
+	}
 	s.Available = true
-	g.list = slices.Insert(g.list, 0, s)
+	s.slot = len(g.slots)
+	g.slots = append(g.slots, s)
+	g.live++
 	if g.by != nil {
 		g.by.Added(s)
 	}
 }
 
-// Remove takes a server out of the list.
+// Remove takes a server out of the list. It is not available any more.
 func (g *Group) Remove(s *Server) {
 	s.Available = false
-	s.slot = slices.Index(g.list, s)
-	g.list = slices.Delete(g.list, s.slot, s.slot+1)
+	g.slots[s.slot] = nil
+	g.live--
 	if g.by != nil {
 		g.by.Removed(s)
+	}
+	if g.size > minSize && g.live < g.size/8 {
+		g.renumber()
+	}
+}
+
+const minSize = 8
+
+// renumber lets the servers move up, and makes room for as many again.
+func (g *Group) renumber() {
+	g.size = max(minSize, 1<<bits.Len(uint(2*g.live)))
+	slots := make([]*Server, 0, g.size)
+	for _, s := range g.slots {
+		if s != nil {
+			s.slot = len(slots)
+			slots = append(slots, s)
+		}
+	}
+	g.slots = slots
+	if by, ok := g.by.(renumberer); ok {
+		by.renumbered()
 	}
 }
 

@@ -1,15 +1,7 @@
 package sched
 
-type lc struct {
-	wlc
-}
-
-func (l *lc) Pick(*Flow) *Server {
-	var least *Server
-	for _, s := range l.g.list {
-		if s.usable() && (least == nil || uint32(l.g.Load(least)) > uint32(l.g.Load(s))) {
-			least = s
-		}
-	}
-	return least
+// leastConnection looks at connections only, and compares loads as unsigned
+// numbers.
+func leastConnection(g *Group, s *Server) burden {
+	return burden{load: int64(uint32(g.Load(s))), weight: 1}
 }

@@ -1,37 +1,48 @@
 package sched
 
-type rr struct {
-	g  *Group
-	at *Server
+// roundRobin gives connections to the usable servers in turn.
+type roundRobin struct {
+	g      *Group
+	usable maxTree // 1 where a server is
+	at     *Server // picked last; nil is the head of the list
 }
 
-func (r *rr) Attach(g *Group) error { r.g = g; return nil }
-func (r *rr) Added(*Server)         {}
-func (r *rr) Edited(*Server)        {}
-func (r *rr) Counted(*Server)       {}
-func (r *rr) Removed(s *Server) {
-	if r.at != s {
-		return
-	}
-	if r.at = nil; s.slot > 0 {
-		r.at = r.g.list[s.slot-1]
-	}
-}
-
-func (r *rr) Pick(*Flow) *Server {
-	at := 0
-	for i, s := range r.g.list {
-		if s == r.at {
-			at = i + 1
-		}
-	}
-	for _, part := range [][]*Server{r.g.list[at:], r.g.list[:at]} {
-		for _, s := range part {
-			if s.usable() {
-				r.at = s
-				return s
-			}
-		}
-	}
+func (r *roundRobin) Attach(g *Group) error {
+	r.g, r.at = g, nil
+	r.renumbered()
 	return nil
+}
+
+func (r *roundRobin) renumbered()       { r.usable = newMaxTree(r.g, oneIfUsable) }
+func (r *roundRobin) Added(s *Server)   { r.usable.set(s, oneIfUsable(s)) }
+func (r *roundRobin) Edited(s *Server)  { r.usable.set(s, oneIfUsable(s)) }
+func (r *roundRobin) Counted(s *Server) { r.usable.set(s, oneIfUsable(s)) }
+
+func (r *roundRobin) Removed(s *Server) {
+	r.usable.set(s, 0)
+	if r.at == s {
+		r.at = r.g.before(s) // so that the one that followed is next
+	}
+}
+
+func (r *roundRobin) Pick(*Flow) *Server {
+	slot := -1
+	if r.at != nil {
+		slot = r.usable.after(r.at, 1)
+	}
+	if slot < 0 {
+		slot = r.usable.first(1)
+	}
+	if slot < 0 {
+		return nil
+	}
+	r.at = r.g.slots[slot]
+	return r.at
+}
+
+func oneIfUsable(s *Server) int32 {
+	if s.usable() {
+		return 1
+	}
+	return 0
 }

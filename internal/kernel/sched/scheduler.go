@@ -27,13 +27,13 @@ type Options struct {
 func New(name string, _ Options) (Scheduler, bool) {
 	switch name {
 	case "rr":
-		return &rr{}, true
+		return &roundRobin{}, true
 	case "wrr":
-		return &wrr{}, true
+		return &weightedRoundRobin{}, true
 	case "lc":
-		return &lc{}, true
+		return &least{burden: leastConnection}, true
 	case "wlc":
-		return &wlc{}, true
+		return &least{burden: weightedLeastConnection}, true
 	}
 	return nil, false
 }

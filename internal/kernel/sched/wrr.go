@@ -1,68 +1,121 @@
 package sched
 
-type wrr struct {
-	g          *Group
-	cl         int // index in the list, -1 is its head
-	cw, mw, di int32
+// weightedRoundRobin goes through the list again and again, and gives a
+// connection to each server whose weight reaches the current weight, which
+// falls from round to round and then starts anew.
+//
+// All weights are multiples of the step, and the current weight is always one
+// more than a multiple, so the round in which a server of weight w is first
+// picked is known: it is that of w - step + 1.
+type weightedRoundRobin struct {
+	g       *Group
+	weights maxTree // of the usable servers
+	at      *Server // picked last; nil is the head of the list
+	current int32
+	highest int32 // where the current weight starts; 0: no weight is positive
+	step    int32 // the greatest common divisor of the positive weights
 }
 
-func (w *wrr) Attach(g *Group) error { w.g = g; w.recompute(); w.cw = w.mw; return nil }
-func (w *wrr) Added(*Server)         { w.recompute() }
-func (w *wrr) Removed(*Server)       { w.recompute() }
-func (w *wrr) Edited(*Server)        { w.recompute() }
-func (w *wrr) Counted(*Server)       {}
+func (w *weightedRoundRobin) Attach(g *Group) error {
+	w.g = g
+	w.renumbered()
+	w.configured()
+	w.current = w.highest
+	return nil
+}
 
-func (w *wrr) recompute() {
-	var g, heaviest int32
-	for _, s := range w.g.list {
-		for a, b := g, s.Weight; ; a, b = b, a%b {
-			if b == 0 {
-				g = a
-				break
-			}
-		}
+func (w *weightedRoundRobin) renumbered()       { w.weights = newMaxTree(w.g, usableWeight) }
+func (w *weightedRoundRobin) Counted(s *Server) { w.weights.set(s, usableWeight(s)) }
+
+func (w *weightedRoundRobin) Added(s *Server) {
+	w.weights.set(s, usableWeight(s))
+	w.configured()
+}
+
+func (w *weightedRoundRobin) Removed(s *Server) {
+	w.weights.set(s, 0)
+	w.configured()
+}
+
+func (w *weightedRoundRobin) Edited(s *Server) {
+	w.weights.set(s, usableWeight(s))
+	w.configured()
+}
+
+// configured goes back to the head of the list, but keeps the current weight as
+// far as the weights of all servers, usable or not, allow.
+func (w *weightedRoundRobin) configured() {
+	var divisor, heaviest int32
+	for s := range w.g.All() {
+		divisor = gcd(s.Weight, divisor)
 		heaviest = max(heaviest, s.Weight)
 	}
-	w.cl = -1
-	w.di = max(g, 1)
-	w.mw = heaviest - (w.di - 1)
-	if heaviest == 0 {
-		w.mw = 0
-	}
-	if w.cw > w.mw || w.cw == 0 {
-		w.cw = w.mw
-	} else if w.di > 1 {
-		w.cw = w.cw/w.di*w.di + 1
+	w.at = nil
+	w.step = max(divisor, 1)
+	w.highest = heaviest - (w.step - 1)
+	switch {
+	case w.current > w.highest || w.current == 0:
+		w.current = w.highest
+	case w.step > 1:
+		w.current = w.current/w.step*w.step + 1
 	}
 }
 
-func (w *wrr) Pick(*Flow) *Server {
-	if w.mw == 0 {
+func (w *weightedRoundRobin) Pick(*Flow) *Server {
+	if w.highest == 0 {
 		return nil
 	}
-	last, stop := w.cl, -1
-	restarted, lastPass := false, false
-	for {
-		for w.cl++; w.cl < len(w.g.list); w.cl++ {
-			if s := w.g.list[w.cl]; !s.Overloaded && s.Weight >= w.cw {
-				return s
-			}
-			if w.cl == stop {
-				return nil
-			}
-		}
-		w.cl = -1
-		w.cw -= w.di
-		if w.cw <= 0 {
-			w.cw = w.mw
-			if lastPass || last == -1 {
-				return nil
-			}
-			restarted = true
-		}
-		lastPass = w.cw <= w.di
-		if lastPass && restarted && last != -1 {
-			stop = last
-		}
+	slot := -1
+	if w.at == nil {
+		slot = w.weights.first(w.current)
+	} else {
+		slot = w.weights.after(w.at, w.current)
 	}
+	if slot < 0 {
+		heaviest := w.weights.max()
+		if heaviest == 0 {
+			w.giveUp()
+			return nil
+		}
+		w.nextRound(heaviest)
+		slot = w.weights.first(w.current)
+	}
+	w.at = w.g.slots[slot]
+	return w.at
+}
+
+// nextRound lowers the current weight, and skips the rounds in which nothing
+// would be picked as not even the heaviest of the usable servers reaches it.
+func (w *weightedRoundRobin) nextRound(heaviest int32) {
+	if w.current -= w.step; w.current <= 0 {
+		w.current = w.highest
+	}
+	w.current = min(w.current, heaviest-w.step+1)
+}
+
+// giveUp leaves behind what the kernel does once it has found that no server is
+// usable. Usually that is after a whole round at the lowest weight. When it came
+// from that round, it goes through the others first, and then through the lowest
+// again as far as where it came from.
+func (w *weightedRoundRobin) giveUp() {
+	if w.at != nil && w.current <= w.step {
+		w.current = 1
+		return
+	}
+	w.at = nil
+	w.current = w.highest
+}
+
+func usableWeight(s *Server) int32 {
+	if s.usable() {
+		return s.Weight
+	}
+	return 0
+}
+
+func gcd(a, b int32) int32 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }

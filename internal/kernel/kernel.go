@@ -1,0 +1,164 @@
+// Package kernel is Linux's IPVS in process: its tables, its connections, its
+// timers and its answers, by its own reading of the kernel's rules and not by
+// the client's encoder, so that a mistake in one is not hidden by the other.
+//
+// A [Kernel] is one network namespace of one release of Linux. It has no
+// goroutine: everything that time does is done when somebody looks, in the
+// order in which it would have happened.
+package kernel
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/golvs/lvs/internal/kernel/sched"
+)
+
+// Options say which kernel it is and where it stands.
+type Options struct {
+	Release        Release
+	Clock          func() time.Time // nil: the clock stands still but for Advance
+	ImmediateStats bool             // statistics do not wait for the estimator
+	Seed           uint64           // of everything that Linux draws at random
+	Interfaces     []Interface      // besides lo
+	Schedulers     map[string]func() sched.Scheduler
+}
+
+// Interface is a network device, which is up.
+type Interface struct {
+	Name  string
+	MTU   int
+	Addrs []netip.Prefix
+}
+
+// hz is the number of ticks a second, as Debian builds x86-64.
+const hz = 250
+
+// tick is a moment, or a span, in ticks.
+type tick int64
+
+const second tick = hz
+
+// Kernel is an IPVS. Any number of goroutines may use it.
+type Kernel struct {
+	opts Options
+	rand *rand.Rand
+
+	mu      sync.Mutex
+	started time.Time // the moment of tick 0
+	virtual time.Duration
+	now     tick // everything before and at it has happened
+
+	services serviceTable
+	dests    []*dest // by number; nil where free
+	free     []uint32
+	trash    trash
+	conns    connTable
+	timers   wheel
+	timeouts timeouts // as SET_CONFIG sets them, in ticks
+	sysctl   sysctls
+	daemons  daemons
+	stats    stats // of the namespace
+	mixed    int   // servers whose family is not their service's
+	totals   bool  // how connections are counted; see Release.countsTotals
+
+	natServers  map[[16]byte]int // servers with connections in conns.byReply, by address
+	dropCounter int              // of drop_packet
+	faults      []Fault
+}
+
+// serviceKey is what tells services apart, and what a packet is looked up by.
+// An IPv4 address is mapped into IPv6.
+type serviceKey struct {
+	family   uint8 // inet4 or inet6
+	protocol uint16
+	port     uint16
+	mark     uint32 // not zero: protocol, port and addr are zero
+	addr     [16]byte
+}
+
+const (
+	inet4 = 2
+	inet6 = 10
+)
+
+const (
+	protoIP   = 0 // of a template that belongs to a mark
+	protoTCP  = 6
+	protoUDP  = 17
+	protoSCTP = 132
+)
+
+// service is a virtual service.
+type service struct {
+	key       serviceKey
+	scheduler string // "none" without one
+	engine    string // persistence engine, "" without one
+	flags     uint32
+	timeout   tick // of persistence; wraps at 2^32 as the kernel's does
+	netmask   uint32
+	group     *sched.Group
+	dests     map[netip.AddrPort]*dest
+	stats     stats
+}
+
+// Bits of a service's flags.
+const (
+	flagPersistent = 0x1
+	flagHashed     = 0x2
+	flagOnePacket  = 0x4
+	flagSched1     = 0x8
+	flagSched2     = 0x10
+)
+
+// dest is a real server: in a service, in the trash, or only held by
+// connections.
+type dest struct {
+	sched.Server            // its ID is the index in Kernel.dests
+	svc          *service   // nil once it was removed
+	key          serviceKey // its service's, by which it is found in the trash
+	method       uint32     // forwarding method, as it was given
+	upper, lower uint32     // thresholds, as they were given
+	tunType      uint8
+	tunPort      uint16
+	tunFlags     uint16
+	persistent   int32 // templates
+	refs         int   // connections and templates that point here
+	replies      int   // connections of it that are in the table of replies
+	idleSince    tick  // in the trash without refs; 0: not seen so yet
+	stats        stats
+}
+
+// Forwarding methods.
+const (
+	methodMasq      = 0
+	methodLocalNode = 1
+	methodTunnel    = 2
+	methodDirect    = 3
+	methodBypass    = 4
+)
+
+// New returns a kernel with an empty table.
+func New(opts Options) *Kernel {
+	k := &Kernel{
+		opts:       opts,
+		rand:       rand.New(rand.NewPCG(opts.Seed, opts.Seed)),
+		started:    bootTime,
+		dests:      []*dest{nil}, // number 0 is nobody's
+		totals:     opts.Release.countsTotals(),
+		natServers: make(map[[16]byte]int),
+	}
+	if opts.Clock != nil {
+		k.started = opts.Clock()
+	}
+	k.conns = newConnTable(k.rand.Uint64())
+	k.timers.conns = &k.conns
+	k.sysctl = newSysctls(opts.Release)
+	k.stats = k.newStats()
+	return k
+}
+
+// bootTime is when a kernel starts whose clock is not the caller's.
+var bootTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -1,0 +1,272 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// Packet is a packet that comes to the director, to one of its addresses or
+// from a real server.
+type Packet struct {
+	Protocol            uint8
+	Source, Destination netip.AddrPort
+	TCP                 uint8  // flags
+	Mark                uint32 // of the firewall
+	Length              int    // of the IP packet in bytes
+}
+
+// Action is what becomes of a packet.
+type Action uint8
+
+// What becomes of a packet.
+const (
+	Forwarded Action = iota + 1 // to a real server
+	Replied                     // to the client
+	Refused                     // the client is told by ICMP
+	Dropped
+	Passed // IPVS does not touch it
+)
+
+// Reason is why.
+type Reason uint8
+
+// Why a packet is forwarded, replied, refused, dropped or passed.
+const (
+	Connected      Reason = iota + 1 // by its connection
+	Scheduled                        // by the scheduler
+	ByTemplate                       // by persistence
+	Bypassed                         // by cache_bypass
+	NoService                        // no service is for it
+	NoServer                         // the scheduler found none
+	NotOpening                       // it cannot open a connection
+	OtherPort                        // the service has no port and no persistence
+	FTPData                          // no other port than 21 of a service without persistence
+	FromFTPData                      // from port 20
+	ServerRemoved                    // its connection's server is no longer in the service
+	ServerQuiesced                   // its old connection's server has weight 0
+	Reused                           // its old connection has ended
+	Conntracked                      // its old connection is still known to conntrack
+	DropRate                         // drop_packet
+	TooMany                          // conn_max
+	BackupOnly                       // backup_only, and a backup daemon runs
+	NoTransmitter                    // the server's forwarding method is none
+)
+
+// Verdict is what becomes of a packet, and why. What a verdict does not have is
+// zero: a packet that is passed on may have no service.
+type Verdict struct {
+	Action  Action
+	Reason  Reason
+	Service ServiceName
+	Server  netip.AddrPort // port 0 of a server is the port that was asked for
+	Method  uint8
+	Tunnel  Tunnel
+	State   State
+}
+
+// ServiceName names a service; it is that of the client's side.
+type ServiceName struct {
+	Family   uint8 // 0: none
+	Protocol uint16
+	Addr     netip.AddrPort
+	Mark     uint32
+}
+
+// Tunnel is how a server is reached through a tunnel.
+type Tunnel struct {
+	Type  uint8
+	Port  uint16
+	Flags uint16
+}
+
+// ends are the two ends of a packet as connections know them.
+type ends struct {
+	family, protocol uint8
+	src, dst         [16]byte
+	sport, dport     uint16
+}
+
+// ErrUnsupported is what is not simulated.
+var ErrUnsupported = errors.ErrUnsupported
+
+func (p *Packet) ends() (e ends, err error) {
+	src, dst := p.Source.Addr(), p.Destination.Addr()
+	switch {
+	case !src.IsValid() || !dst.IsValid():
+		return e, errors.New("a packet needs a source and a destination")
+	case src.Is4() != dst.Is4() || src.Is4In6() || dst.Is4In6():
+		return e, fmt.Errorf("a packet cannot go from %s to %s: two address families", src, dst)
+	case p.Protocol == protoSCTP:
+		return e, fmt.Errorf("the states of SCTP are not simulated: %w", ErrUnsupported)
+	case p.Protocol != protoTCP && p.Protocol != protoUDP:
+		return e, fmt.Errorf("packets of protocol %d are not simulated: %w", p.Protocol, ErrUnsupported)
+	case p.Source.Port() == 0 || p.Destination.Port() == 0:
+		return e, errors.New("a packet has no port 0")
+	case p.Length < 0 || p.Length > 65535:
+		return e, fmt.Errorf("a packet of %d bytes", p.Length)
+	}
+	e = ends{
+		family: inet6, protocol: p.Protocol, src: src.As16(), dst: dst.As16(),
+		sport: p.Source.Port(), dport: p.Destination.Port(),
+	}
+	if src.Is4() {
+		e.family = inet4
+	}
+	return e, nil
+}
+
+// Deliver lets a packet come in and returns what becomes of it. What is not
+// simulated is [ErrUnsupported]; then nothing happened.
+func (k *Kernel) Deliver(p Packet) (Verdict, error) {
+	e, err := p.ends()
+	if err != nil {
+		return Verdict{}, err
+	}
+	k.lock()
+	defer k.mu.Unlock()
+	if k.services.of(e.family) == 0 {
+		return Verdict{Action: Passed, Reason: NoService}, nil // its hooks are not there
+	}
+	id, reply := k.find(&e)
+	if reply {
+		return k.reply(id, &p), nil
+	}
+	if k.sysctl.backupOnly != 0 && k.daemons.backupRuns() {
+		return Verdict{Action: Passed, Reason: BackupOnly}, nil
+	}
+	if id == 0 {
+		return k.open(&p, &e)
+	}
+	c := k.conns.at(id)
+	switch why := k.outdated(c, &p); {
+	case why == 0:
+		k.input(id, c, &p)
+		return k.transmit(Connected, c), nil
+	case why == ServerRemoved && k.sysctl.expireNodestConn == 0:
+		return k.verdict(Dropped, ServerRemoved, c), nil
+	case c.is(connTracked):
+		v := k.verdict(Dropped, Conntracked, c)
+		k.expireNow(id)
+		return v, nil
+	}
+	k.expireNow(id)
+	return k.open(&p, &e)
+}
+
+// find returns the connection of a packet, and whether the packet is a reply.
+func (k *Kernel) find(e *ends) (id connID, reply bool) {
+	t := &k.conns
+	hash := t.hash(e.protocol, &e.src, e.sport, &e.dst, e.dport)
+	for i := *bucket(t.byEnds, hash); i != 0; {
+		c := t.at(i)
+		switch {
+		case c.protocol != e.protocol || c.family != e.family || c.is(connTemplate):
+		case c.clientPort == e.sport && c.vport == e.dport && c.client == e.src && c.virtual == e.dst:
+			id = i
+		case c.method != methodMasq && c.clientPort == e.dport && c.vport == e.sport && c.client == e.dst && c.virtual == e.src:
+			return i, true
+		}
+		i = c.next
+	}
+	if t.replies == 0 || k.natServers[e.src] == 0 {
+		return id, false
+	}
+	for i := *bucket(t.byReply, hash|1); i != 0; {
+		c := t.at(i)
+		if c.clientPort == e.dport && c.destPort == e.sport && c.client == e.dst &&
+			c.protocol == e.protocol && c.family == e.family && k.dests[c.dest].addr16() == e.src {
+			return i, true
+		}
+		i = c.nextReply
+	}
+	return id, false
+}
+
+// reply lets a packet from a real server pass to the client.
+func (k *Kernel) reply(id connID, p *Packet) Verdict {
+	c := k.conns.at(id)
+	if d := k.dests[c.dest]; d != nil && d.Available {
+		k.countOut(d, p.Length)
+	}
+	k.follow(c, p, fromServer)
+	k.rearm(id, c)
+	return k.verdict(Replied, Connected, c)
+}
+
+// outdated tells why a packet may not go by its old connection, 0 if it may.
+func (k *Kernel) outdated(c *conn, p *Packet) Reason {
+	d := k.dests[c.dest]
+	if p.Protocol == protoTCP && p.TCP&TCPSyn != 0 {
+		if k.sysctl.expireNodestConn != 0 && d != nil && d.Weight == 0 {
+			return ServerQuiesced
+		}
+		if k.sysctl.connReuseMode != 0 && c.control == 0 && reusable(c, k.sysctl.connReuseMode) {
+			return Reused
+		}
+	}
+	if d != nil && !d.Available {
+		return ServerRemoved
+	}
+	return 0
+}
+
+// reusable tells whether a client may open a connection again with the same
+// port, because the old one has ended.
+func reusable(c *conn, mode int) bool {
+	switch State(c.state) {
+	case tcpTimeWait, tcpClose:
+		return true
+	case tcpFinWait:
+		return mode&2 != 0 && c.is(connNoOutput)
+	}
+	return false
+}
+
+// input counts a packet to a server and follows what it says.
+func (k *Kernel) input(id connID, c *conn, p *Packet) {
+	if d := k.dests[c.dest]; d != nil && d.Available {
+		k.countIn(d, p.Length)
+	}
+	k.follow(c, p, fromClient)
+	k.rearm(id, c)
+}
+
+// transmit hands a packet to the connection's server.
+func (k *Kernel) transmit(why Reason, c *conn) Verdict {
+	if c.method > methodBypass {
+		return k.verdict(Passed, NoTransmitter, c)
+	}
+	return k.verdict(Forwarded, why, c)
+}
+
+func (k *Kernel) verdict(a Action, why Reason, c *conn) Verdict {
+	v := Verdict{Action: a, Reason: why, Method: c.method, State: State(c.state)}
+	d := k.dests[c.dest]
+	if d == nil {
+		v.Server = netip.AddrPortFrom(addrOf(c.family, &c.virtual), c.vport)
+		return v
+	}
+	v.Server = netip.AddrPortFrom(d.Addr.Addr(), c.destPort)
+	v.Service = d.key.name()
+	if c.method == methodTunnel {
+		v.Tunnel = Tunnel{d.tunType, d.tunPort, d.tunFlags}
+	}
+	return v
+}
+
+func addrOf(family uint8, a *[16]byte) netip.Addr {
+	addr := netip.AddrFrom16(*a)
+	if family == inet4 {
+		return addr.Unmap()
+	}
+	return addr
+}
+
+func (s *serviceKey) name() ServiceName {
+	n := ServiceName{Family: s.family, Protocol: s.protocol, Mark: s.mark}
+	if s.mark == 0 {
+		n.Addr = netip.AddrPortFrom(addrOf(s.family, &s.addr), s.port)
+	}
+	return n
+}

@@ -1,0 +1,42 @@
+package kernel
+
+import (
+	"fmt"
+)
+
+// Release is a release of Linux, such as 6.1.176.
+type Release struct{ Major, Minor, Patch int }
+
+// ParseRelease reads a release: two numbers or three, and what follows them,
+// as in "6.12.101-amd64".
+func ParseRelease(s string) (r Release, err error) {
+	if n, _ := fmt.Sscanf(s, "%d.%d.%d", &r.Major, &r.Minor, &r.Patch); n < 2 {
+		return r, fmt.Errorf("%q is no release of Linux, such as 6.12.101", s)
+	}
+	return r, nil
+}
+
+func (r Release) String() string { return fmt.Sprintf("%d.%d.%d", r.Major, r.Minor, r.Patch) }
+
+func (r Release) atLeast(major, minor int) bool {
+	return r.Major > major || r.Major == major && r.Minor >= minor
+}
+
+// countsTotals tells the two ways of counting connections apart: the newer one,
+// of 7.2, came to two stable series too.
+func (r Release) countsTotals() bool {
+	switch {
+	case r.Major == 6 && r.Minor == 1:
+		return r.Patch >= 183
+	case r.Major == 6 && r.Minor == 12:
+		return r.Patch >= 104
+	}
+	return r.atLeast(7, 2)
+}
+
+// ownTables tells whether each namespace has hash tables of its own.
+func (r Release) ownTables() bool { return r.atLeast(7, 1) }
+
+// estimatorThreads tells whether each object's statistics are taken at a time
+// of its own.
+func (r Release) estimatorThreads() bool { return r.atLeast(6, 2) }

@@ -1,0 +1,225 @@
+package kernel
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/golvs/lvs/internal/kernel/sched"
+)
+
+const (
+	ftpPort     = 21
+	ftpDataPort = 20
+)
+
+// open finds a server for a packet that has no connection.
+func (k *Kernel) open(p *Packet, e *ends) (Verdict, error) {
+	s := k.serviceFor(p.Mark, e)
+	if s == nil {
+		return Verdict{Action: Passed, Reason: NoService}, nil
+	}
+	name := s.key.name()
+	if !k.opens(p) {
+		return Verdict{Action: Passed, Reason: NotOpening, Service: name}, nil
+	}
+	if s.engine != "" && s.flags&flagPersistent != 0 && p.Protocol == protoUDP {
+		return Verdict{}, fmt.Errorf("the persistence engine %s is not simulated: %w", s.engine, ErrUnsupported)
+	}
+	if k.drops() {
+		return Verdict{Action: Dropped, Reason: DropRate, Service: name}, nil
+	}
+	v := k.schedule(s, p, e)
+	v.Service = name
+	return v, nil
+}
+
+// opens tells whether a packet can open a connection.
+func (k *Kernel) opens(p *Packet) bool {
+	if p.Protocol == protoUDP {
+		return true
+	}
+	return (p.TCP&TCPSyn != 0 || k.sysctl.sloppyTCP != 0) && p.TCP&TCPRst == 0
+}
+
+// drops tells whether drop_packet takes this packet.
+func (k *Kernel) drops() bool {
+	const always = 3
+	if k.sysctl.dropPacket != always {
+		return false
+	}
+	if k.dropCounter--; k.dropCounter > 0 {
+		return false
+	}
+	k.dropCounter = k.sysctl.amDroprate
+	return true
+}
+
+// serviceFor returns the service that a packet is for, nil if there is none.
+func (k *Kernel) serviceFor(mark uint32, e *ends) *service {
+	if mark != 0 {
+		if s := k.lookup(serviceKey{family: e.family, mark: mark}); s != nil {
+			return s
+		}
+	}
+	key := serviceKey{family: e.family, protocol: uint16(e.protocol), port: e.dport, addr: e.dst}
+	if s := k.lookup(key); s != nil {
+		return s
+	}
+	passive := e.dport == ftpDataPort || int(e.dport) >= k.sysctl.unprivilegedPortStart
+	if e.protocol == protoTCP && k.services.ftp > 0 && passive {
+		key.port = ftpPort
+		if s := k.lookup(key); s != nil {
+			return s
+		}
+	}
+	if k.services.anyPort > 0 {
+		key.port = 0
+		return k.lookup(key)
+	}
+	return nil
+}
+
+// schedule opens a connection to a server of the service.
+func (k *Kernel) schedule(s *service, p *Packet, e *ends) Verdict {
+	switch {
+	case e.sport == ftpDataPort:
+		return Verdict{Action: Passed, Reason: FromFTPData}
+	case s.flags&flagPersistent != 0:
+		return k.schedulePersistent(s, p, e)
+	case s.key.mark == 0 && e.dport != s.key.port:
+		return k.leave(s, p, e, OtherPort)
+	}
+	d := k.pick(s, p)
+	if d == nil {
+		return k.leave(s, p, e, NoServer)
+	}
+	if k.full() {
+		return Verdict{Action: Dropped, Reason: TooMany}
+	}
+	return k.begin(Scheduled, s, d, 0, d.portFor(e.dport), p, e)
+}
+
+// pick asks the scheduler.
+func (k *Kernel) pick(s *service, p *Packet) *dest {
+	picked := s.group.Pick(&sched.Flow{
+		Client: p.Source, Dest: p.Destination, Protocol: p.Protocol, Flags: s.flags, Now: int64(k.now),
+	})
+	if picked == nil {
+		return nil
+	}
+	return k.dests[picked.ID]
+}
+
+// portFor returns the port to which a server gets what came to a port.
+func (d *dest) portFor(port uint16) uint16 {
+	if own := d.Addr.Port(); own != 0 {
+		return own
+	}
+	return port
+}
+
+// full tells whether conn_max is reached.
+func (k *Kernel) full() bool { return k.sysctl.connMax >= 0 && k.conns.live >= k.sysctl.connMax }
+
+// begin opens a connection to a server with its first packet.
+func (k *Kernel) begin(why Reason, s *service, d *dest, template connID, port uint16, p *Packet, e *ends) Verdict {
+	c := conn{
+		client: e.src, virtual: e.dst, clientPort: e.sport, vport: e.dport, destPort: port,
+		protocol: e.protocol, family: e.family, control: template,
+	}
+	if s.flags&flagOnePacket != 0 && e.protocol == protoUDP {
+		c.flags |= connOnePacket
+	}
+	id, b := k.bind(&c, d)
+	if template != 0 {
+		k.conns.at(template).controls++
+	}
+	k.countConn(d)
+	k.input(id, b, p)
+	v := k.transmit(why, b)
+	if b.is(connOnePacket) {
+		k.unbind(b)
+	}
+	return v
+}
+
+// bind gives a connection, or a template, to a server. A one-packet connection
+// is in no table and has no number.
+func (k *Kernel) bind(c *conn, d *dest) (connID, *conn) {
+	c.dest, c.method = d.ID, uint8(d.method)
+	c.timeout = initialTimeout
+	c.flags |= connInactive
+	if c.method != methodMasq {
+		c.flags |= connNoOutput
+	}
+	if k.sysctl.conntrack != 0 && !c.is(connTemplate) {
+		c.flags |= connTracked
+	}
+	k.bound(d, c.is(connTemplate))
+	if c.is(connOnePacket) {
+		return 0, c
+	}
+	id := k.enter(c)
+	c = k.conns.at(id)
+	if c.method == methodMasq && !c.is(connTemplate) {
+		addr := d.addr16()
+		k.conns.linkReply(id, c, &addr)
+		if d.replies++; d.replies == 1 {
+			k.natServers[addr]++
+		}
+	}
+	return id, c
+}
+
+func (d *dest) addr16() [16]byte { return d.Addr.Addr().As16() }
+
+// enter takes a connection into the table and starts its timer.
+func (k *Kernel) enter(c *conn) connID {
+	id := k.conns.add(c)
+	in := k.conns.at(id)
+	in.expires = k.now + in.timeout
+	k.timers.set(id, in)
+	return id
+}
+
+// rearm starts the timer again, as each packet does.
+func (k *Kernel) rearm(id connID, c *conn) {
+	if id != 0 {
+		c.expires = k.now + c.timeout
+		k.timers.update(id, c)
+	}
+}
+
+// leave is what becomes of a packet that gets no server.
+func (k *Kernel) leave(s *service, p *Packet, e *ends, why Reason) Verdict {
+	switch {
+	case k.sysctl.cacheBypass != 0 && s.key.mark != 0 && k.isRemoteUnicast(p.Destination.Addr()):
+		return k.bypass(s, p, e)
+	case s.key.port == ftpPort && e.dport != ftpPort:
+		return Verdict{Action: Passed, Reason: FTPData}
+	}
+	return Verdict{Action: Refused, Reason: why}
+}
+
+// bypass sends a packet on to where it was going.
+func (k *Kernel) bypass(s *service, p *Packet, e *ends) Verdict {
+	if k.full() {
+		return Verdict{Action: Dropped, Reason: TooMany}
+	}
+	c := &conn{
+		client: e.src, virtual: e.dst, clientPort: e.sport, vport: e.dport,
+		protocol: e.protocol, family: e.family, method: methodBypass, timeout: initialTimeout,
+	}
+	var id connID
+	if s.flags&flagOnePacket == 0 || e.protocol != protoUDP {
+		id = k.enter(c)
+		c = k.conns.at(id)
+	}
+	k.input(id, c, p)
+	return k.transmit(Bypassed, c)
+}
+
+// isRemoteUnicast tells whether an address is another host's.
+func (k *Kernel) isRemoteUnicast(a netip.Addr) bool {
+	return !k.isLocal(a) && !a.IsMulticast() && !a.IsUnspecified()
+}

@@ -1,0 +1,215 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// sysctls are the switches of a namespace: those that packets look at, and all
+// of them by name.
+type sysctls struct {
+	expireNodestConn        int
+	expireQuiescentTemplate int
+	connReuseMode           int
+	sloppyTCP               int
+	cacheBypass             int
+	conntrack               int
+	secureTCP               int
+	dropPacket              int
+	amDroprate              int
+	backupOnly              int
+	runEstimation           int
+	connMax                 int // -1: this release has no limit
+	unprivilegedPortStart   int
+
+	byPath map[string]*sysctl
+}
+
+// sysctl is one switch.
+type sysctl struct {
+	value    *int
+	min, max int
+	text     string                // of one that is no number; min and max are 0
+	check    func(value int) error // a rule of its own, and what is not simulated
+	set      func(*Kernel, int)    // does more than to set value
+}
+
+// errInvalid is how the kernel refuses a value.
+var errInvalid = errors.New("invalid argument")
+
+const (
+	vsFolder       = "/proc/sys/net/ipv4/vs/"
+	portStartPath  = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+	maxConnections = 1 << 30
+)
+
+// newSysctls returns the switches that a release has, as it sets them.
+func newSysctls(r Release) (s sysctls) {
+	s.connMax = -1
+	s.byPath = make(map[string]*sysctl)
+	number := func(name string, value, low, high int) *sysctl {
+		c := &sysctl{value: new(int), min: low, max: high}
+		*c.value = value
+		s.byPath[vsFolder+name] = c
+		return c
+	}
+	hot := func(name string, field *int, value, low, high int) *sysctl {
+		c := number(name, value, low, high)
+		c.value, *field = field, value
+		return c
+	}
+	anyNumber := func(name string, value int) *sysctl { return number(name, value, math.MinInt32, math.MaxInt32) }
+	hotNumber := func(name string, field *int, value int) *sysctl {
+		return hot(name, field, value, math.MinInt32, math.MaxInt32)
+	}
+	text := func(name, value string) { s.byPath[vsFolder+name] = &sysctl{text: value} }
+
+	hotNumber("am_droprate", &s.amDroprate, 10)
+	anyNumber("amemthresh", 1024)
+	hotNumber("backup_only", &s.backupOnly, 0)
+	hotNumber("cache_bypass", &s.cacheBypass, 0)
+	hotNumber("conn_reuse_mode", &s.connReuseMode, 1)
+	hotNumber("conntrack", &s.conntrack, 0)
+	number("drop_entry", 0, 0, 3).check = notAlways("drop_entry")
+	hot("drop_packet", &s.dropPacket, 0, 0, 3)
+	hotNumber("expire_nodest_conn", &s.expireNodestConn, 0)
+	hotNumber("expire_quiescent_template", &s.expireQuiescentTemplate, 0)
+	anyNumber("ignore_tunneled", 0)
+	anyNumber("lblc_expiration", 86400)
+	anyNumber("lblcr_expiration", 86400)
+	anyNumber("nat_icmp_send", 0)
+	anyNumber("pmtu_disc", 1)
+	hotNumber("run_estimation", &s.runEstimation, 1).set = (*Kernel).setEstimation
+	anyNumber("schedule_icmp", 0).check = notSimulated("schedule_icmp")
+	hot("secure_tcp", &s.secureTCP, 0, 0, 3)
+	anyNumber("sloppy_sctp", 0)
+	hotNumber("sloppy_tcp", &s.sloppyTCP, 0)
+	anyNumber("snat_reroute", 1)
+	anyNumber("sync_persist_mode", 0)
+	number("sync_ports", 1, 1, math.MaxInt32).check = powerOfTwo
+	number("sync_qlen_max", 16384, 0, math.MaxInt)
+	number("sync_refresh_period", 0, 0, math.MaxInt32)
+	number("sync_retries", 0, 0, 3)
+	anyNumber("sync_sock_size", 0)
+	text("sync_threshold", "3\t50")
+	number("sync_version", 1, 0, 1)
+	if r.estimatorThreads() {
+		text("est_cpulist", "0")
+		number("est_nice", 0, -20, 19)
+	}
+	if r.ownTables() {
+		number("conn_lfactor", -2, -8, 8)
+		number("svc_lfactor", -2, -8, 8)
+	}
+	if r.atLeast(7, 2) {
+		hot("conn_max", &s.connMax, maxConnections, 0, maxConnections)
+	}
+	s.unprivilegedPortStart = 1024
+	s.byPath[portStartPath] = &sysctl{value: &s.unprivilegedPortStart, max: math.MaxUint16}
+	return s
+}
+
+func notSimulated(name string) func(int) error {
+	return func(value int) error {
+		if value != 0 {
+			return fmt.Errorf("what %s=%d does is not simulated: %w", name, value, ErrUnsupported)
+		}
+		return nil
+	}
+}
+
+// notAlways takes the modes that wait until memory is short, which it never is.
+func notAlways(name string) func(int) error {
+	const always = 3
+	unsupported := notSimulated(name)
+	return func(value int) error {
+		if value == always {
+			return unsupported(value)
+		}
+		return nil
+	}
+}
+
+func powerOfTwo(value int) error {
+	if value&(value-1) != 0 {
+		return errInvalid
+	}
+	return nil
+}
+
+// read returns the text of a switch.
+func (c *sysctl) read() string {
+	if c.value == nil {
+		return c.text + "\n"
+	}
+	return strconv.Itoa(*c.value) + "\n"
+}
+
+// writeSysctl sets a switch as writing to its file does.
+func (k *Kernel) writeSysctl(c *sysctl, text string) error {
+	text = strings.Trim(text, " \t\n\x00")
+	if c.value == nil {
+		return c.writeText(text)
+	}
+	value, err := strconv.ParseInt(text, 0, 64)
+	if err != nil || int(value) < c.min || int(value) > c.max {
+		return errInvalid
+	}
+	if c.check != nil {
+		if err := c.check(int(value)); err != nil {
+			return err
+		}
+	}
+	if c.set != nil {
+		c.set(k, int(value))
+		return nil
+	}
+	*c.value = int(value)
+	return nil
+}
+
+// writeText takes the two numbers of sync_threshold, or a list of processors.
+func (c *sysctl) writeText(text string) error {
+	if strings.Contains(c.text, "\t") {
+		var threshold, period int
+		if n, _ := fmt.Sscan(text, &threshold, &period); n != 2 || threshold < 0 || period < 0 || period != 0 && threshold >= period {
+			return errInvalid
+		}
+		text = fmt.Sprintf("%d\t%d", threshold, period)
+	}
+	c.text = text
+	return nil
+}
+
+// WriteFile writes a file of /proc/sys/net/ipv4/vs. A value that the kernel
+// would refuse, or that is not simulated, is an error.
+func (k *Kernel) WriteFile(path string, data []byte) error {
+	k.lock()
+	defer k.mu.Unlock()
+	c, ok := k.sysctl.byPath[path]
+	if !ok {
+		if k.proc(path) != nil {
+			return fs.ErrPermission
+		}
+		return fs.ErrNotExist
+	}
+	return k.writeSysctl(c, string(data))
+}
+
+// ReadFile returns a file of /proc/sys/net/ipv4/vs, or one of IPVS's in
+// /proc/net.
+func (k *Kernel) ReadFile(path string) ([]byte, error) {
+	k.lock()
+	defer k.mu.Unlock()
+	if c, ok := k.sysctl.byPath[path]; ok {
+		return []byte(c.read()), nil
+	}
+	if list := k.proc(path); list != nil {
+		return list(k), nil
+	}
+	return nil, fs.ErrNotExist
+}
