@@ -85,7 +85,7 @@ func (t *connTable) at(id connID) *conn { return &t.pieces[id>>pieceBits][id&(pi
 
 // add takes a connection in, so that its ends are known.
 func (t *connTable) add(c *conn) connID {
-	if t.live >= len(t.byEnds) {
+	if 2*t.live >= len(t.byEnds) {
 		t.byEnds = t.rehash(t.byEnds, func(c *conn) *connID { return &c.next }, t.endsHash)
 	}
 	id := t.unused
@@ -132,7 +132,7 @@ func (t *connTable) unlink(id connID, c *conn) {
 
 // linkReply makes a NAT connection known by its server's address too.
 func (t *connTable) linkReply(id connID, c *conn, server *[16]byte) {
-	if t.replies >= len(t.byReply) {
+	if 2*t.replies >= len(t.byReply) {
 		t.byReply = t.rehash(t.byReply, func(c *conn) *connID { return &c.nextReply }, replyHashOf)
 	}
 	c.replyHash = t.hash(c.protocol, &c.client, c.clientPort, server, c.destPort) | 1

@@ -66,6 +66,7 @@ type Kernel struct {
 
 	natServers  map[[16]byte]int // servers with connections in conns.byReply, by address
 	dropCounter int              // of drop_packet
+	flow        sched.Flow       // that is being scheduled
 	faults      []Fault
 }
 
@@ -94,8 +95,9 @@ const (
 // service is a virtual service.
 type service struct {
 	key       serviceKey
-	scheduler string // "none" without one
-	engine    string // persistence engine, "" without one
+	name      *ServiceName // key.name(), made once
+	scheduler string       // "none" without one
+	engine    string       // persistence engine, "" without one
 	flags     uint32
 	timeout   tick // of persistence; wraps at 2^32 as the kernel's does
 	netmask   uint32
@@ -116,11 +118,12 @@ const (
 // dest is a real server: in a service, in the trash, or only held by
 // connections.
 type dest struct {
-	sched.Server            // its ID is the index in Kernel.dests
-	svc          *service   // nil once it was removed
-	key          serviceKey // its service's, by which it is found in the trash
-	method       uint32     // forwarding method, as it was given
-	upper, lower uint32     // thresholds, as they were given
+	sched.Server              // its ID is the index in Kernel.dests
+	svc          *service     // nil once it was removed
+	key          serviceKey   // its service's, by which it is found in the trash
+	name         *ServiceName // its service's
+	method       uint32       // forwarding method, as it was given
+	upper, lower uint32       // thresholds, as they were given
 	tunType      uint8
 	tunPort      uint16
 	tunFlags     uint16

@@ -58,16 +58,16 @@ const (
 type Verdict struct {
 	Action  Action
 	Reason  Reason
-	Service ServiceName
+	Service *ServiceName   // nil: none; not to be changed
 	Server  netip.AddrPort // port 0 of a server is the port that was asked for
 	Method  uint8
 	Tunnel  Tunnel
 	State   State
 }
 
-// ServiceName names a service; it is that of the client's side.
+// ServiceName names a service.
 type ServiceName struct {
-	Family   uint8 // 0: none
+	Family   uint8
 	Protocol uint16
 	Addr     netip.AddrPort
 	Mark     uint32
@@ -248,7 +248,7 @@ func (k *Kernel) verdict(a Action, why Reason, c *conn) Verdict {
 		return v
 	}
 	v.Server = netip.AddrPortFrom(d.Addr.Addr(), c.destPort)
-	v.Service = d.key.name()
+	v.Service = d.name
 	if c.method == methodTunnel {
 		v.Tunnel = Tunnel{d.tunType, d.tunPort, d.tunFlags}
 	}
@@ -263,8 +263,8 @@ func addrOf(family uint8, a *[16]byte) netip.Addr {
 	return addr
 }
 
-func (s *serviceKey) name() ServiceName {
-	n := ServiceName{Family: s.family, Protocol: s.protocol, Mark: s.mark}
+func (s *serviceKey) name() *ServiceName {
+	n := &ServiceName{Family: s.family, Protocol: s.protocol, Mark: s.mark}
 	if s.mark == 0 {
 		n.Addr = netip.AddrPortFrom(addrOf(s.family, &s.addr), s.port)
 	}

@@ -18,18 +18,17 @@ func (k *Kernel) open(p *Packet, e *ends) (Verdict, error) {
 	if s == nil {
 		return Verdict{Action: Passed, Reason: NoService}, nil
 	}
-	name := s.key.name()
 	if !k.opens(p) {
-		return Verdict{Action: Passed, Reason: NotOpening, Service: name}, nil
+		return Verdict{Action: Passed, Reason: NotOpening, Service: s.name}, nil
 	}
 	if s.engine != "" && s.flags&flagPersistent != 0 && p.Protocol == protoUDP {
 		return Verdict{}, fmt.Errorf("the persistence engine %s is not simulated: %w", s.engine, ErrUnsupported)
 	}
 	if k.drops() {
-		return Verdict{Action: Dropped, Reason: DropRate, Service: name}, nil
+		return Verdict{Action: Dropped, Reason: DropRate, Service: s.name}, nil
 	}
 	v := k.schedule(s, p, e)
-	v.Service = name
+	v.Service = s.name
 	return v, nil
 }
 
@@ -101,9 +100,10 @@ func (k *Kernel) schedule(s *service, p *Packet, e *ends) Verdict {
 
 // pick asks the scheduler.
 func (k *Kernel) pick(s *service, p *Packet) *dest {
-	picked := s.group.Pick(&sched.Flow{
+	k.flow = sched.Flow{
 		Client: p.Source, Dest: p.Destination, Protocol: p.Protocol, Flags: s.flags, Now: int64(k.now),
-	})
+	}
+	picked := s.group.Pick(&k.flow)
 	if picked == nil {
 		return nil
 	}

@@ -28,7 +28,7 @@ type renumberer interface {
 // NewGroup returns a group without servers and without a scheduler. With
 // totals the load of a server is counted as Linux 7.2 does, and the stable
 // releases that took it over.
-func NewGroup(totals bool) *Group { return &Group{totals: totals} }
+func NewGroup(totals bool) *Group { return &Group{totals: totals, size: minSize} }
 
 // Len returns the number of servers.
 func (g *Group) Len() int { return g.live }
@@ -100,7 +100,7 @@ const minSize = 8
 
 // renumber lets the servers move up, and makes room for as many again.
 func (g *Group) renumber() {
-	g.size = max(minSize, 1<<bits.Len(uint(2*g.live)))
+	g.size = max(minSize, 1<<bits.Len(uint(2*max(g.live, 1)-1)))
 	slots := make([]*Server, 0, g.size)
 	for _, s := range g.slots {
 		if s != nil {
