@@ -59,7 +59,8 @@ type Verdict struct {
 	Action  Action
 	Reason  Reason
 	Service *ServiceName   // nil: none; not to be changed
-	Server  netip.AddrPort // port 0 of a server is the port that was asked for
+	Server  netip.AddrPort // as its service has it
+	Port    uint16         // to which the server gets the packet
 	Method  uint8
 	Tunnel  Tunnel
 	State   State
@@ -118,7 +119,7 @@ func (p *Packet) ends() (e ends, err error) {
 
 // Deliver lets a packet come in and returns what becomes of it. What is not
 // simulated is [ErrUnsupported]; then nothing happened.
-func (k *Kernel) Deliver(p Packet) (Verdict, error) {
+func (k *Kernel) Deliver(p *Packet) (Verdict, error) {
 	e, err := p.ends()
 	if err != nil {
 		return Verdict{}, err
@@ -130,18 +131,18 @@ func (k *Kernel) Deliver(p Packet) (Verdict, error) {
 	}
 	id, reply := k.find(&e)
 	if reply {
-		return k.reply(id, &p), nil
+		return k.reply(id, p), nil
 	}
 	if k.sysctl.backupOnly != 0 && k.daemons.backupRuns() {
 		return Verdict{Action: Passed, Reason: BackupOnly}, nil
 	}
 	if id == 0 {
-		return k.open(&p, &e)
+		return k.open(p, &e)
 	}
 	c := k.conns.at(id)
-	switch why := k.outdated(c, &p); {
+	switch why := k.outdated(c, p); {
 	case why == 0:
-		k.input(id, c, &p)
+		k.input(id, c, p)
 		return k.transmit(Connected, c), nil
 	case why == ServerRemoved && k.sysctl.expireNodestConn == 0:
 		return k.verdict(Dropped, ServerRemoved, c), nil
@@ -151,7 +152,7 @@ func (k *Kernel) Deliver(p Packet) (Verdict, error) {
 		return v, nil
 	}
 	k.expireNow(id)
-	return k.open(&p, &e)
+	return k.open(p, &e)
 }
 
 // find returns the connection of a packet, and whether the packet is a reply.
@@ -244,10 +245,10 @@ func (k *Kernel) verdict(a Action, why Reason, c *conn) Verdict {
 	v := Verdict{Action: a, Reason: why, Method: c.method, State: State(c.state)}
 	d := k.dests[c.dest]
 	if d == nil {
-		v.Server = netip.AddrPortFrom(addrOf(c.family, &c.virtual), c.vport)
+		v.Server, v.Port = netip.AddrPortFrom(addrOf(c.family, &c.virtual), c.vport), c.vport
 		return v
 	}
-	v.Server = netip.AddrPortFrom(d.Addr.Addr(), c.destPort)
+	v.Server, v.Port = d.Addr, c.destPort
 	v.Service = d.name
 	if c.method == methodTunnel {
 		v.Tunnel = Tunnel{d.tunType, d.tunPort, d.tunFlags}

@@ -198,8 +198,25 @@ func (k *Kernel) leave(s *service, p *Packet, e *ends, why Reason) Verdict {
 	case s.key.port == ftpPort && e.dport != ftpPort:
 		return Verdict{Action: Passed, Reason: FTPData}
 	}
+	if why == NoServer {
+		why = s.lack()
+	}
 	return Verdict{Action: Refused, Reason: why}
 }
+
+// lack tells why a service has no server for a client.
+func (s *service) lack() Reason {
+	switch {
+	case s.scheduler == noScheduler:
+		return NoScheduler
+	case s.group.Len() == 0:
+		return NoServers
+	}
+	return NoServer
+}
+
+// noScheduler is the name of a service's scheduler that has none.
+const noScheduler = "none"
 
 // bypass sends a packet on to where it was going.
 func (k *Kernel) bypass(s *service, p *Packet, e *ends) Verdict {
