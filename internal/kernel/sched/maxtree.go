@@ -1,0 +1,66 @@
+package sched
+
+// maxTree finds the next server in the list whose value is large enough. It is a
+// complete binary tree over the slots of a group: node i has the children 2i and
+// 2i+1, the leaves are the second half, and a node is the maximum of its children.
+// Values are not negative; an empty slot has 0.
+type maxTree []int32
+
+// newMaxTree returns the tree of a group's servers.
+func newMaxTree(g *Group, value func(*Server) int32) maxTree {
+	t := make(maxTree, 2*g.size)
+	for s := range g.All() {
+		t[t.leaf(s)] = value(s)
+	}
+	for i := len(t)/2 - 1; i > 0; i-- {
+		t[i] = max(t[2*i], t[2*i+1])
+	}
+	return t
+}
+
+func (t maxTree) leaf(s *Server) int { return len(t)/2 + s.slot }
+
+// max returns the largest value of all.
+func (t maxTree) max() int32 { return t[1] }
+
+// set changes the value of a server, and the nodes above as far as they change.
+func (t maxTree) set(s *Server, value int32) {
+	i := t.leaf(s)
+	for t[i] != value {
+		t[i] = value
+		if i /= 2; i == 0 {
+			return
+		}
+		value = max(t[2*i], t[2*i+1])
+	}
+}
+
+// first returns the slot of the first server in the list with a value of at
+// least that, and -1 if there is none.
+func (t maxTree) first(least int32) int {
+	if t[1] < least {
+		return -1
+	}
+	return t.descend(1, least)
+}
+
+// after returns the slot of the first such server after another one.
+func (t maxTree) after(s *Server, least int32) int {
+	for i := t.leaf(s); i > 1; i /= 2 {
+		if i&1 == 1 && t[i-1] >= least {
+			return t.descend(i-1, least)
+		}
+	}
+	return -1
+}
+
+// descend goes down to the newest of a node's slots with a value of at least that.
+func (t maxTree) descend(i int, least int32) int {
+	for i < len(t)/2 {
+		i = 2*i + 1
+		if t[i] < least {
+			i--
+		}
+	}
+	return i - len(t)/2
+}
