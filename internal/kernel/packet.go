@@ -38,7 +38,9 @@ const (
 	ByTemplate                       // by persistence
 	Bypassed                         // by cache_bypass
 	NoService                        // no service is for it
-	NoServer                         // the scheduler found none
+	NoServer                         // the scheduler found none that is usable
+	NoServers                        // the service has none
+	NoScheduler                      // the service has none
 	NotOpening                       // it cannot open a connection
 	OtherPort                        // the service has no port and no persistence
 	FTPData                          // no other port than 21 of a service without persistence
