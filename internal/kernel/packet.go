@@ -65,7 +65,7 @@ type Verdict struct {
 	Port    uint16         // to which the server gets the packet
 	Method  uint8
 	Tunnel  Tunnel
-	State   State
+	State   string // as connections are listed; "" without a connection
 }
 
 // ServiceName names a service.
@@ -244,7 +244,7 @@ func (k *Kernel) transmit(why Reason, c *conn) Verdict {
 }
 
 func (k *Kernel) verdict(a Action, why Reason, c *conn) Verdict {
-	v := Verdict{Action: a, Reason: why, Method: c.method, State: State(c.state)}
+	v := Verdict{Action: a, Reason: why, Method: c.method, State: c.stateName()}
 	d := k.dests[c.dest]
 	if d == nil {
 		v.Server, v.Port = netip.AddrPortFrom(addrOf(c.family, &c.virtual), c.vport), c.vport

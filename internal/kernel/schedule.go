@@ -107,7 +107,10 @@ func (k *Kernel) pick(s *service, p *Packet) *dest {
 	if picked == nil {
 		return nil
 	}
-	return k.dests[picked.ID]
+	if d := k.dests[picked.ID]; d.svc == s {
+		return d
+	}
+	return nil // an algorithm of somebody's own may pick what it likes
 }
 
 // portFor returns the port to which a server gets what came to a port.
@@ -214,9 +217,6 @@ func (s *service) lack() Reason {
 	}
 	return NoServer
 }
-
-// noScheduler is the name of a service's scheduler that has none.
-const noScheduler = "none"
 
 // bypass sends a packet on to where it was going.
 func (k *Kernel) bypass(s *service, p *Packet, e *ends) Verdict {

@@ -1,12 +1,12 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // sysctls are the switches of a namespace: those that packets look at, and all
@@ -39,7 +39,7 @@ type sysctl struct {
 }
 
 // errInvalid is how the kernel refuses a value.
-var errInvalid = errors.New("invalid argument")
+const errInvalid = syscall.EINVAL
 
 const (
 	vsFolder       = "/proc/sys/net/ipv4/vs/"

@@ -1,0 +1,131 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"syscall"
+)
+
+// Host is one network namespace with IPVS in it, real or simulated: its table,
+// by a [Client], and what the kernel tells and takes by files. Any number of
+// goroutines may use it.
+type Host struct {
+	client  *Client
+	files   files
+	release func() error
+}
+
+// files is the seam between a host and a kernel, real or simulated, beside the
+// client's. Paths are those of /proc as a process in the namespace sees it.
+type files interface {
+	ReadFile(path string) ([]byte, error)
+	WriteFile(path string, data []byte) error
+}
+
+// OpenHost returns the network namespace of the calling thread, or another one,
+// as [Open] does.
+func OpenHost(ctx context.Context, opts ...Option) (*Host, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	client, err := Open(ctx, opts...)
+	if err != nil {
+		return nil, err
+	}
+	files, release, err := o.files()
+	if err != nil {
+		client.Close()
+		return nil, openError(err)
+	}
+	return &Host{client, files, release}, nil
+}
+
+// Client returns the client of the host's table. It ends with the host.
+func (h *Host) Client() *Client { return h.client }
+
+// Close closes the host and its client.
+func (h *Host) Close() error { return errors.Join(h.client.Close(), h.release()) }
+
+// Sysctl reads a kernel parameter of the namespace by the name that sysctl(8)
+// gives it, such as "net.ipv4.vs.conn_reuse_mode". [ErrNotFound]: this kernel
+// has no such parameter.
+func (h *Host) Sysctl(ctx context.Context, key string) (string, error) {
+	path, err := sysctlPath(key)
+	if err != nil {
+		return "", err.about("read", key)
+	}
+	text, rerr := h.readFile(ctx, path)
+	return strings.TrimRight(string(text), "\n"), rerr
+}
+
+// SetSysctl writes a kernel parameter of the namespace. [ErrNotFound]: this
+// kernel has no such parameter; [ErrInvalid]: it does not take the value;
+// [ErrPermission].
+func (h *Host) SetSysctl(ctx context.Context, key, value string) error {
+	path, err := sysctlPath(key)
+	if err != nil {
+		return err.about("write", key)
+	}
+	_, werr := within(ctx, func() (struct{}, error) {
+		return struct{}{}, h.files.WriteFile(path, []byte(value+"\n"))
+	})
+	return fileError("write", key+" = "+value, werr)
+}
+
+// sysctlPath refuses what would lead out of the folder.
+func sysctlPath(key string) (string, *Error) {
+	for part := range strings.SplitSeq(key, ".") {
+		if part == "" || strings.ContainsAny(part, "/\x00") {
+			return "", invalid("key", "%q is no name of a kernel parameter, such as net.ipv4.ip_forward", key)
+		}
+	}
+	return "/proc/sys/" + strings.ReplaceAll(key, ".", "/"), nil
+}
+
+func (h *Host) readFile(ctx context.Context, path string) ([]byte, error) {
+	text, err := within(ctx, func() ([]byte, error) { return h.files.ReadFile(path) })
+	return text, fileError("read", path, err)
+}
+
+// within waits for work no longer than the context lasts. Work that is given up
+// ends by itself.
+func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	if err := context.Cause(ctx); err != nil {
+		return *new(T), err
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := work()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		return *new(T), context.Cause(ctx)
+	}
+}
+
+// fileError gives the error of a file its kind.
+func fileError(op, object string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{cause: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.kind = ErrNotFound
+	case errors.Is(err, fs.ErrPermission):
+		e.kind = ErrPermission
+	case errors.Is(err, syscall.EINVAL):
+		e.kind = ErrInvalid
+	}
+	return e.about(op, object)
+}

@@ -1,0 +1,163 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/kernel/sched"
+)
+
+// Simulator is an IPVS in this process: it answers a [Client] as the kernel
+// would, errors included, and picks the real servers that the kernel would pick.
+// It needs no root, no network and no Linux, and starts no goroutine. Any number
+// of goroutines may use it.
+//
+// It is proved against real kernels, by one suite of tests that runs on both and
+// by random histories that are played to both. Where it differs on purpose:
+//
+//   - A packet that is delivered is one that has reached IPVS: routes, firewall,
+//     ARP, MTU and TTL are not simulated, and neither is what a host does with
+//     a packet that IPVS forwards, refuses or passes on.
+//   - SCTP, ICMP, AH and ESP packets, fragments, the sip persistence engine, the
+//     FTP helper, schedule_icmp and drop_entry=3 are answered with
+//     [errors.ErrUnsupported]. Memory is never short, so the automatic modes of
+//     drop_entry, drop_packet and secure_tcp never begin.
+//   - Sync daemons start, stop and are listed; they send and receive nothing.
+//   - Connections expire when they are due. The kernel's timers may be late, by
+//     up to an eighth of the timeout.
+//   - Statistics lag by the two seconds of the kernel's estimator, but not by the
+//     delays of its threads. See [SimulatorOptions.ImmediateStats].
+//   - Since Linux 7.1 a table that grows can be listed incompletely for a moment,
+//     and before that a change waits for all namespaces. Here, neither.
+//   - Services are listed in an order that the seed decides; the kernel's hangs
+//     on addresses in its memory.
+//   - A tick is 4 ms, as on Debian. Schedulers other than the constants whose doc
+//     says so are not there; asking for one is [ErrScheduler].
+type Simulator struct {
+	kernel *kernel.Kernel
+}
+
+// SimulatorOptions choose a simulated kernel. The zero value is a good choice.
+type SimulatorOptions struct {
+	// Kernel is the release of Linux to behave as, such as "6.1.176" or "7.2";
+	// "" is [DefaultSimulatedKernel]. Answers to some requests depend on it, and
+	// so does the load by which [LC] and [WLC] pick: it changed in 7.2, 6.12.104
+	// and 6.1.183.
+	Kernel string
+
+	// Clock is the time that the simulator follows; [time.Now] inside
+	// [testing/synctest] makes it share the fake time of the test. Without, time
+	// stands still but for [Simulator.Advance].
+	Clock func() time.Time
+
+	// ImmediateStats makes statistics tell what has happened so far. The kernel
+	// tells what its estimator saw at its last pass, up to 2 seconds ago.
+	ImmediateStats bool
+
+	// Seed decides all that Linux leaves to chance. The same seed gives the same
+	// simulation.
+	Seed uint64
+
+	// Interfaces are the director's, besides lo. Addresses of the director count
+	// where the kernel asks whether an address is its own, and a sync daemon
+	// needs one.
+	Interfaces []SimulatedInterface
+
+	// Algorithms are schedulers of one's own, by the names that services give.
+	Algorithms map[Scheduler]Algorithm
+}
+
+// SimulatedInterface is a network interface of the simulated director, which is
+// up.
+type SimulatedInterface struct {
+	Name      string
+	MTU       int // in bytes; 0 is 1500
+	Addresses []netip.Prefix
+}
+
+// DefaultSimulatedKernel is the release that a simulator behaves as when it is
+// not told: that of Debian 13.
+const DefaultSimulatedKernel = "6.12.117"
+
+// NewSimulator returns a simulator with an empty table. The error is of the
+// kind [ErrInvalid].
+func NewSimulator(o SimulatorOptions) (*Simulator, error) {
+	opts, err := o.kernel()
+	if err != nil {
+		return nil, err.about("make", "simulator")
+	}
+	return &Simulator{kernel.New(opts)}, nil
+}
+
+func (o SimulatorOptions) kernel() (opts kernel.Options, bad *Error) {
+	if o.Kernel == "" {
+		o.Kernel = DefaultSimulatedKernel
+	}
+	release, err := kernel.ParseRelease(o.Kernel)
+	if err != nil {
+		return opts, invalid("Kernel", "%v", err)
+	}
+	opts = kernel.Options{
+		Release: release, Clock: o.Clock, ImmediateStats: o.ImmediateStats, Seed: o.Seed,
+		Schedulers: make(map[string]func() sched.Scheduler),
+	}
+	for _, i := range o.Interfaces {
+		if i.Name == "" || i.Name == "lo" || len(i.Name) > 15 {
+			return opts, invalid("Interfaces", "%q is no name of an interface besides lo", i.Name)
+		}
+		if i.MTU == 0 {
+			i.MTU = 1500
+		}
+		opts.Interfaces = append(opts.Interfaces, kernel.Interface{Name: i.Name, MTU: i.MTU, Addrs: i.Addresses})
+	}
+	for name, algorithm := range o.Algorithms {
+		if err := name.validate(); err != nil {
+			return opts, err
+		}
+		if algorithm == nil || name == "" || name == NoScheduler {
+			return opts, invalid("Algorithms", "%q has no algorithm or no name of its own", string(name))
+		}
+		opts.Schedulers[string(name)] = func() sched.Scheduler { return &ownScheduler{algorithm: algorithm} }
+	}
+	return opts, nil
+}
+
+// Client returns a client of the simulated kernel: the very type that [Open]
+// returns, and all of its code.
+func (s *Simulator) Client(opts ...Option) *Client {
+	o := options{log: slog.New(slog.DiscardHandler)}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	c, err := newClient(context.Background(), s.dial, o.log)
+	if err != nil {
+		panic(fmt.Sprintf("lvs: the simulator does not answer its own client: %v", err)) // unreachable
+	}
+	return c
+}
+
+func (s *Simulator) dial() (genl.Socket, error) { return s.kernel.Dial(true), nil }
+
+// Host returns the network namespace that the simulator is.
+func (s *Simulator) Host() *Host {
+	return &Host{client: s.Client(), files: s.kernel, release: func() error { return nil }}
+}
+
+// Advance lets time pass: connections expire, statistics are taken, the trash
+// is emptied. It is an error to go back, and when [SimulatorOptions.Clock] is
+// the clock.
+func (s *Simulator) Advance(d time.Duration) error {
+	if err := s.kernel.Advance(d); err != nil {
+		return (&Error{kind: ErrInvalid, cause: err}).about("advance", d.String())
+	}
+	return nil
+}
+
+// Now returns the simulator's time. Without a clock of one's own it starts with
+// the year 2000.
+func (s *Simulator) Now() time.Time { return s.kernel.Now() }

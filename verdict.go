@@ -1,0 +1,199 @@
+package lvs
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/golvs/lvs/internal/kernel"
+)
+
+// Packet is a packet that reaches IPVS on the director: from a client to a
+// virtual address, or, in [NAT] mode, from a real server to a client.
+type Packet struct {
+	Protocol    Protocol
+	Source      netip.AddrPort
+	Destination netip.AddrPort
+	TCP         TCPFlags // of a TCP packet
+	FWMark      uint32   // the firewall's mark on it; 0 is none
+	Length      int      // of the IP packet, in bytes; 0 is one without data
+}
+
+// TCPFlags are the flags of a TCP packet that IPVS looks at.
+type TCPFlags uint8
+
+// The flags.
+const (
+	FIN TCPFlags = kernel.TCPFin
+	SYN TCPFlags = kernel.TCPSyn
+	RST TCPFlags = kernel.TCPRst
+	ACK TCPFlags = kernel.TCPAck
+)
+
+// Verdict is what becomes of a packet, and why.
+type Verdict struct {
+	Action  Action
+	Reason  Reason
+	Service ServiceID      // the zero value if none is for the packet
+	Server  netip.AddrPort // the real server, as its service knows it; not valid if there is none
+	Port    uint16         // on which the server gets the packet, also when its own is 0
+	Mode    Mode           // how it gets there
+	State   ConnState      // of the connection after the packet; "" if there is none
+}
+
+// String says it in words, such as "forwarded to 10.168.0.94:80 by dr: the
+// scheduler picked it".
+func (v Verdict) String() string {
+	var b strings.Builder
+	b.WriteString(v.Action.String())
+	if v.Action == Forwarded {
+		fmt.Fprintf(&b, " to %s by %s", netip.AddrPortFrom(v.Server.Addr(), v.Port), v.Mode)
+	}
+	b.WriteString(": " + v.Reason.String())
+	return b.String()
+}
+
+// Action is what becomes of a packet.
+type Action uint8
+
+// What becomes of a packet.
+const (
+	Forwarded = Action(kernel.Forwarded) // to a real server
+	Replied   = Action(kernel.Replied)   // it is a real server's, and goes to the client
+	Refused   = Action(kernel.Refused)   // the client is told by ICMP: port unreachable
+	Dropped   = Action(kernel.Dropped)   // nobody is told
+	Passed    = Action(kernel.Passed)    // IPVS leaves it to the director's own stack
+)
+
+// String returns a word.
+func (a Action) String() string {
+	switch a {
+	case Forwarded:
+		return "forwarded"
+	case Replied:
+		return "replied"
+	case Refused:
+		return "refused"
+	case Dropped:
+		return "dropped"
+	case Passed:
+		return "passed on"
+	}
+	return "action-" + strconv.Itoa(int(a))
+}
+
+// Reason is why a packet was forwarded or not.
+type Reason uint8
+
+// Why a packet was forwarded or not.
+const (
+	ReasonConnection      = Reason(kernel.Connected)     // it belongs to a connection
+	ReasonScheduled       = Reason(kernel.Scheduled)     // the scheduler picked the server
+	ReasonPersistence     = Reason(kernel.ByTemplate)    // persistence ties the client to the server, whatever its weight and thresholds
+	ReasonBypass          = Reason(kernel.Bypassed)      // no server was usable, and cache_bypass is on
+	ReasonNoService       = Reason(kernel.NoService)     // no service is for it
+	ReasonNoServerUsable  = Reason(kernel.NoServer)      // the scheduler found none: those with weight 0 or at their upper threshold do not count
+	ReasonNoServers       = Reason(kernel.NoServers)     // the service has none
+	ReasonNoScheduler     = Reason(kernel.NoScheduler)   // the service's scheduler is [NoScheduler]
+	ReasonNotOpening      = Reason(kernel.NotOpening)    // it belongs to no connection and cannot open one
+	ReasonNotPersistent   = Reason(kernel.OtherPort)     // a service of port 0 takes packets only when it is persistent
+	ReasonFTPData         = Reason(kernel.FTPData)       // it may be FTP data, for which the service would have to be persistent
+	ReasonFromFTPData     = Reason(kernel.FromFTPData)   // it comes from port 20, which IPVS never schedules
+	ReasonServerRemoved   = Reason(kernel.ServerRemoved) // its connection's server was removed, and expire_nodest_conn is off
+	ReasonConntrack       = Reason(kernel.Conntracked)   // its connection begins anew, which conntrack must forget first
+	ReasonDropRate        = Reason(kernel.DropRate)      // drop_packet is on
+	ReasonConnectionLimit = Reason(kernel.TooMany)       // conn_max is reached
+	ReasonBackupOnly      = Reason(kernel.BackupOnly)    // backup_only is on, and a backup daemon runs
+	ReasonNoMode          = Reason(kernel.NoTransmitter) // the server has a mode that is none
+)
+
+var reasons = map[Reason]string{
+	ReasonConnection:      "it belongs to a connection",
+	ReasonScheduled:       "the scheduler picked it",
+	ReasonPersistence:     "persistence ties the client to it",
+	ReasonBypass:          "no server is usable, and cache_bypass is on",
+	ReasonNoService:       "no service is for it",
+	ReasonNoServerUsable:  "no server is usable: each has weight 0 or is at its upper threshold",
+	ReasonNoServers:       "the service has no servers",
+	ReasonNoScheduler:     "the service has no scheduler",
+	ReasonNotOpening:      "it belongs to no connection and cannot open one",
+	ReasonNotPersistent:   "a service of port 0 must be persistent",
+	ReasonFTPData:         "it may be FTP data, for which the service must be persistent",
+	ReasonFromFTPData:     "it comes from port 20",
+	ReasonServerRemoved:   "its connection's server was removed",
+	ReasonConntrack:       "conntrack still knows its old connection",
+	ReasonDropRate:        "drop_packet took it",
+	ReasonConnectionLimit: "conn_max is reached",
+	ReasonBackupOnly:      "backup_only is on and a backup daemon runs",
+	ReasonNoMode:          "the server's forwarding mode is none",
+}
+
+// String returns the reason in words.
+func (r Reason) String() string {
+	if s, ok := reasons[r]; ok {
+		return s
+	}
+	return "reason-" + strconv.Itoa(int(r))
+}
+
+// Deliver lets a packet reach IPVS and returns what becomes of it. The error is
+// [errors.ErrUnsupported] for what is not simulated, or of the kind [ErrInvalid]
+// for what is no packet; then nothing has happened.
+func (s *Simulator) Deliver(p Packet) (Verdict, error) {
+	if p.Protocol > 255 {
+		return Verdict{}, invalid("Protocol", "%s is no protocol of a packet", p.Protocol).about("deliver", "packet")
+	}
+	raw := kernel.Packet{
+		Protocol: uint8(p.Protocol), Source: unmap(p.Source), Destination: unmap(p.Destination),
+		TCP: uint8(p.TCP), Mark: p.FWMark, Length: p.Length,
+	}
+	if raw.Length == 0 {
+		raw.Length = headersOf(p)
+	}
+	v, err := s.kernel.Deliver(&raw)
+	if err != nil {
+		return Verdict{}, deliverError(p, err)
+	}
+	return verdictOf(&v), nil
+}
+
+func deliverError(p Packet, err error) error {
+	e := &Error{cause: err}
+	if !errors.Is(err, errors.ErrUnsupported) {
+		e.kind = ErrInvalid
+	}
+	return e.about("deliver", fmt.Sprintf("%s packet from %s to %s", p.Protocol, p.Source, p.Destination))
+}
+
+// headersOf returns the length of a packet without data.
+func headersOf(p Packet) int {
+	length := 20
+	if unmap(p.Destination).Addr().Is6() {
+		length = 40
+	}
+	if p.Protocol == ProtocolUDP {
+		return length + 8
+	}
+	return length + 20
+}
+
+func verdictOf(v *kernel.Verdict) Verdict {
+	out := Verdict{Action: Action(v.Action), Reason: Reason(v.Reason), Server: v.Server, Port: v.Port}
+	if v.Service != nil {
+		out.Service = serviceIDOf(v.Service)
+	}
+	if v.Server.IsValid() {
+		out.Mode = newMode(uint32(v.Method), v.Tunnel.Type, v.Tunnel.Port, v.Tunnel.Flags)
+		out.State = ConnState(v.State)
+	}
+	return out
+}
+
+func serviceIDOf(n *kernel.ServiceName) ServiceID {
+	if n.Mark != 0 {
+		return markID(n.Mark, uint16(n.Family))
+	}
+	return addressID(Protocol(n.Protocol), n.Addr)
+}
