@@ -68,6 +68,9 @@ type Kernel struct {
 	dropCounter int              // of drop_packet
 	flow        sched.Flow       // that is being scheduled
 	faults      []Fault
+
+	addresses addresses
+	sockets   uint32 // that were opened
 }
 
 // serviceKey is what tells services apart, and what a packet is looked up by.
@@ -104,6 +107,7 @@ type service struct {
 	group     *sched.Group
 	dests     map[netip.AddrPort]*dest
 	stats     stats
+	next      *service // in the table
 }
 
 // Bits of a service's flags.
@@ -120,6 +124,7 @@ const (
 type dest struct {
 	sched.Server              // its ID is the index in Kernel.dests
 	svc          *service     // nil once it was removed
+	former       *service     // in the trash: where it was
 	key          serviceKey   // its service's, by which it is found in the trash
 	name         *ServiceName // its service's
 	method       uint32       // forwarding method, as it was given
@@ -152,10 +157,14 @@ func New(opts Options) *Kernel {
 		dests:      []*dest{nil}, // number 0 is nobody's
 		totals:     opts.Release.countsTotals(),
 		natServers: make(map[[16]byte]int),
+		timeouts:   usualTimeouts,
+		trash:      trash{servers: make(map[trashKey]*dest)},
+		addresses:  newAddresses(opts.Interfaces),
 	}
 	if opts.Clock != nil {
 		k.started = opts.Clock()
 	}
+	k.services = newServiceTable(opts.Release, k.rand.Uint64())
 	k.conns = newConnTable(k.rand.Uint64())
 	k.timers.conns = &k.conns
 	k.sysctl = newSysctls(opts.Release)
