@@ -30,7 +30,7 @@ var pairs = []pair{
 	}},
 	{"wrr", byName("wrr"), func() reference { return &refWRR{} }, func(s Scheduler, l *refList) string {
 		w := s.(*weightedRoundRobin)
-		return fmt.Sprint(l.index(w.at), w.current, w.highest, w.step)
+		return fmt.Sprint(l.index(w.at), w.current, w.highest, max(w.step, 1))
 	}},
 	{"lc", byName("lc"), func() reference { return &refLC{} }, nil},
 	{"wlc", byName("wlc"), func() reference { return &refWLC{} }, nil},

@@ -35,17 +35,12 @@ func (t maxTree) set(s *Server, value int32) {
 	}
 }
 
-// first returns the slot of the first server in the list with a value of at
-// least that, and -1 if there is none.
-func (t maxTree) first(least int32) int {
-	if t[1] < least {
-		return -1
-	}
-	return t.descend(1, least)
-}
-
-// after returns the slot of the first such server after another one.
+// after returns the slot of the first server in the list, after another one or
+// nil for the head, with a value of at least that, and -1 if there is none.
 func (t maxTree) after(s *Server, least int32) int {
+	if s == nil {
+		return t.descend(1, least)
+	}
 	for i := t.leaf(s); i > 1; i /= 2 {
 		if i&1 == 1 && t[i-1] >= least {
 			return t.descend(i-1, least)
@@ -56,6 +51,9 @@ func (t maxTree) after(s *Server, least int32) int {
 
 // descend goes down to the newest of a node's slots with a value of at least that.
 func (t maxTree) descend(i int, least int32) int {
+	if t[i] < least {
+		return -1
+	}
 	for i < len(t)/2 {
 		i = 2*i + 1
 		if t[i] < least {

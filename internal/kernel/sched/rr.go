@@ -26,12 +26,9 @@ func (r *roundRobin) Removed(s *Server) {
 }
 
 func (r *roundRobin) Pick(*Flow) *Server {
-	slot := -1
-	if r.at != nil {
-		slot = r.usable.after(r.at, 1)
-	}
+	slot := r.usable.after(r.at, 1)
 	if slot < 0 {
-		slot = r.usable.first(1)
+		slot = r.usable.after(nil, 1)
 	}
 	if slot < 0 {
 		return nil

@@ -11,15 +11,19 @@ type weightedRoundRobin struct {
 	g       *Group
 	weights maxTree // of the usable servers
 	at      *Server // picked last; nil is the head of the list
-	current int32
-	highest int32 // where the current weight starts; 0: no weight is positive
-	step    int32 // the greatest common divisor of the positive weights
+	current int32   // weight
+
+	// Of the weights of all servers; 0: none is positive.
+	step     int32 // greatest common divisor
+	heaviest int32
+	highest  int32 // where the current weight starts
 }
 
 func (w *weightedRoundRobin) Attach(g *Group) error {
 	w.g = g
 	w.renumbered()
-	w.configured()
+	w.survey()
+	w.rewind()
 	w.current = w.highest
 	return nil
 }
@@ -29,30 +33,41 @@ func (w *weightedRoundRobin) Counted(s *Server) { w.weights.set(s, usableWeight(
 
 func (w *weightedRoundRobin) Added(s *Server) {
 	w.weights.set(s, usableWeight(s))
-	w.configured()
+	w.include(s)
+	w.rewind()
 }
 
 func (w *weightedRoundRobin) Removed(s *Server) {
 	w.weights.set(s, 0)
-	w.configured()
+	w.survey()
+	w.rewind()
 }
 
 func (w *weightedRoundRobin) Edited(s *Server) {
 	w.weights.set(s, usableWeight(s))
-	w.configured()
+	w.survey()
+	w.rewind()
 }
 
-// configured goes back to the head of the list, but keeps the current weight as
-// far as the weights of all servers, usable or not, allow.
-func (w *weightedRoundRobin) configured() {
-	var divisor, heaviest int32
+// survey finds the step and the heaviest weight anew.
+func (w *weightedRoundRobin) survey() {
+	w.step, w.heaviest = 0, 0
 	for s := range w.g.All() {
-		divisor = gcd(s.Weight, divisor)
-		heaviest = max(heaviest, s.Weight)
+		w.include(s)
 	}
+}
+
+// include lets the weight of a server count, whether it is usable or not.
+func (w *weightedRoundRobin) include(s *Server) {
+	w.step = gcd(s.Weight, w.step)
+	w.heaviest = max(w.heaviest, s.Weight)
+}
+
+// rewind goes back to the head of the list, but keeps the current weight as far
+// as the weights allow.
+func (w *weightedRoundRobin) rewind() {
 	w.at = nil
-	w.step = max(divisor, 1)
-	w.highest = heaviest - (w.step - 1)
+	w.highest = w.heaviest - max(w.step-1, 0)
 	switch {
 	case w.current > w.highest || w.current == 0:
 		w.current = w.highest
@@ -65,12 +80,7 @@ func (w *weightedRoundRobin) Pick(*Flow) *Server {
 	if w.highest == 0 {
 		return nil
 	}
-	slot := -1
-	if w.at == nil {
-		slot = w.weights.first(w.current)
-	} else {
-		slot = w.weights.after(w.at, w.current)
-	}
+	slot := w.weights.after(w.at, w.current)
 	if slot < 0 {
 		heaviest := w.weights.max()
 		if heaviest == 0 {
@@ -78,7 +88,7 @@ func (w *weightedRoundRobin) Pick(*Flow) *Server {
 			return nil
 		}
 		w.nextRound(heaviest)
-		slot = w.weights.first(w.current)
+		slot = w.weights.after(nil, w.current)
 	}
 	w.at = w.g.slots[slot]
 	return w.at
