@@ -211,5 +211,11 @@ func (k *Kernel) ReadFile(path string) ([]byte, error) {
 	if list := k.proc(path); list != nil {
 		return list(k), nil
 	}
+	switch path {
+	case "/proc/sys/kernel/osrelease":
+		return []byte(k.opts.Release.String() + "\n"), nil
+	case "/proc/sys/kernel/version":
+		return []byte("simulated\n"), nil
+	}
 	return nil, fs.ErrNotExist
 }

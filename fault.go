@@ -1,0 +1,77 @@
+package lvs
+
+import (
+	"time"
+
+	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/wire"
+)
+
+// Fault is something that goes wrong with calls of a simulator's clients. Its
+// parts can be combined: they happen in the order of the fields.
+type Fault struct {
+	// Op is the call that it strikes, by the name that [Error.Op] has for it,
+	// such as "add service" or "list services"; "" is any. A call such as
+	// [Client.EditServer] consists of several.
+	Op string
+
+	// Times is how many such calls it strikes; 0 is one.
+	Times int
+
+	// Before is called before the kernel does what was asked for. It may use the
+	// simulator and its clients: it is somebody who changes the table behind the
+	// caller's back.
+	Before func()
+
+	// Delay is how long the kernel takes, by the clock of package time. No
+	// context cuts it short, as in the kernel; the call returns all the same.
+	Delay time.Duration
+
+	// Errno is the kernel's answer; it does nothing then. 0 is no error.
+	Errno Errno
+
+	// LoseReply lets the kernel do what was asked for, and nobody hears of it:
+	// the call waits until its context ends.
+	LoseReply bool
+}
+
+// readCommands are the calls that read, by what errors call them.
+var readCommands = map[string]wire.Command{
+	"list services":        wire.CmdGetService,
+	"get service":          wire.CmdGetService,
+	"list real servers of": wire.CmdGetDest,
+	"list daemons":         wire.CmdGetDaemon,
+	"get timeouts":         wire.CmdGetConfig,
+	"get info":             wire.CmdGetInfo,
+}
+
+// Inject makes a fault strike the next calls that it is for, after the faults
+// that were injected before. An Op that no call has is of the kind [ErrInvalid].
+func (s *Simulator) Inject(f Fault) error {
+	command, ok := commandOf(f.Op)
+	if !ok {
+		return invalid("Op", "%q is no call of a client, such as %q", f.Op, changeKinds[addService].op).about("inject", "fault")
+	}
+	if f.Times < 0 || f.Delay < 0 {
+		return invalid("Times", "neither Times nor Delay can be negative").about("inject", "fault")
+	}
+	for range max(1, f.Times) {
+		s.kernel.Inject(kernel.Fault{
+			Command: uint8(command), Do: f.Before, Delay: f.Delay, Errno: int(f.Errno), Lose: f.LoseReply,
+		})
+	}
+	return nil
+}
+
+func commandOf(op string) (wire.Command, bool) {
+	if op == "" {
+		return 0, true
+	}
+	for _, k := range changeKinds[1:] {
+		if k.op == op {
+			return k.command, true
+		}
+	}
+	command, ok := readCommands[op]
+	return command, ok
+}
