@@ -44,7 +44,7 @@ var kinds = []error{
 }
 
 // ofKind complains unless an error is of one kind, and of no other.
-func ofKind(t *testing.T, what string, err, want error) {
+func ofKind(t testing.TB, what string, err, want error) {
 	t.Helper()
 	for _, kind := range kinds {
 		if errors.Is(err, kind) != (kind == want) {
@@ -58,7 +58,7 @@ func ofKind(t *testing.T, what string, err, want error) {
 }
 
 // must ends the test when something fails that cannot.
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -786,7 +786,7 @@ func TestConformanceEdits(t *testing.T) {
 	})
 }
 
-func compare[T any](t *testing.T, what string, want, got T) {
+func compare[T any](t testing.TB, what string, want, got T) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, exactly); diff != "" {
 		t.Errorf("%s (-want +got)\n%s", what, diff)

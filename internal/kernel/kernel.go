@@ -58,7 +58,7 @@ type Kernel struct {
 	conns    connTable
 	timers   wheel
 	timeouts timeouts // as SET_CONFIG sets them, in ticks
-	sysctl   sysctls
+	sysctl   *sysctls
 	daemons  daemons
 	stats    stats // of the namespace
 	mixed    int   // servers whose family is not their service's
@@ -171,6 +171,9 @@ func New(opts Options) *Kernel {
 	k.stats = k.newStats()
 	return k
 }
+
+// Release returns the release that the kernel behaves as.
+func (k *Kernel) Release() Release { return k.opts.Release }
 
 // bootTime is when a kernel starts whose clock is not the caller's.
 var bootTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)

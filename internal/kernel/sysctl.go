@@ -48,7 +48,8 @@ const (
 )
 
 // newSysctls returns the switches that a release has, as it sets them.
-func newSysctls(r Release) (s sysctls) {
+func newSysctls(r Release) *sysctls {
+	s := new(sysctls)
 	s.connMax = -1
 	s.byPath = make(map[string]*sysctl)
 	number := func(name string, value, low, high int) *sysctl {
