@@ -13,8 +13,9 @@ import (
 // Linux up to 7.0 has 256 buckets for addresses, and then as many for marks.
 // Since 7.1 there is one table for both, which grows.
 type serviceTable struct {
-	ftp     int // services of TCP's port 21
-	anyPort int // services of port 0
+	ftp     int  // services of TCP's port 21
+	anyPort int  // services of port 0
+	begun   bool // there was a service once
 
 	byKey    map[serviceKey]*service
 	families map[uint8]int
@@ -65,6 +66,7 @@ func (t *serviceTable) all() iter.Seq[*service] {
 
 func (t *serviceTable) add(s *service) {
 	t.byKey[s.key] = s
+	t.begun = true
 	t.count(s, 1)
 	if t.grows && bucketsPerService*len(t.byKey) > len(t.buckets) && len(t.buckets) < mostBuckets {
 		t.grow()
