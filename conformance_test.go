@@ -39,13 +39,16 @@ const groundDevice = "dummy0"
 
 var groundAddresses = []string{"10.1.0.1/16", "10.2.0.1/16", "fd00:1::1/64"}
 
-// grounds are all that the suite runs on. A simulated kernel is one more line.
+// grounds are all that the suite runs on.
 var grounds = []struct {
 	name      string
 	available func(t testing.TB) // skips when it cannot be had
 	open      func(t testing.TB) ground
 }{
 	{"kernel", kernelAvailable, openKernelGround},
+	{"simulator 6.1.176", simulatorAvailable, openSimulatorGround("6.1.176")},
+	{"simulator 6.12.117", simulatorAvailable, openSimulatorGround("6.12.117")},
+	{"simulator 7.2.7", simulatorAvailable, openSimulatorGround("7.2.7")},
 }
 
 // conform runs a part of the suite on every ground. Each call of fresh gives a

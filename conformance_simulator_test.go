@@ -1,0 +1,56 @@
+package lvs
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/kernel"
+)
+
+// simulatorGround is a kernel of the simulator.
+type simulatorGround struct {
+	kernel  *kernel.Kernel
+	release release
+}
+
+func simulatorAvailable(testing.TB) {}
+
+// openSimulatorGround returns what opens a kernel that behaves as a release.
+func openSimulatorGround(text string) func(testing.TB) ground {
+	return func(t testing.TB) ground {
+		t.Helper()
+		r, err := parseRelease(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		device := kernel.Interface{Name: groundDevice, MTU: 1500}
+		for _, a := range groundAddresses {
+			device.Addrs = append(device.Addrs, netip.MustParsePrefix(a))
+		}
+		k := kernel.New(kernel.Options{
+			Release:    kernel.Release{Major: r.major, Minor: r.minor, Patch: r.patch},
+			Interfaces: []kernel.Interface{device},
+		})
+		return &simulatorGround{k, r}
+	}
+}
+
+func (g *simulatorGround) Dial() (genl.Socket, error) { return g.kernel.Dial(true), nil }
+
+func (g *simulatorGround) DialUnprivileged() (genl.Socket, error) { return g.kernel.Dial(false), nil }
+
+func (g *simulatorGround) Datagram(t testing.TB, from, to netip.AddrPort) {
+	t.Helper()
+	const udp, length = 17, 20 + 8 + 5 // "hello" behind the headers of IPv4 and UDP
+	v, err := g.kernel.Deliver(&kernel.Packet{Protocol: udp, Source: from, Destination: to, Length: length})
+	if err != nil || v.Action != kernel.Forwarded {
+		t.Fatalf("sending a datagram from %s to %s: %+v, %v", from, to, v, err)
+	}
+}
+
+// Wait moves the kernel's clock on: its time is its own.
+func (g *simulatorGround) Wait(d time.Duration) { _ = g.kernel.Advance(d) }
+
+func (g *simulatorGround) Release() release { return g.release }
