@@ -12,28 +12,46 @@ import (
 // pair is a scheduler and its reference, in the same state, over the same servers.
 type pair struct {
 	name      string
-	scheduler func(totals bool) Scheduler
+	options   Options
 	reference func() reference
 	state     func(Scheduler, *refList) string // as the reference puts it; nil without a state
 }
 
-func byName(name string) func(bool) Scheduler {
-	return func(totals bool) Scheduler {
-		s, _ := New(name, Options{Totals: totals})
-		return s
-	}
-}
+// expiration is short for histories.
+const expiration = 3600 * 250
+
+func short() int64 { return expiration }
 
 var pairs = []pair{
-	{"rr", byName("rr"), func() reference { return &refRR{} }, func(s Scheduler, l *refList) string {
+	{"rr", Options{}, func() reference { return &refRR{} }, func(s Scheduler, l *refList) string {
 		return fmt.Sprint(l.index(s.(*roundRobin).at))
 	}},
-	{"wrr", byName("wrr"), func() reference { return &refWRR{} }, func(s Scheduler, l *refList) string {
+	{"wrr", Options{}, func() reference { return &refWRR{} }, func(s Scheduler, l *refList) string {
 		w := s.(*weightedRoundRobin)
 		return fmt.Sprint(l.index(w.at), w.current, w.highest, max(w.step, 1))
 	}},
-	{"lc", byName("lc"), func() reference { return &refLC{} }, nil},
-	{"wlc", byName("wlc"), func() reference { return &refWLC{} }, nil},
+	{"lc", Options{}, func() reference { return &refLC{} }, nil},
+	{"wlc", Options{}, func() reference { return &refWLC{} }, nil},
+	{"sed", Options{}, func() reference { return &refSED{} }, nil},
+	{"nq", Options{}, func() reference { return &refNQ{} }, nil},
+	{"fo", Options{}, func() reference { return &refFO{} }, nil},
+	{"ovf", Options{}, func() reference { return &refOVF{} }, nil},
+	{"dh", Options{}, func() reference { return &refDH{} }, nil},
+	{"sh", Options{}, func() reference { return &refSH{bits: 8} }, nil},
+	{"sh", Options{SHBits: 4}, func() reference { return &refSH{bits: 4} }, nil},
+	{"mh", Options{MHIndex: 8}, func() reference { return &refMH{index: 8, m: 251} }, nil},
+	{"mh", Options{MHIndex: 11}, func() reference { return &refMH{index: 11, m: 2039} }, nil},
+	{"lblc", Options{CacheLimit: 1000, LBLCExpiration: short}, func() reference {
+		return &refLBLC{*new(refCache).init(expiration)}
+	}, func(s Scheduler, _ *refList) string {
+		return fmt.Sprint(s.(*localityBased).cache.entries)
+	}},
+	{"lblcr", Options{LBLCRExpiration: short}, func() reference {
+		return &refLBLCR{*new(refCache).init(expiration)}
+	}, func(s Scheduler, _ *refList) string {
+		return fmt.Sprint(s.(*localityBasedReplicated).cache.entries)
+	}},
+	{"twos", Options{}, func() reference { return &refTwos{r: rand.New(rand.NewPCG(0, 0))} }, nil},
 }
 
 // index is the place of a server in the list, and -1 that of its head.
@@ -85,12 +103,19 @@ func newWorld(t *testing.T, p pair, r *rand.Rand) *world {
 
 func pickOne[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
+// schedule replaces the scheduler by a fresh one. The minutes of its timer are
+// counted from now on.
 func (w *world) schedule() {
-	w.by = w.p.scheduler(w.g.totals)
+	w.p.options.Now = w.now
+	w.by, _ = New(w.p.name, w.p.options)
 	if err := w.g.Schedule(w.by); err != nil {
 		w.t.Fatal(err)
 	}
-	w.l.schedule(w.p.reference())
+	by := w.p.reference()
+	if c, ok := by.(interface{ startAt(now int64) }); ok {
+		c.startAt(w.now)
+	}
+	w.l.schedule(by)
 }
 
 func (w *world) step() {
@@ -162,7 +187,10 @@ func (w *world) change(s *Server, k int) {
 
 func (w *world) pick() {
 	w.now += w.r.Int64N(50)
-	if w.r.IntN(100) == 0 {
+	switch w.r.IntN(100) {
+	case 0:
+		w.now += w.r.Int64N(2 * expiration)
+	case 1:
 		w.flags = pickOne(w.r, []uint32{0, 0x8, 0x10, 0x18})
 	}
 	f := &Flow{

@@ -47,6 +47,19 @@ func (g *Group) All() iter.Seq[*Server] {
 	}
 }
 
+// cycle goes through the list again and again. It ends only if that is empty.
+func (g *Group) cycle() iter.Seq[*Server] {
+	return func(yield func(*Server) bool) {
+		for g.live > 0 {
+			for s := range g.All() {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // before returns the server that precedes another one, or its slot, in the
 // list, and nil if that is the list's head.
 func (g *Group) before(s *Server) *Server {

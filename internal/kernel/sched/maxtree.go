@@ -10,10 +10,7 @@ type maxTree []int32
 func newMaxTree(g *Group, value func(*Server) int32) maxTree {
 	t := make(maxTree, 2*g.size)
 	for s := range g.All() {
-		t[t.leaf(s)] = value(s)
-	}
-	for i := len(t)/2 - 1; i > 0; i-- {
-		t[i] = max(t[2*i], t[2*i+1])
+		t.set(s, value(s))
 	}
 	return t
 }

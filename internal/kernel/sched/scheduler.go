@@ -20,11 +20,20 @@ type Scheduler interface {
 // Debian builds.
 type Options struct {
 	Totals bool       // the group's
-	Rand   *rand.Rand // twos draws from it
+	Rand   *rand.Rand // twos draws from it; nil: from one that is always the same
+	Now    int64      // the tick at which the scheduler is attached; lblc and lblcr
+
+	IPv4    bool // the service is, which mh must know if servers are not
+	SHBits  int  // sh has 2 to that many buckets; 0: 8
+	MHIndex int  // 8 to 17: mh has 251 to 131,071 buckets; 0: 12, 4,093 buckets
+
+	LBLCExpiration  func() int64 // ticks after which lblc forgets; nil: a day
+	LBLCRExpiration func() int64 // ticks after which lblcr forgets; nil: a day
+	CacheLimit      int          // entries that lblc and lblcr have at most; 0: any number
 }
 
 // New returns the kernel's scheduler of that name, or false if there is none.
-func New(name string, _ Options) (Scheduler, bool) {
+func New(name string, o Options) (Scheduler, bool) {
 	switch name {
 	case "rr":
 		return &roundRobin{}, true
@@ -34,6 +43,26 @@ func New(name string, _ Options) (Scheduler, bool) {
 		return &least{burden: leastConnection}, true
 	case "wlc":
 		return &least{burden: weightedLeastConnection}, true
+	case "sed":
+		return &least{burden: shortestExpectedDelay}, true
+	case "nq":
+		return &least{burden: neverQueue}, true
+	case "fo":
+		return &least{burden: failover}, true
+	case "ovf":
+		return &least{burden: overflow}, true
+	case "dh":
+		return &destinationHashing{}, true
+	case "sh":
+		return newSourceHashing(o), true
+	case "mh":
+		return newMaglev(o), true
+	case "lblc":
+		return newLocalityBased(o), true
+	case "lblcr":
+		return newLocalityBasedReplicated(o), true
+	case "twos":
+		return newTwoChoices(o), true
 	}
 	return nil, false
 }

@@ -34,10 +34,7 @@ func newTournament(g *Group, of func(*Server) burden) tournament {
 		t[i].burden = unbearable
 	}
 	for s := range g.All() {
-		t[len(t)/2+s.slot] = player{of(s), int32(s.slot)}
-	}
-	for i := len(t)/2 - 1; i > 0; i-- {
-		t[i] = t.play(i)
+		t.set(s, of(s))
 	}
 	return t
 }

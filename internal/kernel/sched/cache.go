@@ -1,0 +1,119 @@
+package sched
+
+import (
+	"math"
+	"net/netip"
+)
+
+// hz is the number of ticks a second, as Debian builds x86-64.
+const hz = 250
+
+const (
+	cacheBits     = 10
+	cacheSize     = 16 << 10 // entries from which on the idle ones go early
+	cacheSweep    = 60 * hz  // between two looks
+	cacheIdle     = 6 * 60 * hz
+	cacheFull     = 30 // sweeps of a small cache until the one that looks at all
+	dayTicks      = 24 * 60 * 60 * hz
+	cacheGoalMost = cacheSize / 2
+)
+
+// cache remembers something for each address that clients connect to, until it
+// was not used for a while. The kernel's timer runs every minute; here it runs
+// when somebody looks, for all the minutes that went by.
+type cache[V any] struct {
+	buckets    [1 << cacheBits]map[netip.Addr]*cached[V]
+	entries    int
+	limit      int          // 0: none
+	expiration func() int64 // ticks
+	next       int64        // sweep
+	sweeps     int
+	rover      int // the bucket that was swept last
+}
+
+type cached[V any] struct {
+	value V
+	used  int64
+}
+
+func newCache[V any](o Options, expiration func() int64) cache[V] {
+	if expiration == nil {
+		expiration = func() int64 { return dayTicks }
+	}
+	return cache[V]{limit: o.CacheLimit, expiration: expiration, next: o.Now + cacheSweep, sweeps: 1}
+}
+
+func (c *cache[V]) bucket(a netip.Addr) *map[netip.Addr]*cached[V] {
+	return &c.buckets[hash32(fold(a), cacheBits)]
+}
+
+// use returns what is remembered for an address, or nil.
+func (c *cache[V]) use(a netip.Addr, now int64) *cached[V] {
+	for ; c.next <= now; c.next += cacheSweep {
+		c.sweep(c.next)
+	}
+	e := (*c.bucket(a))[a]
+	if e != nil {
+		e.used = now
+	}
+	return e
+}
+
+// full tells whether nothing more is taken in.
+func (c *cache[V]) full() bool { return c.limit > 0 && c.entries >= c.limit }
+
+// add remembers something for an address that has nothing.
+func (c *cache[V]) add(a netip.Addr, v V, now int64) {
+	if c.full() {
+		return
+	}
+	b := c.bucket(a)
+	if *b == nil {
+		*b = make(map[netip.Addr]*cached[V])
+	}
+	(*b)[a] = &cached[V]{value: v, used: now}
+	c.entries++
+}
+
+// replace remembers something else. Kernels without a limit count the entry
+// again.
+func (c *cache[V]) replace(e *cached[V], v V) {
+	if c.full() {
+		return
+	}
+	e.value = v
+	if c.limit == 0 {
+		c.entries++
+	}
+}
+
+// sweep is what the timer does.
+func (c *cache[V]) sweep(now int64) {
+	switch {
+	case c.sweeps == cacheFull:
+		c.drop(now-c.expiration(), math.MaxInt)
+		c.sweeps = 1
+	case c.entries > cacheSize:
+		c.drop(now-cacheIdle, min((c.entries-cacheSize)*4/3, cacheGoalMost))
+	default:
+		c.sweeps++
+	}
+}
+
+// drop forgets what was not used since then, bucket by bucket, until enough is
+// gone.
+func (c *cache[V]) drop(since int64, goal int) {
+	for range len(c.buckets) {
+		c.rover = (c.rover + 1) % len(c.buckets)
+		for a, e := range c.buckets[c.rover] {
+			if e.used <= since {
+				delete(c.buckets[c.rover], a)
+				c.entries--
+				goal--
+			}
+		}
+		if goal <= 0 {
+			return
+		}
+	}
+}

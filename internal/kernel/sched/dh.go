@@ -1,0 +1,41 @@
+package sched
+
+const dhBits = 8
+
+// destinationHashing gives each address that clients connect to a server of its
+// own, whatever the weights.
+type destinationHashing struct {
+	g       *Group
+	buckets [1 << dhBits]*Server
+}
+
+func (d *destinationHashing) Attach(g *Group) error {
+	d.g = g
+	d.rebuild()
+	return nil
+}
+
+func (d *destinationHashing) Added(*Server)   { d.rebuild() }
+func (d *destinationHashing) Removed(*Server) { d.rebuild() }
+func (d *destinationHashing) Edited(*Server)  {}
+func (d *destinationHashing) Counted(*Server) {}
+
+func (d *destinationHashing) rebuild() {
+	clear(d.buckets[:])
+	i := 0
+	for s := range d.g.cycle() {
+		if i == len(d.buckets) {
+			return
+		}
+		d.buckets[i] = s
+		i++
+	}
+}
+
+func (d *destinationHashing) Pick(f *Flow) *Server {
+	s := d.buckets[hash32(fold(f.Dest.Addr()), dhBits)]
+	if s == nil || !s.usable() {
+		return nil
+	}
+	return s
+}

@@ -1,0 +1,166 @@
+package sched
+
+import (
+	"fmt"
+	"math/bits"
+	"net/netip"
+)
+
+const defaultMHIndex = 12
+
+// maglevSizes are the sizes of the table by the kernel's index, from 8 on.
+var maglevSizes = [...]uint32{251, 509, 1021, 2039, 4093, 8191, 16381, 32749, 65521, 131071}
+
+// Keys of the two hashes that make a server's permutation of the buckets.
+const (
+	maglevKey1 = 2654435761
+	maglevKey2 = 2654446892
+)
+
+// maglev gives each client a server of its own, and changes few of them when
+// servers come and go: each server prefers the buckets in an order of its own, and
+// they take turns. The weight that was last not zero decides, so that a server
+// which is to take no more clients keeps its buckets.
+type maglev struct {
+	g          *Group
+	ipv4       bool // the service is
+	weightBits int
+	size       uint32
+	buckets    []*Server
+	stale      bool // the buckets are to be filled again before the next pick
+}
+
+// turns is the place of a server among those that fill the buckets.
+type turns struct {
+	server   *Server
+	at, skip uint32
+	buckets  int32 // that it takes each time
+}
+
+func newMaglev(o Options) *maglev {
+	index := o.MHIndex
+	if index == 0 {
+		index = defaultMHIndex
+	}
+	size := maglevSizes[index-8]
+	return &maglev{ipv4: o.IPv4, weightBits: index / 2, size: size, buckets: make([]*Server, size)}
+}
+
+func (m *maglev) Attach(g *Group) error {
+	if g.Len() > len(m.buckets) {
+		return fmt.Errorf("mh: %d servers are more than the %d buckets", g.Len(), m.size)
+	}
+	m.g = g
+	m.changed()
+	return nil
+}
+
+func (m *maglev) Added(*Server)   { m.changed() }
+func (m *maglev) Removed(*Server) { m.changed() }
+func (m *maglev) Edited(*Server)  { m.changed() }
+func (m *maglev) Counted(*Server) {}
+
+// changed puts off the filling of the buckets, unless the next server is one too
+// many: then they stay as they are.
+func (m *maglev) changed() {
+	switch n := m.g.Len(); {
+	case n < len(m.buckets):
+		m.stale = true
+	case n == len(m.buckets):
+		m.fill()
+	}
+}
+
+// fill lets the servers take all buckets in turns.
+func (m *maglev) fill() {
+	m.stale = false
+	clear(m.buckets)
+	all := m.permutations()
+	if len(all) == 0 {
+		return
+	}
+	taken := make([]uint64, m.size/64+1)
+	for left := m.size; ; {
+		for i := range all {
+			p := &all[i]
+			for range p.buckets {
+				for taken[p.at/64]>>(p.at%64)&1 != 0 {
+					if p.at += p.skip; p.at >= m.size {
+						p.at -= m.size
+					}
+				}
+				taken[p.at/64] |= 1 << (p.at % 64)
+				m.buckets[p.at] = p.server
+				if left--; left == 0 {
+					return
+				}
+			}
+		}
+	}
+}
+
+// permutations returns the servers that take buckets, in the order of their turns.
+func (m *maglev) permutations() []turns {
+	var divisor, heaviest int32
+	for s := range m.g.All() {
+		divisor = gcd(s.LastWeight, divisor)
+		heaviest = max(heaviest, s.LastWeight)
+	}
+	if heaviest == 0 {
+		return nil
+	}
+	shift := max(0, bits.Len32(uint32(heaviest/divisor))-m.weightBits)
+	all := make([]turns, 0, m.g.Len())
+	for s := range m.g.All() {
+		if s.LastWeight > 0 {
+			v := m.fold(s.Addr.Addr()) + uint32(s.Addr.Port())
+			all = append(all, turns{
+				server:  s,
+				at:      sipHash(v, maglevKey1) % m.size,
+				skip:    sipHash(v, maglevKey2)%(m.size-1) + 1,
+				buckets: max(1, s.LastWeight/divisor>>shift),
+			})
+		}
+	}
+	return all
+}
+
+// fold takes the address of a server for one of the service's family: of an IPv6
+// server in an IPv4 service the kernel sees the first word only.
+func (m *maglev) fold(a netip.Addr) uint32 {
+	if m.ipv4 && !a.Is4() {
+		b := a.As16()
+		a = netip.AddrFrom4([4]byte(b[:4]))
+	}
+	return fold(a)
+}
+
+func (m *maglev) Pick(f *Flow) *Server {
+	if m.stale {
+		m.fill()
+	}
+	v := clientKey(f)
+	bucket := sipHash(v, maglevKey1) % m.size
+	s := m.buckets[bucket]
+	switch {
+	case s == nil:
+		return nil
+	case s.usable():
+		return s
+	case f.Flags&flagFallback != 0:
+		return m.fallback(v, bucket)
+	}
+	return nil
+}
+
+// fallback looks for another server, with the hashes of as many numbers as there
+// are buckets.
+func (m *maglev) fallback(v, bucket uint32) *Server {
+	for offset := range m.size {
+		r := (offset + bucket) % m.size
+		if s := m.buckets[sipHash(v+r, maglevKey1)%m.size]; s.usable() {
+			return s
+		}
+	}
+	return nil
+}

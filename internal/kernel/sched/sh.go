@@ -1,0 +1,69 @@
+package sched
+
+const defaultSHBits = 8
+
+// sourceHashing gives each client a server of its own. A server has as many
+// buckets in a row as its weight says, and one if that is zero.
+type sourceHashing struct {
+	g       *Group
+	bits    int
+	buckets []*Server
+}
+
+func newSourceHashing(o Options) *sourceHashing {
+	bits := o.SHBits
+	if bits == 0 {
+		bits = defaultSHBits
+	}
+	return &sourceHashing{bits: bits, buckets: make([]*Server, 1<<bits)}
+}
+
+func (h *sourceHashing) Attach(g *Group) error {
+	h.g = g
+	h.rebuild()
+	return nil
+}
+
+func (h *sourceHashing) Added(*Server)   { h.rebuild() }
+func (h *sourceHashing) Removed(*Server) { h.rebuild() }
+func (h *sourceHashing) Edited(*Server)  { h.rebuild() }
+func (h *sourceHashing) Counted(*Server) {}
+
+func (h *sourceHashing) rebuild() {
+	clear(h.buckets)
+	rest := h.buckets
+	for s := range h.g.cycle() {
+		for range max(s.Weight, 1) {
+			if len(rest) == 0 {
+				return
+			}
+			rest[0], rest = s, rest[1:]
+		}
+	}
+}
+
+func (h *sourceHashing) Pick(f *Flow) *Server {
+	hash := hash32(clientKey(f), h.bits)
+	s := h.buckets[hash]
+	switch {
+	case s == nil:
+		return nil
+	case s.usable():
+		return s
+	case f.Flags&flagFallback != 0:
+		return h.fallback(hash)
+	}
+	return nil
+}
+
+// fallback looks for another server. The kernel starts at twice the hash, not
+// beside it.
+func (h *sourceHashing) fallback(hash uint32) *Server {
+	mask := uint32(len(h.buckets) - 1)
+	for offset := range mask + 1 {
+		if s := h.buckets[(offset+2*hash)&mask]; s.usable() {
+			return s
+		}
+	}
+	return nil
+}

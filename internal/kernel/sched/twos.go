@@ -1,0 +1,88 @@
+package sched
+
+import "math/rand/v2"
+
+// twoChoices draws two servers by weight and picks the one that carries less.
+type twoChoices struct {
+	g       *Group
+	rand    *rand.Rand
+	weights sumTree // of the usable servers
+}
+
+func newTwoChoices(o Options) *twoChoices {
+	t := &twoChoices{rand: o.Rand}
+	if t.rand == nil {
+		t.rand = rand.New(rand.NewPCG(0, 0))
+	}
+	return t
+}
+
+func (t *twoChoices) Attach(g *Group) error {
+	t.g = g
+	t.renumbered()
+	return nil
+}
+
+func (t *twoChoices) renumbered()       { t.weights = newSumTree(t.g, usableWeight) }
+func (t *twoChoices) Added(s *Server)   { t.weights.set(s, usableWeight(s)) }
+func (t *twoChoices) Removed(s *Server) { t.weights.set(s, 0) }
+func (t *twoChoices) Edited(s *Server)  { t.weights.set(s, usableWeight(s)) }
+func (t *twoChoices) Counted(s *Server) { t.weights.set(s, usableWeight(s)) }
+
+func (t *twoChoices) Pick(*Flow) *Server {
+	if t.weights.sum() == 0 {
+		return nil
+	}
+	first, second := t.draw(), t.draw()
+	if second.Weight*t.g.Load(first) > first.Weight*t.g.Load(second) { // 32 bits
+		return second
+	}
+	return first
+}
+
+// draw draws from 0 to the sum of the weights, both included, which favours the
+// first server in the list by one.
+func (t *twoChoices) draw() *Server {
+	return t.g.slots[t.weights.find(t.rand.Int64N(t.weights.sum()+1))]
+}
+
+// sumTree finds a server by the sum of the values as far as to it in the list. It
+// is a complete binary tree over the slots of a group: node i has the children 2i
+// and 2i+1, the leaves are the second half, and a node is the sum of its children.
+type sumTree []int64
+
+func newSumTree(g *Group, value func(*Server) int32) sumTree {
+	t := make(sumTree, 2*g.size)
+	for s := range g.All() {
+		t.set(s, value(s))
+	}
+	return t
+}
+
+func (t sumTree) sum() int64 { return t[1] }
+
+// set changes the value of a server.
+func (t sumTree) set(s *Server, value int32) {
+	i := len(t)/2 + s.slot
+	more := int64(value) - t[i]
+	if more == 0 {
+		return
+	}
+	for ; i > 0; i /= 2 {
+		t[i] += more
+	}
+}
+
+// find returns the slot of the first server in the list that has a value and up
+// to which the sum of values is at least that.
+func (t sumTree) find(least int64) int {
+	least = max(least, 1)
+	i := 1
+	for i < len(t)/2 {
+		if i = 2*i + 1; t[i] < least {
+			least -= t[i]
+			i--
+		}
+	}
+	return i - len(t)/2
+}
