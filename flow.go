@@ -133,7 +133,7 @@ func (c *Conn) deliver(want Action, data int, p Packet) error {
 	if !c.isTCP() {
 		p.TCP = 0
 	}
-	p.Length = headersOf(p) + data
+	p.Length = headersOf(p.Protocol, unmap(p.Destination)) + data
 	v, err := c.sim.Deliver(p)
 	if err != nil {
 		return err

@@ -150,7 +150,7 @@ func (s *Simulator) Deliver(p Packet) (Verdict, error) {
 		TCP: uint8(p.TCP), Mark: p.FWMark, Length: p.Length,
 	}
 	if raw.Length == 0 {
-		raw.Length = headersOf(p)
+		raw.Length = headersOf(p.Protocol, raw.Destination)
 	}
 	v, err := s.kernel.Deliver(&raw)
 	if err != nil {
@@ -168,12 +168,12 @@ func deliverError(p Packet, err error) error {
 }
 
 // headersOf returns the length of a packet without data.
-func headersOf(p Packet) int {
+func headersOf(p Protocol, to netip.AddrPort) int {
 	length := 20
-	if unmap(p.Destination).Addr().Is6() {
+	if to.Addr().Is6() {
 		length = 40
 	}
-	if p.Protocol == ProtocolUDP {
+	if p == ProtocolUDP {
 		return length + 8
 	}
 	return length + 20
@@ -192,8 +192,5 @@ func verdictOf(v *kernel.Verdict) Verdict {
 }
 
 func serviceIDOf(n *kernel.ServiceName) ServiceID {
-	if n.Mark != 0 {
-		return markID(n.Mark, uint16(n.Family))
-	}
-	return addressID(Protocol(n.Protocol), n.Addr)
+	return ServiceID{protocol: Protocol(n.Protocol), vip: n.Addr, mark: n.Mark, family: uint16(n.Family)}
 }

@@ -77,15 +77,15 @@ func (k *Kernel) readDest(r *request, whole bool) (s *service, c destSettings, e
 	if family != inet4 && family != inet6 {
 		return nil, c, eafnosupport
 	}
-	c.addr = netip.AddrPortFrom(address(uint8(family), a.addr(destAddr)), a.port(destPort))
+	c.addr = netip.AddrPortFrom(address(uint32(family), a.addr(destAddr)), a.port(destPort))
 	if whole {
-		e = k.checkDest(s, uint8(family), &c)
+		e = k.checkDest(s, uint32(family), &c)
 	}
 	return s, c, e
 }
 
 // checkDest refuses what a server cannot be set to.
-func (k *Kernel) checkDest(s *service, family uint8, c *destSettings) errno {
+func (k *Kernel) checkDest(s *service, family uint32, c *destSettings) errno {
 	switch {
 	case family != s.key.family && (c.method != methodTunnel || k.daemons.run()):
 		return einval
@@ -197,7 +197,7 @@ func (k *Kernel) freeDest(d *dest) {
 	k.free = append(k.free, d.ID)
 }
 
-func (d *dest) family() uint8 {
+func (d *dest) family() uint32 {
 	if d.Addr.Addr().Is4() {
 		return inet4
 	}

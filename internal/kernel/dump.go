@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"iter"
+	"slices"
 )
 
 // The kernel puts as much of a dump into a datagram as fits what it allocates:
@@ -63,9 +64,9 @@ func (s *Socket) continueDump(room int) {
 
 // fill returns the messages of the next datagram.
 func (s *Socket) fill(d *dump) []byte {
-	const largestObject = 512
 	size := min(max(minDumped, s.largest), maxDumped)
-	b := make([]byte, 0, size+largestObject)
+	b := s.filling[:0]
+	defer func() { s.filling = b }()
 	s.k.lock()
 	defer s.k.mu.Unlock()
 	i := 0
@@ -83,7 +84,7 @@ func (s *Socket) fill(d *dump) []byte {
 		i++
 	}
 	d.told = i
-	return b
+	return slices.Clone(b)
 }
 
 // objects makes a listing of what is in a sequence.

@@ -76,7 +76,7 @@ type Kernel struct {
 // serviceKey is what tells services apart, and what a packet is looked up by.
 // An IPv4 address is mapped into IPv6.
 type serviceKey struct {
-	family   uint8 // inet4 or inet6
+	family   uint32 // inet4 or inet6; so large that the key has no holes, and hashes fast
 	protocol uint16
 	port     uint16
 	mark     uint32 // not zero: protocol, port and addr are zero

@@ -85,9 +85,10 @@ type Tunnel struct {
 
 // ends are the two ends of a packet as connections know them.
 type ends struct {
-	family, protocol uint8
-	src, dst         [16]byte
-	sport, dport     uint16
+	family       uint32
+	protocol     uint8
+	src, dst     [16]byte
+	sport, dport uint16
 }
 
 // ErrUnsupported is what is not simulated.
@@ -164,7 +165,7 @@ func (k *Kernel) find(e *ends) (id connID, reply bool) {
 	for i := *bucket(t.byEnds, hash); i != 0; {
 		c := t.at(i)
 		switch {
-		case c.protocol != e.protocol || c.family != e.family || c.is(connTemplate):
+		case c.protocol != e.protocol || uint32(c.family) != e.family || c.is(connTemplate):
 		case c.clientPort == e.sport && c.vport == e.dport && c.client == e.src && c.virtual == e.dst:
 			id = i
 		case c.method != methodMasq && c.clientPort == e.dport && c.vport == e.sport && c.client == e.dst && c.virtual == e.src:
@@ -178,7 +179,7 @@ func (k *Kernel) find(e *ends) (id connID, reply bool) {
 	for i := *bucket(t.byReply, hash|1); i != 0; {
 		c := t.at(i)
 		if c.clientPort == e.dport && c.destPort == e.sport && c.client == e.dst &&
-			c.protocol == e.protocol && c.family == e.family && k.dests[c.dest].addr16() == e.src {
+			c.protocol == e.protocol && uint32(c.family) == e.family && k.dests[c.dest].addr16() == e.src {
 			return i, true
 		}
 		i = c.nextReply
@@ -247,7 +248,7 @@ func (k *Kernel) verdict(a Action, why Reason, c *conn) Verdict {
 	v := Verdict{Action: a, Reason: why, Method: c.method, State: c.stateName()}
 	d := k.dests[c.dest]
 	if d == nil {
-		v.Server, v.Port = netip.AddrPortFrom(addrOf(c.family, &c.virtual), c.vport), c.vport
+		v.Server, v.Port = netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport), c.vport
 		return v
 	}
 	v.Server, v.Port = d.Addr, c.destPort
@@ -258,7 +259,7 @@ func (k *Kernel) verdict(a Action, why Reason, c *conn) Verdict {
 	return v
 }
 
-func addrOf(family uint8, a *[16]byte) netip.Addr {
+func addrOf(family uint32, a *[16]byte) netip.Addr {
 	addr := netip.AddrFrom16(*a)
 	if family == inet4 {
 		return addr.Unmap()
@@ -267,7 +268,7 @@ func addrOf(family uint8, a *[16]byte) netip.Addr {
 }
 
 func (s *serviceKey) name() *ServiceName {
-	n := &ServiceName{Family: s.family, Protocol: s.protocol, Mark: s.mark}
+	n := &ServiceName{Family: uint8(s.family), Protocol: s.protocol, Mark: s.mark}
 	if s.mark == 0 {
 		n.Addr = netip.AddrPortFrom(addrOf(s.family, &s.addr), s.port)
 	}

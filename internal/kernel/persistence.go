@@ -51,7 +51,7 @@ func (k *Kernel) schedulePersistent(s *service, p *Packet, e *ends) Verdict {
 func templateKey(s *service, e *ends) conn {
 	c := conn{
 		client: masked(e.family, e.src, s.netmask), virtual: e.dst,
-		protocol: e.protocol, family: e.family, flags: connTemplate,
+		protocol: e.protocol, family: uint8(e.family), flags: connTemplate,
 	}
 	switch {
 	case s.key.mark != 0:
@@ -63,7 +63,7 @@ func templateKey(s *service, e *ends) conn {
 }
 
 // markAddr is a mark in the place of an address.
-func markAddr(family uint8, mark uint32) (a [16]byte) {
+func markAddr(family uint32, mark uint32) (a [16]byte) {
 	if family == inet4 {
 		a[10], a[11] = 0xff, 0xff
 		binary.BigEndian.PutUint32(a[12:], mark)
@@ -74,7 +74,7 @@ func markAddr(family uint8, mark uint32) (a [16]byte) {
 }
 
 // masked returns the network of a client.
-func masked(family uint8, a [16]byte, netmask uint32) [16]byte {
+func masked(family uint32, a [16]byte, netmask uint32) [16]byte {
 	if family == inet4 {
 		binary.BigEndian.PutUint32(a[12:], binary.BigEndian.Uint32(a[12:])&netmask)
 		return a

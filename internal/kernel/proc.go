@@ -137,7 +137,7 @@ func (k *Kernel) writeEnds(b *bytes.Buffer, c *conn) {
 		dest = d.Addr.Addr()
 	}
 	fmt.Fprintf(b, "%-3s %s %04X %s %04X %s %04X", protocolName(uint16(c.protocol)),
-		hexAddr(addrOf(c.family, &c.client)), c.clientPort, hexAddr(addrOf(c.family, &c.virtual)), c.vport, hexAddr(dest), c.destPort)
+		hexAddr(addrOf(uint32(c.family), &c.client)), c.clientPort, hexAddr(addrOf(uint32(c.family), &c.virtual)), c.vport, hexAddr(dest), c.destPort)
 }
 
 // stateName names the state as the kernel lists it.

@@ -60,7 +60,7 @@ func (k *Kernel) tie(c *conn, d *dest) {
 	if c.is(connTemplate) || d.svc.flags&flagPersistent == 0 {
 		return
 	}
-	key := templateKey(d.svc, &ends{family: c.family, protocol: c.protocol, src: c.client, dst: c.virtual, dport: c.vport})
+	key := templateKey(d.svc, &ends{family: uint32(c.family), protocol: c.protocol, src: c.client, dst: c.virtual, dport: c.vport})
 	if id := k.findTemplate(&key); id != 0 && k.conns.at(id).dest == d.ID {
 		c.control = id
 		k.conns.at(id).controls++
@@ -71,14 +71,14 @@ func (k *Kernel) tie(c *conn, d *dest) {
 // not say which service it came by: one with an address is tried first, and then
 // all that have the server.
 func (k *Kernel) serverOf(c *conn, server netip.AddrPort) *dest {
-	s := k.serviceFor(0, &ends{family: c.family, protocol: c.protocol, dst: c.virtual, dport: c.vport})
+	s := k.serviceFor(0, &ends{family: uint32(c.family), protocol: c.protocol, dst: c.virtual, dport: c.vport})
 	if s != nil {
 		if d := s.server(server); d != nil {
 			return d
 		}
 	}
 	for s := range k.services.all() {
-		if s.key.family == c.family && s.key.mark != 0 {
+		if s.key.family == uint32(c.family) && s.key.mark != 0 {
 			if d := s.server(server); d != nil {
 				return d
 			}

@@ -128,7 +128,7 @@ func (k *Kernel) full() bool { return k.sysctl.connMax >= 0 && k.conns.live >= k
 func (k *Kernel) begin(why Reason, s *service, d *dest, template connID, port uint16, p *Packet, e *ends) Verdict {
 	c := conn{
 		client: e.src, virtual: e.dst, clientPort: e.sport, vport: e.dport, destPort: port,
-		protocol: e.protocol, family: e.family, control: template,
+		protocol: e.protocol, family: uint8(e.family), control: template,
 	}
 	if s.flags&flagOnePacket != 0 && e.protocol == protoUDP {
 		c.flags |= connOnePacket
@@ -225,7 +225,7 @@ func (k *Kernel) bypass(s *service, p *Packet, e *ends) Verdict {
 	}
 	c := &conn{
 		client: e.src, virtual: e.dst, clientPort: e.sport, vport: e.dport,
-		protocol: e.protocol, family: e.family, method: methodBypass, timeout: initialTimeout,
+		protocol: e.protocol, family: uint8(e.family), method: methodBypass, timeout: initialTimeout,
 	}
 	var id connID
 	if s.flags&flagOnePacket == 0 || e.protocol != protoUDP {

@@ -52,7 +52,7 @@ func readKey(a *attributes, nest []byte) (key serviceKey, e errno) {
 	if family != inet4 && family != inet6 {
 		return key, eafnosupport
 	}
-	key.family = uint8(family)
+	key.family = uint32(family)
 	if a.has(svcMark) {
 		if key.mark = a.u32(svcMark); key.mark == 0 {
 			key.protocol, key.addr = protoTCP, address(key.family, [16]byte{}).As16()
@@ -65,7 +65,7 @@ func readKey(a *attributes, nest []byte) (key serviceKey, e errno) {
 }
 
 // address is an address of a family, whose bytes come first.
-func address(family uint8, b [16]byte) netip.Addr {
+func address(family uint32, b [16]byte) netip.Addr {
 	if family == inet4 {
 		return netip.AddrFrom4([4]byte(b[:4]))
 	}

@@ -26,8 +26,9 @@ type Socket struct {
 	k          *Kernel
 	privileged bool
 	port       uint32
-	dump       *dump // that is under way
-	largest    int   // buffer that it received with
+	dump       *dump  // that is under way
+	filling    []byte // what the last datagram of a dump was made in
+	largest    int    // buffer that it received with
 	request    request
 
 	mu        sync.Mutex // guards what follows
@@ -143,8 +144,7 @@ func (s *Socket) hasRoom(booked int) bool {
 	return s.booked <= booked
 }
 
-// cost is what a datagram takes of the receive buffer. The buffer of a dump is
-// booked whole.
+// cost is what a datagram takes of the receive buffer.
 func cost(datagram []byte) int { return bookkeeping + max(minBooked, cap(datagram)) }
 
 // ReceiveBuffer returns how many bytes may wait.

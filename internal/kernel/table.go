@@ -18,8 +18,8 @@ type serviceTable struct {
 	begun   bool // there was a service once
 
 	byKey    map[serviceKey]*service
-	families map[uint8]int
-	buckets  []*service // the newest of each; the next ones by service.next
+	families [inet6 + 1]int // how many services each address family has
+	buckets  []*service     // the newest of each; the next ones by service.next
 	grows    bool
 	seed     uint64
 }
@@ -34,8 +34,7 @@ const (
 
 func newServiceTable(r Release, seed uint64) serviceTable {
 	t := serviceTable{
-		byKey: make(map[serviceKey]*service), families: make(map[uint8]int),
-		grows: r.ownTables(), seed: seed,
+		byKey: make(map[serviceKey]*service), grows: r.ownTables(), seed: seed,
 	}
 	if t.grows {
 		t.buckets = make([]*service, fewestBuckets)
@@ -49,7 +48,7 @@ func newServiceTable(r Release, seed uint64) serviceTable {
 func (k *Kernel) lookup(key serviceKey) *service { return k.services.byKey[key] }
 
 // of returns how many services an address family has.
-func (t *serviceTable) of(family uint8) int { return t.families[family] }
+func (t *serviceTable) of(family uint32) int { return t.families[family] }
 
 // all returns the services in the order of a dump.
 func (t *serviceTable) all() iter.Seq[*service] {
