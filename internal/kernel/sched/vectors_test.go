@@ -69,6 +69,17 @@ func TestPicks(t *testing.T) {
 		{"wrr", nil, "--"},
 		{"lc", []int32{1, 2, 1}, "CCC"},
 		{"wlc", []int32{1, 2, 1}, "CCC"},
+		{"sed", []int32{1, 3, 2}, "BBB"},
+		{"nq", []int32{1, 3, 2}, "CCC"},
+		{"fo", []int32{1, 3, 3, 2}, "CCC"},
+		{"fo", []int32{0}, "-"},
+		{"ovf", []int32{1, 3, 3, 2}, "CCC"},
+		{"twos", []int32{0, 0}, "-"},
+		{"lblc", nil, "-"},
+		{"lblcr", nil, "-"},
+		{"dh", nil, "-"},
+		{"sh", nil, "-"},
+		{"mh", nil, "-"},
 	} {
 		n := newNamed(t, c.scheduler, Options{}, c.weights...)
 		if got := n.picks(len(c.want)); got != c.want {
