@@ -67,6 +67,7 @@ type Kernel struct {
 	natServers  map[[16]byte]int // servers with connections in conns.byReply, by address
 	dropCounter int              // of drop_packet
 	flow        sched.Flow       // that is being scheduled
+	opening     conn             // that is being opened
 	faults      []Fault
 
 	addresses addresses

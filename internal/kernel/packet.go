@@ -129,33 +129,48 @@ func (k *Kernel) Deliver(p *Packet) (Verdict, error) {
 	}
 	k.lock()
 	defer k.mu.Unlock()
-	if k.services.of(e.family) == 0 {
-		return Verdict{Action: Passed, Reason: NoService}, nil // its hooks are not there
+	o, err := k.receive(p, &e)
+	if err != nil {
+		return Verdict{}, err
 	}
-	id, reply := k.find(&e)
+	return k.verdict(o), nil
+}
+
+// outcome is a verdict in short.
+type outcome struct {
+	action  Action
+	reason  Reason
+	service *service // that the packet is for, if that was looked up
+	conn    *conn    // nil: none
+}
+
+func (k *Kernel) receive(p *Packet, e *ends) (outcome, error) {
+	if k.services.of(e.family) == 0 {
+		return outcome{action: Passed, reason: NoService}, nil // its hooks are not there
+	}
+	id, reply := k.find(e)
 	if reply {
 		return k.reply(id, p), nil
 	}
 	if k.sysctl.backupOnly != 0 && k.daemons.backupRuns() {
-		return Verdict{Action: Passed, Reason: BackupOnly}, nil
+		return outcome{action: Passed, reason: BackupOnly}, nil
 	}
 	if id == 0 {
-		return k.open(p, &e)
+		return k.open(p, e)
 	}
 	c := k.conns.at(id)
 	switch why := k.outdated(c, p); {
 	case why == 0:
 		k.input(id, c, p)
-		return k.transmit(Connected, c), nil
+		return transmit(Connected, c), nil
 	case why == ServerRemoved && k.sysctl.expireNodestConn == 0:
-		return k.verdict(Dropped, ServerRemoved, c), nil
+		return outcome{action: Dropped, reason: ServerRemoved, conn: c}, nil
 	case c.is(connTracked):
-		v := k.verdict(Dropped, Conntracked, c)
 		k.expireNow(id)
-		return v, nil
+		return outcome{action: Dropped, reason: Conntracked}, nil
 	}
 	k.expireNow(id)
-	return k.open(p, &e)
+	return k.open(p, e)
 }
 
 // find returns the connection of a packet, and whether the packet is a reply.
@@ -188,14 +203,14 @@ func (k *Kernel) find(e *ends) (id connID, reply bool) {
 }
 
 // reply lets a packet from a real server pass to the client.
-func (k *Kernel) reply(id connID, p *Packet) Verdict {
+func (k *Kernel) reply(id connID, p *Packet) outcome {
 	c := k.conns.at(id)
 	if d := k.dests[c.dest]; d != nil && d.Available {
 		k.countOut(d, p.Length)
 	}
 	k.follow(c, p, fromServer)
 	k.rearm(id, c)
-	return k.verdict(Replied, Connected, c)
+	return outcome{action: Replied, reason: Connected, conn: c}
 }
 
 // outdated tells why a packet may not go by its old connection, 0 if it may.
@@ -237,22 +252,29 @@ func (k *Kernel) input(id connID, c *conn, p *Packet) {
 }
 
 // transmit hands a packet to the connection's server.
-func (k *Kernel) transmit(why Reason, c *conn) Verdict {
+func transmit(why Reason, c *conn) outcome {
 	if c.method > methodBypass {
-		return k.verdict(Passed, NoTransmitter, c)
+		return outcome{action: Passed, reason: NoTransmitter, conn: c}
 	}
-	return k.verdict(Forwarded, why, c)
+	return outcome{action: Forwarded, reason: why, conn: c}
 }
 
-func (k *Kernel) verdict(a Action, why Reason, c *conn) Verdict {
-	v := Verdict{Action: a, Reason: why, Method: c.method, State: c.stateName()}
+func (k *Kernel) verdict(o outcome) Verdict {
+	v := Verdict{Action: o.action, Reason: o.reason}
+	if o.service != nil {
+		v.Service = o.service.name
+	}
+	c := o.conn
+	if c == nil {
+		return v
+	}
+	v.Method, v.State = c.method, c.stateName()
 	d := k.dests[c.dest]
 	if d == nil {
 		v.Server, v.Port = netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport), c.vport
 		return v
 	}
-	v.Server, v.Port = d.Addr, c.destPort
-	v.Service = d.name
+	v.Server, v.Port, v.Service = d.Addr, c.destPort, d.name
 	if c.method == methodTunnel {
 		v.Tunnel = Tunnel{d.tunType, d.tunPort, d.tunFlags}
 	}

@@ -9,7 +9,7 @@ const retiredPort = 0xffff
 
 // schedulePersistent opens a connection to the server to which the client is
 // tied, and ties it to one if it is not.
-func (k *Kernel) schedulePersistent(s *service, p *Packet, e *ends) Verdict {
+func (k *Kernel) schedulePersistent(s *service, p *Packet, e *ends) outcome {
 	key := templateKey(s, e)
 	id := k.findTemplate(&key)
 	if id != 0 && !k.valid(k.conns.at(id)) {
@@ -23,7 +23,7 @@ func (k *Kernel) schedulePersistent(s *service, p *Packet, e *ends) Verdict {
 			return k.leave(s, p, e, NoServer)
 		}
 		if k.full() {
-			return Verdict{Action: Dropped, Reason: TooMany}
+			return outcome{action: Dropped, reason: TooMany}
 		}
 		if key.vport != 0 {
 			key.destPort = d.Addr.Port()
@@ -35,7 +35,7 @@ func (k *Kernel) schedulePersistent(s *service, p *Packet, e *ends) Verdict {
 	t := k.conns.at(id)
 	defer k.rearm(id, t)
 	if k.full() {
-		return Verdict{Action: Dropped, Reason: TooMany}
+		return outcome{action: Dropped, reason: TooMany}
 	}
 	d := k.dests[t.dest]
 	port := e.dport

@@ -13,23 +13,23 @@ const (
 )
 
 // open finds a server for a packet that has no connection.
-func (k *Kernel) open(p *Packet, e *ends) (Verdict, error) {
+func (k *Kernel) open(p *Packet, e *ends) (outcome, error) {
 	s := k.serviceFor(p.Mark, e)
 	if s == nil {
-		return Verdict{Action: Passed, Reason: NoService}, nil
+		return outcome{action: Passed, reason: NoService}, nil
 	}
-	if !k.opens(p) {
-		return Verdict{Action: Passed, Reason: NotOpening, Service: s.name}, nil
+	o := outcome{action: Passed, reason: NotOpening}
+	switch {
+	case !k.opens(p):
+	case s.engine != "" && s.flags&flagPersistent != 0 && p.Protocol == protoUDP:
+		return o, fmt.Errorf("the persistence engine %s is not simulated: %w", s.engine, ErrUnsupported)
+	case k.drops():
+		o = outcome{action: Dropped, reason: DropRate}
+	default:
+		o = k.schedule(s, p, e)
 	}
-	if s.engine != "" && s.flags&flagPersistent != 0 && p.Protocol == protoUDP {
-		return Verdict{}, fmt.Errorf("the persistence engine %s is not simulated: %w", s.engine, ErrUnsupported)
-	}
-	if k.drops() {
-		return Verdict{Action: Dropped, Reason: DropRate, Service: s.name}, nil
-	}
-	v := k.schedule(s, p, e)
-	v.Service = s.name
-	return v, nil
+	o.service = s
+	return o, nil
 }
 
 // opens tells whether a packet can open a connection.
@@ -79,10 +79,10 @@ func (k *Kernel) serviceFor(mark uint32, e *ends) *service {
 }
 
 // schedule opens a connection to a server of the service.
-func (k *Kernel) schedule(s *service, p *Packet, e *ends) Verdict {
+func (k *Kernel) schedule(s *service, p *Packet, e *ends) outcome {
 	switch {
 	case e.sport == ftpDataPort:
-		return Verdict{Action: Passed, Reason: FromFTPData}
+		return outcome{action: Passed, reason: FromFTPData}
 	case s.flags&flagPersistent != 0:
 		return k.schedulePersistent(s, p, e)
 	case s.key.mark == 0 && e.dport != s.key.port:
@@ -93,7 +93,7 @@ func (k *Kernel) schedule(s *service, p *Packet, e *ends) Verdict {
 		return k.leave(s, p, e, NoServer)
 	}
 	if k.full() {
-		return Verdict{Action: Dropped, Reason: TooMany}
+		return outcome{action: Dropped, reason: TooMany}
 	}
 	return k.begin(Scheduled, s, d, 0, d.portFor(e.dport), p, e)
 }
@@ -125,25 +125,25 @@ func (d *dest) portFor(port uint16) uint16 {
 func (k *Kernel) full() bool { return k.sysctl.connMax >= 0 && k.conns.live >= k.sysctl.connMax }
 
 // begin opens a connection to a server with its first packet.
-func (k *Kernel) begin(why Reason, s *service, d *dest, template connID, port uint16, p *Packet, e *ends) Verdict {
-	c := conn{
+func (k *Kernel) begin(why Reason, s *service, d *dest, template connID, port uint16, p *Packet, e *ends) outcome {
+	c := &k.opening
+	*c = conn{
 		client: e.src, virtual: e.dst, clientPort: e.sport, vport: e.dport, destPort: port,
 		protocol: e.protocol, family: uint8(e.family), control: template,
 	}
 	if s.flags&flagOnePacket != 0 && e.protocol == protoUDP {
 		c.flags |= connOnePacket
 	}
-	id, b := k.bind(&c, d)
+	id, c := k.bind(c, d)
 	if template != 0 {
 		k.conns.at(template).controls++
 	}
 	k.countConn(d)
-	k.input(id, b, p)
-	v := k.transmit(why, b)
-	if b.is(connOnePacket) {
-		k.unbind(b)
+	k.input(id, c, p)
+	if c.is(connOnePacket) {
+		k.unbind(c)
 	}
-	return v
+	return transmit(why, c)
 }
 
 // bind gives a connection, or a template, to a server. A one-packet connection
@@ -194,17 +194,17 @@ func (k *Kernel) rearm(id connID, c *conn) {
 }
 
 // leave is what becomes of a packet that gets no server.
-func (k *Kernel) leave(s *service, p *Packet, e *ends, why Reason) Verdict {
+func (k *Kernel) leave(s *service, p *Packet, e *ends, why Reason) outcome {
 	switch {
 	case k.sysctl.cacheBypass != 0 && s.key.mark != 0 && k.isRemoteUnicast(p.Destination.Addr()):
 		return k.bypass(s, p, e)
 	case s.key.port == ftpPort && e.dport != ftpPort:
-		return Verdict{Action: Passed, Reason: FTPData}
+		return outcome{action: Passed, reason: FTPData}
 	}
 	if why == NoServer {
 		why = s.lack()
 	}
-	return Verdict{Action: Refused, Reason: why}
+	return outcome{action: Refused, reason: why}
 }
 
 // lack tells why a service has no server for a client.
@@ -219,11 +219,12 @@ func (s *service) lack() Reason {
 }
 
 // bypass sends a packet on to where it was going.
-func (k *Kernel) bypass(s *service, p *Packet, e *ends) Verdict {
+func (k *Kernel) bypass(s *service, p *Packet, e *ends) outcome {
 	if k.full() {
-		return Verdict{Action: Dropped, Reason: TooMany}
+		return outcome{action: Dropped, reason: TooMany}
 	}
-	c := &conn{
+	c := &k.opening
+	*c = conn{
 		client: e.src, virtual: e.dst, clientPort: e.sport, vport: e.dport,
 		protocol: e.protocol, family: uint8(e.family), method: methodBypass, timeout: initialTimeout,
 	}
@@ -233,7 +234,7 @@ func (k *Kernel) bypass(s *service, p *Packet, e *ends) Verdict {
 		c = k.conns.at(id)
 	}
 	k.input(id, c, p)
-	return k.transmit(Bypassed, c)
+	return transmit(Bypassed, c)
 }
 
 // isRemoteUnicast tells whether an address is another host's.
