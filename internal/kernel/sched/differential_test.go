@@ -97,7 +97,7 @@ func newWorld(t *testing.T, p pair, r *rand.Rand) *world {
 		func() int32 { return r.Int32N(1000) },
 		func() int32 { return r.Int32N(10) << 21 }, // the load wraps at 1<<23
 	})
-	w.size = pickOne(r, []int{0, 1, 2, 3, 5, 12, 40})
+	w.resize()
 	w.schedule()
 	return w
 }
@@ -122,7 +122,7 @@ func (w *world) schedule() {
 func (w *world) step() {
 	k := w.r.IntN(100)
 	switch {
-	case k < 1 && w.r.IntN(10) == 0:
+	case k < 1 && w.r.IntN(5) == 0:
 		w.schedule()
 	case k < 2 && w.r.IntN(2) == 0:
 		overloaded := w.r.IntN(2) == 0
@@ -130,6 +130,8 @@ func (w *world) step() {
 			s.Overloaded = overloaded
 			w.g.Counted(s)
 		}
+	case k < 2 && w.r.IntN(5) == 0:
+		w.resize()
 	case k < 6:
 		w.grow()
 	case k < 45 && w.g.Len() > 0:
@@ -138,6 +140,8 @@ func (w *world) step() {
 		w.pick()
 	}
 }
+
+func (w *world) resize() { w.size = pickOne(w.r, []int{0, 1, 2, 3, 5, 12, 40, 80}) }
 
 // grow adds or removes a server.
 func (w *world) grow() {

@@ -42,15 +42,15 @@ func newMaglev(o Options) *maglev {
 	if index == 0 {
 		index = defaultMHIndex
 	}
-	size := maglevSizes[index-8]
-	return &maglev{ipv4: o.IPv4, weightBits: index / 2, size: size, buckets: make([]*Server, size)}
+	return &maglev{ipv4: o.IPv4, weightBits: index / 2, size: maglevSizes[index-8]}
 }
 
 func (m *maglev) Attach(g *Group) error {
-	if g.Len() > len(m.buckets) {
+	if g.Len() > int(m.size) {
 		return fmt.Errorf("mh: %d servers are more than the %d buckets", g.Len(), m.size)
 	}
 	m.g = g
+	m.buckets = make([]*Server, m.size)
 	m.changed()
 	return nil
 }
@@ -64,9 +64,9 @@ func (m *maglev) Counted(*Server) {}
 // many: then they stay as they are.
 func (m *maglev) changed() {
 	switch n := m.g.Len(); {
-	case n < len(m.buckets):
+	case n < int(m.size):
 		m.stale = true
-	case n == len(m.buckets):
+	case n == int(m.size):
 		m.fill()
 	}
 }

@@ -15,11 +15,12 @@ func newSourceHashing(o Options) *sourceHashing {
 	if bits == 0 {
 		bits = defaultSHBits
 	}
-	return &sourceHashing{bits: bits, buckets: make([]*Server, 1<<bits)}
+	return &sourceHashing{bits: bits}
 }
 
 func (h *sourceHashing) Attach(g *Group) error {
 	h.g = g
+	h.buckets = make([]*Server, 1<<h.bits)
 	h.rebuild()
 	return nil
 }
