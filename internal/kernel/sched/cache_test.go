@@ -89,6 +89,11 @@ func TestCacheShrinksEarly(t *testing.T) {
 		t.Errorf("%d are gone, want %d", gone, goal)
 	}
 	rover := c.rover
+	for i, b := range c.buckets {
+		if swept := 0 < i && i <= rover; swept != (len(b) == 0) {
+			t.Errorf("bucket %d has %d entries, and the last one swept was %d", i, len(b), rover)
+		}
+	}
 	c.use(netip.Addr{}, cacheIdle+cacheSweep)
 	if c.entries != 20000-gone || c.rover != rover {
 		t.Errorf("a small cache shrank to %d", c.entries)

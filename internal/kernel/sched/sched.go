@@ -18,7 +18,7 @@ type Server struct {
 	Active     int32 // active connections
 	Inactive   int32 // all others
 	Overloaded bool  // reached its upper threshold
-	Available  bool  // is in its service; a scheduler's cache may hold one that is not
+	Available  bool  // is in its group, which sets it; a scheduler's cache may hold one that is not
 
 	slot int // in its group
 }
