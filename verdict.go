@@ -141,9 +141,9 @@ func (r Reason) String() string {
 // Deliver lets a packet reach IPVS and returns what becomes of it. The error is
 // [errors.ErrUnsupported] for what is not simulated, or of the kind [ErrInvalid]
 // for what is no packet; then nothing has happened.
-func (s *Simulator) Deliver(p Packet) (Verdict, error) {
+func (s *Simulator) Deliver(p Packet) (v Verdict, err error) {
 	if p.Protocol > 255 {
-		return Verdict{}, invalid("Protocol", "%s is no protocol of a packet", p.Protocol).about("deliver", "packet")
+		return v, invalid("Protocol", "%s is no protocol of a packet", p.Protocol).about("deliver", "packet")
 	}
 	raw := kernel.Packet{
 		Protocol: uint8(p.Protocol), Source: unmap(p.Source), Destination: unmap(p.Destination),
@@ -152,14 +152,22 @@ func (s *Simulator) Deliver(p Packet) (Verdict, error) {
 	if raw.Length == 0 {
 		raw.Length = headersOf(p.Protocol, raw.Destination)
 	}
-	v, err := s.kernel.Deliver(&raw)
-	if err != nil {
-		return Verdict{}, deliverError(p, err)
+	var told kernel.Verdict
+	if err := s.kernel.Deliver(&raw, &told); err != nil {
+		return v, deliverError(&p, err)
 	}
-	return verdictOf(&v), nil
+	v.Action, v.Reason, v.Port = Action(told.Action), Reason(told.Reason), told.Port
+	if told.Service != nil {
+		v.Service = serviceIDOf(told.Service)
+	}
+	if told.Server != nil {
+		v.Server, v.State = *told.Server, ConnState(told.State)
+		v.Mode = newMode(uint32(told.Method), told.Tunnel.Type, told.Tunnel.Port, told.Tunnel.Flags)
+	}
+	return v, nil
 }
 
-func deliverError(p Packet, err error) error {
+func deliverError(p *Packet, err error) error {
 	e := &Error{cause: err}
 	if !errors.Is(err, errors.ErrUnsupported) {
 		e.kind = ErrInvalid
@@ -177,18 +185,6 @@ func headersOf(p Protocol, to netip.AddrPort) int {
 		return length + 8
 	}
 	return length + 20
-}
-
-func verdictOf(v *kernel.Verdict) Verdict {
-	out := Verdict{Action: Action(v.Action), Reason: Reason(v.Reason), Server: v.Server, Port: v.Port}
-	if v.Service != nil {
-		out.Service = serviceIDOf(v.Service)
-	}
-	if v.Server.IsValid() {
-		out.Mode = newMode(uint32(v.Method), v.Tunnel.Type, v.Tunnel.Port, v.Tunnel.Flags)
-		out.State = ConnState(v.State)
-	}
-	return out
 }
 
 func serviceIDOf(n *kernel.ServiceName) ServiceID {

@@ -60,9 +60,9 @@ const (
 type Verdict struct {
 	Action  Action
 	Reason  Reason
-	Service *ServiceName   // nil: none; not to be changed
-	Server  netip.AddrPort // as its service has it
-	Port    uint16         // to which the server gets the packet
+	Service *ServiceName    // nil: none; not to be changed
+	Server  *netip.AddrPort // as its service has it; nil: none; not to be changed
+	Port    uint16          // to which the server gets the packet
 	Method  uint8
 	Tunnel  Tunnel
 	State   string // as connections are listed; "" without a connection
@@ -94,46 +94,45 @@ type ends struct {
 // ErrUnsupported is what is not simulated.
 var ErrUnsupported = errors.ErrUnsupported
 
-func (p *Packet) ends() (e ends, err error) {
+func (p *Packet) ends(e *ends) error {
 	src, dst := p.Source.Addr(), p.Destination.Addr()
 	switch {
 	case !src.IsValid() || !dst.IsValid():
-		return e, errors.New("a packet needs a source and a destination")
+		return errors.New("a packet needs a source and a destination")
 	case src.Is4() != dst.Is4() || src.Is4In6() || dst.Is4In6():
-		return e, fmt.Errorf("a packet cannot go from %s to %s: two address families", src, dst)
+		return fmt.Errorf("a packet cannot go from %s to %s: two address families", src, dst)
 	case p.Protocol == protoSCTP:
-		return e, fmt.Errorf("the states of SCTP are not simulated: %w", ErrUnsupported)
+		return fmt.Errorf("the states of SCTP are not simulated: %w", ErrUnsupported)
 	case p.Protocol != protoTCP && p.Protocol != protoUDP:
-		return e, fmt.Errorf("packets of protocol %d are not simulated: %w", p.Protocol, ErrUnsupported)
+		return fmt.Errorf("packets of protocol %d are not simulated: %w", p.Protocol, ErrUnsupported)
 	case p.Source.Port() == 0 || p.Destination.Port() == 0:
-		return e, errors.New("a packet has no port 0")
+		return errors.New("a packet has no port 0")
 	case p.Length < 0 || p.Length > 65535:
-		return e, fmt.Errorf("a packet of %d bytes", p.Length)
+		return fmt.Errorf("a packet of %d bytes", p.Length)
 	}
-	e = ends{
-		family: inet6, protocol: p.Protocol, src: src.As16(), dst: dst.As16(),
-		sport: p.Source.Port(), dport: p.Destination.Port(),
-	}
+	e.family, e.protocol = inet6, p.Protocol
 	if src.Is4() {
 		e.family = inet4
 	}
-	return e, nil
+	e.src, e.dst = src.As16(), dst.As16()
+	e.sport, e.dport = p.Source.Port(), p.Destination.Port()
+	return nil
 }
 
-// Deliver lets a packet come in and returns what becomes of it. What is not
+// Deliver lets a packet come in and tells what becomes of it. What is not
 // simulated is [ErrUnsupported]; then nothing happened.
-func (k *Kernel) Deliver(p *Packet) (Verdict, error) {
-	e, err := p.ends()
-	if err != nil {
-		return Verdict{}, err
+func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
+	var e ends
+	if err := p.ends(&e); err != nil {
+		return err
 	}
 	k.lock()
 	defer k.mu.Unlock()
 	o, err := k.receive(p, &e)
-	if err != nil {
-		return Verdict{}, err
+	if err == nil {
+		k.tell(o, v)
 	}
-	return k.verdict(o), nil
+	return err
 }
 
 // outcome is a verdict in short.
@@ -259,26 +258,27 @@ func transmit(why Reason, c *conn) outcome {
 	return outcome{action: Forwarded, reason: why, conn: c}
 }
 
-func (k *Kernel) verdict(o outcome) Verdict {
-	v := Verdict{Action: o.action, Reason: o.reason}
+// tell writes a verdict out.
+func (k *Kernel) tell(o outcome, v *Verdict) {
+	v.Action, v.Reason = o.action, o.reason
 	if o.service != nil {
 		v.Service = o.service.name
 	}
 	c := o.conn
 	if c == nil {
-		return v
+		return
 	}
 	v.Method, v.State = c.method, c.stateName()
 	d := k.dests[c.dest]
 	if d == nil {
-		v.Server, v.Port = netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport), c.vport
-		return v
+		bypassed := netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport)
+		v.Server, v.Port = &bypassed, c.vport
+		return
 	}
-	v.Server, v.Port, v.Service = d.Addr, c.destPort, d.name
+	v.Server, v.Port, v.Service = &d.Addr, c.destPort, d.name
 	if c.method == methodTunnel {
 		v.Tunnel = Tunnel{d.tunType, d.tunPort, d.tunFlags}
 	}
-	return v
 }
 
 func addrOf(family uint32, a *[16]byte) netip.Addr {
