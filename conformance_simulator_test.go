@@ -45,7 +45,7 @@ func (g *simulatorGround) Datagram(t testing.TB, from, to netip.AddrPort) {
 	t.Helper()
 	const udp, length = 17, 20 + 8 + 5 // "hello" behind the headers of IPv4 and UDP
 	var v kernel.Verdict
-	err := g.kernel.Deliver(&kernel.Packet{Protocol: udp, Source: from, Destination: to, Length: length}, &v)
+	err := g.kernel.Deliver(&kernel.Packet{Protocol: udp, Source: &from, Destination: &to, Length: length}, &v)
 	if err != nil || v.Action != kernel.Forwarded {
 		t.Fatalf("sending a datagram from %s to %s: %+v, %v", from, to, v, err)
 	}

@@ -146,11 +146,14 @@ func (s *Simulator) Deliver(p Packet) (v Verdict, err error) {
 		return v, invalid("Protocol", "%s is no protocol of a packet", p.Protocol).about("deliver", "packet")
 	}
 	raw := kernel.Packet{
-		Protocol: uint8(p.Protocol), Source: unmap(p.Source), Destination: unmap(p.Destination),
+		Protocol: uint8(p.Protocol), Source: &p.Source, Destination: &p.Destination,
 		TCP: uint8(p.TCP), Mark: p.FWMark, Length: p.Length,
 	}
+	if p.Source.Addr().Is4In6() || p.Destination.Addr().Is4In6() {
+		p.Source, p.Destination = unmap(p.Source), unmap(p.Destination)
+	}
 	if raw.Length == 0 {
-		raw.Length = headersOf(p.Protocol, raw.Destination)
+		raw.Length = headersOf(p.Protocol, p.Destination)
 	}
 	var told kernel.Verdict
 	if err := s.kernel.Deliver(&raw, &told); err != nil {

@@ -10,10 +10,10 @@ import (
 // from a real server.
 type Packet struct {
 	Protocol            uint8
-	Source, Destination netip.AddrPort
-	TCP                 uint8  // flags
-	Mark                uint32 // of the firewall
-	Length              int    // of the IP packet in bytes
+	TCP                 uint8           // flags
+	Mark                uint32          // of the firewall
+	Length              int             // of the IP packet in bytes
+	Source, Destination *netip.AddrPort // IPv4 addresses are not mapped into IPv6
 }
 
 // Action is what becomes of a packet.

@@ -101,7 +101,7 @@ func (k *Kernel) schedule(s *service, p *Packet, e *ends) outcome {
 // pick asks the scheduler.
 func (k *Kernel) pick(s *service, p *Packet) *dest {
 	k.flow = sched.Flow{
-		Client: p.Source, Dest: p.Destination, Protocol: p.Protocol, Flags: s.flags, Now: int64(k.now),
+		Client: *p.Source, Dest: *p.Destination, Protocol: p.Protocol, Flags: s.flags, Now: int64(k.now),
 	}
 	picked := s.group.Pick(&k.flow)
 	if picked == nil {
