@@ -36,8 +36,10 @@ import (
 //     and before that a change waits for all namespaces. Here, neither.
 //   - Services are listed in an order that the seed decides; the kernel's hangs
 //     on addresses in its memory.
-//   - A tick is 4 ms, as on Debian. Schedulers other than the constants whose doc
-//     says so are not there; asking for one is [ErrScheduler].
+//   - A tick is 4 ms, as on Debian. [TWOS] draws at random, by the seed, and is
+//     there since Linux 6.2.
+//   - The cache of [LBLC] and [LBLCR] does not keep a real server from being
+//     forgotten that was removed minutes ago.
 type Simulator struct {
 	kernel *kernel.Kernel
 }
@@ -67,6 +69,12 @@ type SimulatorOptions struct {
 	// where the kernel asks whether an address is its own, and a sync daemon
 	// needs one.
 	Interfaces []SimulatedInterface
+
+	// SHTableBits and MHTableIndex are two choices of who builds a kernel, which
+	// are the sizes of tables: IP_VS_SH_TAB_BITS, 4 to 20, and
+	// IP_VS_MH_TAB_INDEX, 8 to 17. 0 is Debian's: 8 and 12, which are 256 buckets
+	// for [SH] and 4,093 for [MH].
+	SHTableBits, MHTableIndex int
 
 	// Algorithms are schedulers of one's own, by the names that services give.
 	Algorithms map[Scheduler]Algorithm
@@ -106,6 +114,15 @@ func (o SimulatorOptions) kernel() (opts kernel.Options, bad *Error) {
 		Release: release, Clock: o.Clock, ImmediateStats: o.ImmediateStats, Seed: o.Seed,
 		Schedulers: make(map[string]func() sched.Scheduler),
 	}
+	for _, size := range []struct {
+		name           string
+		value, low, up int
+	}{{"SHTableBits", o.SHTableBits, 4, 20}, {"MHTableIndex", o.MHTableIndex, 8, 17}} {
+		if size.value != 0 && (size.value < size.low || size.value > size.up) {
+			return opts, invalid(size.name, "%d is not within %d and %d", size.value, size.low, size.up)
+		}
+	}
+	opts.SHBits, opts.MHIndex = o.SHTableBits, o.MHTableIndex
 	for _, i := range o.Interfaces {
 		if i.Name == "" || i.Name == "lo" || len(i.Name) > 15 {
 			return opts, invalid("Interfaces", "%q is no name of an interface besides lo", i.Name)

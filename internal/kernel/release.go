@@ -34,6 +34,19 @@ func (r Release) countsTotals() bool {
 	return r.atLeast(7, 2)
 }
 
+// limitsCaches tells whether the caches of lblc and lblcr have a limit.
+func (r Release) limitsCaches() bool {
+	switch {
+	case r.Major == 6 && r.Minor == 1:
+		return r.Patch >= 191
+	case r.Major == 6 && r.Minor == 12:
+		return r.Patch >= 113
+	case r.Major == 7 && r.Minor == 2:
+		return r.Patch >= 10
+	}
+	return r.atLeast(7, 3)
+}
+
 // ownTables tells whether each namespace has hash tables of its own.
 func (r Release) ownTables() bool { return r.atLeast(7, 1) }
 

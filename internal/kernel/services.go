@@ -177,7 +177,7 @@ func (k *Kernel) setService(r *request) errno {
 
 // check refuses what a service cannot be set to. It returns the scheduler.
 func (k *Kernel) check(key serviceKey, c *settings) (by sched.Scheduler, e errno) {
-	if by, e = k.newScheduler(string(c.scheduler)); e != 0 {
+	if by, e = k.newScheduler(string(c.scheduler), key.family); e != 0 {
 		return nil, e
 	}
 	if len(c.engine) > 0 && string(c.engine) != sipEngine {
@@ -189,7 +189,12 @@ func (k *Kernel) check(key serviceKey, c *settings) (by sched.Scheduler, e errno
 	return by, 0
 }
 
-func (k *Kernel) newScheduler(name string) (sched.Scheduler, errno) {
+// cacheLimit is the number of entries that the caches of lblc and lblcr have at
+// most in newer releases.
+const cacheLimit = 24576
+
+// newScheduler returns the scheduler of that name for a service.
+func (k *Kernel) newScheduler(name string, family uint32) (sched.Scheduler, errno) {
 	if name == noScheduler {
 		return nil, 0
 	}
@@ -199,7 +204,16 @@ func (k *Kernel) newScheduler(name string) (sched.Scheduler, errno) {
 	if name == "twos" && !k.opts.Release.atLeast(6, 2) {
 		return nil, enoent // Debian does not build it for 6.1
 	}
-	by, ok := sched.New(name, sched.Options{Totals: k.totals, Rand: k.rand})
+	o := sched.Options{
+		Rand: k.rand, Now: int64(k.now), IPv4: family == inet4,
+		SHBits: k.opts.SHBits, MHIndex: k.opts.MHIndex,
+		LBLCExpiration:  func() int64 { return int64(k.sysctl.lblcExpiration) * hz },
+		LBLCRExpiration: func() int64 { return int64(k.sysctl.lblcrExpiration) * hz },
+	}
+	if k.opts.Release.limitsCaches() {
+		o.CacheLimit = cacheLimit
+	}
+	by, ok := sched.New(name, o)
 	if !ok {
 		return nil, enoent
 	}
@@ -213,7 +227,7 @@ func (k *Kernel) reschedule(s *service, name string, by sched.Scheduler) errno {
 		return 0
 	}
 	if err := s.group.Schedule(by); err != nil {
-		if old, e := k.newScheduler(s.scheduler); e == 0 {
+		if old, e := k.newScheduler(s.scheduler, s.key.family); e == 0 {
 			_ = s.group.Schedule(old) // it served these servers before
 		}
 		return einval

@@ -49,7 +49,7 @@ func TestSchedulerStays(t *testing.T) {
 // twos came to Debian after 6.1.
 func TestTwosDependsOnRelease(t *testing.T) {
 	for _, r := range []Release{oldRelease, newRelease} {
-		if _, e := New(Options{Release: r}).newScheduler("twos"); r == oldRelease && e != enoent {
+		if _, e := New(Options{Release: r}).newScheduler("twos", inet4); r == oldRelease && e != enoent {
 			t.Errorf("%s has twos", r)
 		}
 	}

@@ -25,6 +25,8 @@ type sysctls struct {
 	runEstimation           int
 	connMax                 int // -1: this release has no limit
 	unprivilegedPortStart   int
+	lblcExpiration          int // seconds, like the next
+	lblcrExpiration         int
 
 	byPath map[string]*sysctl
 }
@@ -80,8 +82,8 @@ func newSysctls(r Release) *sysctls {
 	hotNumber("expire_nodest_conn", &s.expireNodestConn, 0)
 	hotNumber("expire_quiescent_template", &s.expireQuiescentTemplate, 0)
 	anyNumber("ignore_tunneled", 0)
-	anyNumber("lblc_expiration", 86400)
-	anyNumber("lblcr_expiration", 86400)
+	hotNumber("lblc_expiration", &s.lblcExpiration, 86400)
+	hotNumber("lblcr_expiration", &s.lblcrExpiration, 86400)
 	anyNumber("nat_icmp_send", 0)
 	anyNumber("pmtu_disc", 1)
 	hotNumber("run_estimation", &s.runEstimation, 1).set = (*Kernel).setEstimation

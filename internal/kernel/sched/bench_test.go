@@ -18,7 +18,7 @@ var (
 // are enough.
 func newGroup(b *testing.B, name string, n int, weight func(i int) int32) (*Group, []*Server) {
 	g := NewGroup(true)
-	by, _ := New(name, Options{Totals: true, MHIndex: 16})
+	by, _ := New(name, Options{MHIndex: 16})
 	servers := make([]*Server, n)
 	for i := range servers {
 		addr := netip.AddrFrom4([4]byte{10, 2, byte(i >> 8), byte(i)})

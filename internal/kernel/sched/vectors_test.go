@@ -15,7 +15,7 @@ type named struct {
 // the servers, A first.
 func newNamed(t *testing.T, scheduler string, o Options, weights ...int32) *named {
 	t.Helper()
-	n := &named{Group: NewGroup(o.Totals)}
+	n := &named{Group: NewGroup(false)}
 	by, ok := New(scheduler, o)
 	if !ok {
 		t.Fatalf("no scheduler %q", scheduler)
