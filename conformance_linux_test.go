@@ -53,6 +53,17 @@ func emptyTable(dial genl.Dialer) {
 
 func (g *kernelGround) Dial() (genl.Socket, error) { return g.dial() }
 
+func (g *kernelGround) Host(t testing.TB) *Host {
+	t.Helper()
+	h, err := OpenHost(groundContext(t), InNamespaceFD(g.ns.File.Fd()))
+	if err != nil {
+		t.Fatalf("opening the host: %v", err)
+	}
+	runtime.KeepAlive(g)
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
 func (g *kernelGround) Wait(d time.Duration) { time.Sleep(d) }
 
 func (g *kernelGround) Release() release { return g.release }

@@ -51,6 +51,12 @@ func (g *simulatorGround) Datagram(t testing.TB, from, to netip.AddrPort) {
 	}
 }
 
+func (g *simulatorGround) Host(t testing.TB) *Host {
+	h := (&Simulator{g.kernel}).Host()
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
 // Wait moves the kernel's clock on: its time is its own.
 func (g *simulatorGround) Wait(d time.Duration) { _ = g.kernel.Advance(d) }
 

@@ -28,6 +28,9 @@ type ground interface {
 	// Datagram makes a client on the director itself send a UDP datagram.
 	Datagram(t testing.TB, from, to netip.AddrPort)
 
+	// Host returns the namespace that it is.
+	Host(t testing.TB) *Host
+
 	// Wait lets time pass.
 	Wait(d time.Duration)
 

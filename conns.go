@@ -47,6 +47,9 @@ type Connection struct {
 	Data     string        // the engine's
 }
 
+// Equal tells whether both are the same entry in the same state, as == does.
+func (c Connection) Equal(other Connection) bool { return c == other }
+
 // IsTemplate tells whether the entry is a persistence template.
 func (c Connection) IsTemplate() bool { return c.Client.Port() == 0 }
 

@@ -14,6 +14,9 @@ type Flow struct {
 	FWMark   uint32 // the firewall's mark on the client's packets; 0 is none
 }
 
+// Equal tells whether both are the same flow, as == does.
+func (f Flow) Equal(other Flow) bool { return f == other }
+
 // String shows the flow in one line.
 func (f Flow) String() string { return fmt.Sprintf("%s %s -> %s", f.protocol(), f.Client, f.VIP) }
 

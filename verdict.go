@@ -21,6 +21,9 @@ type Packet struct {
 	Length      int      // of the IP packet, in bytes; 0 is one without data
 }
 
+// Equal tells whether both are the same, as == does.
+func (p Packet) Equal(other Packet) bool { return p == other }
+
 // TCPFlags are the flags of a TCP packet that IPVS looks at.
 type TCPFlags uint8
 
@@ -42,6 +45,9 @@ type Verdict struct {
 	Mode    Mode           // how it gets there
 	State   ConnState      // of the connection after the packet; "" if there is none
 }
+
+// Equal tells whether both are the same, as == does.
+func (v Verdict) Equal(other Verdict) bool { return v == other }
 
 // String says it in words, such as "forwarded to 10.168.0.94:80 by dr: the
 // scheduler picked it".

@@ -1,0 +1,202 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// This file tests what IPVS tells and takes by files.
+
+func TestConformanceSysctl(t *testing.T) {
+	conformOne(t, func(t *testing.T, g ground) {
+		h, ctx := g.Host(t), groundContext(t)
+		const vs = "net.ipv4.vs."
+		for key, want := range map[string]string{
+			"am_droprate": "10", "amemthresh": "1024", "backup_only": "0", "cache_bypass": "0", "conn_reuse_mode": "1",
+			"conntrack": "0", "drop_entry": "0", "drop_packet": "0", "expire_nodest_conn": "0", "expire_quiescent_template": "0",
+			"ignore_tunneled": "0", "nat_icmp_send": "0", "pmtu_disc": "1", "run_estimation": "1", "schedule_icmp": "0",
+			"secure_tcp": "0", "sloppy_sctp": "0", "sloppy_tcp": "0", "snat_reroute": "1", "sync_persist_mode": "0",
+			"sync_ports": "1", "sync_refresh_period": "0", "sync_retries": "0", "sync_sock_size": "0",
+			"sync_threshold": "3\t50", "sync_version": "1",
+		} {
+			got, err := h.Sysctl(ctx, vs+key)
+			if err != nil || got != want {
+				t.Errorf("%s is %q, %v; want %q", key, got, err, want)
+			}
+		}
+		for _, c := range []struct {
+			key, value, then string
+			kind             error
+		}{
+			{"expire_nodest_conn", "1", "1", nil},
+			{"expire_nodest_conn", "-7", "-7", nil},
+			{"expire_nodest_conn", "0x10", "16", nil},
+			{"expire_nodest_conn", "many", "16", ErrInvalid},
+			{"expire_nodest_conn", "99999999999", "16", ErrInvalid},
+			{"drop_packet", "4", "0", ErrInvalid},
+			{"secure_tcp", "-1", "0", ErrInvalid},
+			{"sync_ports", "4", "4", nil},
+			{"sync_ports", "3", "4", ErrInvalid},
+			{"sync_ports", "0", "4", ErrInvalid},
+			{"sync_version", "2", "1", ErrInvalid},
+			{"sync_retries", "4", "0", ErrInvalid},
+			{"sync_threshold", "2 40", "2\t40", nil},
+			{"sync_threshold", "50 40", "2\t40", ErrInvalid},
+			{"sync_threshold", "50 0", "50\t0", nil},
+		} {
+			err := h.SetSysctl(ctx, vs+c.key, c.value)
+			if c.kind == nil {
+				must(t, err)
+			} else {
+				ofKind(t, c.key+"="+c.value, err, c.kind)
+			}
+			if got, err := h.Sysctl(ctx, vs+c.key); err != nil || got != c.then {
+				t.Errorf("after %s=%s it is %q, %v; want %q", c.key, c.value, got, err, c.then)
+			}
+		}
+		_, err := h.Sysctl(ctx, vs+"nosuch")
+		ofKind(t, "an unknown key", err, ErrNotFound)
+		ofKind(t, "writing an unknown key", h.SetSysctl(ctx, vs+"nosuch", "1"), ErrNotFound)
+		for _, key := range []string{"", "net..ipv4", "net.ipv4.vs.", "net/../../x", "a/b"} {
+			_, err := h.Sysctl(ctx, key)
+			ofKind(t, fmt.Sprintf("the key %q", key), err, ErrInvalid)
+		}
+		for key, has := range map[string]bool{
+			"est_nice": g.Release().atLeast(6, 2), "conn_lfactor": g.Release().ownTables(), "conn_max": g.Release().atLeast(7, 2),
+		} {
+			if _, err := h.Sysctl(ctx, vs+key); (err == nil) != has {
+				t.Errorf("%s of Linux %s: %v", key, g.Release(), err)
+			}
+		}
+	})
+}
+
+func TestConformanceConnections(t *testing.T) {
+	conformOne(t, func(t *testing.T, g ground) {
+		h, ctx := g.Host(t), groundContext(t)
+		dns := UDP(netip.MustParseAddrPort("10.1.0.1:53"))
+		client := netip.MustParseAddrPort("10.1.0.1:5353")
+		server := netip.MustParseAddrPort("10.2.0.2:53")
+		must(t, h.Client().Do(ctx, SetTimeouts(Timeouts{UDP: 77 * time.Second}),
+			AddService(Service{ID: dns, Scheduler: RR, Persistence: Persistence{Timeout: 99 * time.Second, Mask: PrefixMask(24)}}),
+			AddServer(dns, NewRealServer(server, DR))))
+		compareConnections(t, h, nil, 0)
+		g.Datagram(t, client, dns.VIP())
+		compareConnections(t, h, []Connection{
+			{Protocol: ProtocolUDP, Client: netip.MustParseAddrPort("10.1.0.0:0"), VIP: dns.VIP(), Server: server, State: StateNone, Expires: 99 * time.Second},
+			{Protocol: ProtocolUDP, Client: client, VIP: dns.VIP(), Server: server, State: StateUDP, Expires: 77 * time.Second},
+		}, 2*time.Second)
+	})
+}
+
+// compareConnections compares the table, and lets connections expire a bit
+// earlier.
+func compareConnections(t *testing.T, h *Host, want []Connection, within time.Duration) {
+	t.Helper()
+	got, err := h.Connections(groundContext(t))
+	must(t, err)
+	slices.SortFunc(got, func(a, b Connection) int { return a.Client.Compare(b.Client) })
+	for i := range min(len(got), len(want)) {
+		if late := want[i].Expires - got[i].Expires; late >= 0 && late <= within {
+			got[i].Expires = want[i].Expires
+		}
+	}
+	compare(t, "connections", want, got)
+}
+
+// /proc/net/ip_vs writes persistence timeouts in ticks, and how many there are a
+// second is the kernel's choice.
+var persistentTicks = regexp.MustCompile(`persistent \d+00 `)
+
+func TestConformanceProcServices(t *testing.T) {
+	persistence := Persistence{Timeout: 100 * time.Second, Mask: PrefixMask(24)}
+	persistence6 := Persistence{Timeout: 100 * time.Second, Mask: PrefixMask(64)}
+	server := NewRealServer(netip.MustParseAddrPort("10.2.0.8:80"), NAT)
+	server6 := NewRealServer(netip.MustParseAddrPort("[fd00:1::2]:80"), IPIP)
+	server6.Weight = 7
+	for _, c := range []struct {
+		service Service
+		server  RealServer
+		want    string
+	}{
+		{Service{ID: webID, Scheduler: WRR}, server, "TCP  0A010001:0050 wrr \n  -> 0A020008:0050      Masq    1      0          0         \n"},
+		{Service{ID: webID, Scheduler: WRR, Persistence: persistence}, NewRealServer(server.Addr, DR),
+			"TCP  0A010001:0050 wrr persistent N FFFFFF00\n  -> 0A020008:0050      Route   1      0          0         \n"},
+		{Service{ID: UDP(webID.VIP()), Scheduler: RR, OnePacket: true}, server, "UDP  0A010001:0050 rr ops \n  -> 0A020008:0050      Masq    1      0          0         \n"},
+		{Service{ID: web6ID, Scheduler: RR, Persistence: persistence6}, server6,
+			"TCP  [fd00:0001:0000:0000:0000:0000:0000:0001]:0050 rr persistent N 40000000\n  -> [fd00:0001:0000:0000:0000:0000:0000:0002]:0050      Tunnel  7      0          0         \n"},
+		{Service{ID: FWMark(7), Scheduler: RR, Persistence: persistence}, RealServer{Addr: netip.MustParseAddrPort("10.2.0.8:0")},
+			"FWM  00000007 rr persistent N FFFFFF00\n  -> 0A020008:0000      Route   0      0          0         \n"},
+	} {
+		t.Run(c.service.String(), func(t *testing.T) {
+			conformOne(t, func(t *testing.T, g ground) {
+				h, ctx := g.Host(t), groundContext(t)
+				must(t, h.Client().Do(ctx, AddService(c.service), AddServer(c.service.ID, c.server)))
+				text, err := h.readFile(ctx, "/proc/net/ip_vs")
+				must(t, err)
+				lines := strings.SplitAfterN(string(text), "\n", 4)
+				head := strings.Join(lines[1:3], "")
+				compare(t, "head", "Prot LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n", head)
+				compare(t, "table", c.want, persistentTicks.ReplaceAllString(lines[3], "persistent N "))
+			})
+		})
+	}
+}
+
+// A copy of a ground lists as the ground does, and goes on as it would.
+func TestConformanceSimulatorFrom(t *testing.T) {
+	conformOne(t, func(t *testing.T, g ground) {
+		h, ctx := g.Host(t), groundContext(t)
+		dns := UDP(netip.MustParseAddrPort("10.1.0.1:53"))
+		limited := NewRealServer(netip.MustParseAddrPort("10.2.0.3:53"), DR)
+		limited.UpperThreshold, limited.LowerThreshold = 10, 5
+		must(t, h.Client().Do(ctx, AddService(Service{ID: dns, Scheduler: WLC, Persistence: Persistence{Timeout: time.Minute}}),
+			AddServer(dns, NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), DR)), AddServer(dns, limited),
+			AddService(Service{ID: FWMark6(9), Scheduler: RR}), AddService(Service{ID: webID, Scheduler: SH, Flags: Fallback})))
+		must(t, h.SetSysctl(ctx, "net.ipv4.vs.expire_quiescent_template", "1"))
+		for port := range uint16(5) {
+			g.Datagram(t, netip.AddrPortFrom(dns.VIP().Addr(), 5000+port), dns.VIP())
+		}
+		copied, missed, err := SimulatorFrom(ctx, h, SimulatorOptions{})
+		must(t, err)
+		compare(t, "what is missed", []string{
+			"fwmark6://9: where in its round rr stands",
+			"udp://10.1.0.1:53 -> 10.2.0.3:53: whether it is still closed since it reached its upper threshold",
+		}, missed)
+		compare(t, "release", g.Release().String(), copied.kernel.Release().String())
+		want, err := h.Client().Snapshot(ctx)
+		must(t, err)
+		got, err := copied.Client().Snapshot(ctx)
+		must(t, err)
+		compare(t, "table", withoutStats(want), withoutStats(got))
+		conns, err := h.Connections(ctx)
+		must(t, err)
+		slices.SortFunc(conns, func(a, b Connection) int { return a.Client.Compare(b.Client) })
+		compareConnections(t, copied.Host(), conns, 2*time.Second)
+		value, err := copied.Host().Sysctl(context.Background(), "net.ipv4.vs.expire_quiescent_template")
+		if err != nil || value != "1" {
+			t.Errorf("expire_quiescent_template is %q, %v", value, err)
+		}
+		v, err := copied.Deliver(Packet{Protocol: ProtocolUDP, Source: netip.AddrPortFrom(dns.VIP().Addr(), 6000), Destination: dns.VIP()})
+		must(t, err)
+		if v.Reason != ReasonPersistence {
+			t.Errorf("a client who was there before: %s", v)
+		}
+	})
+}
+
+func withoutStats(all []ServiceEntry) []ServiceEntry {
+	for i := range all {
+		all[i].Stats = Stats{}
+		for j := range all[i].Servers {
+			all[i].Servers[j].Stats = Stats{}
+		}
+	}
+	return all
+}
