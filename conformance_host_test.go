@@ -125,10 +125,10 @@ func TestConformanceProcServices(t *testing.T) {
 		server  RealServer
 		want    string
 	}{
-		{Service{ID: webID, Scheduler: WRR}, server, "TCP  0A010001:0050 wrr \n  -> 0A020008:0050      Masq    1      0          0         \n"},
+		{Service{ID: webID, Scheduler: WRR}, server, "TCP  0A010001:0050 wrr  \n  -> 0A020008:0050      Masq    1      0          0         \n"},
 		{Service{ID: webID, Scheduler: WRR, Persistence: persistence}, NewRealServer(server.Addr, DR),
-			"TCP  0A010001:0050 wrr persistent N FFFFFF00\n  -> 0A020008:0050      Route   1      0          0         \n"},
-		{Service{ID: UDP(webID.VIP()), Scheduler: RR, OnePacket: true}, server, "UDP  0A010001:0050 rr ops \n  -> 0A020008:0050      Masq    1      0          0         \n"},
+			"TCP  0A010001:0050 wrr  persistent N FFFFFF00\n  -> 0A020008:0050      Route   1      0          0         \n"},
+		{Service{ID: UDP(webID.VIP()), Scheduler: RR, OnePacket: true}, server, "UDP  0A010001:0050 rr ops  \n  -> 0A020008:0050      Masq    1      0          0         \n"},
 		{Service{ID: web6ID, Scheduler: RR, Persistence: persistence6}, server6,
 			"TCP  [fd00:0001:0000:0000:0000:0000:0000:0001]:0050 rr persistent N 40000000\n  -> [fd00:0001:0000:0000:0000:0000:0000:0002]:0050      Tunnel  7      0          0         \n"},
 		{Service{ID: FWMark(7), Scheduler: RR, Persistence: persistence}, RealServer{Addr: netip.MustParseAddrPort("10.2.0.8:0")},

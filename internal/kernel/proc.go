@@ -39,7 +39,7 @@ func (k *Kernel) listServices() []byte {
 		case s.key.family == inet6:
 			fmt.Fprintf(&b, "%s  [%s]:%04X %s ", protocolName(s.key.protocol), hexAddr(addrOf(inet6, &s.key.addr)), s.key.port, s.scheduler)
 		default:
-			fmt.Fprintf(&b, "%s  %s:%04X %s %s", protocolName(s.key.protocol), hexAddr(addrOf(inet4, &s.key.addr)), s.key.port, s.scheduler, onePacket)
+			fmt.Fprintf(&b, "%s  %s:%04X %s %s ", protocolName(s.key.protocol), hexAddr(addrOf(inet4, &s.key.addr)), s.key.port, s.scheduler, onePacket)
 		}
 		if s.flags&flagPersistent != 0 {
 			mask := s.netmask
