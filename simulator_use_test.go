@@ -1,0 +1,259 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Inside synctest a simulator shares the test's clock with everything else.
+func TestSimulatorFollowsClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newSimLab(t, SimulatorOptions{Clock: time.Now})
+		l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, DR, 1)
+		l.connect()
+		time.Sleep(300*time.Second - time.Nanosecond)
+		l.counts(0, 0, 1, 0)
+		time.Sleep(time.Nanosecond)
+		l.counts(0, 0, 0, 0)
+		if n := l.status(0).Stats.Conns; n != 1 {
+			t.Errorf("%d connections were counted, want 1", n)
+		}
+		if !l.Now().Equal(time.Now()) {
+			t.Errorf("the time is %s, want %s", l.Now(), time.Now())
+		}
+		ofKind(t, "moving somebody else's clock", l.Advance(time.Second), ErrInvalid)
+		l.client.Close()
+	})
+}
+
+// Any number of goroutines may use a simulator in every way.
+func TestSimulatorManyGoroutines(t *testing.T) {
+	l := newSimLab(t, SimulatorOptions{})
+	l.serve(Service{ID: simWeb, Scheduler: WLC}, NAT, 1, 1, 1, 1)
+	h := l.Host()
+	defer h.Close()
+	ctx := groundContext(t)
+	ways := []func(r *rand.Rand) error{
+		func(r *rand.Rand) error {
+			_, err := l.Connect(Flow{Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte{11, 1, 1, byte(r.Uint32())}), uint16(1+r.Uint32N(65535))), VIP: simWeb.VIP()})
+			var refused *NotForwardedError
+			if errors.As(err, &refused) {
+				return nil
+			}
+			return err
+		},
+		func(r *rand.Rand) error {
+			_, err := l.client.SetWeight(ctx, simWeb, l.server(r.IntN(4)), r.IntN(3))
+			return err
+		},
+		func(*rand.Rand) error { _, err := l.client.Snapshot(ctx); return err },
+		func(*rand.Rand) error { _, err := h.Connections(ctx); return err },
+		func(r *rand.Rand) error { return l.Advance(time.Duration(r.IntN(1e10))) },
+		func(r *rand.Rand) error {
+			return h.SetSysctl(ctx, "net.ipv4.vs.conn_reuse_mode", fmt.Sprint(r.IntN(4)))
+		},
+		func(*rand.Rand) error { return l.client.ZeroAll(ctx) },
+	}
+	var all sync.WaitGroup
+	for i := range 2 * len(ways) {
+		all.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(i), 0))
+			for range 200 {
+				if err := ways[i%len(ways)](r); err != nil {
+					t.Errorf("way %d: %v", i%len(ways), err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// Ten thousand services and a hundred thousand connections are no trouble.
+func TestSimulatorLarge(t *testing.T) {
+	const services, conns = 10_000, 100_000
+	l := newSimLab(t, SimulatorOptions{})
+	ctx := groundContext(t)
+	id := func(i int) ServiceID {
+		return TCP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 80))
+	}
+	var changes []Change
+	for i := range services {
+		changes = append(changes, AddService(Service{ID: id(i), Scheduler: WLC}),
+			AddServer(id(i), NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT)))
+	}
+	must(t, l.client.Do(ctx, changes...))
+	for i := range conns {
+		l.wants(l.syn(Flow{Client: benchFlow(i), VIP: id(i % services).VIP()}), Forwarded, ReasonScheduled)
+	}
+	all, err := l.client.Snapshot(ctx)
+	must(t, err)
+	if len(all) != services {
+		t.Fatalf("%d services are listed, want %d", len(all), services)
+	}
+	for _, s := range all {
+		if n := s.Servers[0].ActiveConns; n != conns/services {
+			t.Fatalf("%s has %d connections, want %d", s.ID, n, conns/services)
+		}
+	}
+	l.wait(time.Minute)
+	if left := l.table(); len(left) != 0 {
+		t.Errorf("%d connections are left", len(left))
+	}
+}
+
+// A simulator does the same again, and another seed lists in another order.
+func TestSimulatorIsDeterministic(t *testing.T) {
+	run := func(seed uint64) string {
+		l := newSimLab(t, SimulatorOptions{Seed: seed})
+		l.serve(Service{ID: simWeb, Scheduler: TWOS}, DR, 1, 2, 3, 4)
+		return l.picks(50)
+	}
+	if a, b := run(1), run(1); a != b {
+		t.Errorf("the same seed picked %s and %s", a, b)
+	}
+	if a, b := run(1), run(2); a == b {
+		t.Errorf("two seeds picked the same: %s", a)
+	}
+}
+
+// Faults strike the calls that they are for, in the order in which they were
+// injected, and what they do is what a kernel would have done.
+func TestSimulatorFaults(t *testing.T) {
+	ctx := context.Background()
+	short := func() context.Context {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	l := newSimLab(t, SimulatorOptions{})
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	other := Service{ID: UDP(simWeb.VIP()), Scheduler: RR}
+
+	must(t, l.Inject(Fault{Op: "add service", Errno: 12, Times: 2})) // ENOMEM
+	_, err := l.client.Services(ctx)
+	must(t, err)
+	for range 2 {
+		var e *Error
+		if err := l.client.AddService(ctx, other); !errors.As(err, &e) || e.Errno != 12 {
+			t.Errorf("the fault did not strike: %v", err)
+		}
+	}
+	must(t, l.client.AddService(ctx, other))
+
+	must(t, l.Inject(Fault{Op: "list services", Errno: 1}))
+	_, err = l.client.Services(ctx)
+	ofKind(t, "a listing without privilege", err, ErrPermission)
+
+	must(t, l.Inject(Fault{Op: "remove service", LoseReply: true}))
+	err = l.client.RemoveService(short(), other.ID)
+	var e *Error
+	if !errors.As(err, &e) || !e.Unknown || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("losing the reply: %v, want an unknown outcome", err)
+	}
+	_, err = l.client.Service(ctx, other.ID)
+	ofKind(t, "a service whose removal was not answered", err, ErrNotFound)
+
+	must(t, l.Inject(Fault{Delay: 50 * time.Millisecond}))
+	if err := l.client.AddService(short(), other); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a kernel that takes long: %v", err)
+	}
+
+	must(t, l.Inject(Fault{Op: "update real server", Before: func() {
+		must(t, l.client.RemoveServer(ctx, simWeb, l.server(0)))
+	}}))
+	_, err = l.client.SetWeight(ctx, simWeb, l.server(0), 5)
+	ofKind(t, "a server that somebody removed meanwhile", err, ErrNotFound)
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v is not os.ErrNotExist", err)
+	}
+	ofKind(t, "no such call", l.Inject(Fault{Op: "make coffee"}), ErrInvalid)
+	ofKind(t, "a negative delay", l.Inject(Fault{Delay: -1}), ErrInvalid)
+}
+
+// firstUsable is an algorithm of one's own.
+type firstUsable struct {
+	servers *Servers
+	changes int
+}
+
+func (p *firstUsable) Pick(Flow) ServerLoad {
+	for s := range p.servers.All {
+		if s.IsUsable() && s.ActiveConns() < 2 {
+			return s
+		}
+	}
+	return ServerLoad{}
+}
+
+func (p *firstUsable) Changed() { p.changes++ }
+
+func TestSimulatorAlgorithm(t *testing.T) {
+	var picker *firstUsable
+	l := newSimLab(t, SimulatorOptions{Algorithms: map[Scheduler]Algorithm{
+		"first": func(s *Servers) Picker { picker = &firstUsable{servers: s}; return picker },
+	}})
+	l.serve(Service{ID: simWeb, Scheduler: "first"}, DR, 1, 0, 7)
+	if got := l.picks(4); got != "CCAA" {
+		t.Errorf("picked %s, want CCAA", got)
+	}
+	l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+	if picker.changes != 3 || picker.servers.Len() != 3 {
+		t.Errorf("it was told of %d changes and has %d servers, want 3 and 3", picker.changes, picker.servers.Len())
+	}
+	must(t, l.client.RemoveServer(context.Background(), simWeb, l.server(2)))
+	l.setWeight(1, 1)
+	if picker.changes != 5 {
+		t.Errorf("it was told of %d changes, want 5", picker.changes)
+	}
+	if got := l.picks(2); got != "BB" {
+		t.Errorf("picked %s, want BB", got)
+	}
+}
+
+// elsewhere picks a server that its service does not have.
+type elsewhere struct{ server ServerLoad }
+
+func (p *elsewhere) Pick(Flow) ServerLoad { return p.server }
+func (p *elsewhere) Changed()             {}
+
+func TestSimulatorAlgorithmPicksElsewhere(t *testing.T) {
+	var picker *elsewhere
+	l := newSimLab(t, SimulatorOptions{Algorithms: map[Scheduler]Algorithm{
+		"elsewhere": func(*Servers) Picker { picker = &elsewhere{}; return picker },
+		"spy": func(s *Servers) Picker {
+			return &spy{s, func(server ServerLoad) { picker.server = server }}
+		},
+	}})
+	l.serve(Service{ID: simWeb, Scheduler: "elsewhere"}, DR, 1)
+	l.serve(Service{ID: TCP(netip.MustParseAddrPort("10.1.0.2:80")), Scheduler: "spy"}, DR, 1)
+	l.syn(l.flow())
+	if picker.server == (ServerLoad{}) {
+		t.Fatal("the other service's server is not known")
+	}
+	l.id = simWeb
+	l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+}
+
+// spy shows somebody its servers.
+type spy struct {
+	servers *Servers
+	show    func(ServerLoad)
+}
+
+func (p *spy) Pick(Flow) ServerLoad {
+	for s := range p.servers.All {
+		p.show(s)
+		return s
+	}
+	return ServerLoad{}
+}
+
+func (p *spy) Changed() {}
