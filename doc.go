@@ -40,6 +40,20 @@
 // [ErrInvalid], [ErrClosed], [errors.ErrUnsupported]), or a [*DoError] that
 // lists them.
 //
+// # Testing
+//
+// A [Simulator] is IPVS in process: the same [Client] talks to it, it answers as
+// the kernel does, and [Simulator.Deliver] and [Simulator.Connect] show which
+// real server gets whom, and why. Its clock is virtual, or that of
+// [testing/synctest]. [SimulatorFrom] makes one of a live host, to try something
+// there first.
+//
+//	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+//	if err != nil {
+//		return err
+//	}
+//	err = sim.Client().AddService(ctx, lvs.Service{ID: web, Scheduler: lvs.WLC})
+//
 // # Privileges and kernels
 //
 // IPVS asks for CAP_NET_ADMIN in the initial user namespace, for reading too.
