@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -107,7 +108,7 @@ func (c *Conn) Send(ctx context.Context, n int, appendRequest func(b []byte, i i
 	if n == 0 {
 		return nil, nil
 	}
-	p := &progress{fates: make([]Fate, n), appendRequest: appendRequest}
+	p := &progress{n: n, appendRequest: appendRequest}
 	_, err := call(ctx, c, func(s *socket) (struct{}, error) {
 		return struct{}{}, s.sendAll(c.name, p)
 	})
@@ -117,11 +118,14 @@ func (c *Conn) Send(ctx context.Context, n int, appendRequest func(b []byte, i i
 // progress is what a call that sends has reached so far. Its caller reads it
 // when the call ends or is given up, whichever is first.
 type progress struct {
+	n             int
 	appendRequest func(b []byte, i int) []byte
 
-	mu    sync.Mutex
-	ended bool
-	fates []Fate
+	mu       sync.Mutex
+	ended    bool
+	sent     int // the requests before this one were sent
+	answered int // and the answers to those before this one are known
+	failed   map[int]error
 }
 
 // begin encodes a datagram, at most limit requests from the given one up to
@@ -130,22 +134,20 @@ type progress struct {
 func (p *progress) begin(s *socket, from, to, limit int) (next int, err error) {
 	err = p.update(func() {
 		next = s.encode(from, min(to, from+limit), p.appendRequest)
-		for i := from; i < next; i++ {
-			p.fates[i] = Fate{State: Unknown}
-		}
+		p.sent = max(p.sent, next)
 	})
 	return next, err
 }
 
 // finish marks requests as answered.
-func (p *progress) finish(from, to int, failed map[int]error) error {
+func (p *progress) finish(to int, failed map[int]error) error {
 	return p.update(func() {
-		for i := from; i < to; i++ {
-			p.fates[i] = Fate{State: Done}
-			if err := failed[i]; err != nil {
-				p.fates[i] = Fate{Failed, err}
-			}
+		p.answered = to
+		if p.failed == nil {
+			p.failed = failed
+			return
 		}
+		maps.Copy(p.failed, failed)
 	})
 }
 
@@ -163,30 +165,35 @@ func (p *progress) end(cause error) ([]Fate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true
-	allDone := true
-	for i := range p.fates {
-		f := &p.fates[i]
-		if f.State == NotSent || f.State == Unknown {
-			f.Err = cause
-		}
-		allDone = allDone && f.State == Done
-	}
-	if allDone {
+	if p.answered == p.n && len(p.failed) == 0 {
 		return nil, nil
 	}
-	return p.fates, cause
+	fates := make([]Fate, p.n)
+	for i := range fates {
+		switch err := p.failed[i]; {
+		case err != nil:
+			fates[i] = Fate{Failed, err}
+		case i < p.answered:
+			fates[i] = Fate{State: Done}
+		case i < p.sent:
+			fates[i] = Fate{Unknown, cause}
+		default:
+			fates[i] = Fate{NotSent, cause}
+		}
+	}
+	return fates, cause
 }
 
 // sendAll sends the requests in datagrams.
 func (s *socket) sendAll(name string, p *progress) error {
 	limit := s.maxUnanswered()
-	for from := 0; from < len(p.fates); {
-		to, failed, err := s.sendChunk(from, len(p.fates), limit, p)
+	for from := 0; from < p.n; {
+		to, failed, err := s.sendChunk(from, p.n, limit, p)
 		if err != nil {
 			return err
 		}
 		err = s.repeatRefused(name, failed, p)
-		if perr := p.finish(from, to, failed); err == nil {
+		if perr := p.finish(to, failed); err == nil {
 			err = perr
 		}
 		if err != nil {
@@ -221,7 +228,9 @@ func (s *socket) repeatRefused(name string, failed map[int]error, p *progress) e
 		}
 		var answers map[int]error
 		_, answers, err = s.sendChunk(i, i+1, 1, p)
-		failed[i] = cmp.Or(err, answers[i])
+		if failed[i] = cmp.Or(err, answers[i]); failed[i] == nil {
+			delete(failed, i)
+		}
 	}
 	return err
 }
@@ -296,6 +305,10 @@ const (
 	// maxDatagram bounds one send. More brings nothing, and the kernel must
 	// find that much memory in one piece.
 	maxDatagram = 32 << 10
+
+	// longestRequest is more than any takes. A datagram grows by one before it
+	// is found to be too long.
+	longestRequest = 4 << 10
 
 	// answerCost is what the kernel books for one waiting error message: the
 	// message, and its own bookkeeping around it.

@@ -48,7 +48,7 @@ func (s *socket) ready(c *Conn) error {
 		conn.Interrupt()
 	}
 	s.mu.Unlock()
-	s.in, s.out = make([]byte, datagramLen), make([]byte, 0, datagramLen)
+	s.in, s.out = make([]byte, datagramLen), make([]byte, 0, maxDatagram+longestRequest)
 	if s.family, err = s.resolve(c.name); err != nil {
 		s.broken = true
 	}
