@@ -198,18 +198,53 @@ func doError(changes []Change, fates []genl.Fate, cause error) error {
 	return e
 }
 
-// Services returns all services, ordered by [ServiceID.Compare]. It is the
-// kernel's best effort: what is added or removed meanwhile may or may not be
-// there, and since Linux 7.1 a table of thousands that has just grown lists
-// incompletely for a moment.
+// listRounds is how often services are listed again of which some were told
+// twice. The pauses between, which double, come to a second.
+const (
+	listRounds = 10
+	firstPause = time.Millisecond
+)
+
+// Services returns all services, ordered by [ServiceID.Compare]. What is added
+// or removed meanwhile may or may not be there.
+//
+// The kernel tells services twice, and others not at all, when its table changes
+// while it is listed; since Linux 7.1 it goes on doing so for a moment after the
+// table has grown. Then the services are listed again, and after about a second
+// of that the error is [ErrUnstable].
 func (c *Client) Services(ctx context.Context) ([]ServiceStatus, error) {
-	all, err := dump(ctx, c, call{op: "list services"}, command(wire.CmdGetService), decodeService)
-	if err != nil {
-		return nil, err
+	what := call{op: "list services"}
+	for round := range listRounds {
+		all, err := dump(ctx, c, what, command(wire.CmdGetService), decodeService)
+		if err != nil {
+			return nil, err
+		}
+		told := len(all)
+		slices.SortStableFunc(all, func(a, b ServiceStatus) int { return a.ID.Compare(b.ID) })
+		all = slices.CompactFunc(all, func(a, b ServiceStatus) bool { return a.ID == b.ID })
+		if len(all) == told {
+			return all, nil
+		}
+		if err := pause(ctx, firstPause<<round); err != nil {
+			return nil, what.explain(err)
+		}
 	}
-	slices.SortStableFunc(all, func(a, b ServiceStatus) int { return a.ID.Compare(b.ID) })
-	// A service can be told twice when others were added or removed meanwhile.
-	return slices.CompactFunc(all, func(a, b ServiceStatus) bool { return a.ID == b.ID }), nil
+	return nil, &Error{
+		Op: what.op, kind: ErrUnstable, hint: "try again when fewer changes are made",
+		detail: fmt.Sprintf("services were told twice in each of %d listings", listRounds),
+	}
+}
+
+// pause waits, but no longer than the context lasts.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func decodeService(msg []byte) (ServiceStatus, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/golvs/lvs/internal/genl"
 )
 
 // Inside synctest a simulator shares the test's clock with everything else.
@@ -257,3 +260,67 @@ func (p *spy) Pick(Flow) ServerLoad {
 }
 
 func (p *spy) Changed() {}
+
+// meddlingSocket lets somebody change the table between the datagrams of a
+// listing.
+type meddlingSocket struct {
+	genl.Socket
+	meddle func()
+}
+
+func (s *meddlingSocket) Receive(b []byte) (int, error) {
+	n, err := s.Socket.Receive(b)
+	if n > 1<<12 { // of a listing
+		s.meddle()
+	}
+	return n, err
+}
+
+// A listing during which the table changed is made again, and not for ever.
+func TestServicesToldTwice(t *testing.T) {
+	const n, more = 1000, 30
+	for name, c := range map[string]struct {
+		changes int
+		want    error
+	}{"one change": {1, nil}, "change without end": {1000, ErrUnstable}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newSimLab(t, SimulatorOptions{})
+				defer l.client.Close()
+				ctx := context.Background()
+				var changes, comeOrGo []Change
+				for i := range uint32(n) {
+					changes = append(changes, AddService(Service{ID: FWMark(1 + i)}))
+				}
+				must(t, l.client.Do(ctx, changes...))
+				meddle := func() {
+					for i := range uint32(more) {
+						ch := AddService(Service{ID: FWMark6(1 + i)})
+						if c.changes%2 == 0 {
+							ch = RemoveService(FWMark6(1 + i))
+						}
+						comeOrGo = append(comeOrGo[:i], ch)
+					}
+					if c.changes--; c.changes >= 0 {
+						_ = l.client.Do(ctx, comeOrGo...) // some may not be there
+					}
+				}
+				client, err := newClient(ctx, func() (genl.Socket, error) {
+					s, err := l.dial()
+					return &meddlingSocket{s, meddle}, err
+				}, slog.New(slog.DiscardHandler))
+				must(t, err)
+				defer client.Close()
+				all, err := client.Services(ctx)
+				if c.want != nil {
+					ofKind(t, "a listing that is never quiet", err, c.want)
+					return
+				}
+				must(t, err)
+				if len(all) != n+more {
+					t.Errorf("%d services are listed, want %d", len(all), n+more)
+				}
+			})
+		})
+	}
+}
