@@ -53,7 +53,9 @@ func InNamespace(nameOrPath string) Option {
 }
 
 // InNamespaceFD opens the client in the network namespace of an open
-// descriptor. The descriptor is duplicated; it may be closed after [Open].
+// descriptor. The descriptor is duplicated; it may be closed after [Open]. An
+// [os.File] that it is of must stay alive until then, or its finalizer closes it:
+// see [runtime.KeepAlive].
 func InNamespaceFD(fd uintptr) Option {
 	return func(o *options) { o.namespace = func() (*os.File, error) { return reopen(fd) } }
 }
