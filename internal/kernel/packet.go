@@ -168,8 +168,13 @@ func (k *Kernel) receive(p *Packet, e *ends) (outcome, error) {
 		k.expireNow(id)
 		return outcome{action: Dropped, reason: Conntracked}, nil
 	}
-	k.expireNow(id)
-	return k.open(p, e)
+	// The kernel ends the old connection with its next tick: while it schedules
+	// the new one, the old one still counts.
+	o, err := k.open(p, e)
+	if err == nil {
+		k.expireNow(id)
+	}
+	return o, err
 }
 
 // find returns the connection of a packet, and whether the packet is a reply.
