@@ -10,17 +10,19 @@ import (
 )
 
 const inKernel = `
-    go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/quickstart
+    go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/quickstart -kernel
 `
 
 const (
-	needsLinux = `quickstart: IPVS is a part of Linux, and this is another system.
+	needsLinux = `quickstart: IPVS is a part of Linux, and this is another system. Without -kernel
+it runs here, in a simulated kernel.
 
 On a Linux machine for x86-64 with Debian's apt, this runs it, without root, in a
 kernel of its own that has IPVS (from the root of the repository):
 ` + inKernel
 
-	needsIPVS = `quickstart: this kernel has no IPVS. Nothing was changed.
+	needsIPVS = `quickstart: this kernel has no IPVS. Without -kernel it runs here, in a simulated
+kernel.
 
 This runs it, without root and without touching this machine, in a kernel of its
 own that has IPVS (from the root of the repository):
@@ -31,11 +33,12 @@ root, and try again:
     modprobe ip_vs
 `
 
-	needsRoot = `quickstart: IPVS is here, but it takes root to use it. Nothing was changed.
+	needsRoot = `quickstart: IPVS is here, but it takes root to use it. Without -kernel it runs in
+a simulated kernel.
 
 As root of this machine (root of a container is often not enough):
 
-    go build -o quickstart ./examples/quickstart && sudo ./quickstart
+    go build -o quickstart ./examples/quickstart && sudo ./quickstart -kernel
 
 Or without root and without touching this machine, in a kernel of its own that
 has IPVS (from the root of the repository):
@@ -54,8 +57,6 @@ func advice(err error) string {
 		return needsRoot
 	case errors.Is(err, context.Canceled):
 		return "quickstart: stopped; the network that it made is gone"
-	case errors.Is(err, context.Canceled):
-		return "Stopped, and everything taken down."
 	}
 	return "quickstart: " + err.Error()
 }

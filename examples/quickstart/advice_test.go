@@ -40,7 +40,7 @@ func TestAdvice(t *testing.T) {
 func TestAdviceIsFriendly(t *testing.T) {
 	errno := regexp.MustCompile(`\bE[A-Z]{3,}\b|errno|operation not permitted`)
 	for _, text := range []string{needsLinux, needsIPVS, needsRoot} {
-		if !strings.Contains(text, "\n    go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/quickstart\n") {
+		if !strings.Contains(text, "\n    go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/quickstart -kernel\n") {
 			t.Errorf("does not say what to run:\n%s", text)
 		}
 		if found := errno.FindString(text); found != "" {

@@ -17,19 +17,19 @@ import (
 // kernelEnv is set by cmd/lvs-kernel. Inside, nothing is skipped.
 const kernelEnv = "LVS_KERNEL"
 
-func startInKernel(t *testing.T) *quickstart {
+func startInKernel(t *testing.T) *story {
 	t.Helper()
 	if os.Getenv(kernelEnv) == "" {
 		t.Skip("needs a kernel with IPVS: go test -exec 'go run github.com/golvs/lvs/cmd/lvs-kernel 6.12 --' ./examples/quickstart")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	q, err := start(ctx, io.Discard)
+	g, err := onKernel(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(q.close)
-	return q
+	t.Cleanup(g.close)
+	return &story{ground: g, out: io.Discard}
 }
 
 // round is what one round of requests came to.
@@ -43,8 +43,9 @@ type round struct {
 func TestDistribution(t *testing.T) {
 	q := startInKernel(t)
 	var rounds []round
-	q.visited = func(site lvs.ServiceID, answers tally) {
-		rounds = append(rounds, round{site, answers[rs1.Addr().String()], answers[rs2.Addr().String()]})
+	q.visited = func(site lvs.ServiceID, a answers) {
+		t := a.tally()
+		rounds = append(rounds, round{site, t[rs1.Addr().String()], t[rs2.Addr().String()]})
 	}
 	for _, part := range []struct {
 		name string
@@ -103,7 +104,7 @@ func richTable() []lvs.Change {
 
 // compareWithIpvsadm takes ipvsadm's listing between two of our own that are
 // equal, for connections may end meanwhile.
-func compareWithIpvsadm(t *testing.T, q *quickstart) {
+func compareWithIpvsadm(t *testing.T, q *story) {
 	t.Helper()
 	before := ourTable(t, q)
 	for range 10 {
@@ -120,7 +121,7 @@ func compareWithIpvsadm(t *testing.T, q *quickstart) {
 	t.Fatal("the table does not come to rest")
 }
 
-func ourTable(t *testing.T, q *quickstart) string {
+func ourTable(t *testing.T, q *story) string {
 	t.Helper()
 	var b bytes.Buffer
 	said := *q
@@ -135,7 +136,7 @@ func ourTable(t *testing.T, q *quickstart) string {
 	return table
 }
 
-func ipvsadmTable(t *testing.T, q *quickstart) string {
+func ipvsadmTable(t *testing.T, q *story) string {
 	t.Helper()
 	var out []byte
 	err := q.lab.director.do(func() (err error) {
@@ -152,7 +153,7 @@ func ipvsadmTable(t *testing.T, q *quickstart) string {
 func TestStop(t *testing.T) {
 	q := startInKernel(t)
 	ctx, stop := context.WithCancel(t.Context())
-	q.visited = func(lvs.ServiceID, tally) { stop() }
+	q.visited = func(lvs.ServiceID, answers) { stop() }
 	if got := advice(q.balance(ctx)); !strings.HasPrefix(got, "quickstart: stopped") {
 		t.Errorf("got %q", got)
 	}

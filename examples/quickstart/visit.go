@@ -1,33 +1,38 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"maps"
-	"net"
-	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/golvs/lvs"
 )
 
-const (
-	drRequests     = 40
-	perNATClient   = 2
-	requestTimeout = 10 * time.Second
-)
+// ground is where the story takes place: a director, and clients around it.
+type ground struct {
+	director              *lvs.Client
+	anybody, first, fresh crowd
 
-// Clients of the NAT service. It knows a client by its address, so it takes
-// several addresses to see several clients.
-var (
-	firstClients = addresses("192.168.0.101", 10)
-	newClients   = addresses("192.168.0.111", 10)
-)
+	// connect lets a client connect to a VIP, and returns which server it got.
+	connect func(ctx context.Context, from netip.Addr, to netip.AddrPort) (string, error)
+
+	wait  func(time.Duration) error // nil where time passes by itself
+	lab   *lab                      // nil on a simulator
+	close func()
+
+	before map[lvs.ServiceID]answers // what clients got when they came last
+}
+
+// crowd are clients, and how often each connects.
+type crowd struct {
+	clients []netip.Addr
+	each    int
+}
 
 // addresses returns n addresses in a row.
 func addresses(first string, n int) []netip.Addr {
@@ -38,84 +43,82 @@ func addresses(first string, n int) []netip.Addr {
 	return all
 }
 
-// tally counts answers by the server that gave them.
-type tally map[string]int
+// answers are the servers that clients got, each time that they connected.
+type answers map[netip.Addr][]string
 
-func (t tally) String() string {
-	total, parts := 0, []string{}
-	for _, server := range slices.Sorted(maps.Keys(t)) {
-		total += t[server]
-		parts = append(parts, fmt.Sprintf("%d by %s", t[server], server))
-	}
-	return fmt.Sprintf("%d answers: %s", total, strings.Join(parts, ", "))
-}
-
-// visitDR sends requests from one client, which has an address beside the
-// servers'.
-func (q *quickstart) visitDR(ctx context.Context) error {
-	// The system chooses the source, and with it ports that do not soon come
-	// again. With one that does, the director would take the request for a part
-	// of the earlier connection, and the shares would not be exact.
-	answers, err := q.visit(ctx, drSite, []netip.Addr{{}}, drRequests)
-	if err != nil {
-		return err
-	}
-	q.report(drSite, answers)
-	return nil
-}
-
-// visitNAT sends requests from several clients.
-func (q *quickstart) visitNAT(ctx context.Context, clients []netip.Addr) error {
-	answers, err := q.visit(ctx, natSite, clients, perNATClient)
-	if err != nil {
-		return err
-	}
-	q.report(natSite, answers)
-	return nil
-}
-
-func (q *quickstart) report(site lvs.ServiceID, answers tally) {
-	q.say("    %s  %s", site.VIP(), answers)
-	if q.visited != nil {
-		q.visited(site, answers)
-	}
-}
-
-// visit sends n requests from each client, one after the other, and counts who
-// answered.
-func (q *quickstart) visit(ctx context.Context, site lvs.ServiceID, clients []netip.Addr, n int) (tally, error) {
-	answers := tally{}
-	for _, client := range clients {
-		for i := range n {
-			who, err := q.get(ctx, client, site.VIP())
-			if err != nil {
-				return nil, fmt.Errorf("request %d to %s: %w", i+1, site.VIP(), err)
-			}
-			answers[who]++
+// tally counts connections by server.
+func (a answers) tally() map[string]int {
+	t := make(map[string]int)
+	for _, servers := range a {
+		for _, s := range servers {
+			t[s]++
 		}
 	}
-	return answers, nil
+	return t
 }
 
-// get sends one request to a VIP and returns which server answered. Every
-// request is a connection of its own, for it is connections that IPVS balances.
-func (q *quickstart) get(ctx context.Context, from netip.Addr, vip netip.AddrPort) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	browser := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return q.lab.dial(ctx, from, vip)
-		},
-	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+vip.String(), nil)
-	if err != nil {
-		return "", err
+// visit lets a crowd connect to a service, one after the other, and tells who
+// got the connections.
+func (s *story) visit(ctx context.Context, site lvs.ServiceID, who crowd) error {
+	now := make(answers)
+	for _, client := range who.clients {
+		for i := range who.each {
+			server, err := s.connect(ctx, client, site.VIP())
+			if err != nil {
+				return fmt.Errorf("connection %d of %s to %s: %w", i+1, client, site.VIP(), err)
+			}
+			now[client] = append(now[client], server)
+		}
 	}
-	response, err := browser.Do(request)
-	if err != nil {
-		return "", err
+	s.report(site, now)
+	return nil
+}
+
+// report writes the shares of the servers, and how many clients have another one
+// than before.
+func (s *story) report(site lvs.ServiceID, now answers) {
+	const bar = 40
+	t := now.tally()
+	total := 0
+	for _, n := range t {
+		total += n
 	}
-	body, err := io.ReadAll(response.Body)
-	return string(body), cmp.Or(err, response.Body.Close())
+	s.say("    %s, %s connections", site.VIP(), thousands(total))
+	for _, server := range slices.Sorted(maps.Keys(t)) {
+		share := float64(t[server]) / float64(total)
+		s.say("      %-12s %7s  %5.1f %%  %s", server, thousands(t[server]), 100*share, strings.Repeat("#", int(share*bar+0.5)))
+	}
+	if again, moved := compare(s.before[site], now); again > 1 {
+		s.say("      %s of %s clients that were here before moved to another server", thousands(moved), thousands(again))
+	}
+	if s.before == nil {
+		s.before = make(map[lvs.ServiceID]answers)
+	}
+	s.before[site] = now
+	if s.visited != nil {
+		s.visited(site, now)
+	}
+}
+
+// compare counts the clients that came again, and those of them that got
+// another server.
+func compare(before, now answers) (again, moved int) {
+	for client, servers := range now {
+		if had := before[client]; had != nil {
+			again++
+			if had[len(had)-1] != servers[0] {
+				moved++
+			}
+		}
+	}
+	return again, moved
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// The real servers, and the services by what clients connect to.
+var (
+	rs1 = netip.MustParseAddrPort("10.168.0.94:80")
+	rs2 = netip.MustParseAddrPort("10.168.0.95:80")
+
+	drSite  = lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
+	natSite = lvs.TCP(netip.MustParseAddrPort("192.168.0.11:80"))
+)
+
+// persistence is how long the NAT service remembers which server a client had.
+const persistence = 300 * time.Second
+
+// sites is the whole configuration of the director. Changes are values: they
+// are printed below, then sent to the kernel with one call.
+var sites = []lvs.Change{
+	lvs.AddService(lvs.Service{ID: drSite, Scheduler: lvs.RR}),
+	lvs.AddServer(drSite, lvs.NewRealServer(rs1, lvs.DR)),
+	lvs.AddServer(drSite, lvs.NewRealServer(rs2, lvs.DR)),
+
+	lvs.AddService(lvs.Service{ID: natSite, Scheduler: lvs.LC, Persistence: lvs.Persistence{Timeout: persistence}}),
+	lvs.AddServer(natSite, lvs.NewRealServer(rs1, lvs.NAT)),
+	lvs.AddServer(natSite, lvs.NewRealServer(rs2, lvs.NAT)),
+}
+
+// story is a run of the program.
+type story struct {
+	*ground
+	out     io.Writer
+	visited func(lvs.ServiceID, answers) // is told of each round of visits; may be nil
+}
+
+// balance makes both services, and shows how they share clients out.
+func (s *story) balance(ctx context.Context) error {
+	s.say("Two services, sent to the kernel with one call:")
+	for _, change := range sites {
+		s.say("    %s", change)
+	}
+	if err := s.director.Do(ctx, sites...); err != nil {
+		return err
+	}
+	s.say("\nRound robin (rr) takes the servers in turn:")
+	if err := s.visit(ctx, drSite, s.anybody); err != nil {
+		return err
+	}
+	s.say("\nLeast connections (lc), and persistence ties each client to the server of its first connection:")
+	if err := s.visit(ctx, natSite, s.first); err != nil {
+		return err
+	}
+	return s.showTable(ctx)
+}
+
+// drain takes a server out of service without cutting anybody off.
+func (s *story) drain(ctx context.Context) error {
+	s.say("\nDrain %s: with weight 0 it takes no new connections, and keeps those that it has.", rs1)
+	for _, site := range []lvs.ServiceID{drSite, natSite} {
+		was, err := s.director.SetWeight(ctx, site, rs1, 0)
+		if err != nil {
+			return err
+		}
+		s.say("    %s -> %s: weight %d becomes 0", site, rs1, was)
+	}
+	s.say("\nDirect routing now leaves it alone:")
+	if err := s.visit(ctx, drSite, s.anybody); err != nil {
+		return err
+	}
+	s.say("\nPersistence goes first, though. Clients that are tied to the drained server still come, for %s:", persistence)
+	if err := s.visit(ctx, natSite, s.first); err != nil {
+		return err
+	}
+	s.say("\nNew clients do not:")
+	if err := s.visit(ctx, natSite, s.fresh); err != nil {
+		return err
+	}
+	return s.showTable(ctx)
+}
+
+// later lets time pass, where that takes none.
+func (s *story) later(ctx context.Context) error {
+	if s.wait == nil {
+		return nil
+	}
+	if err := s.wait(time.Hour); err != nil {
+		return err
+	}
+	s.say("\nAn hour later, connections and persistence have run out, and the drained server has nothing left to do:")
+	if err := s.visit(ctx, natSite, s.first); err != nil {
+		return err
+	}
+	return s.showTable(ctx)
+}
+
+// raise brings the server back with three times the other's share.
+func (s *story) raise(ctx context.Context) error {
+	s.say("\nBring %s back with weight 3 against 1, and let weights count: weighted round robin (wrr).", rs1)
+	was, err := s.director.EditService(ctx, drSite, func(s *lvs.Service) { s.Scheduler = lvs.WRR })
+	if err != nil {
+		return err
+	}
+	s.say("    %s: scheduler %s becomes wrr", drSite, was.Scheduler)
+	weight, err := s.director.SetWeight(ctx, drSite, rs1, 3)
+	if err != nil {
+		return err
+	}
+	s.say("    %s -> %s: weight %d becomes 3", drSite, rs1, weight)
+	s.say("\nThree connections of four go there:")
+	if err := s.visit(ctx, drSite, s.anybody); err != nil {
+		return err
+	}
+	return s.showTable(ctx)
+}
+
+// showTable reads the director's table back from the kernel.
+func (s *story) showTable(ctx context.Context) error {
+	entries, err := s.director.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	info, err := s.director.Info(ctx)
+	if err != nil {
+		return err
+	}
+	s.say("\nThe director's table, as 'ipvsadm -Ln' shows it:\n")
+	return printTable(s.out, info, entries)
+}
+
+func (s *story) say(format string, args ...any) {
+	fmt.Fprintf(s.out, format+"\n", args...)
+}
