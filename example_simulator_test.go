@@ -1,0 +1,266 @@
+package lvs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+var (
+	vip   = netip.MustParseAddrPort("10.168.0.91:80")
+	site  = lvs.TCP(vip)
+	first = netip.MustParseAddrPort("10.168.0.94:80")
+	other = netip.MustParseAddrPort("10.168.0.95:80")
+)
+
+// simulated returns a simulator with a service of two real servers.
+func simulated(scheduler lvs.Scheduler, o lvs.SimulatorOptions) *lvs.Simulator {
+	sim, err := lvs.NewSimulator(o)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = sim.Client().Do(context.Background(),
+		lvs.AddService(lvs.Service{ID: site, Scheduler: scheduler}),
+		lvs.AddServer(site, lvs.RealServer{Addr: first, Weight: 3}),
+		lvs.AddServer(site, lvs.RealServer{Addr: other, Weight: 1}),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return sim
+}
+
+// client is the i-th client of an example.
+func client(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), 40000)
+}
+
+func ExampleNewSimulator() {
+	ctx := context.Background()
+	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{Kernel: "6.1.176"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := sim.Client() // as lvs.Open returns it
+	defer client.Close()
+	if err := client.AddService(ctx, lvs.Service{ID: site, Scheduler: lvs.RR}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(client.AddService(ctx, lvs.Service{ID: site, Scheduler: lvs.RR}))
+	// Output:
+	// lvs: add service tcp://10.168.0.91:80: it is there already (EEXIST); update it to replace what it is
+}
+
+func ExampleSimulator_Connect() {
+	sim := simulated(lvs.WRR, lvs.SimulatorOptions{})
+	for i := range 4 {
+		conn, err := sim.Connect(lvs.Flow{Client: client(i), VIP: vip})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(conn.Server(), conn.State())
+	}
+	// Output:
+	// 10.168.0.95:80 ESTABLISHED
+	// 10.168.0.94:80 ESTABLISHED
+	// 10.168.0.94:80 ESTABLISHED
+	// 10.168.0.94:80 ESTABLISHED
+}
+
+func ExampleConn() {
+	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+	conn, err := sim.Connect(lvs.Flow{Client: client(1), VIP: vip})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := conn.Send(1200); err != nil {
+		log.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		log.Fatal(err)
+	}
+	// With direct routing the server's own FIN does not pass the director.
+	fmt.Println(conn.State())
+	// Output:
+	// FIN_WAIT
+}
+
+func ExampleSimulator_Deliver() {
+	ctx := context.Background()
+	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+	syn := lvs.Packet{Protocol: lvs.ProtocolTCP, Source: client(1), Destination: vip, TCP: lvs.SYN}
+	deliver := func() {
+		v, err := sim.Deliver(syn)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(v)
+	}
+	deliver()
+	for _, addr := range []netip.AddrPort{first, other} {
+		if _, err := sim.Client().SetWeight(ctx, site, addr, 0); err != nil {
+			log.Fatal(err)
+		}
+	}
+	syn.Source = client(2)
+	deliver()
+	syn.TCP = lvs.ACK
+	deliver()
+	// Output:
+	// forwarded to 10.168.0.95:80 by dr: the scheduler picked it
+	// refused: no server is usable: each has weight 0 or is at its upper threshold
+	// passed on: it belongs to no connection and cannot open one
+}
+
+func ExampleSimulator_Advance() {
+	ctx := context.Background()
+	sim := simulated(lvs.LC, lvs.SimulatorOptions{})
+	if _, err := sim.Connect(lvs.Flow{Client: client(1), VIP: vip}); err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		s, err := sim.Client().Server(ctx, site, other)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(s.ActiveConns, "active, scheduled in all:", s.Stats.Conns)
+		if err := sim.Advance(15 * time.Minute); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// 1 active, scheduled in all: 0
+	// 0 active, scheduled in all: 1
+}
+
+func ExampleSimulator_Inject() {
+	ctx := context.Background()
+	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+	client := sim.Client()
+	// Somebody removes the server after it was read and before it is written.
+	err := sim.Inject(lvs.Fault{Op: "update real server", Before: func() {
+		if err := client.RemoveServer(ctx, site, first); err != nil {
+			log.Fatal(err)
+		}
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.SetWeight(ctx, site, first, 0)
+	fmt.Println(errors.Is(err, lvs.ErrNotFound))
+	// Output:
+	// true
+}
+
+// leastWeighted picks the usable server with the fewest connections of all kinds
+// for its weight.
+type leastWeighted struct{ servers *lvs.Servers }
+
+func (p leastWeighted) Pick(lvs.Flow) (best lvs.ServerLoad) {
+	found := false
+	for s := range p.servers.All {
+		if s.IsUsable() && (!found || conns(s)*best.Weight() < conns(best)*s.Weight()) {
+			best, found = s, true
+		}
+	}
+	return best
+}
+
+func (p leastWeighted) Changed() {}
+
+func conns(s lvs.ServerLoad) int { return s.ActiveConns() + s.InactiveConns() }
+
+func ExampleAlgorithm() {
+	sim := simulated("mine", lvs.SimulatorOptions{Algorithms: map[lvs.Scheduler]lvs.Algorithm{
+		"mine": func(servers *lvs.Servers) lvs.Picker { return leastWeighted{servers} },
+	}})
+	for i := range 4 {
+		conn, err := sim.Connect(lvs.Flow{Client: client(i), VIP: vip})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(conn.Server())
+	}
+	// Output:
+	// 10.168.0.95:80
+	// 10.168.0.94:80
+	// 10.168.0.94:80
+	// 10.168.0.94:80
+}
+
+func ExampleHost_Connections() {
+	ctx := context.Background()
+	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+	for i := range 2 {
+		if _, err := sim.Connect(lvs.Flow{Client: client(i + 1), VIP: vip}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	host := sim.Host() // lvs.OpenHost on a director
+	defer host.Close()
+	all, err := host.Connections(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	slices.SortFunc(all, func(a, b lvs.Connection) int { return a.Client.Compare(b.Client) })
+	for _, c := range all {
+		fmt.Println(c.Client, c.VIP, c.Server, c.State, c.Expires)
+	}
+	// Output:
+	// 192.0.2.1:40000 10.168.0.91:80 10.168.0.95:80 ESTABLISHED 15m0s
+	// 192.0.2.2:40000 10.168.0.91:80 10.168.0.94:80 ESTABLISHED 15m0s
+}
+
+func ExampleHost_SetSysctl() {
+	ctx := context.Background()
+	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+	host := sim.Host()
+	defer host.Close()
+	if err := host.SetSysctl(ctx, "net.ipv4.vs.expire_nodest_conn", "1"); err != nil {
+		log.Fatal(err)
+	}
+	conn, err := sim.Connect(lvs.Flow{Client: client(1), VIP: vip})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := host.Client().RemoveServer(ctx, site, conn.Server()); err != nil {
+		log.Fatal(err)
+	}
+	// Without expire_nodest_conn packets would be dropped until it expires.
+	fmt.Println(conn.Send(100))
+	// Output:
+	// lvs: tcp 192.0.2.1:40000 -> 10.168.0.91:80: passed on: it belongs to no connection and cannot open one
+}
+
+func ExampleSimulatorFrom() {
+	ctx := context.Background()
+	live := simulated(lvs.WLC, lvs.SimulatorOptions{}).Host() // lvs.OpenHost on a director
+	defer live.Close()
+	sim, missed, err := lvs.SimulatorFrom(ctx, live, lvs.SimulatorOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("missed:", missed)
+	// What would become of 100 clients if a server were drained?
+	if _, err := sim.Client().SetWeight(ctx, site, first, 0); err != nil {
+		log.Fatal(err)
+	}
+	got := make(map[netip.AddrPort]int)
+	for i := range 100 {
+		conn, err := sim.Connect(lvs.Flow{Client: client(i), VIP: vip})
+		if err != nil {
+			log.Fatal(err)
+		}
+		got[conn.Server()]++
+	}
+	fmt.Println(got)
+	// Output:
+	// missed: []
+	// map[10.168.0.95:80:100]
+}
