@@ -27,7 +27,10 @@ import (
 //     FTP helper, schedule_icmp and drop_entry=3 are answered with
 //     [errors.ErrUnsupported]. Memory is never short, so the automatic modes of
 //     drop_entry, drop_packet and secure_tcp never begin.
-//   - Sync daemons start, stop and are listed; they send and receive nothing.
+//   - Sync daemons start, stop and are listed; they send and receive nothing. One
+//     that is stopped as soon as it was started stops; the kernel may fail to, and
+//     not even answer.
+//   - Of netlink's controller there is what it takes to find IPVS.
 //   - Connections expire when they are due. The kernel's timers may be late, by
 //     up to an eighth of the timeout.
 //   - Statistics lag by the two seconds of the kernel's estimator, but not by the
