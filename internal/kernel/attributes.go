@@ -34,8 +34,8 @@ const (
 // parse reads attributes by their rules, the way of the kernel's older families:
 // numbers without a rule are passed over, as is what is left at the end; of a
 // number that repeats, the last counts. It returns the attribute that broke its
-// rule, up to the end of what was read.
-func (a *attributes) parse(b []byte, rules []rule) (bad []byte, e errno) {
+// rule, up to the end of what was read, or else whether something is left.
+func (a *attributes) parse(b []byte, rules []rule) (c complaint, e errno) {
 	*a = attributes{}
 	for len(b) >= attrHeaderLen {
 		n := int(host.Uint16(b))
@@ -46,13 +46,22 @@ func (a *attributes) parse(b []byte, rules []rule) (bad []byte, e errno) {
 		value := b[attrHeaderLen:n]
 		if 0 < number && number < len(rules) {
 			if e := rules[number].check(value); e != 0 {
-				return b, e
+				return complaint{"Attribute failed policy validation", b}, e
 			}
 			a[number] = value
 		}
 		b = b[min(align(n), len(b)):]
 	}
-	return nil, 0
+	if len(b) > 0 {
+		return complaint{words: "bytes leftover after parsing attributes"}, 0
+	}
+	return complaint{}, 0
+}
+
+// complaint is what netlink says of attributes. It need not be an error.
+type complaint struct {
+	words string // "": nothing to complain about
+	about []byte // the attribute, up to the end of what was read; nil: none
 }
 
 func (r rule) check(value []byte) errno {

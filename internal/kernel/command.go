@@ -68,7 +68,7 @@ var commands = [...]struct {
 func (s *Socket) command(r *request) errno {
 	number := r.bytes[headerLen]
 	if int(number) >= len(commands) {
-		return eopnotsupp
+		return refuseFuture(r)
 	}
 	c, dumps := &commands[number], r.flags&flagDump == flagDump
 	switch {
@@ -84,7 +84,7 @@ func (s *Socket) command(r *request) errno {
 		return s.startDump(c.list, r.message)
 	}
 	var e errno
-	if r.bad, e = r.top.parse(r.body(), topRules); e != 0 {
+	if r.complaint, e = r.top.parse(r.body(), topRules); e != 0 {
 		return e
 	}
 	s.k.lock()
@@ -95,6 +95,16 @@ func (s *Socket) command(r *request) errno {
 		s.put(end(append(b, r.reply...), start))
 	}
 	return e
+}
+
+// refuseFuture refuses a command that there may be one day. Its flags are looked
+// at first, so that the other bits can mean something then.
+func refuseFuture(r *request) errno {
+	if flags := r.flags &^ (flagRequest | flagAck | flagEcho); flags != 0 && flags != flagDump {
+		r.complaint.words = "ambiguous or reserved bits set in nlmsg_flags"
+		return einval
+	}
+	return eopnotsupp
 }
 
 // suffer lets a fault strike the request, if there is one for it.

@@ -59,7 +59,11 @@ func readDaemon(r *request) (a attributes, e errno) {
 	if r.top[topDaemon] == nil {
 		return a, einval
 	}
-	if r.bad, e = a.parse(r.top[topDaemon], daemonRules); e != 0 {
+	c, e := a.parse(r.top[topDaemon], daemonRules)
+	if c.words != "" {
+		r.complaint = c
+	}
+	if e != 0 {
 		return a, einval
 	}
 	return a, 0

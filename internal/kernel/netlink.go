@@ -10,6 +10,7 @@ const (
 	flagRequest   = 0x1
 	flagMulti     = 0x2
 	flagAck       = 0x4
+	flagEcho      = 0x8
 	flagDump      = 0x300
 	flagCapped    = 0x100 // of an error: the request is not echoed
 	flagAckAttrs  = 0x200 // of an error: attributes follow
@@ -51,10 +52,10 @@ func (s *Socket) serve(datagram []byte) (lost bool) {
 // request is a message while it is answered.
 type request struct {
 	message
-	top   attributes
-	bad   []byte // the attribute that netlink complains about, up to the datagram's end
-	reply []byte // the message with what was asked for
-	lost  bool   // no answer is to come
+	top       attributes
+	complaint complaint
+	reply     []byte // the message with what was asked for
+	lost      bool   // no answer is to come
 }
 
 // answer does what a message asks for. What has no request flag, or is
@@ -90,21 +91,23 @@ func end(b []byte, start int) []byte {
 	return b
 }
 
-// acknowledge answers a request with a number, and with words if an attribute
-// is to blame. The client asks not to have its request echoed.
+// acknowledge answers a request with a number, and with a complaint if there is
+// one. The client asks not to have its request echoed.
 func (s *Socket) acknowledge(r *request, e errno) {
-	const words = "Attribute failed policy validation"
+	words, about := r.complaint.words, r.complaint.about
 	flags, size := uint16(flagCapped), 2*headerLen+4
-	if r.bad != nil {
+	if words != "" {
 		flags |= flagAckAttrs
 		size += 2*attrHeaderLen + align(len(words)+1) + 4
 	}
 	b, start := s.begin(make([]byte, 0, size), typeError, flags, r.seq)
 	b = host.AppendUint32(b, uint32(-e))
 	b = append(b, r.bytes[:headerLen]...)
-	if r.bad != nil {
+	if words != "" {
 		b = appendText(b, attrAckText, words)
-		b = appendU32(b, attrAckOffset, uint32(cap(r.bytes)-cap(r.bad)))
+	}
+	if about != nil {
+		b = appendU32(b, attrAckOffset, uint32(cap(r.bytes)-cap(about)))
 	}
 	s.put(end(b, start))
 }
@@ -132,7 +135,7 @@ func (s *Socket) control(r *request) errno {
 		return eopnotsupp
 	}
 	var e errno
-	if r.bad, e = r.top.parse(r.body(), controllerRules); e != 0 {
+	if r.complaint, e = r.top.parse(r.body(), controllerRules); e != 0 {
 		return e
 	}
 	id, name := uint16(familyID), "IPVS"
