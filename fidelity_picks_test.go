@@ -1,0 +1,491 @@
+package lvs
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs/internal/kernel"
+)
+
+// pickSchedulers are those whose picks are compared. twos draws at random.
+var pickSchedulers = []string{
+	"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "dh", "sh", "mh", "lblc", "lblcr",
+}
+
+// picker makes a history in which a scheduler picks. It plays the history to a
+// simulator of its own, to know what a real server would answer.
+type picker struct {
+	*rand.Rand
+	sim       *player
+	h         history
+	scheduler string
+	mood      mood
+	services  []*pickService
+	opened    []opened
+	port      uint16 // of the last client
+	picks     int
+	nodest    bool // expire_nodest_conn is on
+}
+
+// mood is what a history is about. Some take their time, so there are few of
+// them.
+type mood int
+
+const (
+	anyMood        mood = iota
+	moodReuse           // clients come back with the port of an old connection
+	moodStatistics      // counters are compared
+	moodExpiry          // connections expire
+	moodDefence         // switches that the kernel looks at every second
+)
+
+func (p *picker) chooseMood() {
+	switch n := p.IntN(200); {
+	case n < 50:
+		p.mood = moodReuse
+	case n < 51:
+		p.mood = moodStatistics
+	case n < 53:
+		p.mood = moodExpiry
+	case n < 54:
+		p.mood = moodDefence
+	}
+}
+
+// pickService is a service, and the servers that it has or had.
+type pickService struct {
+	settings attributes // all that is said of it
+	ids      attributes
+	six      bool
+	mark     uint32
+	protocol uint8
+	port     uint16 // 0: any
+	vip      netip.Addr
+	servers  []attributes
+}
+
+// opened is a packet from a client, and what became of it.
+type opened struct {
+	packet
+	verdict kernel.Verdict
+}
+
+// makePicks returns what makes histories for a scheduler.
+func makePicks(scheduler string) func(testing.TB, release, uint64) (history, int) {
+	return func(t testing.TB, r release, seed uint64) (history, int) {
+		s := &scope{TB: t}
+		defer s.end()
+		p := &picker{
+			Rand: rand.New(rand.NewPCG(seed, 1)), scheduler: scheduler, port: 1023,
+			sim: newPlayer(s, openSimulatorSide(s, r)),
+		}
+		p.chooseMood()
+		p.make()
+		return p.h, p.picks
+	}
+}
+
+func (p *picker) make() {
+	p.begin()
+	for range 1 + p.IntN(3) {
+		p.addService()
+	}
+	const actions, surveyed, rested = 200, 16, 100
+	for i := range actions {
+		p.act()
+		if i%surveyed == surveyed-1 {
+			p.do(survey{})
+		}
+		if i%rested == rested-1 {
+			p.rest()
+		}
+	}
+}
+
+// begin sets what the mood asks for.
+func (p *picker) begin() {
+	switch p.mood {
+	case moodExpiry:
+		top := attributes{{aTimeoutTCP, u32(2)}, {aTimeoutFin, u32(2)}, {aTimeoutUDP, u32(2)}}
+		p.do(newCall(cSetConfig, top))
+	case moodDefence:
+		if p.IntN(2) == 0 {
+			p.do(setting{"secure_tcp", 3})
+		} else {
+			p.do(setting{"am_droprate", 1 + p.IntN(4)})
+			p.do(setting{"drop_packet", 3})
+		}
+		p.do(wait(2500 * time.Millisecond))
+	}
+}
+
+// rest lets time pass until nothing is about to happen.
+func (p *picker) rest() {
+	switch p.mood {
+	case moodStatistics:
+		p.do(wait(5 * time.Second))
+		p.do(survey{true})
+		if p.IntN(2) == 0 {
+			p.do(newCall(cZero, nil))
+			p.do(survey{true})
+		}
+	case moodExpiry:
+		p.do(wait(3500 * time.Millisecond))
+		p.do(survey{})
+		p.opened = nil
+	}
+}
+
+// do adds a step, and plays it.
+func (p *picker) do(s step) (v kernel.Verdict) {
+	p.h = append(p.h, s)
+	switch s := s.(type) {
+	case control:
+		p.sim.call([]control{s})
+	case packet:
+		_, v = p.sim.side.(*simulatorSide).deliver(s)
+		if v.Reason == kernel.Scheduled {
+			p.picks++
+		}
+	case setting:
+		p.sim.set(s)
+	case wait:
+		p.sim.Wait(time.Duration(s))
+	}
+	return v
+}
+
+// one returns one of some values.
+func one[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
+
+func (p *picker) addService() {
+	s := &pickService{
+		six: p.IntN(4) == 0, protocol: one(p.Rand, uint8(protocolTCP), protocolTCP, protocolUDP),
+		port: one(p.Rand, uint16(80), 80, 80, 53, 8080, 0, 21),
+	}
+	s.vip = p.virtual(s.six)
+	af := uint16(inet4)
+	if s.six {
+		af = inet6
+	}
+	s.ids = attributes{
+		{sAF, u16(af)}, {sProtocol, u16(uint16(s.protocol))}, {sAddr, s.vip.AsSlice()}, {sPort, be16(s.port)},
+	}
+	if p.IntN(5) == 0 {
+		s.mark = 1 + p.Uint32N(3)
+		s.ids = attributes{{sAF, u16(af)}, {sFWMark, u32(s.mark)}}
+	}
+	s.settings = p.settingsOf(s, p.scheduler)
+	p.services = append(p.services, s)
+	p.do(serviceCall(cNewService, s.settings))
+	for range 1 + p.IntN(5) {
+		s.servers = append(s.servers, p.server(s))
+		p.do(serviceCall(cNewDest, s.ids, s.servers[len(s.servers)-1]))
+	}
+}
+
+// settingsOf returns a whole service. One without a port of its own is mostly
+// persistent: it schedules nothing otherwise.
+func (p *picker) settingsOf(s *pickService, scheduler string) attributes {
+	const persistent, onePacket, fallback, withPort = 1, 4, 8, 16
+	flags := one(p.Rand, uint32(0), fallback, withPort, fallback|withPort)
+	timeout := uint32(0)
+	if p.IntN(5) == 0 || s.port == 0 && s.mark == 0 && p.IntN(8) > 0 {
+		flags |= persistent
+		timeout = one(p.Rand, uint32(60), 300, 3600)
+		if p.mood == moodExpiry {
+			timeout = 1
+		}
+	}
+	if s.protocol == protocolUDP && p.IntN(4) == 0 {
+		flags |= onePacket
+	}
+	netmask := one(p.Rand, []byte{255, 255, 255, 255}, []byte{255, 255, 255, 0}, []byte{255, 255, 0, 0})
+	if s.six {
+		netmask = u32(one(p.Rand, uint32(128), 128, 120, 64))
+	}
+	return append(s.ids[:len(s.ids):len(s.ids)],
+		attribute{sScheduler, text(scheduler)}, attribute{sFlags, flagBytes(flags)},
+		attribute{sTimeout, u32(timeout)}, attribute{sNetmask, netmask})
+}
+
+// The addresses of the director's networks. None is the director's own.
+
+func (p *picker) virtual(six bool) netip.Addr {
+	if six {
+		return netip.MustParseAddr(fmt.Sprintf("fd00:1::fe:%x", 1+p.IntN(3)))
+	}
+	return netip.AddrFrom4([4]byte{10, 1, 254, byte(1 + p.IntN(3))})
+}
+
+func (p *picker) client(six bool) netip.AddrPort {
+	p.port++
+	a, b := byte(16+p.IntN(4)), byte(1+p.IntN(200))
+	if p.IntN(2) == 0 {
+		a, b = 16, byte(1+p.IntN(4)) // one that persistence may know
+	}
+	if six {
+		return netip.AddrPortFrom(netip.MustParseAddr(fmt.Sprintf("fd00:1::c:%x%02x", a, b)), p.port)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, a, b}), p.port)
+}
+
+// server returns a whole server, which the service may have had before.
+func (p *picker) server(s *pickService) attributes {
+	const one6 = 8 // chance of a server of the other family
+	six := s.six
+	method := one(p.Rand, uint32(direct), direct, masquerade, masquerade, tunnel)
+	if p.IntN(one6) == 0 {
+		six, method = !six, tunnel
+	}
+	n := byte(1 + p.IntN(8))
+	addr := netip.AddrFrom4([4]byte{10, 2, 0, 10 + n})
+	if six {
+		addr = netip.MustParseAddr(fmt.Sprintf("fd00:1::5:%x", n))
+	}
+	port := s.port
+	if p.IntN(6) == 0 {
+		port = one(p.Rand, uint16(0), 8080)
+	}
+	d := attributes{{dAddr, addr.AsSlice()}, {dPort, be16(port)}, {dAF, u16(afOf(addr))}}
+	return p.edited(d, method)
+}
+
+// edited returns a server with other settings.
+func (p *picker) edited(d attributes, method uint32) attributes {
+	upper := uint32(0)
+	if p.IntN(5) == 0 {
+		upper = 1 + p.Uint32N(6)
+	}
+	lower := uint32(0)
+	if upper > 0 && p.IntN(2) == 0 {
+		lower = p.Uint32N(upper + 1)
+	}
+	weight := one(p.Rand, 0, 1, 1, 1, 2, 3, 4, 5, 7, 10, 100, 1000)
+	d = d.set(dMethod, u32(method)).set(dWeight, u32(uint32(weight))).set(dUpper, u32(upper)).set(dLower, u32(lower))
+	if method == tunnel {
+		kind := one(p.Rand, uint8(tunIPIP), tunIPIP, tunGUE, tunGRE)
+		d = d.set(dTunType, u8(kind)).set(dTunPort, be16(6080)).set(dTunFlags, u16(uint16(p.IntN(2))))
+	}
+	return d
+}
+
+// act lets one thing happen.
+func (p *picker) act() {
+	s := one(p.Rand, p.services...)
+	switch n := p.IntN(100); {
+	case p.mood == moodReuse && n < 20:
+		p.open(s)
+	case n < 60 && p.mood != moodReuse:
+		for range 1 + p.IntN(4) {
+			p.open(s)
+		}
+	case n < 80:
+		p.follow()
+	case n < 83:
+		p.stray(s)
+	case n < 88:
+		p.addServer(s)
+	case n < 91:
+		p.removeServer(s)
+	case n < 96:
+		p.editServer(s)
+	case n < 98:
+		p.editService(s)
+	case n < 99:
+		p.remakeService(s)
+	default:
+		p.set()
+	}
+}
+
+// open lets a new client come.
+func (p *picker) open(s *pickService) {
+	to := netip.AddrPortFrom(s.vip, s.port)
+	if s.port == 0 || s.mark != 0 || p.IntN(40) == 0 {
+		to = netip.AddrPortFrom(s.vip, one(p.Rand, uint16(80), 443, 21, 20, 2000))
+	}
+	if s.mark != 0 && p.IntN(2) == 0 {
+		to = netip.AddrPortFrom(p.virtual(s.six), to.Port())
+	}
+	pk := packet{s.protocol, 0, p.client(s.six), to, s.mark, p.IntN(50)}
+	if s.mark != 0 && p.IntN(4) == 0 {
+		pk.protocol = one(p.Rand, uint8(protocolTCP), protocolUDP)
+	}
+	if pk.protocol == protocolTCP {
+		pk.tcp = flagSYN
+	}
+	p.opened = append(p.opened, opened{pk, p.do(pk)})
+	if p.mood == anyMood && pk.protocol == protocolTCP && p.IntN(3) == 0 {
+		p.establish(p.opened[len(p.opened)-1])
+	}
+}
+
+// establish ends the handshake.
+func (p *picker) establish(o opened) {
+	if o.verdict.Action != kernel.Forwarded {
+		return
+	}
+	if o.verdict.Method == masquerade {
+		p.do(o.reply(flagSYN|flagACK, 0))
+	}
+	o.tcp = flagACK
+	p.do(o.packet)
+}
+
+// reply returns a packet from the server.
+func (o opened) reply(tcp uint8, data int) packet {
+	from := o.to
+	if o.verdict.Method == masquerade && o.verdict.Server != nil {
+		from = netip.AddrPortFrom(o.verdict.Server.Addr(), o.verdict.Port)
+	}
+	if o.protocol == protocolUDP {
+		tcp = 0
+	}
+	return packet{o.protocol, tcp, from, o.from, 0, data}
+}
+
+// follow sends another packet of a connection.
+func (p *picker) follow() {
+	recent := 50
+	if p.mood == moodReuse {
+		recent = 10 // come back soon, while they count for something
+	}
+	if len(p.opened) == 0 {
+		return
+	}
+	at := len(p.opened) - 1 - p.IntN(min(recent, len(p.opened)))
+	o := p.opened[at]
+	flags := one(p.Rand, uint8(flagACK), flagACK, flagACK, flagFIN|flagACK, flagFIN|flagACK, flagRST, flagSYN|flagACK, 0)
+	switch {
+	case p.mood == moodExpiry: // other states last longer
+		flags = one(p.Rand, uint8(flagACK), flagFIN|flagACK)
+	case p.mood == moodReuse && p.IntN(2) == 0:
+		flags = flagSYN
+	case flags&flagSYN != 0:
+		flags = flagACK
+	}
+	if p.IntN(3) == 0 {
+		if o.verdict.Action == kernel.Forwarded {
+			p.do(o.reply(flags, p.IntN(50)))
+		}
+		return
+	}
+	if o.tcp = flags; o.protocol == protocolUDP {
+		o.tcp = 0
+	}
+	o.data = p.IntN(50)
+	o.verdict = p.do(o.packet)
+	p.opened[at] = o
+	if o.verdict.Reason != kernel.Connected && (p.mood == moodReuse || p.nodest) {
+		p.do(settle)
+	}
+}
+
+// settle lets the kernel do what it does a moment later: to end a connection
+// takes a tick.
+const settle = wait(50 * time.Millisecond)
+
+// stray sends a packet that opens nothing, or hardly.
+func (p *picker) stray(s *pickService) {
+	to := netip.AddrPortFrom(s.vip, one(p.Rand, uint16(80), 443, 53, 20, 21, 9999))
+	from := p.client(s.six)
+	if p.IntN(4) == 0 {
+		from = netip.AddrPortFrom(from.Addr(), 20)
+	}
+	pk := packet{s.protocol, 0, from, to, one(p.Rand, 0, s.mark, 9), 0}
+	if s.protocol == protocolTCP && p.mood != moodExpiry {
+		pk.tcp = one(p.Rand, uint8(0), flagACK, flagRST, flagSYN|flagRST, flagFIN, flagSYN|flagFIN)
+	}
+	p.do(pk)
+}
+
+func (p *picker) addServer(s *pickService) {
+	d := p.server(s)
+	if len(s.servers) > 0 && p.IntN(2) == 0 {
+		d = one(p.Rand, s.servers...) // it may be revived
+	}
+	s.servers = append(s.servers, d)
+	p.do(serviceCall(cNewDest, s.ids, d))
+}
+
+func (p *picker) removeServer(s *pickService) {
+	if len(s.servers) > 0 {
+		p.do(serviceCall(cDelDest, s.ids, one(p.Rand, s.servers...)))
+		p.settleRemoval()
+	}
+}
+
+// settleRemoval waits for what expire_nodest_conn makes the kernel do later.
+func (p *picker) settleRemoval() {
+	if p.nodest {
+		p.do(wait(200 * time.Millisecond))
+	}
+}
+
+func (p *picker) editServer(s *pickService) {
+	if len(s.servers) > 0 {
+		i := p.IntN(len(s.servers))
+		method := one(p.Rand, uint32(direct), masquerade, tunnel)
+		if p.IntN(3) > 0 { // mostly what it is
+			method = uint32(s.servers[i].get(dMethod)[0])
+		}
+		s.servers[i] = p.edited(s.servers[i], method)
+		p.do(serviceCall(cSetDest, s.ids, s.servers[i]))
+	}
+}
+
+// editService gives a service other settings, or another scheduler for a while.
+func (p *picker) editService(s *pickService) {
+	if p.IntN(3) == 0 {
+		other := one(p.Rand, "rr", "wrr", "lc", "none", "sh")
+		p.do(serviceCall(cSetService, p.settingsOf(s, other)))
+		for range p.IntN(3) {
+			p.open(s)
+		}
+	}
+	s.settings = p.settingsOf(s, p.scheduler)
+	p.do(serviceCall(cSetService, s.settings))
+}
+
+// remakeService removes a service and adds it again, with some servers.
+func (p *picker) remakeService(s *pickService) {
+	if p.IntN(4) == 0 {
+		p.do(newCall(cFlush, nil))
+		for _, other := range p.services {
+			if other != s {
+				p.do(serviceCall(cNewService, other.settings))
+			}
+		}
+	} else {
+		p.do(serviceCall(cDelService, s.ids))
+	}
+	p.settleRemoval()
+	p.do(serviceCall(cNewService, s.settings))
+	for _, d := range s.servers {
+		if p.IntN(3) > 0 {
+			p.do(serviceCall(cNewDest, s.ids, d))
+		}
+	}
+}
+
+func (p *picker) set() {
+	switches := []string{"expire_quiescent_template", "sloppy_tcp", "cache_bypass"}
+	if p.mood == moodReuse {
+		switches = []string{"conn_reuse_mode", "expire_nodest_conn", "expire_quiescent_template"}
+	}
+	if p.mood == moodExpiry {
+		switches = []string{"expire_quiescent_template", "cache_bypass"}
+	}
+	s := setting{one(p.Rand, switches...), p.IntN(2)}
+	switch s.name {
+	case "conn_reuse_mode":
+		s.value = p.IntN(4)
+	case "expire_nodest_conn":
+		p.nodest = s.value != 0
+	}
+	p.do(s)
+}
