@@ -23,8 +23,6 @@ type kernelGround struct {
 	release release
 }
 
-func kernelAvailable(t testing.TB) { testbed.InKernel(t) }
-
 func openKernelGround(t testing.TB) ground {
 	t.Helper()
 	ns := testbed.New(t)

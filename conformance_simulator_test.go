@@ -15,8 +15,6 @@ type simulatorGround struct {
 	release release
 }
 
-func simulatorAvailable(testing.TB) {}
-
 // openSimulatorGround returns what opens a kernel that behaves as a release.
 func openSimulatorGround(text string) func(testing.TB) ground {
 	return func(t testing.TB) ground {

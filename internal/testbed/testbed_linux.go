@@ -1,5 +1,3 @@
-// Package testbed gives tests that need a kernel a network namespace of their
-// own to work in. Only tests import it.
 package testbed
 
 import (
@@ -14,18 +12,6 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
-
-// KernelEnv is set, to the release, inside a kernel that the tests were brought
-// to. There nothing may be skipped.
-const KernelEnv = "LVS_KERNEL"
-
-// InKernel skips the test unless it runs as root inside a kernel with IPVS.
-func InKernel(t testing.TB) {
-	t.Helper()
-	if os.Getenv(KernelEnv) == "" {
-		t.Skip("needs a kernel with IPVS: see cmd/lvs-kernel")
-	}
-}
 
 // Namespace is a network namespace. It has no name and ends with the test.
 type Namespace struct {

@@ -1,0 +1,23 @@
+// Package testbed gives tests that need a kernel a network namespace of their
+// own to work in. Only tests import it.
+package testbed
+
+import (
+	"os"
+	"testing"
+)
+
+// KernelEnv is set, to the release, inside a kernel that the tests were brought
+// to. There nothing may be skipped.
+const KernelEnv = "LVS_KERNEL"
+
+// Inside tells whether the tests were brought to a kernel.
+func Inside() bool { return os.Getenv(KernelEnv) != "" }
+
+// InKernel skips the test unless it runs as root inside a kernel with IPVS.
+func InKernel(t testing.TB) {
+	t.Helper()
+	if !Inside() {
+		t.Skip("needs a kernel with IPVS: see cmd/lvs-kernel")
+	}
+}
