@@ -46,11 +46,11 @@ func (p *picker) chooseMood() {
 	switch n := p.IntN(200); {
 	case n < 50:
 		p.mood = moodReuse
-	case n < 51:
+	case n < 52:
 		p.mood = moodStatistics
-	case n < 53:
+	case n < 56:
 		p.mood = moodExpiry
-	case n < 54:
+	case n < 58:
 		p.mood = moodDefence
 	}
 }
@@ -126,12 +126,19 @@ func (p *picker) begin() {
 func (p *picker) rest() {
 	switch p.mood {
 	case moodStatistics:
+		// Here the estimator has seen everything, so it is known what zeroing
+		// leaves.
 		p.do(wait(5 * time.Second))
 		p.do(survey{true})
-		if p.IntN(2) == 0 {
+		switch p.IntN(3) {
+		case 0:
 			p.do(newCall(cZero, nil))
-			p.do(survey{true})
+		case 1:
+			p.do(serviceCall(cZero, one(p.Rand, p.services...).ids))
+		case 2:
+			p.remakeService(one(p.Rand, p.services...))
 		}
+		p.do(survey{true})
 	case moodExpiry:
 		p.do(wait(3500 * time.Millisecond))
 		p.do(survey{})
@@ -295,7 +302,7 @@ func (p *picker) act() {
 		p.editServer(s)
 	case n < 98:
 		p.editService(s)
-	case n < 99:
+	case n < 99 && p.mood != moodStatistics: // see rest
 		p.remakeService(s)
 	default:
 		p.set()

@@ -670,9 +670,9 @@ func TestFidelityFinds(t *testing.T) {
 			real, _ := simulators(t)
 			return &duel{real, newPlayer(t, openSimulatorSide(t, newer))}
 		},
-		"a packet that is lost": func(t testing.TB) *duel {
+		"a server edited behind its back": func(t testing.TB) *duel {
 			real, sim := simulators(t)
-			sim.side = &meddledSide{sim.side.(*simulatorSide), 0}
+			sim.side = &meddledSide{sim.side.(*simulatorSide), sim, 0}
 			return &duel{real, sim}
 		},
 	} {
@@ -695,22 +695,52 @@ func TestFidelityFinds(t *testing.T) {
 	}
 }
 
-// meddledSide loses a packet.
+// meddledSide is one on which somebody turns servers off when a few packets have
+// come.
 type meddledSide struct {
 	*simulatorSide
+	player  *player
 	packets int
 }
 
 func (s *meddledSide) Send(packets []packet) []string {
-	const lost = 10
-	before := s.packets
-	s.packets += len(packets)
-	if i := lost - before; 0 <= i && i < len(packets) {
-		fates := s.simulatorSide.Send(packets[:i])
-		fates = append(fates, fateOf(packets[i].from, packets[i].to, startTTL-1))
-		return append(fates, s.simulatorSide.Send(packets[i+1:])...)
+	const enough = 3
+	if s.packets += len(packets); s.packets >= enough {
+		for _, service := range s.player.conn.read(listServices()) {
+			key := service.only(slices.Concat(controlKeys[0], keyOf("mark4 1")))
+			for _, d := range s.player.conn.read(listDests(key)) {
+				s.player.conn.do(setDest(key, d.set(dWeight, u32(0))))
+			}
+		}
 	}
 	return s.simulatorSide.Send(packets)
+}
+
+// Histories that once showed a difference.
+func TestFidelityHistories(t *testing.T) {
+	web := keyOf("tcp 10.1.254.1:80")
+	client := func(flags uint8, from string) packet {
+		return packet{protocolTCP, flags, at(from), at("10.1.254.1:80"), 0, 0}
+	}
+	for name, h := range map[string]history{
+		"an ended connection still counts when its client comes back": {
+			serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80").set(sScheduler, text("lc"))),
+			serviceCall(cNewDest, web, destOf("10.2.0.10:80")), serviceCall(cNewDest, web, destOf("10.2.0.11:80")),
+			client(flagSYN, "10.1.9.1:1001"), client(flagSYN, "10.1.9.1:1002"),
+			client(flagACK, "10.1.9.1:1001"), client(flagACK, "10.1.9.1:1002"),
+			client(flagRST, "10.1.9.1:1001"), client(flagRST, "10.1.9.1:1002"),
+			client(flagSYN, "10.1.9.1:1002"), settle,
+		},
+		"something is left behind the attributes":        {control{cGetInfo, 0, unhex("49f10c36fa4e24f8dd")}},
+		"something is left, and an attribute is missing": {control{cSetDest, 0, unhex("48000100060001000200000006")}},
+		"a command of the future with a strange flag":    {control{20, nlRoot, nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if difference, _ := attempt(t, openFidelity(t), h); difference != "" {
+				t.Error(difference)
+			}
+		})
+	}
 }
 
 // Requests are answered alike, and tables look alike afterwards. One history is
