@@ -46,7 +46,7 @@ const second tick = hz
 // Kernel is an IPVS. Any number of goroutines may use it.
 type Kernel struct {
 	opts Options
-	rand *rand.Rand
+	rand *rand.PCG
 
 	mu      sync.Mutex
 	started time.Time // the moment of tick 0
@@ -155,7 +155,7 @@ const (
 func New(opts Options) *Kernel {
 	k := &Kernel{
 		opts:       opts,
-		rand:       rand.New(rand.NewPCG(opts.Seed, opts.Seed)),
+		rand:       rand.NewPCG(opts.Seed, opts.Seed),
 		started:    bootTime,
 		dests:      []*dest{nil}, // number 0 is nobody's
 		totals:     opts.Release.countsTotals(),

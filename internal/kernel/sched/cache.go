@@ -49,14 +49,19 @@ func (c *cache[V]) bucket(a netip.Addr) *map[netip.Addr]*cached[V] {
 
 // use returns what is remembered for an address, or nil.
 func (c *cache[V]) use(a netip.Addr, now int64) *cached[V] {
-	for ; c.next <= now; c.next += cacheSweep {
-		c.sweep(c.next)
-	}
-	e := (*c.bucket(a))[a]
+	e := c.peek(a, now)
 	if e != nil {
 		e.used = now
 	}
 	return e
+}
+
+// peek is use that nobody notices.
+func (c *cache[V]) peek(a netip.Addr, now int64) *cached[V] {
+	for ; c.next <= now; c.next += cacheSweep {
+		c.sweep(c.next)
+	}
+	return (*c.bucket(a))[a]
 }
 
 // full tells whether nothing more is taken in.

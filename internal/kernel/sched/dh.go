@@ -33,9 +33,13 @@ func (d *destinationHashing) rebuild() {
 }
 
 func (d *destinationHashing) Pick(f *Flow) *Server {
-	s := d.buckets[hash32(fold(f.Dest.Addr()), dhBits)]
+	s := d.buckets[d.bucket(f)]
 	if s == nil || !s.usable() {
 		return nil
 	}
 	return s
+}
+
+func (d *destinationHashing) bucket(f *Flow) int {
+	return int(hash32(fold(f.Dest.Addr()), dhBits))
 }

@@ -205,7 +205,9 @@ func (w *world) pick() {
 		Flags:    w.flags,
 		Now:      w.now,
 	}
+	explained := w.explain(f)
 	got, want := w.g.Pick(f), w.l.by.pick(f)
+	explained(got)
 	if got != want {
 		w.t.Fatalf("picked %s, want %s of\n%s", describe(got), describe(want), w.l)
 	}

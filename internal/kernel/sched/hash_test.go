@@ -196,7 +196,7 @@ func TestMaglevMixedFamilies(t *testing.T) {
 }
 
 func TestTwoChoicesFavoursTheFirst(t *testing.T) {
-	n := newNamed(t, "twos", Options{Rand: rand.New(rand.NewPCG(1, 2))}, 1, 2, 3)
+	n := newNamed(t, "twos", Options{Rand: rand.NewPCG(1, 2)}, 1, 2, 3)
 	count := map[string]int{}
 	for range 70000 {
 		count[n.letter(n.Pick(&Flow{}))]++

@@ -140,7 +140,7 @@ func (m *maglev) Pick(f *Flow) *Server {
 		m.fill()
 	}
 	v := clientKey(f)
-	bucket := sipHash(v, maglevKey1) % m.size
+	bucket := m.bucket(v)
 	s := m.buckets[bucket]
 	switch {
 	case s == nil:
@@ -153,14 +153,20 @@ func (m *maglev) Pick(f *Flow) *Server {
 	return nil
 }
 
+func (m *maglev) bucket(v uint32) uint32 { return sipHash(v, maglevKey1) % m.size }
+
 // fallback looks for another server, with the hashes of as many numbers as there
 // are buckets.
 func (m *maglev) fallback(v, bucket uint32) *Server {
 	for offset := range m.size {
-		r := (offset + bucket) % m.size
-		if s := m.buckets[sipHash(v+r, maglevKey1)%m.size]; s.usable() {
+		if s := m.probe(v, bucket, offset); s.usable() {
 			return s
 		}
 	}
 	return nil
+}
+
+// probe returns the server that the fallback looks at after so many others.
+func (m *maglev) probe(v, bucket, offset uint32) *Server {
+	return m.buckets[m.bucket(v+(offset+bucket)%m.size)]
 }

@@ -19,8 +19,8 @@ type Scheduler interface {
 // Options are what schedulers need besides their group. The zero value is what
 // Debian builds.
 type Options struct {
-	Rand *rand.Rand // twos draws from it; nil: from one that is always the same
-	Now  int64      // the tick at which the scheduler is attached; lblc and lblcr
+	Rand *rand.PCG // twos draws from it; nil: from one that is always the same
+	Now  int64     // the tick at which the scheduler is attached; lblc and lblcr
 
 	IPv4    bool // the service is, which mh must know if servers are not
 	SHBits  int  // sh has 2 to that many buckets; 0: 8

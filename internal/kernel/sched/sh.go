@@ -57,14 +57,18 @@ func (h *sourceHashing) Pick(f *Flow) *Server {
 	return nil
 }
 
-// fallback looks for another server. The kernel starts at twice the hash, not
-// beside it.
+// fallback looks for another server.
 func (h *sourceHashing) fallback(hash uint32) *Server {
-	mask := uint32(len(h.buckets) - 1)
-	for offset := range mask + 1 {
-		if s := h.buckets[(offset+2*hash)&mask]; s.usable() {
+	for offset := range uint32(len(h.buckets)) {
+		if s := h.probe(hash, offset); s.usable() {
 			return s
 		}
 	}
 	return nil
+}
+
+// probe returns the server that the fallback looks at after so many others. The
+// kernel starts at twice the hash, not beside it.
+func (h *sourceHashing) probe(hash, offset uint32) *Server {
+	return h.buckets[(offset+2*hash)&uint32(len(h.buckets)-1)]
 }

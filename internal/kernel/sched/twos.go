@@ -5,16 +5,17 @@ import "math/rand/v2"
 // twoChoices draws two servers by weight and picks the one that carries less.
 type twoChoices struct {
 	g       *Group
-	rand    *rand.Rand
-	weights sumTree // of the usable servers
+	source  *rand.PCG
+	rand    *rand.Rand // draws from source
+	weights sumTree    // of the usable servers
 }
 
 func newTwoChoices(o Options) *twoChoices {
-	t := &twoChoices{rand: o.Rand}
-	if t.rand == nil {
-		t.rand = rand.New(rand.NewPCG(0, 0))
+	source := o.Rand
+	if source == nil {
+		source = rand.NewPCG(0, 0)
 	}
-	return t
+	return &twoChoices{source: source, rand: rand.New(source)}
 }
 
 func (t *twoChoices) Attach(g *Group) error {
@@ -33,7 +34,11 @@ func (t *twoChoices) Pick(*Flow) *Server {
 	if t.weights.sum() == 0 {
 		return nil
 	}
-	first, second := t.draw(), t.draw()
+	return t.lighter(t.draw(), t.draw())
+}
+
+// lighter returns the one of two servers that carries less for its weight.
+func (t *twoChoices) lighter(first, second *Server) *Server {
 	if second.Weight*t.g.Load(first) > first.Weight*t.g.Load(second) { // 32 bits
 		return second
 	}
