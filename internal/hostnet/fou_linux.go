@@ -1,0 +1,118 @@
+package hostnet
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Numbers of the kernel's interface to FOU.
+const (
+	fouVersion = 1
+	fouAdd     = 1
+	fouDel     = 2
+	fouGet     = 3
+
+	fouPort   = 1
+	fouFamily = 2
+	fouType   = 4
+	fouGUE    = 2
+)
+
+func (n *Network) findFOU(f FOUPort) (*FOUPort, error) {
+	if !n.hasFOU() {
+		return nil, nil
+	}
+	messages, err := n.fou(fouGet, netlink.Dump, func(*netlink.AttributeEncoder) {})
+	for _, m := range messages {
+		if port, ok := fouPortOf(m); ok && port == f {
+			return &f, nil
+		}
+	}
+	return nil, err
+}
+
+// fouPortOf reads a port, if it is one for GUE.
+func fouPortOf(m netlink.Message) (f FOUPort, ok bool) {
+	const header = 4
+	if len(m.Data) < header {
+		return f, false
+	}
+	attrs, err := netlink.NewAttributeDecoder(m.Data[header:])
+	if err != nil {
+		return f, false
+	}
+	for attrs.Next() {
+		switch value := attrs.Bytes(); {
+		case attrs.Type() == fouPort && len(value) == 2:
+			f.Port = uint16(value[0])<<8 | uint16(value[1])
+		case attrs.Type() == fouFamily && len(value) == 1:
+			f.IPv6 = value[0] == unix.AF_INET6
+		case attrs.Type() == fouType && len(value) == 1:
+			ok = value[0] == fouGUE
+		}
+	}
+	return f, ok && attrs.Err() == nil
+}
+
+// putFOU names no protocol: GUE carries it, and newer kernels refuse 0.
+func (n *Network) putFOU(f FOUPort) error {
+	_, err := n.fou(fouAdd, netlink.Acknowledge, func(a *netlink.AttributeEncoder) {
+		f.encode(a)
+		a.Uint8(fouType, fouGUE)
+	})
+	return err
+}
+
+func (n *Network) removeFOU(f FOUPort) error {
+	_, err := n.fou(fouDel, netlink.Acknowledge, f.encode)
+	return err
+}
+
+func (f FOUPort) encode(a *netlink.AttributeEncoder) {
+	a.Bytes(fouPort, []byte{byte(f.Port >> 8), byte(f.Port)})
+	family := uint8(unix.AF_INET)
+	if f.IPv6 {
+		family = unix.AF_INET6
+	}
+	a.Uint8(fouFamily, family)
+}
+
+// hasFOU tells whether the kernel has FOU. It cannot load that by itself.
+func (n *Network) hasFOU() bool {
+	_, err := n.routes.GenlFamilyGet("fou")
+	return err == nil
+}
+
+// fou sends a command, over a socket of its own.
+func (n *Network) fou(command byte, flags netlink.HeaderFlags, fill func(*netlink.AttributeEncoder)) (answer []netlink.Message, err error) {
+	family, err := n.routes.GenlFamilyGet("fou")
+	if err != nil {
+		return nil, fmt.Errorf("%w: run 'modprobe fou'", ErrNoModule)
+	}
+	attrs := netlink.NewAttributeEncoder()
+	fill(attrs)
+	data, err := attrs.Encode()
+	if err != nil {
+		return nil, err
+	}
+	var conn *netlink.Conn
+	if err := n.within(func() (err error) {
+		conn, err = netlink.Dial(unix.NETLINK_GENERIC, nil)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	answer, err = conn.Execute(netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(family.ID), Flags: netlink.Request | flags},
+		Data:   append([]byte{command, fouVersion, 0, 0}, data...),
+	})
+	var op *netlink.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return answer, err
+}

@@ -1,0 +1,183 @@
+package hostnet
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Links lists the interfaces.
+func (n *Network) Links() ([]Link, error) {
+	links, err := retry(n.routes.LinkList)
+	all := make([]Link, len(links))
+	for i, l := range links {
+		all[i] = linkOf(l)
+	}
+	return all, err
+}
+
+func (n *Network) findLink(name string) (*Link, error) {
+	l, err := n.link(name)
+	if errors.Is(err, ErrNoInterface) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	found := linkOf(l)
+	return &found, nil
+}
+
+func (n *Network) link(name string) (netlink.Link, error) {
+	l, err := n.routes.LinkByName(name)
+	var missing netlink.LinkNotFoundError
+	if errors.As(err, &missing) || err == nil && l.Attrs().Name != name { // the kernel knows other names of it
+		return nil, fmt.Errorf("%s: %w", name, ErrNoInterface)
+	}
+	return l, err
+}
+
+func linkOf(l netlink.Link) Link {
+	a := l.Attrs()
+	link := Link{Name: a.Name, Kind: l.Type(), Up: a.Flags&net.FlagUp != 0, MTU: a.MTU}
+	switch t := l.(type) {
+	case *netlink.Iptun:
+		link.Local = addrOf(t.Local)
+	case *netlink.Sittun:
+		link.Local = addrOf(t.Local)
+	case *netlink.Ip6tnl:
+		link.Local, link.AnyProtocol = addrOf(t.Local), t.Proto == 0
+	case *netlink.Gretun:
+		link.Local, link.Checksum = addrOf(t.Local), t.IFlags&nl.GRE_CSUM != 0
+		link.Kind = "gre"
+		if len(t.Local) == net.IPv6len {
+			link.Kind = "ip6gre"
+		}
+	}
+	return link
+}
+
+// putLink makes a link, or sets the state and MTU of one that is there. A new one
+// comes with all that it shall have in one request.
+func (n *Network) putLink(want Link) error {
+	l, err := n.link(want.Name)
+	if errors.Is(err, ErrNoInterface) && want.Kind != "" {
+		l, err := want.link()
+		if err != nil {
+			return err
+		}
+		return n.routes.LinkAdd(l)
+	}
+	if err != nil {
+		return err
+	}
+	if want.MTU != 0 && l.Attrs().MTU != want.MTU {
+		if err := n.routes.LinkSetMTU(l, want.MTU); err != nil {
+			return fmt.Errorf("MTU %d: %w", want.MTU, err)
+		}
+	}
+	switch isUp := l.Attrs().Flags&net.FlagUp != 0; {
+	case want.Up && !isUp:
+		return n.routes.LinkSetUp(l)
+	case !want.Up && isUp:
+		return n.routes.LinkSetDown(l)
+	}
+	return nil
+}
+
+// link returns what makes a new link.
+func (want Link) link() (netlink.Link, error) {
+	a := netlink.NewLinkAttrs()
+	a.Name, a.MTU = want.Name, want.MTU
+	if want.Up {
+		a.Flags = net.FlagUp
+	}
+	local := ipOf(want.Local)
+	switch want.Kind {
+	case "dummy":
+		return &netlink.Dummy{LinkAttrs: a}, nil
+	case "ipip":
+		return &netlink.Iptun{LinkAttrs: a, Local: local, PMtuDisc: 1}, nil
+	case "sit":
+		return &netlink.Sittun{LinkAttrs: a, Local: local, PMtuDisc: 1}, nil
+	case "ip6tnl":
+		t := &netlink.Ip6tnl{LinkAttrs: a, Local: local, Ttl: 64, Flags: ignoreEncapLimit, Proto: unix.IPPROTO_IPV6}
+		if want.AnyProtocol {
+			t.Proto = 0
+		}
+		return t, nil
+	case "gre", "ip6gre":
+		if local == nil {
+			local = make(net.IP, net.IPv4len)
+			if want.Kind == "ip6gre" {
+				local = make(net.IP, net.IPv6len)
+			}
+		}
+		t := &netlink.Gretun{LinkAttrs: a, Local: local, PMtuDisc: 1}
+		if want.Kind == "ip6gre" {
+			t.Ttl = 64
+		}
+		if want.Checksum {
+			t.IFlags, t.OFlags = nl.GRE_CSUM, nl.GRE_CSUM
+		}
+		return t, nil
+	}
+	return nil, fmt.Errorf("an interface of the kind %q cannot be made", want.Kind)
+}
+
+const ignoreEncapLimit = 0x1 // IP6_TNL_F_IGN_ENCAP_LIMIT
+
+func (n *Network) removeLink(f Link) error {
+	l, err := n.link(f.Name)
+	if err != nil {
+		return err
+	}
+	return n.routes.LinkDel(l)
+}
+
+// nameOf returns the name of an interface, "" of none.
+func (n *Network) nameOf(index int) string {
+	if index == 0 {
+		return ""
+	}
+	l, err := n.routes.LinkByIndex(index)
+	if err != nil {
+		return ""
+	}
+	return l.Attrs().Name
+}
+
+func ipOf(a netip.Addr) net.IP { return net.IP(a.AsSlice()) }
+
+func addrOf(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	a = a.Unmap()
+	if !a.IsValid() || a.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return a
+}
+
+func netOf(p netip.Prefix) *net.IPNet {
+	if !p.IsValid() {
+		return nil
+	}
+	return &net.IPNet{IP: ipOf(p.Addr()), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+func prefixOf(n *net.IPNet) netip.Prefix {
+	if n == nil {
+		return netip.Prefix{}
+	}
+	a, _ := netip.AddrFromSlice(n.IP)
+	bits, size := n.Mask.Size()
+	if size == 32 {
+		a = a.Unmap()
+	}
+	return netip.PrefixFrom(a, bits)
+}

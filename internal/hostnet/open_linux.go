@@ -1,0 +1,131 @@
+package hostnet
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Network is the network of a namespace of the kernel. Any number of goroutines
+// may use it.
+type Network struct {
+	within func(func() error) error
+	routes *netlink.Handle
+
+	mu  sync.Mutex
+	nft *nftables.Conn // nil until it is needed
+}
+
+// Open returns the network of the namespace in which within runs what it is
+// given.
+func Open(within func(func() error) error) (*Network, error) {
+	n := &Network{within: within}
+	err := within(func() (err error) { // a socket belongs to where it is made
+		n.routes, err = netlink.NewHandle(unix.NETLINK_ROUTE, unix.NETLINK_GENERIC)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("netlink: %w", err)
+	}
+	return n, nil
+}
+
+// Close closes it.
+func (n *Network) Close() error {
+	n.routes.Close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.nft != nil {
+		return n.nft.CloseLasting()
+	}
+	return nil
+}
+
+// Find returns what is there in the place of a fact, nil if nothing is.
+func (n *Network) Find(f Fact) (Fact, error) {
+	switch f := f.(type) {
+	case Link:
+		return optional(n.findLink(f.Name))
+	case Address:
+		return optional(n.findAddress(f))
+	case Route:
+		return optional(n.findRoute(f))
+	case Rule:
+		return optional(n.findRule(f))
+	case SourceNAT:
+		return optional(n.findNAT(f))
+	case FOUPort:
+		return optional(n.findFOU(f))
+	case Module:
+		return optional(n.findModule(f))
+	}
+	return nil, fmt.Errorf("%T cannot be read", f)
+}
+
+// optional makes a fact of what may be missing.
+func optional[T Fact](found *T, err error) (Fact, error) {
+	if err != nil || found == nil {
+		return nil, err
+	}
+	return *found, nil
+}
+
+// Put makes a fact true, whatever is in its place.
+func (n *Network) Put(f Fact) error {
+	switch f := f.(type) {
+	case Link:
+		return n.putLink(f)
+	case Address:
+		return n.putAddress(f)
+	case Route:
+		return n.putRoute(f)
+	case Rule:
+		return n.routes.RuleAdd(f.rule())
+	case SourceNAT:
+		return n.putNAT(f)
+	case FOUPort:
+		return n.putFOU(f)
+	case Module:
+		return n.putModule(f)
+	}
+	return fmt.Errorf("%T cannot be written", f)
+}
+
+// Remove removes what a fact tells of.
+func (n *Network) Remove(f Fact) error {
+	switch f := f.(type) {
+	case Link:
+		return n.removeLink(f)
+	case Address:
+		return n.removeAddress(f)
+	case Route:
+		return n.removeRoute(f)
+	case Rule:
+		return n.routes.RuleDel(f.rule())
+	case SourceNAT:
+		return n.removeNAT(f)
+	case FOUPort:
+		return n.removeFOU(f)
+	}
+	return fmt.Errorf("%T cannot be removed", f)
+}
+
+// retry repeats a listing that others changed while it was read.
+func retry[T any](list func() ([]T, error)) (all []T, err error) {
+	for range 5 {
+		if all, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
+	return all, err
+}
+
+// notThere tells whether the kernel says that a thing is not there.
+func notThere(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENODEV) || errors.Is(err, os.ErrNotExist)
+}

@@ -1,0 +1,22 @@
+//go:build !linux
+
+package hostnet
+
+import (
+	"errors"
+	"net/netip"
+)
+
+// Network is there on Linux only.
+type Network struct{}
+
+// Open is there on Linux only.
+func Open(func(func() error) error) (*Network, error) { return nil, errors.ErrUnsupported }
+
+func (*Network) Close() error                              { return nil }
+func (*Network) Find(Fact) (Fact, error)                   { return nil, errors.ErrUnsupported }
+func (*Network) Put(Fact) error                            { return errors.ErrUnsupported }
+func (*Network) Remove(Fact) error                         { return errors.ErrUnsupported }
+func (*Network) Links() ([]Link, error)                    { return nil, errors.ErrUnsupported }
+func (*Network) Addresses() ([]Address, error)             { return nil, errors.ErrUnsupported }
+func (*Network) Lookup(to, from netip.Addr) (Route, error) { return Route{}, errors.ErrUnsupported }

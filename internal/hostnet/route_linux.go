@@ -1,0 +1,109 @@
+package hostnet
+
+import (
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+func (n *Network) findRoute(f Route) (*Route, error) {
+	all, err := retry(func() ([]netlink.Route, error) {
+		return n.routes.RouteListFiltered(familyOf(f.To.Addr()), &netlink.Route{Table: f.Table}, netlink.RT_FILTER_TABLE)
+	})
+	if err != nil {
+		if notThere(err) { // there is no such table yet
+			return nil, nil
+		}
+		return nil, err
+	}
+	for _, r := range all {
+		if found := n.routeOf(r, f.To.Addr()); found.To == f.To && found.Metric == f.Metric && r.Tos == 0 {
+			return &found, nil
+		}
+	}
+	return nil, nil
+}
+
+// routeOf reads a route of the family of an address.
+func (n *Network) routeOf(r netlink.Route, family netip.Addr) Route {
+	found := Route{
+		To: prefixOf(r.Dst), Table: r.Table, Metric: r.Priority, Via: addrOf(r.Gw), Interface: n.nameOf(r.LinkIndex),
+		Source: addrOf(r.Src), MTU: r.MTU, AdvMSS: r.AdvMSS, OnLink: r.Flags&int(netlink.FLAG_ONLINK) != 0,
+		Local: r.Type == unix.RTN_LOCAL, Protocol: int(r.Protocol),
+		Other: len(r.MultiPath) > 0 || r.Encap != nil || r.Via != nil || r.Type != unix.RTN_UNICAST && r.Type != unix.RTN_LOCAL ||
+			r.MTULock || r.Window != 0 || r.InitCwnd != 0 || r.InitRwnd != 0 || r.Hoplimit != 0 || r.Congctl != "" ||
+			r.QuickACK != 0 || r.Rtt != 0 || r.RtoMin != 0 || r.Realm != 0,
+	}
+	if r.Dst == nil {
+		found.To = defaultOf(family)
+	}
+	if family.Is4() {
+		found.Scope = scopeName(int(r.Scope))
+	}
+	return found
+}
+
+// putRoute adds a route, or replaces the one of its table, destination and
+// metric. That is one step in the kernel.
+func (n *Network) putRoute(f Route) error {
+	r, err := n.route(f)
+	if err != nil {
+		return err
+	}
+	return n.routes.RouteReplace(r)
+}
+
+func (n *Network) removeRoute(f Route) error {
+	r, err := n.route(f)
+	if err != nil {
+		return err
+	}
+	return n.routes.RouteDel(r)
+}
+
+func (n *Network) route(f Route) (*netlink.Route, error) {
+	r := &netlink.Route{
+		Dst: netOf(f.To), Table: f.Table, Priority: f.Metric, Gw: ipOf(f.Via), Src: ipOf(f.Source),
+		MTU: f.MTU, AdvMSS: f.AdvMSS, Family: familyOf(f.To.Addr()), Protocol: netlink.RouteProtocol(f.Protocol),
+		Type: unix.RTN_UNICAST, Scope: netlink.Scope(scopeNumber(f.Scope)),
+	}
+	if f.Local {
+		r.Type = unix.RTN_LOCAL
+	}
+	if f.OnLink {
+		r.Flags = int(netlink.FLAG_ONLINK)
+	}
+	if f.Interface != "" {
+		l, err := n.link(f.Interface)
+		if err != nil {
+			return nil, err
+		}
+		r.LinkIndex = l.Attrs().Index
+	}
+	return r, nil
+}
+
+// Lookup returns the route that a packet to an address takes. The zero address
+// as its source leaves that to the kernel.
+func (n *Network) Lookup(to, from netip.Addr) (Route, error) {
+	routes, err := n.routes.RouteGetWithOptions(ipOf(to), &netlink.RouteGetOptions{SrcAddr: ipOf(from)})
+	if err != nil || len(routes) == 0 {
+		return Route{}, err
+	}
+	return n.routeOf(routes[0], to), nil
+}
+
+func familyOf(a netip.Addr) int {
+	if a.Is4() {
+		return netlink.FAMILY_V4
+	}
+	return netlink.FAMILY_V6
+}
+
+func defaultOf(a netip.Addr) netip.Prefix {
+	if a.Is4() {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+}
