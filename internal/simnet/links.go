@@ -1,0 +1,77 @@
+package simnet
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+func (n *Network) putLink(f hostnet.Link) error {
+	l := n.link(f.Name)
+	if l == nil {
+		if f.Kind == "" {
+			return fmt.Errorf("%s: %w", f.Name, hostnet.ErrNoInterface)
+		}
+		if f.MTU == 0 {
+			f.MTU = usualMTU(f.Kind)
+		}
+		n.addLink(f)
+		return nil
+	}
+	if f.MTU != 0 {
+		l.MTU = f.MTU
+	}
+	if l.Up && !f.Up {
+		n.goDown(l.Name)
+	}
+	l.Up = f.Up
+	return nil
+}
+
+// goDown takes away what a device loses when it is set down.
+func (n *Network) goDown(name string) {
+	n.routes = slices.DeleteFunc(n.routes, func(r hostnet.Route) bool { return r.Interface == name })
+	n.addresses = slices.DeleteFunc(n.addresses, func(a hostnet.Address) bool { return a.Interface == name && a.Prefix.Addr().Is6() })
+}
+
+func (n *Network) removeLink(name string) error {
+	if n.link(name) == nil {
+		return syscall.ENODEV
+	}
+	n.goDown(name)
+	n.links = slices.DeleteFunc(n.links, func(l hostnet.Link) bool { return l.Name == name })
+	n.addresses = slices.DeleteFunc(n.addresses, func(a hostnet.Address) bool { return a.Interface == name })
+	n.params.removeInterface(name)
+	return nil
+}
+
+func (n *Network) putAddress(f hostnet.Address) error {
+	if n.link(f.Interface) == nil {
+		return fmt.Errorf("%s: %w", f.Interface, hostnet.ErrNoInterface)
+	}
+	_ = n.removeAddress(f)
+	n.addresses = append(n.addresses, f)
+	n.params.settle(f.Interface, f.Prefix.Addr().Is4())
+	return nil
+}
+
+// removeAddress also removes the routes that have it as their source.
+func (n *Network) removeAddress(f hostnet.Address) error {
+	err := cut(&n.addresses, func(a hostnet.Address) bool { return a.Interface == f.Interface && a.Prefix == f.Prefix }, syscall.EADDRNOTAVAIL)
+	if err == nil {
+		n.routes = slices.DeleteFunc(n.routes, func(r hostnet.Route) bool { return r.Source == f.Prefix.Addr() })
+	}
+	return err
+}
+
+// lastOf returns the last address of an IPv4 network.
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Addr().As4()
+	for i := p.Bits(); i < 32; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	return netip.AddrFrom4(b)
+}

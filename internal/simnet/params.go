@@ -1,0 +1,179 @@
+package simnet
+
+import (
+	"io/fs"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// params are the parameters of /proc/sys/net: by path, below that folder.
+type params struct {
+	values map[string]string
+	// own are IPv4 parameters of an interface that no longer follow default:
+	// those that were written, and all once it has an address.
+	own        map[string]bool
+	interfaces []string
+}
+
+const (
+	sysNet    = "/proc/sys/net/"
+	conf4     = "ipv4/conf/"
+	conf6     = "ipv6/conf/"
+	ipForward = "ipv4/ip_forward"
+)
+
+// Those that each interface has, with the defaults of a new namespace.
+var (
+	interfaceParams4 = map[string]string{
+		"accept_local": "0", "accept_redirects": "1", "accept_source_route": "0", "arp_announce": "0", "arp_filter": "0",
+		"arp_ignore": "0", "disable_policy": "0", "disable_xfrm": "0", "forwarding": "0", "log_martians": "0",
+		"promote_secondaries": "0", "proxy_arp": "0", "route_localnet": "0", "rp_filter": "0", "secure_redirects": "1",
+		"send_redirects": "1", "shared_media": "1", "src_valid_mark": "0",
+	}
+	interfaceParams6 = map[string]string{
+		"accept_dad": "1", "accept_ra": "1", "accept_redirects": "1", "autoconf": "1", "disable_ipv6": "0",
+		"forwarding": "0", "hop_limit": "64", "mtu": "1500", "proxy_ndp": "0",
+	}
+)
+
+func newParams() params {
+	p := params{values: make(map[string]string), own: make(map[string]bool)}
+	for _, name := range []string{"all", "default"} {
+		for key, value := range interfaceParams4 {
+			p.values[conf4+name+"/"+key] = value
+		}
+		for key, value := range interfaceParams6 {
+			p.values[conf6+name+"/"+key] = value
+		}
+	}
+	return p
+}
+
+// addInterface gives a new interface the values of default.
+func (p *params) addInterface(name string) {
+	p.interfaces = append(p.interfaces, name)
+	for _, folder := range []string{conf4, conf6} {
+		for path, value := range maps.Clone(p.values) {
+			if key, ok := strings.CutPrefix(path, folder+"default/"); ok {
+				p.values[folder+name+"/"+key] = value
+			}
+		}
+	}
+}
+
+func (p *params) removeInterface(name string) {
+	p.interfaces = slices.DeleteFunc(p.interfaces, func(i string) bool { return i == name })
+	gone := func(path string) bool {
+		return strings.HasPrefix(path, conf4+name+"/") || strings.HasPrefix(path, conf6+name+"/")
+	}
+	maps.DeleteFunc(p.values, func(path, _ string) bool { return gone(path) })
+	maps.DeleteFunc(p.own, func(path string, _ bool) bool { return gone(path) })
+}
+
+// settle makes an interface that has got an IPv4 address keep its values when
+// default changes.
+func (p *params) settle(name string, ipv4 bool) {
+	for key := range interfaceParams4 {
+		if ipv4 {
+			p.own[conf4+name+"/"+key] = true
+		}
+	}
+}
+
+func (p *params) dump() []string {
+	var all []string
+	for path, value := range p.values {
+		all = append(all, sysNet+path+" = "+value)
+	}
+	return all
+}
+
+// read returns the value of a parameter. ip_forward is another name of the
+// forwarding of all.
+func (p *params) read(path string) (string, bool) {
+	if path == ipForward {
+		path = conf4 + "all/forwarding"
+	}
+	value, ok := p.values[path]
+	return value, ok
+}
+
+func (p *params) write(path, text string) error {
+	if path == ipForward {
+		path = conf4 + "all/forwarding"
+	}
+	was, ok := p.values[path]
+	if !ok {
+		return fs.ErrNotExist
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return syscall.EINVAL
+	}
+	value := strconv.Itoa(number)
+	p.values[path] = value
+	p.own[path] = true
+	switch {
+	case path == conf4+"all/forwarding" && value != was:
+		p.forward(conf4, value)
+		p.values[conf4+"all/accept_redirects"] = not(value)
+	case path == conf6+"all/forwarding" && value != was:
+		p.forward(conf6, value)
+	case strings.HasPrefix(path, conf4+"default/"):
+		p.follow(strings.TrimPrefix(path, conf4+"default/"), value)
+	}
+	return nil
+}
+
+// forward turns forwarding on or off everywhere.
+func (p *params) forward(folder, value string) {
+	if folder == conf4 {
+		value = not(not(value))
+	}
+	for _, name := range append([]string{"default"}, p.interfaces...) {
+		p.values[folder+name+"/forwarding"] = value
+		p.own[folder+name+"/forwarding"] = true
+	}
+}
+
+// follow makes those interfaces follow default that have nothing of their own.
+func (p *params) follow(key, value string) {
+	for _, name := range p.interfaces {
+		if path := conf4 + name + "/" + key; !p.own[path] {
+			p.values[path] = value
+		}
+	}
+}
+
+func not(value string) string {
+	if value == "0" {
+		return "1"
+	}
+	return "0"
+}
+
+// ReadFile reads a parameter of /proc/sys/net.
+func (n *Network) ReadFile(path string) ([]byte, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if name, ok := strings.CutPrefix(path, sysNet); ok {
+		if value, ok := n.params.read(name); ok {
+			return []byte(value + "\n"), nil
+		}
+	}
+	return nil, fs.ErrNotExist
+}
+
+// WriteFile writes a parameter of /proc/sys/net.
+func (n *Network) WriteFile(path string, data []byte) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	name, ok := strings.CutPrefix(path, sysNet)
+	if !ok {
+		return fs.ErrNotExist
+	}
+	return n.params.write(name, strings.TrimSpace(string(data)))
+}

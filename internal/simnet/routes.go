@@ -1,0 +1,94 @@
+package simnet
+
+import (
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+func sameRoute(f hostnet.Route) func(hostnet.Route) bool {
+	return func(r hostnet.Route) bool { return r.To == f.To && r.Table == f.Table && r.Metric == f.Metric }
+}
+
+// putRoute refuses a next hop that is on no link, as the kernel does.
+func (n *Network) putRoute(f hostnet.Route) error {
+	if f.Interface == "" {
+		hop, ok := n.connected(f.Via, "")
+		if !ok {
+			return syscall.ENETUNREACH
+		}
+		f.Interface = hop.Interface
+	}
+	l := n.link(f.Interface)
+	switch {
+	case l == nil:
+		return hostnet.ErrNoInterface
+	case !l.Up:
+		return syscall.ENETDOWN
+	}
+	if _, ok := n.connected(f.Via, f.Interface); f.Via.IsValid() && !ok && !f.OnLink {
+		return syscall.ENETUNREACH
+	}
+	n.routes = append(slices.DeleteFunc(n.routes, sameRoute(f)), f)
+	return nil
+}
+
+// connected returns the route to an address that is on a link.
+func (n *Network) connected(to netip.Addr, iface string) (best hostnet.Route, ok bool) {
+	for _, a := range n.addresses {
+		l := n.link(a.Interface)
+		if l.Up && (iface == "" || iface == l.Name) && a.Prefix.Masked().Contains(to) && (!ok || a.Prefix.Bits() > best.To.Bits()) {
+			best, ok = hostnet.Route{To: a.Prefix.Masked(), Table: hostnet.MainTable, Interface: a.Interface, Source: a.Prefix.Addr(), Scope: "link"}, true
+		}
+	}
+	for _, r := range n.routes {
+		if !r.Via.IsValid() && r.Table == hostnet.MainTable && (iface == "" || iface == r.Interface) && r.To.Contains(to) && (!ok || r.To.Bits() > best.To.Bits()) {
+			best, ok = r, true
+		}
+	}
+	return best, ok
+}
+
+// Lookup returns the route that a packet takes.
+func (n *Network) Lookup(to, from netip.Addr) (hostnet.Route, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, a := range n.addresses {
+		if a.Prefix.Addr() == to {
+			return hostnet.Route{To: netip.PrefixFrom(to, to.BitLen()), Table: 255, Interface: "lo", Source: to, Local: true, Scope: "host"}, nil
+		}
+	}
+	rules := slices.Clone(n.rules)
+	slices.SortStableFunc(rules, func(a, b hostnet.Rule) int { return a.Priority - b.Priority })
+	for _, r := range rules {
+		if r.IPv6 == to.Is6() && r.Mark == 0 && within(r.From, from) && within(r.To, to) {
+			if best, ok := n.inTable(r.Table, to); ok {
+				return best, nil
+			}
+		}
+	}
+	best, ok := n.inTable(hostnet.MainTable, to)
+	if near, isNear := n.connected(to, ""); isNear && (!ok || near.To.Bits() >= best.To.Bits()) {
+		best, ok = near, true
+	}
+	if !ok {
+		return best, syscall.ENETUNREACH
+	}
+	return best, nil
+}
+
+func within(p netip.Prefix, a netip.Addr) bool { return !p.IsValid() || p.Contains(a) }
+
+func (n *Network) inTable(table int, to netip.Addr) (best hostnet.Route, ok bool) {
+	for _, r := range n.routes {
+		if r.Table != table || !r.To.Contains(to) {
+			continue
+		}
+		if !ok || r.To.Bits() > best.To.Bits() || r.To.Bits() == best.To.Bits() && r.Metric < best.Metric {
+			best, ok = r, true
+		}
+	}
+	return best, ok
+}
