@@ -12,9 +12,15 @@ import (
 // by a [Client], and what the kernel tells and takes by files. Any number of
 // goroutines may use it.
 type Host struct {
-	client  *Client
-	files   files
-	release func() error
+	client   *Client
+	files    files
+	network  network
+	release  func() error
+	changing chan struct{} // has room for one who changes settings
+}
+
+func newHost(client *Client, f files, n network, release func() error) *Host {
+	return &Host{client, f, n, release, make(chan struct{}, 1)}
 }
 
 // files is the seam between a host and a kernel, real or simulated, beside the
@@ -35,12 +41,12 @@ func OpenHost(ctx context.Context, opts ...Option) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, release, err := o.files()
+	files, network, release, err := o.namespaceSeams()
 	if err != nil {
 		client.Close()
 		return nil, openError(err)
 	}
-	return &Host{client, files, release}, nil
+	return newHost(client, files, network, release), nil
 }
 
 // Client returns the client of the host's table. It ends with the host.
@@ -75,14 +81,20 @@ func (h *Host) SetSysctl(ctx context.Context, key, value string) error {
 	return fileError("write", key+" = "+value, werr)
 }
 
-// sysctlPath refuses what would lead out of the folder.
+// sysctlPath returns the file of a parameter. As for sysctl(8), a slash after the
+// first dot stands for a dot in a name. What would lead out of the folder is
+// refused.
 func sysctlPath(key string) (string, *Error) {
+	path := "/proc/sys"
 	for part := range strings.SplitSeq(key, ".") {
-		if part == "" || strings.ContainsAny(part, "/\x00") {
+		name := strings.ReplaceAll(part, "/", ".")
+		isFirst := path == "/proc/sys"
+		if name == "" || name[0] == '.' || isFirst && name != part || strings.ContainsAny(name, "\x00\n") {
 			return "", invalid("key", "%q is no name of a kernel parameter, such as net.ipv4.ip_forward", key)
 		}
+		path += "/" + name
 	}
-	return "/proc/sys/" + strings.ReplaceAll(key, ".", "/"), nil
+	return path, nil
 }
 
 func (h *Host) readFile(ctx context.Context, path string) ([]byte, error) {
@@ -122,7 +134,7 @@ func fileError(op, object string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.kind = ErrNotFound
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		e.kind = ErrPermission
 	case errors.Is(err, syscall.EINVAL):
 		e.kind = ErrInvalid

@@ -2,12 +2,14 @@ package lvs
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"strings"
 
 	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/hostnet"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,22 +19,36 @@ type namespaceFiles struct{ namespace *os.File }
 
 const threadNamespace = "/proc/thread-self/ns/net"
 
-// files returns the files of the options' namespace.
-func (o *options) files() (files, func() error, error) {
+// namespaceSeams returns the files and the network of the options' namespace.
+func (o *options) namespaceSeams() (files, network, func() error, error) {
+	f, err := o.openNamespace()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	files := namespaceFiles{f}
+	network, err := hostnet.Open(files.do)
+	if err != nil {
+		f.Close()
+		return nil, nil, nil, err
+	}
+	return files, network, func() error { return errors.Join(network.Close(), f.Close()) }, nil
+}
+
+func (o *options) openNamespace() (*os.File, error) {
 	open := func() (*os.File, error) { return os.Open(threadNamespace) }
 	if o.namespace != nil {
 		open = o.namespace
 	}
 	f, err := open()
 	if err != nil {
-		return nil, nil, fmt.Errorf("network namespace: %w", err)
+		return nil, fmt.Errorf("network namespace: %w", err)
 	}
 	kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE)
 	if err != nil || kind != unix.CLONE_NEWNET {
 		f.Close()
-		return nil, nil, fmt.Errorf("network namespace %s: %w", f.Name(), genl.ErrNotNamespace)
+		return nil, fmt.Errorf("network namespace %s: %w", f.Name(), genl.ErrNotNamespace)
 	}
-	return namespaceFiles{f}, f.Close, nil
+	return f, nil
 }
 
 func (n namespaceFiles) ReadFile(path string) (text []byte, err error) {

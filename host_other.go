@@ -4,4 +4,6 @@ package lvs
 
 import "github.com/golvs/lvs/internal/genl"
 
-func (o *options) files() (files, func() error, error) { return nil, nil, genl.ErrNoFamily }
+func (o *options) namespaceSeams() (files, network, func() error, error) {
+	return nil, nil, nil, genl.ErrNoFamily
+}

@@ -1,7 +1,92 @@
 package lvs
 
+import "net/netip"
+
 // DR is direct routing: the director puts the server's MAC address on the packet
 // and changes nothing else. The server must be on the same network, have the
 // VIP on a device that does not answer ARP for it, and listen on the service's
-// own port; it answers the client directly. It is the zero [Mode].
+// own port; it answers the client directly. It is the zero [Mode]. [DRDirector]
+// and [DRRealServer] set the hosts up.
 const DR Mode = 0
+
+// DRDirector is the host of a director for [DR]: it has the VIP, and is on the
+// network of the real servers.
+type DRDirector struct {
+	VIP       netip.Addr
+	Interface string // where clients reach the VIP, such as "eth0"
+
+	// Label is the name of an IPv4 VIP for ifconfig; "" is the interface's with
+	// ":0" behind it.
+	Label string
+
+	// Routed says that the VIP is in no network of the interface: a router sends
+	// packets for it here. Without, such a VIP is refused by [Host.Plan].
+	Routed bool
+
+	// Forwarding turns ip_forward on as well. IPVS does not need it; a director
+	// that is a router does.
+	Forwarding bool
+}
+
+// Setup returns what the host needs. The error names the field.
+func (d DRDirector) Setup() (Setup, error) {
+	return need("DR director", d.settings, plainAddr("VIP", d.VIP), interfaceName("Interface", d.Interface))
+}
+
+func (d DRDirector) settings() (s Setup) {
+	if d.Forwarding {
+		s = append(s, forwarding(d.VIP.Is6(), "forward packets; DR itself does not need it"))
+	}
+	return append(s, directorVIP(d.VIP, d.Interface, d.Label, d.Routed)...)
+}
+
+// directorVIP are the settings by which a director receives packets for the VIP.
+func directorVIP(vip netip.Addr, iface, label string, routed bool) Setup {
+	a := vipAddress(vip, iface, aliasLabel(vip, iface, label))
+	a.InSubnet = !routed
+	s := Setup{
+		{Link{Name: "lo", Up: true}, "IPVS takes no real server while lo is down"},
+		{a, "IPVS sees only packets that are delivered to this host"},
+	}
+	if vip.Is4() {
+		s = append(s, Setting{Route{To: hostPrefix(vip), Interface: iface}, "the route that ifconfig's alias has"})
+	}
+	return s
+}
+
+// DRRealServer is the host of a real server for [DR]: it takes packets for the
+// VIP, and tells nobody that it has it.
+type DRRealServer struct {
+	VIP netip.Addr
+
+	// Device has the VIP: "" is "lo". Another one is made, of the kind dummy,
+	// unless it is there.
+	Device string
+
+	// Label is the name of an IPv4 VIP for ifconfig; "" is the device's with
+	// ":0" behind it.
+	Label string
+}
+
+// Setup returns what the host needs. The error names the field. ARP is silenced
+// before the VIP is there.
+func (r DRRealServer) Setup() (Setup, error) {
+	if r.Device == "" {
+		r.Device = "lo"
+	}
+	return need("DR real server", r.settings, plainAddr("VIP", r.VIP), interfaceName("Device", r.Device))
+}
+
+func (r DRRealServer) settings() (s Setup) {
+	device := Link{Name: r.Device, Up: true}
+	if r.Device != "lo" {
+		device.Kind = "dummy"
+	}
+	s = append(s, Setting{device, "the VIP is on a device that no network is behind"})
+	s = append(s, silent(r.VIP, r.Device)...)
+	s = append(s, Setting{vipAddress(r.VIP, r.Device, aliasLabel(r.VIP, r.Device, r.Label)), "take packets for the VIP"})
+	if r.VIP.Is4() {
+		s = append(s, Setting{Route{To: hostPrefix(r.VIP), Interface: r.Device}, "the route that ifconfig's alias has"})
+	}
+	return s
+}

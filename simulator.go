@@ -44,7 +44,8 @@ import (
 //   - The cache of [LBLC] and [LBLCR] does not keep a real server from being
 //     forgotten that was removed minutes ago.
 type Simulator struct {
-	kernel *kernel.Kernel
+	kernel  *kernel.Kernel
+	network *simulatedNetwork
 }
 
 // SimulatorOptions choose a simulated kernel. The zero value is a good choice.
@@ -102,7 +103,7 @@ func NewSimulator(o SimulatorOptions) (*Simulator, error) {
 	if err != nil {
 		return nil, err.about("make", "simulator")
 	}
-	return &Simulator{kernel.New(opts)}, nil
+	return newSimulator(kernel.New(opts), opts.Interfaces), nil
 }
 
 func (o SimulatorOptions) kernel() (opts kernel.Options, bad *Error) {
@@ -165,7 +166,7 @@ func (s *Simulator) dial() (genl.Socket, error) { return s.kernel.Dial(true), ni
 
 // Host returns the network namespace that the simulator is.
 func (s *Simulator) Host() *Host {
-	return &Host{client: s.Client(), files: s.kernel, release: func() error { return nil }}
+	return newHost(s.Client(), s.network, s.network, func() error { return nil })
 }
 
 // Advance lets time pass: connections expire, statistics are taken, the trash

@@ -1,0 +1,171 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// network is the seam to what a namespace has besides IPVS and files, real or
+// simulated.
+type network interface {
+	// Find returns what is there in the place of a fact, nil if nothing is.
+	Find(hostnet.Fact) (hostnet.Fact, error)
+	// Put makes a fact true, whatever is in its place.
+	Put(hostnet.Fact) error
+	// Remove removes what a fact tells of.
+	Remove(hostnet.Fact) error
+
+	Links() ([]hostnet.Link, error)
+	Addresses() ([]hostnet.Address, error)
+	// Lookup returns the route that a packet takes.
+	Lookup(to, from netip.Addr) (hostnet.Route, error)
+}
+
+// find returns what the host has in the place of a fact, nil if nothing is there.
+func (h *Host) find(ctx context.Context, f Fact) (Fact, error) {
+	if s, ok := f.(Sysctl); ok {
+		value, err := h.Sysctl(ctx, s.Key)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return Sysctl{s.Key, value}, nil
+	}
+	found, err := within(ctx, func() (hostnet.Fact, error) { return h.network.Find(f.toNetwork()) })
+	if err != nil {
+		return nil, settingError("read", f, err)
+	}
+	return factOf(found), nil
+}
+
+// factOf returns a fact of the seam as ours, nil of nil.
+func factOf(f hostnet.Fact) Fact {
+	switch f := f.(type) {
+	case hostnet.Link:
+		return Link(f)
+	case hostnet.Address:
+		return addressOf(f)
+	case hostnet.Route:
+		return Route(f)
+	case hostnet.Rule:
+		return Rule(f)
+	case hostnet.SourceNAT:
+		return SourceNAT(f)
+	case hostnet.FOUPort:
+		return FOUPort(f)
+	case hostnet.Module:
+		return Module(f)
+	}
+	return nil
+}
+
+// put makes a fact true. It is not cut short: whoever gives up must know where
+// the host stands.
+func (h *Host) put(f Fact) error {
+	if s, ok := f.(Sysctl); ok {
+		path, err := sysctlPath(s.Key)
+		if err != nil {
+			return err.about("apply", s.String())
+		}
+		return settingError("apply", s, h.files.WriteFile(path, []byte(s.Value+"\n")))
+	}
+	return settingError("apply", f, h.network.Put(f.toNetwork()))
+}
+
+func (h *Host) remove(f Fact) error {
+	return settingError("undo", f, h.network.Remove(f.toNetwork()))
+}
+
+// linkNames returns the names of the interfaces.
+func (h *Host) linkNames(ctx context.Context) ([]string, error) {
+	links, err := within(ctx, h.network.Links)
+	if err != nil {
+		return nil, settingError("list", nil, err)
+	}
+	names := make([]string, len(links))
+	for i, l := range links {
+		names[i] = l.Name
+	}
+	return names, nil
+}
+
+// settingError gives the error of a setting its kind, and says what to do.
+func settingError(op string, f Fact, err error) error {
+	var done *Error
+	if err == nil || errors.As(err, &done) {
+		return err
+	}
+	e := &Error{cause: err}
+	is := func(targets ...error) bool {
+		for _, t := range targets {
+			if errors.Is(err, t) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case is(syscall.EROFS):
+		e.kind, e.hint = ErrPermission, "/proc/sys is mounted read-only, as in a container: make the setting on the host, or mount it for writing"
+	case is(fs.ErrPermission):
+		e.kind, e.hint = ErrPermission, "it takes CAP_NET_ADMIN in the network namespace"
+	case is(hostnet.ErrNoModule):
+		e.kind = ErrUnavailable
+	case is(hostnet.ErrNoNAT):
+		e.kind, e.hint = errors.ErrUnsupported, "load the modules nf_tables and nft_chain_nat, or use a kernel that has CONFIG_NF_TABLES_IPV4 and NFT_MASQ"
+	case is(hostnet.ErrNoInterface, fs.ErrNotExist, syscall.ENODEV, syscall.ESRCH):
+		e.kind = ErrNotFound
+	case is(fs.ErrExist):
+		e.kind, e.hint = ErrExists, "somebody made it meanwhile: plan again"
+	case is(syscall.ENETUNREACH, syscall.EHOSTUNREACH):
+		e.kind, e.hint = ErrInvalid, "the next hop (Via) is in no network of this host"
+	case is(syscall.EINVAL, syscall.EADDRNOTAVAIL, syscall.ERANGE):
+		e.kind = ErrInvalid
+	case is(errors.ErrUnsupported):
+		e.kind = errors.ErrUnsupported
+	}
+	object := "interfaces"
+	if f != nil {
+		object = f.String()
+	}
+	return e.about(op, object)
+}
+
+// interfaceOf returns the interface that must be there for a fact, "" if none.
+func interfaceOf(f Fact) string {
+	switch f := f.(type) {
+	case Sysctl:
+		return f.interfaceOf()
+	case Address:
+		return f.Interface
+	case Route:
+		return f.Interface
+	}
+	return ""
+}
+
+// show returns the text of a fact for people, also of one that is not there.
+func show(f Fact) string {
+	switch f := f.(type) {
+	case nil:
+		return "nothing"
+	case Sysctl:
+		return f.Value
+	case Link:
+		state := "down"
+		if f.Up {
+			state = "up"
+		}
+		return strings.TrimSpace(fmt.Sprintf("%s%s", state, with("mtu", f.MTU)))
+	}
+	return f.String()
+}

@@ -1,0 +1,174 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+)
+
+// Kept is what [Host.Undo] left on the host, and why.
+type Kept struct {
+	Want Fact   // what the plan had made
+	Now  Fact   // what is there; nil is nothing
+	Why  string // why it was left so
+}
+
+// String says it in a line.
+func (k Kept) String() string { return k.Want.String() + ": " + k.Why }
+
+// Undo sets a host back to what it was when the plan was made, in the opposite
+// order. It sets back only what is as [Host.Apply] left it: what somebody changed
+// meanwhile, and what cannot be taken back, stays, and is listed. It can be used
+// on a plan that was applied by another process, in part, or not at all, and a
+// second time. It goes on after an error.
+func (h *Host) Undo(ctx context.Context, plan SetupPlan) ([]Kept, error) {
+	if err := h.lock(ctx); err != nil {
+		return nil, (&Error{cause: err}).about("undo", "plan")
+	}
+	defer h.unlock()
+	l, err := newLedger(plan)
+	if err != nil {
+		return nil, err.about("undo", "plan")
+	}
+	u := undoing{host: h, ledger: l}
+	u.all(ctx, plan.Steps)
+	return u.kept, errors.Join(u.errs...)
+}
+
+// undoing is the work of undoing a plan.
+type undoing struct {
+	host   *Host
+	ledger ledger
+	kept   []Kept
+	errs   []error
+}
+
+func (u *undoing) all(ctx context.Context, steps []Step) {
+	for i := len(steps) - 1; i >= 0; i-- {
+		err := context.Cause(ctx)
+		if err == nil && steps[i].Changes() {
+			err = u.step(ctx, steps[i])
+		}
+		if err != nil {
+			u.errs = append(u.errs, err)
+		}
+		if context.Cause(ctx) != nil {
+			return
+		}
+	}
+}
+
+func (u *undoing) keep(s Step, now Fact, why string) error {
+	u.kept = append(u.kept, Kept{s.Setting.Want, now, why})
+	return nil
+}
+
+func (u *undoing) step(ctx context.Context, s Step) error {
+	now, err := u.host.find(ctx, s.Left)
+	if err != nil {
+		return err
+	}
+	_, isModule := s.Left.(Module)
+	isFound := s.Found == nil && now == nil || s.Found != nil && now != nil && s.Found.matches(now)
+	switch {
+	case isModule && now != nil:
+		return u.keep(s, now, "the module stays loaded, with the devices that it made; 'modprobe -r "+s.Left.(Module).Name+"' removes it when nothing uses it")
+	case isFound:
+		return u.finishEffects(ctx, s)
+	case now != nil && s.Left.matches(now), s.between(now):
+		return u.setBack(ctx, s, now)
+	case u.ledger.knows(s.Left.key(), now):
+		return nil // another step of the plan is about it, and comes later
+	case now == nil && u.ledger.makes(s.Left):
+		return nil // its interface was not made yet, or is gone already
+	}
+	return u.keep(s, now, "somebody changed it meanwhile: there is "+show(now)+", and we had left "+show(s.Left))
+}
+
+// setBack puts back what a step found.
+func (u *undoing) setBack(ctx context.Context, s Step, now Fact) error {
+	if s.Found == nil {
+		if link, ok := now.(Link); ok {
+			if used, err := u.inUse(ctx, link.Name); used != "" || err != nil {
+				return errors.Join(err, u.keep(s, now, "somebody uses it: it has the address "+used))
+			}
+		}
+		return u.host.remove(now)
+	}
+	before, err := u.readEffects(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := u.host.put(s.Found); err != nil {
+		return err
+	}
+	for i, e := range s.Effects {
+		if err := u.setEffectBack(ctx, s, e, before[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inUse returns an address of an interface that is not the kernel's own, "" if it
+// has none.
+func (u *undoing) inUse(ctx context.Context, name string) (string, error) {
+	all, err := within(ctx, u.host.network.Addresses)
+	for _, a := range all {
+		if a.Interface == name && !a.Prefix.Addr().IsLinkLocalUnicast() {
+			return a.Prefix.String(), nil
+		}
+	}
+	return "", settingError("list", nil, err)
+}
+
+func (u *undoing) readEffects(ctx context.Context, s Step) ([]Fact, error) {
+	all := make([]Fact, len(s.Effects))
+	for i, e := range s.Effects {
+		var err error
+		if all[i], err = u.host.find(ctx, e.Left); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// setEffectBack repairs a parameter that the kernel has just set along with
+// another: to what was found, or to what somebody had made of it since.
+func (u *undoing) setEffectBack(ctx context.Context, s Step, e Effect, before Fact) error {
+	if before == nil {
+		return nil // its interface is gone
+	}
+	want := before.(Sysctl)
+	if e.Left.matches(before) {
+		want = e.Found
+	} else if !e.Found.matches(before) {
+		_ = u.keep(s, before, "somebody changed "+want.Key+" meanwhile: it is "+want.Value)
+	}
+	return u.write(ctx, want)
+}
+
+// finishEffects goes on where an earlier undoing was interrupted: the parameter
+// is back, and others are still as the kernel then made them.
+func (u *undoing) finishEffects(ctx context.Context, s Step) error {
+	for _, e := range s.Effects {
+		now, err := u.host.find(ctx, e.Found)
+		if err != nil {
+			return err
+		}
+		if now != nil && !e.Maybe && e.Undone.matches(now) {
+			if err := u.write(ctx, e.Found); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// write sets a parameter unless it is so.
+func (u *undoing) write(ctx context.Context, want Sysctl) error {
+	now, err := u.host.find(context.WithoutCancel(ctx), want)
+	if err != nil || now == nil || want.matches(now) {
+		return err
+	}
+	return u.host.put(want)
+}

@@ -1,0 +1,77 @@
+package lvs
+
+import "net/netip"
+
+// vipAddress returns the address that a VIP is on an interface: with nothing
+// around it, and with a label and itself as the broadcast address where ifconfig
+// would have put them.
+func vipAddress(vip netip.Addr, iface, label string) Address {
+	a := Address{Interface: iface, Prefix: hostPrefix(vip)}
+	if vip.Is4() {
+		a.Broadcast, a.Label = vip, label
+	}
+	return a
+}
+
+// aliasLabel is the name that ifconfig shows an address by, "" where there is
+// none, or it would be too long.
+func aliasLabel(vip netip.Addr, iface, label string) string {
+	if label == "" && vip.Is4() && len(iface) <= 13 {
+		return iface + ":0"
+	}
+	return label
+}
+
+// silent are the settings by which a real server that has the VIP tells nobody.
+// IPv6 answers for addresses of the interface that was asked alone, and needs
+// none.
+func silent(vip netip.Addr, device string) (s Setup) {
+	if !vip.Is4() {
+		return nil
+	}
+	for _, name := range []string{device, "all"} {
+		s = append(s,
+			Setting{Sysctl{InterfaceSysctl(name, "arp_ignore", false), "1"}, "do not answer ARP for the VIP: clients must find the director"},
+			Setting{Sysctl{InterfaceSysctl(name, "arp_announce", false), "2"}, "do not ask by ARP with the VIP: it would teach others a wrong way"})
+	}
+	return s
+}
+
+// need makes a setup of what was validated, or an error that names the field.
+func need(what string, setup func() Setup, checks ...*Error) (Setup, error) {
+	for _, bad := range checks {
+		if bad != nil {
+			return nil, bad.about("set up", what)
+		}
+	}
+	return setup(), nil
+}
+
+// sameFamily refuses addresses of two families.
+func sameFamily(field string, a netip.Addr, with string, b netip.Addr) *Error {
+	if a.Is6() != b.Is6() {
+		return invalid(field, "%s is not of the family of %s, %s", a, with, b)
+	}
+	return nil
+}
+
+// network refuses what is no network of the family of an address.
+func networkOf(field string, p netip.Prefix, a netip.Addr) *Error {
+	switch {
+	case !p.IsValid():
+		return invalid(field, "needs a network, such as 10.168.0.0/24")
+	case p != p.Masked():
+		return invalid(field, "%s has an address where a network is due: write %s", p, p.Masked())
+	case a.IsValid() && p.Addr().Is6() != a.Is6():
+		return invalid(field, "%s is not of the family of %s", p, a)
+	}
+	return nil
+}
+
+// optional passes a check over when there is nothing to check.
+func optional(there bool, check func() *Error) *Error {
+	if !there {
+		return nil
+	}
+	return check()
+}

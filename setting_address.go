@@ -1,0 +1,97 @@
+package lvs
+
+import (
+	"net/netip"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// Address is an address of an interface.
+type Address struct {
+	Interface string       `json:"interface"`
+	Prefix    netip.Prefix `json:"prefix"`             // a VIP has /32, or /128 in IPv6
+	Label     string       `json:"label,omitempty"`    // of an IPv4 address, such as eth0:0; "" is none
+	Broadcast netip.Addr   `json:"broadcast,omitzero"` // of an IPv4 address; the zero address is none
+	Scope     string       `json:"scope,omitempty"`    // "global", "link" or "host"; "" is global
+	NoDAD     bool         `json:"noDAD,omitempty"`    // an IPv6 address is used at once, and nobody asked whether another has it
+
+	// InSubnet, when wanted, refuses an address that is in no network that the
+	// interface has an address of: nobody would look for it there.
+	InSubnet bool `json:"inSubnet,omitempty"`
+
+	// AnyPrefix, when wanted, is content with the address of another length.
+	AnyPrefix bool `json:"anyPrefix,omitempty"`
+}
+
+func (a Address) String() string {
+	command := "ip" + familyFlag(a.Prefix.Addr().Is6()) + " addr add " + a.Prefix.String()
+	command += with("broadcast", a.Broadcast) + " dev " + a.Interface + with("label", a.Label)
+	if a.Scope != "global" {
+		command += with("scope", a.Scope)
+	}
+	if a.NoDAD {
+		command += " nodad"
+	}
+	return command
+}
+
+// Equal tells whether both are the same.
+func (a Address) Equal(other Address) bool { return a == other }
+
+func (a Address) key() string { return "address " + a.Prefix.String() + " dev " + a.Interface }
+
+func (a Address) validate() *Error {
+	if err := interfaceName("Interface", a.Interface); err != nil {
+		return err
+	}
+	if !a.Prefix.IsValid() {
+		return invalid("Prefix", "needs an address with a length, such as 10.168.0.91/32")
+	}
+	if err := plainAddr("Prefix", a.Prefix.Addr()); err != nil {
+		return err
+	}
+	is6 := a.Prefix.Addr().Is6()
+	prefix := a.Interface + ":"
+	switch {
+	case is6 && a.Label != "":
+		return invalid("Label", "an IPv6 address has none")
+	case is6 && a.Broadcast.IsValid():
+		return invalid("Broadcast", "IPv6 has none")
+	case !is6 && a.NoDAD:
+		return invalid("NoDAD", "is for an IPv6 address")
+	case a.Broadcast.IsValid() && !a.Broadcast.Is4():
+		return invalid("Broadcast", "%s is no IPv4 address", a.Broadcast)
+	case a.Label != "" && (len(a.Label) > 15 || len(a.Label) <= len(prefix) || a.Label[:len(prefix)] != prefix):
+		return invalid("Label", "%q does not begin with %q, or is longer than 15 bytes", a.Label, prefix)
+	case a.Scope != "" && a.Scope != "global" && a.Scope != "link" && a.Scope != "host":
+		return invalid("Scope", "%q is none of global, link and host", a.Scope)
+	}
+	return nil
+}
+
+func (a Address) complete(Fact) (Fact, *Error) {
+	a.InSubnet, a.AnyPrefix = false, false
+	if a.Scope == "" {
+		a.Scope = "global"
+	}
+	return a, nil
+}
+
+// matches does not look at the flag that an IPv6 address has lost or kept.
+func (a Address) matches(now Fact) bool {
+	n, ok := now.(Address)
+	if a.Prefix.Addr().Is6() {
+		n.NoDAD = a.NoDAD
+	}
+	return ok && n == a
+}
+
+func (a Address) toNetwork() hostnet.Fact {
+	return hostnet.Address{
+		Interface: a.Interface, Prefix: a.Prefix, Label: a.Label, Broadcast: a.Broadcast, Scope: a.Scope, NoDAD: a.NoDAD,
+	}
+}
+
+func addressOf(a hostnet.Address) Address {
+	return Address{Interface: a.Interface, Prefix: a.Prefix, Label: a.Label, Broadcast: a.Broadcast, Scope: a.Scope, NoDAD: a.NoDAD}
+}

@@ -1,0 +1,31 @@
+package lvs
+
+import (
+	"fmt"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// FOUPort is a UDP port of a real server that takes packets out of [GUE]. The
+// kernel does not load the module fou for it by itself.
+type FOUPort struct {
+	Port uint16 `json:"port"`
+	IPv6 bool   `json:"ipv6,omitempty"` // the outer packets are IPv6
+}
+
+func (p FOUPort) String() string {
+	return fmt.Sprintf("ip fou add port %d gue%s", p.Port, familyFlag(p.IPv6))
+}
+
+func (p FOUPort) key() string { return p.String() }
+
+func (p FOUPort) validate() *Error {
+	if p.Port == 0 {
+		return invalid("Port", "needs the UDP port that the director sends to")
+	}
+	return nil
+}
+
+func (p FOUPort) complete(Fact) (Fact, *Error) { return p, nil }
+func (p FOUPort) matches(now Fact) bool        { return now == p }
+func (p FOUPort) toNetwork() hostnet.Fact      { return hostnet.FOUPort(p) }

@@ -1,0 +1,149 @@
+package lvs
+
+import (
+	"net/netip"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// Route is a route with one next hop.
+type Route struct {
+	To        netip.Prefix `json:"to"`                  // 0.0.0.0/0 or ::/0 is the default route
+	Table     int          `json:"table,omitempty"`     // 0 is the main table
+	Metric    int          `json:"metric,omitempty"`    // 0 is 1024 in IPv6
+	Via       netip.Addr   `json:"via,omitzero"`        // the zero address: the destination is on the link
+	Interface string       `json:"interface,omitempty"` // "" leaves it to the kernel, by Via
+	Source    netip.Addr   `json:"source,omitzero"`
+	MTU       int          `json:"mtu,omitempty"`
+	AdvMSS    int          `json:"advMSS,omitempty"` // what is told to peers as the greatest segment; 0 is by the MTU
+	OnLink    bool         `json:"onLink,omitempty"` // Via is on the link, whatever its address
+	Local     bool         `json:"local,omitempty"`  // packets are delivered to this host
+
+	// Scope and Protocol are what was found, to be put back: when wanted, leave
+	// them out. Other says that the route has what this type cannot tell.
+	Scope    string `json:"scope,omitempty"`
+	Protocol int    `json:"protocol,omitempty"`
+	Other    bool   `json:"other,omitempty"`
+}
+
+func (r Route) String() string {
+	command := "ip" + familyFlag(r.To.Addr().Is6()) + " route replace "
+	if r.Local {
+		command += "local "
+	}
+	if r.To.Bits() == 0 {
+		command += "default"
+	} else {
+		command += r.To.String()
+	}
+	command += with("via", r.Via) + with("dev", r.Interface) + with("src", r.Source)
+	if r.OnLink {
+		command += " onlink"
+	}
+	if r.Table != hostnet.MainTable {
+		command += with("table", r.Table)
+	}
+	if r.Metric == usualMetric6 && r.To.Addr().Is6() {
+		r.Metric = 0
+	}
+	return command + with("metric", r.Metric) + with("mtu", r.MTU) + with("advmss", r.AdvMSS)
+}
+
+// Equal tells whether both are the same.
+func (r Route) Equal(other Route) bool { return r == other }
+
+func (r Route) key() string {
+	r = r.normal()
+	return "route " + Route{To: r.To, Table: r.Table, Metric: r.Metric}.String()
+}
+
+// usualMetric6 is the metric of an IPv6 route that is given none.
+const usualMetric6 = 1024
+
+// protocolStatic is what routes of an administrator have; ip-route(8) gives boot.
+const protocolStatic = 4
+
+// normal fills in what the kernel would.
+func (r Route) normal() Route {
+	if r.Table == 0 {
+		r.Table = hostnet.MainTable
+	}
+	if r.Protocol == 0 {
+		r.Protocol = protocolStatic
+	}
+	switch {
+	case !r.To.Addr().Is4():
+		if r.Metric == 0 {
+			r.Metric = usualMetric6
+		}
+	case r.Scope != "":
+	case r.Local:
+		r.Scope = "host"
+	case r.Via.IsValid():
+		r.Scope = "global"
+	default:
+		r.Scope = "link"
+	}
+	return r
+}
+
+func (r Route) validate() *Error {
+	if !r.To.IsValid() || r.To != r.To.Masked() {
+		return invalid("To", "%s is no network", r.To)
+	}
+	is6 := r.To.Addr().Is6()
+	if r.Interface != "" {
+		if err := interfaceName("Interface", r.Interface); err != nil {
+			return err
+		}
+	}
+	for _, a := range []struct {
+		field string
+		addr  netip.Addr
+	}{{"Via", r.Via}, {"Source", r.Source}} {
+		if !a.addr.IsValid() {
+			continue
+		}
+		if err := plainAddr(a.field, a.addr); err != nil {
+			return err
+		}
+		if a.addr.Is6() != is6 {
+			return invalid(a.field, "%s is not of the family of %s", a.addr, r.To)
+		}
+	}
+	switch {
+	case !r.Via.IsValid() && r.Interface == "":
+		return invalid("Interface", "a route needs a next hop (Via) or an interface")
+	case r.Table < 0 || r.Metric < 0 || r.MTU < 0 || r.AdvMSS < 0:
+		return invalid("Table", "a number cannot be negative")
+	case r.Other:
+		return invalid("Other", "is not to be wanted")
+	}
+	return nil
+}
+
+func (r Route) complete(found Fact) (Fact, *Error) {
+	r = r.normal()
+	if found == nil {
+		return r, nil
+	}
+	was := found.(Route)
+	if was.Other {
+		return nil, &Error{kind: ErrExists, Field: "To", detail: "there is such a route, with several next hops or options that cannot be put back: remove it first"}
+	}
+	if r.Interface == "" && r.Via == was.Via {
+		r.Interface = was.Interface
+	}
+	r.Protocol = was.Protocol // who made it does not matter
+	return r, nil
+}
+
+func (r Route) matches(now Fact) bool {
+	n, ok := now.(Route)
+	if r.Interface == "" {
+		r.Interface = n.Interface
+	}
+	return ok && n == r
+}
+
+func (r Route) toNetwork() hostnet.Fact { return hostnet.Route(r.normal()) }

@@ -1,0 +1,113 @@
+package lvs
+
+import (
+	"strings"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// Sysctl is a kernel parameter of the namespace, by the name that sysctl(8)
+// gives it. A dot in the name of an interface is a slash in it:
+// net.ipv4.conf.eth0/100.rp_filter.
+type Sysctl struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// InterfaceSysctl returns the name of a parameter that each interface has, such
+// as rp_filter, for an interface, "all" or "default". IPv6's are others than
+// IPv4's.
+func InterfaceSysctl(iface, name string, ipv6 bool) string {
+	family := "net.ipv4.conf."
+	if ipv6 {
+		family = "net.ipv6.conf."
+	}
+	return family + strings.ReplaceAll(iface, ".", "/") + "." + name
+}
+
+func (s Sysctl) String() string {
+	value := s.Value
+	if strings.ContainsAny(value, " \t") {
+		return "sysctl -w " + s.Key + "='" + value + "'"
+	}
+	return "sysctl -w " + s.Key + "=" + value
+}
+
+func (s Sysctl) key() string { return "sysctl " + s.Key }
+
+func (s Sysctl) validate() *Error {
+	if _, err := sysctlPath(s.Key); err != nil {
+		return err
+	}
+	if s.Value == "" || strings.ContainsAny(s.Value, "\n\x00") {
+		return invalid("Value", "%q is no value of %s", s.Value, s.Key)
+	}
+	return checkSysctl(s.Key, s.Value)
+}
+
+func (s Sysctl) complete(found Fact) (Fact, *Error) {
+	if found == nil {
+		return nil, &Error{kind: ErrNotFound, Field: s.Key, detail: "this kernel has no such parameter, or no such interface"}
+	}
+	return s, nil
+}
+
+func (s Sysctl) matches(now Fact) bool {
+	n, ok := now.(Sysctl)
+	return ok && n.Key == s.Key && sameFields(n.Value, s.Value)
+}
+
+// sameFields compares values as the kernel reads them: it exchanges the white
+// space between numbers.
+func sameFields(a, b string) bool {
+	return strings.Join(strings.Fields(a), " ") == strings.Join(strings.Fields(b), " ")
+}
+
+func (s Sysctl) toNetwork() hostnet.Fact { return nil }
+
+// interfaceOf returns the interface that the parameter is about, "" if it is
+// about none, or about all.
+func (s Sysctl) interfaceOf() string {
+	part := strings.Split(s.Key, ".")
+	if len(part) != 5 || part[0] != "net" || part[2] != "conf" && part[2] != "neigh" || part[3] == "all" || part[3] == "default" {
+		return ""
+	}
+	return strings.ReplaceAll(part[3], "/", ".")
+}
+
+// inherited returns the parameter that a new interface gets this one's value
+// from.
+func (s Sysctl) inherited() Sysctl {
+	part := strings.Split(s.Key, ".")
+	part[3] = "default"
+	return Sysctl{Key: strings.Join(part, ".")}
+}
+
+// effects are the other parameters that the kernel sets along with one. Turning
+// routing on turns it on everywhere. A parameter of default is also that of the
+// interfaces that follow it, which cannot be seen: those are told as maybe.
+func (s Sysctl) effects(interfaces []string) (all []Sysctl, maybe bool) {
+	switch s.Key {
+	case IPForward, InterfaceSysctl("all", "forwarding", false):
+		on, off := "1", "0"
+		if s.Value == "0" {
+			on, off = off, on
+		}
+		all = append(all, Sysctl{InterfaceSysctl("all", "accept_redirects", false), off})
+		return append(all, forInterfaces(append([]string{"default"}, interfaces...), "forwarding", false, on)...), false
+	case IPv6Forwarding:
+		return forInterfaces(append([]string{"default"}, interfaces...), "forwarding", true, s.Value), false
+	}
+	if name, ok := strings.CutPrefix(s.Key, "net.ipv4.conf.default."); ok {
+		return forInterfaces(interfaces, name, false, s.Value), true
+	}
+	return nil, false
+}
+
+func forInterfaces(names []string, name string, ipv6 bool, value string) []Sysctl {
+	all := make([]Sysctl, len(names))
+	for i, iface := range names {
+		all[i] = Sysctl{InterfaceSysctl(iface, name, ipv6), value}
+	}
+	return all
+}

@@ -1,0 +1,128 @@
+package lvs
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"sync"
+
+	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/simnet"
+)
+
+// SettingFault is something that goes wrong with a setting of a simulated host.
+type SettingFault struct {
+	// Command is how the command of the setting begins that it strikes, such as
+	// "ip addr add" or "sysctl -w net.ipv4.ip_forward"; "" is any. What is taken
+	// back has the command by which it was made.
+	Command string
+
+	// Times is how many settings it strikes; 0 is one.
+	Times int
+
+	// Before is called before the kernel does what was asked for. It may use the
+	// simulator and its hosts: it is somebody who changes the host behind the
+	// caller's back.
+	Before func()
+
+	// Err is the kernel's answer, such as [syscall.EPERM] or [syscall.EROFS]; it
+	// does nothing then. nil is no error.
+	Err error
+}
+
+// InjectSetting makes a fault strike the next settings that it is for, after the
+// faults that were injected before. The error is of the kind [ErrInvalid].
+func (s *Simulator) InjectSetting(f SettingFault) error {
+	if f.Times < 0 {
+		return invalid("Times", "cannot be negative").about("inject", "fault")
+	}
+	f.Times = max(1, f.Times)
+	s.network.mu.Lock()
+	defer s.network.mu.Unlock()
+	s.network.faults = append(s.network.faults, &f)
+	return nil
+}
+
+// LoadModule loads a kernel module on the simulated host, as modprobe(8) does. A
+// setting loads those that the kernel loads by itself.
+func (s *Simulator) LoadModule(name string) { s.network.LoadModule(name) }
+
+// simulatedNetwork is the network of a simulated host, and its files.
+type simulatedNetwork struct {
+	*simnet.Network
+	kernel *kernel.Kernel
+
+	mu     sync.Mutex
+	faults []*SettingFault
+}
+
+func newSimulator(k *kernel.Kernel, interfaces []kernel.Interface) *Simulator {
+	n := &simulatedNetwork{Network: simnet.New(), kernel: k}
+	for _, i := range interfaces {
+		n.AddInterface(i.Name, i.MTU, i.Addrs)
+	}
+	return &Simulator{k, n}
+}
+
+// strike lets the first fault happen that is for a command.
+func (n *simulatedNetwork) strike(command string) error {
+	var struck *SettingFault
+	n.mu.Lock()
+	for i, f := range n.faults {
+		if strings.HasPrefix(command, f.Command) {
+			struck = f
+			if f.Times--; f.Times == 0 {
+				n.faults = append(n.faults[:i:i], n.faults[i+1:]...)
+			}
+			break
+		}
+	}
+	n.mu.Unlock()
+	if struck == nil {
+		return nil
+	}
+	if struck.Before != nil {
+		struck.Before()
+	}
+	return struck.Err
+}
+
+func (n *simulatedNetwork) Put(f hostnet.Fact) error {
+	if err := n.strike(factOf(f).String()); err != nil {
+		return err
+	}
+	return n.Network.Put(f)
+}
+
+func (n *simulatedNetwork) Remove(f hostnet.Fact) error {
+	if err := n.strike(factOf(f).String()); err != nil {
+		return err
+	}
+	return n.Network.Remove(f)
+}
+
+// ReadFile reads a file of IPVS or of the network.
+func (n *simulatedNetwork) ReadFile(path string) ([]byte, error) {
+	text, err := n.kernel.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return n.Network.ReadFile(path)
+	}
+	return text, err
+}
+
+func (n *simulatedNetwork) WriteFile(path string, data []byte) error {
+	if err := n.strike(Sysctl{sysctlKey(path), strings.TrimSpace(string(data))}.String()); err != nil {
+		return err
+	}
+	err := n.kernel.WriteFile(path, data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return n.Network.WriteFile(path, data)
+	}
+	return err
+}
+
+// sysctlKey is what sysctl(8) calls a file.
+func sysctlKey(path string) string {
+	return strings.NewReplacer(".", "/", "/", ".").Replace(strings.TrimPrefix(path, "/proc/sys/"))
+}

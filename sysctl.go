@@ -1,0 +1,188 @@
+package lvs
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Parameter describes a kernel parameter of a network namespace: one of IPVS's
+// own (net.ipv4.vs), or one that the modes need. Its methods read and write it.
+type Parameter struct {
+	Key     string // as sysctl(8) has it
+	Default int    // in a new namespace; -1 when the machine decides
+	Min     int    // a smaller value is refused
+	Max     int    // a greater value is refused
+	Since   string // the first release of Linux that has it, as "7.1"; "" is any that this package runs on
+
+	// Text says that it is no number, and has no default here: the list of
+	// processors of est_cpulist, the two numbers of sync_threshold.
+	Text bool
+
+	// Needs is the module, besides ip_vs, with which it comes and goes.
+	Needs string
+
+	About string // what it does, in a few words
+
+	powerOfTwo bool
+}
+
+// Parameters of routing that the modes need.
+const (
+	IPForward      = "net.ipv4.ip_forward"
+	IPv6Forwarding = "net.ipv6.conf.all.forwarding"
+)
+
+// Parameters of IPVS. Each namespace has its own.
+var (
+	VSAmDroprate              = vs("am_droprate", 10, "1/rate of the packets that drop_packet=3 drops")
+	VSAmemthresh              = vs("amemthresh", 1024, "pages of free memory below which the automatic defences begin")
+	VSBackupOnly              = vs("backup_only", 0, "while a backup sync daemon runs, do not balance")
+	VSCacheBypass             = vs("cache_bypass", 0, "without a server, send packets on to where they were going")
+	VSConnLfactor             = vs("conn_lfactor", -1, "how full the connection table gets before it grows, as a power of two").within(-8, 8).since("7.1")
+	VSConnMax                 = vs("conn_max", -1, "greatest number of connections, templates included").within(0, 1<<30).since("7.2")
+	VSConnReuseMode           = vs("conn_reuse_mode", 1, "schedule anew when a client uses a port again")
+	VSConntrack               = vs("conntrack", 0, "keep netfilter's entries for connections; needed for source NAT")
+	VSDebugLevel              = vs("debug_level", 0, "how much is logged; of kernels built with IP_VS_DEBUG").needs("IP_VS_DEBUG")
+	VSDropEntry               = vs("drop_entry", 0, "drop half-open connections: 0 never, 1 and 2 when memory is short, 3 always").within(0, 3)
+	VSDropPacket              = vs("drop_packet", 0, "drop packets of new connections: 0 never, 1 and 2 when memory is short, 3 always").within(0, 3)
+	VSEstCPUList              = vs("est_cpulist", -1, "processors that take the statistics").since("6.2").text()
+	VSEstNice                 = vs("est_nice", 0, "niceness of the threads that take the statistics").within(-20, 19).since("6.2")
+	VSExpireNodestConn        = vs("expire_nodest_conn", 0, "end a connection whose server was removed when its next packet comes")
+	VSExpireQuiescentTemplate = vs("expire_quiescent_template", 0, "let persistence go of a server of weight 0")
+	VSIgnoreTunneled          = vs("ignore_tunneled", 0, "do not schedule again what comes out of a tunnel")
+	VSLBLCExpiration          = vs("lblc_expiration", 86400, "seconds after which lblc forgets a destination").needs("ip_vs_lblc")
+	VSLBLCRExpiration         = vs("lblcr_expiration", 86400, "seconds after which lblcr forgets a destination").needs("ip_vs_lblcr")
+	VSNATICMPSend             = vs("nat_icmp_send", 0, "refuse packets of NAT servers that belong to no connection")
+	VSPMTUDisc                = vs("pmtu_disc", 1, "tell clients of tunnels that their packets are too big")
+	VSRunEstimation           = vs("run_estimation", 1, "take statistics")
+	VSScheduleICMP            = vs("schedule_icmp", 0, "schedule ICMP errors that belong to no connection")
+	VSSecureTCP               = vs("secure_tcp", 0, "shorter TCP timeouts: 0 never, 1 and 2 when memory is short, 3 always").within(0, 3)
+	VSSloppySCTP              = vs("sloppy_sctp", 0, "begin SCTP connections with any packet")
+	VSSloppyTCP               = vs("sloppy_tcp", 0, "begin TCP connections with any packet")
+	VSSnatReroute             = vs("snat_reroute", 1, "route the answers of NAT servers anew")
+	VSSvcLfactor              = vs("svc_lfactor", -1, "how full the service table gets before it grows, as a power of two").within(-8, 8).since("7.1")
+	VSSyncPersistMode         = vs("sync_persist_mode", 0, "of persistent services, sync templates only")
+	VSSyncPorts               = vs("sync_ports", 1, "threads of a sync daemon: a power of two").within(1, math.MaxInt32).power()
+	VSSyncQlenMax             = vs("sync_qlen_max", -1, "sync messages that may wait").within(0, math.MaxInt)
+	VSSyncRefreshPeriod       = vs("sync_refresh_period", 0, "seconds after which a connection is synced again").within(0, math.MaxInt32)
+	VSSyncRetries             = vs("sync_retries", 0, "how often a sync message is repeated").within(0, 3)
+	VSSyncSockSize            = vs("sync_sock_size", 0, "bytes of the buffers of sync sockets; 0 is the system's")
+	VSSyncThreshold           = vs("sync_threshold", -1, "packets until a connection is synced, and between two times").text()
+	VSSyncVersion             = vs("sync_version", 1, "version of the sync protocol").within(0, 1)
+)
+
+// parameters are those of IPVS, in the order in which they stand above.
+var parameters []Parameter
+
+func init() {
+	parameters = []Parameter{
+		VSAmDroprate, VSAmemthresh, VSBackupOnly, VSCacheBypass, VSConnLfactor, VSConnMax, VSConnReuseMode, VSConntrack,
+		VSDebugLevel, VSDropEntry, VSDropPacket, VSEstCPUList, VSEstNice, VSExpireNodestConn, VSExpireQuiescentTemplate,
+		VSIgnoreTunneled, VSLBLCExpiration, VSLBLCRExpiration, VSNATICMPSend, VSPMTUDisc, VSRunEstimation, VSScheduleICMP,
+		VSSecureTCP, VSSloppySCTP, VSSloppyTCP, VSSnatReroute, VSSvcLfactor, VSSyncPersistMode, VSSyncPorts, VSSyncQlenMax,
+		VSSyncRefreshPeriod, VSSyncRetries, VSSyncSockSize, VSSyncThreshold, VSSyncVersion,
+		{Key: IPForward, Max: 1, About: "forward packets"},
+		{Key: IPv6Forwarding, Max: 1, About: "forward IPv6 packets"},
+	}
+}
+
+// Parameters returns all parameters of IPVS that Linux has had since 6.1, and
+// those that turn routing on.
+func Parameters() []Parameter { return slices.Clone(parameters) }
+
+// interfaceParameters are those that each interface has.
+var interfaceParameters = map[string]Parameter{
+	"net.ipv4.conf.*.accept_redirects": {Max: 1, About: "follow ICMP redirects"},
+	"net.ipv4.conf.*.arp_announce":     {Max: 2, About: "ask by ARP with: 0 any address, 1 one of the subnet, 2 the best of the interface"},
+	"net.ipv4.conf.*.arp_ignore":       {Max: 8, About: "answer ARP for: 0 any address of the host, 1 those of the interface that was asked"},
+	"net.ipv4.conf.*.forwarding":       {Max: 1, About: "forward packets that come in here"},
+	"net.ipv4.conf.*.rp_filter":        {Max: 2, About: "drop packets whose source is not reached: 0 never, 1 by this interface, 2 at all"},
+	"net.ipv4.conf.*.send_redirects":   {Max: 1, Default: 1, About: "tell senders of shorter ways"},
+	"net.ipv6.conf.*.accept_ra":        {Max: 2, Default: 1, About: "take routes from routers: 0 never, 1 unless forwarding, 2 always"},
+	"net.ipv6.conf.*.forwarding":       {Max: 1, About: "forward IPv6 packets that come in here"},
+}
+
+// LookupParameter returns what is known of a parameter: of IPVS's, and of those
+// that the modes set.
+func LookupParameter(key string) (Parameter, bool) {
+	if i := slices.IndexFunc(parameters, func(p Parameter) bool { return p.Key == key }); i >= 0 {
+		return parameters[i], true
+	}
+	part := strings.Split(key, ".")
+	if len(part) != 5 {
+		return Parameter{}, false
+	}
+	part[3] = "*"
+	p, ok := interfaceParameters[strings.Join(part, ".")]
+	p.Key = key
+	return p, ok
+}
+
+func vs(name string, value int, about string) Parameter {
+	return Parameter{Key: "net.ipv4.vs." + name, Default: value, Min: math.MinInt32, Max: math.MaxInt32, About: about}
+}
+
+func (p Parameter) within(low, high int) Parameter { p.Min, p.Max = low, high; return p }
+func (p Parameter) since(release string) Parameter { p.Since = release; return p }
+func (p Parameter) needs(what string) Parameter    { p.Needs = what; return p }
+func (p Parameter) text() Parameter                { p.Text = true; return p }
+func (p Parameter) power() Parameter               { p.powerOfTwo = true; return p }
+
+// Read returns the value on a host. The error is that of [Host.Sysctl];
+// [ErrInvalid] when the parameter is no number.
+func (p Parameter) Read(ctx context.Context, h *Host) (int, error) {
+	text, err := h.Sysctl(ctx, p.Key)
+	if err != nil {
+		return 0, err
+	}
+	value, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		return 0, invalid("Key", "%q is no number: read it with Host.Sysctl", text).about("read", p.Key)
+	}
+	return value, nil
+}
+
+// Write sets the value on a host. What the parameter cannot have is of the kind
+// [ErrInvalid], and the kernel does not see it; other errors are those of
+// [Host.SetSysctl].
+func (p Parameter) Write(ctx context.Context, h *Host, value int) error {
+	text := strconv.Itoa(value)
+	if err := p.check(text); err != nil {
+		return err.about("write", p.Key+" = "+text)
+	}
+	return h.SetSysctl(ctx, p.Key, text)
+}
+
+// Setting returns the parameter's value as a part of a [Setup].
+func (p Parameter) Setting(value int, why string) Setting {
+	return Setting{Sysctl{p.Key, strconv.Itoa(value)}, why}
+}
+
+// check refuses a value that the kernel would refuse, or misread.
+func (p Parameter) check(text string) *Error {
+	if p.Text {
+		return nil
+	}
+	value, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		return invalid("Value", "%q is no number", text)
+	case value < p.Min || value > p.Max:
+		return invalid("Value", "%d is not within %d and %d", value, p.Min, p.Max)
+	case p.powerOfTwo && value&(value-1) != 0:
+		return invalid("Value", "%d is no power of two", value)
+	}
+	return nil
+}
+
+// checkSysctl refuses the value of a parameter that is known.
+func checkSysctl(key, value string) *Error {
+	p, ok := LookupParameter(key)
+	if !ok {
+		return nil
+	}
+	return p.check(value)
+}
