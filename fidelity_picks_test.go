@@ -109,7 +109,7 @@ func (p *picker) make() {
 func (p *picker) begin() {
 	switch p.mood {
 	case moodExpiry:
-		top := attributes{{aTimeoutTCP, u32(2)}, {aTimeoutFin, u32(2)}, {aTimeoutUDP, u32(2)}}
+		top := attributes{{aTimeoutTCP, u32(8)}, {aTimeoutFin, u32(8)}, {aTimeoutUDP, u32(8)}}
 		p.do(newCall(cSetConfig, top))
 	case moodDefence:
 		if p.IntN(2) == 0 {
@@ -140,7 +140,7 @@ func (p *picker) rest() {
 		}
 		p.do(survey{true})
 	case moodExpiry:
-		p.do(wait(3500 * time.Millisecond))
+		p.do(wait(11 * time.Second)) // timers may be late by a second
 		p.do(survey{})
 		p.opened = nil
 	}
@@ -204,7 +204,7 @@ func (p *picker) settingsOf(s *pickService, scheduler string) attributes {
 		flags |= persistent
 		timeout = one(p.Rand, uint32(60), 300, 3600)
 		if p.mood == moodExpiry {
-			timeout = 1
+			timeout = 4 // ends while there are connections
 		}
 	}
 	if s.protocol == protocolUDP && p.IntN(4) == 0 {

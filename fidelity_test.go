@@ -637,7 +637,7 @@ func beU32(v uint32) []byte { return binary.BigEndian.AppendUint32(nil, v) }
 // Each scheduler of the kernel and of the simulator picks alike, and connections
 // live alike.
 func TestFidelityPicks(t *testing.T) {
-	const few = 600
+	const few = 200
 	players := 12 // some mostly wait
 	for _, scheduler := range pickSchedulers {
 		t.Run(scheduler, func(t *testing.T) {
@@ -747,6 +747,6 @@ func TestFidelityHistories(t *testing.T) {
 // played at a time: before Linux 7.1 a listing of services loses its place when
 // those of other namespaces change, and tells some twice or not at all.
 func TestFidelityCalls(t *testing.T) {
-	const few = 3000
+	const few = 1500
 	fidelity{"calls", makeCalls, cmp.Or(*fidelityCalls, few), 1}.run(t, openFidelity(t))
 }
