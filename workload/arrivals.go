@@ -1,0 +1,160 @@
+package workload
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Arrivals say when connections arrive. Make them with [Poisson], [Steady] or
+// [Bursts]; the zero value is none. As text they read "poisson 500/s",
+// "steady 500/s" or "bursts 500/s of 20".
+type Arrivals struct {
+	pattern pattern
+	rate    float64 // connections a second
+	size    int     // of a burst
+}
+
+type pattern uint8
+
+const (
+	noArrivals pattern = iota
+	poisson
+	steady
+	bursts
+)
+
+var patternNames = [...]string{poisson: "poisson", steady: "steady", bursts: "bursts"}
+
+// Poisson returns arrivals that know nothing of each other, as those of many
+// independent clients: rate connections a second on average.
+func Poisson(rate float64) Arrivals { return Arrivals{pattern: poisson, rate: rate} }
+
+// Steady returns arrivals at equal distances, rate connections a second.
+func Steady(rate float64) Arrivals { return Arrivals{pattern: steady, rate: rate} }
+
+// Bursts returns arrivals of size connections at the same moment. Bursts come
+// as in [Poisson], such that there are rate connections a second on average.
+func Bursts(rate float64, size int) Arrivals {
+	return Arrivals{pattern: bursts, rate: rate, size: size}
+}
+
+// Rate returns how many connections arrive in a second, on average.
+func (a Arrivals) Rate() float64 { return a.rate }
+
+// String returns the text form, and "" for none.
+func (a Arrivals) String() string {
+	if a.pattern == noArrivals {
+		return ""
+	}
+	text := patternNames[a.pattern] + " " + formatFloat(a.rate) + "/s"
+	if a.pattern == bursts {
+		text += " of " + strconv.Itoa(a.size)
+	}
+	return text
+}
+
+func formatFloat(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// ParseArrivals reads the text form. The error is an [*InvalidError].
+func ParseArrivals(s string) (a Arrivals, err error) {
+	words := strings.Fields(s)
+	if len(words) == 0 {
+		return a, nil
+	}
+	for p, name := range patternNames {
+		if name == words[0] && name != "" {
+			a.pattern = pattern(p)
+		}
+	}
+	ok := a.pattern != noArrivals && len(words) > 1
+	if ok {
+		a.rate, err = strconv.ParseFloat(strings.TrimSuffix(words[1], "/s"), 64)
+		ok = err == nil
+	}
+	if rest := words[min(2, len(words)):]; a.pattern == bursts {
+		if ok = ok && len(rest) == 2 && rest[0] == "of"; ok {
+			a.size, err = strconv.Atoi(rest[1])
+			ok = err == nil
+		}
+	} else {
+		ok = ok && len(rest) == 0
+	}
+	if !ok {
+		return Arrivals{}, invalid("Arrivals", `%q is not like "poisson 500/s", "steady 500/s" or "bursts 500/s of 20"`, s)
+	}
+	return a, nil
+}
+
+// MarshalText returns the text form.
+func (a Arrivals) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads the text form; an empty text is none.
+func (a *Arrivals) UnmarshalText(text []byte) (err error) {
+	*a, err = ParseArrivals(string(text))
+	return err
+}
+
+func (a Arrivals) validate() error {
+	switch {
+	case a.pattern == noArrivals:
+		return invalid("Arrivals", `there are none; say how connections arrive, such as Poisson(500) or "poisson 500/s"`)
+	case a.rate < 0:
+		return invalid("Arrivals", "a rate of %s connections a second is negative", formatFloat(a.rate))
+	case !(a.rate > 0) || math.IsInf(a.rate, 0):
+		return invalid("Arrivals", "with a rate of %s connections a second none arrives", formatFloat(a.rate))
+	case a.rate > 1e9:
+		return invalid("Arrivals", "a rate of %s connections a second is above 1e9, one a nanosecond", formatFloat(a.rate))
+	case a.pattern == bursts && a.size < 1:
+		return invalid("Arrivals", "a burst of %d connections is none", a.size)
+	}
+	return nil
+}
+
+// arrivalTimes returns the times of arrival, one a call, in order.
+func (a Arrivals) times(r *rand.Rand) func() time.Duration {
+	at, left, n := 0.0, 0, 0 // seconds
+	return func() time.Duration {
+		switch a.pattern {
+		case steady:
+			n++
+			at = float64(n) / a.rate
+		case poisson:
+			at += r.ExpFloat64() / a.rate
+		case bursts:
+			if left == 0 {
+				left = a.size
+				at += r.ExpFloat64() * float64(a.size) / a.rate
+			}
+			left--
+		}
+		return seconds(at)
+	}
+}
+
+// seconds returns a time of so many seconds, at most the longest that there is.
+func seconds(s float64) time.Duration {
+	if s *= float64(time.Second); s < math.MaxInt64 {
+		return time.Duration(s)
+	}
+	return forever
+}
+
+const forever = time.Duration(math.MaxInt64)
+
+// span is a time whose JSON is text.
+type span time.Duration
+
+func (s span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
+
+func (s *span) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a time such as 1m30s", text)
+	}
+	*s = span(d)
+	return nil
+}

@@ -1,0 +1,123 @@
+package workload
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// conn is a connection that is open.
+type conn struct {
+	client, address  int32
+	server           int32
+	port, serverPort uint16
+	nat              bool // its replies pass the director
+	open             bool
+	served           bool // it does not wait for its server
+	number           uint32
+	timer            uint32 // number of the timer that counts
+	dest             netip.AddrPort
+	arrived, ends    time.Duration
+	work             time.Duration // for a server of speed 1
+}
+
+// connections holds connections by numbers that are used again.
+type connections struct {
+	all    []conn
+	unused []int32
+}
+
+func (t *connections) at(id int32) *conn { return &t.all[id] }
+
+// add takes a connection in.
+func (t *connections) add(c conn) int32 {
+	c.open = true
+	if n := len(t.unused); n > 0 {
+		id := t.unused[n-1]
+		t.unused = t.unused[:n-1]
+		c.number, c.timer = t.all[id].number+1, t.all[id].timer
+		t.all[id] = c
+		return id
+	}
+	t.all = append(t.all, c)
+	return int32(len(t.all) - 1)
+}
+
+// remove forgets a connection: tickets and timers of it count no more.
+func (t *connections) remove(id int32) {
+	c := &t.all[id]
+	c.open = false
+	c.number++
+	c.timer++
+	t.unused = append(t.unused, id)
+}
+
+// portsOf calls yield for each port that an address uses.
+func (t *connections) portsOf(address int, yield func(uint16)) {
+	for i := range t.all {
+		if c := &t.all[i]; c.open && int(c.address) == address {
+			yield(c.port)
+		}
+	}
+}
+
+// packet returns a packet of the client's.
+func (r *run) packet(c *conn, flags lvs.TCPFlags) lvs.Packet {
+	p := lvs.Packet{
+		Protocol: lvs.ProtocolTCP, TCP: flags, FWMark: r.Service.FWMark(),
+		Source: netip.AddrPortFrom(r.crowd.addr(int(c.address)), c.port), Destination: c.dest,
+	}
+	if r.isDatagram() {
+		p.Protocol, p.TCP = r.Service.Protocol(), 0
+	}
+	return p
+}
+
+func (r *run) isDatagram() bool {
+	return r.Service.FWMark() == 0 && r.Service.Protocol() != lvs.ProtocolTCP
+}
+
+// send sends a packet from the client to the server.
+func (r *run) send(c *conn, flags lvs.TCPFlags) error {
+	_, err := r.sim.Deliver(r.packet(c, flags))
+	return err
+}
+
+// reply sends a packet from the server to the client, which the director sees
+// with NAT only.
+func (r *run) reply(c *conn, flags lvs.TCPFlags) error {
+	if !c.nat {
+		return nil
+	}
+	p := r.packet(c, flags)
+	server := r.backends[c.server].Addr.Addr()
+	p.Source, p.Destination, p.FWMark = netip.AddrPortFrom(server, c.serverPort), p.Source, 0
+	_, err := r.sim.Deliver(p)
+	return err
+}
+
+// handshake is what follows the first packet of a connection.
+func (r *run) handshake(c *conn) error {
+	if r.isDatagram() {
+		return nil
+	}
+	if err := r.reply(c, lvs.SYN|lvs.ACK); err != nil {
+		return err
+	}
+	return r.send(c, lvs.ACK)
+}
+
+// farewell ends a connection: the client first, as with HTTP.
+func (r *run) farewell(c *conn) error {
+	if r.isDatagram() {
+		return nil
+	}
+	if err := r.send(c, lvs.FIN|lvs.ACK); err != nil {
+		return err
+	}
+	if err := r.reply(c, lvs.FIN|lvs.ACK); err != nil {
+		return err
+	}
+	return r.send(c, lvs.ACK)
+}

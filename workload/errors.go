@@ -1,0 +1,23 @@
+package workload
+
+import (
+	"fmt"
+
+	"github.com/golvs/lvs"
+)
+
+// InvalidError is returned for a value that can never work, before anything has
+// happened. It is [lvs.ErrInvalid].
+type InvalidError struct {
+	Field   string // as Go names it, such as "Arrivals" or "Events[2].Server"
+	Problem string
+}
+
+func (e *InvalidError) Error() string { return "workload: " + e.Field + ": " + e.Problem }
+
+// Is tells whether target is [lvs.ErrInvalid].
+func (e *InvalidError) Is(target error) bool { return target == lvs.ErrInvalid }
+
+func invalid(field, format string, args ...any) error {
+	return &InvalidError{field, fmt.Sprintf(format, args...)}
+}

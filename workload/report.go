@@ -1,0 +1,169 @@
+package workload
+
+import (
+	"encoding/json"
+	"net/netip"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// Report is what became of a workload.
+type Report struct {
+	// Name is a title, to tell several reports apart. [Run] makes it of the
+	// scheduler and its flags; it may be changed.
+	Name string `json:"name"`
+
+	Workload Workload    `json:"workload"` // without a recorded list
+	Served   lvs.Service `json:"served"`   // the service as it was in the beginning
+	Kernel   string      `json:"kernel"`   // the release that picked
+
+	// Duration is how much time was simulated: less than the workload's when the
+	// run was cut short.
+	Duration time.Duration `json:"duration"`
+
+	Arrived int            `json:"arrived"`           // connections that clients asked for
+	Refused int            `json:"refused"`           // of these, how many the director gave to no server
+	Reasons map[string]int `json:"reasons,omitempty"` // why it refused how many
+	Lost    int            `json:"lost"`              // that it gave to a server that had failed
+	Broken  int            `json:"broken"`            // that ended early because their server failed or was removed
+	Clients int            `json:"clients"`           // different clients that were served
+
+	// Imbalance is that of the connections that servers were given, and
+	// ActiveImbalance that of those which they had on average, each by what the
+	// server was due. See [ServerReport.Due].
+	Imbalance       Imbalance `json:"imbalance"`
+	ActiveImbalance Imbalance `json:"activeImbalance"`
+
+	Times       Times          `json:"times"`   // of the connections that ended
+	Servers     []ServerReport `json:"servers"` // in the order in which they were added
+	Disruptions []Disruption   `json:"disruptions,omitempty"`
+	Samples     []Sample       `json:"samples"`
+}
+
+// nameOf returns the scheduler and its flags, such as "mh fallback,port".
+func nameOf(s lvs.Service) string {
+	name := s.Scheduler.String()
+	if s.Flags != 0 {
+		name += " " + s.Flags.String()
+	}
+	return name
+}
+
+// ServerReport is what one real server had to do.
+type ServerReport struct {
+	Addr        netip.AddrPort `json:"addr"`
+	Weight      int            `json:"weight"`      // in the end; 0 also when it was out of the service
+	Connections int            `json:"connections"` // that the director gave to it
+	Share       float64        `json:"share"`       // of all connections
+
+	// Due is the share of all connections that it would have got by weight: of
+	// each connection, its weight over that of all at that moment.
+	Due float64 `json:"due"`
+
+	Active     int     `json:"active"`     // connections in the end
+	MeanActive float64 `json:"meanActive"` // over the whole time
+	Peak       int     `json:"peak"`       // the most active connections at once
+	Lost       int     `json:"lost"`
+	Broken     int     `json:"broken"`
+	MeanTime   float64 `json:"meanTime"` // that connections took, in seconds
+}
+
+// Disruption is what events at one moment did to clients.
+type Disruption struct {
+	At     time.Duration `json:"at"`
+	Events []string      `json:"events"`
+	Broken int           `json:"broken"` // connections that ended by it
+
+	// Returned counts the clients that had had a server before and connected
+	// again afterwards, before the next event. Moved is how many of them got
+	// another server, and Refused how many got none.
+	Returned int `json:"returned"`
+	Moved    int `json:"moved"`
+	Refused  int `json:"refused"`
+
+	Share float64 `json:"share"` // Moved over Returned
+
+	// Least is the least possible share: what must move for each server to have
+	// its share by weight again.
+	Least float64 `json:"least"`
+
+	// Ordinary is the share of connections that went to another server than the
+	// client's one before while nothing happened, before the event: most of them
+	// with [lvs.RR], none with [lvs.MH]. Only a Share above it is due to the event.
+	Ordinary float64 `json:"ordinary"`
+}
+
+// Sample is one part of the time.
+type Sample struct {
+	At      time.Duration `json:"at"` // its end
+	Arrived int           `json:"arrived"`
+	Refused int           `json:"refused"`
+	Lost    int           `json:"lost"`
+	Broken  int           `json:"broken"`
+	Ended   int           `json:"ended"`
+	Time    float64       `json:"time"` // that those which ended took on average, in seconds
+
+	// Imbalance is that of the connections that were given in this part, as
+	// Report.Imbalance.
+	Imbalance Imbalance `json:"imbalance"`
+
+	// By server, as in Report.Servers: connections that it was given in this
+	// part, and active ones at its end.
+	Connections []int `json:"connections"`
+	Active      []int `json:"active"`
+}
+
+// MarshalJSON writes the duration as text.
+func (r Report) MarshalJSON() ([]byte, error) {
+	type plain Report // without these methods
+	return json.Marshal(struct {
+		plain
+		Duration span `json:"duration"`
+	}{plain(r), span(r.Duration)})
+}
+
+// UnmarshalJSON reads the duration as text.
+func (r *Report) UnmarshalJSON(text []byte) error {
+	type plain Report // without these methods
+	return json.Unmarshal(text, &struct {
+		*plain
+		Duration *span `json:"duration"`
+	}{(*plain)(r), (*span)(&r.Duration)})
+}
+
+// MarshalJSON writes the time as text.
+func (d Disruption) MarshalJSON() ([]byte, error) {
+	type plain Disruption // without these methods
+	return json.Marshal(struct {
+		plain
+		At span `json:"at"`
+	}{plain(d), span(d.At)})
+}
+
+// UnmarshalJSON reads the time as text.
+func (d *Disruption) UnmarshalJSON(text []byte) error {
+	type plain Disruption // without these methods
+	return json.Unmarshal(text, &struct {
+		*plain
+		At *span `json:"at"`
+	}{(*plain)(d), (*span)(&d.At)})
+}
+
+// MarshalJSON writes the time as text.
+func (s Sample) MarshalJSON() ([]byte, error) {
+	type plain Sample // without these methods
+	return json.Marshal(struct {
+		plain
+		At span `json:"at"`
+	}{plain(s), span(s.At)})
+}
+
+// UnmarshalJSON reads the time as text.
+func (s *Sample) UnmarshalJSON(text []byte) error {
+	type plain Sample // without these methods
+	return json.Unmarshal(text, &struct {
+		*plain
+		At *span `json:"at"`
+	}{(*plain)(s), (*span)(&s.At)})
+}
