@@ -83,10 +83,22 @@ func isOurs(c *nftables.Chain) bool {
 // sameExpressions compares what the kernel was told with what it tells.
 func sameExpressions(a, b []expr.Any, family byte) bool {
 	return slices.EqualFunc(a, b, func(a, b expr.Any) bool {
-		x, xerr := expr.Marshal(family, a)
-		y, yerr := expr.Marshal(family, b)
+		x, xerr := expr.Marshal(family, oneAddress(a))
+		y, yerr := expr.Marshal(family, oneAddress(b))
 		return xerr == nil && yerr == nil && bytes.Equal(x, y)
 	})
+}
+
+// oneAddress writes an address out as a range that ends where it begins, as the
+// kernel does.
+func oneAddress(e expr.Any) expr.Any {
+	nat, ok := e.(*expr.NAT)
+	if !ok || nat.RegAddrMax != 0 {
+		return e
+	}
+	whole := *nat
+	whole.RegAddrMax = nat.RegAddrMin
+	return &whole
 }
 
 // putNAT makes the table anew, in one step.
