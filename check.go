@@ -1,0 +1,156 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Report is what [Host.Check] says of a host.
+type Report struct {
+	Findings []Finding // what is wrong or will be; none on a healthy host
+	Unseen   []Finding // what cannot be seen from this host, and is worth a look elsewhere
+}
+
+// Finding is one thing that keeps a host from balancing, or will.
+type Finding struct {
+	Code     string   `json:"code"` // stable, such as "vip-missing"; all are in [CheckCodes]
+	Severity Severity `json:"severity"`
+	Evidence string   `json:"evidence"`         // what was found
+	Why      string   `json:"why"`              // why it hurts
+	Mend     Setup    `json:"mend,omitempty"`   // the settings that mend it, if settings do
+	Advice   string   `json:"advice,omitempty"` // what to do when no setting does
+}
+
+// Severity says how bad a finding is.
+type Severity string
+
+// Severities.
+const (
+	Broken  Severity = "broken"  // packets are lost
+	Risk    Severity = "risk"    // packets will be lost, or go astray
+	Unknown Severity = "unknown" // cannot be seen from this host
+)
+
+// CheckCodes are the codes of all findings, in the order in which they are looked
+// for, with why each hurts.
+func CheckCodes() map[string]string {
+	all := make(map[string]string, len(whyOf))
+	for code, why := range whyOf {
+		all[code] = why
+	}
+	return all
+}
+
+var whyOf = map[string]string{
+	"scheduler-missing":  "without a scheduler a service takes no new connections",
+	"vip-missing":        "IPVS, and a real server, see only packets that are delivered to the host",
+	"vip-mask":           "a VIP with a network around it makes this host answer its whole network by itself",
+	"arp-flux":           "a real server that answers ARP for the VIP takes the director's place for some clients",
+	"arp-other":          "another machine that answers ARP for the VIP takes the director's place for some clients",
+	"rp-filter":          "a strict filter drops what comes out of the tunnel",
+	"module-missing":     "the kernel cannot take packets out of the tunnel",
+	"tunnel-down":        "a tunnel's device takes packets only when it is there and up",
+	"fou-missing":        "without the port the real server refuses GUE packets by ICMP",
+	"link-down":          "packets neither come nor go by an interface that is down",
+	"mtu":                "packets that do not fit into the tunnel are lost, or sent in fragments",
+	"path-mtu":           "packets that do not fit into the tunnel are lost when ICMP is filtered on the way",
+	"forwarding-off":     "answers of NAT servers are not sent on to the clients",
+	"send-redirects":     "servers learn of a way around the director, and their answers keep their own address",
+	"return-route":       "answers that do not pass by the director keep the server's address, and clients drop them",
+	"same-subnet":        "a client in the servers' own network is answered directly, and drops the answer",
+	"nat-conntrack":      "source NAT does not apply to connections that netfilter does not track",
+	"nat-missing":        "servers without a route back through the director answer clients directly",
+	"clients-hidden":     "servers behind source NAT do not see who the client is",
+	"port-ignored":       "DR and tunnels do not rewrite ports: packets arrive at the service's port",
+	"hash-no-fallback":   "the share of clients that is hashed to a server that takes none gets no server",
+	"reuse-stall":        "before Linux 5.9 a client that uses a port again waits a second",
+	"reuse-stuck":        "a client that uses a port again stays with its server, even a dead one",
+	"udp-stuck":          "a UDP flow goes on to a server that was removed",
+	"drain-breaks":       "removing a server cuts its connections: drain it by weight 0 first",
+	"persistence-sticks": "persistence keeps sending clients to a server of weight 0",
+	"backup-strict":      "a backup that takes over drops connections that it did not hear of",
+	"server-order":       "directors that list servers in another order send clients elsewhere",
+	"backup-balances":    "a director that is its own backup sends packets round in a circle",
+	"sysctl-hidden":      "parameters of IPVS are not to be had in this namespace, and stay at their defaults",
+	"idle-timeout":       "a connection that is idle for longer is forgotten, and its next packet refused or dropped",
+	"table-small":        "each packet searches a long chain of connections",
+	"wildcard-listener":  "a program that listens on all addresses is reached by the VIP too",
+	"listeners":          "a program that listens on all addresses is reached by the VIP too",
+	"another-writer":     "kube-proxy removes what it does not know from the table",
+	"other-writers":      "another program that writes the table undoes what this one does",
+	"sync-mixed":         "the kernel refuses a sync daemon beside servers of another family than their service's",
+	"flooded":            "a server that came back gets all new connections until it has as many as the others",
+	"coarse-persistence": "all clients of a network are one client, which one server has to bear",
+	"clients-behind-nat": "all clients behind one address are one client of persistence",
+	"alias-route":        "ifconfig's alias has it; packets find the VIP without, by the route that comes with the address",
+	"setting-missing":    "the setup asks for it",
+}
+
+func finding(code string, severity Severity, format string, args ...any) Finding {
+	return Finding{Code: code, Severity: severity, Evidence: fmt.Sprintf(format, args...), Why: whyOf[code]}
+}
+
+func (f Finding) mend(s ...Setting) Finding { f.Mend = s; return f }
+
+func (f Finding) advise(format string, args ...any) Finding {
+	f.Advice = fmt.Sprintf(format, args...)
+	return f
+}
+
+// String shows the finding in a few lines: what was found, why it hurts, and the
+// commands that mend it.
+func (f Finding) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s): %s\n    %s\n", f.Code, f.Severity, f.Evidence, f.Why)
+	for _, s := range f.Mend {
+		fmt.Fprintf(&b, "    mend: %s\n", s.Want)
+	}
+	if f.Advice != "" {
+		fmt.Fprintf(&b, "    %s\n", f.Advice)
+	}
+	return b.String()
+}
+
+// Check looks for what goes wrong on hosts: for each setting of a setup that the
+// host does not have, and for what in its IPVS table cannot work or will not for
+// long. It changes nothing. A setup that is nil checks the table alone. It takes
+// the privilege to read the table.
+func (h *Host) Check(ctx context.Context, setup Setup) (Report, error) {
+	c := checker{host: h, setup: setup}
+	for _, look := range []func(context.Context) error{c.settings, c.table, c.parameters, c.daemons} {
+		if err := look(ctx); err != nil {
+			return Report{}, err
+		}
+	}
+	c.elsewhere()
+	slices.SortStableFunc(c.findings, func(a, b Finding) int { return rank(a.Severity) - rank(b.Severity) })
+	return Report{c.findings, c.unseen}, nil
+}
+
+func rank(s Severity) int { return slices.Index([]Severity{Broken, Risk, Unknown}, s) }
+
+// checker gathers findings.
+type checker struct {
+	host     *Host
+	setup    Setup
+	entries  []ServiceEntry
+	findings []Finding
+	unseen   []Finding
+}
+
+func (c *checker) found(f Finding) { c.findings = append(c.findings, f) }
+
+func (c *checker) cannotSee(code, advice string) {
+	c.unseen = append(c.unseen, finding(code, Unknown, "cannot be seen from this host").advise("%s", advice))
+}
+
+// sysctl reads a parameter, "" if there is none.
+func (c *checker) sysctl(ctx context.Context, key string) string {
+	f, err := c.host.find(ctx, Sysctl{Key: key})
+	if s, ok := f.(Sysctl); ok && err == nil {
+		return strings.TrimSpace(s.Value)
+	}
+	return ""
+}

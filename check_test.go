@@ -1,0 +1,182 @@
+package lvs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// names tells whether a finding is mended by a setting.
+func names(r Report, want Setting) bool {
+	for _, f := range r.Findings {
+		if slices.Contains(f.Mend, want) {
+			return true
+		}
+	}
+	return false
+}
+
+// breakStep takes one setting back, and nothing else.
+func breakStep(h *Host, s Step) error {
+	if s.Found == nil {
+		return h.remove(s.Left)
+	}
+	return h.put(s.Found)
+}
+
+// Every setting that is taken back is named; a healthy host has no findings.
+func TestCheckNamesMissingSettings(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range setupCases {
+		setup := mustSetup(t, c)
+		for i := range setup {
+			t.Run(fmt.Sprintf("%s %d", c.name, i), func(t *testing.T) {
+				s, h := simulatedHost(t)
+				for _, m := range c.modules {
+					s.LoadModule(m)
+				}
+				plan, err := h.Plan(ctx, setup)
+				if err == nil {
+					err = h.Apply(ctx, plan)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				healthy, err := h.Check(ctx, setup)
+				if err != nil || len(healthy.Findings) != 0 {
+					t.Fatalf("%v, on a healthy host: %v", err, healthy.Findings)
+				}
+				step := plan.Steps[i]
+				if _, stays := step.Left.(Module); stays || !step.Changes() {
+					return
+				}
+				if err := breakStep(h, step); err != nil {
+					t.Fatal(err)
+				}
+				report, err := h.Check(ctx, setup)
+				if err != nil || !names(report, setup[i]) {
+					t.Errorf("%v, without %s: %v", err, setup[i].Want, report.Findings)
+				}
+				for _, f := range report.Findings {
+					if f.Why == "" || f.Evidence == "" || whyOf[f.Code] == "" {
+						t.Errorf("not all is said: %+v", f)
+					}
+				}
+			})
+		}
+	}
+}
+
+// codes are the codes of findings, sorted.
+func codes(all []Finding) (list []string) {
+	for _, f := range all {
+		list = append(list, f.Code)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func TestCheckTable(t *testing.T) {
+	ctx := context.Background()
+	addr := netip.MustParseAddrPort
+	web := TCP(addr("10.168.0.94:80")) // an address of the host
+	server := func(a string, m Mode) RealServer { return NewRealServer(addr(a), m) }
+	weightless := func(a string, m Mode) RealServer { return RealServer{Addr: addr(a), Mode: m} }
+	for _, c := range []struct {
+		name    string
+		changes []Change
+		sysctls map[string]string
+		want    []string
+	}{
+		{"healthy", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR)), AddServer(web, server("10.168.0.96:80", IPIP))}, nil, nil},
+		{"healthy NAT", []Change{AddService(Service{ID: web, Scheduler: MH}), AddServer(web, server("10.168.0.95:8080", NAT))}, map[string]string{IPForward: "1"}, nil},
+		{"no scheduler", []Change{AddService(Service{ID: web, Scheduler: NoScheduler})}, nil, []string{"scheduler-missing"}},
+		{"VIP is elsewhere", []Change{AddService(Service{ID: TCP(addr("10.168.0.91:80")), Scheduler: RR})}, nil, []string{"vip-missing"}},
+		{"NAT without forwarding", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", NAT))}, nil, []string{"forwarding-off"}},
+		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddServer(web, weightless("10.168.0.95:80", DR))}, nil, []string{"hash-no-fallback"}},
+		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, Flags: Fallback}), AddServer(web, weightless("10.168.0.95:80", DR))}, nil, nil},
+		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR})}, map[string]string{VSConnReuseMode.Key: "0"}, []string{"reuse-stuck"}},
+		{"UDP", []Change{AddService(Service{ID: UDP(addr("10.168.0.94:53")), Scheduler: RR})}, nil, []string{"udp-stuck"}},
+		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR})}, map[string]string{VSExpireNodestConn.Key: "1"}, []string{"drain-breaks"}},
+		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddServer(web, weightless("10.168.0.95:80", DR))}, nil, []string{"persistence-sticks"}},
+		{"tunnel without room", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", GUE(6080)))}, map[string]string{VSPMTUDisc.Key: "0"}, []string{"mtu"}},
+		{"own backup", []Change{
+			AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR)),
+			StartDaemon(Daemon{Role: Master, Interface: "eth0"}), StartDaemon(Daemon{Role: Backup, Interface: "eth0"}),
+		}, nil, []string{"backup-balances", "backup-strict"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, h := simulatedHost(t)
+			for key, value := range c.sysctls {
+				if err := h.SetSysctl(ctx, key, value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := h.Client().Do(ctx, c.changes...); err != nil {
+				t.Fatal(err)
+			}
+			report, err := h.Check(ctx, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, codes(report.Findings)); diff != "" {
+				t.Errorf("(-want +got):\n%s\n%v", diff, report.Findings)
+			}
+			if len(report.Unseen) == 0 {
+				t.Error("all is seen")
+			}
+			if text, err := json.Marshal(report); err != nil || strings.Contains(string(text), "null,") && len(report.Findings) > 0 {
+				t.Errorf("%v: %s", err, text)
+			}
+		})
+	}
+}
+
+// A VIP with a network around it makes the host answer for that network.
+func TestCheckMask(t *testing.T) {
+	ctx := context.Background()
+	setup := mustSetup(t, caseOf("DR real server"))
+	s, h, _ := applied(t, setup)
+	if err := s.network.Put(addressOfFact(Address{Interface: "lo", Prefix: netip.MustParsePrefix("10.168.0.91/24")})); err != nil {
+		t.Fatal(err)
+	}
+	report, err := h.Check(ctx, setup)
+	if err != nil || !slices.Equal(codes(report.Findings), []string{"vip-mask"}) {
+		t.Errorf("%v: %v", err, report.Findings)
+	}
+}
+
+func TestCheckParts(t *testing.T) {
+	for _, c := range []struct {
+		release string
+		want    bool
+	}{{"5.8.18", true}, {"4.19", true}, {"5.9", false}, {"6.1.0-56-amd64", false}, {"nonsense", false}, {"5", false}} {
+		if got := isBefore(c.release, 5, 9); got != c.want {
+			t.Errorf("%s is before 5.9: %v", c.release, got)
+		}
+	}
+	const listing = `  sl  local_address rem_address   st tx_queue rx_queue
+   0: 00000000:0050 00000000:0000 0A 00000000:00000000
+   1: 0100007F:0051 00000000:0000 0A 00000000:00000000
+   2: 00000000:0052 0A0A0A0A:0001 01 00000000:00000000
+`
+	if got := wildcardPorts(listing); !slices.Equal(got, []uint16{80}) {
+		t.Errorf("listeners: %v", got)
+	}
+}
+
+func caseOf(name string) setupCase {
+	for _, c := range setupCases {
+		if c.name == name {
+			return c
+		}
+	}
+	panic("no case " + name)
+}

@@ -1,0 +1,126 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+func TestParameters(t *testing.T) {
+	ctx := context.Background()
+	_, h := simulatedHost(t)
+	for _, p := range Parameters() {
+		value, err := p.Read(ctx, h)
+		switch {
+		case errors.Is(err, ErrNotFound): // of another release, or of a build that is not Debian's
+			if p.Since == "" && p.Needs == "" {
+				t.Errorf("%s is not there", p.Key)
+			}
+			continue
+		case p.Text:
+			if err == nil && !strings.HasSuffix(p.Key, "est_cpulist") {
+				t.Errorf("%s was read as a number", p.Key)
+			}
+			continue
+		case err != nil || p.Default >= 0 && value != p.Default:
+			t.Errorf("%s: %d, %v, want %d", p.Key, value, err, p.Default)
+		}
+		if p.About == "" {
+			t.Errorf("%s is not explained", p.Key)
+		}
+	}
+}
+
+func TestParameterRefuses(t *testing.T) {
+	ctx := context.Background()
+	_, h := simulatedHost(t)
+	for _, c := range []struct {
+		p     Parameter
+		value int
+		ok    bool
+	}{
+		{VSDropEntry, 4, false}, {VSDropEntry, -1, false}, {VSDropEntry, 2, true},
+		{VSSyncPorts, 3, false}, {VSSyncPorts, 0, false}, {VSSyncPorts, 4, true},
+		{VSEstNice, 20, false}, {VSEstNice, -20, true},
+		{VSConntrack, 1, true},
+	} {
+		err := c.p.Write(ctx, h, c.value)
+		if c.ok && err != nil || !c.ok && !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s = %d: %v", c.p.Key, c.value, err)
+		}
+		if got, _ := c.p.Read(ctx, h); c.ok && got != c.value {
+			t.Errorf("%s is %d, want %d", c.p.Key, got, c.value)
+		}
+	}
+}
+
+func TestSysctlKeys(t *testing.T) {
+	for key, want := range map[string]string{
+		"net.ipv4.ip_forward":              "/proc/sys/net/ipv4/ip_forward",
+		"net.ipv4.conf.eth0/100.rp_filter": "/proc/sys/net/ipv4/conf/eth0.100/rp_filter",
+		"net.ipv4.conf.//.rp_filter":       "",
+		"net.ipv4.conf./etc.rp_filter":     "",
+		"net..ip_forward":                  "",
+		"":                                 "",
+		"net/ipv4.ip_forward":              "",
+		"net.ipv4.conf.e\x00.rp_filter":    "",
+	} {
+		path, err := sysctlPath(key)
+		if path != want || (err == nil) != (want != "") {
+			t.Errorf("%q is %q, %v; want %q", key, path, err, want)
+		}
+		if err == nil && sysctlKey(path) != key {
+			t.Errorf("%q comes back as %q", key, sysctlKey(path))
+		}
+	}
+}
+
+// What is said of the kernel's parameters is so: all are known, those that must
+// be there are, with their defaults.
+func TestHostParameters(t *testing.T) {
+	testbed.InKernel(t)
+	ctx := context.Background()
+	ns, h := setupGround(t)
+	known := Parameters()
+	for _, name := range strings.Fields(ns.Run("ls", "/proc/sys/net/ipv4/vs")) {
+		if !slices.ContainsFunc(known, func(p Parameter) bool { return p.Key == "net.ipv4.vs."+name }) {
+			t.Errorf("the kernel has a parameter %s that we do not know", name)
+		}
+	}
+	release, err := h.kernelRelease(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range known {
+		value, err := p.Read(ctx, h)
+		has := p.Needs == ""
+		if p.Since != "" {
+			major, minor, _ := strings.Cut(p.Since, ".")
+			has = !isBefore(release, number(t, major), number(t, minor))
+		}
+		switch {
+		case !has || p.Text:
+		case err != nil:
+			t.Errorf("Linux %s: %s: %v", release, p.Key, err)
+		case p.Default >= 0 && value != p.Default:
+			t.Errorf("Linux %s: %s is %d, want %d", release, p.Key, value, p.Default)
+		}
+		if !has && p.Since != "" && !errors.Is(err, ErrNotFound) {
+			t.Errorf("Linux %s has %s already: %v", release, p.Key, err)
+		}
+	}
+}
+
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
