@@ -659,7 +659,6 @@ func serviceCall(command uint8, nests ...attributes) control {
 // flagBytes of a service: those that are set, and no others.
 func flagBytes(flags uint32) []byte { return flagged(flags, ^uint32(0)) }
 
-
 // openFidelity returns what opens the kernel under test and its simulator. Where
 // there is no such kernel, it is two simulators.
 func openFidelity(testing.TB) func(testing.TB) *duel {
