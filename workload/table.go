@@ -68,7 +68,7 @@ func WriteComparison(w io.Writer, reports ...*Report) error {
 		t.row(r.Name, thousands(r.Arrived), thousands(r.Refused), thousands(r.Lost), thousands(r.Broken),
 			fmt.Sprintf("%.3f", r.Imbalance.GreatestOverMean), fmt.Sprintf("%.3f", r.Imbalance.CV),
 			fmt.Sprintf("%.4f", r.Imbalance.Jain), thousands(r.peak()),
-			formatTime(r.Times.Mean), formatTime(r.Times.P99), moved, least)
+			formatTime(r.Times.Mean), formatTime(r.Times.P99), percentOrDash(moved), percentOrDash(least))
 	}
 	t.flush()
 	return t.err
@@ -82,21 +82,18 @@ func (r *Report) peak() (most int) {
 	return most
 }
 
-// moved returns what share of clients moved at events, on average, and the least
-// possible; dashes, if there were none.
-func (r *Report) moved() (moved, least string) {
-	n, a, b := 0, 0.0, 0.0
+// moved returns what share of clients moved at events that made some move, on
+// average, and the least possible; NaN, if there were none.
+func (r *Report) moved() (moved, least float64) {
+	n := 0.0
 	for _, d := range r.Disruptions {
-		if d.Returned > 0 {
+		if d.Returned > 0 && d.Least > 0 {
 			n++
-			a += d.Share
-			b += d.Least
+			moved += d.Share
+			least += d.Least
 		}
 	}
-	if n == 0 {
-		return "-", "-"
-	}
-	return percent(a / float64(n)), percent(b / float64(n))
+	return moved / n, least / n
 }
 
 // table writes columns, and keeps the first error.
