@@ -659,6 +659,18 @@ func serviceCall(command uint8, nests ...attributes) control {
 // flagBytes of a service: those that are set, and no others.
 func flagBytes(flags uint32) []byte { return flagged(flags, ^uint32(0)) }
 
+// Each scheduler of the kernel and of the simulator picks alike, and connections
+// live alike.
+func TestFidelityPicks(t *testing.T) {
+	const few = 200
+	const players = 6 // some mostly wait
+	for _, scheduler := range pickSchedulers {
+		t.Run(scheduler, func(t *testing.T) {
+			fidelity{scheduler, makePicks(scheduler), cmp.Or(*fidelityPicks, few), players}.run(t, openFidelity(t))
+		})
+	}
+}
+
 // openFidelity returns what opens the kernel under test and its simulator. Where
 // there is no such kernel, it is two simulators.
 func openFidelity(testing.TB) func(testing.TB) *duel {
