@@ -83,7 +83,9 @@ func checkSums(t *testing.T, r *Report) {
 func TestActiveAgrees(t *testing.T) {
 	for _, mode := range []lvs.Mode{lvs.DR, lvs.NAT, lvs.IPIP} {
 		for _, scheduler := range []lvs.Scheduler{lvs.RR, lvs.WRR, lvs.LC, lvs.WLC, lvs.SED, lvs.NQ, lvs.SH, lvs.MH, lvs.TWOS} {
-			sim, r := run1(t, lvs.Service{ID: web, Scheduler: scheduler}, mode, usual(), 1, 2, 3)
+			w := usual()
+			w.Duration = 10 * time.Second
+			sim, r := run1(t, lvs.Service{ID: web, Scheduler: scheduler}, mode, w, 1, 2, 3)
 			servers, err := sim.Client().Servers(t.Context(), web)
 			if err != nil {
 				t.Fatal(err)
@@ -93,10 +95,11 @@ func TestActiveAgrees(t *testing.T) {
 					t.Errorf("%s by %s: %+v, the kernel counts %d", scheduler, mode, got, s.ActiveConns)
 				}
 			}
-			if r.Arrived < 3800 || r.Arrived > 4200 {
-				t.Errorf("%d connections arrived at 200/s in 20 s", r.Arrived)
+			if r.Arrived < 1900 || r.Arrived > 2100 {
+				t.Errorf("%d connections arrived at 200/s in 10 s", r.Arrived)
 			}
-			if want := 200 * 2.0; math.Abs(sumActive(r)-want) > want/4 {
+			// In the first ten seconds, from nothing, a fifth is missing.
+			if want := 200 * 2.0 * 0.8; math.Abs(sumActive(r)-want) > want/4 {
 				t.Errorf("%s: %v connections are active on average, Little says %v", scheduler, sumActive(r), want)
 			}
 		}
@@ -165,7 +168,7 @@ func TestQueueingTheory(t *testing.T) {
 
 func TestDisruption(t *testing.T) {
 	w := usual()
-	w.Duration, w.Arrivals = time.Minute, Steady(500)
+	w.Duration, w.Arrivals = time.Minute, Steady(120)
 	w.Events = []Event{Remove(20*time.Second, addrOf(0)), Back(40*time.Second, addrOf(0), 0)}
 	for _, c := range []struct {
 		service         lvs.Service
@@ -298,15 +301,15 @@ func TestRecorded(t *testing.T) {
 // Few addresses open more connections than there are ports.
 func TestPorts(t *testing.T) {
 	w := Workload{
-		Service: web, Duration: time.Second, Arrivals: Steady(200_000), Clients: Clients{Count: 10, PerAddress: 10},
+		Service: web, Duration: time.Second, Arrivals: Steady(66_000), Clients: Clients{Count: 10, PerAddress: 10},
 		Lifetime: Fixed(time.Minute),
 	}
 	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1)
-	if r.Servers[0].Active != portCount || r.Refused != 200_000-portCount || r.Reasons["the client's address has no port left"] != r.Refused {
+	if r.Servers[0].Active != portCount || r.Refused != 66_000-portCount || r.Reasons["the client's address has no port left"] != r.Refused {
 		t.Errorf("%d active, refused %v", r.Servers[0].Active, r.Reasons)
 	}
 	w.Lifetime = Fixed(100 * time.Millisecond)
-	if _, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1); r.Refused != 0 || r.Servers[0].Peak > 20_001 {
+	if _, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1); r.Refused != 0 || r.Servers[0].Peak > 6_601 {
 		t.Errorf("peak %d, refused %v", r.Servers[0].Peak, r.Reasons)
 	}
 }

@@ -1,0 +1,129 @@
+package workload
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/golvs/lvs"
+)
+
+// Disagreement is how often directors send the same client to different servers:
+// what becomes of a client whose packets another director gets, with ECMP or
+// anycast.
+type Disagreement struct {
+	Clients int          `json:"clients"`
+	Pairs   []Pair       `json:"pairs"`  // of directors, each with each
+	Shares  []ServerGets `json:"shares"` // a line a server, in the order in which they were found
+}
+
+// Pair is what two directors disagree on.
+type Pair struct {
+	A         int     `json:"a"` // numbers of directors, from 0 on
+	B         int     `json:"b"`
+	Different int     `json:"different"` // clients that they send to different servers, or one refuses
+	Share     float64 `json:"share"`     // of all clients
+}
+
+// ServerGets is which part of the clients a server gets.
+type ServerGets struct {
+	Server netip.AddrPort `json:"server"` // not valid: those whom nobody serves
+	Shares []float64      `json:"shares"` // by director
+}
+
+// Disagree asks each director for each of the clients once, and tells which part
+// of them two directors send to different servers. A director is a simulator with
+// the service; the order of its servers, its kernel and its sizes of tables may
+// differ from others'.
+//
+// Every director is asked in an order of its own, since no two see the same
+// traffic: those of schedulers that take turns or count connections disagree on
+// most clients. The connections are reset at once, and simulators with a clock of
+// their own forget them within ten seconds.
+//
+// A value that can never work is refused with an [*InvalidError]. When the
+// context ends, so does Disagree, with its error.
+func Disagree(ctx context.Context, service lvs.ServiceID, clients Clients, seed uint64, directors ...*lvs.Simulator) (*Disagreement, error) {
+	a, err := newAsker(service, clients)
+	if err != nil {
+		return nil, err
+	}
+	if len(directors) < 2 {
+		return nil, invalid("Directors", "%d of them cannot disagree", len(directors))
+	}
+	for _, sim := range directors {
+		if _, err := a.serves(ctx, sim); err != nil {
+			return nil, err
+		}
+	}
+	servers := serverNumbers{{}: 0} // 0 is nobody
+	picks := make([][]int32, len(directors))
+	for d, sim := range directors {
+		picks[d] = make([]int32, clients.Count)
+		order := rand.New(rand.NewPCG(seed, uint64(d))).Perm(clients.Count)
+		err := each(ctx, order, func(i int) error {
+			v, err := a.open(sim, i)
+			if err != nil || v.Action != lvs.Forwarded {
+				return err
+			}
+			picks[d][i] = servers.of(v.Server)
+			_, err = a.send(sim, i, lvs.RST)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return disagreement(picks, servers), nil
+}
+
+// serverNumbers numbers servers as they are found.
+type serverNumbers map[netip.AddrPort]int32
+
+func (s serverNumbers) of(addr netip.AddrPort) int32 {
+	n, ok := s[addr]
+	if !ok {
+		n = int32(len(s))
+		s[addr] = n
+	}
+	return n
+}
+
+func disagreement(picks [][]int32, servers serverNumbers) *Disagreement {
+	out := &Disagreement{Clients: len(picks[0])}
+	counts := make([][]float64, len(servers))
+	for i := range counts {
+		counts[i] = make([]float64, len(picks))
+	}
+	for d, all := range picks {
+		for i := range all {
+			counts[all[i]][d]++
+		}
+		for other := d + 1; other < len(picks); other++ {
+			p := Pair{A: d, B: other}
+			for i := range all {
+				if all[i] != picks[other][i] {
+					p.Different++
+				}
+			}
+			p.Share = ratio(p.Different, out.Clients)
+			out.Pairs = append(out.Pairs, p)
+		}
+	}
+	addrs := make([]netip.AddrPort, len(servers))
+	for addr, i := range servers {
+		addrs[i] = addr
+	}
+	for i, addr := range addrs {
+		line := ServerGets{addr, counts[i]}
+		some := false
+		for d := range line.Shares {
+			some = some || line.Shares[d] > 0
+			line.Shares[d] /= float64(out.Clients)
+		}
+		if some {
+			out.Shares = append(out.Shares, line)
+		}
+	}
+	return out
+}

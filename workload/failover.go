@@ -1,0 +1,87 @@
+package workload
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/golvs/lvs"
+)
+
+// Takeover is what becomes of open connections when another director takes over.
+type Takeover struct {
+	// Connections is how many were open. Refused were none, because the first
+	// director had no server for them.
+	Connections int `json:"connections"`
+	Refused     int `json:"refused"`
+
+	Kept    int `json:"kept"`    // the second director sends them to the same server
+	Moved   int `json:"moved"`   // to another server, which does not know them and resets them
+	Unknown int `json:"unknown"` // the second director does not take them, and they are reset
+
+	Broken float64 `json:"broken"` // Moved and Unknown, as a share of all
+}
+
+// Failover opens a connection of each client at one director, and then lets each
+// client send one more packet to another director, which has not seen any of them
+// and is not told: no sync daemon runs. Clients send in another order than they
+// came in.
+//
+// What the second director does with a TCP packet in the middle of a connection
+// hangs on its net.ipv4.vs.sloppy_tcp: with 1 its scheduler picks a server, with 0
+// it takes no notice. See [lvs.Host.SetSysctl].
+//
+// The connections stay in the simulators. A value that can never work is refused
+// with an [*InvalidError]. When the context ends, so does Failover, with its error.
+func Failover(ctx context.Context, service lvs.ServiceID, clients Clients, seed uint64, from, to *lvs.Simulator) (*Takeover, error) {
+	a, err := newAsker(service, clients)
+	if err != nil {
+		return nil, err
+	}
+	for _, sim := range []*lvs.Simulator{from, to} {
+		if _, err := a.serves(ctx, sim); err != nil {
+			return nil, err
+		}
+	}
+	random := rand.New(rand.NewPCG(seed, 0))
+	servers := make([]netip.AddrPort, clients.Count)
+	out := &Takeover{}
+	err = each(ctx, random.Perm(clients.Count), func(i int) error {
+		v, err := a.open(from, i)
+		if err != nil {
+			return err
+		}
+		if v.Action != lvs.Forwarded {
+			out.Refused++
+			return nil
+		}
+		out.Connections++
+		servers[i] = v.Server
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, random.Perm(clients.Count), func(i int) error {
+		if !servers[i].IsValid() {
+			return nil
+		}
+		v, err := a.send(to, i, lvs.ACK)
+		switch {
+		case err != nil:
+			return err
+		case v.Action != lvs.Forwarded:
+			out.Unknown++
+		case v.Server == servers[i]:
+			out.Kept++
+		default:
+			out.Moved++
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Broken = ratio(out.Moved+out.Unknown, out.Connections)
+	return out, nil
+}
