@@ -55,6 +55,16 @@ func (h history) String() string {
 	return b.String()
 }
 
+// waits returns how long the history waits.
+func (h history) waits() (d time.Duration) {
+	for _, s := range h {
+		if w, ok := s.(wait); ok {
+			d += time.Duration(w)
+		}
+	}
+	return d
+}
+
 func (w wait) String() string {
 	return fmt.Sprintf("wait(%d * time.Millisecond)", time.Duration(w).Milliseconds())
 }
