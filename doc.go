@@ -62,6 +62,14 @@
 // answers [ErrUnavailable] where there is no IPVS. It prints nothing, has no
 // global state, and runs no other program.
 //
-// What it does not do: it does not check the health of servers, and it does not
-// set up addresses, routes or sysctls.
+// # Hosts
+//
+// Besides its table, a director or a real server needs addresses, routes and
+// kernel parameters. [DRDirector], [DRRealServer], [NATDirector],
+// [NATRealServer], [TunnelDirector] and [TunnelRealServer] say which, as values
+// that print as the commands of an administrator. [Host.Plan] compares them with
+// what there is, [Host.Apply] changes it, [Host.Undo] sets back what still is as
+// it was left, and [Host.Check] says what keeps a host from balancing.
+//
+// What it does not do: it does not check the health of servers.
 package lvs
