@@ -1,13 +1,24 @@
 package lvs
 
 import (
+	"fmt"
 	"net/netip"
+	"runtime/debug"
 
 	"github.com/golvs/lvs/internal/kernel/sched"
 )
 
 // Algorithm is a scheduling algorithm of one's own for a [Simulator]. It gives
 // each service that asks for it a picker.
+//
+// A panic in Pick reaches the caller of [Simulator.Deliver]. Algorithms and Changed
+// run while a control call is answered, where no caller could recover: their panic
+// reaches, as a [*PanicError], whoever delivers the next packet for which the
+// service needs a server. The control call is done all the same. A service whose
+// algorithm panicked, or gave no picker, panics at each such packet, until it gets
+// another scheduler. Whatever panics, the simulator stays usable, and the packet
+// has opened nothing. [runtime.Goexit], which a test's FailNow calls, is for Pick
+// only: elsewhere it would end a goroutine of the client.
 type Algorithm func(servers *Servers) Picker
 
 // Picker picks the real servers of one service. Its methods are called one at a
@@ -58,22 +69,66 @@ func (s ServerLoad) InactiveConns() int { return int(s.server.Inactive) }
 // threshold. The kernel's own algorithms pick no other.
 func (s ServerLoad) IsUsable() bool { return s.server.Weight > 0 && !s.server.Overloaded }
 
+// PanicError is the panic of an [Algorithm], or of its picker's Changed, as it
+// reaches who delivers a packet.
+type PanicError struct {
+	Value any    // that it panicked with
+	Stack []byte // of the goroutine that panicked
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("lvs: an algorithm panicked when its service was changed: %v\n\n%s", e.Value, e.Stack)
+}
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
 // ownScheduler makes an algorithm of one's own look like one of the kernel's.
 type ownScheduler struct {
 	algorithm Algorithm
-	picker    Picker
+	picker    Picker      // nil if the algorithm panicked
+	panicked  *PanicError // in a control call, first
 }
 
 func (o *ownScheduler) Attach(g *sched.Group) error {
-	o.picker = o.algorithm(&Servers{g})
+	o.guard(func() {
+		if o.picker = o.algorithm(&Servers{g}); o.picker == nil {
+			panic("it gives no picker")
+		}
+	})
 	return nil
 }
 
-func (o *ownScheduler) Added(*sched.Server)   { o.picker.Changed() }
-func (o *ownScheduler) Removed(*sched.Server) { o.picker.Changed() }
-func (o *ownScheduler) Edited(*sched.Server)  { o.picker.Changed() }
+func (o *ownScheduler) Added(*sched.Server)   { o.changed() }
+func (o *ownScheduler) Removed(*sched.Server) { o.changed() }
+func (o *ownScheduler) Edited(*sched.Server)  { o.changed() }
 func (o *ownScheduler) Counted(*sched.Server) {}
 
+func (o *ownScheduler) changed() {
+	if o.picker != nil {
+		o.guard(o.picker.Changed)
+	}
+}
+
+// guard puts a panic off until somebody can recover.
+func (o *ownScheduler) guard(do func()) {
+	defer func() {
+		if v := recover(); v != nil && o.panicked == nil {
+			o.panicked = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	do()
+}
+
 func (o *ownScheduler) Pick(f *sched.Flow) *sched.Server {
+	if p := o.panicked; p != nil {
+		if o.picker != nil {
+			o.panicked = nil
+		}
+		panic(p)
+	}
 	return o.picker.Pick(Flow{Protocol: Protocol(f.Protocol), Client: f.Client, VIP: f.Dest}).server
 }

@@ -37,14 +37,14 @@ const (
 // template, which persistence keeps to send a client to the same real server
 // again.
 type Connection struct {
-	Protocol Protocol       // 0 for the template of a firewall mark
-	Client   netip.AddrPort // of a template: the client's network, port 0
-	VIP      netip.AddrPort // of a template: port 0 stands for all; a mark stands in the place of the address
-	Server   netip.AddrPort // the zero address for a connection that cache_bypass let pass
-	State    ConnState
-	Expires  time.Duration // until it is forgotten, in whole seconds
-	Engine   string        // persistence engine
-	Data     string        // the engine's
+	Protocol Protocol       `json:"protocol"` // 0 for the template of a firewall mark
+	Client   netip.AddrPort `json:"client"`   // of a template: the client's network, port 0
+	VIP      netip.AddrPort `json:"vip"`      // of a template: port 0 stands for all; a mark stands in the place of the address
+	Server   netip.AddrPort `json:"server"`   // the zero address for a connection that cache_bypass let pass
+	State    ConnState      `json:"state"`
+	Expires  time.Duration  `json:"expires"`          // until it is forgotten, in whole seconds; JSON has nanoseconds
+	Engine   string         `json:"engine,omitempty"` // persistence engine
+	Data     string         `json:"data,omitempty"`   // the engine's
 }
 
 // Equal tells whether both are the same entry in the same state, as == does.

@@ -8,10 +8,10 @@ import (
 
 // Flow is who talks to whom: a client to a virtual address.
 type Flow struct {
-	Protocol Protocol // [ProtocolTCP] or [ProtocolUDP]; 0 is TCP
-	Client   netip.AddrPort
-	VIP      netip.AddrPort
-	FWMark   uint32 // the firewall's mark on the client's packets; 0 is none
+	Protocol Protocol       `json:"protocol"` // [ProtocolTCP] or [ProtocolUDP]; 0 is TCP
+	Client   netip.AddrPort `json:"client"`
+	VIP      netip.AddrPort `json:"vip"`
+	FWMark   uint32         `json:"fwmark,omitempty"` // the firewall's mark on the client's packets; 0 is none
 }
 
 // Equal tells whether both are the same flow, as == does.
@@ -19,6 +19,11 @@ func (f Flow) Equal(other Flow) bool { return f == other }
 
 // String shows the flow in one line.
 func (f Flow) String() string { return fmt.Sprintf("%s %s -> %s", f.protocol(), f.Client, f.VIP) }
+
+// owns tells whether a connection is the flow's.
+func (f Flow) owns(c Connection) bool {
+	return c.Protocol == f.Protocol && c.Client == f.Client && c.VIP == f.VIP
+}
 
 func (f Flow) protocol() Protocol {
 	if f.Protocol == 0 {

@@ -39,6 +39,19 @@ func (p Protocol) String() string {
 	return otherProtocol + strconv.Itoa(int(p))
 }
 
+// MarshalText returns the text form.
+func (p Protocol) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads the text form. The error is of the kind [ErrInvalid].
+func (p *Protocol) UnmarshalText(text []byte) error {
+	read, ok := parseProtocol(string(text))
+	if !ok {
+		return invalid("protocol", "want tcp, udp, sctp or protocol-NUMBER").about("parse", strconv.Quote(string(text)))
+	}
+	*p = read
+	return nil
+}
+
 func parseProtocol(s string) (Protocol, bool) {
 	switch s {
 	case "tcp":

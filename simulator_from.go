@@ -20,21 +20,30 @@ import (
 // not show (where in its round [RR] stands, the phase of [WRR]) and what the
 // simulator does not have. A simulation is as good as that list lets it be.
 func SimulatorFrom(ctx context.Context, h *Host, o SimulatorOptions) (s *Simulator, missed []string, err error) {
-	c := copier{from: h}
+	c, err := copyOf(ctx, h, o, Flow{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.to, c.missed, nil
+}
+
+// copyOf copies a host. Of the connections of a flow it knows the mark.
+func copyOf(ctx context.Context, h *Host, o SimulatorOptions, f Flow) (c *copier, err error) {
+	c = &copier{from: h, flow: f}
 	if o.Kernel == "" {
 		if o.Kernel, err = h.kernelRelease(ctx); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if c.to, err = NewSimulator(o); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, step := range []func(context.Context) error{c.sysctls, c.table, c.connections} {
 		if err := step(ctx); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	return c.to, c.missed, nil
+	return c, nil
 }
 
 // debianVersionText finds the version in what Debian's kernels say of their build.
@@ -58,7 +67,9 @@ func (h *Host) kernelRelease(ctx context.Context) (string, error) {
 type copier struct {
 	from    *Host
 	to      *Simulator
+	flow    Flow
 	entries []ServiceEntry
+	lost    []Connection // that are of no server in the table
 	missed  []string
 }
 
@@ -105,6 +116,9 @@ func (c *copier) table(ctx context.Context) error {
 			if err := put(ctx, to, AddServer(e.ID, s.RealServer)); err != nil {
 				c.miss("%s -> %s: %v", e.ID, s.Addr, err)
 			}
+			if e.Scheduler == MH && s.Weight == 0 {
+				c.miss("%s -> %s: which weight it had before 0, by which mh gives it buckets", e.ID, s.Addr)
+			}
 		}
 	}
 	return nil
@@ -143,22 +157,29 @@ func (c *copier) connections(ctx context.Context) error {
 	}
 	// Templates come first, so that their connections find them.
 	templates, others := split(all, Connection.IsTemplate)
-	lost := 0
 	for _, conn := range append(templates, others...) {
 		if !c.to.kernel.Restore(kernel.Entry{
 			Protocol: uint8(conn.Protocol), Client: conn.Client, VIP: conn.VIP, Server: conn.Server,
-			State: string(conn.State), Expires: int(conn.Expires.Seconds()),
+			State: string(conn.State), Expires: int(conn.Expires.Seconds()), Mark: c.markOf(conn),
 		}) {
-			lost++
+			c.lost = append(c.lost, conn)
 		}
 	}
-	if lost > 0 {
-		c.miss("%d connections, which are of no server in the table", lost)
+	if len(c.lost) > 0 {
+		c.miss("%d connections, which are of no server in the table", len(c.lost))
 	}
 	for _, e := range c.entries {
 		for _, s := range e.Servers {
 			c.counts(e.ID, s)
 		}
+	}
+	return nil
+}
+
+// markOf returns the mark of a connection's packets, nil if it is not known.
+func (c *copier) markOf(conn Connection) *uint32 {
+	if c.flow.owns(conn) {
+		return &c.flow.FWMark
 	}
 	return nil
 }
@@ -176,7 +197,7 @@ func split[T any](all []T, is func(T) bool) (those, others []T) {
 
 // counts adds what a server has more than the connections that were copied.
 func (c *copier) counts(id ServiceID, s RealServerStatus) {
-	want := kernel.Counts{Active: int(s.ActiveConns), Inactive: int(s.InactiveConns), Persistent: int(s.PersistentConns)}
+	want := s.counts()
 	more, fewer := c.to.kernel.Raise(id.toName(), s.Addr, want)
 	if more > 0 {
 		c.miss("%s -> %s: %d connections that were counted and not listed; they never end here", id, s.Addr, more)
@@ -187,6 +208,10 @@ func (c *copier) counts(id ServiceID, s RealServerStatus) {
 	if s.UpperThreshold != 0 && want.Active+want.Inactive < int(s.UpperThreshold) {
 		c.miss("%s -> %s: whether it is still closed since it reached its upper threshold", id, s.Addr)
 	}
+}
+
+func (s RealServerStatus) counts() kernel.Counts {
+	return kernel.Counts{Active: int(s.ActiveConns), Inactive: int(s.InactiveConns), Persistent: int(s.PersistentConns)}
 }
 
 // toName returns the identity as the simulated kernel has it.

@@ -37,13 +37,13 @@ const (
 
 // Verdict is what becomes of a packet, and why.
 type Verdict struct {
-	Action  Action
-	Reason  Reason
-	Service ServiceID      // the zero value if none is for the packet
-	Server  netip.AddrPort // the real server, as its service knows it; not valid if there is none
-	Port    uint16         // on which the server gets the packet, also when its own is 0
-	Mode    Mode           // how it gets there
-	State   ConnState      // of the connection after the packet; "" if there is none
+	Action  Action         `json:"action"`
+	Reason  Reason         `json:"reason"`
+	Service ServiceID      `json:"service,omitzero"` // the zero value if none is for the packet
+	Server  netip.AddrPort `json:"server,omitzero"`  // the real server, as its service knows it; not valid if there is none
+	Port    uint16         `json:"port,omitempty"`   // on which the server gets the packet, also when its own is 0
+	Mode    Mode           `json:"mode,omitzero"`    // how it gets there; left out of JSON when it is [DR]
+	State   ConnState      `json:"state,omitempty"`  // of the connection after the packet; "" if there is none
 }
 
 // Equal tells whether both are the same, as == does.
@@ -165,6 +165,10 @@ func (s *Simulator) Deliver(p Packet) (v Verdict, err error) {
 	if err := s.kernel.Deliver(&raw, &told); err != nil {
 		return v, deliverError(&p, err)
 	}
+	return verdictOf(&told), nil
+}
+
+func verdictOf(told *kernel.Verdict) (v Verdict) {
 	v.Action, v.Reason, v.Port = Action(told.Action), Reason(told.Reason), told.Port
 	if told.Service != nil {
 		v.Service = serviceIDOf(told.Service)
@@ -173,7 +177,7 @@ func (s *Simulator) Deliver(p Packet) (v Verdict, err error) {
 		v.Server, v.State = *told.Server, ConnState(told.State)
 		v.Mode = newMode(uint32(told.Method), told.Tunnel.Type, told.Tunnel.Port, told.Tunnel.Flags)
 	}
-	return v, nil
+	return v
 }
 
 func deliverError(p *Packet, err error) error {

@@ -73,6 +73,13 @@ func markAddr(family uint32, mark uint32) (a [16]byte) {
 	return a
 }
 
+func markOf(family uint32, a *[16]byte) uint32 {
+	if family == inet4 {
+		return binary.BigEndian.Uint32(a[12:])
+	}
+	return binary.BigEndian.Uint32(a[:])
+}
+
 // masked returns the network of a client.
 func masked(family uint32, a [16]byte, netmask uint32) [16]byte {
 	if family == inet4 {

@@ -11,7 +11,8 @@ type Entry struct {
 	Protocol            uint8 // 0: the template of a mark
 	Client, VIP, Server netip.AddrPort
 	State               string
-	Expires             int // in seconds
+	Expires             int     // in seconds
+	Mark                *uint32 // of its packets; nil: not known
 }
 
 // Restore takes an entry over from another kernel. It is false when no service
@@ -29,7 +30,7 @@ func (k *Kernel) Restore(e Entry) bool {
 	if e.Client.Port() == 0 {
 		c.flags |= connTemplate
 	}
-	d := k.serverOf(&c, e.Server)
+	d := k.serverOf(&c, &e)
 	if d == nil {
 		return false
 	}
@@ -70,16 +71,22 @@ func (k *Kernel) tie(c *conn, d *dest) {
 // serverOf finds the server that a connection belongs to. The connection does
 // not say which service it came by: one with an address is tried first, and then
 // all that have the server.
-func (k *Kernel) serverOf(c *conn, server netip.AddrPort) *dest {
-	s := k.serviceFor(0, &ends{family: uint32(c.family), protocol: c.protocol, dst: c.virtual, dport: c.vport})
-	if s != nil {
-		if d := s.server(server); d != nil {
-			return d
-		}
+func (k *Kernel) serverOf(c *conn, e *Entry) *dest {
+	at := ends{family: uint32(c.family), protocol: c.protocol, dst: c.virtual, dport: c.vport}
+	switch {
+	case c.is(connTemplate) && c.vport == 0:
+		return k.tiedServer(c, &at, e.Server.Addr())
+	case c.is(connTemplate):
+		return k.serviceFor(0, &at).server(e.Server, c.vport)
+	case e.Mark != nil:
+		return k.serviceFor(*e.Mark, &at).server(e.Server, c.vport)
+	}
+	if d := k.serviceFor(0, &at).server(e.Server, c.vport); d != nil {
+		return d
 	}
 	for s := range k.services.all() {
-		if s.key.family == uint32(c.family) && s.key.mark != 0 {
-			if d := s.server(server); d != nil {
+		if s.key.family == at.family && s.key.mark != 0 {
+			if d := s.server(e.Server, c.vport); d != nil {
 				return d
 			}
 		}
@@ -87,13 +94,46 @@ func (k *Kernel) serverOf(c *conn, server netip.AddrPort) *dest {
 	return nil
 }
 
-// server returns the server of a service that packets reach at an address, be it
-// by its port or because its port is 0.
-func (s *service) server(addr netip.AddrPort) *dest {
+// tiedServer finds the server of a template for all ports: it is one of a mark, of
+// a service of port 0, or of FTP, and names no port.
+func (k *Kernel) tiedServer(c *conn, at *ends, server netip.Addr) *dest {
+	if c.protocol == protoIP {
+		return k.lookup(serviceKey{family: at.family, mark: markOf(at.family, &c.virtual)}).serverAt(server)
+	}
+	if d := k.serviceFor(0, at).serverAt(server); d != nil {
+		return d
+	}
+	at.dport = ftpPort
+	return k.serviceFor(0, at).serverAt(server)
+}
+
+// serverAt returns the newest server of a service, if there is one, at an address.
+func (s *service) serverAt(addr netip.Addr) *dest {
+	if s == nil {
+		return nil
+	}
+	for d := range s.group.All() {
+		if d.Addr.Addr() == addr {
+			return s.dests[d.Addr]
+		}
+	}
+	return nil
+}
+
+// server returns the server of a service, if there is one, that packets reach at
+// an address: by its port, because its port is 0, or because persistence sends
+// clients on to another port than the service's.
+func (s *service) server(addr netip.AddrPort, vport uint16) *dest {
+	if s == nil {
+		return nil
+	}
 	if d := s.dests[addr]; d != nil {
 		return d
 	}
-	return s.dests[netip.AddrPortFrom(addr.Addr(), 0)]
+	if d := s.dests[netip.AddrPortFrom(addr.Addr(), 0)]; d != nil || s.flags&flagPersistent == 0 || vport == s.key.port {
+		return d
+	}
+	return s.serverAt(addr.Addr())
 }
 
 // Counts are the connections of a server.
@@ -128,9 +168,16 @@ func (k *Kernel) Raise(service ServiceName, server netip.AddrPort, to Counts) (m
 }
 
 func (k *Kernel) named(service ServiceName, server netip.AddrPort) *dest {
+	if s := k.byName(service); s != nil {
+		return s.dests[server]
+	}
+	return nil
+}
+
+func (k *Kernel) byName(name ServiceName) *service {
 	for s := range k.services.all() {
-		if *s.name == service {
-			return s.dests[server]
+		if *s.name == name {
+			return s
 		}
 	}
 	return nil

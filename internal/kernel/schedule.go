@@ -100,17 +100,19 @@ func (k *Kernel) schedule(s *service, p *Packet, e *ends) outcome {
 
 // pick asks the scheduler.
 func (k *Kernel) pick(s *service, p *Packet) *dest {
-	k.flow = sched.Flow{
-		Client: *p.Source, Dest: *p.Destination, Protocol: p.Protocol, Flags: s.flags, Now: int64(k.now),
-	}
+	k.flow = k.flowOf(s, p)
 	picked := s.group.Pick(&k.flow)
-	if picked == nil {
+	if picked == nil || int(picked.ID) >= len(k.dests) {
 		return nil
 	}
-	if d := k.dests[picked.ID]; d.svc == s {
+	if d := k.dests[picked.ID]; d != nil && &d.Server == picked && d.svc == s {
 		return d
 	}
 	return nil // an algorithm of somebody's own may pick what it likes
+}
+
+func (k *Kernel) flowOf(s *service, p *Packet) sched.Flow {
+	return sched.Flow{Client: *p.Source, Dest: *p.Destination, Protocol: p.Protocol, Flags: s.flags, Now: int64(k.now)}
 }
 
 // portFor returns the port to which a server gets what came to a port.
@@ -195,10 +197,19 @@ func (k *Kernel) rearm(id connID, c *conn) {
 
 // leave is what becomes of a packet that gets no server.
 func (k *Kernel) leave(s *service, p *Packet, e *ends, why Reason) outcome {
-	switch {
-	case k.sysctl.cacheBypass != 0 && s.key.mark != 0 && k.isRemoteUnicast(p.Destination.Addr()):
+	if k.bypasses(s, p) {
 		return k.bypass(s, p, e)
-	case s.key.port == ftpPort && e.dport != ftpPort:
+	}
+	return k.refuse(s, e, why)
+}
+
+// bypasses tells whether packets without a server go on to where they were going.
+func (k *Kernel) bypasses(s *service, p *Packet) bool {
+	return k.sysctl.cacheBypass != 0 && s.key.mark != 0 && k.isRemoteUnicast(p.Destination.Addr())
+}
+
+func (k *Kernel) refuse(s *service, e *ends, why Reason) outcome {
+	if s.key.port == ftpPort && e.dport != ftpPort {
 		return outcome{action: Passed, reason: FTPData}
 	}
 	if why == NoServer {

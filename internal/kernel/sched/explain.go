@@ -13,8 +13,9 @@ type Explanation struct {
 	All    []*Server
 	Passed []*Server // those of all that it would not pick, whatever the others carry
 
-	Load int64   // lc, wlc, sed, nq, fo, ovf: what the server carries for its weight
-	Next *Server // that they would pick without it; nil: none
+	Best *Server // lc, wlc, sed, nq, fo, ovf, lblc, lblcr: that has least to do; nil: none
+	Load int64   // what it carries for its weight
+	Next *Server // that would be the best without it; nil: none
 	Then int64   // what that one carries
 
 	Last *Server // rr, wrr: picked last, so that the one behind it is next; nil: the list begins anew
@@ -57,7 +58,7 @@ type explainer interface {
 
 // detach replaces the servers by copies.
 func (x *Explanation) detach() {
-	for _, s := range []**Server{&x.Server, &x.Next, &x.Last} {
+	for _, s := range []**Server{&x.Server, &x.Best, &x.Next, &x.Last} {
 		if *s != nil {
 			c := **s
 			*s = &c
@@ -103,7 +104,7 @@ func (l *least) explain(f *Flow, x *Explanation) {
 			x.Next, then = s, b
 		}
 	}
-	x.Server, x.Load, x.Then = best, l.of(best).load, then.load
+	x.Server, x.Best, x.Load, x.Then = best, best, l.of(best).load, then.load
 }
 
 func (d *destinationHashing) explain(f *Flow, x *Explanation) {
@@ -167,7 +168,7 @@ func (l *localityBased) explain(f *Flow, x *Explanation) {
 	}
 	x.Cached = []*Server{e.value}
 	if l.serves(e.value) {
-		x.keep(e.value)
+		x.Server = e.value
 	}
 }
 
@@ -180,14 +181,8 @@ func (l *localityBasedReplicated) explain(f *Flow, x *Explanation) {
 	}
 	x.Cached = e.value.servers
 	if best := e.value.least(l.g); best != nil && !l.busy(best) {
-		x.keep(best)
+		x.Server = best
 	}
-}
-
-// keep says that a server is picked because it was remembered, and not for its
-// load.
-func (x *Explanation) keep(s *Server) {
-	x.Server, x.Load, x.Next, x.Then = s, 0, nil, 0
 }
 
 func (t *twoChoices) explain(_ *Flow, x *Explanation) {

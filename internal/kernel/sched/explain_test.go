@@ -37,7 +37,7 @@ func (w *world) checkExplanation(x *Explanation) {
 		w.t.Fatalf("%s is not among those that were drawn", describe(x.Server))
 	case among(x.Passed) && !among(x.Cached):
 		w.t.Fatalf("%s was passed over", describe(x.Server))
-	case x.Next != nil && x.Next.ID == x.Server.ID:
+	case x.Next != nil && x.Next.ID == x.Best.ID:
 		w.t.Fatalf("%s is its own next", describe(x.Next))
 	}
 }

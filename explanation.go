@@ -1,0 +1,285 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/kernel/sched"
+)
+
+// Explanation says which real server a client would reach with its next packet,
+// and why. See [Host.Explain].
+type Explanation struct {
+	Flow Flow `json:"flow"`
+
+	// Verdicts are all that may become of the packet. There is one when the
+	// answer is certain.
+	Verdicts []Verdict `json:"verdicts"`
+
+	// Certain tells whether there is one verdict. Otherwise the answer hangs on
+	// what Unseen names.
+	Certain bool     `json:"certain"`
+	Unseen  []string `json:"unseen,omitempty"`
+
+	// Connection is the one that the packet belongs to, nil if there is none.
+	// Ended says why the packet does not go by it but opens another one, "" if
+	// it does go by it.
+	Connection *Connection `json:"connection,omitempty"`
+	Ended      string      `json:"ended,omitempty"`
+
+	// Template is the persistence template of the client, nil if there is none.
+	// Untied tells that it ties the client to its server no more: the server was
+	// removed, or its weight is 0 and expire_quiescent_template is on.
+	Template *Connection `json:"template,omitempty"`
+	Untied   bool        `json:"untied,omitempty"`
+
+	// Choice is how the scheduler picks, nil when it is not asked.
+	Choice *Choice `json:"choice,omitempty"`
+}
+
+// Choice is how a scheduler comes to a server. What a scheduler does not have,
+// or a live host does not show, is zero.
+type Choice struct {
+	Scheduler Scheduler      `json:"scheduler"`
+	Flags     SchedulerFlags `json:"flags,omitzero"`
+
+	// Best is the server that has least to do, by [LC], [WLC], [SED], [NQ], [FO]
+	// or [OVF], and Next the one that would be picked without it. [LBLC] and
+	// [LBLCR] go by them, as WLC does, unless they remember a server.
+	Best *Contender `json:"best,omitempty"`
+	Next *Contender `json:"next,omitempty"`
+
+	// Bucket is the one of Buckets in which [SH], [MH] or [DH] finds the client
+	// or the destination. Tried are the bucket's server and those that Fallback
+	// led to, after having looked at so many Steps of buckets.
+	Bucket  int         `json:"bucket,omitempty"`
+	Buckets int         `json:"buckets,omitempty"`
+	Tried   []Contender `json:"tried,omitempty"`
+	Steps   int         `json:"steps,omitempty"`
+
+	// Last is the server that [RR] or [WRR] picked last; not valid, they begin at
+	// the head of the list. Round is the weight that WRR asks for at this moment.
+	Last  netip.AddrPort `json:"last,omitzero"`
+	Round int            `json:"round,omitempty"`
+
+	// Remembered are the servers that [LBLC] or [LBLCR] gave to the destination.
+	Remembered []netip.AddrPort `json:"remembered,omitempty"`
+
+	// Drawn are the two servers that [TWOS] draws, perhaps one twice.
+	Drawn []netip.AddrPort `json:"drawn,omitempty"`
+
+	// PassedOver are the servers that the scheduler does not consider.
+	PassedOver []Contender `json:"passedOver,omitempty"`
+}
+
+// Contender is a real server as a scheduler sees it.
+type Contender struct {
+	Server        netip.AddrPort `json:"server"`
+	Weight        int            `json:"weight"` // 0 is quiesced
+	ActiveConns   int            `json:"activeConns"`
+	InactiveConns int            `json:"inactiveConns"`
+	Closed        bool           `json:"closed,omitempty"` // it reached its upper threshold
+
+	// Load is what the scheduler divides by the weight, of the best server and the
+	// next one. [LC] does not divide.
+	Load int64 `json:"load,omitempty"`
+}
+
+// Equal tells whether both say the same.
+func (x Explanation) Equal(other Explanation) bool { return reflect.DeepEqual(x, other) }
+
+// Candidates returns the real servers that the client may reach: one, if that is
+// certain, or none.
+func (x Explanation) Candidates() []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, v := range x.Verdicts {
+		if v.Action == Forwarded && !slices.Contains(all, v.Server) {
+			all = append(all, v.Server)
+		}
+	}
+	return all
+}
+
+// Explain tells which real server a client would reach with its next packet, and
+// why: a UDP datagram, or the SYN of a TCP connection. It changes nothing.
+//
+// Of a [Simulator] everything is known, and the answer is certain, unless an
+// [Algorithm] of one's own decides: that is asked when the packet comes. Of a live
+// host the answer is that of a copy, as [SimulatorFrom] makes it, and where it
+// hangs on what the kernel does not show, all that may happen are told. The rest
+// is taken for what is usual: the sizes of tables of [SH] and [MH] that Linux has
+// unless who built it chose others, a 64-bit little-endian machine for MH, a
+// connection whose packets always had the same mark and whose server is reached as
+// it was, and thresholds that are older than the last connection that came or
+// went. The host is read in several steps; a busy one changes meanwhile. Cost grows
+// with its table and its connections.
+//
+// The error is [errors.ErrUnsupported] for what is not simulated, of the kind
+// [ErrInvalid] for what is no flow, or one of reading the host.
+func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
+	f.Protocol, f.Client, f.VIP = f.protocol(), unmap(f.Client), unmap(f.VIP)
+	p := kernel.Packet{
+		Protocol: uint8(f.Protocol), Source: &f.Client, Destination: &f.VIP, Mark: f.FWMark,
+		Length: headersOf(f.Protocol, f.VIP),
+	}
+	if f.Protocol > 255 {
+		return Explanation{}, explainError(f, invalid("Protocol", "%s is no protocol of a packet", f.Protocol))
+	}
+	if f.Protocol == ProtocolTCP {
+		p.TCP = uint8(SYN)
+	}
+	x, err := h.explain(ctx, f, &p)
+	if err != nil {
+		return Explanation{}, err
+	}
+	x.Certain = len(x.Verdicts) == 1
+	if x.Certain {
+		x.Unseen = nil
+	}
+	return x, nil
+}
+
+func (h *Host) explain(ctx context.Context, f Flow, p *kernel.Packet) (Explanation, error) {
+	n, simulated := h.files.(*simulatedNetwork)
+	if !simulated {
+		return h.explainCopy(ctx, f, p)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return Explanation{}, err
+	}
+	e := explainer{kernel: n.kernel, packet: p, x: Explanation{Flow: f}}
+	if err := e.known(); err != nil {
+		return e.x, explainError(f, err)
+	}
+	return e.x, nil
+}
+
+func explainError(f Flow, err error) error {
+	e, ok := err.(*Error)
+	if !ok {
+		e = &Error{cause: err}
+		if !errors.Is(err, errors.ErrUnsupported) {
+			e.kind = ErrInvalid
+		}
+	}
+	return e.about("explain", f.String())
+}
+
+// explainer makes an explanation of what a simulated kernel knows.
+type explainer struct {
+	kernel *kernel.Kernel
+	packet *kernel.Packet
+	x      Explanation
+}
+
+// known explains by a kernel that knows everything.
+func (e *explainer) known() error {
+	found, err := e.kernel.Explain(e.packet, kernel.Suppose{})
+	if err != nil {
+		return err
+	}
+	e.describe(&found)
+	if !found.Hidden {
+		e.add(found.Verdict)
+		return nil
+	}
+	e.unseen("whom the algorithm %s picks, which is asked when the packet comes", found.Scheduler)
+	for _, s := range found.Pick.All {
+		if err := e.suppose(kernel.Suppose{Server: &s.Addr}); err != nil {
+			return err
+		}
+	}
+	return e.suppose(kernel.Suppose{Server: new(netip.AddrPort)})
+}
+
+// suppose adds what becomes of the packet if something is so.
+func (e *explainer) suppose(s kernel.Suppose) error {
+	found, err := e.kernel.Explain(e.packet, s)
+	if err == nil {
+		e.add(found.Verdict)
+	}
+	return err
+}
+
+func (e *explainer) add(told kernel.Verdict) {
+	if v := verdictOf(&told); !slices.Contains(e.x.Verdicts, v) {
+		e.x.Verdicts = append(e.x.Verdicts, v)
+	}
+}
+
+// describe tells of what the kernel found on its way to a verdict.
+func (e *explainer) describe(found *kernel.Explanation) {
+	e.x.Connection, e.x.Template, e.x.Untied = connectionOf(found.Connection), connectionOf(found.Template), found.Untied
+	switch found.Outdated {
+	case kernel.Reused:
+		e.x.Ended = "it has ended"
+	case kernel.ServerQuiesced:
+		e.x.Ended = "its server's weight is 0, and expire_nodest_conn is on"
+	case kernel.ServerRemoved:
+		e.x.Ended = "its server was removed"
+	}
+	if found.Scheduler != "" {
+		e.x.Choice = choiceOf(found)
+	}
+}
+
+func connectionOf(e *kernel.Entry) *Connection {
+	if e == nil {
+		return nil
+	}
+	return &Connection{
+		Protocol: Protocol(e.Protocol), Client: e.Client, VIP: e.VIP, Server: e.Server,
+		State: ConnState(e.State), Expires: time.Duration(e.Expires) * time.Second,
+	}
+}
+
+func choiceOf(found *kernel.Explanation) *Choice {
+	pick := &found.Pick
+	c := &Choice{
+		Scheduler: Scheduler(found.Scheduler), Flags: SchedulerFlags(found.Flags) &^ ownFlags,
+		Bucket: pick.Bucket, Buckets: pick.Buckets, Tried: contenders(pick.Tried), Steps: pick.Steps,
+		Round: int(pick.Turn), Remembered: addrs(pick.Cached), Drawn: addrs(pick.Drawn),
+	}
+	c.Best, c.Next = bearing(pick.Best, pick.Load), bearing(pick.Next, pick.Then)
+	if pick.Last != nil {
+		c.Last = pick.Last.Addr
+	}
+	if c.Buckets == 0 {
+		c.PassedOver = contenders(pick.Passed)
+	}
+	return c
+}
+
+func contenderOf(s *sched.Server) Contender {
+	return Contender{
+		Server: s.Addr, Weight: int(s.Weight), ActiveConns: int(s.Active), InactiveConns: int(s.Inactive), Closed: s.Overloaded,
+	}
+}
+
+func bearing(s *sched.Server, load int64) *Contender {
+	if s == nil {
+		return nil
+	}
+	c := contenderOf(s)
+	c.Load = load
+	return &c
+}
+
+func contenders(servers []*sched.Server) (all []Contender) {
+	for _, s := range servers {
+		all = append(all, contenderOf(s))
+	}
+	return all
+}
+
+func addrs(servers []*sched.Server) (all []netip.AddrPort) {
+	for _, s := range servers {
+		all = append(all, s.Addr)
+	}
+	return all
+}

@@ -1,0 +1,368 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/kernel/sched"
+)
+
+// explainCopy explains a flow on a copy of the host. What the host does not show
+// is taken to be one way and then the other.
+func (h *Host) explainCopy(ctx context.Context, f Flow, p *kernel.Packet) (Explanation, error) {
+	c, err := copyOf(ctx, h, SimulatorOptions{}, f)
+	if err != nil {
+		return Explanation{}, err
+	}
+	for _, e := range c.entries {
+		for _, s := range e.Servers {
+			c.to.kernel.Recount(e.ID.toName(), s.Addr, s.counts())
+		}
+	}
+	g := guesser{explainer: explainer{kernel: c.to.kernel, packet: p, x: Explanation{Flow: f}}, copy: c, host: c.to.Host()}
+	defer g.host.Close()
+	if g.asleep, err = g.backupOnly(ctx); err != nil {
+		return Explanation{}, err
+	}
+	if err := g.guess(); err != nil {
+		return g.x, explainError(f, err)
+	}
+	return g.x, nil
+}
+
+// guesser makes an explanation of what a copy of a host knows.
+type guesser struct {
+	explainer
+	copy   *copier
+	host   *Host // the copy
+	asleep bool  // backup_only lets requests pass
+}
+
+// backupOnly tells whether requests pass because a backup daemon runs. The copy
+// has no daemons.
+func (g *guesser) backupOnly(ctx context.Context) (bool, error) {
+	if g.number("backup_only") == 0 {
+		return false, nil
+	}
+	daemons, err := g.copy.from.client.Daemons(ctx)
+	return slices.ContainsFunc(daemons, func(d Daemon) bool { return d.Role == Backup }), err
+}
+
+const sysctls = "net.ipv4.vs."
+
+// number returns one of IPVS's switches as it was copied. What is not there is off.
+func (g *guesser) number(name string) int {
+	text, _ := g.host.Sysctl(context.Background(), sysctls+name)
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
+// without does something while a switch of the copy is off.
+func (g *guesser) without(name string, do func() error) error {
+	was, ctx := g.number(name), context.Background()
+	if err := g.host.SetSysctl(ctx, sysctls+name, "0"); err != nil {
+		return err
+	}
+	defer func() { _ = g.host.SetSysctl(ctx, sysctls+name, strconv.Itoa(was)) }()
+	return do()
+}
+
+func (g *guesser) guess() error {
+	const inEffect = 2 // or 3: always
+	dropping := g.number("drop_packet") >= inEffect
+	if err := g.without("drop_packet", g.byConnection); err != nil || !dropping {
+		return err
+	}
+	for _, v := range g.x.Verdicts {
+		if !slices.Contains(undroppable, v.Reason) {
+			g.unseen("whether this packet is one of those that drop_packet takes")
+			g.x.Verdicts = append(g.x.Verdicts, Verdict{Action: Dropped, Reason: ReasonDropRate, Service: v.Service})
+			return nil
+		}
+	}
+	return nil
+}
+
+// undroppable are the fates of packets that drop_packet does not get to see.
+var undroppable = []Reason{
+	ReasonConnection, ReasonNoService, ReasonNotOpening, ReasonServerRemoved, ReasonConntrack, ReasonBackupOnly,
+}
+
+// byConnection looks for a connection of the flow.
+func (g *guesser) byConnection() error {
+	found, err := g.kernel.Explain(g.packet, kernel.Suppose{})
+	if err != nil {
+		return err
+	}
+	switch lost := g.lost(); {
+	case g.asleep && found.Verdict.Action != kernel.Replied:
+		g.describe(&found)
+		g.x.Choice = nil
+		g.add(kernel.Verdict{Action: kernel.Passed, Reason: kernel.BackupOnly})
+		return nil
+	case lost != nil:
+		return g.byLost(lost)
+	case found.Connection == nil || !g.mayHaveEnded(&found):
+		return g.byRenewal(kernel.Suppose{})
+	}
+	for _, ended := range []bool{true, false} {
+		if err := g.byRenewal(kernel.Suppose{Ended: &ended}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lost returns the flow's connection when the copy does not have it.
+func (g *guesser) lost() *Connection {
+	i := slices.IndexFunc(g.copy.lost, g.x.Flow.owns)
+	if i < 0 {
+		return nil
+	}
+	return &g.copy.lost[i]
+}
+
+// byLost explains by a connection that is of no server in the table.
+func (g *guesser) byLost(c *Connection) error {
+	g.x.Connection = c
+	ended := c.Protocol == ProtocolTCP && g.number("conn_reuse_mode") != 0 && (c.State == StateTimeWait || c.State == StateClose)
+	v := Verdict{Action: Dropped, Reason: ReasonServerRemoved, Server: c.Server, Port: c.Server.Port(), State: c.State}
+	switch {
+	case c.Server.Addr().IsUnspecified() && !ended: // by cache_bypass
+		v = Verdict{Action: Forwarded, Reason: ReasonConnection, Server: c.VIP, Port: c.VIP.Port(), Mode: Bypass, State: c.State}
+	case c.Server.Addr().IsUnspecified():
+		g.x.Ended = "it has ended"
+		return g.byRenewal(kernel.Suppose{})
+	case g.number("expire_nodest_conn") != 0:
+		g.x.Ended = "its server was removed"
+		return g.byRenewal(kernel.Suppose{})
+	case ended:
+		g.unseen("whether the connection of before hangs on a persistence template")
+		if err := g.byRenewal(kernel.Suppose{}); err != nil {
+			return err
+		}
+	}
+	g.x.Verdicts = append(g.x.Verdicts, v)
+	return nil
+}
+
+// mayHaveEnded tells whether the host does not show if the connection has ended,
+// such that a new one may be opened. It depends on whether it hangs on a template,
+// and on whether replies passed the director.
+func (g *guesser) mayHaveEnded(found *kernel.Explanation) bool {
+	const evenFinWait = 2
+	c, mode := found.Connection, g.number("conn_reuse_mode")
+	if Protocol(c.Protocol) != ProtocolTCP || mode == 0 || found.Outdated != 0 && found.Outdated != kernel.Reused {
+		return false
+	}
+	switch state := ConnState(c.State); {
+	case (state == StateTimeWait || state == StateClose) && g.hasTemplates(c.Server):
+		g.unseen("whether the connection of before hangs on a persistence template")
+		return true
+	case state == StateFinWait && mode&evenFinWait != 0:
+		g.unseen("whether replies of the connection of before passed the director")
+		return true
+	}
+	return false
+}
+
+// hasTemplates tells whether clients are tied to a server.
+func (g *guesser) hasTemplates(server netip.AddrPort) bool {
+	for _, e := range g.copy.entries {
+		for _, s := range e.Servers {
+			if s.Addr.Addr() == server.Addr() && s.PersistentConns > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// byRenewal explains under a supposition, and if conntrack is in the way, as if it
+// were not, too.
+func (g *guesser) byRenewal(s kernel.Suppose) error {
+	found, err := g.kernel.Explain(g.packet, s)
+	if err != nil {
+		return err
+	}
+	if found.Verdict.Reason == kernel.Conntracked {
+		g.unseen("whether conntrack still knows the connection of before")
+		g.describe(&found)
+		g.add(found.Verdict)
+		s.Forgot = true
+	}
+	return g.byService(s)
+}
+
+// byService lets the service decide: by a template or by its scheduler. Servers
+// that may be closed are open at first, and those that are picked are closed then.
+func (g *guesser) byService(s kernel.Suppose) error {
+	found, err := g.kernel.Explain(g.packet, s)
+	if err != nil {
+		return err
+	}
+	var doubtful []netip.AddrPort
+	if service := found.Verdict.Service; service != nil && found.Scheduler != "" {
+		doubtful = g.kernel.OpenDoubtful(*service)
+	}
+	for first := true; ; first = false {
+		if found, err = g.kernel.Explain(g.packet, s); err != nil {
+			return err
+		}
+		if first {
+			g.keep(&found)
+		}
+		picked, err := g.byPick(s, &found)
+		if err != nil || !g.close(found.Verdict.Service, picked, &doubtful) {
+			return err
+		}
+	}
+}
+
+// close closes those of the picked servers that may be closed.
+func (g *guesser) close(service *kernel.ServiceName, picked []netip.AddrPort, doubtful *[]netip.AddrPort) (any bool) {
+	for _, server := range picked {
+		i := slices.Index(*doubtful, server)
+		if i < 0 {
+			continue
+		}
+		any = true
+		*doubtful = slices.Delete(*doubtful, i, i+1)
+		g.unseen("whether %s is closed since it reached its upper threshold", server)
+		g.kernel.Close(*service, server)
+	}
+	return any
+}
+
+// keep describes what was found, without what a copy does not know.
+func (g *guesser) keep(found *kernel.Explanation) {
+	lost, ended := g.x.Connection, g.x.Ended
+	g.describe(found)
+	if g.x.Connection == nil {
+		g.x.Connection, g.x.Ended = lost, ended
+	}
+	c := g.x.Choice
+	if c == nil {
+		return
+	}
+	c.Last, c.Round, c.Remembered, c.Drawn = netip.AddrPort{}, 0, nil, nil
+	if s := g.scheduler(found); s != c.Scheduler {
+		*c = Choice{Scheduler: s, Flags: c.Flags}
+	}
+	if c.Scheduler == MH && hasQuiesced(found.Pick.All) {
+		c.Tried, c.Steps = nil, 0
+	}
+}
+
+// scheduler returns the service's scheduler on the host. The copy may not have it.
+func (g *guesser) scheduler(found *kernel.Explanation) Scheduler {
+	id := serviceIDOf(found.Verdict.Service)
+	for _, e := range g.copy.entries {
+		if e.ID == id {
+			return e.Scheduler
+		}
+	}
+	return Scheduler(found.Scheduler)
+}
+
+// byPick adds what becomes of the packet by each server that the scheduler, or the
+// template, may give. It returns those of the scheduler.
+func (g *guesser) byPick(s kernel.Suppose, found *kernel.Explanation) (picked []netip.AddrPort, err error) {
+	none := false
+	switch {
+	case found.Verdict.Reason == kernel.ByTemplate:
+		return nil, g.each(s, g.tied(found))
+	case found.Scheduler == "" || found.Verdict.Service == nil:
+		g.add(found.Verdict)
+		return nil, nil
+	}
+	picked, none = g.mayPick(found)
+	if err := g.each(s, picked); err != nil || !none && len(picked) > 0 {
+		return picked, err
+	}
+	s.Server = new(netip.AddrPort)
+	if err := g.suppose(s); err != nil || g.x.Verdicts[len(g.x.Verdicts)-1].Reason != ReasonBypass {
+		return picked, err
+	}
+	g.unseen("whether %s is an address of the director", g.x.Flow.VIP.Addr())
+	return picked, g.without("cache_bypass", func() error { return g.suppose(s) })
+}
+
+func (g *guesser) each(s kernel.Suppose, servers []netip.AddrPort) error {
+	for _, server := range servers {
+		s.Server = &server
+		if err := g.suppose(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tied returns the servers to which a template may tie the client. One for all
+// ports has no port.
+func (g *guesser) tied(found *kernel.Explanation) []netip.AddrPort {
+	own := *found.Verdict.Server
+	all := []netip.AddrPort{own}
+	id := serviceIDOf(found.Verdict.Service)
+	for _, e := range g.copy.entries {
+		for _, s := range e.Servers {
+			if e.ID == id && found.Template.VIP.Port() == 0 && s.Addr.Addr() == own.Addr() && s.Addr != own {
+				all = append(all, s.Addr)
+			}
+		}
+	}
+	if len(all) > 1 {
+		g.unseen("to which port of %s the persistence template ties the client", own.Addr())
+	}
+	return all
+}
+
+// mayPick returns the servers that the scheduler may pick, and whether it may pick
+// none although there are some.
+func (g *guesser) mayPick(found *kernel.Explanation) (servers []netip.AddrPort, none bool) {
+	pick := &found.Pick
+	usable := slices.DeleteFunc(slices.Clone(pick.All), func(s *sched.Server) bool { return s.Weight == 0 || s.Overloaded })
+	scheduler := g.scheduler(found)
+	switch {
+	case scheduler != Scheduler(found.Scheduler):
+		g.unseen("whom the scheduler %s picks, which is not simulated", scheduler)
+		return addrs(pick.All), true
+	case scheduler == RR:
+		g.unseen("where in its round rr stands")
+		return addrs(usable), false
+	case scheduler == WRR:
+		g.unseen("where in its round wrr stands, and its phase")
+		return addrs(usable), false
+	case scheduler == TWOS:
+		g.unseen("which two servers twos draws")
+		return addrs(usable), false
+	case scheduler == MH && hasQuiesced(pick.All):
+		g.unseen("which weights servers had before theirs was 0, by which mh gives them buckets")
+		return addrs(usable), SchedulerFlags(found.Flags)&Fallback == 0
+	case scheduler == LBLC || scheduler == LBLCR:
+		g.unseen("whether %s remembers a server for %s, and which", scheduler, g.x.Flow.VIP.Addr())
+		servers = addrs(pick.Kept)
+	}
+	if pick.Server == nil {
+		return servers, true
+	}
+	if !slices.Contains(servers, pick.Server.Addr) {
+		servers = append(servers, pick.Server.Addr)
+	}
+	return servers, false
+}
+
+func hasQuiesced(servers []*sched.Server) bool {
+	return slices.ContainsFunc(servers, func(s *sched.Server) bool { return s.Weight == 0 })
+}
+
+// unseen notes what the answer hangs on.
+func (e *explainer) unseen(format string, args ...any) {
+	if what := fmt.Sprintf(format, args...); !slices.Contains(e.x.Unseen, what) {
+		e.x.Unseen = append(e.x.Unseen, what)
+	}
+}
