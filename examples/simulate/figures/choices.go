@@ -125,8 +125,8 @@ func supermarket(ctx context.Context, b *bench) error {
 		b.row(fmt.Sprintf("load %.2f, %s", c.load, nameOf(c.count, c.kernels)), strings.TrimSuffix(fmt.Sprintf("%.3f", c.published), ".000"),
 			fmt.Sprintf("%.3f", took), fmt.Sprintf("%d servers, %d s", c.servers, b.less(c.seconds)))
 	}
-	b.printf("\n  Published are the limits for infinitely many servers and infinite time. Between equally loaded\n" +
-		"  servers twos decides by how many connections ended lately, which evens them out a little more.\n")
+	b.printf("\n  Published are the limits for infinitely many servers and infinite time. Between equally\n" +
+		"  busy servers twos decides by how many connections ended lately, which does not show here.\n")
 	return nil
 }
 
