@@ -1,14 +1,16 @@
 package workload
 
 // affinity remembers which server each client had, and finds out who moved to
-// another one.
+// another one. Periods begin when the table of servers changes. Who came in one
+// period and again in the next is who may have moved because of that change; of
+// who stayed away for longer it cannot be told because of which.
 type affinity struct {
 	last  []int32 // by client: its server, or nobody
 	since []int32 // by client: the period of its last connection
-	now   int32   // periods begin with events
+	now   int32
 
-	returned, moved, refused int // clients' first connections in this period
-	again, switched          int // their further connections in this period
+	returned, moved, refused int // of the period before: their first connections in this one
+	again, switched          int // further connections in this period
 }
 
 const nobody = -1
@@ -25,13 +27,17 @@ func newAffinity(clients int) *affinity {
 func (a *affinity) came(client int, server int32) {
 	last := a.last[client]
 	if last != nobody {
-		first, n, other := a.first(client), &a.again, &a.switched
-		if first {
-			n, other = &a.returned, &a.moved
-		}
-		*n++
+		switched := 0
 		if last != server {
-			*other++
+			switched = 1
+		}
+		switch a.now - a.since[client] {
+		case 0:
+			a.again++
+			a.switched += switched
+		case 1:
+			a.returned++
+			a.moved += switched
 		}
 	}
 	a.last[client] = server
@@ -40,15 +46,12 @@ func (a *affinity) came(client int, server int32) {
 
 // wasRefused notes that a client got none.
 func (a *affinity) wasRefused(client int) {
-	if a.last[client] != nobody && a.first(client) {
+	if a.last[client] != nobody && a.now-a.since[client] == 1 {
 		a.returned++
 		a.refused++
 		a.since[client] = a.now
 	}
 }
-
-// first tells whether it is the client's first connection of the period.
-func (a *affinity) first(client int) bool { return a.since[client] != a.now }
 
 // ordinary returns which share of connections went to another server than the
 // client's one before, in a period in which nothing happened between the two.

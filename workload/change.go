@@ -94,8 +94,7 @@ func (r *run) nextChange() time.Duration {
 // them.
 func (r *run) change() error {
 	r.settleDue()
-	r.endPeriod()
-	broken := r.broken
+	broken, tableChanged := r.broken, false
 	d := Disruption{At: r.now, Ordinary: r.affinity.ordinary()}
 	for r.nextChange() == r.now {
 		ch := r.changes[r.applied]
@@ -104,20 +103,25 @@ func (r *run) change() error {
 			return err
 		}
 		d.Events = append(d.Events, ch.short())
+		tableChanged = tableChanged || ch.what != fail
 	}
 	was := r.shares
 	r.shares = r.weightShares()
 	d.Least = leastMoved(was, r.shares)
 	d.Broken = r.broken - broken
 	r.disruptions = append(r.disruptions, d)
-	r.affinity.begin()
+	if tableChanged {
+		r.endPeriod()
+		r.period = len(r.disruptions)
+		r.affinity.begin()
+	}
 	return nil
 }
 
-// endPeriod notes who moved since the changes before.
+// endPeriod notes who moved since the last change of the table.
 func (r *run) endPeriod() {
-	if n := len(r.disruptions); n > 0 {
-		d, a := &r.disruptions[n-1], r.affinity
+	if r.period > 0 {
+		d, a := &r.disruptions[r.period-1], r.affinity
 		d.Returned, d.Moved, d.Refused = a.returned, a.moved, a.refused
 		d.Share = ratio(a.moved, a.returned)
 	}

@@ -67,7 +67,7 @@ func ExampleRun() {
 	// 10.168.0.96:80       1        4,481  37.5 %  38.5 %     153        177.8   273  4.75s
 	//
 	// at     returned   moved   least  ordinary  refused  broken  event
-	// 40s         248   0.0 %   0.0 %     0.0 %        0     152  fail 10.168.0.94:80 noticed 3s
+	// 40s           0   0.0 %   0.0 %     0.0 %        0     152  fail 10.168.0.94:80 noticed 3s
 	// 43s         500  31.4 %  33.3 %     0.0 %        0       0  noticed 10.168.0.94:80
 	// 1m20s       500  31.4 %  33.3 %     0.0 %        0       0  back 10.168.0.94:80
 }

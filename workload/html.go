@@ -207,7 +207,7 @@ func chartsOf(r *Report, marks []mark) (all []figure) {
 	lines, band = serverSeries(r, func(i, server int) float64 { return perSecond(r, r.Samples[i].Connections[server], i) })
 	over("New connections a second", "That the director gave to each server.", lineChart{lines: lines, band: band, format: axisNumber})
 	all = append(all, shareFigure(r))
-	if len(r.Disruptions) > 0 {
+	if slices.ContainsFunc(r.Disruptions, func(d Disruption) bool { return d.Returned > 0 }) {
 		all = append(all, disruptionFigure(r))
 	}
 	greatest := overSamples(r, func(_ int, p Sample) float64 { return p.Imbalance.GreatestOverMean })
@@ -329,6 +329,9 @@ func disruptionFigure(r *Report) figure {
 	}
 	c := barChart{title: f.Title}
 	for i, d := range r.Disruptions {
+		if d.Returned == 0 {
+			continue
+		}
 		what := markName(i) + " " + d.At.String()
 		c.bars = append(c.bars,
 			bar{label: what, text: percent(d.Share), class: "c2", value: d.Share, target: d.Least,

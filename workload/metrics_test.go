@@ -92,4 +92,10 @@ func TestAffinity(t *testing.T) {
 	if a.returned != 2 || a.moved != 1 || a.refused != 1 {
 		t.Errorf("%d returned, %d moved, %d were refused; want 2, 1, 1", a.returned, a.moved, a.refused)
 	}
+	a.begin()
+	a.begin()
+	a.came(0, 0) // stayed away for a whole period
+	if a.returned+a.moved != 0 {
+		t.Errorf("%d returned, %d moved; want none", a.returned, a.moved)
+	}
 }

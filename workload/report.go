@@ -75,9 +75,10 @@ type Disruption struct {
 	Events []string      `json:"events"`
 	Broken int           `json:"broken"` // connections that ended by it
 
-	// Returned counts the clients that had had a server before and connected
-	// again afterwards, before the next event. Moved is how many of them got
-	// another server, and Refused how many got none.
+	// Returned counts the clients that connected before and after: between the
+	// change of the table before this one, or the beginning, and this one, and
+	// again before the next. Moved is how many of them got another server then, and
+	// Refused how many got none. They are 0 of a failure that nobody has noticed.
 	Returned int `json:"returned"`
 	Moved    int `json:"moved"`
 	Refused  int `json:"refused"`

@@ -63,6 +63,7 @@ type run struct {
 	part                           Sample // what has happened since the last sample
 	partTime                       float64
 	disruptions                    []Disruption
+	period                         int // the one whose effect is watched, counted from 1; 0 is none
 	counted                        int // arrivals up to which servers were told their due
 	shares                         []float64
 }
