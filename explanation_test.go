@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/golvs/lvs/internal/testbed"
 )
 
 var allSchedulers = []Scheduler{RR, WRR, LC, WLC, SED, NQ, FO, OVF, DH, SH, MH, LBLC, LBLCR, TWOS, NoScheduler}
@@ -299,11 +301,20 @@ func explainHistories(t *testing.T, live bool, steps int) {
 }
 
 // What is explained comes to pass, and nothing changes by it.
-func TestExplainHistories(t *testing.T) { explainHistories(t, false, 500) }
+func TestExplainHistories(t *testing.T) { explainHistories(t, false, fewerInside(500)) }
+
+// fewerInside is a number of steps. Inside a kernel, where no step asks the kernel,
+// they are slow and tell nothing new.
+func fewerInside(steps int) int {
+	if testbed.Inside() {
+		return steps / 20
+	}
+	return steps
+}
 
 // What is certain of a live host comes to pass, and what is not is one of what may
 // come.
-func TestExplainHistoriesOfLiveHosts(t *testing.T) { explainHistories(t, true, 200) }
+func TestExplainHistoriesOfLiveHosts(t *testing.T) { explainHistories(t, true, fewerInside(200)) }
 
 func TestExplainRefuses(t *testing.T) {
 	ctx := context.Background()
