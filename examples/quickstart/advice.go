@@ -56,7 +56,7 @@ func advice(err error) string {
 	case errors.Is(err, os.ErrPermission): // lvs.ErrPermission is one, and so is being refused a namespace
 		return needsRoot
 	case errors.Is(err, context.Canceled):
-		return "quickstart: stopped; the network that it made is gone"
+		return "quickstart: stopped; nothing of what it made is left"
 	}
 	return "quickstart: " + err.Error()
 }

@@ -27,7 +27,7 @@ func TestAdvice(t *testing.T) {
 		{"no IPVS", fmt.Errorf("open: %w", lvs.ErrUnavailable), unavailable},
 		{"IPVS refuses", lvs.ErrPermission, needsRoot},
 		{"a namespace is refused", &os.SyscallError{Syscall: "unshare", Err: syscall.EPERM}, needsRoot},
-		{"Ctrl-C", fmt.Errorf("request 3: %w", context.Canceled), "quickstart: stopped; the network that it made is gone"},
+		{"Ctrl-C", fmt.Errorf("request 3: %w", context.Canceled), "quickstart: stopped; nothing of what it made is left"},
 		{"anything else", errors.New("the cable broke"), "quickstart: the cable broke"},
 	} {
 		if got := advice(c.err); got != c.want {

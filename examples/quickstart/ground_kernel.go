@@ -36,15 +36,12 @@ func onKernel(ctx context.Context) (*ground, error) {
 	}
 	return &ground{
 		director: director,
-		// The system chooses the source, and with it ports that do not soon come
-		// again. With one that does, the director would take the request for a
-		// part of the earlier connection, and the shares would not be exact.
-		anybody: crowd{[]netip.Addr{{}}, 40},
-		first:   crowd{firstClients, 2},
-		fresh:   crowd{newClients, 2},
-		connect: lab.get,
-		lab:     lab,
-		close:   func() { director.Close(); lab.close() },
+		anybody:  crowd{[]netip.Addr{{}}, 40},
+		first:    crowd{firstClients, 2},
+		fresh:    crowd{newClients, 2},
+		connect:  lab.get,
+		lab:      lab,
+		close:    func() { director.Close(); lab.close() },
 	}, nil
 }
 

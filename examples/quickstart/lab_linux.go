@@ -26,6 +26,7 @@ import (
 type lab struct {
 	client, director, rs1, rs2 *namespace
 	web                        []*http.Server
+	port                       uint16 // from which a client connected last
 }
 
 // newLab makes the network and starts a web server on each real server.
@@ -134,13 +135,13 @@ func (l *lab) serve(ns *namespace, name string) error {
 	return nil
 }
 
-// dial connects from the client's namespace. The zero address leaves the
-// choice of the source to the system.
+// dial connects from the client's namespace, from a port that was not used before.
+// The system's choice may be one that was: the director would take the request for
+// a part of the earlier connection, and the shares would not be exact. The zero
+// address leaves the choice of the address to the system.
 func (l *lab) dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (conn net.Conn, err error) {
-	var dialer net.Dialer
-	if from.IsValid() {
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
-	}
+	l.port = max(l.port+1, 1024)
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: from.AsSlice(), Port: int(l.port)}}
 	// For a literal address the dialer makes its socket on this very thread,
 	// and a socket stays in the namespace in which it was made.
 	err = l.client.do(func() error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -21,7 +22,8 @@ func TestStoryOnSimulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.String() != string(want) {
+	// Git on Windows may have changed the ends of lines.
+	if want := strings.ReplaceAll(string(want), "\r\n", "\n"); out.String() != want {
 		t.Errorf("it reads\n%s\nwant\n%s", out.String(), want)
 	}
 }

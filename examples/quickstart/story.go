@@ -71,7 +71,10 @@ func (s *story) drain(ctx context.Context) error {
 		}
 		s.say("    %s -> %s: weight %d becomes 0", site, rs1, was)
 	}
-	s.say("\nDirect routing now leaves it alone:")
+	if err := s.goOn(); err != nil {
+		return err
+	}
+	s.say("\nNew connections leave it alone:")
 	if err := s.visit(ctx, drSite, s.anybody); err != nil {
 		return err
 	}
@@ -84,6 +87,20 @@ func (s *story) drain(ctx context.Context) error {
 		return err
 	}
 	return s.showTable(ctx)
+}
+
+// goOn shows that open connections stay where they are, where any are open.
+func (s *story) goOn() error {
+	if s.resume == nil {
+		return nil
+	}
+	now, err := s.resume(drSite.VIP())
+	if err != nil {
+		return err
+	}
+	s.say("\nThe connections that are open go on, each with its server:")
+	s.report(drSite, now)
+	return nil
 }
 
 // later lets time pass, where that takes none.

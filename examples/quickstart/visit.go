@@ -21,6 +21,10 @@ type ground struct {
 	// connect lets a client connect to a VIP, and returns which server it got.
 	connect func(ctx context.Context, from netip.Addr, to netip.AddrPort) (string, error)
 
+	// resume lets each connection that was opened to a VIP send once more, and
+	// returns which servers got that; nil where connections are closed at once.
+	resume func(to netip.AddrPort) (answers, error)
+
 	wait  func(time.Duration) error // nil where time passes by itself
 	lab   *lab                      // nil on a simulator
 	close func()
