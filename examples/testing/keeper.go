@@ -9,33 +9,37 @@ package keeper
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/golvs/lvs"
 )
 
-// Keeper keeps the weights of one service's real servers.
+// Keeper keeps the weights of one service's real servers. It remembers nothing
+// from round to round: whatever went wrong, came late or was changed by others,
+// the next round mends it, also that of a keeper that was started anew.
 type Keeper struct {
 	Client  *lvs.Client
 	Service lvs.ServiceID
-	Healthy func(context.Context, netip.AddrPort) bool
-	Every   time.Duration // between two rounds
-	Timeout time.Duration // of one round
-	Log     *slog.Logger
+	Weights map[netip.AddrPort]int // of healthy servers; others than these are left alone
 
-	weights map[netip.AddrPort]int // of servers that are drained
+	// Healthy tells whether a server is. It is called for all at once.
+	Healthy func(context.Context, netip.AddrPort) bool
+
+	Every   time.Duration // between two rounds
+	Timeout time.Duration // of asking one server or the kernel, once
+	Log     *slog.Logger
 }
 
 // Run makes rounds until the context ends, and returns the context's error. A
-// round that fails is logged; the next one mends what it left.
+// round that fails is logged.
 func (k *Keeper) Run(ctx context.Context) error {
 	ticker := time.NewTicker(k.Every)
 	defer ticker.Stop()
 	for {
-		if err := k.round(ctx); err != nil {
+		if err := k.round(ctx); err != nil && ctx.Err() == nil {
 			k.Log.Warn("health round", "service", k.Service, "error", err)
 		}
 		select {
@@ -46,47 +50,57 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// round asks for the health of each server that the table has now, whoever put
-// it there, and sets the weights that are not as they should be.
+// round gives each server the weight that it should have.
 func (k *Keeper) round(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
-	defer cancel()
-	servers, err := k.Client.Servers(ctx, k.Service)
+	want := k.wanted(ctx)
+	// Servers that did not answer because the context ended are not drained: it
+	// ends what follows, too.
+	servers, err := k.servers(ctx)
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, s := range servers {
-		if err := k.keep(ctx, s.RealServer); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", s.Addr, err))
+		if weight, ours := want[s.Addr]; ours && s.Weight != weight {
+			failed = append(failed, k.set(ctx, s.Addr, weight))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// keep sets the weight of one server.
-func (k *Keeper) keep(ctx context.Context, s lvs.RealServer) error {
-	healthy := k.Healthy(ctx, s.Addr)
-	weight, drained := k.weights[s.Addr]
-	switch {
-	case healthy && drained && s.Weight == 0:
-		if err := k.set(ctx, s.Addr, weight); err != nil {
-			return err
-		}
-		delete(k.weights, s.Addr)
-	case !healthy && s.Weight > 0:
-		// It is noted first: the change may be made although its answer is lost.
-		if k.weights == nil {
-			k.weights = make(map[netip.AddrPort]int)
-		}
-		k.weights[s.Addr] = s.Weight
-		return k.set(ctx, s.Addr, 0)
+// wanted asks all servers for their health, and returns the weights that follow.
+func (k *Keeper) wanted(ctx context.Context) map[netip.AddrPort]int {
+	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
+	defer cancel()
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		want = make(map[netip.AddrPort]int)
+	)
+	for addr, weight := range k.Weights {
+		wg.Go(func() {
+			if !k.Healthy(ctx, addr) {
+				weight = 0
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			want[addr] = weight
+		})
 	}
-	return nil
+	wg.Wait()
+	return want
+}
+
+func (k *Keeper) servers(ctx context.Context) ([]lvs.RealServerStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
+	defer cancel()
+	return k.Client.Servers(ctx, k.Service)
 }
 
 // set tolerates that somebody removed the server meanwhile.
 func (k *Keeper) set(ctx context.Context, addr netip.AddrPort, weight int) error {
+	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
+	defer cancel()
 	was, err := k.Client.SetWeight(ctx, k.Service, addr, weight)
 	if errors.Is(err, lvs.ErrNotFound) {
 		return nil
