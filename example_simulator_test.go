@@ -120,23 +120,30 @@ func ExampleSimulator_Deliver() {
 
 func ExampleSimulator_Advance() {
 	ctx := context.Background()
-	sim := simulated(lvs.LC, lvs.SimulatorOptions{})
-	if _, err := sim.Connect(lvs.Flow{Client: client(1), VIP: vip}); err != nil {
+	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+	_, err := sim.Client().EditService(ctx, site, func(s *lvs.Service) { s.Persistence.Timeout = 5 * time.Minute })
+	if err != nil {
 		log.Fatal(err)
 	}
-	for range 2 {
-		s, err := sim.Client().Server(ctx, site, other)
+	from := client(1)
+	connect := func() {
+		from = netip.AddrPortFrom(from.Addr(), from.Port()+1)
+		conn, err := sim.Connect(lvs.Flow{Client: from, VIP: vip})
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(s.ActiveConns, "active, scheduled in all:", s.Stats.Conns)
-		if err := sim.Advance(15 * time.Minute); err != nil {
-			log.Fatal(err)
-		}
+		fmt.Println(conn.Opened())
 	}
+	connect()
+	connect() // round robin would take the other server
+	if err := sim.Advance(time.Hour); err != nil {
+		log.Fatal(err)
+	}
+	connect() // persistence has run out
 	// Output:
-	// 1 active, scheduled in all: 0
-	// 0 active, scheduled in all: 1
+	// forwarded to 10.168.0.95:80 by dr: the scheduler picked it
+	// forwarded to 10.168.0.95:80 by dr: persistence ties the client to it
+	// forwarded to 10.168.0.94:80 by dr: the scheduler picked it
 }
 
 func ExampleSimulator_Inject() {
