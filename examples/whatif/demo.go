@@ -35,7 +35,7 @@ func demo(ctx context.Context) (*lvs.Simulator, error) {
 			return nil, err
 		}
 		_, err := workload.Run(ctx, sim, workload.Workload{
-			Service: s.service.ID, Duration: 20 * time.Second, Arrivals: workload.Poisson(100),
+			Service: s.service.ID, Duration: 20 * time.Second, Arrivals: workload.Poisson(30),
 			Clients: workload.Clients{Count: 2000}, Lifetime: workload.Exponential(10 * time.Second), Seed: 1,
 		})
 		if err != nil {

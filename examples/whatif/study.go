@@ -74,7 +74,7 @@ func (s *study) services(ctx context.Context) error {
 	case !found && s.service.IsValid():
 		return fmt.Errorf("there is no service %s", s.service)
 	case !found && s.explicit:
-		return errors.New("no service has all of these real servers")
+		return errors.New("no service has these real servers, or could have the one to add")
 	case !found:
 		return errors.New("the table has no services")
 	}
@@ -84,14 +84,27 @@ func (s *study) services(ctx context.Context) error {
 	return nil
 }
 
-// concerns tells whether a service has the servers that are to be changed.
+// concerns tells whether a service has the servers that are to be changed, and
+// could have those that are to be added.
 func (s *study) concerns(e lvs.ServiceEntry) bool {
 	for _, ch := range s.changes {
-		if ch.kind != add && !has(e, ch.addr) {
+		if ch.kind == add {
+			if ch.addr.Port() != e.ID.VIP().Port() && modeOf(e) != lvs.NAT {
+				return false
+			}
+		} else if !has(e, ch.addr) {
 			return false
 		}
 	}
 	return true
+}
+
+// modeOf returns how the first server is reached, and so one that is added.
+func modeOf(e lvs.ServiceEntry) lvs.Mode {
+	if len(e.Servers) == 0 {
+		return lvs.DR
+	}
+	return e.Servers[0].Mode
 }
 
 func has(e lvs.ServiceEntry, addr netip.AddrPort) bool {
@@ -240,11 +253,7 @@ func (ch change) make(ctx context.Context, client *lvs.Client, e lvs.ServiceEntr
 		_, err := client.SetWeight(ctx, e.ID, ch.addr, 0)
 		return err
 	}
-	server := lvs.RealServer{Addr: ch.addr, Weight: ch.weight}
-	if len(e.Servers) > 0 {
-		server.Mode = e.Servers[0].Mode
-	}
-	return client.AddServer(ctx, e.ID, server)
+	return client.AddServer(ctx, e.ID, lvs.RealServer{Addr: ch.addr, Mode: modeOf(e), Weight: ch.weight})
 }
 
 // fate says what becomes of the connections of the servers that are changed.
