@@ -391,6 +391,26 @@ func TestSimulatorFromTemplates(t *testing.T) {
 	compare(t, "templates", templates(l.Simulator), templates(copied))
 }
 
+func TestVerdictTextThatIsRefused(t *testing.T) {
+	ofKind(t, "an action", new(Action).UnmarshalText([]byte("eaten")), ErrInvalid)
+	ofKind(t, "a reason", new(Reason).UnmarshalText([]byte("hunger")), ErrInvalid)
+	ofKind(t, "a protocol", new(Protocol).UnmarshalText([]byte("icmp")), ErrInvalid)
+	for a := Forwarded; a <= Passed; a++ {
+		text, _ := a.MarshalText()
+		var got Action
+		if err := got.UnmarshalText(text); err != nil || got != a {
+			t.Errorf("%s is read as %s, %v", a, got, err)
+		}
+	}
+	for r := range reasons {
+		text, _ := r.MarshalText()
+		var got Reason
+		if err := got.UnmarshalText(text); err != nil || got != r {
+			t.Errorf("%q is read as %d, %v", text, got, err)
+		}
+	}
+}
+
 // What explanations say in words.
 func TestExplanationText(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -402,7 +422,7 @@ func TestExplanationText(t *testing.T) {
 	}{
 		"wlc": {Service{Scheduler: WLC}, []int{1, 3, 0}, func(l *simLab) { l.connect() }, false, `
   forwarded to 10.2.0.1:80 by dr: the scheduler picked it
-  wlc: 10.2.0.1:80 has load 0 for weight 1 (0 active and 0 inactive), and next comes 10.2.0.2:80 has load 256 for weight 3 (1 active and 0 inactive)
+  wlc: 10.2.0.1:80 has load 0 for weight 1 (0 active and 0 inactive); the next, 10.2.0.2:80, has load 256 for weight 3 (1 active and 0 inactive)
   passed over: 10.2.0.3:80 has weight 0`},
 		"rr of a simulator": {Service{Scheduler: RR}, []int{1, 1}, func(l *simLab) { l.connect() }, false, `
   forwarded to 10.2.0.1:80 by dr: the scheduler picked it

@@ -66,9 +66,9 @@ func (c *Choice) lines() []string {
 	case c.Buckets > 0:
 		how = c.bucketLine()
 	case c.Best != nil && c.Next != nil:
-		how = fmt.Sprintf("%s, and next comes %s", c.loadOf(c.Best), c.loadOf(c.Next))
+		how = fmt.Sprintf("%s %s; the next, %s, %s", c.Best.Server, c.loadOf(c.Best), c.Next.Server, c.loadOf(c.Next))
 	case c.Best != nil:
-		how = c.loadOf(c.Best) + ", and no other is there"
+		how = fmt.Sprintf("%s %s, and no other can be picked", c.Best.Server, c.loadOf(c.Best))
 	case c.Last.IsValid():
 		how = fmt.Sprintf("%s was the last", c.Last)
 	case len(c.Drawn) == 2:
@@ -118,11 +118,11 @@ func (c *Choice) loadOf(s *Contender) string {
 	what := fmt.Sprintf("%d active and %d inactive", s.ActiveConns, s.InactiveConns)
 	switch c.Scheduler {
 	case FO, OVF:
-		return fmt.Sprintf("%s has weight %d (%s)", s.Server, s.Weight, what)
+		return fmt.Sprintf("has weight %d (%s)", s.Weight, what)
 	case LC:
-		return fmt.Sprintf("%s has load %d (%s)", s.Server, s.Load, what)
+		return fmt.Sprintf("has load %d (%s)", s.Load, what)
 	}
-	return fmt.Sprintf("%s has load %d for weight %d (%s)", s.Server, s.Load, s.Weight, what)
+	return fmt.Sprintf("has load %d for weight %d (%s)", s.Load, s.Weight, what)
 }
 
 func (c *Choice) passed(servers []Contender) string {
