@@ -100,7 +100,7 @@ func (p *picker) make() {
 			p.do(survey{})
 		}
 		if i%rested == rested-1 {
-			p.rest()
+			p.rest(i == actions-1)
 		}
 	}
 }
@@ -123,12 +123,17 @@ func (p *picker) begin() {
 }
 
 // rest lets time pass until nothing is about to happen.
-func (p *picker) rest() {
+func (p *picker) rest(last bool) {
 	switch p.mood {
 	case moodStatistics:
 		// Here the estimator has seen everything, so it is known what zeroing
-		// leaves.
-		p.do(wait(5 * time.Second))
+		// leaves. Connections that were reset are gone, each time but the last,
+		// when they are far from it.
+		if last {
+			p.do(wait(5 * time.Second))
+		} else {
+			p.do(wait(12 * time.Second))
+		}
 		p.do(survey{true})
 		switch p.IntN(3) {
 		case 0:
