@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -28,20 +29,13 @@ type Severity string
 
 // Severities.
 const (
-	Broken  Severity = "broken"  // packets are lost
-	Risk    Severity = "risk"    // packets will be lost, or go astray
-	Unknown Severity = "unknown" // cannot be seen from this host
+	SeverityBroken  Severity = "broken"  // packets are lost
+	SeverityRisk    Severity = "risk"    // packets will be lost, or go astray
+	SeverityUnknown Severity = "unknown" // cannot be seen from this host
 )
 
-// CheckCodes are the codes of all findings, in the order in which they are looked
-// for, with why each hurts.
-func CheckCodes() map[string]string {
-	all := make(map[string]string, len(whyOf))
-	for code, why := range whyOf {
-		all[code] = why
-	}
-	return all
-}
+// CheckCodes returns the codes of all findings, with why each hurts.
+func CheckCodes() map[string]string { return maps.Clone(whyOf) }
 
 var whyOf = map[string]string{
 	"scheduler-missing":  "without a scheduler a service takes no new connections",
@@ -129,7 +123,9 @@ func (h *Host) Check(ctx context.Context, setup Setup) (Report, error) {
 	return Report{c.findings, c.unseen}, nil
 }
 
-func rank(s Severity) int { return slices.Index([]Severity{Broken, Risk, Unknown}, s) }
+func rank(s Severity) int {
+	return slices.Index([]Severity{SeverityBroken, SeverityRisk, SeverityUnknown}, s)
+}
 
 // checker gathers findings.
 type checker struct {
@@ -143,7 +139,7 @@ type checker struct {
 func (c *checker) found(f Finding) { c.findings = append(c.findings, f) }
 
 func (c *checker) cannotSee(code, advice string) {
-	c.unseen = append(c.unseen, finding(code, Unknown, "cannot be seen from this host").advise("%s", advice))
+	c.unseen = append(c.unseen, finding(code, SeverityUnknown, "cannot be seen from this host").advise("%s", advice))
 }
 
 // sysctl reads a parameter, "" if there is none.

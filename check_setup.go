@@ -52,13 +52,13 @@ func (c *checker) strict(ctx context.Context, want Sysctl) bool {
 
 // missing is the finding of a setting that the host does not have.
 func (c *checker) missing(ctx context.Context, s Setting, now Fact) Finding {
-	code, severity := codeOf(s.Want), Broken
+	code, severity := codeOf(s.Want), SeverityBroken
 	want, isSysctl := s.Want.(Sysctl)
 	switch {
 	case code == "send-redirects", code == "setting-missing", code == "mtu", code == "alias-route":
-		severity = Risk
+		severity = SeverityRisk
 	case code == "rp-filter" && isSysctl && !c.strict(ctx, want):
-		severity = Risk // until somebody turns it on for all interfaces
+		severity = SeverityRisk // until somebody turns it on for all interfaces
 	}
 	return finding(code, severity, "%s: there is %s", s.Want, show(now)).mend(s)
 }
@@ -127,7 +127,7 @@ func (c *checker) masks(ctx context.Context) error {
 		}
 		for _, a := range all {
 			if a.Prefix.Addr() == want.Prefix.Addr() && !a.Prefix.IsSingleIP() {
-				c.found(finding("vip-mask", Broken, "%s is on %s", a.Prefix, a.Interface).mend(s).
+				c.found(finding("vip-mask", SeverityBroken, "%s is on %s", a.Prefix, a.Interface).mend(s).
 					advise("remove the other one: ip addr del %s dev %s", a.Prefix, a.Interface))
 			}
 		}

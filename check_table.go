@@ -18,7 +18,7 @@ func (c *checker) table(ctx context.Context) (err error) {
 	}
 	for _, e := range c.entries {
 		if e.Scheduler == NoScheduler {
-			c.found(finding("scheduler-missing", Broken, "%s has no scheduler", e.ID).advise("update it with one"))
+			c.found(finding("scheduler-missing", SeverityBroken, "%s has no scheduler", e.ID).advise("update it with one"))
 		}
 		if err := c.delivered(ctx, e); err != nil {
 			return err
@@ -50,7 +50,7 @@ func (c *checker) delivered(ctx context.Context, e ServiceEntry) error {
 	if err == nil && route.Local {
 		return nil
 	}
-	f := finding("vip-missing", Broken, "%s of %s is no address of this host", vip, e.ID)
+	f := finding("vip-missing", SeverityBroken, "%s of %s is no address of this host", vip, e.ID)
 	if err == nil && route.Interface != "" {
 		f = f.mend(Setting{vipAddress(vip, route.Interface, ""), "IPVS sees only packets that are delivered to this host"})
 	}
@@ -61,7 +61,7 @@ func (c *checker) delivered(ctx context.Context, e ServiceEntry) error {
 func (c *checker) ports(e ServiceEntry) {
 	for _, s := range e.Servers {
 		if s.Mode != NAT && s.Mode.method() != wire.MethodLocalNode && e.ID.FWMark() == 0 && s.Addr.Port() != e.ID.VIP().Port() {
-			c.found(finding("port-ignored", Broken, "%s -> %s: packets arrive at port %d", e.ID, s.RealServer, e.ID.VIP().Port()).
+			c.found(finding("port-ignored", SeverityBroken, "%s -> %s: packets arrive at port %d", e.ID, s.RealServer, e.ID.VIP().Port()).
 				advise("give the server the service's port, or use NAT"))
 		}
 	}
@@ -75,7 +75,7 @@ func (c *checker) hashes(e ServiceEntry) {
 		// mh gives a server of weight 0 no share.
 		full := s.UpperThreshold != 0 && s.ActiveConns+s.InactiveConns >= s.UpperThreshold
 		if full || s.Weight == 0 && e.Scheduler == SH {
-			c.found(finding("hash-no-fallback", Broken, "%s by %s -> %s takes no connections", e.ID, e.Scheduler, s.RealServer).
+			c.found(finding("hash-no-fallback", SeverityBroken, "%s by %s -> %s takes no connections", e.ID, e.Scheduler, s.RealServer).
 				advise("set the flag Fallback of the service"))
 		}
 	}
@@ -91,7 +91,7 @@ func (c *checker) coarse(e ServiceEntry) {
 	}
 	bits, err := strconv.Atoi(strings.TrimPrefix(e.Persistence.Mask.String(), "/"))
 	if err == nil && bits < usual {
-		c.found(finding("coarse-persistence", Risk, "%s makes one client of each /%d", e.ID, bits).advise("use a longer mask"))
+		c.found(finding("coarse-persistence", SeverityRisk, "%s makes one client of each /%d", e.ID, bits).advise("use a longer mask"))
 	}
 }
 
@@ -111,7 +111,7 @@ func (c *checker) flooded(e ServiceEntry) {
 	}
 	for _, s := range e.Servers {
 		if s.Weight > 0 && s.ActiveConns+s.InactiveConns == 0 && most >= crowd {
-			c.found(finding("flooded", Risk, "%s -> %s has no connection, and another has %d", e.ID, s.RealServer, most).
+			c.found(finding("flooded", SeverityRisk, "%s -> %s has no connection, and another has %d", e.ID, s.RealServer, most).
 				advise("raise its weight in steps"))
 		}
 	}
@@ -145,14 +145,14 @@ func (c *checker) reached(ctx context.Context, e ServiceEntry) error {
 			continue
 		}
 		if mtu := c.mtuTo(ctx, s.Addr.Addr()); mtu != 0 && mtu < 1500+overhead(s.RealServer) {
-			c.found(finding("mtu", Risk, "%s -> %s: 1500 bytes and %d of the tunnel do not fit into the MTU %d, and pmtu_disc=0 tells no client",
+			c.found(finding("mtu", SeverityRisk, "%s -> %s: 1500 bytes and %d of the tunnel do not fit into the MTU %d, and pmtu_disc=0 tells no client",
 				e.ID, s.RealServer, overhead(s.RealServer), mtu).mend(VSPMTUDisc.Setting(1, "tell clients that their packets are too big")))
 		}
 	}
 	forward := forwarding(e.ID.Is6(), "answers of the real servers are forwarded to the clients")
 	key := forward.Want.(Sysctl).Key
 	if nat && c.sysctl(ctx, key) == "0" && !c.has("forwarding-off") {
-		c.found(finding("forwarding-off", Broken, "%s has NAT servers, and %s is 0", e.ID, key).mend(forward))
+		c.found(finding("forwarding-off", SeverityBroken, "%s has NAT servers, and %s is 0", e.ID, key).mend(forward))
 	}
 	return nil
 }
@@ -196,16 +196,16 @@ func (c *checker) parameters(ctx context.Context) error {
 	}
 	value := func(p Parameter) string { return c.sysctl(ctx, p.Key) }
 	if value(VSConntrack) == "" {
-		c.found(finding("sysctl-hidden", Risk, "there is no %s", VSConntrack.Key).
+		c.found(finding("sysctl-hidden", SeverityRisk, "there is no %s", VSConntrack.Key).
 			advise("Linux before 6.12 hides it in a user namespace: set it from outside"))
 		return nil
 	}
 	switch value(VSConnReuseMode) {
 	case "0":
-		c.found(finding("reuse-stuck", Risk, "%s is 0", VSConnReuseMode.Key).mend(VSConnReuseMode.Setting(1, "schedule anew")))
+		c.found(finding("reuse-stuck", SeverityRisk, "%s is 0", VSConnReuseMode.Key).mend(VSConnReuseMode.Setting(1, "schedule anew")))
 	case "1":
 		if release, err := c.host.kernelRelease(ctx); err == nil && value(VSConntrack) != "0" && isBefore(release, 5, 9) {
-			c.found(finding("reuse-stall", Risk, "Linux %s with conn_reuse_mode=1 and conntrack=1", release).advise("use a newer kernel"))
+			c.found(finding("reuse-stall", SeverityRisk, "Linux %s with conn_reuse_mode=1 and conntrack=1", release).advise("use a newer kernel"))
 		}
 	}
 	c.removals(value(VSExpireNodestConn))
@@ -235,10 +235,10 @@ func (c *checker) removals(expires string) {
 	for _, e := range c.entries {
 		switch udp := e.ID.Protocol() == ProtocolUDP && e.ID.FWMark() == 0; {
 		case udp && !e.OnePacket && expires == "0":
-			c.found(finding("udp-stuck", Risk, "%s with expire_nodest_conn=0", e.ID).mend(VSExpireNodestConn.Setting(1, "end flows of removed servers")))
+			c.found(finding("udp-stuck", SeverityRisk, "%s with expire_nodest_conn=0", e.ID).mend(VSExpireNodestConn.Setting(1, "end flows of removed servers")))
 			return
 		case !udp && expires != "0":
-			c.found(finding("drain-breaks", Risk, "%s with expire_nodest_conn=%s", e.ID, expires).advise("drain servers by weight 0 before they are removed"))
+			c.found(finding("drain-breaks", SeverityRisk, "%s with expire_nodest_conn=%s", e.ID, expires).advise("drain servers by weight 0 before they are removed"))
 			return
 		}
 	}
@@ -248,7 +248,7 @@ func (c *checker) quiesced(expires string) {
 	for _, e := range c.entries {
 		for _, s := range e.Servers {
 			if e.Persistence.Timeout != 0 && s.Weight == 0 && expires == "0" {
-				c.found(finding("persistence-sticks", Risk, "%s -> %s with expire_quiescent_template=0", e.ID, s.RealServer).
+				c.found(finding("persistence-sticks", SeverityRisk, "%s -> %s with expire_quiescent_template=0", e.ID, s.RealServer).
 					mend(VSExpireQuiescentTemplate.Setting(1, "let persistence go of drained servers")))
 				return
 			}
@@ -271,7 +271,7 @@ func (c *checker) connections(ctx context.Context) error {
 		}
 	}
 	if info.ConnTableSize > 0 && total > longChain*info.ConnTableSize {
-		c.found(finding("table-small", Risk, "%d connections in %d buckets", total, info.ConnTableSize).
+		c.found(finding("table-small", SeverityRisk, "%d connections in %d buckets", total, info.ConnTableSize).
 			advise("load ip_vs with conn_tab_bits=20, or use Linux 7.1 or newer"))
 	}
 	timeouts, err := c.host.client.Timeouts(ctx)
@@ -286,7 +286,7 @@ func (c *checker) otherWriter(ctx context.Context) error {
 	names, err := c.host.linkNames(ctx)
 	for _, name := range names {
 		if name == "kube-ipvs0" {
-			c.found(finding("another-writer", Risk, "there is an interface kube-ipvs0").
+			c.found(finding("another-writer", SeverityRisk, "there is an interface kube-ipvs0").
 				advise("use another network namespace, or the option --ipvs-exclude-cidrs of kube-proxy"))
 		}
 	}
@@ -307,7 +307,7 @@ func (c *checker) listeners(ctx context.Context) error {
 		for _, port := range wildcardPorts(string(text)) {
 			for _, e := range c.entries {
 				if e.ID.Protocol() == ProtocolTCP && e.ID.FWMark() == 0 && e.ID.VIP().Port() == port && !c.has("wildcard-listener") {
-					c.found(finding("wildcard-listener", Risk, "a program of this host listens on *:%d, which %s balances", port, e.ID).
+					c.found(finding("wildcard-listener", SeverityRisk, "a program of this host listens on *:%d, which %s balances", port, e.ID).
 						advise("let it listen on an address of its own: it answers clients when the service is gone"))
 				}
 			}
@@ -346,15 +346,15 @@ func (c *checker) daemons(ctx context.Context) error {
 	for _, e := range c.entries {
 		for _, s := range e.Servers {
 			if (master || backup) && s.Addr.Addr().Is6() != e.ID.Is6() && !c.has("sync-mixed") {
-				c.found(finding("sync-mixed", Risk, "%s -> %s beside a sync daemon", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
+				c.found(finding("sync-mixed", SeverityRisk, "%s -> %s beside a sync daemon", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
 			}
 			if master && backup && s.Mode != NAT && c.sysctl(ctx, VSBackupOnly.Key) == "0" && !c.has("backup-balances") {
-				c.found(finding("backup-balances", Risk, "master and backup daemons run, and backup_only is 0").mend(VSBackupOnly.Setting(1, "do not balance what the other director sends")))
+				c.found(finding("backup-balances", SeverityRisk, "master and backup daemons run, and backup_only is 0").mend(VSBackupOnly.Setting(1, "do not balance what the other director sends")))
 			}
 		}
 	}
 	if backup && c.sysctl(ctx, VSSloppyTCP.Key) == "0" {
-		c.found(finding("backup-strict", Risk, "a backup daemon runs, and sloppy_tcp is 0").mend(VSSloppyTCP.Setting(1, "take connections over from their middle")))
+		c.found(finding("backup-strict", SeverityRisk, "a backup daemon runs, and sloppy_tcp is 0").mend(VSSloppyTCP.Setting(1, "take connections over from their middle")))
 	}
 	return nil
 }

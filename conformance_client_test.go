@@ -456,31 +456,31 @@ func TestConformanceErrorKinds(t *testing.T) {
 			errno Errno
 			field string
 		}{
-			{"add a service that is there", AddService(Service{ID: webID}), ErrExists, eexist, ""},
-			{"update a service that is not", UpdateService(Service{ID: dnsID, Scheduler: RR}), ErrNotFound, esrch, ""},
-			{"remove a service that is not", RemoveService(dnsID), ErrNotFound, esrch, ""},
-			{"remove a mark that is not", RemoveService(FWMark6(7)), ErrNotFound, esrch, ""},
-			{"zero a service that is not", Zero(dnsID), ErrNotFound, esrch, ""},
-			{"unknown scheduler", AddService(Service{ID: dnsID, Scheduler: "nosuch"}), ErrScheduler, enoent, ""},
-			{"update to an unknown scheduler", UpdateService(Service{ID: webID, Scheduler: "nosuch"}), ErrScheduler, enoent, ""},
+			{"add a service that is there", AddService(Service{ID: webID}), ErrExists, EEXIST, ""},
+			{"update a service that is not", UpdateService(Service{ID: dnsID, Scheduler: RR}), ErrNotFound, ESRCH, ""},
+			{"remove a service that is not", RemoveService(dnsID), ErrNotFound, ESRCH, ""},
+			{"remove a mark that is not", RemoveService(FWMark6(7)), ErrNotFound, ESRCH, ""},
+			{"zero a service that is not", Zero(dnsID), ErrNotFound, ESRCH, ""},
+			{"unknown scheduler", AddService(Service{ID: dnsID, Scheduler: "nosuch"}), ErrScheduler, ENOENT, ""},
+			{"update to an unknown scheduler", UpdateService(Service{ID: webID, Scheduler: "nosuch"}), ErrScheduler, ENOENT, ""},
 			{
 				"unknown engine", AddService(Service{ID: dnsID, Persistence: Persistence{Timeout: time.Second, Engine: "nosuch"}}),
-				ErrScheduler, enoent, "",
+				ErrScheduler, ENOENT, "",
 			},
-			{"add a server that is there", AddServer(webID, NewRealServer(webRIP, NAT)), ErrExists, eexist, ""},
-			{"add a server to a service that is not", AddServer(dnsID, at("10.2.0.2:53", DR)), ErrNotFound, esrch, ""},
-			{"update a server that is not", UpdateServer(webID, NewRealServer(absent, DR)), ErrNotFound, enoent, ""},
-			{"update a server of a service that is not", UpdateServer(dnsID, at("10.2.0.2:53", DR)), ErrNotFound, esrch, ""},
-			{"remove a server that is not", RemoveServer(webID, absent), ErrNotFound, enoent, ""},
-			{"remove a server of a service that is not", RemoveServer(dnsID, absent), ErrNotFound, esrch, ""},
-			{"a broadcast address", AddServer(webID, at("10.2.255.255:80", DR)), ErrInvalid, einval, ""},
-			{"the broadcast address", AddServer(webID, at("255.255.255.255:80", DR)), ErrInvalid, einval, ""},
-			{"a link-local address", AddServer(web6ID, at("[fe80::1]:80", DR)), ErrInvalid, einval, ""},
-			{"another family while a daemon runs", AddServer(webID, at("[fd00:1::2]:80", IPIP)), ErrInvalid, einval, ""},
-			{"timeouts too long", SetTimeouts(Timeouts{TCP: math.MaxInt32 * time.Second}), ErrInvalid, einval, ""},
-			{"start a daemon that runs", StartDaemon(Daemon{Role: Backup, Interface: groundDevice}), ErrExists, eexist, ""},
-			{"start a daemon on no interface", StartDaemon(Daemon{Role: Master, Interface: "nosuch"}), ErrInvalid, enodev, "Interface"},
-			{"stop a daemon that does not run", StopDaemon(Master), ErrNotFound, esrch, ""},
+			{"add a server that is there", AddServer(webID, NewRealServer(webRIP, NAT)), ErrExists, EEXIST, ""},
+			{"add a server to a service that is not", AddServer(dnsID, at("10.2.0.2:53", DR)), ErrNotFound, ESRCH, ""},
+			{"update a server that is not", UpdateServer(webID, NewRealServer(absent, DR)), ErrNotFound, ENOENT, ""},
+			{"update a server of a service that is not", UpdateServer(dnsID, at("10.2.0.2:53", DR)), ErrNotFound, ESRCH, ""},
+			{"remove a server that is not", RemoveServer(webID, absent), ErrNotFound, ENOENT, ""},
+			{"remove a server of a service that is not", RemoveServer(dnsID, absent), ErrNotFound, ESRCH, ""},
+			{"a broadcast address", AddServer(webID, at("10.2.255.255:80", DR)), ErrInvalid, EINVAL, ""},
+			{"the broadcast address", AddServer(webID, at("255.255.255.255:80", DR)), ErrInvalid, EINVAL, ""},
+			{"a link-local address", AddServer(web6ID, at("[fe80::1]:80", DR)), ErrInvalid, EINVAL, ""},
+			{"another family while a daemon runs", AddServer(webID, at("[fd00:1::2]:80", IPIP)), ErrInvalid, EINVAL, ""},
+			{"timeouts too long", SetTimeouts(Timeouts{TCP: math.MaxInt32 * time.Second}), ErrInvalid, EINVAL, ""},
+			{"start a daemon that runs", StartDaemon(Daemon{Role: Backup, Interface: groundDevice}), ErrExists, EEXIST, ""},
+			{"start a daemon on no interface", StartDaemon(Daemon{Role: Master, Interface: "nosuch"}), ErrInvalid, ENODEV, "Interface"},
+			{"stop a daemon that does not run", StopDaemon(Master), ErrNotFound, ESRCH, ""},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
 				err := only(c.Do(ctx, tc.do))
@@ -880,7 +880,7 @@ func TestConformanceThousandsOfFailures(t *testing.T) {
 			if i%1000 == 999 {
 				continue
 			}
-			if f := all.Failures[failed]; f.Index != i || !f.Change.Equal(changes[i]) || f.Err.Errno != esrch || f.Err.Unknown {
+			if f := all.Failures[failed]; f.Index != i || !f.Change.Equal(changes[i]) || f.Err.Errno != ESRCH || f.Err.Unknown {
 				t.Fatalf("failure %d is of change %d: %v; want change %d", failed, f.Index, f.Err, i)
 			}
 			failed++

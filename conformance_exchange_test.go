@@ -127,7 +127,7 @@ func TestConformanceShortMessage(t *testing.T) {
 		m := conn.encode(bare(cFlush))[:18]
 		binary.NativeEndian.PutUint32(m, 18)
 		conn.postBytes(m)
-		if got := conn.receive(); len(got) != 1 || got[0].errno() != einval {
+		if got := conn.receive(); len(got) != 1 || got[0].errno() != EINVAL {
 			t.Errorf("it was answered with %+v, want EINVAL", got)
 		}
 	})
@@ -207,7 +207,7 @@ func (c *rawConn) listWhileListing(t *testing.T) (services []attributes) {
 		for _, m := range c.receive() {
 			switch {
 			case m.seq == first+1:
-				if m.kind != nlError || m.errno() != ebusy {
+				if m.kind != nlError || m.errno() != EBUSY {
 					t.Errorf("a second listing is answered with %+v, want EBUSY", m)
 				}
 			case m.kind == nlDone:

@@ -213,7 +213,7 @@ func TestConformanceForeignTable(t *testing.T) {
 			conn.must(newService(f.put))
 		}
 		for _, f := range foreignServers(g.Release()) {
-			if errno := conn.do(newDest(keyOf(web), f.put)); errno != 0 && errno != eexist { // they share addresses
+			if errno := conn.do(newDest(keyOf(web), f.put)); errno != 0 && errno != EEXIST { // they share addresses
 				t.Errorf("%s: %v", f.name, errno)
 			}
 		}

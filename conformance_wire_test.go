@@ -109,7 +109,7 @@ func (l look) check(t *testing.T, conn *rawConn) {
 // stopDaemons makes sure that no kernel thread holds on to the namespace.
 func (c *rawConn) stopDaemons() {
 	for _, state := range []uint32{1, 2} {
-		if errno := c.do(delDaemon(state)); errno != 0 && errno != esrch {
+		if errno := c.do(delDaemon(state)); errno != 0 && errno != ESRCH {
 			c.t.Errorf("stopping daemon %d: %v", state, errno)
 		}
 	}
@@ -143,17 +143,17 @@ func TestConformanceWireCommands(t *testing.T) {
 			cases = append(cases, wireCase{name: name, do: bare(command).with(flags), want: want})
 		}
 	}
-	add(0, eopnotsupp, 0, cGetDest, cGetDaemon, cSetInfo, 18, 19, 255)
-	add(nlDump, eopnotsupp, 0, cNewService, cSetService, cDelService, cNewDest, cSetDest, cDelDest, cNewDaemon,
+	add(0, EOPNOTSUPP, 0, cGetDest, cGetDaemon, cSetInfo, 18, 19, 255)
+	add(nlDump, EOPNOTSUPP, 0, cNewService, cSetService, cDelService, cNewDest, cSetDest, cDelDest, cNewDaemon,
 		cDelDaemon, cSetConfig, cGetConfig, cSetInfo, cGetInfo, cZero, cFlush, 18, 255)
 	add(nlDump, 0, cGetService, cGetDest, cGetDaemon)
 	for _, half := range []uint16{nlRoot, nlDump &^ nlRoot} { // does not make a dump
-		add(half, einval, cGetService) // which lacks the service
-		add(half, eopnotsupp, cGetDest, cGetDaemon)
+		add(half, EINVAL, cGetService) // which lacks the service
+		add(half, EOPNOTSUPP, cGetDest, cGetDaemon)
 	}
 	add(0, 0, cGetConfig, cGetInfo, cZero, cFlush)
 	cases = append(cases, wireCase{
-		name: "a family that is not there", do: request{command: cGetInfo, family: 0x3ff}, want: enoent,
+		name: "a family that is not there", do: request{command: cGetInfo, family: 0x3ff}, want: ENOENT,
 	})
 	runWireCases(t, cases)
 }
@@ -164,18 +164,18 @@ func TestConformanceWirePermission(t *testing.T) {
 		dialRaw(t, g.Dial).must(newService(serviceOf(web)))
 		conn := dialRaw(t, g.DialUnprivileged)
 		for command := uint8(cNewService); command <= cFlush; command++ {
-			r, want := bare(command), eperm
+			r, want := bare(command), EPERM
 			switch command {
 			case cGetDest, cGetDaemon:
 				r = r.dumped()
 			case cSetInfo:
-				want = eopnotsupp
+				want = EOPNOTSUPP
 			}
 			if got := conn.do(r); got != want {
 				t.Errorf("command %d is answered with %v, want %v", command, got, want)
 			}
 		}
-		if got := conn.do(listServices()); got != eperm {
+		if got := conn.do(listServices()); got != EPERM {
 			t.Errorf("a dump of services is answered with %v, want EPERM", got)
 		}
 		look{getService(keyOf(web)), []attributes{nil}, nil}.check(t, dialRaw(t, g.Dial))
@@ -191,35 +191,35 @@ func TestConformanceWireIdentity(t *testing.T) {
 	}
 	key := keyOf(web)
 	variants := []variant{
-		{"not there", key, esrch},
-		{"mark not there", keyOf(mark), esrch},
-		{"without attributes", nil, einval},
-		{"without family", key.without(sAF), einval},
-		{"without protocol", key.without(sProtocol), einval},
-		{"without address", key.without(sAddr), einval},
-		{"without port", key.without(sPort), einval},
-		{"mark without family", keyOf(mark).without(sAF), einval},
-		{"family 0", key.set(sAF, u16(0)), eafnosupport},
-		{"family 7", key.set(sAF, u16(7)), eafnosupport},
-		{"family 7 of a mark", keyOf(mark).set(sAF, u16(7)), eafnosupport},
-		{"family 7 without port", key.set(sAF, u16(7)).without(sPort), einval},
-		{"short family", key.set(sAF, u8(inet4)), einval},
-		{"long family", key.set(sAF, u32(inet4)), esrch},
-		{"short protocol", key.set(sProtocol, u8(6)), einval},
-		{"short port", key.set(sPort, u8(80)), einval},
-		{"long port", key.set(sPort, append(be16(80), 9, 9)), esrch},
-		{"short mark", keyOf(mark).set(sFWMark, u16(7)), einval},
-		{"long mark", keyOf(mark).set(sFWMark, append(u32(7), 9)), esrch},
-		{"long address", key.set(sAddr, make([]byte, 17)), einval},
-		{"short address", key.set(sAddr, []byte{10, 1}), esrch},
-		{"no bytes of address", key.set(sAddr, nil), esrch},
-		{"protocol 99", key.set(sProtocol, u16(99)), esrch},
-		{"unknown attribute", key.plus(77, u32(1)), esrch},
-		{"short statistics", key.plus(sStats, u16(1)), einval},
-		{"empty statistics", key.plus(sStats, nil), esrch},
-		{"short new statistics", key.plus(sStats64, u16(1)), esrch}, // has no policy
-		{"short scheduler flags, not needed", key.plus(sFlags, u16(1)), esrch},
-		{"short timeout, not needed", key.plus(sTimeout, u16(1)), einval},
+		{"not there", key, ESRCH},
+		{"mark not there", keyOf(mark), ESRCH},
+		{"without attributes", nil, EINVAL},
+		{"without family", key.without(sAF), EINVAL},
+		{"without protocol", key.without(sProtocol), EINVAL},
+		{"without address", key.without(sAddr), EINVAL},
+		{"without port", key.without(sPort), EINVAL},
+		{"mark without family", keyOf(mark).without(sAF), EINVAL},
+		{"family 0", key.set(sAF, u16(0)), EAFNOSUPPORT},
+		{"family 7", key.set(sAF, u16(7)), EAFNOSUPPORT},
+		{"family 7 of a mark", keyOf(mark).set(sAF, u16(7)), EAFNOSUPPORT},
+		{"family 7 without port", key.set(sAF, u16(7)).without(sPort), EINVAL},
+		{"short family", key.set(sAF, u8(inet4)), EINVAL},
+		{"long family", key.set(sAF, u32(inet4)), ESRCH},
+		{"short protocol", key.set(sProtocol, u8(6)), EINVAL},
+		{"short port", key.set(sPort, u8(80)), EINVAL},
+		{"long port", key.set(sPort, append(be16(80), 9, 9)), ESRCH},
+		{"short mark", keyOf(mark).set(sFWMark, u16(7)), EINVAL},
+		{"long mark", keyOf(mark).set(sFWMark, append(u32(7), 9)), ESRCH},
+		{"long address", key.set(sAddr, make([]byte, 17)), EINVAL},
+		{"short address", key.set(sAddr, []byte{10, 1}), ESRCH},
+		{"no bytes of address", key.set(sAddr, nil), ESRCH},
+		{"protocol 99", key.set(sProtocol, u16(99)), ESRCH},
+		{"unknown attribute", key.plus(77, u32(1)), ESRCH},
+		{"short statistics", key.plus(sStats, u16(1)), EINVAL},
+		{"empty statistics", key.plus(sStats, nil), ESRCH},
+		{"short new statistics", key.plus(sStats64, u16(1)), ESRCH}, // has no policy
+		{"short scheduler flags, not needed", key.plus(sFlags, u16(1)), ESRCH},
+		{"short timeout, not needed", key.plus(sTimeout, u16(1)), EINVAL},
 	}
 	commands := map[string]func(key attributes) request{
 		"set service": func(k attributes) request {
@@ -246,7 +246,7 @@ func TestConformanceWireIdentity(t *testing.T) {
 			}
 		}
 		for _, command := range []uint8{cNewService, cSetService, cDelService, cGetService, cNewDest, cSetDest, cDelDest} {
-			if got := conn.do(bare(command)); got != einval {
+			if got := conn.do(bare(command)); got != EINVAL {
 				t.Errorf("command %d without a service is answered with %v, want EINVAL", command, got)
 			}
 		}
@@ -301,72 +301,72 @@ func TestConformanceWireNewService(t *testing.T) {
 			then: found(listServices(), attributes{{sAddr, address16("10.1.0.0")}}),
 		},
 
-		{name: "without scheduler", do: newService(s.without(sScheduler)), want: einval},
-		{name: "without flags", do: newService(s.without(sFlags)), want: einval},
-		{name: "without timeout", do: newService(s.without(sTimeout)), want: einval},
-		{name: "without netmask", do: newService(s.without(sNetmask)), want: einval},
-		{name: "without family", do: newService(s.without(sAF)), want: einval},
-		{name: "without protocol", do: newService(s.without(sProtocol)), want: einval},
-		{name: "without address", do: newService(s.without(sAddr)), want: einval},
-		{name: "without port", do: newService(s.without(sPort)), want: einval},
-		{name: "the family is looked at before the rest is missed", do: newService(s.set(sAF, u16(7)).without(sScheduler)), want: eafnosupport},
-		{name: "it is there", given: given(newService(s)), do: newService(s), want: eexist},
-		{name: "it is there, as a mark", given: given(newService(serviceOf(mark))), do: newService(serviceOf(mark)), want: eexist},
+		{name: "without scheduler", do: newService(s.without(sScheduler)), want: EINVAL},
+		{name: "without flags", do: newService(s.without(sFlags)), want: EINVAL},
+		{name: "without timeout", do: newService(s.without(sTimeout)), want: EINVAL},
+		{name: "without netmask", do: newService(s.without(sNetmask)), want: EINVAL},
+		{name: "without family", do: newService(s.without(sAF)), want: EINVAL},
+		{name: "without protocol", do: newService(s.without(sProtocol)), want: EINVAL},
+		{name: "without address", do: newService(s.without(sAddr)), want: EINVAL},
+		{name: "without port", do: newService(s.without(sPort)), want: EINVAL},
+		{name: "the family is looked at before the rest is missed", do: newService(s.set(sAF, u16(7)).without(sScheduler)), want: EAFNOSUPPORT},
+		{name: "it is there", given: given(newService(s)), do: newService(s), want: EEXIST},
+		{name: "it is there, as a mark", given: given(newService(serviceOf(mark))), do: newService(serviceOf(mark)), want: EEXIST},
 		{
 			name: "it is there, and the scheduler is not", given: given(newService(s)),
-			do: newService(s.set(sScheduler, text("nosuch"))), want: eexist,
+			do: newService(s.set(sScheduler, text("nosuch"))), want: EEXIST,
 		},
 		{
 			name: "it is there, and the engine is not", given: given(newService(s)),
-			do: newService(s.plus(sEngine, text("nosuch"))), want: eexist,
+			do: newService(s.plus(sEngine, text("nosuch"))), want: EEXIST,
 		},
 		{
 			name: "it is there, and the prefix is wrong", given: given(newService(s6)),
-			do: newService(s6.set(sNetmask, u32(0))), want: eexist,
+			do: newService(s6.set(sNetmask, u32(0))), want: EEXIST,
 		},
 		{
 			name: "it is there, and the scheduler is missing", given: given(newService(s)),
-			do: newService(s.without(sScheduler)), want: einval,
+			do: newService(s.without(sScheduler)), want: EINVAL,
 		},
 
-		{name: "unknown scheduler", do: newService(s.set(sScheduler, text("nosuch"))), want: enoent},
-		{name: "empty scheduler", do: newService(s.set(sScheduler, text(""))), want: enoent},
-		{name: "scheduler without NUL", do: newService(s.set(sScheduler, []byte("rr"))), want: einval},
-		{name: "scheduler without a byte", do: newService(s.set(sScheduler, nil)), want: einval},
-		{name: "scheduler of 15 characters", do: newService(s.set(sScheduler, text("abcdefghijklmno"))), want: enoent},
-		{name: "scheduler of 16 characters", do: newService(s.set(sScheduler, text("abcdefghijklmnop"))), want: einval},
+		{name: "unknown scheduler", do: newService(s.set(sScheduler, text("nosuch"))), want: ENOENT},
+		{name: "empty scheduler", do: newService(s.set(sScheduler, text(""))), want: ENOENT},
+		{name: "scheduler without NUL", do: newService(s.set(sScheduler, []byte("rr"))), want: EINVAL},
+		{name: "scheduler without a byte", do: newService(s.set(sScheduler, nil)), want: EINVAL},
+		{name: "scheduler of 15 characters", do: newService(s.set(sScheduler, text("abcdefghijklmno"))), want: ENOENT},
+		{name: "scheduler of 16 characters", do: newService(s.set(sScheduler, text("abcdefghijklmnop"))), want: EINVAL},
 		{name: "NUL inside the scheduler's attribute", do: newService(s.set(sScheduler, []byte("rr\x00junk"))), then: found(listServices(), attributes{{sScheduler, text("rr")}})},
 		{
 			name: "no scheduler", do: newService(s.set(sScheduler, text("none"))),
 			then: found(listServices(), attributes{{sScheduler, text("none")}}),
 		},
-		{name: "schedulers are told by small and large letters", do: newService(s.set(sScheduler, text("RR"))), want: enoent},
+		{name: "schedulers are told by small and large letters", do: newService(s.set(sScheduler, text("RR"))), want: ENOENT},
 
 		{name: "engine", do: newService(s.plus(sEngine, text("sip"))), then: found(listServices(), attributes{{sEngine, text("sip")}})},
-		{name: "unknown engine", do: newService(s.plus(sEngine, text("nosuch"))), want: enoent},
+		{name: "unknown engine", do: newService(s.plus(sEngine, text("nosuch"))), want: ENOENT},
 		{name: "empty engine", do: newService(s.plus(sEngine, text(""))), then: []look{{listServices(), []attributes{keyOf(web).without(sAddr)}, []uint16{sEngine}}}},
-		{name: "engine without NUL", do: newService(s.plus(sEngine, []byte("sip"))), want: einval},
-		{name: "engine of 16 characters", do: newService(s.plus(sEngine, text("abcdefghijklmnop"))), want: enoent},
-		{name: "engine of 17 characters", do: newService(s.plus(sEngine, text("abcdefghijklmnopq"))), want: einval},
+		{name: "engine without NUL", do: newService(s.plus(sEngine, []byte("sip"))), want: EINVAL},
+		{name: "engine of 16 characters", do: newService(s.plus(sEngine, text("abcdefghijklmnop"))), want: ENOENT},
+		{name: "engine of 17 characters", do: newService(s.plus(sEngine, text("abcdefghijklmnopq"))), want: EINVAL},
 
-		{name: "IPv6 prefix 0", do: newService(s6.set(sNetmask, u32(0))), want: einval},
+		{name: "IPv6 prefix 0", do: newService(s6.set(sNetmask, u32(0))), want: EINVAL},
 		{name: "IPv6 prefix 1", do: newService(s6.set(sNetmask, u32(1))), then: found(listServices(), attributes{{sNetmask, u32(1)}})},
-		{name: "IPv6 prefix 129", do: newService(s6.set(sNetmask, u32(129))), want: einval},
-		{name: "IPv6 prefix 0 of a mark", do: newService(serviceOf(mark6).set(sNetmask, u32(0))), want: einval},
+		{name: "IPv6 prefix 129", do: newService(s6.set(sNetmask, u32(129))), want: EINVAL},
+		{name: "IPv6 prefix 0 of a mark", do: newService(serviceOf(mark6).set(sNetmask, u32(0))), want: EINVAL},
 		{name: "IPv4 mask 0", do: newService(s.set(sNetmask, u32(0))), then: found(listServices(), attributes{{sNetmask, u32(0)}})},
 		{
 			name: "IPv4 mask with holes", do: newService(s.set(sNetmask, []byte{255, 0, 255, 1})),
 			then: found(listServices(), attributes{{sNetmask, []byte{255, 0, 255, 1}}}),
 		},
-		{name: "short netmask", do: newService(s.set(sNetmask, u16(0))), want: einval},
-		{name: "short timeout", do: newService(s.set(sTimeout, u16(0))), want: einval},
+		{name: "short netmask", do: newService(s.set(sNetmask, u16(0))), want: EINVAL},
+		{name: "short timeout", do: newService(s.set(sTimeout, u16(0))), want: EINVAL},
 		{name: "long timeout", do: newService(s.set(sTimeout, append(u32(9), 1, 2, 3))), then: found(listServices(), attributes{{sTimeout, u32(9)}})},
 
 		{
 			name: "flags of 4 bytes have no mask", do: newService(s.set(sFlags, u32(5))),
 			then: found(listServices(), attributes{{sFlags, flagged(2, ^uint32(0))}}),
 		},
-		{name: "flags of 9 bytes", do: newService(s.set(sFlags, make([]byte, 9))), want: einval},
+		{name: "flags of 9 bytes", do: newService(s.set(sFlags, make([]byte, 9))), want: EINVAL},
 		{
 			name: "flags without a byte", do: newService(s.set(sFlags, nil)),
 			then: found(listServices(), attributes{{sFlags, flagged(2, ^uint32(0))}}),
@@ -444,18 +444,18 @@ func TestConformanceWireSetService(t *testing.T) {
 			then: found(listServices(), attributes{{sScheduler, text("none")}}),
 		},
 		{name: "from no scheduler to one", given: given(newService(s.set(sScheduler, text("none")))), do: setService(s), then: found(listServices(), attributes{{sScheduler, text("rr")}})},
-		{name: "not there", do: setService(s), want: esrch},
-		{name: "not there, and the scheduler neither", do: setService(s.set(sScheduler, text("nosuch"))), want: esrch},
-		{name: "not there, and without scheduler", do: setService(s.without(sScheduler)), want: einval},
-		{name: "unknown scheduler", given: there, do: setService(s.set(sScheduler, text("nosuch"))), want: enoent},
-		{name: "empty scheduler", given: there, do: setService(s.set(sScheduler, text(""))), want: enoent},
-		{name: "unknown engine", given: there, do: setService(s.plus(sEngine, text("nosuch"))), want: enoent},
-		{name: "without scheduler", given: there, do: setService(s.without(sScheduler)), want: einval},
-		{name: "without flags", given: there, do: setService(s.without(sFlags)), want: einval},
-		{name: "without timeout", given: there, do: setService(s.without(sTimeout)), want: einval},
-		{name: "without netmask", given: there, do: setService(s.without(sNetmask)), want: einval},
-		{name: "IPv6 prefix 0", given: given(newService(s6)), do: setService(s6.set(sNetmask, u32(0))), want: einval},
-		{name: "IPv6 prefix 129", given: given(newService(s6)), do: setService(s6.set(sNetmask, u32(129))), want: einval},
+		{name: "not there", do: setService(s), want: ESRCH},
+		{name: "not there, and the scheduler neither", do: setService(s.set(sScheduler, text("nosuch"))), want: ESRCH},
+		{name: "not there, and without scheduler", do: setService(s.without(sScheduler)), want: EINVAL},
+		{name: "unknown scheduler", given: there, do: setService(s.set(sScheduler, text("nosuch"))), want: ENOENT},
+		{name: "empty scheduler", given: there, do: setService(s.set(sScheduler, text(""))), want: ENOENT},
+		{name: "unknown engine", given: there, do: setService(s.plus(sEngine, text("nosuch"))), want: ENOENT},
+		{name: "without scheduler", given: there, do: setService(s.without(sScheduler)), want: EINVAL},
+		{name: "without flags", given: there, do: setService(s.without(sFlags)), want: EINVAL},
+		{name: "without timeout", given: there, do: setService(s.without(sTimeout)), want: EINVAL},
+		{name: "without netmask", given: there, do: setService(s.without(sNetmask)), want: EINVAL},
+		{name: "IPv6 prefix 0", given: given(newService(s6)), do: setService(s6.set(sNetmask, u32(0))), want: EINVAL},
+		{name: "IPv6 prefix 129", given: given(newService(s6)), do: setService(s6.set(sNetmask, u32(129))), want: EINVAL},
 		{name: "IPv6 prefix 64", given: given(newService(s6)), do: setService(s6.set(sNetmask, u32(64))), then: found(listServices(), attributes{{sNetmask, u32(64)}})},
 	})
 }
@@ -471,7 +471,7 @@ func TestConformanceWireMaglevIsFull(t *testing.T) {
 		}
 		conn.mustAll(servers)
 		mh := setService(serviceOf(web).set(sScheduler, text("mh")))
-		if got := conn.do(mh); got != einval {
+		if got := conn.do(mh); got != EINVAL {
 			t.Errorf("4094 servers: answered with %v, want EINVAL", got)
 		}
 		look{listServices(), []attributes{{{sScheduler, text("rr")}}}, nil}.check(t, conn)
@@ -486,14 +486,14 @@ func TestConformanceWireDelServiceZeroFlush(t *testing.T) {
 	runWireCases(t, []wireCase{
 		{name: "delete", given: there, do: delService(keyOf(web)), then: found(listServices(), keyOf(mark6))},
 		{name: "delete by a whole service", given: there, do: delService(serviceOf(web).set(sScheduler, text("nosuch"))), then: found(listServices(), keyOf(mark6))},
-		{name: "delete a mark of the other family", given: there, do: delService(keyOf("mark4 7")), want: esrch},
+		{name: "delete a mark of the other family", given: there, do: delService(keyOf("mark4 7")), want: ESRCH},
 		{name: "delete by mark 0", given: append(there, newService(serviceOf("tcp 0.0.0.0:0"))), do: delService(keyOf("mark4 0")), then: both},
 		{name: "flush", given: there, do: bare(cFlush), then: none(listServices())},
 		{name: "flush looks at no attribute", given: there, do: about(cFlush, keyOf(web)), then: none(listServices())},
 		{name: "flush nothing", do: bare(cFlush)},
 		{name: "zero one", given: there, do: about(cZero, keyOf(web)), then: both},
 		{name: "zero all", given: there, do: bare(cZero), then: both},
-		{name: "zero what is not there", given: there, do: about(cZero, keyOf(mark)), want: esrch},
+		{name: "zero what is not there", given: there, do: about(cZero, keyOf(mark)), want: ESRCH},
 		{name: "zero nothing", do: bare(cZero)},
 	})
 }
@@ -537,69 +537,69 @@ func TestConformanceWireNewDest(t *testing.T) {
 		stored("unknown attributes", d.plus(99, u32(1)), attributes{{dWeight, u32(1)}}),
 		stored("another port of the same address", destOf("10.2.0.2:81"), attributes{{dPort, be16(81)}}),
 
-		add("no attributes", einval, nil),
-		{name: "no destination", given: service, do: about(cNewDest, key), want: einval},
-		{name: "no service, and no destination", do: about(cNewDest, key), want: esrch},
-		{name: "no service", do: newDest(key, d), want: esrch},
-		add("without address", einval, d.without(dAddr)),
-		add("without port", einval, d.without(dPort)),
-		add("without method", einval, d.without(dMethod)),
-		add("without weight", einval, d.without(dWeight)),
-		add("without upper threshold", einval, d.without(dUpper)),
-		add("without lower threshold", einval, d.without(dLower)),
-		add("short port", einval, d.set(dPort, u8(1))),
-		add("long address", einval, d.set(dAddr, make([]byte, 17))),
-		add("short method", einval, d.set(dMethod, u16(1))),
-		add("short weight", einval, d.set(dWeight, u16(1))),
-		add("short tunnel port", einval, d.plus(dTunPort, u8(1))),
-		add("no byte of tunnel type", einval, d.plus(dTunType, nil)),
-		add("short family", einval, d.plus(dAF, u8(2))),
+		add("no attributes", EINVAL, nil),
+		{name: "no destination", given: service, do: about(cNewDest, key), want: EINVAL},
+		{name: "no service, and no destination", do: about(cNewDest, key), want: ESRCH},
+		{name: "no service", do: newDest(key, d), want: ESRCH},
+		add("without address", EINVAL, d.without(dAddr)),
+		add("without port", EINVAL, d.without(dPort)),
+		add("without method", EINVAL, d.without(dMethod)),
+		add("without weight", EINVAL, d.without(dWeight)),
+		add("without upper threshold", EINVAL, d.without(dUpper)),
+		add("without lower threshold", EINVAL, d.without(dLower)),
+		add("short port", EINVAL, d.set(dPort, u8(1))),
+		add("long address", EINVAL, d.set(dAddr, make([]byte, 17))),
+		add("short method", EINVAL, d.set(dMethod, u16(1))),
+		add("short weight", EINVAL, d.set(dWeight, u16(1))),
+		add("short tunnel port", EINVAL, d.plus(dTunPort, u8(1))),
+		add("no byte of tunnel type", EINVAL, d.plus(dTunType, nil)),
+		add("short family", EINVAL, d.plus(dAF, u8(2))),
 		add("long weight", 0, d.set(dWeight, append(u32(1), 2))),
-		add("short statistics", einval, d.plus(dStats, u16(0))),
+		add("short statistics", EINVAL, d.plus(dStats, u16(0))),
 
-		{name: "it is there", given: there, do: newDest(key, d), want: eexist},
-		{name: "it is there, in another mode", given: there, do: newDest(key, d.set(dMethod, u32(masquerade))), want: eexist},
-		{name: "it is there, and the weight is wrong", given: there, do: newDest(key, d.set(dWeight, u32(^uint32(0)))), want: erange},
-		add("weight -1", erange, d.set(dWeight, u32(^uint32(0)))),
-		add("weight -2147483648", erange, d.set(dWeight, u32(1<<31))),
-		add("the lower threshold above the upper", erange, d.set(dUpper, u32(4)).set(dLower, u32(5))),
-		add("a lower threshold without an upper", erange, d.set(dLower, u32(1))),
+		{name: "it is there", given: there, do: newDest(key, d), want: EEXIST},
+		{name: "it is there, in another mode", given: there, do: newDest(key, d.set(dMethod, u32(masquerade))), want: EEXIST},
+		{name: "it is there, and the weight is wrong", given: there, do: newDest(key, d.set(dWeight, u32(^uint32(0)))), want: ERANGE},
+		add("weight -1", ERANGE, d.set(dWeight, u32(^uint32(0)))),
+		add("weight -2147483648", ERANGE, d.set(dWeight, u32(1<<31))),
+		add("the lower threshold above the upper", ERANGE, d.set(dUpper, u32(4)).set(dLower, u32(5))),
+		add("a lower threshold without an upper", ERANGE, d.set(dLower, u32(1))),
 		add("equal thresholds", 0, d.set(dUpper, u32(5)).set(dLower, u32(5))),
 		add("the largest threshold", 0, d.set(dUpper, u32(1<<31-1))),
-		add("GUE without a port", einval, d.set(dMethod, u32(tunnel)).plus(dTunType, u8(tunGUE))),
-		add("GUE without a port, in another mode", einval, d.set(dMethod, u32(masquerade)).plus(dTunType, u8(tunGUE))),
-		add("GUE with port 0", einval, d.set(dMethod, u32(tunnel)).plus(dTunType, u8(tunGUE)).plus(dTunPort, be16(0))),
+		add("GUE without a port", EINVAL, d.set(dMethod, u32(tunnel)).plus(dTunType, u8(tunGUE))),
+		add("GUE without a port, in another mode", EINVAL, d.set(dMethod, u32(masquerade)).plus(dTunType, u8(tunGUE))),
+		add("GUE with port 0", EINVAL, d.set(dMethod, u32(tunnel)).plus(dTunType, u8(tunGUE)).plus(dTunPort, be16(0))),
 
-		add("family 7", eafnosupport, d.plus(dAF, u16(7))),
-		add("an IPv6 server of an IPv4 service", einval, otherFamilyDest(server6).set(dMethod, u32(masquerade))),
-		add("an IPv6 server of an IPv4 service, direct", einval, otherFamilyDest(server6).set(dMethod, u32(direct))),
+		add("family 7", EAFNOSUPPORT, d.plus(dAF, u16(7))),
+		add("an IPv6 server of an IPv4 service", EINVAL, otherFamilyDest(server6).set(dMethod, u32(masquerade))),
+		add("an IPv6 server of an IPv4 service, direct", EINVAL, otherFamilyDest(server6).set(dMethod, u32(direct))),
 		add("an IPv6 server of an IPv4 service, by tunnel", 0, otherFamilyDest(server6)),
-		{name: "an IPv4 server of an IPv6 service", given: service, do: newDest(key6, otherFamilyDest(server).set(dMethod, u32(masquerade))), want: einval},
+		{name: "an IPv4 server of an IPv6 service", given: service, do: newDest(key6, otherFamilyDest(server).set(dMethod, u32(masquerade))), want: EINVAL},
 		{
 			name: "an IPv4 server of an IPv6 service, by tunnel", given: service, do: newDest(key6, otherFamilyDest(server)),
 			then: found(listDests(key6), attributes{{dAF, u16(inet4)}, {dAddr, address16("10.2.0.2")}}),
 		},
 		{
 			name: "a server of another family while a daemon runs", given: append(service, newDaemon(daemonOf(1))),
-			do: newDest(key, otherFamilyDest(server6)), want: einval,
+			do: newDest(key, otherFamilyDest(server6)), want: EINVAL,
 		},
 
-		add("address 0.0.0.0", einval, destOf("0.0.0.0:80")),
-		add("address 255.255.255.255", einval, destOf("255.255.255.255:80")),
-		add("a multicast address", einval, destOf("224.0.0.81:80")),
-		add("a broadcast address of a device", einval, destOf("10.2.255.255:80")),
+		add("address 0.0.0.0", EINVAL, destOf("0.0.0.0:80")),
+		add("address 255.255.255.255", EINVAL, destOf("255.255.255.255:80")),
+		add("a multicast address", EINVAL, destOf("224.0.0.81:80")),
+		add("a broadcast address of a device", EINVAL, destOf("10.2.255.255:80")),
 		add("an address of the director", 0, destOf("10.2.0.1:80")),
 		add("127.0.0.1", 0, destOf("127.0.0.1:80")),
 		add("127.0.0.9", 0, destOf("127.0.0.9:80")),
 		add("an address without a route", 0, destOf("192.0.2.1:80")),
-		{name: "address ::", given: service, do: newDest(key6, destOf("[::]:80")), want: einval},
+		{name: "address ::", given: service, do: newDest(key6, destOf("[::]:80")), want: EINVAL},
 		{name: "::1", given: service, do: newDest(key6, destOf("[::1]:80"))},
-		{name: "an IPv6 multicast address", given: service, do: newDest(key6, destOf("[ff02::1]:80")), want: einval},
-		{name: "a link-local address", given: service, do: newDest(key6, destOf("[fe80::1]:80")), want: einval},
-		{name: "an IPv4 address in IPv6", given: service, do: newDest(key6, destOf("[::ffff:10.2.0.2]:80")), want: einval},
+		{name: "an IPv6 multicast address", given: service, do: newDest(key6, destOf("[ff02::1]:80")), want: EINVAL},
+		{name: "a link-local address", given: service, do: newDest(key6, destOf("[fe80::1]:80")), want: EINVAL},
+		{name: "an IPv4 address in IPv6", given: service, do: newDest(key6, destOf("[::ffff:10.2.0.2]:80")), want: EINVAL},
 		{name: "an IPv6 address of the director", given: service, do: newDest(key6, destOf("[fd00:1::1]:80"))},
 		{name: "an IPv6 address without a route", given: service, do: newDest(key6, destOf("[2001:db8::1]:80"))},
-		{name: "by tunnel the address is looked at too", given: service, do: newDest(key6, otherFamilyDest("224.0.0.81:80")), want: einval},
+		{name: "by tunnel the address is looked at too", given: service, do: newDest(key6, otherFamilyDest("224.0.0.81:80")), want: EINVAL},
 	})
 }
 
@@ -629,22 +629,22 @@ func TestConformanceWireSetDest(t *testing.T) {
 				nil, {{dMethod, u32(tunnel)}, {dTunType, u8(tunIPIP)}, {dTunPort, be16(0)}, {dTunFlags, u16(0)}}, nil,
 			}}},
 		},
-		set("not there", enoent, destOf("10.2.0.7:80")),
-		set("not there on that port", enoent, destOf("10.2.0.2:81")),
-		set("not there, and the weight is wrong", erange, destOf("10.2.0.7:80").set(dWeight, u32(1<<31))),
-		set("an address that could not be added, not there", enoent, destOf("0.0.0.0:80")),
-		set("weight -1", erange, d.set(dWeight, u32(^uint32(0)))),
-		set("the lower threshold above the upper", erange, d.set(dUpper, u32(1)).set(dLower, u32(2))),
-		set("GUE without a port", einval, d.without(dTunPort)),
-		set("no attributes", einval, nil),
-		set("without weight", einval, d.without(dWeight)),
-		set("without method", einval, d.without(dMethod)),
-		set("without upper threshold", einval, d.without(dUpper)),
-		set("without lower threshold", einval, d.without(dLower)),
-		set("family 7", eafnosupport, d.plus(dAF, u16(7))),
-		set("another family", einval, otherFamilyDest(server6).set(dMethod, u32(direct))),
-		set("another family, by tunnel, not there", enoent, otherFamilyDest(server6)),
-		{name: "no service", do: setDest(key, d), want: esrch},
+		set("not there", ENOENT, destOf("10.2.0.7:80")),
+		set("not there on that port", ENOENT, destOf("10.2.0.2:81")),
+		set("not there, and the weight is wrong", ERANGE, destOf("10.2.0.7:80").set(dWeight, u32(1<<31))),
+		set("an address that could not be added, not there", ENOENT, destOf("0.0.0.0:80")),
+		set("weight -1", ERANGE, d.set(dWeight, u32(^uint32(0)))),
+		set("the lower threshold above the upper", ERANGE, d.set(dUpper, u32(1)).set(dLower, u32(2))),
+		set("GUE without a port", EINVAL, d.without(dTunPort)),
+		set("no attributes", EINVAL, nil),
+		set("without weight", EINVAL, d.without(dWeight)),
+		set("without method", EINVAL, d.without(dMethod)),
+		set("without upper threshold", EINVAL, d.without(dUpper)),
+		set("without lower threshold", EINVAL, d.without(dLower)),
+		set("family 7", EAFNOSUPPORT, d.plus(dAF, u16(7))),
+		set("another family", EINVAL, otherFamilyDest(server6).set(dMethod, u32(direct))),
+		set("another family, by tunnel, not there", ENOENT, otherFamilyDest(server6)),
+		{name: "no service", do: setDest(key, d), want: ESRCH},
 	})
 }
 
@@ -653,24 +653,24 @@ func TestConformanceWireDelDest(t *testing.T) {
 	there := given(newService(serviceOf(web)), newDest(key, destOf(server)), newDest(key, otherFamilyDest(server6)))
 	runWireCases(t, []wireCase{
 		{name: "delete", given: there, do: delDest(key, destKeyOf(server)), then: found(listDests(key), attributes{{dAF, u16(inet6)}})},
-		{name: "not there", given: there, do: delDest(key, destKeyOf(server2)), want: enoent},
-		{name: "not there on that port", given: there, do: delDest(key, destKeyOf("10.2.0.2:81")), want: enoent},
-		{name: "another family must be said", given: there, do: delDest(key, destKeyOf(server6)), want: enoent},
+		{name: "not there", given: there, do: delDest(key, destKeyOf(server2)), want: ENOENT},
+		{name: "not there on that port", given: there, do: delDest(key, destKeyOf("10.2.0.2:81")), want: ENOENT},
+		{name: "another family must be said", given: there, do: delDest(key, destKeyOf(server6)), want: ENOENT},
 		{
 			name: "another family", given: there, do: delDest(key, destKeyOf(server6).plus(dAF, u16(inet6))),
 			then: found(listDests(key), attributes{{dAF, u16(inet4)}}),
 		},
 		{
 			name: "another family while a daemon runs", given: append(there, delDest(key, destKeyOf(server6).plus(dAF, u16(inet6))), newDaemon(daemonOf(1))),
-			do: delDest(key, destKeyOf(server6).plus(dAF, u16(inet6))), want: enoent,
+			do: delDest(key, destKeyOf(server6).plus(dAF, u16(inet6))), want: ENOENT,
 		},
-		{name: "family 7", given: there, do: delDest(key, destKeyOf(server).plus(dAF, u16(7))), want: eafnosupport},
-		{name: "no destination", given: there, do: about(cDelDest, key), want: einval},
-		{name: "no attributes", given: there, do: delDest(key, nil), want: einval},
-		{name: "without port", given: there, do: delDest(key, destKeyOf(server).without(dPort)), want: einval},
-		{name: "without address", given: there, do: delDest(key, destKeyOf(server).without(dAddr)), want: einval},
+		{name: "family 7", given: there, do: delDest(key, destKeyOf(server).plus(dAF, u16(7))), want: EAFNOSUPPORT},
+		{name: "no destination", given: there, do: about(cDelDest, key), want: EINVAL},
+		{name: "no attributes", given: there, do: delDest(key, nil), want: EINVAL},
+		{name: "without port", given: there, do: delDest(key, destKeyOf(server).without(dPort)), want: EINVAL},
+		{name: "without address", given: there, do: delDest(key, destKeyOf(server).without(dAddr)), want: EINVAL},
 		{name: "more than an identity is not looked at", given: there, do: delDest(key, destOf(server).set(dWeight, u32(1<<31))), then: found(listDests(key), attributes{{dAF, u16(inet6)}})},
-		{name: "no service", do: delDest(key, destKeyOf(server)), want: esrch},
+		{name: "no service", do: delDest(key, destKeyOf(server)), want: ESRCH},
 	})
 }
 
@@ -681,7 +681,7 @@ func TestConformanceWireLargeThreshold(t *testing.T) {
 		conn := dialRaw(t, g.Dial)
 		key, d := keyOf(web), destOf(server).set(dUpper, u32(1<<31))
 		conn.must(newService(serviceOf(web)), newDest(key, destOf(server2)))
-		want := map[bool]Errno{true: einval, false: 0}[g.Release().countsTotals()]
+		want := map[bool]Errno{true: EINVAL, false: 0}[g.Release().countsTotals()]
 		for name, r := range map[string]request{"new": newDest(key, d), "set": setDest(key, d.set(dAddr, []byte{10, 2, 0, 3}))} {
 			if got := conn.do(r); got != want {
 				t.Errorf("%s: an upper threshold of 2^31 is answered with %v by %v, want %v", name, got, g.Release(), want)
@@ -733,26 +733,26 @@ func TestConformanceWireDaemons(t *testing.T) {
 		runs("port 0", d.plus(yPort, u16(0)), attributes{{yPort, u16(8848)}}),
 		runs("TTL 0", d.plus(yTTL, u8(0)), attributes{{yTTL, u8(1)}}),
 
-		start("no daemon", einval, nil),
-		{name: "no attributes", do: bare(cNewDaemon), want: einval},
-		start("without state", einval, d.without(yState)),
-		start("without device", einval, d.without(yDevice)),
-		start("without sync id", einval, d.without(ySyncID)),
-		start("state 0", einval, d.set(yState, u32(0))),
-		start("state 3", einval, d.set(yState, u32(3))),
-		start("short state", einval, d.set(yState, u16(1))),
-		start("device without NUL", einval, d.set(yDevice, []byte(groundDevice))),
-		start("device of 16 characters", einval, d.set(yDevice, text("abcdefghijklmnop"))),
-		start("unknown device", enodev, d.set(yDevice, text("nosuch"))),
-		start("unknown device, and a wrong state", enodev, d.set(yDevice, text("nosuch")).set(yState, u32(3))),
-		start("a group that is not multicast", einval, d.plus(yGroup, []byte{10, 0, 0, 1})),
-		start("an IPv6 group that is not multicast", einval, d.plus(yGroup6, address16("fd00::1"))),
-		start("a short group", einval, d.plus(yGroup, u16(1))),
-		start("a short IPv6 group", einval, d.plus(yGroup6, make([]byte, 15))),
-		{name: "it runs", given: given(newDaemon(d)), do: newDaemon(d.set(ySyncID, u32(9))), want: eexist},
+		start("no daemon", EINVAL, nil),
+		{name: "no attributes", do: bare(cNewDaemon), want: EINVAL},
+		start("without state", EINVAL, d.without(yState)),
+		start("without device", EINVAL, d.without(yDevice)),
+		start("without sync id", EINVAL, d.without(ySyncID)),
+		start("state 0", EINVAL, d.set(yState, u32(0))),
+		start("state 3", EINVAL, d.set(yState, u32(3))),
+		start("short state", EINVAL, d.set(yState, u16(1))),
+		start("device without NUL", EINVAL, d.set(yDevice, []byte(groundDevice))),
+		start("device of 16 characters", EINVAL, d.set(yDevice, text("abcdefghijklmnop"))),
+		start("unknown device", ENODEV, d.set(yDevice, text("nosuch"))),
+		start("unknown device, and a wrong state", ENODEV, d.set(yDevice, text("nosuch")).set(yState, u32(3))),
+		start("a group that is not multicast", EINVAL, d.plus(yGroup, []byte{10, 0, 0, 1})),
+		start("an IPv6 group that is not multicast", EINVAL, d.plus(yGroup6, address16("fd00::1"))),
+		start("a short group", EINVAL, d.plus(yGroup, u16(1))),
+		start("a short IPv6 group", EINVAL, d.plus(yGroup6, make([]byte, 15))),
+		{name: "it runs", given: given(newDaemon(d)), do: newDaemon(d.set(ySyncID, u32(9))), want: EEXIST},
 		{
 			name:  "while a server of another family is there",
-			given: given(newService(serviceOf(web)), newDest(keyOf(web), otherFamilyDest(server6))), do: newDaemon(d), want: einval,
+			given: given(newService(serviceOf(web)), newDest(keyOf(web), otherFamilyDest(server6))), do: newDaemon(d), want: EINVAL,
 		},
 		{
 			name: "after a server of another family was removed",
@@ -765,11 +765,11 @@ func TestConformanceWireDaemons(t *testing.T) {
 		},
 
 		{name: "stop", given: given(newDaemon(d), newDaemon(daemonOf(backup))), do: delDaemon(master), then: found(listDaemons(), daemonOf(backup))},
-		{name: "stop what does not run", given: given(newDaemon(d)), do: delDaemon(backup), want: esrch},
-		{name: "stop state 0", do: delDaemon(0), want: einval},
-		{name: "stop state 3", do: delDaemon(3), want: einval},
-		{name: "stop without a daemon", do: bare(cDelDaemon), want: einval},
-		{name: "stop without a state", do: daemonRequest(cDelDaemon, attributes{{ySyncID, u32(5)}}), want: einval},
+		{name: "stop what does not run", given: given(newDaemon(d)), do: delDaemon(backup), want: ESRCH},
+		{name: "stop state 0", do: delDaemon(0), want: EINVAL},
+		{name: "stop state 3", do: delDaemon(3), want: EINVAL},
+		{name: "stop without a daemon", do: bare(cDelDaemon), want: EINVAL},
+		{name: "stop without a state", do: daemonRequest(cDelDaemon, attributes{{ySyncID, u32(5)}}), want: EINVAL},
 		{name: "flush does not stop it", given: given(newDaemon(d)), do: bare(cFlush), then: found(listDaemons(), d)},
 	})
 }
@@ -789,14 +789,14 @@ func TestConformanceWireConfig(t *testing.T) {
 		set("FIN only", 0, attributes{{aTimeoutFin, u32(5)}}, timeouts(900, 5, 300)),
 		set("UDP only", 0, attributes{{aTimeoutUDP, u32(5)}}, timeouts(900, 120, 5)),
 		set("zeros keep", 0, timeouts(0, 0, 7), timeouts(900, 120, 7)),
-		set("-1", einval, timeouts(5, ^uint32(0), 5), usual),
-		set("2^31", einval, timeouts(1<<31, 5, 5), usual),
-		set("short", erange, attributes{{aTimeoutTCP, u16(5)}}, usual),
-		set("short, not looked at otherwise", erange, attributes{{aTimeoutUDP, nil}, {aTimeoutTCP, u32(5)}}, usual),
+		set("-1", EINVAL, timeouts(5, ^uint32(0), 5), usual),
+		set("2^31", EINVAL, timeouts(1<<31, 5, 5), usual),
+		set("short", ERANGE, attributes{{aTimeoutTCP, u16(5)}}, usual),
+		set("short, not looked at otherwise", ERANGE, attributes{{aTimeoutUDP, nil}, {aTimeoutTCP, u32(5)}}, usual),
 		set("long", 0, attributes{{aTimeoutTCP, append(u32(5), 9)}}, timeouts(5, 120, 300)),
 		set("the last of several", 0, attributes{{aTimeoutTCP, u32(5)}, {aTimeoutTCP, u32(6)}}, timeouts(6, 120, 300)),
 		set("unknown attributes", 0, attributes{{aTimeoutTCP, u32(5)}, {7, u32(1)}, {70, nil}}, timeouts(5, 120, 300)),
-		{name: "short, to a command that does not need it", do: plain(cFlush, attributes{{aTimeoutTCP, u16(5)}}), want: erange},
+		{name: "short, to a command that does not need it", do: plain(cFlush, attributes{{aTimeoutTCP, u16(5)}}), want: ERANGE},
 	})
 }
 
@@ -821,7 +821,7 @@ func TestConformanceWireTicks(t *testing.T) {
 		conn.must(setConfig(attributes{{aTimeoutTCP, u32(longest)}}))
 		look{bare(cGetConfig), []attributes{{{aTimeoutTCP, u32(longest)}}}, nil}.check(t, conn)
 		for _, attr := range []uint16{aTimeoutTCP, aTimeoutFin, aTimeoutUDP} {
-			if got := conn.do(setConfig(attributes{{attr, u32(longest + 1)}})); got != einval {
+			if got := conn.do(setConfig(attributes{{attr, u32(longest + 1)}})); got != EINVAL {
 				t.Errorf("timeout %d of %d s at %d ticks a second is answered with %v, want EINVAL", attr, longest+1, hz, got)
 			}
 		}

@@ -174,31 +174,32 @@ func (e *Error) about(op, object string) *Error {
 // ENOENT to three different things.
 type Errno int
 
-// The errnos that IPVS answers with.
+// The errnos that IPVS answers with, for [Error.Errno] and [Fault.Errno]. On
+// systems other than Linux those of package syscall are other numbers.
 const (
-	eperm        Errno = 1
-	enoent       Errno = 2
-	esrch        Errno = 3
-	enomem       Errno = 12
-	eacces       Errno = 13
-	ebusy        Errno = 16
-	eexist       Errno = 17
-	enodev       Errno = 19
-	einval       Errno = 22
-	erange       Errno = 34
-	emsgsize     Errno = 90
-	enoprotoopt  Errno = 92
-	eopnotsupp   Errno = 95
-	eafnosupport Errno = 97
-	eaddrinuse   Errno = 98
-	enobufs      Errno = 105
+	EPERM        Errno = 1
+	ENOENT       Errno = 2
+	ESRCH        Errno = 3
+	ENOMEM       Errno = 12
+	EACCES       Errno = 13
+	EBUSY        Errno = 16
+	EEXIST       Errno = 17
+	ENODEV       Errno = 19
+	EINVAL       Errno = 22
+	ERANGE       Errno = 34
+	EMSGSIZE     Errno = 90
+	ENOPROTOOPT  Errno = 92
+	EOPNOTSUPP   Errno = 95
+	EAFNOSUPPORT Errno = 97
+	EADDRINUSE   Errno = 98
+	ENOBUFS      Errno = 105
 )
 
 var errnoNames = map[Errno]string{
-	eperm: "EPERM", enoent: "ENOENT", esrch: "ESRCH", enomem: "ENOMEM", eacces: "EACCES", ebusy: "EBUSY",
-	eexist: "EEXIST", enodev: "ENODEV", einval: "EINVAL", erange: "ERANGE", emsgsize: "EMSGSIZE",
-	enoprotoopt: "ENOPROTOOPT", eopnotsupp: "EOPNOTSUPP", eafnosupport: "EAFNOSUPPORT", eaddrinuse: "EADDRINUSE",
-	enobufs: "ENOBUFS",
+	EPERM: "EPERM", ENOENT: "ENOENT", ESRCH: "ESRCH", ENOMEM: "ENOMEM", EACCES: "EACCES", EBUSY: "EBUSY",
+	EEXIST: "EEXIST", ENODEV: "ENODEV", EINVAL: "EINVAL", ERANGE: "ERANGE", EMSGSIZE: "EMSGSIZE",
+	ENOPROTOOPT: "ENOPROTOOPT", EOPNOTSUPP: "EOPNOTSUPP", EAFNOSUPPORT: "EAFNOSUPPORT", EADDRINUSE: "EADDRINUSE",
+	ENOBUFS: "ENOBUFS",
 }
 
 // Error returns the errno's name, such as "ESRCH".

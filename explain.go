@@ -59,29 +59,29 @@ const (
 // attempted too: ENOENT has three meanings, EINVAL has many.
 func (w call) explainErrno(e *Error) {
 	switch e.Errno {
-	case eperm, eacces:
+	case EPERM, EACCES:
 		e.kind, e.detail, e.hint = ErrPermission, "the kernel did not permit it", hintCaps
-	case esrch:
+	case ESRCH:
 		e.kind, e.detail = ErrNotFound, "there is no such service"
 		if w.kind == stopDaemon {
 			e.detail = "no sync daemon of that role runs"
 		}
-	case enoent:
+	case ENOENT:
 		w.explainENOENT(e)
-	case eexist:
+	case EEXIST:
 		e.kind, e.detail = ErrExists, "it is there already"
 		if w.kind == addService || w.kind == addServer {
 			e.hint = "update it to replace what it is"
 		}
-	case eopnotsupp:
+	case EOPNOTSUPP:
 		e.kind, e.detail = errors.ErrUnsupported, "this kernel does not know the command"
-	case eafnosupport:
+	case EAFNOSUPPORT:
 		e.kind, e.detail = errors.ErrUnsupported, "this kernel does not have the address family"
-	case enoprotoopt:
+	case ENOPROTOOPT:
 		e.kind, e.detail = ErrUnavailable, "the IPVS module is being removed"
-	case enodev:
+	case ENODEV:
 		e.kind, e.Field, e.detail = ErrInvalid, "Interface", "there is no such network interface"
-	case einval, erange:
+	case EINVAL, ERANGE:
 		w.explainEINVAL(e)
 	default:
 		e.detail = "the kernel refused"

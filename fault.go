@@ -46,14 +46,18 @@ var readCommands = map[string]wire.Command{
 }
 
 // Inject makes a fault strike the next calls that it is for, after the faults
-// that were injected before. An Op that no call has is of the kind [ErrInvalid].
+// that were injected before. An Op that no call has, negative Times and a negative
+// Delay are of the kind [ErrInvalid].
 func (s *Simulator) Inject(f Fault) error {
 	command, ok := commandOf(f.Op)
 	if !ok {
 		return invalid("Op", "%q is no call of a client, such as %q", f.Op, changeKinds[addService].op).about("inject", "fault")
 	}
-	if f.Times < 0 || f.Delay < 0 {
-		return invalid("Times", "neither Times nor Delay can be negative").about("inject", "fault")
+	if f.Times < 0 {
+		return invalid("Times", "%d is negative", f.Times).about("inject", "fault")
+	}
+	if f.Delay < 0 {
+		return invalid("Delay", "%s is negative", f.Delay).about("inject", "fault")
 	}
 	for range max(1, f.Times) {
 		s.kernel.Inject(kernel.Fault{

@@ -10,7 +10,7 @@ import (
 // a value that marshals to JSON: save it before [Host.Apply], for [Host.Undo]
 // needs it, in this process or a later one. It holds no secrets.
 type SetupPlan struct {
-	Steps []Step `json:"steps"`
+	Steps []Step `json:"steps"` // in the order of the setup
 }
 
 // Step is one setting of a plan.

@@ -465,7 +465,7 @@ func TestUnprivilegedHelper(t *testing.T) {
 		"adding": c.AddService(t.Context(), Service{ID: id}), "setting": c.SetTimeouts(t.Context(), Timeouts{TCP: time.Hour}),
 	} {
 		var e *Error
-		if !errors.Is(err, ErrPermission) || !errors.Is(err, os.ErrPermission) || !errors.As(err, &e) || e.Errno != eperm {
+		if !errors.Is(err, ErrPermission) || !errors.Is(err, os.ErrPermission) || !errors.As(err, &e) || e.Errno != EPERM {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

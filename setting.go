@@ -14,7 +14,7 @@ import (
 // command that an administrator would type.
 type Setting struct {
 	Want Fact
-	Why  string
+	Why  string // for those who read the setup; "" is none
 }
 
 // Setup is what a host needs for its part, in the order in which it is set up.

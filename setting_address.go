@@ -8,7 +8,7 @@ import (
 
 // Address is an address of an interface.
 type Address struct {
-	Interface string       `json:"interface"`
+	Interface string       `json:"interface"`          // which must be there
 	Prefix    netip.Prefix `json:"prefix"`             // a VIP has /32, or /128 in IPv6
 	Label     string       `json:"label,omitempty"`    // of an IPv4 address, such as eth0:0; "" is none
 	Broadcast netip.Addr   `json:"broadcast,omitzero"` // of an IPv4 address; the zero address is none

@@ -9,7 +9,7 @@ import (
 // FOUPort is a UDP port of a real server that takes packets out of [GUE]. The
 // kernel does not load the module fou for it by itself.
 type FOUPort struct {
-	Port uint16 `json:"port"`
+	Port uint16 `json:"port"`           // that the director sends to
 	IPv6 bool   `json:"ipv6,omitempty"` // the outer packets are IPv6
 }
 

@@ -9,7 +9,7 @@ import (
 // Link is a network interface. A wanted one that is not there is made, when its
 // kind is given.
 type Link struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // at most 15 characters
 
 	// Kind is ipip, sit, ip6tnl, gre, ip6gre or dummy, the type of ip-link(8);
 	// "" for an interface that must be there. Others are only read.

@@ -10,7 +10,7 @@ import (
 // given the occasion to load it by itself; no program is run for it. What is
 // loaded stays.
 type Module struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // with _ in place of -
 }
 
 func (m Module) String() string { return "modprobe " + m.Name }

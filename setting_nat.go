@@ -14,7 +14,7 @@ type SourceNAT struct {
 	// Table is the table's name; "" makes one of the other fields.
 	Table string `json:"table,omitempty"`
 
-	IPv6   bool         `json:"ipv6,omitempty"`
+	IPv6   bool         `json:"ipv6,omitempty"`  // it is for IPv6 packets
 	From   netip.Prefix `json:"from,omitzero"`   // only packets from here; the zero prefix is any
 	To     netip.Prefix `json:"to,omitzero"`     // only packets to there; the zero prefix is any
 	Out    string       `json:"out,omitempty"`   // only packets that leave by this interface; "" is any

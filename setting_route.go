@@ -13,11 +13,11 @@ type Route struct {
 	Metric    int          `json:"metric,omitempty"`    // 0 is 1024 in IPv6
 	Via       netip.Addr   `json:"via,omitzero"`        // the zero address: the destination is on the link
 	Interface string       `json:"interface,omitempty"` // "" leaves it to the kernel, by Via
-	Source    netip.Addr   `json:"source,omitzero"`
-	MTU       int          `json:"mtu,omitempty"`
-	AdvMSS    int          `json:"advMSS,omitempty"` // what is told to peers as the greatest segment; 0 is by the MTU
-	OnLink    bool         `json:"onLink,omitempty"` // Via is on the link, whatever its address
-	Local     bool         `json:"local,omitempty"`  // packets are delivered to this host
+	Source    netip.Addr   `json:"source,omitzero"`     // of packets that the host sends; the zero address leaves it to the kernel
+	MTU       int          `json:"mtu,omitempty"`       // in bytes; 0 is the interface's
+	AdvMSS    int          `json:"advMSS,omitempty"`    // what is told to peers as the greatest segment; 0 is by the MTU
+	OnLink    bool         `json:"onLink,omitempty"`    // Via is on the link, whatever its address
+	Local     bool         `json:"local,omitempty"`     // packets are delivered to this host
 
 	// Scope and Protocol are what was found, to be put back: when wanted, leave
 	// them out. Other says that the route has what this type cannot tell.

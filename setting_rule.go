@@ -8,12 +8,12 @@ import (
 
 // Rule is a rule of policy routing: which packets use which table of routes.
 type Rule struct {
-	Priority int          `json:"priority"`
-	From     netip.Prefix `json:"from,omitzero"` // the zero prefix is any
-	To       netip.Prefix `json:"to,omitzero"`   // the zero prefix is any
-	Mark     uint32       `json:"mark,omitempty"`
-	Table    int          `json:"table"`
-	IPv6     bool         `json:"ipv6,omitempty"`
+	Priority int          `json:"priority"`       // lower ones are asked first; the main table's is 32766
+	From     netip.Prefix `json:"from,omitzero"`  // the zero prefix is any
+	To       netip.Prefix `json:"to,omitzero"`    // the zero prefix is any
+	Mark     uint32       `json:"mark,omitempty"` // of the firewall; 0 is any
+	Table    int          `json:"table"`          // of routes, by its number
+	IPv6     bool         `json:"ipv6,omitempty"` // it is for IPv6 packets
 }
 
 func (r Rule) String() string {

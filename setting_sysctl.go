@@ -10,8 +10,8 @@ import (
 // gives it. A dot in the name of an interface is a slash in it:
 // net.ipv4.conf.eth0/100.rp_filter.
 type Sysctl struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
+	Key   string `json:"key"`   // such as net.ipv4.ip_forward
+	Value string `json:"value"` // as its file has it, without the line's end
 }
 
 // InterfaceSysctl returns the name of a parameter that each interface has, such

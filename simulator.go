@@ -33,6 +33,8 @@ import (
 //   - Of netlink's controller there is what it takes to find IPVS.
 //   - Connections expire when they are due. The kernel's timers may be late, by
 //     up to an eighth of the timeout.
+//   - secure_tcp and drop_packet are obeyed at once. The kernel looks at them about
+//     once a second.
 //   - Statistics lag by the two seconds of the kernel's estimator, but not by the
 //     delays of its threads. See [SimulatorOptions.ImmediateStats].
 //   - Since Linux 7.1 a table that grows can be listed incompletely for a moment,
@@ -87,9 +89,9 @@ type SimulatorOptions struct {
 // SimulatedInterface is a network interface of the simulated director, which is
 // up.
 type SimulatedInterface struct {
-	Name      string
-	MTU       int // in bytes; 0 is 1500
-	Addresses []netip.Prefix
+	Name      string         // at most 15 characters
+	MTU       int            // in bytes; 0 is 1500
+	Addresses []netip.Prefix // with the length of their network
 }
 
 // DefaultSimulatedKernel is the release that a simulator behaves as when it is

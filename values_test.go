@@ -398,20 +398,20 @@ func TestEachErrorIsOfOneKind(t *testing.T) {
 		errno Errno
 		want  []error
 	}{
-		{addService, esrch, []error{ErrNotFound, os.ErrNotExist}},
-		{addService, enoent, []error{ErrScheduler}},
-		{updateService, enoent, []error{ErrScheduler}},
-		{updateServer, enoent, []error{ErrNotFound, os.ErrNotExist}},
-		{removeServer, enoent, []error{ErrNotFound, os.ErrNotExist}},
-		{flush, enoent, []error{ErrUnavailable}},
-		{noChange, eperm, []error{ErrPermission, os.ErrPermission}},
-		{addServer, eexist, []error{ErrExists, os.ErrExist}},
-		{noChange, eopnotsupp, []error{errors.ErrUnsupported}},
-		{addServer, eafnosupport, []error{errors.ErrUnsupported}},
-		{startDaemon, enodev, []error{ErrInvalid}},
-		{addServer, erange, []error{ErrInvalid}},
-		{addService, enoprotoopt, []error{ErrUnavailable}},
-		{addService, enomem, nil},
+		{addService, ESRCH, []error{ErrNotFound, os.ErrNotExist}},
+		{addService, ENOENT, []error{ErrScheduler}},
+		{updateService, ENOENT, []error{ErrScheduler}},
+		{updateServer, ENOENT, []error{ErrNotFound, os.ErrNotExist}},
+		{removeServer, ENOENT, []error{ErrNotFound, os.ErrNotExist}},
+		{flush, ENOENT, []error{ErrUnavailable}},
+		{noChange, EPERM, []error{ErrPermission, os.ErrPermission}},
+		{addServer, EEXIST, []error{ErrExists, os.ErrExist}},
+		{noChange, EOPNOTSUPP, []error{errors.ErrUnsupported}},
+		{addServer, EAFNOSUPPORT, []error{errors.ErrUnsupported}},
+		{startDaemon, ENODEV, []error{ErrInvalid}},
+		{addServer, ERANGE, []error{ErrInvalid}},
+		{addService, ENOPROTOOPT, []error{ErrUnavailable}},
+		{addService, ENOMEM, nil},
 	} {
 		err := call{op: "test", kind: tt.kind}.explain(&genl.Error{Errno: int(tt.errno)})
 		if got := is(err); !slices.Equal(got, tt.want) {
@@ -427,11 +427,11 @@ func TestDoErrorIsOfAKindWhenAllOfItIs(t *testing.T) {
 	failure := func(errno Errno) Failure {
 		return Failure{Err: call{op: "add", kind: addServer}.explain(&genl.Error{Errno: int(errno)})}
 	}
-	exists := &DoError{Total: 3, Failures: []Failure{failure(eexist), failure(eexist)}}
+	exists := &DoError{Total: 3, Failures: []Failure{failure(EEXIST), failure(EEXIST)}}
 	if !errors.Is(exists, ErrExists) || !errors.Is(exists, os.ErrExist) || errors.Is(exists, ErrNotFound) {
 		t.Errorf("%v", exists)
 	}
-	mixed := &DoError{Total: 3, Failures: []Failure{failure(eexist), failure(esrch)}, cause: io.ErrUnexpectedEOF}
+	mixed := &DoError{Total: 3, Failures: []Failure{failure(EEXIST), failure(ESRCH)}, cause: io.ErrUnexpectedEOF}
 	if errors.Is(mixed, ErrExists) || errors.Is(mixed, ErrNotFound) || !errors.Is(mixed, io.ErrUnexpectedEOF) {
 		t.Errorf("%v", mixed)
 	}

@@ -113,12 +113,6 @@ func TestDrainedServerRunsEmpty(t *testing.T) {
 	})
 }
 
-// Errnos are Linux's on every system; those of package syscall are not.
-const (
-	eperm  lvs.Errno = 1
-	enomem lvs.Errno = 12
-)
-
 // Whatever goes wrong while a server is drained, a later round mends it. So it
 // does when the server was healthy again before the fault was over.
 func TestFaults(t *testing.T) {
@@ -126,9 +120,9 @@ func TestFaults(t *testing.T) {
 		fault lvs.Fault
 		warns bool // a round fails
 	}{
-		"the kernel refuses to list":    {lvs.Fault{Op: "list real servers of", Errno: eperm}, true},
+		"the kernel refuses to list":    {lvs.Fault{Op: "list real servers of", Errno: lvs.EPERM}, true},
 		"the listing is lost":           {lvs.Fault{Op: "list real servers of", LoseReply: true}, true},
-		"the kernel refuses the change": {lvs.Fault{Op: "update real server", Errno: enomem, Times: 2}, true},
+		"the kernel refuses the change": {lvs.Fault{Op: "update real server", Errno: lvs.ENOMEM, Times: 2}, true},
 		"the kernel is slow":            {lvs.Fault{Op: "update real server", Delay: 500 * time.Millisecond}, false},
 		"the kernel takes too long":     {lvs.Fault{Op: "update real server", Delay: 20 * time.Second}, true},
 		"the answer is lost":            {lvs.Fault{Op: "update real server", LoseReply: true}, true},
