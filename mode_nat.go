@@ -70,7 +70,10 @@ func (d NATDirector) settings() (s Setup) {
 		s = append(s, noRedirects(d.Interface, d.Inside)...)
 	}
 	s = append(s, Setting{
-		Address{Interface: d.Interface, Prefix: hostPrefix(d.VIP), Label: d.Label, InSubnet: !d.Routed, AnyPrefix: true},
+		Address{
+			Interface: d.Interface, Prefix: hostPrefix(d.VIP), Label: d.Label, Deprecated: d.VIP.Is6(),
+			InSubnet: !d.Routed, AnyPrefix: true,
+		},
 		"IPVS sees only packets that are delivered to this host",
 	})
 	if d.Masquerade {

@@ -4,9 +4,11 @@ import "net/netip"
 
 // vipAddress returns the address that a VIP is on an interface: with nothing
 // around it, and with a label and itself as the broadcast address where ifconfig
-// would have put them.
+// would have put them. In IPv6 it is deprecated: Linux would send the tunnel's
+// packets from it otherwise, which no real server that has the VIP takes, and
+// health checks would be answered by the real server to itself.
 func vipAddress(vip netip.Addr, iface, label string) Address {
-	a := Address{Interface: iface, Prefix: hostPrefix(vip)}
+	a := Address{Interface: iface, Prefix: hostPrefix(vip), Deprecated: vip.Is6()}
 	if vip.Is4() {
 		a.Broadcast, a.Label = vip, label
 	}

@@ -15,6 +15,10 @@ type Address struct {
 	Scope     string       `json:"scope,omitempty"`    // "global", "link" or "host"; "" is global
 	NoDAD     bool         `json:"noDAD,omitempty"`    // an IPv6 address is used at once, and nobody asked whether another has it
 
+	// Deprecated keeps an IPv6 address from being chosen as the source of what the
+	// host itself sends; it receives like any other.
+	Deprecated bool `json:"deprecated,omitempty"`
+
 	// InSubnet, when wanted, refuses an address that is in no network that the
 	// interface has an address of: nobody would look for it there.
 	InSubnet bool `json:"inSubnet,omitempty"`
@@ -31,6 +35,9 @@ func (a Address) String() string {
 	}
 	if a.NoDAD {
 		command += " nodad"
+	}
+	if a.Deprecated {
+		command += " preferred_lft 0"
 	}
 	return command
 }
@@ -59,6 +66,8 @@ func (a Address) validate() *Error {
 		return invalid("Broadcast", "IPv6 has none")
 	case !is6 && a.NoDAD:
 		return invalid("NoDAD", "is for an IPv6 address")
+	case !is6 && a.Deprecated:
+		return invalid("Deprecated", "is for an IPv6 address")
 	case a.Broadcast.IsValid() && !a.Broadcast.Is4():
 		return invalid("Broadcast", "%s is no IPv4 address", a.Broadcast)
 	case a.Label != "" && (len(a.Label) > 15 || len(a.Label) <= len(prefix) || a.Label[:len(prefix)] != prefix):
@@ -88,10 +97,14 @@ func (a Address) matches(now Fact) bool {
 
 func (a Address) toNetwork() hostnet.Fact {
 	return hostnet.Address{
-		Interface: a.Interface, Prefix: a.Prefix, Label: a.Label, Broadcast: a.Broadcast, Scope: a.Scope, NoDAD: a.NoDAD,
+		Interface: a.Interface, Prefix: a.Prefix, Label: a.Label, Broadcast: a.Broadcast, Scope: a.Scope,
+		NoDAD: a.NoDAD, Deprecated: a.Deprecated,
 	}
 }
 
 func addressOf(a hostnet.Address) Address {
-	return Address{Interface: a.Interface, Prefix: a.Prefix, Label: a.Label, Broadcast: a.Broadcast, Scope: a.Scope, NoDAD: a.NoDAD}
+	return Address{
+		Interface: a.Interface, Prefix: a.Prefix, Label: a.Label, Broadcast: a.Broadcast, Scope: a.Scope,
+		NoDAD: a.NoDAD, Deprecated: a.Deprecated,
+	}
 }

@@ -46,7 +46,7 @@ ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev eth0 label eth0:0
 ip route replace 10.168.0.91/32 dev eth0`},
 	{name: "DR director IPv6", setup: DRDirector{VIP: vip6, Interface: "eth0"}.Setup, want: `
 ip link set dev lo up
-ip -6 addr add 2001:db8:1::91/128 dev eth0`},
+ip -6 addr add 2001:db8:1::91/128 dev eth0 preferred_lft 0`},
 	{name: "DR real server", setup: DRRealServer{VIP: vip4}.Setup, want: `
 ip link set dev lo up
 sysctl -w net.ipv4.conf.lo.arp_ignore=1
@@ -57,7 +57,7 @@ ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev lo label lo:0
 ip route replace 10.168.0.91/32 dev lo`},
 	{name: "DR real server IPv6", setup: DRRealServer{VIP: vip6}.Setup, want: `
 ip link set dev lo up
-ip -6 addr add 2001:db8:1::91/128 dev lo`},
+ip -6 addr add 2001:db8:1::91/128 dev lo preferred_lft 0`},
 	{name: "DR real server on a dummy", setup: DRRealServer{VIP: vip4, Device: "vip.0"}.Setup, want: `
 ip link add name vip.0 type dummy && ip link set dev vip.0 up
 sysctl -w net.ipv4.conf.vip/0.arp_ignore=1
@@ -77,7 +77,7 @@ ip addr add 192.168.0.11/32 dev eth1`},
 	{name: "NAT director IPv6", setup: NATDirector{VIP: vip6, Interface: "eth0", Inside: "eth1"}.Setup, want: `
 ip link set dev lo up
 sysctl -w net.ipv6.conf.all.forwarding=1
-ip -6 addr add 2001:db8:1::91/128 dev eth0`},
+ip -6 addr add 2001:db8:1::91/128 dev eth0 preferred_lft 0`},
 	{name: "NAT director with masquerade", nat: true,
 		setup: NATDirector{VIP: vip4, Interface: "eth0", Network: inner4, Masquerade: true, FullNAT: true, Source: local4}.Setup, want: `
 ip link set dev lo up
@@ -93,7 +93,7 @@ nft 'table ip lvs_nat_to_10_168_0_0_24 { chain postrouting { type nat hook postr
 		setup: NATDirector{VIP: vip6, Interface: "eth0", Network: inner6, FullNAT: true}.Setup, want: `
 ip link set dev lo up
 sysctl -w net.ipv6.conf.all.forwarding=1
-ip -6 addr add 2001:db8:1::91/128 dev eth0
+ip -6 addr add 2001:db8:1::91/128 dev eth0 preferred_lft 0
 sysctl -w net.ipv4.vs.conntrack=1
 nft 'table ip6 lvs_nat_to_2001_db8_1___64 { chain postrouting { type nat hook postrouting priority 100; ip6 daddr 2001:db8:1::/64 masquerade; }; }'`},
 	{name: "NAT real server", setup: NATRealServer{Director: router4}.Setup, want: `
@@ -119,13 +119,13 @@ ip rule add from 10.168.0.91/32 lookup 4004 priority 4004`},
 	{name: "IPIP real server IPv6", setup: TunnelRealServer{VIP: vip6, Mode: IPIP, Local: local6, MSS: 1360, Gateway: router6, Interface: "eth0"}.Setup, want: `
 modprobe ip6_tunnel
 ip link set dev ip6tnl0 up
-ip -6 addr add 2001:db8:1::91/128 dev ip6tnl0
+ip -6 addr add 2001:db8:1::91/128 dev ip6tnl0 preferred_lft 0
 ip -6 route replace default via 2001:db8:1::90 dev eth0 table 4004 advmss 1360
 ip -6 rule add from 2001:db8:1::91/128 lookup 4004 priority 4004`},
 	{name: "IPIP real server 6 in 4", setup: TunnelRealServer{VIP: vip6, Mode: IPIP, Local: local4}.Setup, want: `
 modprobe sit
 ip link set dev sit0 up
-ip -6 addr add 2001:db8:1::91/128 dev sit0`},
+ip -6 addr add 2001:db8:1::91/128 dev sit0 preferred_lft 0`},
 	{name: "IPIP real server 4 in 6", setup: TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local6, MTU: 1400}.Setup, want: `
 modprobe ip6_tunnel
 ip link add name lvs-tun6 mtu 1400 type ip6tnl mode any local 2001:db8:1::94 && ip link set dev lvs-tun6 up
@@ -151,7 +151,7 @@ modprobe ip6_tunnel
 modprobe fou
 ip fou add port 6080 gue -6
 ip link set dev ip6tnl0 up
-ip -6 addr add 2001:db8:1::91/128 dev ip6tnl0`},
+ip -6 addr add 2001:db8:1::91/128 dev ip6tnl0 preferred_lft 0`},
 	{name: "GRE real server", setup: TunnelRealServer{VIP: vip4, Mode: GRE(), Local: local4}.Setup, want: `
 modprobe ip_gre
 ip link set dev gre0 up
@@ -164,15 +164,15 @@ ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev gre0`},
 	{name: "GRE real server with checksums", setup: TunnelRealServer{VIP: vip6, Mode: GRE(TunnelChecksum), Local: local4}.Setup, want: `
 modprobe ip_gre
 ip link add name lvs-gre type gre local 10.168.0.94 icsum ocsum && ip link set dev lvs-gre up
-ip -6 addr add 2001:db8:1::91/128 dev lvs-gre`},
+ip -6 addr add 2001:db8:1::91/128 dev lvs-gre preferred_lft 0`},
 	{name: "GRE real server IPv6", setup: TunnelRealServer{VIP: vip6, Mode: GRE(), Local: local6}.Setup, want: `
 modprobe ip6_gre
 ip link set dev ip6gre0 up
-ip -6 addr add 2001:db8:1::91/128 dev ip6gre0`},
+ip -6 addr add 2001:db8:1::91/128 dev ip6gre0 preferred_lft 0`},
 	{name: "GRE real server IPv6 with checksums", setup: TunnelRealServer{VIP: vip6, Mode: GRE(TunnelChecksum), Local: local6}.Setup, want: `
 modprobe ip6_gre
 ip link add name lvs-gre6 type ip6gre local 2001:db8:1::94 icsum ocsum && ip link set dev lvs-gre6 up
-ip -6 addr add 2001:db8:1::91/128 dev lvs-gre6`},
+ip -6 addr add 2001:db8:1::91/128 dev lvs-gre6 preferred_lft 0`},
 }
 
 func commands(s Setup) string {

@@ -2,6 +2,7 @@ package hostnet
 
 import (
 	"errors"
+	"math"
 	"net"
 
 	"github.com/vishvananda/netlink"
@@ -37,7 +38,7 @@ func (n *Network) addressesOf(l netlink.Link) ([]Address, error) {
 func addressOf(name string, a netlink.Addr) Address {
 	found := Address{
 		Interface: name, Prefix: prefixOf(a.IPNet), Broadcast: addrOf(a.Broadcast), Scope: scopeName(a.Scope),
-		NoDAD: a.Flags&unix.IFA_F_NODAD != 0,
+		NoDAD: a.Flags&unix.IFA_F_NODAD != 0, Deprecated: a.Flags&unix.IFA_F_DEPRECATED != 0,
 	}
 	if a.Label != name {
 		found.Label = a.Label
@@ -97,11 +98,19 @@ func (f Address) addr() *netlink.Addr {
 		if f.Label != "" {
 			a.Label = f.Label
 		}
-	} else if f.NoDAD {
+	}
+	if f.NoDAD {
 		a.Flags = unix.IFA_F_NODAD
+	}
+	if f.Deprecated {
+		a.ValidLft = forever
 	}
 	return a
 }
+
+// forever is how long an address is valid by its lifetimes. The other one, for which
+// it is preferred, is 0 then.
+var forever = int(min(int64(math.MaxUint32), int64(math.MaxInt)))
 
 func scopeName(scope int) string {
 	switch scope {

@@ -30,6 +30,8 @@ type Address struct {
 	Broadcast netip.Addr
 	Scope     string // "global", "link" or "host"
 	NoDAD     bool   // of an IPv6 address: usable at once
+
+	Deprecated bool // of an IPv6 address: no source of new packets
 }
 
 // Route is a route with one next hop.
