@@ -1,0 +1,98 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+const patience = 10 * time.Second // of a request that is to be answered
+
+// newLab builds a lab that ends with the test.
+func newLab(t *testing.T, o Options) *Lab {
+	t.Helper()
+	l, err := New(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// hasNFT tells whether the kernel has NAT by nftables: those in QEMU do.
+func hasNFT() bool { return strings.HasPrefix(os.Getenv("LVS_KERNEL_NAME"), "qemu") }
+
+// labs are all that there are.
+func labs() (all []Options) {
+	for _, mode := range Modes {
+		for _, family := range Families {
+			if family != "mixed" || mode == "ipip" || mode == "gue" || mode == "gre" {
+				all = append(all, Options{Mode: mode, Family: family})
+			}
+		}
+	}
+	return all
+}
+
+// Every mode carries requests from clients to every real server, in the order of
+// the scheduler, and the servers see who the client is, but for full NAT.
+func TestLabs(t *testing.T) {
+	testbed.InKernel(t)
+	for _, o := range labs() {
+		t.Run(o.Mode+" "+o.Family, func(t *testing.T) {
+			ctx := context.Background()
+			l := newLab(t, o)
+			err := l.SetUp(ctx)
+			if o.Mode == "fullnat" && !hasNFT() {
+				if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "nft_chain_nat") {
+					t.Errorf("without nftables: got %v, want ErrUnsupported with what to do", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.mustBalance(t, 6)
+			if err := l.Undo(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// mustBalance sends requests, and expects each to reach the right server.
+func (l *Lab) mustBalance(t *testing.T, requests int) {
+	t.Helper()
+	reached := make(map[string]bool)
+	err := l.Visit(context.Background(), requests, patience, func(a Answer) {
+		reached[a.Server] = true
+		if !a.Good() {
+			t.Errorf("%s was answered by %q, want %s: %v", a.Client, a.Server, a.Want, a.Err)
+		} else if hidden := a.Saw.Addr() != a.Client.Addr(); hidden != (l.plan.options.Mode == "fullnat") {
+			t.Errorf("%s saw %s, and the client was %s", a.Server, a.Saw, a.Client)
+		}
+	})
+	if err != nil || len(reached) != len(l.Servers) {
+		t.Errorf("%d of %d real servers were reached: %v", len(reached), len(l.Servers), err)
+	}
+}
+
+// Each scheduler of the seed, and those that go by the client, with more servers.
+func TestLabSchedulers(t *testing.T) {
+	testbed.InKernel(t)
+	for _, s := range []lvs.Scheduler{lvs.WRR, lvs.LC, lvs.WLC, lvs.SH, lvs.MH} {
+		t.Run(s.String(), func(t *testing.T) {
+			l := newLab(t, Options{Mode: "dr", Scheduler: s, Servers: 3})
+			if err := l.SetUp(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			l.mustBalance(t, clients)
+		})
+	}
+}
