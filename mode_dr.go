@@ -11,6 +11,9 @@ const DR Mode = 0
 
 // DRDirector is the host of a director for [DR]: it has the VIP, and is on the
 // network of the real servers.
+//
+// The host route to the VIP is there because ifconfig's alias has it; packets find
+// the VIP without, by the local route that comes with the address.
 type DRDirector struct {
 	VIP       netip.Addr
 	Interface string // where clients reach the VIP, such as "eth0"
@@ -56,6 +59,11 @@ func directorVIP(vip netip.Addr, iface, label string, routed bool) Setup {
 
 // DRRealServer is the host of a real server for [DR]: it takes packets for the
 // VIP, and tells nobody that it has it.
+//
+// What silences it is the larger of the values of all interfaces and of the one
+// by which ARP comes in, so those of all do it. Those of the device are there
+// because administrators look for them, and the host route because ifconfig's
+// alias has it: packets flow without.
 type DRRealServer struct {
 	VIP netip.Addr
 

@@ -16,6 +16,10 @@ const NAT = Mode(wire.MethodMasq ^ wire.MethodDirect)
 // NATDirector is the host of a director for [NAT]: a router between clients and
 // real servers.
 //
+// Redirects are sent only for packets that go back by the interface by which they
+// came: turning them off matters when clients and real servers share one, and
+// default's value is for interfaces to come.
+//
 // In IPv6 routes that were learnt from routers go when forwarding is turned on,
 // and do not come back by themselves: give such a host its routes, or set
 // accept_ra to 2 first.

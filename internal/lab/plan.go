@@ -54,6 +54,7 @@ type machine struct {
 	name   string
 	ports  []port // eth0, eth1 …
 	router bool
+	strict bool                      // rp_filter
 	gate   func(is6 bool) netip.Addr // of the default route; nil is none
 	setup  lvs.Setup
 }
@@ -88,7 +89,7 @@ const (
 func (o Options) plan() (plan, error) {
 	p := plan{options: o, client: machine{name: "client"}, dir: machine{name: "director"}}
 	for i := range o.Servers {
-		p.servers = append(p.servers, machine{name: fmt.Sprintf("rs%d", i+1)})
+		p.servers = append(p.servers, machine{name: fmt.Sprintf("rs%d", i+1), strict: true})
 	}
 	switch {
 	case o.tunnels():
@@ -202,9 +203,13 @@ func (p *plan) machines() []machine {
 }
 
 // base is what a machine has before it has a part in balancing: loopback, its
-// addresses and its default route.
+// addresses and its default route. A real server looks strictly at where packets
+// come from, as many distributions have it.
 func (m machine) base() (s lvs.Setup) {
 	s = append(s, lvs.Setting{Want: lvs.Link{Name: "lo", Up: true}})
+	if m.strict {
+		s = append(s, lvs.Setting{Want: lvs.Sysctl{Key: lvs.InterfaceSysctl("all", "rp_filter", false), Value: "1"}})
+	}
 	for i, port := range m.ports {
 		name := fmt.Sprintf("eth%d", i)
 		s = append(s, lvs.Setting{Want: lvs.Link{Name: name, Up: true}})
