@@ -8,10 +8,9 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"runtime"
 
+	"github.com/golvs/lvs/internal/netspace"
 	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
 )
 
 // lab is a network of four network namespaces:
@@ -152,7 +151,7 @@ func (l *lab) dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (con
 }
 
 // directorFD is the descriptor of the director's namespace.
-func (l *lab) directorFD() uintptr { return l.director.file.Fd() }
+func (l *lab) directorFD() uintptr { return l.director.File.Fd() }
 
 // close gives the namespaces up, and the kernel takes down what is in them.
 func (l *lab) close() {
@@ -161,32 +160,22 @@ func (l *lab) close() {
 	}
 	for _, ns := range []*namespace{l.client, l.director, l.rs1, l.rs2} {
 		if ns != nil {
-			ns.file.Close()
+			ns.Close()
 		}
 	}
 }
 
-// namespace is a network namespace that has no name: it lasts as long as its
-// descriptor and what is in it.
-type namespace struct{ file *os.File }
+// namespace is a network namespace that is set up step by step.
+type namespace struct{ *netspace.Namespace }
 
 func newNamespace() (*namespace, error) {
-	ns := &namespace{}
-	err := onOwnThread(func() (err error) {
-		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
-			ns.file, err = os.Open("/proc/thread-self/ns/net")
-		}
-		return wrap("making a network namespace", err)
-	})
-	return ns, err
+	ns, err := netspace.New()
+	return &namespace{ns}, err
 }
 
 // do runs steps inside the namespace until one fails.
 func (ns *namespace) do(steps ...step) error {
-	return onOwnThread(func() error {
-		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
-			return wrap("entering a network namespace", err)
-		}
+	return ns.Do(func() error {
 		for _, s := range steps {
 			if err := s(); err != nil {
 				return err
@@ -194,17 +183,6 @@ func (ns *namespace) do(steps ...step) error {
 		}
 		return nil
 	})
-}
-
-// onOwnThread runs fn on a thread that nothing else runs on, and that ends with
-// fn: its network namespace may be changed without a way back.
-func onOwnThread(fn func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked
-		done <- fn()
-	}()
-	return <-done
 }
 
 // step is something that is set up in the namespace of the calling thread.
@@ -227,7 +205,7 @@ func cable(here string, to *namespace, there string) step {
 		err := netlink.LinkAdd(&netlink.Veth{
 			LinkAttrs:     netlink.LinkAttrs{Name: here, Flags: net.FlagUp},
 			PeerName:      there,
-			PeerNamespace: netlink.NsFd(to.file.Fd()),
+			PeerNamespace: netlink.NsFd(to.File.Fd()),
 		})
 		return wrap("cable "+here, err)
 	}

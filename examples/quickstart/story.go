@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/examples/internal/ipvsadm"
 )
 
 // The real servers, and the services by what clients connect to.
@@ -149,7 +150,7 @@ func (s *story) showTable(ctx context.Context) error {
 		return err
 	}
 	s.say("\nThe director's table, as 'ipvsadm -Ln' shows it:\n")
-	return printTable(s.out, info, entries)
+	return ipvsadm.List(s.out, info, entries)
 }
 
 func (s *story) say(format string, args ...any) {

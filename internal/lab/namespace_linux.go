@@ -3,68 +3,28 @@ package lab
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"runtime"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/netspace"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
-// namespace is a network namespace without a name: it lasts as long as its
-// descriptor and what is in it.
-type namespace struct{ file *os.File }
-
-func newNamespace() (*namespace, error) {
-	ns := &namespace{}
-	err := onOwnThread(func() (err error) {
-		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
-			ns.file, err = os.Open("/proc/thread-self/ns/net")
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("making a network namespace, which takes root: %w", err)
-	}
-	return ns, nil
-}
-
-// do runs fn inside the namespace. Sockets that it makes stay there.
-func (ns *namespace) do(fn func() error) error {
-	return onOwnThread(func() error {
-		if err := unix.Setns(int(ns.file.Fd()), unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("entering a network namespace: %w", err)
-		}
-		return fn()
-	})
-}
-
-// onOwnThread runs fn on a thread that nothing else runs on, and that ends with
-// fn: its network namespace may be changed without a way back.
-func onOwnThread(fn func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked
-		done <- fn()
-	}()
-	return <-done
-}
-
 // wires is the namespace with a bridge for each network.
 type wires struct {
-	*namespace
+	*netspace.Namespace
 	links   *netlink.Handle
 	bridges map[string]*netlink.Bridge
 }
 
 func newWires() (*wires, error) {
-	ns, err := newNamespace()
+	ns, err := netspace.New()
 	if err != nil {
 		return nil, err
 	}
-	links, err := netlink.NewHandleAt(netns.NsHandle(ns.file.Fd()), unix.NETLINK_ROUTE)
+	links, err := netlink.NewHandleAt(netns.NsHandle(ns.File.Fd()), unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +32,7 @@ func newWires() (*wires, error) {
 }
 
 // plug connects an interface of a host to a network.
-func (w *wires) plug(n network, to *namespace, wire, name string) error {
+func (w *wires) plug(n network, to *netspace.Namespace, wire, name string) error {
 	bridge := w.bridges[n.name]
 	if bridge == nil {
 		bridge = &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: n.name}}
@@ -86,7 +46,7 @@ func (w *wires) plug(n network, to *namespace, wire, name string) error {
 	}
 	cable := &netlink.Veth{
 		LinkAttrs: netlink.LinkAttrs{Name: wire, MasterIndex: bridge.Attrs().Index},
-		PeerName:  name, PeerNamespace: netlink.NsFd(to.file.Fd()),
+		PeerName:  name, PeerNamespace: netlink.NsFd(to.File.Fd()),
 	}
 	if err := w.links.LinkAdd(cable); err != nil {
 		return fmt.Errorf("cable %s: %w", wire, err)
@@ -96,7 +56,7 @@ func (w *wires) plug(n network, to *namespace, wire, name string) error {
 
 func (w *wires) close() {
 	w.links.Close()
-	w.file.Close()
+	w.Namespace.Close()
 }
 
 // build makes the network and starts the web servers.
@@ -138,11 +98,11 @@ func (l *Lab) build(ctx context.Context) (err error) {
 // addHost makes a host and configures it as far as every host is.
 func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
 	h = &Host{Name: m.name, Setup: m.setup, machine: m}
-	if h.space, err = newNamespace(); err != nil {
+	if h.space, err = netspace.New(); err != nil {
 		return nil, err
 	}
-	if h.Host, err = lvs.OpenHost(ctx, lvs.InNamespaceFD(h.space.file.Fd())); err != nil {
-		h.space.file.Close()
+	if h.Host, err = lvs.OpenHost(ctx, lvs.InNamespaceFD(h.space.File.Fd())); err != nil {
+		h.space.Close()
 		return nil, err
 	}
 	// Nobody else has these addresses: they are used at once. Interfaces take this
@@ -182,7 +142,7 @@ func (l *Lab) Close() error {
 	for _, h := range all {
 		if h != nil {
 			h.Close()
-			h.space.file.Close()
+			h.space.Close()
 		}
 	}
 	if l.wires != nil {

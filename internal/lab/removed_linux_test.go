@@ -82,7 +82,7 @@ const impatience = 400 * time.Millisecond
 func (h *Host) takeBack(t *testing.T, step lvs.Step) {
 	t.Helper()
 	if link, ok := step.Setting.Want.(lvs.Link); ok {
-		if err := h.space.do(func() error { return exec.Command("ip", "link", "set", "dev", link.Name, "down").Run() }); err != nil {
+		if err := h.space.Do(func() error { return exec.Command("ip", "link", "set", "dev", link.Name, "down").Run() }); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -142,7 +142,7 @@ func (l *Lab) renew(t *testing.T) {
 
 func flushNeighbours(t *testing.T, h *Host) {
 	t.Helper()
-	handle, err := netlink.NewHandleAt(netns.NsHandle(h.space.file.Fd()), unix.NETLINK_ROUTE)
+	handle, err := netlink.NewHandleAt(netns.NsHandle(h.space.File.Fd()), unix.NETLINK_ROUTE)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type reply struct {
 // serve starts a web server on a real server.
 func (l *Lab) serve(h *Host) error {
 	var listener net.Listener
-	err := h.space.do(func() (err error) {
+	err := h.space.Do(func() (err error) {
 		listener, err = net.Listen("tcp", fmt.Sprintf(":%d", webPort))
 		return err
 	})
@@ -83,7 +83,7 @@ func (l *Lab) post(ctx context.Context, from netip.AddrPort) (reply, error) {
 // socket on the calling thread.
 func (l *Lab) dial(ctx context.Context, from netip.AddrPort) (conn net.Conn, err error) {
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(from)}
-	err = l.Client.space.do(func() error {
+	err = l.Client.space.Do(func() error {
 		conn, err = dialer.DialContext(ctx, "tcp", l.VIP().String())
 		return err
 	})

@@ -3,62 +3,32 @@ package testbed
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
-	"runtime"
 	"testing"
 
+	"github.com/golvs/lvs/internal/netspace"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
-// Namespace is a network namespace. It has no name and ends with the test.
+// Namespace is a network namespace that ends with the test.
 type Namespace struct {
-	t    testing.TB
-	File *os.File // of the kind /proc/PID/ns/net
+	t testing.TB
+	*netspace.Namespace
 }
 
 // New makes a network namespace whose lo is up.
 func New(t testing.TB) *Namespace {
 	t.Helper()
-	f, err := makeNamespace()
+	made, err := netspace.New()
 	if err != nil {
-		t.Fatalf("making a network namespace: %v", err)
+		t.Fatal(err)
 	}
-	ns := &Namespace{t, f}
-	t.Cleanup(func() { f.Close() })
+	ns := &Namespace{t, made}
+	t.Cleanup(func() { ns.Close() })
 	ns.up("lo")
 	return ns
-}
-
-// makeNamespace leaves the thread that made it behind: it ends with its
-// goroutine.
-func makeNamespace() (f *os.File, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
-			f, err = os.Open("/proc/thread-self/ns/net")
-		}
-	}()
-	<-done
-	return f, err
-}
-
-// Do calls fn on a thread that is in the namespace.
-func (ns *Namespace) Do(fn func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the thread ends with the goroutine
-		if err := unix.Setns(int(ns.File.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("entering the namespace: %w", err)
-			return
-		}
-		done <- fn()
-	}()
-	return <-done
 }
 
 // Run runs a program in the namespace, ends the test when it fails, and returns

@@ -1,4 +1,4 @@
-package main
+package ipvsadm
 
 import (
 	"net/netip"
@@ -9,7 +9,10 @@ import (
 	"github.com/golvs/lvs"
 )
 
-func TestTable(t *testing.T) {
+func TestList(t *testing.T) {
+	rs1, rs2 := netip.MustParseAddrPort("10.168.0.94:80"), netip.MustParseAddrPort("10.168.0.95:80")
+	drSite := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
+	natSite := lvs.TCP(netip.MustParseAddrPort("192.168.0.11:80"))
 	server := func(addr netip.AddrPort, mode lvs.Mode, active, inactive uint32) lvs.RealServerStatus {
 		return lvs.RealServerStatus{RealServer: lvs.NewRealServer(addr, mode), ActiveConns: active, InactiveConns: inactive}
 	}
@@ -17,7 +20,7 @@ func TestTable(t *testing.T) {
 		return lvs.ServiceEntry{ServiceStatus: lvs.ServiceStatus{Service: s}, Servers: servers}
 	}
 	var b strings.Builder
-	err := printTable(&b, lvs.Info{Version: "1.2.1", ConnTableSize: 4096}, []lvs.ServiceEntry{
+	err := List(&b, lvs.Info{Version: "1.2.1", ConnTableSize: 4096}, []lvs.ServiceEntry{
 		entry(lvs.Service{ID: drSite, Scheduler: lvs.RR}, server(rs2, lvs.DR, 0, 20), server(rs1, lvs.DR, 1, 0)),
 		entry(lvs.Service{ID: natSite, Scheduler: lvs.LC, Persistence: lvs.Persistence{Timeout: 300 * time.Second}},
 			server(rs1, lvs.NAT, 0, 10)),

@@ -1,5 +1,3 @@
-//go:build linux
-
 package lab
 
 import (
@@ -10,11 +8,10 @@ import (
 )
 
 const (
-	webPort    = 80
-	guePort    = 6080
-	clients    = 20 // addresses of the client
-	maxServers = 50
-	tunnelMSS  = 1380 // fits with 60 bytes of headers into the largest tunnel here, of IPv6 in GUE in IPv6, whose packet has 1500
+	webPort   = 80
+	guePort   = 6080
+	clients   = 20   // addresses of the client
+	tunnelMSS = 1380 // fits with 60 bytes of headers into the largest tunnel here, of IPv6 in GUE in IPv6, whose packet has 1500
 )
 
 // network is a network of both families. Hosts have the same number in both.

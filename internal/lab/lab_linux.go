@@ -1,10 +1,3 @@
-//go:build linux
-
-// Package lab builds the networks of the forwarding modes out of network
-// namespaces: a client, a director and real servers with HTTP servers, joined by
-// bridges. Hosts are configured by package lvs alone. Building one takes Linux
-// and the privilege to make network namespaces; nothing outside of them is
-// changed, and they end with the process, however it ends.
 package lab
 
 import (
@@ -13,59 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"strings"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/netspace"
 )
-
-// Modes are the labs that there are.
-var Modes = []string{"dr", "nat", "fullnat", "ipip", "gue", "gre"}
-
-// Families are what packets may be of: "4", "6", and "mixed" for clients of IPv4
-// whose packets travel to the real servers inside of IPv6.
-var Families = []string{"4", "6", "mixed"}
-
-// Options say which lab.
-type Options struct {
-	Mode      string        // one of Modes
-	Family    string        // one of Families; "" is "4"
-	Scheduler lvs.Scheduler // "" is rr
-	Servers   int           // how many real servers; 0 is the two of the seed
-}
-
-func (o *Options) complete() error {
-	if o.Family == "" {
-		o.Family = "4"
-	}
-	if o.Scheduler == "" {
-		o.Scheduler = lvs.RR
-	}
-	if o.Servers == 0 {
-		o.Servers = 2
-	}
-	switch {
-	case !has(Modes, o.Mode):
-		return fmt.Errorf("mode %q is none of %s", o.Mode, strings.Join(Modes, ", "))
-	case !has(Families, o.Family):
-		return fmt.Errorf("family %q is none of %s", o.Family, strings.Join(Families, ", "))
-	case o.Family == "mixed" && !o.tunnels():
-		return fmt.Errorf("family mixed: %s forwards a packet as it is, and its real servers are of the VIP's family; only tunnels mix", o.Mode)
-	case o.Servers < 1 || o.Servers > maxServers:
-		return fmt.Errorf("%d real servers: want 1 to %d", o.Servers, maxServers)
-	}
-	return nil
-}
-
-func (o *Options) tunnels() bool { return o.Mode == "ipip" || o.Mode == "gue" || o.Mode == "gre" }
-
-func has(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
-		}
-	}
-	return false
-}
 
 // Lab is a network of hosts in which one service is balanced.
 type Lab struct {
@@ -88,7 +32,7 @@ type Host struct {
 	Plan  lvs.SetupPlan
 	*lvs.Host
 	machine machine
-	space   *namespace
+	space   *netspace.Namespace
 }
 
 // New builds a lab, and starts the web servers. Nothing balances yet: see

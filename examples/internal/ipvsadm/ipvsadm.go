@@ -1,4 +1,5 @@
-package main
+// Package ipvsadm prints as ipvsadm does, for examples.
+package ipvsadm
 
 import (
 	"cmp"
@@ -21,8 +22,8 @@ Prot LocalAddress:Port Scheduler Flags
   -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
 `
 
-// printTable writes what 'ipvsadm -Ln' would, to the byte.
-func printTable(w io.Writer, info lvs.Info, entries []lvs.ServiceEntry) error {
+// List writes what 'ipvsadm -Ln' would, to the byte.
+func List(w io.Writer, info lvs.Info, entries []lvs.ServiceEntry) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, tableHead, info.Version, info.ConnTableSize)
 	for _, entry := range slices.SortedFunc(slices.Values(entries), ipvsadmOrder) {

@@ -1,0 +1,80 @@
+// Command lab balances HTTP requests in a network of its own: a client, a director
+// and real servers, each a network namespace, set up by package lvs alone. It
+// draws the network, shows who answered each request and whom the server took for
+// the client, and the director's table. Then it takes everything away.
+//
+//	go build -o lab ./examples/lab && sudo ./lab -mode gue -family mixed
+//
+// It takes root, and a kernel that has IPVS. Without either:
+//
+//	go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/lab -mode dr
+//
+// The exit status is 0 when each request was answered by the real server whose turn
+// it was by the scheduler's rule, and every real server answered.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/golvs/lvs/internal/lab"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// command returns the exit status: 2 when it was not told right what to do.
+func command(ctx context.Context, args []string, out, problems io.Writer) int {
+	o, err := parse(args, problems)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(problems, "lab:", err)
+		return 2
+	}
+	if err := run(ctx, o, out); err != nil {
+		fmt.Fprintln(problems, "lab:", err)
+		return 1
+	}
+	return 0
+}
+
+// options are what the command is asked to do.
+type options struct {
+	lab.Options
+	requests int
+	commands bool
+}
+
+func parse(args []string, problems io.Writer) (o options, err error) {
+	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
+	flags.SetOutput(problems)
+	flags.StringVar(&o.Mode, "mode", "dr", "how packets get to the real servers: "+strings.Join(lab.Modes, ", "))
+	flags.StringVar(&o.Family, "family", "4", "of the packets: 4, 6, or mixed for IPv4 in tunnels of IPv6")
+	flags.StringVar((*string)(&o.Scheduler), "scheduler", "rr", "of the service, such as rr, wlc or mh")
+	flags.IntVar(&o.Servers, "servers", 2, "how many real servers there are")
+	flags.IntVar(&o.requests, "requests", 10, "how many requests the client sends")
+	flags.BoolVar(&o.commands, "commands", false, "show the commands that the set-ups stand for")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("%q is too much", flags.Arg(0))
+	case o.requests < 1:
+		return o, fmt.Errorf("-requests %d: want at least 1", o.requests)
+	}
+	return o, o.Validate()
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/examples/internal/ipvsadm"
+	"github.com/golvs/lvs/internal/lab"
+)
+
+const patience = 5 * time.Second // of a request
+
+func run(ctx context.Context, o options, out io.Writer) (err error) {
+	l, err := lab.New(ctx, o.Options)
+	if err != nil {
+		return advise(err)
+	}
+	defer l.Close()
+	fmt.Fprint(out, l.Topology())
+	if err := l.SetUp(ctx); err != nil {
+		return advise(err)
+	}
+	// Also when it was interrupted: the hosts are as before, then they are gone.
+	defer func() { err = errors.Join(err, l.Undo(context.WithoutCancel(ctx))) }()
+	if o.commands {
+		for _, h := range append([]*lab.Host{l.Director}, l.Servers...) {
+			fmt.Fprintf(out, "\n%s:\n%s", h.Name, h.Setup)
+		}
+	}
+	if err := visit(ctx, l, o, out); err != nil {
+		return err
+	}
+	return list(ctx, l, out)
+}
+
+// visit sends the requests, and shows how each fared.
+func visit(ctx context.Context, l *lab.Lab, o options, out io.Writer) error {
+	fmt.Fprintf(out, "\n%d requests to %s:\n", o.requests, l.VIP())
+	reached, bad := make(map[string]bool), 0
+	err := l.Visit(ctx, o.requests, patience, func(a lab.Answer) {
+		if a.Err != nil {
+			bad++
+			fmt.Fprintf(out, "  %-24s nobody, and %s was to: %v\n", a.Client, a.Want, a.Err)
+			return
+		}
+		note := ""
+		if !a.Good() {
+			bad++
+			note = "  and " + a.Want + " was to"
+		}
+		reached[a.Server] = true
+		fmt.Fprintf(out, "  %-24s %s, which saw %s%s\n", a.Client, a.Server, a.Saw, note)
+	})
+	switch {
+	case err != nil:
+		return err
+	case bad > 0:
+		return fmt.Errorf("%d of %d requests were not answered by the real server whose turn it was", bad, o.requests)
+	case len(reached) < len(l.Servers):
+		return fmt.Errorf("%d of %d real servers answered: send more requests, or choose a scheduler that reaches all", len(reached), len(l.Servers))
+	}
+	return nil
+}
+
+// list shows the director's table.
+func list(ctx context.Context, l *lab.Lab, out io.Writer) error {
+	c := l.Director.Client()
+	info, err := c.Info(ctx)
+	if err != nil {
+		return err
+	}
+	entries, err := c.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
+	return ipvsadm.List(out, info, entries)
+}
+
+// advise adds what to do where that is not clear from the error.
+func advise(err error) error {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, lvs.ErrUnavailable) {
+		return fmt.Errorf("%w\n\nIt takes root and a kernel with IPVS. This runs it in a kernel of its own, without root:\n\n"+
+			"    go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/lab", err)
+	}
+	return err
+}
