@@ -22,10 +22,14 @@ import (
 func TestLabSettingRemoved(t *testing.T) {
 	testbed.InKernel(t)
 	// The others are made of the same settings.
-	for _, o := range []Options{
+	all := []Options{
 		{Mode: "dr"}, {Mode: "nat"}, {Mode: "ipip"}, {Mode: "gue"}, {Mode: "gre"},
 		{Mode: "dr", Family: "6"}, {Mode: "nat", Family: "6"}, {Mode: "ipip", Family: "6"}, {Mode: "gue", Family: "mixed"},
-	} {
+	}
+	if hasNFT() {
+		all = append(all, Options{Mode: "fullnat"})
+	}
+	for _, o := range all {
 		t.Run(o.Mode+" "+o.Family, func(t *testing.T) {
 			l := newLab(t, o)
 			if err := l.SetUp(context.Background()); err != nil {
