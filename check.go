@@ -78,6 +78,9 @@ var whyOf = map[string]string{
 	"flooded":            "a server that came back gets all new connections until it has as many as the others",
 	"coarse-persistence": "all clients of a network are one client, which one server has to bear",
 	"clients-behind-nat": "all clients behind one address are one client of persistence",
+	"clear-text":         "what is to be encrypted is sent, or taken, in clear text",
+	"clear-text-tunnel":  "the tunnels of IPVS do not pass by the policy: what it is to encrypt leaves in clear text",
+	"key-missing":        "without its key nothing is sent by an encrypted tunnel, and nothing taken",
 	"alias-route":        "ifconfig's alias has it; packets find the VIP without, by the route that comes with the address",
 	"setting-missing":    "the setup asks for it",
 }

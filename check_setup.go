@@ -83,6 +83,10 @@ func codeOf(f Fact) string {
 		return "nat-missing"
 	case Rule:
 		return "mtu"
+	case SecurityPolicy:
+		return "clear-text"
+	case SecurityAssociation:
+		return "key-missing"
 	case Route:
 		switch {
 		case f.AdvMSS != 0:

@@ -30,6 +30,9 @@ func (c *checker) table(ctx context.Context) (err error) {
 		if err := c.reached(ctx, e); err != nil {
 			return err
 		}
+		if err := c.clearText(ctx, e); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ type network interface {
 	Remove(hostnet.Fact) error
 
 	Links() ([]hostnet.Link, error)
+	Policies() ([]hostnet.SecurityPolicy, error)
 	Addresses() ([]hostnet.Address, error)
 	// Lookup returns the route that a packet takes.
 	Lookup(to, from netip.Addr) (hostnet.Route, error)
@@ -62,6 +63,10 @@ func factOf(f hostnet.Fact) Fact {
 		return SourceNAT(f)
 	case hostnet.FOUPort:
 		return FOUPort(f)
+	case hostnet.SecurityPolicy:
+		return SecurityPolicy(f)
+	case hostnet.SecurityAssociation:
+		return associationOf(f)
 	case hostnet.Module:
 		return Module(f)
 	}
@@ -77,6 +82,9 @@ func (h *Host) put(f Fact) error {
 			return err.about("apply", s.String())
 		}
 		return settingError("apply", s, h.files.WriteFile(path, []byte(s.Value+"\n")))
+	}
+	if a, ok := f.(SecurityAssociation); ok && a.Key == (Key{}) {
+		return a.keyless().about("apply", a.String())
 	}
 	return settingError("apply", f, h.network.Put(f.toNetwork()))
 }
@@ -120,6 +128,8 @@ func settingError(op string, f Fact, err error) error {
 		e.kind, e.hint = ErrPermission, "it takes CAP_NET_ADMIN in the network namespace"
 	case is(hostnet.ErrNoModule):
 		e.kind = ErrUnavailable
+	case is(hostnet.ErrNoIPsec):
+		e.kind, e.hint = errors.ErrUnsupported, "load the modules xfrm_user, esp4 and esp6, or use a kernel that has CONFIG_XFRM_USER"
 	case is(hostnet.ErrNoNAT):
 		e.kind, e.hint = errors.ErrUnsupported, "load the modules nf_tables and nft_chain_nat, or use a kernel that has CONFIG_NF_TABLES_IPV4 and NFT_MASQ"
 	case is(hostnet.ErrNoInterface, fs.ErrNotExist, syscall.ENODEV, syscall.ESRCH):

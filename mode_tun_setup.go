@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"cmp"
 	"net/netip"
 
 	"github.com/golvs/lvs/internal/wire"
@@ -11,7 +12,7 @@ import (
 // It is not encrypted, whatever it is called: who can read packets between
 // director and real server reads what the client sends. An IPsec policy between
 // the two does not change that for an IPv4 tunnel, whose packets do not pass
-// through it.
+// through it: [EncryptedTunnel] is encrypted.
 type TunnelDirector struct {
 	VIP       netip.Addr
 	Interface string // where clients reach the VIP
@@ -23,6 +24,8 @@ type TunnelDirector struct {
 	// route to them yet. They may be of the other family than the VIP.
 	Servers []netip.Addr
 	Via     netip.Addr
+
+	Encrypted []EncryptedTunnel // to real servers that IPVS forwards to by them
 }
 
 // Setup returns what the host needs. The error names the field.
@@ -34,6 +37,14 @@ func (d TunnelDirector) Setup() (Setup, error) {
 	for _, server := range d.Servers {
 		checks = append(checks, plainAddr("Servers", server), sameFamily("Servers", server, "Via", d.Via))
 	}
+	numbers, inner := make(map[uint32]bool), make(map[netip.Addr]bool)
+	for _, t := range d.Encrypted {
+		checks = append(checks, t.validate(d.VIP))
+		if numbers[t.SPI] || inner[t.Inner] {
+			checks = append(checks, invalid("Encrypted", "two tunnels have the SPI %d, or the inner address %s", t.SPI, t.Inner))
+		}
+		numbers[t.SPI], inner[t.Inner] = true, true
+	}
 	return need("tunnel director", d.settings, checks...)
 }
 
@@ -41,6 +52,9 @@ func (d TunnelDirector) settings() Setup {
 	s := directorVIP(d.VIP, d.Interface, d.Label, d.Routed)
 	for _, server := range d.Servers {
 		s = append(s, Setting{Route{To: hostPrefix(server), Via: d.Via}, "the outer packets go to the real server"})
+	}
+	for _, t := range d.Encrypted {
+		s = append(s, t.directorSide(d.VIP.Is6())...)
 	}
 	return s
 }
@@ -53,14 +67,19 @@ func (d TunnelDirector) settings() Setup {
 type TunnelRealServer struct {
 	VIP netip.Addr
 
-	// Mode is that of the real server in the director's table.
+	// Mode is that of the real server in the director's table. With Encrypted it is
+	// [DR].
 	Mode Mode
 
 	// Local is the address by which the director knows the real server. It may be
-	// of the other family than the VIP.
+	// of the other family than the VIP. Encrypted has its own.
 	Local netip.Addr
 
-	// MTU is that of the tunnel device; 0 leaves it to the kernel.
+	// Encrypted is the tunnel by which packets come, if its packets are encrypted.
+	Encrypted EncryptedTunnel
+
+	// MTU is that of the tunnel device; 0 leaves it to the kernel. Encrypted has its
+	// own.
 	MTU int
 
 	// MSS is the greatest TCP segment that clients are told to send, so that
@@ -89,9 +108,24 @@ func (r TunnelRealServer) Setup() (Setup, error) {
 		r.Table = tunnelTable
 	}
 	return need("tunnel real server", r.settings,
-		plainAddr("VIP", r.VIP), r.checkMode(), plainAddr("Local", r.Local),
+		plainAddr("VIP", r.VIP), r.checkTunnel(),
 		optional(r.MTU != 0, func() *Error { return Link{Name: "tunl0", MTU: r.MTU}.validate() }),
 		optional(r.MSS != 0, r.checkMSS))
+}
+
+func (r TunnelRealServer) checkTunnel() *Error {
+	if r.Encrypted.isZero() {
+		return cmp.Or(r.checkMode(), plainAddr("Local", r.Local))
+	}
+	switch {
+	case r.Mode != DR:
+		return invalid("Mode", "is %s, and what comes by an encrypted tunnel is forwarded by DR: leave it out", r.Mode)
+	case r.Local.IsValid():
+		return invalid("Local", "is for a tunnel of IPVS's: Encrypted.Server is the address of an encrypted one")
+	case r.MTU != 0:
+		return invalid("MTU", "is for a tunnel of IPVS's: Encrypted has its own")
+	}
+	return r.Encrypted.validate(r.VIP)
 }
 
 func (r TunnelRealServer) checkMode() *Error {
@@ -117,15 +151,11 @@ func (r TunnelRealServer) checkMSS() *Error {
 	return interfaceName("Interface", r.Interface)
 }
 
-func (r TunnelRealServer) settings() (s Setup) {
-	device := r.device()
-	s = append(s, Setting{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
-	if r.Mode.tunnelType() == wire.TunnelGUE {
-		s = append(s,
-			Setting{Module{"fou"}, "it takes packets out of UDP"},
-			Setting{FOUPort{r.Mode.tunnelPort(), r.Local.Is6()}, "the port that the director sends to"})
+func (r TunnelRealServer) settings() Setup {
+	s, device := r.open()
+	if !r.Encrypted.isZero() {
+		s, device = r.Encrypted.serverSide(r.VIP.Is6())
 	}
-	s = append(s, Setting{device, "the tunnel's device takes packets only when it is up"})
 	if r.VIP.Is4() {
 		s = append(s, Setting{Sysctl{InterfaceSysctl(device.Name, "rp_filter", false), "2"},
 			"clients are not reached by the tunnel: a strict filter drops what comes out of it"})
@@ -136,6 +166,19 @@ func (r TunnelRealServer) settings() (s Setup) {
 		s = append(s, r.segments()...)
 	}
 	return s
+}
+
+// open are the settings that bring packets out of a tunnel of IPVS's, and its
+// device.
+func (r TunnelRealServer) open() (s Setup, device Link) {
+	device = r.device()
+	s = append(s, Setting{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
+	if r.Mode.tunnelType() == wire.TunnelGUE {
+		s = append(s,
+			Setting{Module{"fou"}, "it takes packets out of UDP"},
+			Setting{FOUPort{r.Mode.tunnelPort(), r.Local.Is6()}, "the port that the director sends to"})
+	}
+	return append(s, Setting{device, "the tunnel's device takes packets only when it is up"}), device
 }
 
 // device returns the device that takes the packets out. Where there is one that

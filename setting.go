@@ -22,8 +22,8 @@ type Setting struct {
 type Setup []Setting
 
 // Fact is one thing about a host that can be read and changed: a [Sysctl], a
-// [Link], an [Address], a [Route], a [Rule], a [SourceNAT], a [FOUPort] or a
-// [Module]. Facts are comparable.
+// [Link], an [Address], a [Route], a [Rule], a [SourceNAT], a [FOUPort], a
+// [SecurityPolicy], a [SecurityAssociation] or a [Module]. Facts are comparable.
 type Fact interface {
 	// String is the command that makes it so.
 	String() string
@@ -64,14 +64,16 @@ func (s Setup) String() string {
 
 // oneFact is a fact in JSON: an object with one field, which says what it is.
 type oneFact struct {
-	Sysctl    *Sysctl    `json:"sysctl,omitempty"`
-	Link      *Link      `json:"link,omitempty"`
-	Address   *Address   `json:"address,omitempty"`
-	Route     *Route     `json:"route,omitempty"`
-	Rule      *Rule      `json:"rule,omitempty"`
-	SourceNAT *SourceNAT `json:"sourceNAT,omitempty"`
-	FOUPort   *FOUPort   `json:"fouPort,omitempty"`
-	Module    *Module    `json:"module,omitempty"`
+	Sysctl      *Sysctl              `json:"sysctl,omitempty"`
+	Link        *Link                `json:"link,omitempty"`
+	Address     *Address             `json:"address,omitempty"`
+	Route       *Route               `json:"route,omitempty"`
+	Rule        *Rule                `json:"rule,omitempty"`
+	SourceNAT   *SourceNAT           `json:"sourceNAT,omitempty"`
+	FOUPort     *FOUPort             `json:"fouPort,omitempty"`
+	Policy      *SecurityPolicy      `json:"policy,omitempty"`
+	Association *SecurityAssociation `json:"association,omitempty"`
+	Module      *Module              `json:"module,omitempty"`
 }
 
 func wrapFact(f Fact) *oneFact {
@@ -90,6 +92,10 @@ func wrapFact(f Fact) *oneFact {
 		return &oneFact{SourceNAT: &f}
 	case FOUPort:
 		return &oneFact{FOUPort: &f}
+	case SecurityPolicy:
+		return &oneFact{Policy: &f}
+	case SecurityAssociation:
+		return &oneFact{Association: &f}
 	case Module:
 		return &oneFact{Module: &f}
 	}
@@ -109,9 +115,11 @@ func (o *oneFact) fact() (Fact, error) {
 	add(&all, o.Rule)
 	add(&all, o.SourceNAT)
 	add(&all, o.FOUPort)
+	add(&all, o.Policy)
+	add(&all, o.Association)
 	add(&all, o.Module)
 	if len(all) != 1 {
-		return nil, invalid("fact", "want one of sysctl, link, address, route, rule, sourceNAT, fouPort and module").about("parse", "setting")
+		return nil, invalid("fact", "want one of sysctl, link, address, route, rule, sourceNAT, fouPort, policy, association and module").about("parse", "setting")
 	}
 	return all[0], nil
 }

@@ -21,6 +21,10 @@ type Link struct {
 	// Local is the tunnel's own outer address. Without, it takes packets to any.
 	Local netip.Addr `json:"local,omitzero"`
 
+	// Remote is the outer address of the tunnel's other end. Without, it takes
+	// packets from any, and can send none.
+	Remote netip.Addr `json:"remote,omitzero"`
+
 	// AnyProtocol makes an ip6tnl take IPv4 as well as IPv6.
 	AnyProtocol bool `json:"anyProtocol,omitempty"`
 
@@ -43,7 +47,7 @@ func (l Link) String() string {
 	if l.AnyProtocol {
 		options = " mode any"
 	}
-	options += with("local", l.Local)
+	options += with("local", l.Local) + with("remote", l.Remote)
 	if l.Checksum {
 		options += " icsum ocsum"
 	}
@@ -94,6 +98,8 @@ func (l Link) validate() *Error {
 		return invalid("Checksum", "is for a link of the kind gre or ip6gre, not %q", l.Kind)
 	case l.Local.IsValid() && (l.Kind == "" || l.Kind == "dummy"):
 		return invalid("Local", "is for a tunnel")
+	case l.Remote.IsValid() && (!l.Local.IsValid() || l.Local.Is6() != l.Remote.Is6()):
+		return invalid("Remote", "%s needs a Local of its family", l.Remote)
 	case l.Local.IsValid() && l.Local.Is6() != is6:
 		return invalid("Local", "%s is not of the family of a link of the kind %s", l.Local, l.Kind)
 	}
@@ -110,7 +116,7 @@ func (l Link) complete(found Fact) (Fact, *Error) {
 	was := found.(Link)
 	want := l
 	if l.Kind == "" {
-		want.Kind, want.Local, want.AnyProtocol, want.Checksum = was.Kind, was.Local, was.AnyProtocol, was.Checksum
+		want.Kind, want.Local, want.Remote, want.AnyProtocol, want.Checksum = was.Kind, was.Local, was.Remote, was.AnyProtocol, was.Checksum
 	}
 	if want.MTU == 0 {
 		want.MTU = was.MTU

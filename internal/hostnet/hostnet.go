@@ -18,6 +18,7 @@ type Link struct {
 	Up          bool
 	MTU         int        // 0 leaves it to the kernel
 	Local       netip.Addr // outer address of a tunnel; the zero address is any
+	Remote      netip.Addr // the other end's; the zero address is any
 	AnyProtocol bool       // of an ip6tnl: takes IPv4 and IPv6
 	Checksum    bool       // of a gre: packets must have checksums
 }
@@ -76,6 +77,23 @@ type FOUPort struct {
 	IPv6 bool
 }
 
+// SecurityPolicy asks for ESP in transport mode.
+type SecurityPolicy struct {
+	From, To netip.Prefix
+	Protocol uint8 // 0 is any
+	In       bool
+	SPI      uint32
+	Other    bool // it asks for something else
+}
+
+// SecurityAssociation is ESP in transport mode, with AES-256-CBC and HMAC-SHA-256.
+type SecurityAssociation struct {
+	From, To netip.Addr
+	SPI      uint32
+	Key      Secret // none when the kernel does not tell
+	Other    bool   // the number is taken by something else
+}
+
 // Module is a kernel module that is there, loaded or built in.
 type Module struct{ Name string }
 
@@ -85,7 +103,11 @@ func (Route) fact()     {}
 func (Rule) fact()      {}
 func (SourceNAT) fact() {}
 func (FOUPort) fact()   {}
-func (Module) fact()    {}
+
+func (SecurityPolicy) fact()      {}
+func (SecurityAssociation) fact() {}
+
+func (Module) fact() {}
 
 // MainTable is the routing table that routes are in by default.
 const MainTable = 254
@@ -94,6 +116,7 @@ const MainTable = 254
 var (
 	ErrNoInterface = errors.New("there is no such interface")
 	ErrNoModule    = errors.New("the module is not loaded, and the kernel could not load it by itself")
+	ErrNoIPsec     = errors.New("this kernel has no IPsec")
 	ErrNoNAT       = errors.New("this kernel has no NAT by nftables")
 )
 

@@ -47,13 +47,13 @@ func linkOf(l netlink.Link) Link {
 	link := Link{Name: a.Name, Kind: l.Type(), Up: a.Flags&net.FlagUp != 0, MTU: a.MTU}
 	switch t := l.(type) {
 	case *netlink.Iptun:
-		link.Local = addrOf(t.Local)
+		link.Local, link.Remote = addrOf(t.Local), addrOf(t.Remote)
 	case *netlink.Sittun:
-		link.Local = addrOf(t.Local)
+		link.Local, link.Remote = addrOf(t.Local), addrOf(t.Remote)
 	case *netlink.Ip6tnl:
-		link.Local, link.AnyProtocol = addrOf(t.Local), t.Proto == 0
+		link.Local, link.Remote, link.AnyProtocol = addrOf(t.Local), addrOf(t.Remote), t.Proto == 0
 	case *netlink.Gretun:
-		link.Local, link.Checksum = addrOf(t.Local), t.IFlags&nl.GRE_CSUM != 0
+		link.Local, link.Remote, link.Checksum = addrOf(t.Local), addrOf(t.Remote), t.IFlags&nl.GRE_CSUM != 0
 		link.Kind = "gre"
 		if len(t.Local) == net.IPv6len {
 			link.Kind = "ip6gre"
@@ -97,16 +97,16 @@ func (want Link) link() (netlink.Link, error) {
 	if want.Up {
 		a.Flags = net.FlagUp
 	}
-	local := ipOf(want.Local)
+	local, remote := ipOf(want.Local), ipOf(want.Remote)
 	switch want.Kind {
 	case "dummy":
 		return &netlink.Dummy{LinkAttrs: a}, nil
 	case "ipip":
-		return &netlink.Iptun{LinkAttrs: a, Local: local, PMtuDisc: 1}, nil
+		return &netlink.Iptun{LinkAttrs: a, Local: local, Remote: remote, PMtuDisc: 1}, nil
 	case "sit":
-		return &netlink.Sittun{LinkAttrs: a, Local: local, PMtuDisc: 1}, nil
+		return &netlink.Sittun{LinkAttrs: a, Local: local, Remote: remote, PMtuDisc: 1}, nil
 	case "ip6tnl":
-		t := &netlink.Ip6tnl{LinkAttrs: a, Local: local, Ttl: 64, Flags: ignoreEncapLimit, Proto: unix.IPPROTO_IPV6}
+		t := &netlink.Ip6tnl{LinkAttrs: a, Local: local, Remote: remote, Ttl: 64, Flags: ignoreEncapLimit, Proto: unix.IPPROTO_IPV6}
 		if want.AnyProtocol {
 			t.Proto = 0
 		}
@@ -118,7 +118,7 @@ func (want Link) link() (netlink.Link, error) {
 				local = make(net.IP, net.IPv6len)
 			}
 		}
-		t := &netlink.Gretun{LinkAttrs: a, Local: local, PMtuDisc: 1}
+		t := &netlink.Gretun{LinkAttrs: a, Local: local, Remote: remote, PMtuDisc: 1}
 		if want.Kind == "ip6gre" {
 			t.Ttl = 64
 		}

@@ -17,8 +17,9 @@ type Network struct {
 	within func(func() error) error
 	routes *netlink.Handle
 
-	mu  sync.Mutex
-	nft *nftables.Conn // nil until it is needed
+	mu   sync.Mutex
+	nft  *nftables.Conn  // nil until it is needed
+	xfrm *netlink.Handle // nil until it is needed
 }
 
 // Open returns the network of the namespace in which within runs what it is
@@ -40,6 +41,9 @@ func (n *Network) Close() error {
 	n.routes.Close()
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.xfrm != nil {
+		n.xfrm.Close()
+	}
 	if n.nft != nil {
 		return n.nft.CloseLasting()
 	}
@@ -61,6 +65,10 @@ func (n *Network) Find(f Fact) (Fact, error) {
 		return optional(n.findNAT(f))
 	case FOUPort:
 		return optional(n.findFOU(f))
+	case SecurityPolicy:
+		return optional(n.findPolicy(f))
+	case SecurityAssociation:
+		return optional(n.findAssociation(f))
 	case Module:
 		return optional(n.findModule(f))
 	}
@@ -90,6 +98,10 @@ func (n *Network) Put(f Fact) error {
 		return n.putNAT(f)
 	case FOUPort:
 		return n.putFOU(f)
+	case SecurityPolicy:
+		return n.putPolicy(f)
+	case SecurityAssociation:
+		return n.putAssociation(f)
 	case Module:
 		return n.putModule(f)
 	}
@@ -111,6 +123,10 @@ func (n *Network) Remove(f Fact) error {
 		return n.removeNAT(f)
 	case FOUPort:
 		return n.removeFOU(f)
+	case SecurityPolicy:
+		return n.removePolicy(f)
+	case SecurityAssociation:
+		return n.removeAssociation(f)
 	}
 	return fmt.Errorf("%T cannot be removed", f)
 }

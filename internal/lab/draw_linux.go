@@ -37,6 +37,9 @@ func (o Options) title() string {
 	name := map[string]string{
 		"dr": "direct routing", "nat": "NAT", "fullnat": "full NAT", "ipip": "tunnel by IPIP", "gue": "tunnel by GUE", "gre": "tunnel by GRE",
 	}[o.Mode]
+	if o.Encrypt {
+		name += ", encrypted,"
+	}
 	return name + map[string]string{"4": " in IPv4", "6": " in IPv6", "mixed": " of IPv4 in IPv6"}[o.Family]
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/internal/testbed"
+	"golang.org/x/sys/unix"
 )
 
 const patience = 10 * time.Second // of a request that is to be answered
@@ -37,6 +38,9 @@ func labs() (all []Options) {
 			}
 		}
 	}
+	for _, family := range Families {
+		all = append(all, Options{Mode: "ipip", Family: family, Encrypt: true})
+	}
 	return all
 }
 
@@ -45,10 +49,14 @@ func labs() (all []Options) {
 func TestLabs(t *testing.T) {
 	testbed.InKernel(t)
 	for _, o := range labs() {
-		t.Run(o.Mode+" "+o.Family, func(t *testing.T) {
+		t.Run(o.title(), func(t *testing.T) {
 			ctx := context.Background()
 			l := newLab(t, o)
-			err := l.SetUp(ctx)
+			wire, err := l.Capture()
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = l.SetUp(ctx)
 			if o.Mode == "fullnat" && !hasNFT() {
 				if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "nft_chain_nat") {
 					t.Errorf("without nftables: got %v, want ErrUnsupported with what to do", err)
@@ -59,6 +67,9 @@ func TestLabs(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.mustBalance(t, 6)
+			if seen := wire.Stop(); o.Encrypt && (len(seen) != 1 || seen[unix.IPPROTO_ESP] == 0) {
+				t.Errorf("on the wire to the servers there were packets by protocol %v, want only ESP, 50", seen)
+			}
 			if err := l.Undo(ctx); err != nil {
 				t.Error(err)
 			}
@@ -93,6 +104,38 @@ func TestLabSchedulers(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.mustBalance(t, clients)
+		})
+	}
+}
+
+// Without its key an encrypted tunnel sends nothing, from the first packet on;
+// without its policy it is found to be in clear text.
+func TestLabWithoutKey(t *testing.T) {
+	testbed.InKernel(t)
+	ctx := context.Background()
+	for _, family := range Families {
+		t.Run(family, func(t *testing.T) {
+			l := newLab(t, Options{Mode: "ipip", Family: family, Encrypt: true, Servers: 1})
+			var keyless lvs.Setup
+			for _, s := range l.Director.Setup {
+				if _, ok := s.Want.(lvs.SecurityAssociation); !ok {
+					keyless = append(keyless, s)
+				}
+			}
+			l.Director.Setup = keyless
+			wire, err := l.Capture()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.SetUp(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.carries(impatience); err == nil {
+				t.Error("a request was answered")
+			}
+			if seen := wire.Stop(); len(seen) != 0 {
+				t.Errorf("on the wire to the server there were packets by protocol %v, want none", seen)
+			}
 		})
 	}
 }

@@ -112,7 +112,7 @@ func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
 	}
 	for i, port := range m.ports {
 		name := fmt.Sprintf("eth%d", i)
-		if err := l.wires.plug(port.net, h.space, m.name+"-"+name, name); err != nil {
+		if err := l.wires.plug(port.net, h.space, wireName(m.name, i), name); err != nil {
 			return h, err
 		}
 	}
@@ -122,6 +122,9 @@ func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
 	}
 	return h, h.Apply(ctx, plan)
 }
+
+// wireName is the other end of a machine's interface.
+func wireName(machine string, port int) string { return fmt.Sprintf("%s-%d", machine, port) }
 
 // loadModules loads what a setup needs and the kernel does not load by itself.
 // When it fails, applying the setup says so.

@@ -28,6 +28,7 @@ type Options struct {
 	Mode      string        // one of Modes
 	Family    string        // one of Families; "" is "4"
 	Scheduler lvs.Scheduler // "" is rr
+	Encrypt   bool          // the packets between director and real servers; with ipip alone
 	Servers   int           // how many real servers; 0 is the two of the seed
 }
 
@@ -52,6 +53,8 @@ func (o *Options) complete() error {
 		return fmt.Errorf("family %q is none of %s", o.Family, strings.Join(Families, ", "))
 	case o.Family == "mixed" && !o.tunnels():
 		return fmt.Errorf("family mixed: %s forwards a packet as it is, and its real servers are of the VIP's family; only tunnels mix", o.Mode)
+	case o.Encrypt && o.Mode != "ipip":
+		return fmt.Errorf("mode %s cannot be encrypted: what can is a tunnel like ipip", o.Mode)
 	case o.Servers < 1 || o.Servers > maxServers:
 		return fmt.Errorf("%d real servers: want 1 to %d", o.Servers, maxServers)
 	}

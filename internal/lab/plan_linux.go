@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/netip"
 
@@ -8,10 +9,11 @@ import (
 )
 
 const (
-	webPort   = 80
-	guePort   = 6080
-	clients   = 20   // addresses of the client
-	tunnelMSS = 1380 // fits with 60 bytes of headers into the largest tunnel here, of IPv6 in GUE in IPv6, whose packet has 1500
+	webPort      = 80
+	guePort      = 6080
+	clients      = 20   // addresses of the client
+	encryptedMSS = 1320 // fits into the device's MTU of 1400
+	tunnelMSS    = 1380 // fits with 60 bytes of headers into the largest tunnel here, of IPv6 in GUE in IPv6, whose packet has 1500
 )
 
 // network is a network of both families. Hosts have the same number in both.
@@ -24,6 +26,7 @@ var (
 	outer = network{"outer", netip.MustParsePrefix("192.168.0.0/24"), netip.MustParsePrefix("2001:db8:c::/64")} // of the clients
 	inner = network{"inner", netip.MustParsePrefix("10.168.0.0/24"), netip.MustParsePrefix("2001:db8:a::/64")}  // of the director
 	far   = network{"far", netip.MustParsePrefix("10.168.1.0/24"), netip.MustParsePrefix("2001:db8:b::/64")}    // of real servers behind a router
+	ghost = network{"ghost", netip.MustParsePrefix("10.255.0.0/24"), netip.MustParsePrefix("2001:db8:e::/64")}  // of encrypted tunnels: nobody is on it
 )
 
 // addr returns the address of a host.
@@ -159,15 +162,41 @@ func (p *plan) tunnel() (err error) {
 	for _, s := range p.table {
 		director.Servers = append(director.Servers, s.Addr.Addr())
 	}
+	server := lvs.TunnelRealServer{VIP: vip, Mode: mode, MSS: tunnelMSS, Gateway: far.addr(is6, routerHost), Interface: "eth0"}
+	encrypted := make(map[netip.Addr]lvs.EncryptedTunnel)
+	if p.options.Encrypt {
+		server.Mode, server.MSS = lvs.DR, encryptedMSS
+		for i, s := range p.table {
+			t, err := encryptedTunnel(inner.addr(outside6, directorHost), s.Addr.Addr(), ghost.addr(is6, firstServer+byte(i)), i)
+			if err != nil {
+				return err
+			}
+			encrypted[t.Server] = t
+			director.Encrypted = append(director.Encrypted, t)
+			p.table[i] = t.RealServer(webPort)
+		}
+	}
 	if p.dir.setup, err = director.Setup(); err != nil {
 		return err
 	}
-	return p.eachServer(func(local netip.Addr) (lvs.Setup, error) {
-		return lvs.TunnelRealServer{
-			VIP: vip, Mode: mode, Local: local,
-			MSS: tunnelMSS, Gateway: far.addr(is6, routerHost), Interface: "eth0",
-		}.Setup()
-	})
+	for i, local := range director.Servers {
+		if server.Encrypted = encrypted[local]; !p.options.Encrypt {
+			server.Local = local
+		}
+		if p.servers[i].setup, err = server.Setup(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encryptedTunnel is one with a fresh key.
+func encryptedTunnel(director, server, inner netip.Addr, i int) (t lvs.EncryptedTunnel, err error) {
+	secret := make([]byte, lvs.KeySize)
+	_, _ = rand.Read(secret) // never fails
+	t = lvs.EncryptedTunnel{Director: director, Server: server, Inner: inner, SPI: 0x1000 + uint32(i)}
+	t.Key, err = lvs.NewKey(secret)
+	return t, err
 }
 
 // balance makes the service, and its table of servers in a network.

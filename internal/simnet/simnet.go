@@ -23,6 +23,8 @@ type Network struct {
 	rules     []hostnet.Rule
 	nats      []hostnet.SourceNAT
 	fous      []hostnet.FOUPort
+	policies  []hostnet.SecurityPolicy
+	secured   []hostnet.SecurityAssociation
 	modules   map[string]bool
 	params    params
 }
@@ -135,6 +137,12 @@ func (n *Network) Dump() []string {
 	for _, v := range n.fous {
 		note(v)
 	}
+	for _, v := range n.policies {
+		note(v)
+	}
+	for _, v := range n.secured {
+		note(v)
+	}
 	for name := range n.modules {
 		note(hostnet.Module{Name: name})
 	}
@@ -162,6 +170,10 @@ func (n *Network) Find(f hostnet.Fact) (hostnet.Fact, error) {
 		return found(n.nats, sameTable(f))
 	case hostnet.FOUPort:
 		return found(n.fous, func(p hostnet.FOUPort) bool { return p == f })
+	case hostnet.SecurityPolicy:
+		return found(n.policies, samePolicy(f))
+	case hostnet.SecurityAssociation:
+		return found(n.secured, sameAssociation(f))
 	case hostnet.Module:
 		if n.modules[f.Name] {
 			return f, nil
@@ -205,6 +217,13 @@ func (n *Network) Put(f hostnet.Fact) error {
 			return syscall.EADDRINUSE
 		}
 		n.fous = append(n.fous, f)
+	case hostnet.SecurityPolicy:
+		n.policies = append(slices.DeleteFunc(n.policies, samePolicy(f)), f)
+	case hostnet.SecurityAssociation:
+		if slices.ContainsFunc(n.secured, sameAssociation(f)) {
+			return syscall.EEXIST
+		}
+		n.secured = append(n.secured, f)
 	case hostnet.Module:
 		return n.putModule(f)
 	default:
@@ -228,6 +247,23 @@ func sameTable(f hostnet.SourceNAT) func(hostnet.SourceNAT) bool {
 	return func(t hostnet.SourceNAT) bool { return t.Table == f.Table && t.IPv6 == f.IPv6 }
 }
 
+func samePolicy(f hostnet.SecurityPolicy) func(hostnet.SecurityPolicy) bool {
+	return func(p hostnet.SecurityPolicy) bool {
+		return p.From == f.From && p.To == f.To && p.Protocol == f.Protocol && p.In == f.In
+	}
+}
+
+func sameAssociation(f hostnet.SecurityAssociation) func(hostnet.SecurityAssociation) bool {
+	return func(a hostnet.SecurityAssociation) bool { return a.To == f.To && a.SPI == f.SPI }
+}
+
+// Policies lists the policies of IPsec.
+func (n *Network) Policies() ([]hostnet.SecurityPolicy, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.policies), nil
+}
+
 // Remove removes what a fact tells of.
 func (n *Network) Remove(f hostnet.Fact) error {
 	n.mu.Lock()
@@ -245,6 +281,10 @@ func (n *Network) Remove(f hostnet.Fact) error {
 		return cut(&n.nats, sameTable(f), syscall.ENOENT)
 	case hostnet.FOUPort:
 		return cut(&n.fous, func(p hostnet.FOUPort) bool { return p == f }, syscall.ENOENT)
+	case hostnet.SecurityPolicy:
+		return cut(&n.policies, samePolicy(f), syscall.ENOENT)
+	case hostnet.SecurityAssociation:
+		return cut(&n.secured, sameAssociation(f), syscall.ESRCH)
 	}
 	return fmt.Errorf("%T cannot be removed", f)
 }

@@ -1,0 +1,169 @@
+package hostnet
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	cipher       = "cbc(aes)"
+	cipherBytes  = 32
+	signature    = "hmac(sha256)"
+	signatureLen = 128 // bits of it that are sent
+)
+
+// ipsec returns a handle for the kernel's IPsec.
+func (n *Network) ipsec() (*netlink.Handle, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.xfrm == nil {
+		err := n.within(func() (err error) {
+			n.xfrm, err = netlink.NewHandle(unix.NETLINK_XFRM)
+			return err
+		})
+		if err != nil {
+			n.xfrm = nil
+			return nil, fmt.Errorf("%w: %w", ErrNoIPsec, err)
+		}
+	}
+	return n.xfrm, nil
+}
+
+// Policies lists the policies of IPsec.
+func (n *Network) Policies() (all []SecurityPolicy, err error) {
+	h, err := n.ipsec()
+	if errors.Is(err, ErrNoIPsec) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list, err := retry(func() ([]netlink.XfrmPolicy, error) { return h.XfrmPolicyList(netlink.FAMILY_ALL) })
+	for _, p := range list {
+		if p.Dir == netlink.XFRM_DIR_IN || p.Dir == netlink.XFRM_DIR_OUT {
+			all = append(all, policyOf(p))
+		}
+	}
+	return all, err
+}
+
+func (n *Network) findPolicy(f SecurityPolicy) (*SecurityPolicy, error) {
+	all, err := n.Policies()
+	for _, p := range all {
+		if p.From == f.From && p.To == f.To && p.Protocol == f.Protocol && p.In == f.In {
+			return &p, nil
+		}
+	}
+	return nil, err
+}
+
+func policyOf(p netlink.XfrmPolicy) SecurityPolicy {
+	f := SecurityPolicy{
+		From: prefixOf(p.Src), To: prefixOf(p.Dst), Protocol: uint8(p.Proto), In: p.Dir == netlink.XFRM_DIR_IN, Other: true,
+	}
+	if p.Action != netlink.XFRM_POLICY_ALLOW || p.Ifid != 0 || p.SrcPort != 0 || p.DstPort != 0 || len(p.Tmpls) != 1 {
+		return f
+	}
+	if t := p.Tmpls[0]; t.Proto == netlink.XFRM_PROTO_ESP {
+		f.SPI = uint32(t.Reqid)
+		f.Other = t.Mode != netlink.XFRM_MODE_TRANSPORT || t.Optional != 0
+	}
+	return f
+}
+
+func (f SecurityPolicy) policy() *netlink.XfrmPolicy {
+	p := &netlink.XfrmPolicy{
+		Src: netOf(f.From), Dst: netOf(f.To), Proto: netlink.Proto(f.Protocol), Dir: netlink.XFRM_DIR_OUT,
+		Tmpls: []netlink.XfrmPolicyTmpl{{
+			Src: ipOf(f.From.Addr()), Dst: ipOf(f.To.Addr()), Proto: netlink.XFRM_PROTO_ESP, Mode: netlink.XFRM_MODE_TRANSPORT, Reqid: int(f.SPI),
+		}},
+	}
+	if f.In {
+		p.Dir = netlink.XFRM_DIR_IN
+	}
+	return p
+}
+
+func (n *Network) putPolicy(f SecurityPolicy) error {
+	h, err := n.ipsec()
+	if err != nil {
+		return err
+	}
+	return h.XfrmPolicyAdd(f.policy())
+}
+
+func (n *Network) removePolicy(f SecurityPolicy) error {
+	h, err := n.ipsec()
+	if err != nil {
+		return err
+	}
+	return h.XfrmPolicyDel(f.policy())
+}
+
+func (n *Network) findAssociation(f SecurityAssociation) (*SecurityAssociation, error) {
+	h, err := n.ipsec()
+	if errors.Is(err, ErrNoIPsec) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	a, err := h.XfrmStateGet(&netlink.XfrmState{Dst: ipOf(f.To), Proto: netlink.XFRM_PROTO_ESP, Spi: int(f.SPI)})
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	found := associationOf(a)
+	return &found, nil
+}
+
+func associationOf(a *netlink.XfrmState) SecurityAssociation {
+	f := SecurityAssociation{From: hostOf(a.Src), To: hostOf(a.Dst), SPI: uint32(a.Spi), Other: true}
+	if a.Mode != netlink.XFRM_MODE_TRANSPORT || a.Reqid != a.Spi || a.Crypt == nil || a.Auth == nil ||
+		a.Crypt.Name != cipher || a.Auth.Name != signature || a.Auth.TruncateLen != signatureLen ||
+		len(a.Crypt.Key) != cipherBytes || len(a.Auth.Key) != SecretSize-cipherBytes {
+		return f
+	}
+	f.Other = false
+	f.Key = NewSecret([SecretSize]byte(append(slices.Clone(a.Crypt.Key), a.Auth.Key...)))
+	return f
+}
+
+func hostOf(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	return a.Unmap()
+}
+
+func (f SecurityAssociation) state() *netlink.XfrmState {
+	key := f.Key.Bytes()
+	return &netlink.XfrmState{
+		Src: ipOf(f.From), Dst: ipOf(f.To), Proto: netlink.XFRM_PROTO_ESP, Mode: netlink.XFRM_MODE_TRANSPORT,
+		Spi: int(f.SPI), Reqid: int(f.SPI), OSeqMayWrap: true,
+		Crypt: &netlink.XfrmStateAlgo{Name: cipher, Key: key[:cipherBytes]},
+		Auth:  &netlink.XfrmStateAlgo{Name: signature, Key: key[cipherBytes:], TruncateLen: signatureLen},
+	}
+}
+
+func (n *Network) putAssociation(f SecurityAssociation) error {
+	h, err := n.ipsec()
+	if err != nil {
+		return err
+	}
+	return h.XfrmStateAdd(f.state())
+}
+
+func (n *Network) removeAssociation(f SecurityAssociation) error {
+	h, err := n.ipsec()
+	if err != nil {
+		return err
+	}
+	return h.XfrmStateDel(f.state())
+}
