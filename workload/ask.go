@@ -8,7 +8,12 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// asker asks simulators where connections go.
+// director is asked where packets go. A simulator is one; a test asks a kernel.
+type director interface {
+	Deliver(lvs.Packet) (lvs.Verdict, error)
+}
+
+// asker asks directors where connections go.
 type asker struct {
 	service lvs.ServiceID
 	dest    netip.AddrPort
@@ -26,8 +31,8 @@ func newAsker(service lvs.ServiceID, clients Clients) (*asker, error) {
 	return &asker{service, destination(service), clients.spread(service.Is6()), clients}, nil
 }
 
-// flow returns the first packet of the i-th client's connection. Those that share
-// an address have different ports.
+// flow returns a packet of the i-th client's connection, without flags. Those
+// that share an address have different ports.
 func (a *asker) flow(i int) lvs.Packet {
 	address := a.clients.addressOf(i)
 	offset := uint64(address)*0x9e3779b97f4a7c15>>32 + uint64(i-address*max(1, a.clients.PerAddress))
@@ -35,35 +40,61 @@ func (a *asker) flow(i int) lvs.Packet {
 		Protocol: lvs.ProtocolTCP, FWMark: a.service.FWMark(), Destination: a.dest,
 		Source: netip.AddrPortFrom(a.crowd.at(address), firstPort+uint16(offset%portCount)),
 	}
-	if a.service.FWMark() == 0 {
+	if !a.isTCP() {
 		p.Protocol = a.service.Protocol()
 	}
 	return p
 }
 
-// open lets a client connect.
-func (a *asker) open(sim *lvs.Simulator, i int) (lvs.Verdict, error) { return a.send(sim, i, lvs.SYN) }
-
-func (a *asker) send(sim *lvs.Simulator, i int, flags lvs.TCPFlags) (lvs.Verdict, error) {
-	p := a.flow(i)
-	if p.Protocol == lvs.ProtocolTCP {
-		p.TCP = flags
+// open lets a client connect, and returns what became of its first packet.
+func (a *asker) open(d director, i int) (lvs.Verdict, error) {
+	v, err := a.send(d, i, lvs.SYN)
+	if err == nil && v.Action == lvs.Forwarded && a.isTCP() {
+		_, err = a.send(d, i, lvs.ACK)
 	}
-	return sim.Deliver(p)
+	return v, err
 }
 
-// serves checks that a simulator has the service, with real servers.
-func (a *asker) serves(ctx context.Context, sim *lvs.Simulator) ([]lvs.RealServerStatus, error) {
-	if sim == nil {
-		return nil, invalid("Simulator", "is nil")
+// reset ends a connection that is open.
+func (a *asker) reset(d director, i int) error {
+	if !a.isTCP() {
+		return nil
 	}
-	client := sim.Client()
-	defer client.Close()
-	servers, err := client.Servers(ctx, a.service)
-	if err == nil && len(servers) == 0 {
-		err = invalid("Service", "%s has no real servers", a.service)
+	_, err := a.send(d, i, lvs.RST)
+	return err
+}
+
+func (a *asker) send(d director, i int, flags lvs.TCPFlags) (lvs.Verdict, error) {
+	p := a.flow(i)
+	if a.isTCP() {
+		p.TCP = flags
 	}
-	return servers, err
+	return d.Deliver(p)
+}
+
+func (a *asker) isTCP() bool {
+	return a.service.FWMark() != 0 || a.service.Protocol() == lvs.ProtocolTCP
+}
+
+// directors checks that each simulator has the service, with real servers.
+func (a *asker) directors(ctx context.Context, sims []*lvs.Simulator) ([]director, error) {
+	out := make([]director, len(sims))
+	for i, sim := range sims {
+		if sim == nil {
+			return nil, invalid("Simulator", "is nil")
+		}
+		client := sim.Client()
+		servers, err := client.Servers(ctx, a.service)
+		client.Close()
+		if err != nil {
+			return nil, err
+		}
+		if len(servers) == 0 {
+			return nil, invalid("Service", "%s has no real servers", a.service)
+		}
+		out[i] = sim
+	}
+	return out, nil
 }
 
 // each calls do for each of n, in the order given, until the context ends or

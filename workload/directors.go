@@ -51,30 +51,32 @@ func Disagree(ctx context.Context, service lvs.ServiceID, clients Clients, seed 
 	if len(directors) < 2 {
 		return nil, invalid("Directors", "%d of them cannot disagree", len(directors))
 	}
-	for _, sim := range directors {
-		if _, err := a.serves(ctx, sim); err != nil {
-			return nil, err
-		}
+	asked, err := a.directors(ctx, directors)
+	if err != nil {
+		return nil, err
 	}
+	return a.disagreement(ctx, seed, asked)
+}
+
+func (a *asker) disagreement(ctx context.Context, seed uint64, directors []director) (*Disagreement, error) {
 	servers := serverNumbers{{}: 0} // 0 is nobody
 	picks := make([][]int32, len(directors))
-	for d, sim := range directors {
-		picks[d] = make([]int32, clients.Count)
-		order := rand.New(rand.NewPCG(seed, uint64(d))).Perm(clients.Count)
+	for d, director := range directors {
+		picks[d] = make([]int32, a.clients.Count)
+		order := rand.New(rand.NewPCG(seed, uint64(d))).Perm(a.clients.Count)
 		err := each(ctx, order, func(i int) error {
-			v, err := a.open(sim, i)
+			v, err := a.open(director, i)
 			if err != nil || v.Action != lvs.Forwarded {
 				return err
 			}
 			picks[d][i] = servers.of(v.Server)
-			_, err = a.send(sim, i, lvs.RST)
-			return err
+			return a.reset(director, i)
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	return disagreement(picks, servers), nil
+	return disagreementOf(picks, servers), nil
 }
 
 // serverNumbers numbers servers as they are found.
@@ -89,7 +91,8 @@ func (s serverNumbers) of(addr netip.AddrPort) int32 {
 	return n
 }
 
-func disagreement(picks [][]int32, servers serverNumbers) *Disagreement {
+// disagreementOf compares directors by whom each gave to which server.
+func disagreementOf(picks [][]int32, servers serverNumbers) *Disagreement {
 	out := &Disagreement{Clients: len(picks[0])}
 	counts := make([][]float64, len(servers))
 	for i := range counts {

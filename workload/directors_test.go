@@ -9,8 +9,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// director returns a simulator with so many servers, in order or in reverse.
-func director(t *testing.T, s lvs.Service, reverse bool, servers int) *lvs.Simulator {
+// newDirector returns a simulator with so many servers, in order or in reverse.
+func newDirector(t *testing.T, s lvs.Service, reverse bool, servers int) *lvs.Simulator {
 	t.Helper()
 	sim := newSim(t, s, lvs.DR)
 	client := sim.Client()
@@ -38,7 +38,7 @@ func TestDisagree(t *testing.T) {
 		{lvs.Service{ID: web, Scheduler: lvs.RR}, 0.75, 0.75},
 	} {
 		d, err := Disagree(t.Context(), web, clients, 1,
-			director(t, c.service, false, 4), director(t, c.service, false, 4), director(t, c.service, true, 4))
+			newDirector(t, c.service, false, 4), newDirector(t, c.service, false, 4), newDirector(t, c.service, true, 4))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestDisagree(t *testing.T) {
 // disagree on.
 func TestDisagreeRefused(t *testing.T) {
 	s := lvs.Service{ID: web, Scheduler: lvs.MH}
-	all, drained := director(t, s, false, 2), director(t, s, false, 2)
+	all, drained := newDirector(t, s, false, 2), newDirector(t, s, false, 2)
 	if _, err := drained.Client().SetWeight(t.Context(), web, addrOf(0), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestFailover(t *testing.T) {
 		{lvs.MH, 0, "1", 0}, {lvs.MH, 0, "0", 1}, {lvs.RR, 0, "1", 0.75}, {lvs.RR, 0, "0", 1}, {lvs.MH, 1, "1", 0.2},
 	} {
 		s := lvs.Service{ID: web, Scheduler: c.scheduler}
-		from, to := director(t, s, false, 4), director(t, s, false, 4+c.more)
+		from, to := newDirector(t, s, false, 4), newDirector(t, s, false, 4+c.more)
 		host := to.Host()
 		if err := host.SetSysctl(t.Context(), "net.ipv4.vs.sloppy_tcp", c.sloppy); err != nil {
 			t.Fatal(err)
@@ -109,7 +109,7 @@ func TestFailover(t *testing.T) {
 
 func TestDirectorsInvalid(t *testing.T) {
 	s := lvs.Service{ID: web, Scheduler: lvs.MH}
-	one, empty := director(t, s, false, 1), director(t, s, false, 0)
+	one, empty := newDirector(t, s, false, 1), newDirector(t, s, false, 0)
 	some := Clients{Count: 10}
 	for field, call := range map[string]func() error{
 		"Clients":   func() error { _, err := Disagree(t.Context(), web, Clients{}, 1, one, one); return err },

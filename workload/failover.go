@@ -38,15 +38,18 @@ func Failover(ctx context.Context, service lvs.ServiceID, clients Clients, seed 
 	if err != nil {
 		return nil, err
 	}
-	for _, sim := range []*lvs.Simulator{from, to} {
-		if _, err := a.serves(ctx, sim); err != nil {
-			return nil, err
-		}
+	directors, err := a.directors(ctx, []*lvs.Simulator{from, to})
+	if err != nil {
+		return nil, err
 	}
+	return a.takeover(ctx, seed, directors[0], directors[1])
+}
+
+func (a *asker) takeover(ctx context.Context, seed uint64, from, to director) (*Takeover, error) {
 	random := rand.New(rand.NewPCG(seed, 0))
-	servers := make([]netip.AddrPort, clients.Count)
+	servers := make([]netip.AddrPort, a.clients.Count)
 	out := &Takeover{}
-	err = each(ctx, random.Perm(clients.Count), func(i int) error {
+	err := each(ctx, random.Perm(a.clients.Count), func(i int) error {
 		v, err := a.open(from, i)
 		if err != nil {
 			return err
@@ -62,7 +65,7 @@ func Failover(ctx context.Context, service lvs.ServiceID, clients Clients, seed 
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, random.Perm(clients.Count), func(i int) error {
+	err = each(ctx, random.Perm(a.clients.Count), func(i int) error {
 		if !servers[i].IsValid() {
 			return nil
 		}
