@@ -10,7 +10,8 @@ import (
 	"github.com/golvs/lvs/internal/kernel"
 )
 
-// pickSchedulers are those whose picks are compared. twos draws at random.
+// pickSchedulers are those whose picks are compared. Those of twos are random: see
+// [fidelityTwos].
 var pickSchedulers = []string{
 	"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "dh", "sh", "mh", "lblc", "lblcr",
 }

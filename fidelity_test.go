@@ -693,6 +693,7 @@ func TestFidelityPicks(t *testing.T) {
 			fidelity{scheduler, makePicks(scheduler), cmp.Or(*fidelityPicks, few), players}.run(t, openFidelity(t))
 		})
 	}
+	t.Run("twos", func(t *testing.T) { fidelityTwos(t, cmp.Or(*fidelityPicks, few)) })
 }
 
 // openFidelity returns what opens the kernel under test and its simulator. Where
