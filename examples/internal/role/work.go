@@ -1,0 +1,165 @@
+package role
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/golvs/lvs"
+)
+
+// work is what is to be done to a host.
+type work struct {
+	arguments
+	setup   lvs.Setup
+	service lvs.Service // on a director
+	servers []lvs.RealServer
+	out     io.Writer
+}
+
+func (w *work) isDirector() bool { return w.service.ID.IsValid() }
+
+func (w *work) do(ctx context.Context, open Open) error {
+	host, err := open(ctx)
+	if w.dry {
+		return w.show(ctx, host, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	switch {
+	case w.check:
+		return w.look(ctx, host)
+	case w.undo:
+		return w.takeBack(ctx, host)
+	}
+	return w.apply(ctx, host)
+}
+
+// show prints the commands, and beside them what is so already, where that can be
+// seen.
+func (w *work) show(ctx context.Context, host *lvs.Host, err error) error {
+	if err != nil {
+		fmt.Fprintf(w.out, "# what is there already cannot be seen: %v\n%s", err, w.setup)
+	} else {
+		defer host.Close()
+		plan, err := host.Plan(ctx, w.setup)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(w.out, plan)
+	}
+	fmt.Fprint(w.out, w.commands())
+	return nil
+}
+
+// look prints what is wrong with the host.
+func (w *work) look(ctx context.Context, host *lvs.Host) error {
+	report, err := host.Check(ctx, w.setup)
+	if err != nil {
+		return err
+	}
+	count := len(report.Findings)
+	for _, f := range report.Findings {
+		fmt.Fprint(w.out, f)
+	}
+	if w.isDirector() {
+		if _, err := host.Client().Service(ctx, w.service.ID); errors.Is(err, lvs.ErrNotFound) {
+			fmt.Fprintf(w.out, "service-missing: nothing balances %s\n", w.service.ID)
+			count++
+		} else if err != nil {
+			return err
+		}
+	}
+	for _, f := range report.Unseen {
+		fmt.Fprintf(w.out, "not seen from here: %s: %s\n", f.Code, f.Advice)
+	}
+	if count > 0 {
+		return fmt.Errorf("found %d", count)
+	}
+	return nil
+}
+
+// apply sets the host up. The plan is saved before anything is done: a run that is
+// cut short is finished by the next, or taken back by -undo.
+func (w *work) apply(ctx context.Context, host *lvs.Host) error {
+	s, err := load(w.file)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case isNew:
+		if s, err = w.plan(ctx, host); err == nil {
+			err = s.save(w.file)
+		}
+	case err == nil && !s.isFor(w):
+		err = fmt.Errorf("%s is of another set-up: take that back by -undo first, or name another file by -plan", w.file)
+	}
+	if err != nil {
+		return err
+	}
+	err = host.Apply(ctx, s.Plan)
+	if err == nil && w.isDirector() {
+		err = w.balance(ctx, host.Client())
+	}
+	if err != nil && isNew {
+		return errors.Join(err, w.takeBack(context.WithoutCancel(ctx), host))
+	}
+	if err == nil {
+		fmt.Fprintf(w.out, "%s%s# -undo takes it back by %s\n", s.Plan, w.commands(), w.file)
+	}
+	return err
+}
+
+// balance makes the service what it should be. Other services stay as they are.
+func (w *work) balance(ctx context.Context, client *lvs.Client) error {
+	id := w.service.ID
+	had, err := client.Servers(ctx, id)
+	changes := []lvs.Change{lvs.UpdateService(w.service)}
+	if errors.Is(err, lvs.ErrNotFound) {
+		changes = []lvs.Change{lvs.AddService(w.service)}
+	} else if err != nil {
+		return err
+	}
+	for _, s := range w.servers {
+		change := lvs.AddServer(id, s)
+		if slices.ContainsFunc(had, func(h lvs.RealServerStatus) bool { return h.Addr == s.Addr }) {
+			change = lvs.UpdateServer(id, s)
+		}
+		changes = append(changes, change)
+	}
+	for _, h := range had {
+		if !slices.ContainsFunc(w.servers, func(s lvs.RealServer) bool { return s.Addr == h.Addr }) {
+			changes = append(changes, lvs.RemoveServer(id, h.Addr))
+		}
+	}
+	return client.Do(ctx, changes...)
+}
+
+// takeBack sets the host back, by what was saved.
+func (w *work) takeBack(ctx context.Context, host *lvs.Host) error {
+	s, err := load(w.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is nothing to undo: no plan was saved in %s", w.file)
+	}
+	if err != nil {
+		return err
+	}
+	if s.Service.IsValid() && !s.WasThere {
+		err = host.Client().RemoveService(ctx, s.Service)
+		if errors.Is(err, lvs.ErrNotFound) {
+			err = nil
+		}
+	}
+	kept, uerr := host.Undo(ctx, s.Plan)
+	for _, k := range kept {
+		fmt.Fprintf(w.out, "# left as it is: %s\n", k)
+	}
+	if err = errors.Join(err, uerr); err != nil {
+		return err
+	}
+	return os.Remove(w.file)
+}
