@@ -180,3 +180,38 @@ func caseOf(name string) setupCase {
 	}
 	panic("no case " + name)
 }
+
+// A policy of IPsec that is meant for a tunnel of IPVS's, and does not reach it, is
+// found; one that does, and one for other packets, is not.
+func TestCheckClearText(t *testing.T) {
+	ctx := context.Background()
+	from4, from6 := hostPrefix(local4), hostPrefix(local6)
+	for _, c := range []struct {
+		name   string
+		server RealServer
+		policy SecurityPolicy
+		found  bool
+	}{
+		{"IPIP", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, true},
+		{"any protocol", NewRealServer(netip.AddrPortFrom(router4, 80), GUE(6080)), SecurityPolicy{From: from4, To: inner4, SPI: 256}, true},
+		{"GRE", NewRealServer(netip.AddrPortFrom(router4, 80), GRE()), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 47, SPI: 256}, true},
+		{"another host", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), SecurityPolicy{From: from4, To: hostPrefix(local4), Protocol: 4, SPI: 256}, false},
+		{"another protocol", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 6, SPI: 256}, false},
+		{"DR", NewRealServer(netip.AddrPortFrom(router4, 80), DR), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, false},
+		{"incoming", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, In: true, SPI: 256}, false},
+		{"IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP), SecurityPolicy{From: from6, To: hostPrefix(router6), Protocol: 4, SPI: 256}, true},
+		{"any protocol in IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP), SecurityPolicy{From: from6, To: hostPrefix(router6), SPI: 256}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			web := TCP(netip.AddrPortFrom(local4, 80))
+			_, h, _ := applied(t, Setup{{c.policy, ""}})
+			if err := h.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddServer(web, c.server)); err != nil {
+				t.Fatal(err)
+			}
+			report, err := h.Check(ctx, nil)
+			if err != nil || slices.Contains(codes(report.Findings), "clear-text-tunnel") != c.found {
+				t.Errorf("%v: %v", err, report.Findings)
+			}
+		})
+	}
+}

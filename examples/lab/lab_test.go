@@ -15,6 +15,7 @@ func TestBadArguments(t *testing.T) {
 		"-family 5":               `family "5" is none of 4, 6, mixed`,
 		"-mode nat -family mixed": "only tunnels mix",
 		"-requests 0":             "-requests 0: want at least 1",
+		"-mode gue -encrypt":      "mode gue cannot be encrypted",
 		"-servers 51":             "51 real servers: want 1 to 50",
 		"more":                    `"more" is too much`,
 	} {
@@ -42,6 +43,15 @@ func TestLab(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("want %q in\n%s", want, out.String())
 		}
+	}
+}
+
+func TestLabEncrypted(t *testing.T) {
+	testbed.InKernel(t)
+	var out, problems strings.Builder
+	status := command(context.Background(), strings.Fields("-mode ipip -encrypt -requests 2"), &out, &problems)
+	if status != 0 || !strings.Contains(out.String(), " packets of ESP\n") {
+		t.Fatalf("exit status %d:\n%s\n%s", status, out.String(), problems.String())
 	}
 }
 

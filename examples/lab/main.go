@@ -64,6 +64,7 @@ func parse(args []string, problems io.Writer) (o options, err error) {
 	flags.StringVar(&o.Mode, "mode", "dr", "how packets get to the real servers: "+strings.Join(lab.Modes, ", "))
 	flags.StringVar(&o.Family, "family", "4", "of the packets: 4, 6, or mixed for IPv4 in tunnels of IPv6")
 	flags.StringVar((*string)(&o.Scheduler), "scheduler", "rr", "of the service, such as rr, wlc or mh")
+	flags.BoolVar(&o.Encrypt, "encrypt", false, "encrypt what the director sends to the real servers (mode ipip), and count it on the wire")
 	flags.IntVar(&o.Servers, "servers", 2, "how many real servers there are")
 	flags.IntVar(&o.requests, "requests", 10, "how many requests the client sends")
 	flags.BoolVar(&o.commands, "commands", false, "show the commands that the set-ups stand for")

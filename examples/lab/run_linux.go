@@ -22,6 +22,11 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer l.Close()
 	fmt.Fprint(out, l.Topology())
+	wire, err := l.Capture()
+	if err != nil {
+		return err
+	}
+	defer wire.Stop()
 	if err := l.SetUp(ctx); err != nil {
 		return advise(err)
 	}
@@ -35,7 +40,23 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := visit(ctx, l, o, out); err != nil {
 		return err
 	}
+	if o.Encrypt {
+		if err := onlyESP(wire.Stop(), out); err != nil {
+			return err
+		}
+	}
 	return list(ctx, l, out)
+}
+
+// onlyESP shows what the director sent to the real servers, which is nothing but
+// ESP.
+func onlyESP(packets map[uint8]int, out io.Writer) error {
+	const esp = 50
+	fmt.Fprintf(out, "\nOn the wire from the director to the real servers: %d packets of ESP\n", packets[esp])
+	if packets[esp] == 0 || len(packets) > 1 {
+		return fmt.Errorf("not all was encrypted: packets by protocol %v", packets)
+	}
+	return nil
 }
 
 // visit sends the requests, and shows how each fared.

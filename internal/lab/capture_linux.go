@@ -53,10 +53,13 @@ func (c *Capture) note(addrs map[netip.Addr]bool, m machine) {
 }
 
 // Stop ends it, and returns how many packets there were of each protocol inside
-// of IP: 50 is ESP.
+// of IP: 50 is ESP. Stopping again returns none.
 func (c *Capture) Stop() map[uint8]int {
-	defer unix.Close(c.fd)
 	seen := make(map[uint8]int)
+	if c.fd < 0 {
+		return seen
+	}
+	defer func() { unix.Close(c.fd); c.fd = -1 }()
 	packet := make([]byte, 64)
 	for {
 		n, _, err := unix.Recvfrom(c.fd, packet, 0)
