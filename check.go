@@ -18,6 +18,7 @@ type Report struct {
 type Finding struct {
 	Code     string   `json:"code"` // stable, such as "vip-missing"; all are in [CheckCodes]
 	Severity Severity `json:"severity"`
+	Host     string   `json:"host,omitempty"`   // the peer that it is about, by its name; "" is the host that was checked
 	Evidence string   `json:"evidence"`         // what was found
 	Why      string   `json:"why"`              // why it hurts
 	Mend     Setup    `json:"mend,omitempty"`   // the settings that mend it, if settings do
@@ -65,6 +66,7 @@ var whyOf = map[string]string{
 	"drain-breaks":       "removing a server cuts its connections: drain it by weight 0 first",
 	"persistence-sticks": "persistence keeps sending clients to a server of weight 0",
 	"backup-strict":      "a backup that takes over drops connections that it did not hear of",
+	"real-server":        "a real server without the VIP, or one that tells others of it, keeps clients from the service",
 	"server-order":       "directors that list servers in another order send clients elsewhere",
 	"backup-balances":    "a director that is its own backup sends packets round in a circle",
 	"sysctl-hidden":      "parameters of IPVS are not to be had in this namespace, and stay at their defaults",
@@ -100,7 +102,11 @@ func (f Finding) advise(format string, args ...any) Finding {
 // commands that mend it.
 func (f Finding) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s): %s\n    %s\n", f.Code, f.Severity, f.Evidence, f.Why)
+	where := ""
+	if f.Host != "" {
+		where = " on " + f.Host
+	}
+	fmt.Fprintf(&b, "%s (%s)%s: %s\n    %s\n", f.Code, f.Severity, where, f.Evidence, f.Why)
 	for _, s := range f.Mend {
 		fmt.Fprintf(&b, "    mend: %s\n", s.Want)
 	}
@@ -114,12 +120,20 @@ func (f Finding) String() string {
 // host does not have, and for what in its IPVS table cannot work or will not for
 // long. It changes nothing. A setup that is nil checks the table alone. It takes
 // the privilege to read the table.
-func (h *Host) Check(ctx context.Context, setup Setup) (Report, error) {
-	c := checker{host: h, setup: setup}
+//
+// Some things take the facts of other hosts, which [Host.Facts] returns there: of
+// the real servers, and of other directors. Given as peers they are looked at
+// together with this host; what they tell is not listed as unseen. A machine that
+// is none of the peers, and what is between them, is not looked at.
+func (h *Host) Check(ctx context.Context, setup Setup, peers ...HostFacts) (Report, error) {
+	c := checker{host: h, setup: setup, told: make(map[string]bool)}
 	for _, look := range []func(context.Context) error{c.settings, c.table, c.parameters, c.daemons} {
 		if err := look(ctx); err != nil {
 			return Report{}, err
 		}
+	}
+	if err := c.peers(ctx, peers); err != nil {
+		return Report{}, err
 	}
 	c.elsewhere()
 	slices.SortStableFunc(c.findings, func(a, b Finding) int { return rank(a.Severity) - rank(b.Severity) })
@@ -137,11 +151,15 @@ type checker struct {
 	entries  []ServiceEntry
 	findings []Finding
 	unseen   []Finding
+	told     map[string]bool // codes of what peers have told of, which this host cannot see
 }
 
 func (c *checker) found(f Finding) { c.findings = append(c.findings, f) }
 
 func (c *checker) cannotSee(code, advice string) {
+	if c.told[code] {
+		return
+	}
 	c.unseen = append(c.unseen, finding(code, SeverityUnknown, "cannot be seen from this host").advise("%s", advice))
 }
 

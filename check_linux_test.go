@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -71,6 +72,72 @@ func TestHostCheck(t *testing.T) {
 					t.Errorf("%v, after %s: %v, want %s", err, command, report.Findings, code)
 				}
 			}
+		})
+	}
+}
+
+// machine is a host in a kernel with eth0 and eth1, whose packets may be of 1,600
+// bytes.
+func machine(t *testing.T, eth0, eth1 string) (*testbed.Namespace, *Host) {
+	t.Helper()
+	ns := testbed.New(t)
+	ns.Dummy("eth0", eth0)
+	ns.Dummy("eth1", eth1)
+	ns.Run("ip", "link", "set", "eth0", "mtu", "1600")
+	h, err := OpenHost(context.Background(), InNamespaceFD(ns.File.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return ns, h
+}
+
+// What is broken on a real server is found on its director, by the server's facts,
+// and on the server by the director's.
+func TestHostCheckPeers(t *testing.T) {
+	testbed.InKernel(t)
+	for _, c := range []struct {
+		setup  string
+		mode   Mode
+		breaks [][3]string // a command on the real server, what sets it right, and the code of what it breaks
+	}{
+		{"DR real server", DR, [][3]string{
+			{"ip addr del 10.168.0.91/32 dev lo", "ip addr add 10.168.0.91/32 dev lo", "vip-missing"},
+			{"ip addr add 10.168.0.91/24 dev lo", "ip addr del 10.168.0.91/24 dev lo", "vip-mask"},
+			{"sysctl -w net.ipv4.conf.all.arp_ignore=0", "sysctl -w net.ipv4.conf.all.arp_ignore=1", "arp-flux"},
+			{"sysctl -w net.ipv4.conf.all.arp_announce=0", "", "arp-flux"},
+		}},
+		{"GUE real server", GUE(6080), [][3]string{
+			{"ip link set tunl0 down", "ip link set tunl0 up", "tunnel-down"},
+			{"ip fou del port 6080", "ip fou add port 6080 gue", "fou-missing"},
+			{"sysctl -w net.ipv4.conf.tunl0.rp_filter=1", "sysctl -w net.ipv4.conf.tunl0.rp_filter=2", "rp-filter"},
+			{"ip link set eth0 mtu 1500", "", "path-mtu"},
+		}},
+		{"NAT real server", NAT, [][3]string{{"ip route replace default via 10.168.0.1", "", "return-route"}}},
+	} {
+		t.Run(c.setup, func(t *testing.T) {
+			setup := mustSetup(t, caseOf(c.setup))
+			loadModules(t, setup)
+			_, director := machine(t, "10.168.0.90/24", "192.168.0.11/24")
+			ns, rs := machine(t, eth0Address4, "172.16.0.1/24")
+			vip := vip4
+			if c.mode == NAT {
+				vip = netip.MustParseAddr("192.168.0.11")
+				makeSo(t, director, Sysctl{IPForward, "1"})
+			} else {
+				makeSo(t, director, vipAddress(vip, "eth0", ""))
+			}
+			setUp(t, rs, setup, nil)
+			web := TCP(netip.AddrPortFrom(vip, 80))
+			must(t, director.Client().Do(context.Background(), AddService(Service{ID: web, Scheduler: RR}),
+				AddServer(web, NewRealServer(netip.AddrPortFrom(local4, 80), c.mode))))
+			checkPeers(t, director, "", "", factsOfHost(t, rs, "rs"))
+			for _, b := range c.breaks {
+				ns.Run("sh", "-c", b[0])
+				checkPeers(t, director, b[2], "rs", factsOfHost(t, rs, "rs"))
+				ns.Run("sh", "-c", b[1])
+			}
+			checkPeers(t, rs, c.breaks[len(c.breaks)-1][2], "", factsOfHost(t, director, "director"))
 		})
 	}
 }

@@ -25,6 +25,8 @@ type network interface {
 	Links() ([]hostnet.Link, error)
 	Policies() ([]hostnet.SecurityPolicy, error)
 	Addresses() ([]hostnet.Address, error)
+	// List returns links, addresses, routes, rules and receive ports.
+	List() ([]hostnet.Fact, error)
 	// Lookup returns the route that a packet takes.
 	Lookup(to, from netip.Addr) (hostnet.Route, error)
 }

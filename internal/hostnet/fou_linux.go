@@ -3,6 +3,7 @@ package hostnet
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -22,14 +23,9 @@ const (
 )
 
 func (n *Network) findFOU(f FOUPort) (*FOUPort, error) {
-	if !n.hasFOU() {
-		return nil, nil
-	}
-	messages, err := n.fou(fouGet, netlink.Dump, func(*netlink.AttributeEncoder) {})
-	for _, m := range messages {
-		if port, ok := fouPortOf(m); ok && port == f {
-			return &f, nil
-		}
+	all, err := n.listFOU()
+	if slices.Contains(all, f) {
+		return &f, nil
 	}
 	return nil, err
 }

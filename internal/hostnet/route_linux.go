@@ -18,17 +18,17 @@ func (n *Network) findRoute(f Route) (*Route, error) {
 		return nil, err
 	}
 	for _, r := range all {
-		if found := n.routeOf(r, f.To.Addr()); found.To == f.To && found.Metric == f.Metric && r.Tos == 0 {
+		if found := routeOf(r, f.To.Addr(), n.nameOf(r.LinkIndex)); found.To == f.To && found.Metric == f.Metric && r.Tos == 0 {
 			return &found, nil
 		}
 	}
 	return nil, nil
 }
 
-// routeOf reads a route of the family of an address.
-func (n *Network) routeOf(r netlink.Route, family netip.Addr) Route {
+// routeOf reads a route of the family of an address, by an interface.
+func routeOf(r netlink.Route, family netip.Addr, iface string) Route {
 	found := Route{
-		To: prefixOf(r.Dst), Table: r.Table, Metric: r.Priority, Via: addrOf(r.Gw), Interface: n.nameOf(r.LinkIndex),
+		To: prefixOf(r.Dst), Table: r.Table, Metric: r.Priority, Via: addrOf(r.Gw), Interface: iface,
 		Source: addrOf(r.Src), MTU: r.MTU, AdvMSS: r.AdvMSS, OnLink: r.Flags&int(netlink.FLAG_ONLINK) != 0,
 		Local: r.Type == unix.RTN_LOCAL, Protocol: int(r.Protocol),
 		Other: len(r.MultiPath) > 0 || r.Encap != nil || r.Via != nil || r.Type != unix.RTN_UNICAST && r.Type != unix.RTN_LOCAL ||
@@ -91,7 +91,7 @@ func (n *Network) Lookup(to, from netip.Addr) (Route, error) {
 	if err != nil || len(routes) == 0 {
 		return Route{}, err
 	}
-	return n.routeOf(routes[0], to), nil
+	return routeOf(routes[0], to, n.nameOf(routes[0].LinkIndex)), nil
 }
 
 func familyOf(a netip.Addr) int {

@@ -1,17 +1,15 @@
 package hostnet
 
-import "github.com/vishvananda/netlink"
+import (
+	"slices"
+
+	"github.com/vishvananda/netlink"
+)
 
 func (n *Network) findRule(f Rule) (*Rule, error) {
-	family := netlink.FAMILY_V4
-	if f.IPv6 {
-		family = netlink.FAMILY_V6
-	}
-	all, err := retry(func() ([]netlink.Rule, error) { return n.routes.RuleList(family) })
-	for _, r := range all {
-		if ruleOf(r, f.IPv6) == f {
-			return &f, nil
-		}
+	all, err := n.listRules(f.IPv6)
+	if slices.Contains(all, f) {
+		return &f, nil
 	}
 	return nil, err
 }

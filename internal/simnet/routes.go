@@ -40,7 +40,7 @@ func (n *Network) connected(to netip.Addr, iface string) (best hostnet.Route, ok
 	for _, a := range n.addresses {
 		l := n.link(a.Interface)
 		if l.Up && (iface == "" || iface == l.Name) && a.Prefix.Masked().Contains(to) && (!ok || a.Prefix.Bits() > best.To.Bits()) {
-			best, ok = hostnet.Route{To: a.Prefix.Masked(), Table: hostnet.MainTable, Interface: a.Interface, Source: a.Prefix.Addr(), Scope: "link"}, true
+			best, ok = connectedBy(a), true
 		}
 	}
 	for _, r := range n.routes {
@@ -49,6 +49,11 @@ func (n *Network) connected(to netip.Addr, iface string) (best hostnet.Route, ok
 		}
 	}
 	return best, ok
+}
+
+// connectedBy returns the route that comes with an address.
+func connectedBy(a hostnet.Address) hostnet.Route {
+	return hostnet.Route{To: a.Prefix.Masked(), Table: hostnet.MainTable, Interface: a.Interface, Source: a.Prefix.Addr(), Scope: "link"}
 }
 
 // Lookup returns the route that a packet takes.
