@@ -15,9 +15,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/golvs/lvs/internal/hostnet"
 	"github.com/golvs/lvs/internal/testbed"
+	"golang.org/x/sys/unix"
 )
 
 // setupGround is a host with eth0 and eth1 in a kernel.
@@ -268,14 +270,7 @@ func TestHostSetupKilled(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				file := filepath.Join(t.TempDir(), "plan")
-				text, err := json.Marshal(plan)
-				if err == nil {
-					err = os.WriteFile(file, text, 0o600)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				file := savedFile(t, plan)
 				for after := 0; ; after++ {
 					died := applyAndDie(t, ns, self, file, after)
 					if end == "apply" {
@@ -416,33 +411,134 @@ func TestHostReplaces(t *testing.T) {
 	}
 }
 
-// What the kernel refuses is named, and the host is as before.
+// What the host cannot have is refused by name, when it is planned or when it is
+// applied, and the host is as before.
 func TestHostRefuses(t *testing.T) {
 	ctx := context.Background()
 	ns, h := setupGround(t)
-	before := dumpKernel(t, ns)
+	before := dumpBriefly(t, ns)
+	far := netip.MustParseAddr("203.0.113.1")
+	director, err := DRDirector{VIP: far, Interface: "eth0"}.Setup()
+	must(t, err)
 	for _, c := range []struct {
 		name string
 		want Fact
 		kind error
 	}{
-		{"next hop that is nowhere", Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("203.0.113.1")}, ErrInvalid},
-		{"MTU out of range", Link{Name: "eth0", MTU: 65536}, ErrInvalid},
+		{"next hop that is nowhere", Route{To: defaultRoute(vip4), Via: far}, ErrInvalid},
+		{"next hop of the other family", Route{To: defaultRoute(vip4), Via: router6}, ErrInvalid},
+		{"VIP outside any subnet", director[1].Want, ErrInvalid},
+		{"interface that is not there", Address{Interface: "eth7", Prefix: hostPrefix(vip4)}, ErrNotFound},
+		{"parameter of an interface that is not there", Sysctl{InterfaceSysctl("eth7", "rp_filter", false), "0"}, ErrNotFound},
+		{"MTU out of range", Link{Name: "eth0", MTU: 70000}, ErrInvalid},
+		{"kind of another interface", Link{Name: "eth0", Kind: "ipip"}, ErrExists},
+		{"address where a network is due", Route{To: netip.MustParsePrefix("10.168.0.94/24"), Via: router4}, ErrInvalid},
+		{"label in IPv6", Address{Interface: "eth0", Prefix: hostPrefix(vip6), Label: "eth0:0"}, ErrInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plan, err := h.Plan(ctx, Setup{forwarding(false, ""), {c.want, ""}})
-			if err != nil {
-				t.Fatal(err)
+			if err == nil {
+				err = h.Apply(ctx, plan)
 			}
-			err = h.Apply(ctx, plan)
-			if c.name == "MTU out of range" && err == nil {
-				undoInKernel(t, h, plan)
-			} else if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.want.String()) {
+			if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.want.String()) {
 				t.Errorf("got %v, want %v of %s", err, c.kind, c.want)
 			}
-			unchanged(t, "a failure", before, dumpKernel(t, ns))
 		})
 	}
+	unchanged(t, "refusals", before, dumpBriefly(t, ns))
+}
+
+// Without the right to change anything, a setting is refused by name, and the host
+// is as before. A child process gives its rights up, or sees /proc/sys read-only.
+func TestHostForbidden(t *testing.T) {
+	testbed.InKernel(t)
+	self, err := os.Executable()
+	must(t, err)
+	ns, h := setupGround(t)
+	before := dumpBriefly(t, ns)
+	for _, c := range []struct {
+		how, setup, want string
+	}{
+		{"read-only", "NAT director", "lvs: apply sysctl -w net.ipv4.ip_forward=1"},
+		{"read-only", "DR real server", "lvs: apply sysctl -w net.ipv4.conf.lo.arp_ignore=1"},
+		{"powerless", "NAT director", "lvs: apply sysctl -w net.ipv4.ip_forward=1"},
+		{"powerless", "DR director IPv6", "lvs: apply ip -6 addr add 2001:db8:1::91/128"},
+	} {
+		t.Run(c.how+" "+c.setup, func(t *testing.T) {
+			plan, err := h.Plan(context.Background(), mustSetup(t, caseOf(c.setup)))
+			must(t, err)
+			out := applyForbidden(t, ns, self, c.how, savedFile(t, plan))
+			for _, want := range []string{c.want, "CAP_NET_ADMIN"} {
+				if c.how == "read-only" && want == "CAP_NET_ADMIN" {
+					want = "/proc/sys is mounted read-only"
+				}
+				if !strings.Contains(out, want) {
+					t.Errorf("want %q in\n%s", want, out)
+				}
+			}
+		})
+	}
+	unchanged(t, "refusals", before, dumpBriefly(t, ns))
+}
+
+// savedFile writes a plan to a file.
+func savedFile(t *testing.T, plan SetupPlan) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "plan")
+	text, err := json.Marshal(plan)
+	if err == nil {
+		err = os.WriteFile(file, text, 0o600)
+	}
+	must(t, err)
+	return file
+}
+
+const forbiddenEnv = "LVS_TEST_FORBIDDEN"
+
+// applyForbidden applies a saved plan in a process that may not, and returns what
+// it says of it.
+func applyForbidden(t *testing.T, ns *testbed.Namespace, self, how, file string) (out string) {
+	t.Helper()
+	must(t, ns.Do(func() error {
+		cmd := exec.Command(self, "-test.run", "^TestHostForbiddenProcess$", "-test.v")
+		cmd.Env = append(os.Environ(), planEnv+"="+file, forbiddenEnv+"="+how)
+		if how == "read-only" {
+			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+		}
+		text, err := cmd.CombinedOutput()
+		out = string(text)
+		return err
+	}))
+	return out
+}
+
+// TestHostForbiddenProcess is the other process of TestHostForbidden.
+func TestHostForbiddenProcess(t *testing.T) {
+	how := os.Getenv(forbiddenEnv)
+	if how == "" {
+		return // it is started on purpose
+	}
+	text, err := os.ReadFile(os.Getenv(planEnv))
+	var plan SetupPlan
+	if err == nil {
+		err = json.Unmarshal(text, &plan)
+	}
+	must(t, err)
+	h, err := OpenHost(context.Background())
+	must(t, err)
+	switch how {
+	case "read-only": // in a mount namespace of this process
+		must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		must(t, unix.Mount("/proc/sys", "/proc/sys", "", unix.MS_BIND, ""))
+		must(t, unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+	case "powerless":
+		must(t, syscall.Setresuid(65534, 65534, 65534)) // of all threads
+	}
+	err = h.Apply(context.Background(), plan)
+	if !errors.Is(err, ErrPermission) {
+		t.Errorf("got %v, want ErrPermission", err)
+	}
+	t.Log(err)
 }
 
 // fou is a module that the kernel does not load by itself.
@@ -459,4 +555,109 @@ func TestHostModuleIsMissing(t *testing.T) {
 	if err := h.Apply(ctx, plan); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "run 'modprobe fou'") {
 		t.Errorf("got %v, want ErrUnavailable with the command", err)
 	}
+}
+
+// What somebody changed meanwhile stays, and Undo says so, and sets the rest back.
+func TestHostUndoKeeps(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct{ setup, command, kept, now string }{
+		{"NAT director", "sysctl -w net.ipv4.conf.all.send_redirects=1", "", ""}, // as it was
+		{"NAT director", "sysctl -w net.ipv4.conf.eth0.accept_redirects=0", "", ""},
+		{"NAT director", "sysctl -w net.ipv4.conf.all.accept_redirects=2", "accept_redirects", "all.accept_redirects = 2"},
+		{"DR real server", "sysctl -w net.ipv4.conf.all.arp_ignore=2", "there is 2", "all.arp_ignore = 2"},
+		{"DR director", "ip route replace 10.168.0.91/32 via 10.168.0.1 dev eth0", "10.168.0.1", "10.168.0.91 via 10.168.0.1"},
+		{"IPIP real server 4 in 6", "ip addr add 10.9.9.9/32 dev lvs-tun6", "uses it", "10.9.9.9"},
+	} {
+		t.Run(c.setup+" "+c.command, func(t *testing.T) {
+			setup := mustSetup(t, caseOf(c.setup))
+			ns, h := setupGround(t)
+			loadModules(t, setup)
+			plan, err := h.Plan(ctx, setup)
+			must(t, err)
+			must(t, h.Apply(ctx, plan))
+			ns.Run("sh", "-c", c.command)
+			kept, err := h.Undo(ctx, saved(t, plan))
+			must(t, err)
+			kept = slices.DeleteFunc(kept, func(k Kept) bool { _, ok := k.Want.(Module); return ok })
+			switch {
+			case c.kept == "" && len(kept) != 0:
+				t.Errorf("kept %v", kept)
+			case c.kept != "" && (len(kept) != 1 || !strings.Contains(kept[0].String(), c.kept)):
+				t.Errorf("kept %v, want one that says %q", kept, c.kept)
+			}
+			after := ns.Run("sh", "-c", "ip addr; ip route; sysctl net.ipv4.conf.all.accept_redirects net.ipv4.conf.all.arp_ignore")
+			if !strings.Contains(after, c.now) {
+				t.Errorf("%q is gone:\n%s", c.now, after)
+			}
+			if c.setup != "DR director" && strings.Contains(after, "10.168.0.91") {
+				t.Errorf("the VIP is still there:\n%s", after)
+			}
+		})
+	}
+}
+
+// Many goroutines set hosts in other namespaces up at once, and no thread of the
+// process stays in one.
+func TestHostLeavesNoThread(t *testing.T) {
+	ctx := context.Background()
+	setup := mustSetup(t, caseOf("DR real server"))
+	var all []*Host
+	for range 3 {
+		_, h := setupGround(t)
+		all = append(all, h)
+	}
+	before := threadsAway(t)
+	errs := make(chan error)
+	const each = 3
+	for _, h := range all {
+		for range each {
+			go func() { errs <- planApplyUndo(ctx, h, setup) }()
+		}
+	}
+	for range len(all) * each {
+		must(t, <-errs)
+	}
+	var left []string
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		left = slices.DeleteFunc(threadsAway(t), func(thread string) bool { return slices.Contains(before, thread) })
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("threads were left in namespaces: %q", left)
+		}
+	}
+}
+
+// planApplyUndo takes any plan that others have just applied or undone for stale.
+func planApplyUndo(ctx context.Context, h *Host, setup Setup) error {
+	for range 3 {
+		plan, err := h.Plan(ctx, setup)
+		if err != nil {
+			return err
+		}
+		if err := h.Apply(ctx, plan); err != nil && !errors.Is(err, ErrUnstable) {
+			return err
+		}
+		if _, err := h.Undo(ctx, plan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// threadsAway lists the threads of the process that are in other network
+// namespaces than the first process: some tests leave theirs there.
+func threadsAway(t *testing.T) (away []string) {
+	t.Helper()
+	home, err := os.Readlink("/proc/1/ns/net")
+	must(t, err)
+	links, err := filepath.Glob("/proc/self/task/*/ns/net")
+	must(t, err)
+	for _, l := range links {
+		if there, err := os.Readlink(l); err == nil && there != home {
+			away = append(away, l+" "+there)
+		}
+	}
+	return away
 }
