@@ -7,12 +7,14 @@ replace github.com/golvs/lvs => ../
 require (
 	github.com/cloudflare/ipvs v0.12.0
 	github.com/golvs/lvs v0.0.0-00010101000000-000000000000
+	github.com/kkdai/maglev v0.2.0
 	github.com/mdlayher/genetlink v1.3.2
 	github.com/moby/ipvs v1.1.0
 	golang.org/x/sys v0.47.0
 )
 
 require (
+	github.com/dchest/siphash v1.2.2 // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/nftables v0.3.0 // indirect
 	github.com/mdlayher/netlink v1.11.2 // indirect
