@@ -403,6 +403,7 @@ func TestCancelled(t *testing.T) {
 }
 
 func TestInvalid(t *testing.T) {
+	sim := newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, 1)
 	for field, change := range map[string]func(*Workload){
 		"Duration":           func(w *Workload) { w.Duration = 0 },
 		"Duration ":          func(w *Workload) { w.Duration = -1 },
@@ -445,7 +446,10 @@ func TestInvalid(t *testing.T) {
 	} {
 		w := usual()
 		change(&w)
-		refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, 1), w, field)
+		refused(t, sim, w, field)
+	}
+	if r, err := Run(t.Context(), sim, usual()); err != nil || r.Refused > 0 || r.Arrived < 3800 {
+		t.Errorf("afterwards: %v, %v", r, err)
 	}
 	refused(t, nil, usual(), "Simulator")
 	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR), usual(), "Service")
