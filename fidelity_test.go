@@ -64,6 +64,10 @@ func openSimulatorSide(t testing.TB, r release) *simulatorSide {
 
 func (s *simulatorSide) ReadFile(path string) ([]byte, error) { return s.kernel.ReadFile(path) }
 
+func (s *simulatorSide) ReadFiles(paths []string) ([]content, error) {
+	return readEach(paths, s.ReadFile), nil
+}
+
 func (s *simulatorSide) WriteFile(path string, data []byte) error {
 	return s.kernel.WriteFile(path, data)
 }

@@ -27,7 +27,23 @@ func newHost(client *Client, f files, n network, release func() error) *Host {
 // client's. Paths are those of /proc as a process in the namespace sees it.
 type files interface {
 	ReadFile(path string) ([]byte, error)
+	ReadFiles(paths []string) ([]content, error) // many cost little more than one
 	WriteFile(path string, data []byte) error
+}
+
+// content is that of a file, or why it could not be read.
+type content struct {
+	text []byte
+	err  error
+}
+
+// readEach reads files one by one.
+func readEach(paths []string, read func(path string) ([]byte, error)) []content {
+	all := make([]content, len(paths))
+	for i, path := range paths {
+		all[i].text, all[i].err = read(path)
+	}
+	return all
 }
 
 // OpenHost returns the network namespace of the calling thread, or another one,
@@ -100,6 +116,15 @@ func sysctlPath(key string) (string, *Error) {
 func (h *Host) readFile(ctx context.Context, path string) ([]byte, error) {
 	text, err := within(ctx, func() ([]byte, error) { return h.files.ReadFile(path) })
 	return text, fileError("read", path, err)
+}
+
+// readFiles reads many files. The error is that of all of them.
+func (h *Host) readFiles(ctx context.Context, paths []string) ([]content, error) {
+	all, err := within(ctx, func() ([]content, error) { return h.files.ReadFiles(paths) })
+	for i := range all {
+		all[i].err = fileError("read", paths[i], all[i].err)
+	}
+	return all, fileError("read", "files", err)
 }
 
 // within waits for work no longer than the context lasts. Work that is given up

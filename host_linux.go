@@ -53,11 +53,22 @@ func (o *options) openNamespace() (*os.File, error) {
 
 func (n namespaceFiles) ReadFile(path string) (text []byte, err error) {
 	err = n.do(func() error {
-		text, err = os.ReadFile(ofThread(path))
+		text, err = readOfThread(path)
 		return err
 	})
 	return text, err
 }
+
+// ReadFiles enters the namespace once.
+func (n namespaceFiles) ReadFiles(paths []string) (all []content, err error) {
+	err = n.do(func() error {
+		all = readEach(paths, readOfThread)
+		return nil
+	})
+	return all, err
+}
+
+func readOfThread(path string) ([]byte, error) { return os.ReadFile(ofThread(path)) }
 
 func (n namespaceFiles) WriteFile(path string, data []byte) error {
 	return n.do(func() error {

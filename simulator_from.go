@@ -79,16 +79,20 @@ func (c *copier) miss(format string, args ...any) {
 
 // sysctls copies what the host has of the parameters that the simulator has.
 func (c *copier) sysctls(ctx context.Context) error {
-	for _, path := range c.to.kernel.Sysctls() {
-		text, err := c.from.readFile(ctx, path)
-		if errors.Is(err, fs.ErrNotExist) {
+	paths := c.to.kernel.Sysctls()
+	all, err := c.from.readFiles(ctx, paths)
+	if err != nil {
+		return err
+	}
+	for i, file := range all {
+		if errors.Is(file.err, fs.ErrNotExist) {
 			continue // loaded with a module that the host does not use, or hidden
 		}
-		if err != nil {
-			return err
+		if file.err != nil {
+			return file.err
 		}
-		if err := c.to.kernel.WriteFile(path, text); err != nil {
-			c.miss("%s = %s: %v", path, strings.TrimSpace(string(text)), err)
+		if err := c.to.kernel.WriteFile(paths[i], file.text); err != nil {
+			c.miss("%s = %s: %v", paths[i], strings.TrimSpace(string(file.text)), err)
 		}
 	}
 	return nil

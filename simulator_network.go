@@ -111,6 +111,11 @@ func (n *simulatedNetwork) ReadFile(path string) ([]byte, error) {
 	return text, err
 }
 
+// ReadFiles has no namespace to enter.
+func (n *simulatedNetwork) ReadFiles(paths []string) ([]content, error) {
+	return readEach(paths, n.ReadFile), nil
+}
+
 func (n *simulatedNetwork) WriteFile(path string, data []byte) error {
 	if err := n.strike(Sysctl{sysctlKey(path), strings.TrimSpace(string(data))}.String()); err != nil {
 		return err
