@@ -37,11 +37,11 @@ const (
 // template, which persistence keeps to send a client to the same real server
 // again.
 type Connection struct {
-	Protocol Protocol       `json:"protocol"` // 0 for the template of a firewall mark
-	Client   netip.AddrPort `json:"client"`   // of a template: the client's network, port 0
-	VIP      netip.AddrPort `json:"vip"`      // of a template: port 0 stands for all; a mark stands in the place of the address
-	Server   netip.AddrPort `json:"server"`   // the zero address for a connection that cache_bypass let pass
-	State    ConnState      `json:"state"`
+	Protocol Protocol       `json:"protocol"`         // 0 for the template of a firewall mark
+	Client   netip.AddrPort `json:"client"`           // of a template: the client's network, port 0
+	VIP      netip.AddrPort `json:"vip"`              // of a template: port 0 stands for all; a mark stands in the place of the address
+	Server   netip.AddrPort `json:"server"`           // the zero address for a connection that cache_bypass let pass
+	State    ConnState      `json:"state"`            // after its last packet
 	Expires  time.Duration  `json:"expires"`          // until it is forgotten, in whole seconds; JSON has nanoseconds
 	Engine   string         `json:"engine,omitempty"` // persistence engine
 	Data     string         `json:"data,omitempty"`   // the engine's

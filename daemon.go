@@ -59,7 +59,7 @@ func (r DaemonRole) validate() *Error {
 // directors, by multicast. A network namespace with a daemon cannot have real
 // servers of another address family than their service's.
 type Daemon struct {
-	Role DaemonRole `json:"role" yaml:"role"`
+	Role DaemonRole `json:"role" yaml:"role"` // [Master] or [Backup]
 
 	// Interface is the network interface that it sends or listens on.
 	Interface string `json:"interface" yaml:"interface"`

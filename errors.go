@@ -123,9 +123,9 @@ type DoError struct {
 // Failure is a change that was not made or of which that is not known, as
 // [Error.Unknown] says.
 type Failure struct {
-	Index  int // its place among the changes
-	Change Change
-	Err    *Error
+	Index  int    // its place among the changes
+	Change Change // as it was asked for
+	Err    *Error // why
 }
 
 // Error shows the first failures, one a line.

@@ -15,7 +15,7 @@ import (
 // Explanation says which real server a client would reach with its next packet,
 // and why. See [Host.Explain].
 type Explanation struct {
-	Flow Flow `json:"flow"`
+	Flow Flow `json:"flow"` // that was asked about
 
 	// Verdicts are all that may become of the packet. There is one when the
 	// answer is certain.
@@ -24,19 +24,19 @@ type Explanation struct {
 	// Certain tells whether there is one verdict. Otherwise the answer hangs on
 	// what Unseen names.
 	Certain bool     `json:"certain"`
-	Unseen  []string `json:"unseen,omitempty"`
+	Unseen  []string `json:"unseen,omitempty"` // in words; empty if certain
 
 	// Connection is the one that the packet belongs to, nil if there is none.
 	// Ended says why the packet does not go by it but opens another one, "" if
 	// it does go by it.
 	Connection *Connection `json:"connection,omitempty"`
-	Ended      string      `json:"ended,omitempty"`
+	Ended      string      `json:"ended,omitempty"` // in words
 
 	// Template is the persistence template of the client, nil if there is none.
 	// Untied tells that it ties the client to its server no more: the server was
 	// removed, or its weight is 0 and expire_quiescent_template is on.
 	Template *Connection `json:"template,omitempty"`
-	Untied   bool        `json:"untied,omitempty"`
+	Untied   bool        `json:"untied,omitempty"` // false also without a template
 
 	// Choice is how the scheduler picks, nil when it is not asked.
 	Choice *Choice `json:"choice,omitempty"`
@@ -45,27 +45,27 @@ type Explanation struct {
 // Choice is how a scheduler comes to a server. What a scheduler does not have,
 // or a live host does not show, is zero.
 type Choice struct {
-	Scheduler Scheduler      `json:"scheduler"`
-	Flags     SchedulerFlags `json:"flags,omitzero"`
+	Scheduler Scheduler      `json:"scheduler"`      // the service's
+	Flags     SchedulerFlags `json:"flags,omitzero"` // of it; 0 is none
 
 	// Best is the server that has least to do, by [LC], [WLC], [SED], [NQ], [FO]
 	// or [OVF], and Next the one that would be picked without it. [LBLC] and
 	// [LBLCR] go by them, as WLC does, unless they remember a server.
 	Best *Contender `json:"best,omitempty"`
-	Next *Contender `json:"next,omitempty"`
+	Next *Contender `json:"next,omitempty"` // nil: there is no other
 
 	// Bucket is the one of Buckets in which [SH], [MH] or [DH] finds the client
 	// or the destination. Tried are the bucket's server and those that Fallback
 	// led to, after having looked at so many Steps of buckets.
 	Bucket  int         `json:"bucket,omitempty"`
-	Buckets int         `json:"buckets,omitempty"`
-	Tried   []Contender `json:"tried,omitempty"`
-	Steps   int         `json:"steps,omitempty"`
+	Buckets int         `json:"buckets,omitempty"` // how many there are; 0: it has none
+	Tried   []Contender `json:"tried,omitempty"`   // in this order
+	Steps   int         `json:"steps,omitempty"`   // 0: Fallback was not needed, or is off
 
 	// Last is the server that [RR] or [WRR] picked last; not valid, they begin at
 	// the head of the list. Round is the weight that WRR asks for at this moment.
 	Last  netip.AddrPort `json:"last,omitzero"`
-	Round int            `json:"round,omitempty"`
+	Round int            `json:"round,omitempty"` // 0: before the first pick, or not WRR
 
 	// Remembered are the servers that [LBLC] or [LBLCR] gave to the destination.
 	Remembered []netip.AddrPort `json:"remembered,omitempty"`
@@ -79,10 +79,10 @@ type Choice struct {
 
 // Contender is a real server as a scheduler sees it.
 type Contender struct {
-	Server        netip.AddrPort `json:"server"`
-	Weight        int            `json:"weight"` // 0 is quiesced
-	ActiveConns   int            `json:"activeConns"`
-	InactiveConns int            `json:"inactiveConns"`
+	Server        netip.AddrPort `json:"server"`           // its address and port
+	Weight        int            `json:"weight"`           // 0 is quiesced
+	ActiveConns   int            `json:"activeConns"`      // established connections
+	InactiveConns int            `json:"inactiveConns"`    // the others
 	Closed        bool           `json:"closed,omitempty"` // it reached its upper threshold
 
 	// Load is what the scheduler divides by the weight, of the best server and the

@@ -8,9 +8,9 @@ import (
 
 // Flow is who talks to whom: a client to a virtual address.
 type Flow struct {
-	Protocol Protocol       `json:"protocol"` // [ProtocolTCP] or [ProtocolUDP]; 0 is TCP
-	Client   netip.AddrPort `json:"client"`
-	VIP      netip.AddrPort `json:"vip"`
+	Protocol Protocol       `json:"protocol"`         // [ProtocolTCP] or [ProtocolUDP]; 0 is TCP
+	Client   netip.AddrPort `json:"client"`           // its address and port
+	VIP      netip.AddrPort `json:"vip"`              // the virtual address and port
 	FWMark   uint32         `json:"fwmark,omitempty"` // the firewall's mark on the client's packets; 0 is none
 }
 
@@ -46,8 +46,8 @@ type Conn struct {
 // NotForwardedError says that a packet of a [Conn] did not reach a real server
 // or the client. It is what a client sees as a refused connection or as silence.
 type NotForwardedError struct {
-	Flow    Flow
-	Verdict Verdict
+	Flow    Flow    // the connection
+	Verdict Verdict // what became of the packet, and why
 }
 
 func (e *NotForwardedError) Error() string {

@@ -154,7 +154,7 @@ type RealServerStatus struct {
 	// PersistentConns counts the clients that persistence ties to the server.
 	PersistentConns uint32 `json:"persistentConns" yaml:"persistentConns"`
 
-	Stats Stats `json:"stats" yaml:"stats"`
+	Stats Stats `json:"stats" yaml:"stats"` // its counters
 }
 
 // UnmarshalJSON keeps the counts, which RealServer's own would drop.

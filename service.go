@@ -198,7 +198,7 @@ func (id *ServiceID) UnmarshalText(text []byte) (err error) {
 
 // Service is a virtual service: what clients connect to.
 type Service struct {
-	ID ServiceID `json:"id" yaml:"id"`
+	ID ServiceID `json:"id" yaml:"id"` // what it is for; the zero value is refused
 
 	// Scheduler picks the real server of a new connection. Empty means [WLC]
 	// when the service is added; an update must name one.
@@ -487,7 +487,7 @@ func (m Mask) validate(id ServiceID) *Error {
 // ServiceStatus is a service as the kernel reports it.
 type ServiceStatus struct {
 	Service
-	Stats Stats `json:"stats" yaml:"stats"`
+	Stats Stats `json:"stats" yaml:"stats"` // those of all its servers together
 }
 
 func unmap(a netip.AddrPort) netip.AddrPort {

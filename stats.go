@@ -12,17 +12,17 @@ type Stats struct {
 	InPackets  uint64 `json:"inPackets" yaml:"inPackets"`   // from clients
 	OutPackets uint64 `json:"outPackets" yaml:"outPackets"` // to clients
 	InBytes    uint64 `json:"inBytes" yaml:"inBytes"`       // of IP packets, before a tunnel's header
-	OutBytes   uint64 `json:"outBytes" yaml:"outBytes"`
+	OutBytes   uint64 `json:"outBytes" yaml:"outBytes"`     // likewise
 
-	Rates Rates `json:"rates" yaml:"rates"`
+	Rates Rates `json:"rates" yaml:"rates"` // at present
 }
 
 // Rates are per second, averaged over some eight seconds, rounded up from a
 // fraction that is large enough: single events may show as 0.
 type Rates struct {
-	Conns      uint64 `json:"conns" yaml:"conns"`
-	InPackets  uint64 `json:"inPackets" yaml:"inPackets"`
-	OutPackets uint64 `json:"outPackets" yaml:"outPackets"`
-	InBytes    uint64 `json:"inBytes" yaml:"inBytes"` // bytes, not bits, a second
-	OutBytes   uint64 `json:"outBytes" yaml:"outBytes"`
+	Conns      uint64 `json:"conns" yaml:"conns"`           // connections that were scheduled
+	InPackets  uint64 `json:"inPackets" yaml:"inPackets"`   // from clients
+	OutPackets uint64 `json:"outPackets" yaml:"outPackets"` // to clients
+	InBytes    uint64 `json:"inBytes" yaml:"inBytes"`       // bytes, not bits, a second
+	OutBytes   uint64 `json:"outBytes" yaml:"outBytes"`     // likewise
 }

@@ -13,12 +13,12 @@ import (
 // Packet is a packet that reaches IPVS on the director: from a client to a
 // virtual address, or, in [NAT] mode, from a real server to a client.
 type Packet struct {
-	Protocol    Protocol
-	Source      netip.AddrPort
-	Destination netip.AddrPort
-	TCP         TCPFlags // of a TCP packet
-	FWMark      uint32   // the firewall's mark on it; 0 is none
-	Length      int      // of the IP packet, in bytes; 0 is one without data
+	Protocol    Protocol       // at most 255
+	Source      netip.AddrPort // the sender
+	Destination netip.AddrPort // of a client: the virtual address
+	TCP         TCPFlags       // of a TCP packet
+	FWMark      uint32         // the firewall's mark on it; 0 is none
+	Length      int            // of the IP packet, in bytes; 0 is one without data
 }
 
 // Equal tells whether both are the same, as == does.
@@ -37,8 +37,8 @@ const (
 
 // Verdict is what becomes of a packet, and why.
 type Verdict struct {
-	Action  Action         `json:"action"`
-	Reason  Reason         `json:"reason"`
+	Action  Action         `json:"action"`           // what becomes of it
+	Reason  Reason         `json:"reason"`           // why
 	Service ServiceID      `json:"service,omitzero"` // the zero value if none is for the packet
 	Server  netip.AddrPort `json:"server,omitzero"`  // the real server, as its service knows it; not valid if there is none
 	Port    uint16         `json:"port,omitempty"`   // on which the server gets the packet, also when its own is 0

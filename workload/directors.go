@@ -12,15 +12,15 @@ import (
 // what becomes of a client whose packets another director gets, with ECMP or
 // anycast.
 type Disagreement struct {
-	Clients int          `json:"clients"`
-	Pairs   []Pair       `json:"pairs"`  // of directors, each with each
-	Shares  []ServerGets `json:"shares"` // a line a server, in the order in which they were found
+	Clients int          `json:"clients"` // how many were asked for
+	Pairs   []Pair       `json:"pairs"`   // of directors, each with each
+	Shares  []ServerGets `json:"shares"`  // a line a server, in the order in which they were found
 }
 
 // Pair is what two directors disagree on.
 type Pair struct {
-	A         int     `json:"a"` // numbers of directors, from 0 on
-	B         int     `json:"b"`
+	A         int     `json:"a"`         // numbers of directors, from 0 on
+	B         int     `json:"b"`         // likewise, above A
 	Different int     `json:"different"` // clients that they send to different servers, or one refuses
 	Share     float64 `json:"share"`     // of all clients
 }

@@ -10,7 +10,7 @@ import (
 // happened. It is [lvs.ErrInvalid].
 type InvalidError struct {
 	Field   string // as Go names it, such as "Arrivals" or "Events[2].Server"
-	Problem string
+	Problem string // what is wrong with it, and what would be right
 }
 
 func (e *InvalidError) Error() string { return "workload: " + e.Field + ": " + e.Problem }

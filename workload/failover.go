@@ -13,7 +13,7 @@ type Takeover struct {
 	// Connections is how many were open. Refused were none, because the first
 	// director had no server for them.
 	Connections int `json:"connections"`
-	Refused     int `json:"refused"`
+	Refused     int `json:"refused"` // 0: all clients were served
 
 	Kept    int `json:"kept"`    // the second director sends them to the same server
 	Moved   int `json:"moved"`   // to another server, which does not know them and resets them

@@ -89,10 +89,10 @@ func leastMoved(from, to []float64) float64 {
 // Times are how long connections took from their arrival to their end, waiting
 // included, in seconds.
 type Times struct {
-	Mean    float64 `json:"mean"`
-	P50     float64 `json:"p50"` // half of them took at most this
-	P99     float64 `json:"p99"`
-	Longest float64 `json:"longest"`
+	Mean    float64 `json:"mean"`    // arithmetic; 0 when none ended
+	P50     float64 `json:"p50"`     // half of them took at most this
+	P99     float64 `json:"p99"`     // 99 of 100 took at most this
+	Longest float64 `json:"longest"` // of all
 }
 
 // histogram counts times, such that quantiles are exact to 1 in 64.

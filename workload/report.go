@@ -33,12 +33,12 @@ type Report struct {
 	// ActiveImbalance that of those which they had on average, each by what the
 	// server was due. See [ServerReport.Due].
 	Imbalance       Imbalance `json:"imbalance"`
-	ActiveImbalance Imbalance `json:"activeImbalance"`
+	ActiveImbalance Imbalance `json:"activeImbalance"` // of MeanActive
 
-	Times       Times          `json:"times"`   // of the connections that ended
-	Servers     []ServerReport `json:"servers"` // in the order in which they were added
-	Disruptions []Disruption   `json:"disruptions,omitempty"`
-	Samples     []Sample       `json:"samples"`
+	Times       Times          `json:"times"`                 // of the connections that ended
+	Servers     []ServerReport `json:"servers"`               // in the order in which they were added
+	Disruptions []Disruption   `json:"disruptions,omitempty"` // in order of time; none without events
+	Samples     []Sample       `json:"samples"`               // in order of time
 }
 
 // nameOf returns the scheduler and its flags, such as "mh fallback,port".
@@ -52,7 +52,7 @@ func nameOf(s lvs.Service) string {
 
 // ServerReport is what one real server had to do.
 type ServerReport struct {
-	Addr        netip.AddrPort `json:"addr"`
+	Addr        netip.AddrPort `json:"addr"`        // its address and port
 	Weight      int            `json:"weight"`      // in the end; 0 also when it was out of the service
 	Connections int            `json:"connections"` // that the director gave to it
 	Share       float64        `json:"share"`       // of all connections
@@ -64,15 +64,15 @@ type ServerReport struct {
 	Active     int     `json:"active"`     // connections in the end
 	MeanActive float64 `json:"meanActive"` // over the whole time
 	Peak       int     `json:"peak"`       // the most active connections at once
-	Lost       int     `json:"lost"`
-	Broken     int     `json:"broken"`
-	MeanTime   float64 `json:"meanTime"` // that connections took, in seconds
+	Lost       int     `json:"lost"`       // connections that it was given after it had failed
+	Broken     int     `json:"broken"`     // connections that ended early because it failed or was removed
+	MeanTime   float64 `json:"meanTime"`   // that connections took, in seconds
 }
 
 // Disruption is what events at one moment did to clients.
 type Disruption struct {
-	At     time.Duration `json:"at"`
-	Events []string      `json:"events"`
+	At     time.Duration `json:"at"`     // from the beginning on
+	Events []string      `json:"events"` // in words, such as "drain 10.168.0.94:80"
 	Broken int           `json:"broken"` // connections that ended by it
 
 	// Returned counts the clients that connected before and after: between the
@@ -80,8 +80,8 @@ type Disruption struct {
 	// again before the next. Moved is how many of them got another server then, and
 	// Refused how many got none. They are 0 of a failure that nobody has noticed.
 	Returned int `json:"returned"`
-	Moved    int `json:"moved"`
-	Refused  int `json:"refused"`
+	Moved    int `json:"moved"`   // of Returned
+	Refused  int `json:"refused"` // of Returned
 
 	Share float64 `json:"share"` // Moved over Returned
 
@@ -97,13 +97,13 @@ type Disruption struct {
 
 // Sample is one part of the time.
 type Sample struct {
-	At      time.Duration `json:"at"` // its end
-	Arrived int           `json:"arrived"`
-	Refused int           `json:"refused"`
-	Lost    int           `json:"lost"`
-	Broken  int           `json:"broken"`
-	Ended   int           `json:"ended"`
-	Time    float64       `json:"time"` // that those which ended took on average, in seconds
+	At      time.Duration `json:"at"`      // its end
+	Arrived int           `json:"arrived"` // in this part, as all that follow
+	Refused int           `json:"refused"` // of Arrived
+	Lost    int           `json:"lost"`    // given to a server that had failed
+	Broken  int           `json:"broken"`  // ended early
+	Ended   int           `json:"ended"`   // at their time
+	Time    float64       `json:"time"`    // that those which ended took on average, in seconds
 
 	// Imbalance is that of the connections that were given in this part, as
 	// Report.Imbalance.
@@ -112,7 +112,7 @@ type Sample struct {
 	// By server, as in Report.Servers: connections that it was given in this
 	// part, and active ones at its end.
 	Connections []int `json:"connections"`
-	Active      []int `json:"active"`
+	Active      []int `json:"active"` // connections
 }
 
 // MarshalJSON writes the duration as text.

@@ -20,9 +20,9 @@ type Workload struct {
 	// Duration is how long it goes on. 0: until the last of Recorded.
 	Duration time.Duration `json:"duration"`
 
-	Arrivals Arrivals `json:"arrivals,omitzero"`
-	Clients  Clients  `json:"clients,omitzero"`
-	Lifetime Lifetime `json:"lifetime,omitzero"`
+	Arrivals Arrivals `json:"arrivals,omitzero"` // when connections arrive; needed without Recorded
+	Clients  Clients  `json:"clients,omitzero"`  // who connects; needed unless Recorded names all
+	Lifetime Lifetime `json:"lifetime,omitzero"` // how long connections last; needed unless Recorded says it of all
 
 	// Recorded are connections that were seen elsewhere, in order of time. They
 	// come instead of Arrivals.
@@ -35,9 +35,9 @@ type Workload struct {
 
 	// Server is what each real server is like, but for those in Servers.
 	Server  Server                    `json:"server,omitzero"`
-	Servers map[netip.AddrPort]Server `json:"servers,omitempty"`
+	Servers map[netip.AddrPort]Server `json:"servers,omitempty"` // by address; others are as Server says
 
-	Events []Event `json:"events,omitempty"`
+	Events []Event `json:"events,omitempty"` // in any order; none is none
 
 	// Samples is how many parts of equal length the report divides the time
 	// into; 0 is 60.
