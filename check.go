@@ -118,7 +118,7 @@ func (f Finding) String() string {
 
 // Check looks for what goes wrong on hosts: for each setting of a setup that the
 // host does not have, and for what in its IPVS table cannot work or will not for
-// long. It changes nothing. A setup that is nil checks the table alone. It takes
+// long. It changes nothing. On a host without IPVS there is no table to look at. A setup that is nil checks the table alone. It takes
 // the privilege to read the table.
 //
 // Some things take the facts of other hosts, which [Host.Facts] returns there: of
@@ -149,6 +149,7 @@ type checker struct {
 	host     *Host
 	setup    Setup
 	entries  []ServiceEntry
+	noIPVS   bool
 	findings []Finding
 	unseen   []Finding
 	told     map[string]bool // codes of what peers have told of, which this host cannot see

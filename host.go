@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"strings"
 	"syscall"
+
+	"github.com/golvs/lvs/internal/genl"
 )
 
 // Host is one network namespace with IPVS in it, real or simulated: its table,
@@ -47,13 +49,14 @@ func readEach(paths []string, read func(path string) ([]byte, error)) []content 
 }
 
 // OpenHost returns the network namespace of the calling thread, or another one,
-// as [Open] does.
+// as [Open] does. A host without IPVS is one too, for a real server takes none:
+// its client answers [ErrUnavailable].
 func OpenHost(ctx context.Context, opts ...Option) (*Host, error) {
-	var o options
-	for _, opt := range opts {
-		opt(&o)
-	}
+	o := optionsOf(opts)
 	client, err := Open(ctx, opts...)
+	if errors.Is(err, ErrUnavailable) {
+		client, err = o.open(func(dial genl.Dialer) (*Client, error) { return lateClient(dial, o.log), nil })
+	}
 	if err != nil {
 		return nil, err
 	}

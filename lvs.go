@@ -71,10 +71,20 @@ func WithLogger(l *slog.Logger) Option {
 // the error is [ErrUnavailable]. Opening takes no privilege, but every other
 // call does: see [ErrPermission].
 func Open(ctx context.Context, opts ...Option) (*Client, error) {
+	o := optionsOf(opts)
+	return o.open(func(dial genl.Dialer) (*Client, error) { return newClient(ctx, dial, o.log) })
+}
+
+func optionsOf(opts []Option) options {
 	o := options{log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt(&o)
 	}
+	return o
+}
+
+// open makes a client with a dialer.
+func (o options) open(with func(genl.Dialer) (*Client, error)) (*Client, error) {
 	if o.log == nil {
 		return nil, invalid("Logger", "is nil").about("open", "IPVS")
 	}
@@ -82,7 +92,7 @@ func Open(ctx context.Context, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, openError(err)
 	}
-	c, err := newClient(ctx, dial, o.log)
+	c, err := with(dial)
 	if err != nil {
 		release()
 		return nil, err
@@ -101,6 +111,11 @@ func newClient(ctx context.Context, dial genl.Dialer, log *slog.Logger) (*Client
 		return nil, err
 	}
 	return c, nil
+}
+
+// lateClient finds IPVS when it is first asked for something.
+func lateClient(dial genl.Dialer, log *slog.Logger) *Client {
+	return &Client{log: log, release: func() error { return nil }, conn: genl.New(dial, wire.Family, wire.Version)}
 }
 
 func (o *options) dialer() (genl.Dialer, func() error, error) {

@@ -343,6 +343,14 @@ func TestNoIPVS(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
+		h, err := OpenHost(t.Context())
+		if err != nil {
+			t.Fatalf("a real server's host: %v", err)
+		}
+		defer h.Close()
+		if _, err := h.Check(t.Context(), nil); err != nil {
+			t.Errorf("checking it: %v", err)
+		}
 	})
 }
 

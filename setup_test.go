@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/hostnet"
 	"github.com/google/go-cmp/cmp"
 )
@@ -876,5 +878,42 @@ func TestApplyRefusesForgedPlan(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &step); err == nil {
 			t.Errorf("%s was read", text)
 		}
+	}
+}
+
+// A real server takes no IPVS: its host is set up, checked and set back without.
+func TestHostWithoutIPVS(t *testing.T) {
+	ctx := context.Background()
+	s, other := simulatedHost(t)
+	none := func() (genl.Socket, error) { return nil, genl.ErrNoFamily }
+	h := newHost(lateClient(none, slog.New(slog.DiscardHandler)), s.network, s.network, func() error { return nil })
+	defer h.Close()
+	setup := mustSetup(t, caseOf("DR real server"))
+	before := s.dump()
+	plan, err := h.Plan(ctx, setup)
+	if err == nil {
+		err = h.Apply(ctx, plan)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report, err := h.Check(ctx, setup); err != nil || len(report.Findings) != 0 {
+		t.Errorf("Check: %v, %v", report.Findings, err)
+	}
+	facts, err := h.Facts(ctx)
+	if err != nil || len(facts.Services) != 0 {
+		t.Errorf("Facts: %v, %v", facts, err)
+	}
+	if _, err := other.Check(ctx, nil, facts); err != nil {
+		t.Error(err)
+	}
+	if _, err := h.Client().Services(ctx); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("its services: got %v, want ErrUnavailable", err)
+	}
+	if kept, err := h.Undo(ctx, plan); err != nil || len(kept) != 0 {
+		t.Errorf("Undo: %v, %v", kept, err)
+	}
+	if diff := cmp.Diff(before, s.dump()); diff != "" {
+		t.Errorf("after Undo (-before +after):\n%s", diff)
 	}
 }

@@ -32,12 +32,18 @@ type Conn struct {
 // when it is not there yet, and returns a connection to it. Open owns the
 // dialer's sockets.
 func Open(ctx context.Context, dial Dialer, name string, version uint8) (*Conn, error) {
-	c := &Conn{dial: dial, name: name, version: version, busy: make(map[*socket]struct{})}
+	c := New(dial, name, version)
 	_, err := call(ctx, c, func(*socket) (struct{}, error) { return struct{}{}, nil })
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// New returns a connection that resolves the family when it is first called. It
+// owns the dialer's sockets.
+func New(dial Dialer, name string, version uint8) *Conn {
+	return &Conn{dial: dial, name: name, version: version, busy: make(map[*socket]struct{})}
 }
 
 // Close ends the calls in flight with [ErrClosed] and closes all sockets. It
