@@ -52,7 +52,9 @@ func (h *Host) addParameters(ctx context.Context, f *HostFacts) error {
 	keys := []string{VSConntrack.Key, VSSloppyTCP.Key}
 	names := []string{"all"}
 	for _, l := range factsOf[Link](*f) {
-		names = append(names, l.Name)
+		if l.Up { // no packets come by others
+			names = append(names, l.Name)
+		}
 	}
 	for _, name := range names {
 		for _, key := range []string{"arp_ignore", "arp_announce", "rp_filter"} {
