@@ -335,6 +335,31 @@ func TestSimulatorUDP(t *testing.T) {
 	})
 }
 
+// UDP is never active: sed goes by weight alone, and nq and ovf always take the same
+// server; lc and wlc count what is inactive. With one-packet scheduling nothing is
+// left to count.
+func TestSimulatorUDPPicks(t *testing.T) {
+	for _, c := range []struct {
+		scheduler       Scheduler
+		want, onePacket string
+	}{
+		{LC, "CBACBA", "CCCCCC"}, {WLC, "CBAABA", "CCCCCC"}, {SED, "AAAAAA", "AAAAAA"}, {NQ, "CCCCCC", "CCCCCC"}, {OVF, "AAAAAA", "AAAAAA"},
+	} {
+		t.Run(c.scheduler.String(), func(t *testing.T) {
+			forEachRelease(t, func(t *testing.T, l *simLab) {
+				l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: c.scheduler}, DR, 3, 2, 1)
+				if got := l.picks(len(c.want)); got != c.want {
+					t.Errorf("picked %s, want %s", got, c.want)
+				}
+				l.serve(Service{ID: UDP(netip.MustParseAddrPort("10.1.0.2:80")), Scheduler: c.scheduler, OnePacket: true}, DR, 3, 2, 1)
+				if got := l.picks(len(c.onePacket)); got != c.onePacket {
+					t.Errorf("with one-packet scheduling picked %s, want %s", got, c.onePacket)
+				}
+			})
+		})
+	}
+}
+
 func TestSimulatorOnePacket(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR, OnePacket: true}, DR, 1, 1)
@@ -471,6 +496,40 @@ func TestSimulatorThresholds(t *testing.T) {
 			}
 		}
 		l.connect()
+	})
+}
+
+// A lower threshold that is given is the number that a server must fall below.
+func TestSimulatorLowerThreshold(t *testing.T) {
+	forEachRelease(t, func(t *testing.T, l *simLab) {
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR)
+		server := RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3, LowerThreshold: 2}
+		must(t, l.client.AddServer(context.Background(), simWeb, server))
+		conns := []*Conn{l.connect(), l.connect(), l.connect()}
+		for left := 2; left >= 1; left-- {
+			must(t, conns[left].Reset())
+			l.wait(10 * time.Second)
+			l.counts(0, uint32(left), 0, 0)
+			if left == 2 {
+				l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+			}
+		}
+		l.connect()
+	})
+}
+
+// What persistence ties to a server comes although the server is at its threshold.
+func TestSimulatorThresholdOfTemplates(t *testing.T) {
+	forEachRelease(t, func(t *testing.T, l *simLab) {
+		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR)
+		must(t, l.client.AddServer(context.Background(), simWeb, RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3}))
+		for range 4 {
+			l.connect()
+		}
+		l.counts(0, 4, 0, 1)
+		other := l.flow()
+		other.Client = netip.MustParseAddrPort("10.9.0.2:1024")
+		l.wants(l.syn(other), Refused, ReasonNoServerUsable)
 	})
 }
 

@@ -96,22 +96,17 @@ func hexAddr(a netip.Addr) string {
 	return a.StringExpanded()
 }
 
-func (k *Kernel) listConns() []byte {
-	var b bytes.Buffer
-	b.WriteString("Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData\n")
-	k.eachConn(func(c *conn) {
-		k.writeEnds(&b, c)
-		fmt.Fprintf(&b, " %-11s %7d\n", c.stateName(), k.left(c))
-	})
-	return b.Bytes()
-}
+func (k *Kernel) listConns() []byte { return k.listTable("Expires PEName PEData", "") }
 
-func (k *Kernel) listSyncConns() []byte {
+// listSyncConns lists no connection that another director has told of.
+func (k *Kernel) listSyncConns() []byte { return k.listTable("Origin Expires", "LOCAL  ") }
+
+func (k *Kernel) listTable(columns, origin string) []byte {
 	var b bytes.Buffer
-	b.WriteString("Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Origin Expires\n")
+	fmt.Fprintf(&b, "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       %s\n", columns)
 	k.eachConn(func(c *conn) {
 		k.writeEnds(&b, c)
-		fmt.Fprintf(&b, " %-11s %-6s %7d\n", c.stateName(), "LOCAL", k.left(c))
+		fmt.Fprintf(&b, " %-11s %s%7d\n", c.stateName(), origin, k.left(c))
 	})
 	return b.Bytes()
 }

@@ -104,6 +104,64 @@ func TestRoundRobinRemoval(t *testing.T) {
 	}
 }
 
+// A server that is added comes before the one that was picked last, so it waits for
+// the next round.
+func TestRoundRobinAddition(t *testing.T) {
+	n := newNamed(t, "rr", Options{}, 1, 1)
+	if got := n.picks(1); got != "B" {
+		t.Fatalf("picked %s first", got)
+	}
+	c := &Server{Addr: netip.MustParseAddrPort("10.2.0.3:80"), Weight: 1}
+	n.servers = append(n.servers, c)
+	n.Add(c)
+	if got := n.picks(3); got != "ACB" {
+		t.Errorf("picked %s, want ACB", got)
+	}
+}
+
+func TestWeightedRoundRobinState(t *testing.T) {
+	for _, c := range []struct {
+		weights       []int32
+		highest, step int32
+	}{
+		{[]int32{1, 1, 1}, 1, 1}, {[]int32{4, 3, 2}, 4, 1}, {[]int32{2, 0, 1}, 2, 1},
+		{[]int32{6, 4, 2}, 5, 2}, {[]int32{3, 1}, 3, 1}, {[]int32{0}, 0, 1},
+	} {
+		w := newNamed(t, "wrr", Options{}, c.weights...).by.(*weightedRoundRobin)
+		if w.highest != c.highest || max(w.step, 1) != c.step {
+			t.Errorf("weights %v: %d/%d, want %d/%d", c.weights, w.highest, w.step, c.highest, c.step)
+		}
+	}
+}
+
+// An edit that changes nothing begins the round anew, and keeps the weight that is
+// asked for.
+func TestWeightedRoundRobinRewinds(t *testing.T) {
+	n := newNamed(t, "wrr", Options{}, 1, 1, 1)
+	got := n.picks(1)
+	n.Edited(n.servers[0])
+	if got += n.picks(3); got != "CCBA" {
+		t.Errorf("picked %s, want CCBA", got)
+	}
+}
+
+// A server of weight w takes w + 1 active connections.
+func TestOverflow(t *testing.T) {
+	n := newNamed(t, "ovf", Options{}, 1, 2)
+	var text string
+	for range 6 {
+		s := n.Pick(&Flow{})
+		text += n.letter(s)
+		if s != nil {
+			s.Active++
+			n.Counted(s)
+		}
+	}
+	if text != "BBBAA-" {
+		t.Errorf("picked %s, want BBBAA-", text)
+	}
+}
+
 // The kernel goes through two thousand million rounds here.
 func TestWeightedRoundRobinSkipsRounds(t *testing.T) {
 	n := newNamed(t, "wrr", Options{}, 1, 1<<31-1)
