@@ -61,9 +61,11 @@ func (l *lab) pick(client netip.Addr, n int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	syn.TCP = lvs.RST
-	if _, err := l.Deliver(syn); err != nil {
-		return 0, err
+	for _, flags := range []lvs.TCPFlags{lvs.ACK, lvs.RST} { // a reset before the handshake's end counts for nothing
+		syn.TCP = flags
+		if _, err := l.Deliver(syn); err != nil {
+			return 0, err
+		}
 	}
 	if n%10_000 == 9_999 {
 		if err := l.Advance(15 * time.Second); err != nil {
