@@ -203,3 +203,48 @@ func withoutStats(all []ServiceEntry) []ServiceEntry {
 	}
 	return all
 }
+
+// What is an address of the director, or a broadcast address, goes by the
+// interfaces as they are, not as they were.
+func TestConformanceAddresses(t *testing.T) {
+	conformOne(t, func(t *testing.T, g ground) {
+		h, ctx := g.Host(t), groundContext(t)
+		must(t, h.Client().AddService(ctx, Service{ID: webID, Scheduler: RR}))
+		port := uint16(80)
+		refused := func(when, addr string, want bool) {
+			t.Helper()
+			port++ // a server that was there comes back without questions
+			server := NewRealServer(netip.AddrPortFrom(netip.MustParseAddr(addr), port), NAT)
+			err := h.Client().AddServer(ctx, webID, server)
+			if want {
+				ofKind(t, addr+" "+when, err, ErrInvalid)
+				return
+			}
+			if err != nil {
+				t.Errorf("%s %s: %v", addr, when, err)
+			}
+			must(t, h.Client().RemoveServer(ctx, webID, server.Addr))
+		}
+		a := Address{Interface: "d0", Prefix: netip.MustParsePrefix("10.9.0.1/24"), Broadcast: netip.MustParseAddr("10.9.7.7"), Scope: "global"}
+		link := Link{Name: "d0", Kind: "dummy", Up: true, MTU: 1500}
+		down := link
+		down.Up = false
+		const last, other = "10.9.0.255", "10.9.7.7"
+		refused("before", last, false)
+		must(t, h.put(link))
+		must(t, h.put(a))
+		refused("with the network", last, true)
+		refused("as a broadcast address", other, true)
+		refused("itself", "10.9.0.1", false)
+		must(t, h.put(down))
+		refused("while it is down", last, false)
+		must(t, h.put(link))
+		refused("when it is up again", last, true)
+		must(t, h.remove(a))
+		refused("without the address", last, false)
+		refused("without the address", other, false)
+		must(t, h.put(a))
+		must(t, h.remove(link))
+		refused("without the interface", last, false)
+	})
+}

@@ -50,7 +50,7 @@ func (g *simulatorGround) Datagram(t testing.TB, from, to netip.AddrPort) {
 }
 
 func (g *simulatorGround) Host(t testing.TB) *Host {
-	h := newSimulator(g.kernel, nil).Host()
+	h := newSimulator(g.kernel).Host()
 	t.Cleanup(func() { h.Close() })
 	return h
 }

@@ -917,3 +917,32 @@ func TestHostWithoutIPVS(t *testing.T) {
 		t.Errorf("after Undo (-before +after):\n%s", diff)
 	}
 }
+
+// IPVS on a simulated host knows the interfaces that setups add and remove.
+func TestSimulatedInterfaces(t *testing.T) {
+	ctx := context.Background()
+	s, h := simulatedHost(t)
+	plan, err := h.Plan(ctx, mustSetup(t, caseOf("DR real server on a dummy")))
+	must(t, err)
+	daemon := Daemon{Role: Backup, Interface: "vip.0"}
+	starts := func(when string, want bool) {
+		t.Helper()
+		err := h.Client().StartDaemon(ctx, daemon)
+		if (err == nil) != want {
+			t.Errorf("a daemon %s: %v", when, err)
+		}
+		if err == nil {
+			must(t, h.Client().StopDaemon(ctx, Backup))
+		}
+	}
+	starts("without its interface", false)
+	must(t, h.Apply(ctx, plan))
+	starts("on a new interface", true)
+	_, err = h.Undo(ctx, plan)
+	must(t, err)
+	starts("after Undo", false)
+	daemon.Interface = "tunl0"
+	starts("on a tunnel without its module", false)
+	s.LoadModule("ipip")
+	starts("on a module's interface", true)
+}

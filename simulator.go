@@ -71,9 +71,9 @@ type SimulatorOptions struct {
 	// simulation.
 	Seed uint64
 
-	// Interfaces are the director's, besides lo. Addresses of the director count
-	// where the kernel asks whether an address is its own, and a sync daemon
-	// needs one.
+	// Interfaces are the director's at first, besides lo. Addresses of the
+	// director count where the kernel asks whether an address is its own, and a
+	// sync daemon needs an interface. Setups add and remove both.
 	Interfaces []SimulatedInterface
 
 	// SHTableBits and MHTableIndex are two choices of who builds a kernel, which
@@ -105,7 +105,7 @@ func NewSimulator(o SimulatorOptions) (*Simulator, error) {
 	if err != nil {
 		return nil, err.about("make", "simulator")
 	}
-	return newSimulator(kernel.New(opts), opts.Interfaces), nil
+	return newSimulator(kernel.New(opts)), nil
 }
 
 func (o SimulatorOptions) kernel() (opts kernel.Options, bad *Error) {

@@ -46,7 +46,9 @@ func (s *Simulator) InjectSetting(f SettingFault) error {
 
 // LoadModule loads a kernel module on the simulated host, as modprobe(8) does. A
 // setting loads those that the kernel loads by itself.
-func (s *Simulator) LoadModule(name string) { s.network.LoadModule(name) }
+func (s *Simulator) LoadModule(name string) {
+	_ = s.network.change(func() error { s.network.LoadModule(name); return nil })
+}
 
 // simulatedNetwork is the network of a simulated host, and its files.
 type simulatedNetwork struct {
@@ -55,14 +57,53 @@ type simulatedNetwork struct {
 
 	mu     sync.Mutex
 	faults []*SettingFault
+
+	changing sync.Mutex // until the kernel knows
 }
 
-func newSimulator(k *kernel.Kernel, interfaces []kernel.Interface) *Simulator {
+func newSimulator(k *kernel.Kernel) *Simulator {
 	n := &simulatedNetwork{Network: simnet.New(), kernel: k}
-	for _, i := range interfaces {
-		n.AddInterface(i.Name, i.MTU, i.Addrs)
+	for _, i := range k.Interfaces() {
+		if i.Name != "lo" {
+			n.AddInterface(i.Name, i.MTU, i.Addrs)
+		}
 	}
 	return &Simulator{k, n}
+}
+
+// change makes a change, and tells IPVS of the interfaces as they are then.
+func (n *simulatedNetwork) change(do func() error) error {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	err := do()
+	if all, lerr := n.interfaces(); lerr == nil {
+		n.kernel.SetInterfaces(all)
+	}
+	return err
+}
+
+// interfaces returns the interfaces as IPVS sees them. IPv4 addresses of those that
+// are down are nobody's.
+func (n *simulatedNetwork) interfaces() (all []kernel.Interface, err error) {
+	links, err := n.Links()
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := n.Addresses()
+	for _, l := range links {
+		i := kernel.Interface{Name: l.Name, MTU: l.MTU}
+		for _, a := range addresses {
+			if a.Interface != l.Name || !l.Up {
+				continue
+			}
+			i.Addrs = append(i.Addrs, a.Prefix)
+			if a.Broadcast.IsValid() {
+				i.Broadcasts = append(i.Broadcasts, a.Broadcast)
+			}
+		}
+		all = append(all, i)
+	}
+	return all, err
 }
 
 // strike lets the first fault happen that is for a command.
@@ -92,14 +133,14 @@ func (n *simulatedNetwork) Put(f hostnet.Fact) error {
 	if err := n.strike(factOf(f).String()); err != nil {
 		return err
 	}
-	return n.Network.Put(f)
+	return n.change(func() error { return n.Network.Put(f) })
 }
 
 func (n *simulatedNetwork) Remove(f hostnet.Fact) error {
 	if err := n.strike(factOf(f).String()); err != nil {
 		return err
 	}
-	return n.Network.Remove(f)
+	return n.change(func() error { return n.Network.Remove(f) })
 }
 
 // ReadFile reads a file of IPVS or of the network.

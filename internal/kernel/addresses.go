@@ -8,7 +8,7 @@ type addresses struct {
 	local, broadcast map[netip.Addr]bool
 }
 
-// loopback is the device that every namespace has.
+// loopback is the device that every namespace has at first.
 var loopback = Interface{
 	Name: "lo", MTU: 65536,
 	Addrs: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8"), netip.MustParsePrefix("::1/128")},
@@ -16,7 +16,10 @@ var loopback = Interface{
 
 func newAddresses(interfaces []Interface) addresses {
 	a := addresses{make(map[netip.Addr]bool), make(map[netip.Addr]bool)}
-	for _, i := range append([]Interface{loopback}, interfaces...) {
+	for _, i := range interfaces {
+		for _, b := range i.Broadcasts {
+			a.broadcast[b] = true
+		}
 		for _, p := range i.Addrs {
 			a.local[p.Addr()] = true
 			if p.Addr().Is4() && p.Bits() < 31 {
@@ -60,13 +63,25 @@ var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // device returns a device by its name, nil if there is none.
 func (k *Kernel) device(name string) *Interface {
-	for i := range k.opts.Interfaces {
-		if k.opts.Interfaces[i].Name == name {
-			return &k.opts.Interfaces[i]
+	for i := range k.interfaces {
+		if k.interfaces[i].Name == name {
+			return &k.interfaces[i]
 		}
 	}
-	if name == loopback.Name {
-		return &loopback
-	}
 	return nil
+}
+
+// Interfaces returns the director's devices, lo included.
+func (k *Kernel) Interfaces() []Interface {
+	k.lock()
+	defer k.mu.Unlock()
+	return k.interfaces
+}
+
+// SetInterfaces tells the kernel of the director's devices as they are now, lo
+// included. What the table has of them already stays.
+func (k *Kernel) SetInterfaces(all []Interface) {
+	k.lock()
+	defer k.mu.Unlock()
+	k.interfaces, k.addresses = all, newAddresses(all)
 }

@@ -33,6 +33,9 @@ type Interface struct {
 	Name  string
 	MTU   int
 	Addrs []netip.Prefix
+
+	// Broadcasts are broadcast addresses besides the last ones of the networks.
+	Broadcasts []netip.Addr
 }
 
 // hz is the number of ticks a second, as Debian builds x86-64.
@@ -72,8 +75,9 @@ type Kernel struct {
 	opening     conn             // that is being opened
 	faults      []Fault
 
-	addresses addresses
-	sockets   uint32 // that were opened
+	interfaces []Interface
+	addresses  addresses
+	sockets    uint32 // that were opened
 }
 
 // serviceKey is what tells services apart, and what a packet is looked up by.
@@ -162,8 +166,9 @@ func New(opts Options) *Kernel {
 		natServers: make(map[[16]byte]int),
 		timeouts:   usualTimeouts,
 		trash:      trash{servers: make(map[trashKey]*dest)},
-		addresses:  newAddresses(opts.Interfaces),
+		interfaces: append([]Interface{loopback}, opts.Interfaces...),
 	}
+	k.addresses = newAddresses(k.interfaces)
 	if opts.Clock != nil {
 		k.started = opts.Clock()
 	}

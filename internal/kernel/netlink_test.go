@@ -302,7 +302,7 @@ func TestController(t *testing.T) {
 
 // Servers whose addresses are no hosts' are refused.
 func TestAddresses(t *testing.T) {
-	a := newAddresses([]Interface{{Name: "eth0", Addrs: []netip.Prefix{
+	a := newAddresses([]Interface{loopback, {Name: "eth0", Addrs: []netip.Prefix{
 		netip.MustParsePrefix("192.0.2.130/25"), netip.MustParsePrefix("192.0.2.66/31"), netip.MustParsePrefix("fe80::5/64"),
 	}}})
 	for addr, want := range map[string]bool{
