@@ -607,13 +607,13 @@ func TestHostLeavesNoThread(t *testing.T) {
 	ctx := context.Background()
 	setup := mustSetup(t, caseOf("DR real server"))
 	var all []*Host
-	for range 3 {
+	for range 2 {
 		_, h := setupGround(t)
 		all = append(all, h)
 	}
 	before := threadsAway(t)
 	errs := make(chan error)
-	const each = 3
+	const each = 2
 	for _, h := range all {
 		for range each {
 			go func() { errs <- planApplyUndo(ctx, h, setup) }()
@@ -636,7 +636,7 @@ func TestHostLeavesNoThread(t *testing.T) {
 
 // planApplyUndo takes any plan that others have just applied or undone for stale.
 func planApplyUndo(ctx context.Context, h *Host, setup Setup) error {
-	for range 3 {
+	for range 2 {
 		plan, err := h.Plan(ctx, setup)
 		if err != nil {
 			return err

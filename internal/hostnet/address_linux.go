@@ -15,15 +15,18 @@ func (n *Network) Addresses() ([]Address, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []Address
+	names := make(map[int]string, len(links))
 	for _, l := range links {
-		own, err := n.addressesOf(l)
-		if err != nil && !notThere(err) {
-			return nil, err
-		}
-		all = append(all, own...)
+		names[l.Attrs().Index] = l.Attrs().Name
 	}
-	return all, nil
+	list, err := retry(func() ([]netlink.Addr, error) { return n.routes.AddrList(nil, netlink.FAMILY_ALL) })
+	var all []Address
+	for _, a := range list {
+		if name, ok := names[a.LinkIndex]; ok { // it came after the links were listed, otherwise
+			all = append(all, addressOf(name, a))
+		}
+	}
+	return all, err
 }
 
 func (n *Network) addressesOf(l netlink.Link) ([]Address, error) {

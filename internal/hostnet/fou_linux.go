@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/mdlayher/netlink"
+	rtnetlink "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -76,10 +77,11 @@ func (f FOUPort) encode(a *netlink.AttributeEncoder) {
 	a.Uint8(fouFamily, family)
 }
 
-// hasFOU tells whether the kernel has FOU. It cannot load that by itself.
+// hasFOU tells whether the kernel has FOU. Asked for it by name it would start a
+// program to load it, which takes long and finds nothing.
 func (n *Network) hasFOU() bool {
-	_, err := n.routes.GenlFamilyGet("fou")
-	return err == nil
+	all, err := n.routes.GenlFamilyList()
+	return err == nil && slices.ContainsFunc(all, func(f *rtnetlink.GenlFamily) bool { return f.Name == "fou" })
 }
 
 // fou sends a command, over a socket of its own.
