@@ -271,6 +271,9 @@ func mtuOf(f HostFacts, r Route) int {
 // be told.
 func (a *among) returns(director HostFacts, e ServiceEntry, s RealServer, host HostFacts) {
 	server := s.Addr.Addr()
+	if a.translates(server) {
+		return
+	}
 	near := slices.Collect(func(yield func(netip.Addr) bool) {
 		for _, at := range host.networks(server) {
 			for _, own := range factsOf[Address](director) {
@@ -305,6 +308,15 @@ func (a *among) returns(director HostFacts, e ServiceEntry, s RealServer, host H
 			a.add(host, finding("return-route", SeverityBroken, "answers of %s to the client %s do not go by the director", s.Addr, client).mend(mend))
 		}
 	}
+}
+
+// translates tells whether the setup gives what goes to a server the director's
+// address, so that it answers there whatever its routes.
+func (a *among) translates(server netip.Addr) bool {
+	return slices.ContainsFunc(a.setup, func(s Setting) bool {
+		nat, ok := s.Want.(SourceNAT)
+		return ok && nat.To.IsValid() && nat.To.Contains(server)
+	})
 }
 
 // order compares a service by hash with that of another director, and tells

@@ -290,6 +290,27 @@ func TestCheckPeersClients(t *testing.T) {
 	}
 }
 
+// With full NAT a real server needs no route by the director.
+func TestCheckPeersFullNAT(t *testing.T) {
+	ctx := context.Background()
+	web := TCP(netip.AddrPortFrom(vip4, 80))
+	_, director := peerHost(t, 90)
+	_, rs := peerHost(t, 94)
+	setup, err := NATDirector{VIP: vip4, Interface: "eth0", Network: inner4, FullNAT: true}.Setup()
+	setUp(t, director, setup, err)
+	must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT))))
+	facts := factsOfHost(t, rs, "rs")
+	for _, c := range []struct {
+		setup  Setup
+		unseen bool
+	}{{setup, false}, {nil, true}} { // somebody else may do it
+		report, err := director.Check(ctx, c.setup, facts)
+		if err != nil || len(report.Findings) != 0 || slices.Contains(codes(report.Unseen), "return-route") != c.unseen {
+			t.Errorf("%v: %v, unseen %q", err, report.Findings, codes(report.Unseen))
+		}
+	}
+}
+
 // A tunnel that is too narrow is well with a MSS that fits.
 func TestCheckPeersSegments(t *testing.T) {
 	ctx := context.Background()
