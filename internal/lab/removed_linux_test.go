@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -21,11 +22,12 @@ import (
 // setting.
 func TestLabSettingRemoved(t *testing.T) {
 	testbed.InKernel(t)
-	// The others are made of the same settings.
-	all := []Options{
-		{Mode: "dr"}, {Mode: "nat"}, {Mode: "ipip"}, {Mode: "gue"}, {Mode: "gre"},
-		{Mode: "dr", Family: "6"}, {Mode: "nat", Family: "6"}, {Mode: "ipip", Family: "6"}, {Mode: "gue", Family: "mixed"},
-		{Mode: "ipip", Encrypt: true},
+	// The newest kernel is quick, and goes through all that have settings of their
+	// own; the others through those that have most.
+	all := []Options{{Mode: "dr"}, {Mode: "nat"}, {Mode: "gue", Family: "mixed"}}
+	if os.Getenv("LVS_KERNEL_NAME") == "newest" {
+		all = append(all, Options{Mode: "ipip"}, Options{Mode: "gue"}, Options{Mode: "gre"}, Options{Mode: "ipip", Encrypt: true},
+			Options{Mode: "dr", Family: "6"}, Options{Mode: "nat", Family: "6"}, Options{Mode: "ipip", Family: "6"})
 	}
 	if hasNFT() {
 		all = append(all, Options{Mode: "fullnat"})
