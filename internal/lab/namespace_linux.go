@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 
 	"github.com/golvs/lvs"
@@ -130,7 +131,8 @@ func wireName(machine string, port int) string { return fmt.Sprintf("%s-%d", mac
 // When it fails, applying the setup says so.
 func loadModules(ctx context.Context, s lvs.Setup) {
 	for _, setting := range s {
-		if m, ok := setting.Want.(lvs.Module); ok {
+		m, ok := setting.Want.(lvs.Module)
+		if _, err := os.Stat("/sys/module/" + m.Name); ok && err != nil {
 			_ = exec.CommandContext(ctx, "modprobe", m.Name).Run()
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -25,7 +24,7 @@ func TestLabSettingRemoved(t *testing.T) {
 	// The newest kernel is quick, and goes through all that have settings of their
 	// own; the others through those that have most.
 	all := []Options{{Mode: "dr"}, {Mode: "nat"}, {Mode: "gue", Family: "mixed"}}
-	if os.Getenv("LVS_KERNEL_NAME") == "newest" {
+	if testbed.IsNewest() {
 		all = append(all, Options{Mode: "ipip"}, Options{Mode: "gue"}, Options{Mode: "gre"}, Options{Mode: "ipip", Encrypt: true},
 			Options{Mode: "dr", Family: "6"}, Options{Mode: "nat", Family: "6"}, Options{Mode: "ipip", Family: "6"})
 	}

@@ -21,3 +21,7 @@ func InKernel(t testing.TB) {
 		t.Skip("needs a kernel with IPVS: see cmd/lvs-kernel")
 	}
 }
+
+// IsNewest tells whether the kernel is the newest one, which starts programs in a
+// fraction of the time that the others take.
+func IsNewest() bool { return os.Getenv("LVS_KERNEL_NAME") == "newest" }
