@@ -95,13 +95,16 @@ func (m *machine) result(r reportResult) (int, error) {
 	case r.err != nil:
 		return exitRunner, r.err
 	}
-	what := "before the command was started"
+	ended := errNotStarted
 	if r.rep.started {
-		what = "while the command ran"
+		ended = errors.New("ended while the command ran")
 	}
-	return exitRunner, fmt.Errorf("the kernel %s (Linux %s) ended %s; its last messages were:\n%s",
-		m.kernel.Kernel, m.kernel.Release, what, m.console.String())
+	return exitRunner, fmt.Errorf("the kernel %s (Linux %s) %w; its last messages were:\n%s",
+		m.kernel.Kernel, m.kernel.Release, ended, m.console.String())
 }
+
+// errNotStarted is the end of a kernel that crashed while it booted.
+var errNotStarted = errors.New("ended before the command was started")
 
 // start starts the kernel's process in a session of its own.
 func (m *machine) start() (control *os.File, err error) {

@@ -94,8 +94,26 @@ func (s *store) list(w io.Writer) error {
 	return t.Flush()
 }
 
+// boots is how often a kernel in QEMU is started before it is given up: emulated
+// CPUs trip now and then over code that another one patches while the kernel
+// boots. Nothing of the command has run then.
+const boots = 3
+
 // run runs the command in the kernel.
 func run(ctx context.Context, o options, k stored, stdout, stderr io.Writer) (int, error) {
+	for try := 1; ; try++ {
+		code, err := boot(ctx, o, k, stdout, stderr)
+		if !errors.Is(err, errNotStarted) || !o.kernel.qemu || try == boots {
+			return code, err
+		}
+		if o.verbose {
+			fmt.Fprintf(stderr, "lvs-kernel: the kernel %s crashed while it booted, and is started again\n", o.kernel.name)
+		}
+	}
+}
+
+// boot starts the kernel and runs the command in it.
+func boot(ctx context.Context, o options, k stored, stdout, stderr io.Writer) (int, error) {
 	dir, err := os.MkdirTemp("", runPrefix)
 	if err != nil {
 		return exitRunner, err
