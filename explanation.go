@@ -207,7 +207,8 @@ func (e *explainer) suppose(s kernel.Suppose) error {
 }
 
 func (e *explainer) add(told kernel.Verdict) {
-	if v := verdictOf(&told); !slices.Contains(e.x.Verdicts, v) {
+	var v Verdict
+	if v.take(&told); !slices.Contains(e.x.Verdicts, v) {
 		e.x.Verdicts = append(e.x.Verdicts, v)
 	}
 }

@@ -165,10 +165,13 @@ func (s *Simulator) Deliver(p Packet) (v Verdict, err error) {
 	if err := s.kernel.Deliver(&raw, &told); err != nil {
 		return v, deliverError(&p, err)
 	}
-	return verdictOf(&told), nil
+	v.take(&told)
+	return v, nil
 }
 
-func verdictOf(told *kernel.Verdict) (v Verdict) {
+// take makes it what the kernel told. It is written in place, for a verdict is
+// large, and there is one for each packet.
+func (v *Verdict) take(told *kernel.Verdict) {
 	v.Action, v.Reason, v.Port = Action(told.Action), Reason(told.Reason), told.Port
 	if told.Service != nil {
 		v.Service = serviceIDOf(told.Service)
@@ -177,7 +180,6 @@ func verdictOf(told *kernel.Verdict) (v Verdict) {
 		v.Server, v.State = *told.Server, ConnState(told.State)
 		v.Mode = newMode(uint32(told.Method), told.Tunnel.Type, told.Tunnel.Port, told.Tunnel.Flags)
 	}
-	return v
 }
 
 func deliverError(p *Packet, err error) error {
