@@ -103,7 +103,7 @@ func TestSeedScripts(t *testing.T) {
 			theirs.Run("sh", "-ec", c.runnable(t))
 			c.apply(t, ours)
 			differs := c.differs
-			if hasNFT() {
+			if testbed.HasNFT() {
 				differs = append(differs, c.nat...)
 			} else if c.nat != nil && hasTables {
 				c.compareRules(t, theirs)
@@ -119,7 +119,7 @@ func TestSeedScripts(t *testing.T) {
 // kind, which nft does not show.
 func useKernelsIptables(t *testing.T) bool {
 	t.Helper()
-	if hasNFT() {
+	if testbed.HasNFT() {
 		return false // Debian's iptables makes nftables rules
 	}
 	program := "/usr/sbin/iptables-legacy"
@@ -167,7 +167,7 @@ func (c seedCase) apply(t *testing.T, ns *testbed.Namespace) {
 	t.Cleanup(func() { h.Close() })
 	setup, err := c.setup()
 	must(t, err)
-	if !hasNFT() {
+	if !testbed.HasNFT() {
 		setup = slices.DeleteFunc(setup, func(s Setting) bool { _, is := s.Want.(SourceNAT); return is })
 	}
 	plan, err := h.Plan(ctx, setup)
@@ -186,7 +186,7 @@ var ownMAC = regexp.MustCompile(`link/ether \S+`)
 func dumpSeed(t *testing.T, ns *testbed.Namespace) string {
 	t.Helper()
 	commands := "ip -d link; ip addr; ip route show table all; ip rule; ipvsadm -S -n; grep -rs '' /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf /proc/sys/net/ipv4/vs"
-	if hasNFT() {
+	if testbed.HasNFT() {
 		commands = "nft list ruleset; " + commands
 	}
 	dump := ns.Run("sh", "-c", commands+"; true")

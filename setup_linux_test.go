@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -34,7 +32,31 @@ func setupGround(t testing.TB) (*testbed.Namespace, *Host) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
+	awaitRoutes(t, h)
 	return ns, h
+}
+
+// awaitRoutes waits for the routes to the host's own IPv6 addresses, which the kernel
+// makes a moment after them.
+func awaitRoutes(t testing.TB, h *Host) {
+	t.Helper()
+	areThere := func() bool {
+		all, err := h.network.Addresses()
+		must(t, err)
+		for _, a := range all {
+			if r, err := h.network.Lookup(a.Prefix.Addr(), netip.Addr{}); a.Prefix.Addr().Is6() && (err != nil || !r.Local) {
+				return false
+			}
+		}
+		return len(all) >= 8 // two of each device's own, and one of its link
+	}
+	for range 1000 {
+		if areThere() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the host's own addresses have no routes")
 }
 
 // loadModules loads what a setup needs, so that dumps do not differ by what a
@@ -57,104 +79,14 @@ func loadModules(t testing.TB, setup Setup) {
 	}
 }
 
-// Parts of a listing that differ from one to the next.
-var fleeting = regexp.MustCompile(`(?m) *valid_lft .*$|expires \S+| used \d+|permaddr \S+| addrgenmode \S+| tentative| qdisc \S+| state \S+|anti-replay context: .*`)
-
-// dumpKernel is all that setups may change, as other programs show it.
-func dumpKernel(t testing.TB, ns *testbed.Namespace) string {
-	t.Helper()
-	return dumpNetwork(t, ns) + dumpFiles(t, ns, "/proc/sys/net/", func(string) bool { return true })
-}
-
-// dumpBriefly has of the parameters only those that setups are about.
-func dumpBriefly(t testing.TB, ns *testbed.Namespace) string {
-	t.Helper()
-	dump := dumpNetwork(t, ns)
-	for _, folder := range []string{"ipv4/conf/", "ipv6/conf/", "ipv4/ip_forward", "ipv4/vs/conntrack"} {
-		dump += dumpFiles(t, ns, "/proc/sys/net/"+folder, func(path string) bool {
-			switch filepath.Base(path) {
-			case "forwarding", "ip_forward", "accept_redirects", "arp_ignore", "arp_announce", "send_redirects", "rp_filter", "conntrack":
-				return true
-			}
-			return false
-		})
-	}
-	return dump
-}
-
-func dumpNetwork(t testing.TB, ns *testbed.Namespace) string {
-	t.Helper()
-	var b strings.Builder
-	// Starting a program takes long in some kernels: few do it all.
-	for _, batch := range [][]string{
-		{"-d", "link", "xfrm state"},
-		{"-d", "xfrm policy"}, // which comes out empty behind the other
-		{"-4", "addr", "route show table all", "rule"},
-		{"-6", "addr", "route show table all", "rule"},
-	} {
-		file := filepath.Join(t.TempDir(), "batch")
-		if err := os.WriteFile(file, []byte(strings.Join(batch[1:], "\n")), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		b.WriteString(fleeting.ReplaceAllString(ns.Run("ip", batch[0], "-batch", file), "") + "\n")
-	}
-	if hasNFT() {
-		b.WriteString("== nft\n" + ns.Run("nft", "list", "ruleset") + "\n")
-	}
-	if _, err := os.Stat("/sys/module/fou"); err == nil {
-		b.WriteString("== fou\n" + ns.Run("ip", "fou", "show") + ns.Run("ip", "-6", "fou", "show") + "\n")
-	}
-	return b.String()
-}
-
-func dumpFiles(t testing.TB, ns *testbed.Namespace, folder string, of func(path string) bool) string {
-	t.Helper()
-	var b strings.Builder
-	err := ns.Do(func() error {
-		return filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || fleetingFile(path) {
-				return err
-			}
-			if d.IsDir() {
-				if d.Name() == "neigh" {
-					return filepath.SkipDir
-				}
-				return nil
-			}
-			if !of(path) {
-				return nil
-			}
-			text, err := os.ReadFile(path)
-			if err == nil {
-				fmt.Fprintf(&b, "%s = %s", path, text)
-			}
-			return nil // some can only be written
-		})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-// fleetingFile tells of files that change by themselves. A tunnel that was up once
-// keeps its IPv6 parameters.
-func fleetingFile(path string) bool {
-	return strings.HasPrefix(path, "/proc/sys/net/ipv6/conf/tunl0/") || strings.HasPrefix(path, "/proc/sys/net/ipv6/conf/gre0/") ||
-		strings.Contains(path, "stable_secret") || strings.Contains(path, "netfilter/nf_conntrack_count") || strings.Contains(path, "/vs/sync_qlen_max")
-}
-
-// hasNFT tells whether the kernel has NAT by nftables: those in QEMU do.
-func hasNFT() bool { return strings.HasPrefix(os.Getenv("LVS_KERNEL_NAME"), "qemu") }
-
 // A setup is applied, twice, does what its commands do, and is undone.
 func TestHostSetups(t *testing.T) {
 	testbed.InKernel(t)
 	ctx := context.Background()
 	for _, c := range setupCases {
 		t.Run(c.name, func(t *testing.T) {
-			dump := dumpBriefly // a kernel takes seconds for all
-			if testbed.IsNewest() && slices.Contains([]string{"DR director", "NAT director", "NAT director IPv6", "IPIP real server 4 in 6"}, c.name) {
+			dump := dumpBriefly // a kernel takes seconds for all parameters
+			if slices.Contains([]string{"DR director", "NAT director", "NAT director IPv6", "IPIP real server 4 in 6"}, c.name) {
 				dump = dumpKernel
 			}
 			setup := mustSetup(t, c)
@@ -165,7 +97,7 @@ func TestHostSetups(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.nat && !hasNFT() {
+			if c.nat && !testbed.HasNFT() {
 				if err := h.Apply(ctx, plan); !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "nft_chain_nat") {
 					t.Errorf("without nftables: got %v, want ErrUnsupported with what to do", err)
 				}
@@ -181,9 +113,7 @@ func TestHostSetups(t *testing.T) {
 			if err != nil || again.Changes() {
 				t.Fatalf("after Apply there is still to do, %v:\n%s", err, again)
 			}
-			if testbed.IsNewest() { // others take minutes for all the programs
-				unchanged(t, "the commands, and after Apply", neutral(byHand(t, plan)), neutral(dumpBriefly(t, ns)))
-			}
+			unchanged(t, "the commands, and after Apply", neutral(byHand(t, plan)), neutral(shown(t, ns)))
 			undoInKernel(t, h, saved(t, plan))
 			unchanged(t, "Undo", before, dump(t, ns))
 		})
@@ -204,32 +134,12 @@ func undoInKernel(t *testing.T, h *Host, plan SetupPlan) {
 	}
 }
 
-func unchanged(t *testing.T, what, before, after string) {
-	t.Helper()
-	if before == after {
-		return
-	}
-	was, is := strings.Split(before, "\n"), strings.Split(after, "\n")
-	var diff strings.Builder
-	for _, line := range was {
-		if !slices.Contains(is, line) {
-			diff.WriteString("- " + line + "\n")
-		}
-	}
-	for _, line := range is {
-		if !slices.Contains(was, line) {
-			diff.WriteString("+ " + line + "\n")
-		}
-	}
-	t.Errorf("after %s (-before +after):\n%s", what, diff.String())
-}
-
 // byHand returns what the commands of a plan make of a host. That of an association
 // does not show the key: it is made in another way.
 func byHand(t *testing.T, plan SetupPlan) string {
 	t.Helper()
 	ns, h := setupGround(t)
-	var all []string
+	var c commandLines
 	for _, step := range plan.Steps {
 		switch step.Setting.Want.(type) {
 		case Module:
@@ -237,24 +147,12 @@ func byHand(t *testing.T, plan SetupPlan) string {
 			must(t, h.put(step.Left))
 		default:
 			if step.Changes() {
-				all = append(all, step.Setting.String())
+				c.add(step.Setting.Want.String())
 			}
 		}
 	}
-	ns.Run("sh", "-ec", strings.Join(all, "\n"))
-	return dumpBriefly(t, ns)
-}
-
-// neutral takes out what differs between ip and this package on purpose: who made
-// a route, and details of tunnels that only matter when sending.
-func neutral(dump string) string {
-	dump = regexp.MustCompile(` proto (static|boot)| (nopmtudisc|hoplimit \S+|encaplimit \S+|tclass \S+|flowlabel \S+|ttl \S+|\(flowlabel.*)|link/\S+ \S+ brd \S+|inet6 fe80\S+|local fe80\S+|fe80::\S*|multicast \S+`).ReplaceAllString(dump, "")
-	lines := strings.Split(dump, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimSpace(lines[i])
-	}
-	slices.Sort(lines)
-	return strings.Join(slices.Compact(lines), "\n")
+	c.run(t, ns)
+	return shown(t, ns)
 }
 
 // What is done by another process, which is killed at any of its changes, is
@@ -266,11 +164,7 @@ func TestHostSetupKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"NAT director"} // the simulator has all
-	if testbed.IsNewest() {
-		names = append(names, "DR real server", "IPIP real server", "IPIP real server 4 in 6")
-	}
-	for _, name := range names {
+	for _, name := range []string{"NAT director", "DR real server", "IPIP real server", "IPIP real server 4 in 6"} {
 		for _, end := range []string{"undo", "apply"} {
 			t.Run(name+" "+end, func(t *testing.T) {
 				setup := mustSetup(t, caseOf(name))
@@ -427,7 +321,7 @@ func TestHostReplaces(t *testing.T) {
 func TestHostRefuses(t *testing.T) {
 	ctx := context.Background()
 	ns, h := setupGround(t)
-	before := dumpBriefly(t, ns)
+	before, all := dumpBriefly(t, ns), dumpKernel(t, ns)
 	far := netip.MustParseAddr("203.0.113.1")
 	director, err := DRDirector{VIP: far, Interface: "eth0"}.Setup()
 	must(t, err)
@@ -454,9 +348,10 @@ func TestHostRefuses(t *testing.T) {
 			if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.want.String()) {
 				t.Errorf("got %v, want %v of %s", err, c.kind, c.want)
 			}
+			unchanged(t, "a refusal", before, dumpBriefly(t, ns))
 		})
 	}
-	unchanged(t, "refusals", before, dumpBriefly(t, ns))
+	unchanged(t, "refusals", all, dumpKernel(t, ns))
 }
 
 // Without the right to change anything, a setting is refused by name, and the host

@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -25,9 +24,6 @@ func newLab(t *testing.T, o Options) *Lab {
 	t.Cleanup(func() { l.Close() })
 	return l
 }
-
-// hasNFT tells whether the kernel has NAT by nftables: those in QEMU do.
-func hasNFT() bool { return strings.HasPrefix(os.Getenv("LVS_KERNEL_NAME"), "qemu") }
 
 // labs are all that there are.
 func labs() (all []Options) {
@@ -57,7 +53,7 @@ func TestLabs(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = l.SetUp(ctx)
-			if o.Mode == "fullnat" && !hasNFT() {
+			if o.Mode == "fullnat" && !testbed.HasNFT() {
 				if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "nft_chain_nat") {
 					t.Errorf("without nftables: got %v, want ErrUnsupported with what to do", err)
 				}

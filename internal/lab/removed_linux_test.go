@@ -28,7 +28,7 @@ func TestLabSettingRemoved(t *testing.T) {
 		all = append(all, Options{Mode: "nat"}, Options{Mode: "ipip"}, Options{Mode: "gue"}, Options{Mode: "gre"}, Options{Mode: "ipip", Encrypt: true},
 			Options{Mode: "dr", Family: "6"}, Options{Mode: "nat", Family: "6"}, Options{Mode: "ipip", Family: "6"})
 	}
-	if hasNFT() {
+	if testbed.HasNFT() {
 		all = append(all, Options{Mode: "fullnat"})
 	}
 	for _, o := range all {

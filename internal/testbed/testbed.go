@@ -4,6 +4,7 @@ package testbed
 
 import (
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -25,3 +26,6 @@ func InKernel(t testing.TB) {
 // IsNewest tells whether the kernel is the newest one, which starts programs in a
 // fraction of the time that the others take.
 func IsNewest() bool { return os.Getenv("LVS_KERNEL_NAME") == "newest" }
+
+// HasNFT tells whether the kernel has NAT by nftables: those in QEMU do.
+func HasNFT() bool { return strings.HasPrefix(os.Getenv("LVS_KERNEL_NAME"), "qemu") }

@@ -1,0 +1,320 @@
+package lvs
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/golvs/lvs/internal/testbed"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// dumpKernel is all that setups may change, to be compared with what it was.
+func dumpKernel(t testing.TB, ns *testbed.Namespace) string {
+	t.Helper()
+	return dumpNetwork(t, ns) + dumpFiles(t, ns, "", func(string) bool { return true })
+}
+
+// dumpBriefly has of the parameters only those that setups are about.
+func dumpBriefly(t testing.TB, ns *testbed.Namespace) string {
+	t.Helper()
+	return dumpNetwork(t, ns) + dumpParameters(t, ns)
+}
+
+// shown is what dumpBriefly has, as ip(8) shows it. Starting programs takes long in
+// some kernels.
+func shown(t testing.TB, ns *testbed.Namespace) string {
+	t.Helper()
+	return showNetwork(t, ns) + dumpParameters(t, ns)
+}
+
+func dumpParameters(t testing.TB, ns *testbed.Namespace) (all string) {
+	t.Helper()
+	for _, folder := range []string{"ipv4/conf/", "ipv6/conf/", "ipv4/ip_forward", "ipv4/vs/conntrack"} {
+		all += dumpFiles(t, ns, folder, func(path string) bool {
+			switch filepath.Base(path) {
+			case "forwarding", "ip_forward", "accept_redirects", "arp_ignore", "arp_announce", "send_redirects", "rp_filter", "conntrack":
+				return true
+			}
+			return false
+		})
+	}
+	return all
+}
+
+// listing is a dump that the kernel gives by route netlink.
+type listing struct {
+	name           string
+	command, reply uint16
+	header         int                 // its size
+	mask           func(header []byte) // takes out what changes by itself
+	fleeting       []uint16            // attributes that do
+	flags          uint16              // an attribute of flags with one that does
+}
+
+var routeListings = []listing{
+	{
+		name: "link", command: unix.RTM_GETLINK, reply: unix.RTM_NEWLINK, header: unix.SizeofIfInfomsg,
+		mask: func(h []byte) { // whether it runs
+			flags := binary.NativeEndian.Uint32(h[8:]) &^ (unix.IFF_RUNNING | unix.IFF_LOWER_UP | unix.IFF_DORMANT)
+			binary.NativeEndian.PutUint32(h[8:], flags)
+		},
+		fleeting: []uint16{
+			unix.IFLA_STATS, unix.IFLA_STATS64, unix.IFLA_CARRIER_CHANGES, unix.IFLA_CARRIER_UP_COUNT, unix.IFLA_CARRIER_DOWN_COUNT,
+			unix.IFLA_PAD, unix.IFLA_QDISC, unix.IFLA_OPERSTATE, unix.IFLA_PERM_ADDRESS, unix.IFLA_AF_SPEC, // the parameters are files too
+		},
+	},
+	{
+		name: "address", command: unix.RTM_GETADDR, reply: unix.RTM_NEWADDR, header: unix.SizeofIfAddrmsg,
+		mask: func(h []byte) { h[2] &^= unix.IFA_F_TENTATIVE }, fleeting: []uint16{unix.IFA_CACHEINFO}, flags: unix.IFA_FLAGS,
+	},
+	{name: "route", command: unix.RTM_GETROUTE, reply: unix.RTM_NEWROUTE, header: unix.SizeofRtMsg, fleeting: []uint16{unix.RTA_CACHEINFO, unix.RTA_EXPIRES}},
+	{name: "rule", command: unix.RTM_GETRULE, reply: unix.RTM_NEWRULE, header: unix.SizeofRtMsg},
+}
+
+// dump returns a line for each thing, as the kernel tells it.
+func (l listing) dump(family byte) (lines []string, err error) {
+	request := nl.NewNetlinkRequest(int(l.command), unix.NLM_F_DUMP)
+	header := make([]byte, l.header)
+	header[0] = family
+	request.AddRawData(header)
+	messages, err := request.Execute(unix.NETLINK_ROUTE, l.reply)
+	if err != nil {
+		return nil, fmt.Errorf("listing each %s: %w", l.name, err)
+	}
+	for _, m := range messages {
+		if l.mask != nil {
+			l.mask(m[:l.header])
+		}
+		attrs, err := nl.ParseRouteAttr(m[l.header:])
+		if err != nil {
+			return nil, err
+		}
+		line := fmt.Sprintf("%s %x", l.name, m[:l.header])
+		for _, a := range attrs {
+			switch {
+			case slices.Contains(l.fleeting, a.Attr.Type):
+				continue
+			case l.flags != 0 && a.Attr.Type == l.flags:
+				a.Value[0] &^= unix.IFA_F_TENTATIVE
+			}
+			line += fmt.Sprintf(" %d=%q", a.Attr.Type, a.Value)
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return lines, nil
+}
+
+// dumpNetwork is what the kernel tells of its network, as it tells it: nothing is
+// left out that nobody knew.
+func dumpNetwork(t testing.TB, ns *testbed.Namespace) string {
+	t.Helper()
+	var all []string
+	err := ns.Do(func() error {
+		for _, l := range routeListings {
+			families := []byte{unix.AF_INET, unix.AF_INET6}
+			if l.name == "link" {
+				families = []byte{unix.AF_UNSPEC}
+			}
+			for _, family := range families {
+				lines, err := l.dump(family)
+				if err != nil {
+					return err
+				}
+				all = append(all, lines...)
+			}
+		}
+		secured, err := dumpIPsec()
+		all = append(all, secured...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dump := strings.Join(all, "\n") + "\n"
+	if testbed.HasNFT() {
+		dump += ns.Run("nft", "list", "ruleset") + "\n"
+	}
+	if _, err := os.Stat("/sys/module/fou"); err == nil {
+		dump += ns.Run("ip", "fou", "show") + ns.Run("ip", "-6", "fou", "show") + "\n"
+	}
+	return dump
+}
+
+// dumpIPsec leaves out counters and times.
+func dumpIPsec() (lines []string, err error) {
+	states, err := netlink.XfrmStateList(netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range states {
+		lines = append(lines, fmt.Sprint("association ", s.Src, s.Dst, s.Proto, s.Mode, s.Spi, s.Reqid, s.Crypt, s.Auth, s.Aead))
+	}
+	policies, err := netlink.XfrmPolicyList(netlink.FAMILY_ALL)
+	for _, p := range policies {
+		p.Index = 0 // another one each time
+		lines = append(lines, fmt.Sprint("policy ", p))
+	}
+	slices.Sort(lines)
+	return lines, err
+}
+
+// Parts of a listing that differ from one to the next.
+var fleeting = regexp.MustCompile(`(?m) *valid_lft .*$|expires \S+| used \d+|permaddr \S+| addrgenmode \S+| tentative| qdisc \S+| state \S+|anti-replay context: .*`)
+
+// showNetwork is the network as ip(8) shows it.
+func showNetwork(t testing.TB, ns *testbed.Namespace) string {
+	t.Helper()
+	var b strings.Builder
+	for _, batch := range [][]string{
+		{"-d", "link", "xfrm state"},
+		{"-d", "xfrm policy"}, // which comes out empty behind the other
+		{"-4", "addr", "route show table all", "rule"},
+		{"-6", "addr", "route show table all", "rule"},
+	} {
+		b.WriteString(fleeting.ReplaceAllString(runBatch(t, ns, batch[1:], batch[0]), "") + "\n")
+	}
+	if testbed.HasNFT() {
+		b.WriteString(ns.Run("nft", "list", "ruleset") + "\n")
+	}
+	if _, err := os.Stat("/sys/module/fou"); err == nil {
+		b.WriteString(ns.Run("ip", "fou", "show") + ns.Run("ip", "-6", "fou", "show") + "\n")
+	}
+	return b.String()
+}
+
+// runBatch lets one ip(8) do many commands.
+func runBatch(t testing.TB, ns *testbed.Namespace, commands []string, options ...string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "batch")
+	if err := os.WriteFile(file, []byte(strings.Join(commands, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return ns.Run("ip", append(options, "-batch", file)...)
+}
+
+// commandLines are commands as an administrator types them. As few programs as can
+// be are started to do them all, in order.
+type commandLines struct {
+	runs []commandRun
+}
+
+// commandRun are commands of one program, with the options before the first word
+// that all have.
+type commandRun struct {
+	program  string
+	commands []string
+}
+
+// add notes a command, which may be several with && between.
+func (c *commandLines) add(line string) {
+	for command := range strings.SplitSeq(line, " && ") {
+		program, rest := "", command
+		for _, p := range []string{"ip -6 ", "ip ", "sysctl -w "} {
+			if r, ok := strings.CutPrefix(command, p); ok {
+				program, rest = p, r
+				break
+			}
+		}
+		if n := len(c.runs); n == 0 || c.runs[n-1].program != program || program == "" {
+			c.runs = append(c.runs, commandRun{program: program})
+		}
+		last := &c.runs[len(c.runs)-1]
+		last.commands = append(last.commands, rest)
+	}
+}
+
+func (c *commandLines) run(t testing.TB, ns *testbed.Namespace) {
+	t.Helper()
+	for _, r := range c.runs {
+		switch r.program {
+		case "ip ":
+			runBatch(t, ns, r.commands)
+		case "ip -6 ":
+			runBatch(t, ns, r.commands, "-6")
+		case "sysctl -w ":
+			ns.Run("sysctl", append([]string{"-w"}, r.commands...)...)
+		default:
+			ns.Run("sh", "-ec", r.commands[0])
+		}
+	}
+}
+
+// dumpFiles has those parameters below a folder of /proc/sys/net that are meant.
+func dumpFiles(t testing.TB, ns *testbed.Namespace, folder string, of func(path string) bool) string {
+	t.Helper()
+	var b strings.Builder
+	err := ns.Do(func() error {
+		return filepath.WalkDir("/proc/sys/net/"+folder, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || fleetingFile(path) {
+				return err
+			}
+			if d.IsDir() {
+				if d.Name() == "neigh" {
+					return filepath.SkipDir
+				}
+				return nil
+			}
+			if !of(path) {
+				return nil
+			}
+			text, err := os.ReadFile(path)
+			if err == nil {
+				fmt.Fprintf(&b, "%s = %s", path, text)
+			}
+			return nil // some can only be written
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// fleetingFile tells of files that change by themselves. A tunnel that was up once
+// keeps its IPv6 parameters.
+func fleetingFile(path string) bool {
+	return strings.HasPrefix(path, "/proc/sys/net/ipv6/conf/tunl0/") || strings.HasPrefix(path, "/proc/sys/net/ipv6/conf/gre0/") ||
+		strings.Contains(path, "stable_secret") || strings.Contains(path, "netfilter/nf_conntrack_count") || strings.Contains(path, "/vs/sync_qlen_max")
+}
+
+func unchanged(t *testing.T, what, before, after string) {
+	t.Helper()
+	if before == after {
+		return
+	}
+	was, is := strings.Split(before, "\n"), strings.Split(after, "\n")
+	var diff strings.Builder
+	for _, line := range was {
+		if !slices.Contains(is, line) {
+			diff.WriteString("- " + line + "\n")
+		}
+	}
+	for _, line := range is {
+		if !slices.Contains(was, line) {
+			diff.WriteString("+ " + line + "\n")
+		}
+	}
+	t.Errorf("after %s (-before +after):\n%s", what, diff.String())
+}
+
+// neutral takes out what differs between ip and this package on purpose: who made
+// a route, and details of tunnels that only matter when sending.
+func neutral(dump string) string {
+	dump = regexp.MustCompile(` proto (static|boot)| (nopmtudisc|hoplimit \S+|encaplimit \S+|tclass \S+|flowlabel \S+|ttl \S+|\(flowlabel.*)|link/\S+ \S+ brd \S+|inet6 fe80\S+|local fe80\S+|fe80::\S*|multicast \S+`).ReplaceAllString(dump, "")
+	lines := strings.Split(dump, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	slices.Sort(lines)
+	return strings.Join(slices.Compact(lines), "\n")
+}
