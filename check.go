@@ -16,8 +16,8 @@ type Report struct {
 
 // Finding is one thing that keeps a host from balancing, or will.
 type Finding struct {
-	Code     string   `json:"code"` // stable, such as "vip-missing"; all are in [CheckCodes]
-	Severity Severity `json:"severity"`
+	Code     string   `json:"code"`             // stable, such as "vip-missing"; all are in [CheckCodes]
+	Severity Severity `json:"severity"`         // how bad it is
 	Host     string   `json:"host,omitempty"`   // the peer that it is about, by its name; "" is the host that was checked
 	Evidence string   `json:"evidence"`         // what was found
 	Why      string   `json:"why"`              // why it hurts
@@ -118,8 +118,9 @@ func (f Finding) String() string {
 
 // Check looks for what goes wrong on hosts: for each setting of a setup that the
 // host does not have, and for what in its IPVS table cannot work or will not for
-// long. It changes nothing. On a host without IPVS there is no table to look at. A setup that is nil checks the table alone. It takes
-// the privilege to read the table.
+// long. It changes nothing. A setup that is nil checks the table alone, and on a
+// host without IPVS there is no table to look at. It takes the privilege to read
+// the table: [ErrPermission].
 //
 // Some things take the facts of other hosts, which [Host.Facts] returns there: of
 // the real servers, and of other directors. Given as peers they are looked at

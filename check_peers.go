@@ -274,15 +274,7 @@ func (a *among) returns(director HostFacts, e ServiceEntry, s RealServer, host H
 	if a.translates(server) {
 		return
 	}
-	near := slices.Collect(func(yield func(netip.Addr) bool) {
-		for _, at := range host.networks(server) {
-			for _, own := range factsOf[Address](director) {
-				if at.Prefix.Masked().Contains(own.Prefix.Addr()) && !yield(own.Prefix.Addr()) {
-					return
-				}
-			}
-		}
-	})
+	near := director.beside(host.networks(server))
 	if director.sysctl(VSConntrack.Key) != "0" || len(near) == 0 {
 		a.unclear["return-route"], a.unclear["same-subnet"] = true, true
 		return
@@ -290,12 +282,33 @@ func (a *among) returns(director HostFacts, e ServiceEntry, s RealServer, host H
 	if e.ID.FWMark() == 0 && len(host.networks(e.ID.VIP().Addr())) > 0 {
 		a.unclear["same-subnet"] = true // clients beside the VIP are beside the server
 	}
-	back := func(r Route) bool { return r.Via.IsValid() && len(director.having(r.Via)) > 0 }
 	mend := Setting{Route{To: defaultRoute(server), Via: near[0]}, "answers go back through the director, which puts the VIP into them"}
-	if !slices.ContainsFunc(factsOf[Route](host), back) {
+	if !slices.ContainsFunc(factsOf[Route](host), director.isHop) {
 		a.add(host, finding("return-route", SeverityBroken, "no route of the real server %s goes by the director", s.Addr).mend(mend))
 		return
 	}
+	a.answered(director, s, host, mend)
+}
+
+// beside returns the addresses of the host that are in networks of another one.
+func (f HostFacts) beside(networks []Address) (all []netip.Addr) {
+	for _, n := range networks {
+		for _, own := range factsOf[Address](f) {
+			if n.Prefix.Masked().Contains(own.Prefix.Addr()) {
+				all = append(all, own.Prefix.Addr())
+			}
+		}
+	}
+	return all
+}
+
+// isHop tells whether a route goes by the host.
+func (f HostFacts) isHop(r Route) bool { return r.Via.IsValid() && len(f.having(r.Via)) > 0 }
+
+// answered looks at the clients that a NAT server has, and where its answers to
+// them go.
+func (a *among) answered(director HostFacts, s RealServer, host HostFacts, mend Setting) {
+	server := s.Addr.Addr()
 	for _, conn := range a.conns {
 		if conn.Server != s.Addr || conn.IsTemplate() {
 			continue
@@ -304,7 +317,7 @@ func (a *among) returns(director HostFacts, e ServiceEntry, s RealServer, host H
 		if beside := host.networks(client); len(beside) > 0 {
 			a.add(host, finding("same-subnet", SeverityBroken, "the client %s is in the network %s of the real server %s", client, beside[0].Prefix.Masked(), s.Addr).
 				advise("use FullNAT for clients in the servers' own network"))
-		} else if r, ok := host.route(client, server); !ok || !back(r) {
+		} else if r, ok := host.route(client, server); !ok || !director.isHop(r) {
 			a.add(host, finding("return-route", SeverityBroken, "answers of %s to the client %s do not go by the director", s.Addr, client).mend(mend))
 		}
 	}

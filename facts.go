@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/golvs/lvs/internal/hostnet"
@@ -25,7 +24,7 @@ type HostFacts struct {
 }
 
 // Facts returns what other hosts want to know of this one, for their
-// [Host.Check]. It takes the privilege to read the table.
+// [Host.Check]. It takes the privilege to read the table: [ErrPermission].
 func (h *Host) Facts(ctx context.Context) (f HostFacts, err error) {
 	all, err := within(ctx, h.network.List)
 	if err != nil {
@@ -182,36 +181,18 @@ func (f HostFacts) mtu(iface string) int {
 	return 0
 }
 
-// route returns the route that a packet takes, by the host's rules. Those that
-// are about marks are passed over.
+// route returns the route that a packet takes.
 func (f HostFacts) route(to, from netip.Addr) (Route, bool) {
-	rules := append(factsOf[Rule](f), Rule{Priority: mainPriority, Table: hostnet.MainTable, IPv6: to.Is6()})
-	slices.SortStableFunc(rules, func(a, b Rule) int { return a.Priority - b.Priority })
-	for _, r := range rules {
-		if r.IPv6 == to.Is6() && r.Mark == 0 && (!r.From.IsValid() || r.From.Contains(from)) && (!r.To.IsValid() || r.To.Contains(to)) {
-			if best, ok := f.routeIn(r.Table, to); ok {
-				return best, true
-			}
-		}
-	}
-	return Route{}, false
-}
-
-// mainPriority is that of the rule which asks the main table.
-const mainPriority = 32766
-
-// routeIn returns the longest route to an address in a table, and of those the one
-// of the least metric.
-func (f HostFacts) routeIn(table int, to netip.Addr) (best Route, ok bool) {
+	var routes []hostnet.Route
 	for _, r := range factsOf[Route](f) {
-		if r.Table != table || !r.To.Contains(to) {
-			continue
-		}
-		if !ok || r.To.Bits() > best.To.Bits() || r.To.Bits() == best.To.Bits() && r.Metric < best.Metric {
-			best, ok = r, true
-		}
+		routes = append(routes, hostnet.Route(r))
 	}
-	return best, ok
+	var rules []hostnet.Rule
+	for _, r := range factsOf[Rule](f) {
+		rules = append(rules, hostnet.Rule(r))
+	}
+	r, ok := hostnet.Lookup(routes, rules, to, from)
+	return Route(r), ok
 }
 
 // isSame tells whether facts are of this host: no other one has the addresses by

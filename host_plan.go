@@ -15,7 +15,7 @@ type SetupPlan struct {
 
 // Step is one setting of a plan.
 type Step struct {
-	Setting Setting
+	Setting Setting  // what was wanted
 	Found   Fact     // what was there in its place; nil is nothing
 	Left    Fact     // what will be there; equal to Found when there is nothing to do
 	Effects []Effect // what the kernel changes along with it

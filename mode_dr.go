@@ -15,8 +15,8 @@ const DR Mode = 0
 // The host route to the VIP is there because ifconfig's alias has it; packets find
 // the VIP without, by the local route that comes with the address.
 type DRDirector struct {
-	VIP       netip.Addr
-	Interface string // where clients reach the VIP, such as "eth0"
+	VIP       netip.Addr // that clients connect to
+	Interface string     // where clients reach the VIP, such as "eth0"
 
 	// Label is the name of an IPv4 VIP for ifconfig; "" is the interface's with
 	// ":0" behind it.
@@ -65,7 +65,7 @@ func directorVIP(vip netip.Addr, iface, label string, routed bool) Setup {
 // because administrators look for them, and the host route because ifconfig's
 // alias has it: packets flow without.
 type DRRealServer struct {
-	VIP netip.Addr
+	VIP netip.Addr // that packets come for
 
 	// Device has the VIP: "" is "lo". Another one is made, of the kind dummy,
 	// unless it is there.

@@ -24,9 +24,9 @@ const NAT = Mode(wire.MethodMasq ^ wire.MethodDirect)
 // and do not come back by themselves: give such a host its routes, or set
 // accept_ra to 2 first.
 type NATDirector struct {
-	VIP       netip.Addr
-	Interface string // where clients reach the VIP
-	Inside    string // where the real servers are; "" is Interface
+	VIP       netip.Addr // that clients connect to
+	Interface string     // where clients reach the VIP
+	Inside    string     // where the real servers are; "" is Interface
 
 	// Label is the name of an IPv4 VIP for ifconfig; "" is none. It is not used
 	// when the VIP is on the interface already, whatever its network.

@@ -14,8 +14,8 @@ import (
 // the two does not change that for an IPv4 tunnel, whose packets do not pass
 // through it: [EncryptedTunnel] is encrypted.
 type TunnelDirector struct {
-	VIP       netip.Addr
-	Interface string // where clients reach the VIP
+	VIP       netip.Addr // that clients connect to
+	Interface string     // where clients reach the VIP
 
 	Label  string // as in [DRDirector]
 	Routed bool   // as in [DRDirector]
@@ -23,7 +23,7 @@ type TunnelDirector struct {
 	// Servers are real servers that are reached by Via, when the host has no
 	// route to them yet. They may be of the other family than the VIP.
 	Servers []netip.Addr
-	Via     netip.Addr
+	Via     netip.Addr // of the family of Servers; used with them only
 
 	Encrypted []EncryptedTunnel // to real servers that IPVS forwards to by them
 }
@@ -65,7 +65,7 @@ func (d TunnelDirector) settings() Setup {
 // What comes for it must be let through by firewalls on the way: protocol 4 or
 // 41 for [IPIP], 47 for [GRE], the UDP port for [GUE].
 type TunnelRealServer struct {
-	VIP netip.Addr
+	VIP netip.Addr // that packets come for
 
 	// Mode is that of the real server in the director's table. With Encrypted it is
 	// [DR].
@@ -153,9 +153,6 @@ func (r TunnelRealServer) checkMSS() *Error {
 
 func (r TunnelRealServer) settings() Setup {
 	s, device := r.open()
-	if !r.Encrypted.isZero() {
-		s, device = r.Encrypted.serverSide(r.VIP.Is6())
-	}
 	if r.VIP.Is4() {
 		s = append(s, Setting{Sysctl{InterfaceSysctl(device.Name, "rp_filter", false), "2"},
 			"clients are not reached by the tunnel: a strict filter drops what comes out of it"})
@@ -168,9 +165,11 @@ func (r TunnelRealServer) settings() Setup {
 	return s
 }
 
-// open are the settings that bring packets out of a tunnel of IPVS's, and its
-// device.
+// open are the settings that bring packets out of the tunnel, and its device.
 func (r TunnelRealServer) open() (s Setup, device Link) {
+	if !r.Encrypted.isZero() {
+		return r.Encrypted.serverSide(r.VIP.Is6())
+	}
 	device = r.device()
 	s = append(s, Setting{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
 	if r.Mode.tunnelType() == wire.TunnelGUE {

@@ -13,7 +13,7 @@ import (
 // Setting is one thing that a [Setup] wants of a host, and why. It prints as the
 // command that an administrator would type.
 type Setting struct {
-	Want Fact
+	Want Fact   // what is to be so
 	Why  string // for those who read the setup; "" is none
 }
 

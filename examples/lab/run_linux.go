@@ -22,11 +22,13 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	defer l.Close()
 	fmt.Fprint(out, l.Topology())
-	wire, err := l.Capture()
-	if err != nil {
-		return err
+	var wire *lab.Capture
+	if o.Encrypt {
+		if wire, err = l.Capture(); err != nil {
+			return err
+		}
+		defer wire.Stop()
 	}
-	defer wire.Stop()
 	if err := l.SetUp(ctx); err != nil {
 		return advise(err)
 	}

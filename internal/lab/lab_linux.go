@@ -29,9 +29,9 @@ type Lab struct {
 type Host struct {
 	Name  string
 	Setup lvs.Setup // what makes it a director or a real server; none for others
-	Plan  lvs.SetupPlan
 	*lvs.Host
 	machine machine
+	applied lvs.SetupPlan
 	space   *netspace.Namespace
 }
 
@@ -72,11 +72,11 @@ func (l *Lab) balancing() []*Host { return append([]*Host{l.Director}, l.Servers
 
 func (h *Host) setUp(ctx context.Context) error {
 	loadModules(ctx, h.Setup)
-	plan, err := h.Host.Plan(ctx, h.Setup)
+	plan, err := h.Plan(ctx, h.Setup)
 	if err != nil {
 		return err
 	}
-	h.Plan = plan
+	h.applied = plan
 	return h.Apply(ctx, plan)
 }
 
@@ -89,7 +89,7 @@ func (l *Lab) Undo(ctx context.Context) error {
 	}
 	all := []error{err}
 	for _, h := range l.balancing() {
-		kept, err := h.Host.Undo(ctx, h.Plan)
+		kept, err := h.Undo(ctx, h.applied)
 		all = append(all, err)
 		for _, k := range kept {
 			if _, ok := k.Want.(lvs.Module); !ok {

@@ -117,7 +117,7 @@ func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
 			return h, err
 		}
 	}
-	plan, err := h.Host.Plan(ctx, m.base())
+	plan, err := h.Plan(ctx, m.base())
 	if err != nil {
 		return h, err
 	}

@@ -152,51 +152,49 @@ func (p *plan) tunnel() (err error) {
 		ports: []port{{outer, []byte{routerHost}}, {inner, []byte{routerHost}}, {far, []byte{routerHost}}},
 	}
 	p.client.ports, p.client.gate = clientPort(outer), gate(outer)
-	p.dir.ports, p.dir.gate = []port{{inner, []byte{directorHost}}}, nil
+	p.dir.ports = []port{{inner, []byte{directorHost}}}
 	mode := map[string]lvs.Mode{"ipip": lvs.IPIP, "gue": lvs.GUE(guePort), "gre": lvs.GRE()}[p.options.Mode]
 	p.balance(vip, mode, far, outside6)
+	director := lvs.TunnelDirector{VIP: vip, Interface: "eth0", Via: inner.addr(outside6, routerHost)}
 	for i := range p.servers {
 		p.servers[i].gate = gate(far)
-	}
-	director := lvs.TunnelDirector{VIP: vip, Interface: "eth0", Via: inner.addr(outside6, routerHost)}
-	for _, s := range p.table {
-		director.Servers = append(director.Servers, s.Addr.Addr())
+		director.Servers = append(director.Servers, p.table[i].Addr.Addr())
 	}
 	server := lvs.TunnelRealServer{VIP: vip, Mode: mode, MSS: tunnelMSS, Gateway: far.addr(is6, routerHost), Interface: "eth0"}
-	encrypted := make(map[netip.Addr]lvs.EncryptedTunnel)
 	if p.options.Encrypt {
-		server.Mode, server.MSS = lvs.DR, encryptedMSS
-		for i, s := range p.table {
-			t, err := encryptedTunnel(inner.addr(outside6, directorHost), s.Addr.Addr(), ghost.addr(is6, firstServer+byte(i)), i)
-			if err != nil {
-				return err
-			}
-			encrypted[t.Server] = t
-			director.Encrypted = append(director.Encrypted, t)
-			p.table[i] = t.RealServer(webPort)
-		}
+		return p.encrypt(director, server)
 	}
 	if p.dir.setup, err = director.Setup(); err != nil {
 		return err
 	}
-	for i, local := range director.Servers {
-		if server.Encrypted = encrypted[local]; !p.options.Encrypt {
-			server.Local = local
+	return p.eachServer(func(local netip.Addr) (lvs.Setup, error) {
+		server.Local = local
+		return server.Setup()
+	})
+}
+
+// encrypt puts an encrypted tunnel with a fresh key in the place of each of IPVS's.
+func (p *plan) encrypt(director lvs.TunnelDirector, server lvs.TunnelRealServer) (err error) {
+	server.Mode, server.MSS = lvs.DR, encryptedMSS
+	for i, address := range director.Servers {
+		secret := make([]byte, lvs.KeySize)
+		_, _ = rand.Read(secret) // never fails
+		t := lvs.EncryptedTunnel{
+			Director: inner.addr(address.Is6(), directorHost), Server: address,
+			Inner: ghost.addr(server.VIP.Is6(), firstServer+byte(i)), SPI: 0x1000 + uint32(i),
 		}
+		if t.Key, err = lvs.NewKey(secret); err != nil {
+			return err
+		}
+		director.Encrypted = append(director.Encrypted, t)
+		p.table[i] = t.RealServer(webPort)
+		server.Encrypted = t
 		if p.servers[i].setup, err = server.Setup(); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// encryptedTunnel is one with a fresh key.
-func encryptedTunnel(director, server, inner netip.Addr, i int) (t lvs.EncryptedTunnel, err error) {
-	secret := make([]byte, lvs.KeySize)
-	_, _ = rand.Read(secret) // never fails
-	t = lvs.EncryptedTunnel{Director: director, Server: server, Inner: inner, SPI: 0x1000 + uint32(i)}
-	t.Key, err = lvs.NewKey(secret)
-	return t, err
+	p.dir.setup, err = director.Setup()
+	return err
 }
 
 // balance makes the service, and its table of servers in a network.

@@ -38,7 +38,7 @@ func TestLabSettingRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, h := range []*Host{l.Director, l.Servers[0]} {
-				for i, step := range h.Plan.Steps {
+				for i, step := range h.applied.Steps {
 					if step.Changes() && !isModule(step) {
 						l.without(t, h, i)
 					}
@@ -55,7 +55,7 @@ func isModule(s lvs.Step) bool { _, ok := s.Setting.Want.(lvs.Module); return ok
 // without takes one setting back, and makes it again.
 func (l *Lab) without(t *testing.T, h *Host, i int) {
 	ctx := context.Background()
-	step := h.Plan.Steps[i]
+	step := h.applied.Steps[i]
 	h.takeBack(t, step)
 	report, err := h.Check(ctx, h.Setup)
 	if err != nil || !names(report.Findings, step.Setting.Want) {
@@ -71,7 +71,7 @@ func (l *Lab) without(t *testing.T, h *Host, i int) {
 	} else {
 		t.Logf("%s without %s: %v", h.Name, step.Setting, bad)
 	}
-	again, err := h.Host.Plan(ctx, h.Setup)
+	again, err := h.Plan(ctx, h.Setup)
 	if err == nil {
 		err = h.Apply(ctx, again)
 	}
@@ -93,7 +93,7 @@ func (h *Host) takeBack(t *testing.T, step lvs.Step) {
 		}
 		return
 	}
-	kept, err := h.Host.Undo(context.Background(), lvs.SetupPlan{Steps: []lvs.Step{step}})
+	kept, err := h.Undo(context.Background(), lvs.SetupPlan{Steps: []lvs.Step{step}})
 	if err != nil || len(kept) > 0 {
 		t.Fatalf("taking %s back: %v, kept %v", step.Setting, err, kept)
 	}

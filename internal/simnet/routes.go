@@ -65,35 +65,15 @@ func (n *Network) Lookup(to, from netip.Addr) (hostnet.Route, error) {
 			return hostnet.Route{To: netip.PrefixFrom(to, to.BitLen()), Table: 255, Interface: "lo", Source: to, Local: true, Scope: "host"}, nil
 		}
 	}
-	rules := slices.Clone(n.rules)
-	slices.SortStableFunc(rules, func(a, b hostnet.Rule) int { return a.Priority - b.Priority })
-	for _, r := range rules {
-		if r.IPv6 == to.Is6() && r.Mark == 0 && within(r.From, from) && within(r.To, to) {
-			if best, ok := n.inTable(r.Table, to); ok {
-				return best, nil
-			}
+	var routes []hostnet.Route
+	for _, a := range n.addresses {
+		if n.link(a.Interface).Up {
+			routes = append(routes, connectedBy(a))
 		}
 	}
-	best, ok := n.inTable(hostnet.MainTable, to)
-	if near, isNear := n.connected(to, ""); isNear && (!ok || near.To.Bits() >= best.To.Bits()) {
-		best, ok = near, true
-	}
+	best, ok := hostnet.Lookup(append(routes, n.routes...), n.rules, to, from)
 	if !ok {
 		return best, syscall.ENETUNREACH
 	}
 	return best, nil
-}
-
-func within(p netip.Prefix, a netip.Addr) bool { return !p.IsValid() || p.Contains(a) }
-
-func (n *Network) inTable(table int, to netip.Addr) (best hostnet.Route, ok bool) {
-	for _, r := range n.routes {
-		if r.Table != table || !r.To.Contains(to) {
-			continue
-		}
-		if !ok || r.To.Bits() > best.To.Bits() || r.To.Bits() == best.To.Bits() && r.Metric < best.Metric {
-			best, ok = r, true
-		}
-	}
-	return best, ok
 }

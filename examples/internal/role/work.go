@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/examples/internal/ipvsadm"
 )
 
 // work is what is to be done to a host.
@@ -22,6 +23,14 @@ type work struct {
 }
 
 func (w *work) isDirector() bool { return w.service.ID.IsValid() }
+
+// commands are those of ipvsadm that make the service.
+func (w *work) commands() string {
+	if !w.isDirector() {
+		return ""
+	}
+	return ipvsadm.Commands(w.service, w.servers)
+}
 
 func (w *work) do(ctx context.Context, open Open) error {
 	host, err := open(ctx)

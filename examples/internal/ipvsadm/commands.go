@@ -1,4 +1,4 @@
-package role
+package ipvsadm
 
 import (
 	"fmt"
@@ -8,18 +8,16 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// commands are those of ipvsadm that make the service.
-func (w *work) commands() string {
-	if !w.isDirector() {
-		return ""
-	}
+// Commands are those that make a service of an address with its servers.
+func Commands(service lvs.Service, servers []lvs.RealServer) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ipvsadm -A -t %s -s %s", w.VIP, w.Scheduler)
-	if w.Persistent > 0 {
-		fmt.Fprintf(&b, " -p %d", w.Persistent/time.Second)
+	vip := service.ID.VIP()
+	fmt.Fprintf(&b, "ipvsadm -A -t %s -s %s", vip, service.Scheduler)
+	if p := service.Persistence.Timeout; p > 0 {
+		fmt.Fprintf(&b, " -p %d", p/time.Second)
 	}
-	for _, s := range w.servers {
-		fmt.Fprintf(&b, "\nipvsadm -a -t %s -r %s %s -w %d", w.VIP, s.Addr, modeFlags(s.Mode), s.Weight)
+	for _, s := range servers {
+		fmt.Fprintf(&b, "\nipvsadm -a -t %s -r %s %s -w %d", vip, s.Addr, modeFlags(s.Mode), s.Weight)
 	}
 	return b.String() + "\n"
 }
