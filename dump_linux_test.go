@@ -169,7 +169,7 @@ func dumpIPsec() (lines []string, err error) {
 }
 
 // Parts of a listing that differ from one to the next.
-var fleeting = regexp.MustCompile(`(?m) *valid_lft .*$|expires \S+| used \d+|permaddr \S+| addrgenmode \S+| tentative| qdisc \S+| state \S+|anti-replay context: .*`)
+var fleeting = regexp.MustCompile(`(?m) *valid_lft .*$|expires \S+| used \d+|permaddr \S+| addrgenmode \S+| tentative| qdisc \S+| state \S+|anti-replay context: .*|lastused .*`)
 
 // showNetwork is the network as ip(8) shows it.
 func showNetwork(t testing.TB, ns *testbed.Namespace) string {
