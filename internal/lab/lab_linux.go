@@ -53,11 +53,19 @@ func New(ctx context.Context, o Options) (*Lab, error) {
 }
 
 // SetUp sets the director and the real servers up, and adds the service. When it
-// fails the hosts are as before.
+// fails, or is interrupted, the hosts are as before.
 func (l *Lab) SetUp(ctx context.Context) error {
+	err := l.setUp(ctx)
+	if err != nil {
+		err = errors.Join(err, l.Undo(context.WithoutCancel(ctx)))
+	}
+	return err
+}
+
+func (l *Lab) setUp(ctx context.Context) error {
 	for _, h := range l.balancing() {
 		if err := h.setUp(ctx); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", h.Name, err), l.Undo(ctx))
+			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
 	changes := []lvs.Change{lvs.AddService(l.Service)}

@@ -3,7 +3,9 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,3 +137,71 @@ func TestLabWithoutKey(t *testing.T) {
 		})
 	}
 }
+
+// A lab that is interrupted while it is set up has its hosts as they were, and can
+// be set up again.
+func TestLabInterrupted(t *testing.T) {
+	testbed.InKernel(t)
+	l := newLab(t, Options{Mode: "ipip"})
+	for _, h := range l.balancing() {
+		loadModules(context.Background(), h.Setup) // which stay loaded
+	}
+	before := l.todo(t)
+	for after := int64(1); ; after *= 2 {
+		ctx := endAfter(context.Background(), after)
+		err := l.SetUp(ctx)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("interrupted after %d looks: %v", after, err)
+		}
+		if now := l.todo(t); now != before {
+			t.Fatalf("interrupted after %d looks, there is to do\n%s\nand was before\n%s", after, now, before)
+		}
+	}
+	l.mustBalance(t, 2)
+}
+
+// todo is what the hosts and the table still want.
+func (l *Lab) todo(t *testing.T) string {
+	t.Helper()
+	ctx := context.Background()
+	table, err := l.Director.Client().Snapshot(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := fmt.Sprintln(table)
+	for _, h := range l.balancing() {
+		plan, err := h.Plan(ctx, h.Setup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += plan.String()
+	}
+	return all
+}
+
+// ending is a context that ends when it was looked at so many times.
+type ending struct {
+	context.Context
+	left atomic.Int64
+	end  context.CancelFunc
+}
+
+func endAfter(parent context.Context, looks int64) *ending {
+	ctx, cancel := context.WithCancel(parent)
+	e := &ending{Context: ctx, end: cancel}
+	e.left.Store(looks)
+	return e
+}
+
+func (e *ending) look() {
+	if e.left.Add(-1) == 0 {
+		e.end()
+	}
+}
+
+func (e *ending) Done() <-chan struct{} { e.look(); return e.Context.Done() }
+
+func (e *ending) Err() error { e.look(); return e.Context.Err() }
