@@ -33,11 +33,11 @@ func BenchmarkConnection(b *testing.B) {
 				b.ResetTimer()
 				for i := range b.N {
 					p := Packet{Protocol: ProtocolTCP, Source: benchFlow(i), Destination: simWeb.VIP(), TCP: SYN}
-					benchDeliver(b, l, p)
+					benchDeliver(b, l, &p)
 					p.TCP = ACK
-					benchDeliver(b, l, p)
+					benchDeliver(b, l, &p)
 					p.TCP = RST
-					benchDeliver(b, l, p)
+					benchDeliver(b, l, &p)
 					if i%100 == 99 {
 						l.wait(100 * time.Millisecond)
 					}
@@ -53,10 +53,10 @@ func BenchmarkConnection(b *testing.B) {
 	}
 }
 
-func benchDeliver(b *testing.B, l *simLab, p Packet) {
-	v, err := l.Deliver(p)
+func benchDeliver(b *testing.B, l *simLab, p *Packet) {
+	v, err := l.Deliver(*p)
 	if err != nil || v.Action != Forwarded {
-		b.Fatal(v, err)
+		b.Fatal(v.String(), err)
 	}
 }
 
@@ -70,7 +70,7 @@ func BenchmarkLiveConnections(b *testing.B) {
 			before := heap()
 			b.ResetTimer()
 			for i := range b.N {
-				benchDeliver(b, l, Packet{Protocol: ProtocolTCP, Source: benchFlow(i), Destination: simWeb.VIP(), TCP: SYN})
+				benchDeliver(b, l, &Packet{Protocol: ProtocolTCP, Source: benchFlow(i), Destination: simWeb.VIP(), TCP: SYN})
 			}
 			b.StopTimer()
 			b.ReportMetric(float64(heap()-before)/float64(b.N), "bytes/conn")

@@ -55,7 +55,7 @@ func (s *Socket) continueDump(room int) {
 	b := s.fill(d)
 	if len(b) == 0 {
 		var start int
-		b, start = s.begin(b, typeDone, flagMulti, d.seq)
+		b, start = s.begin(make([]byte, 0, headerLen+4), typeDone, flagMulti, d.seq)
 		b = end(host.AppendUint32(b, 0), start)
 		s.dump = nil
 	}

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/golvs/lvs/internal/genl"
@@ -113,7 +114,7 @@ func (s *Socket) take() ([]byte, error) {
 		return nil, genl.ErrOverrun
 	}
 	datagram := s.waiting[0]
-	s.waiting = s.waiting[1:]
+	s.waiting = slices.Delete(s.waiting, 0, 1) // which keeps the room
 	s.booked -= cost(datagram)
 	if len(s.waiting) == 0 {
 		s.congested = false

@@ -6,6 +6,8 @@ type least struct {
 	g      *Group
 	burden func(*Group, *Server) burden // of a usable server
 	t      tournament
+	late   []int32 // slots whose servers were counted since the last pick, each once
+	isLate []bool  // of a slot
 }
 
 func (l *least) Attach(g *Group) error {
@@ -14,13 +16,36 @@ func (l *least) Attach(g *Group) error {
 	return nil
 }
 
-func (l *least) renumbered()       { l.t = newTournament(l.g, l.of) }
+func (l *least) renumbered() {
+	l.t = newTournament(l.g, l.of)
+	l.late, l.isLate = l.late[:0], make([]bool, l.g.size)
+}
+
 func (l *least) Added(s *Server)   { l.t.set(s, l.of(s)) }
 func (l *least) Removed(s *Server) { l.t.set(s, unbearable) }
 func (l *least) Edited(s *Server)  { l.t.set(s, l.of(s)) }
-func (l *least) Counted(s *Server) { l.t.set(s, l.of(s)) }
+
+// Counted leaves the work to the next pick: each connection is counted several
+// times, and what counts is how many there are in the end.
+func (l *least) Counted(s *Server) {
+	if !l.isLate[s.slot] {
+		l.isLate[s.slot] = true
+		l.late = append(l.late, int32(s.slot))
+	}
+}
+
+func (l *least) catchUp() {
+	for _, slot := range l.late {
+		l.isLate[slot] = false
+		if s := l.g.slots[slot]; s != nil {
+			l.t.set(s, l.of(s))
+		}
+	}
+	l.late = l.late[:0]
+}
 
 func (l *least) Pick(*Flow) *Server {
+	l.catchUp()
 	slot := l.t.winner()
 	if slot < 0 {
 		return nil
