@@ -111,16 +111,18 @@ func (f *HostFacts) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
 	}
-	*f = HostFacts{Name: in.Name, Services: in.Services}
+	var all []Fact
 	for _, one := range in.Facts {
 		fact, err := one.fact()
 		if err != nil {
 			return err
 		}
-		if fact != nil {
-			f.Facts = append(f.Facts, fact)
+		if fact == nil {
+			return invalid("facts", "one of them is nothing").about("parse", "facts of a host")
 		}
+		all = append(all, fact)
 	}
+	*f = HostFacts{Name: in.Name, Facts: all, Services: in.Services}
 	return nil
 }
 

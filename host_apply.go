@@ -141,6 +141,9 @@ func newLedger(plan SetupPlan) (ledger, *Error) {
 		if s.Left.key() != key || s.Found != nil && s.Found.key() != key {
 			return l, invalid("Steps", "step %d wants one thing and leaves another", i)
 		}
+		if _, ok := s.Left.(Sysctl); ok && s.Found == nil {
+			return l, invalid("Steps", "step %d makes a parameter that was not there", i)
+		}
 		l.facts[key] = append(l.facts[key], s.Found, s.Left)
 		for _, e := range s.Effects {
 			if _, err := sysctlPath(e.Found.Key); err != nil || e.Left.Key != e.Found.Key || e.Undone.Key != e.Found.Key {

@@ -33,7 +33,7 @@ type Effect struct {
 }
 
 // Changes tells whether the step has anything to do.
-func (s Step) Changes() bool { return s.Found == nil || !s.Left.matches(s.Found) }
+func (s Step) Changes() bool { return s.Found == nil || s.Left == nil || !s.Left.matches(s.Found) }
 
 // Changes tells whether the plan has anything to do.
 func (p SetupPlan) Changes() bool {
@@ -51,7 +51,7 @@ func (p SetupPlan) String() string {
 	var b strings.Builder
 	for _, s := range p.Steps {
 		if !s.Changes() {
-			b.WriteString("# is so: " + s.Setting.Want.String() + "\n")
+			b.WriteString("# is so: " + Setting{Want: s.Setting.Want}.String() + "\n")
 			continue
 		}
 		b.WriteString(s.Setting.String() + "\n")
@@ -241,16 +241,19 @@ func (s Step) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes.
 func (s *Step) UnmarshalJSON(text []byte) error {
 	var in stepJSON
-	err := json.Unmarshal(text, &in)
+	if err := json.Unmarshal(text, &in); err != nil {
+		return err
+	}
+	found, err := in.Found.fact()
 	if err != nil {
 		return err
 	}
-	s.Setting, s.Effects = in.Setting, in.Effects
-	if s.Found, err = in.Found.fact(); err != nil {
-		return err
-	}
-	if s.Left, err = in.Left.fact(); err == nil && s.Left == nil {
+	left, err := in.Left.fact()
+	if err == nil && left == nil {
 		err = invalid("left", "a step leaves nothing").about("parse", "plan")
+	}
+	if err == nil {
+		*s = Step{in.Setting, found, left, in.Effects}
 	}
 	return err
 }

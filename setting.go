@@ -2,7 +2,6 @@ package lvs
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -47,10 +46,14 @@ type Fact interface {
 
 // String shows the command with its reason, as a shell would take it.
 func (s Setting) String() string {
-	if s.Why == "" {
-		return s.Want.String()
+	text := "nothing"
+	if s.Want != nil {
+		text = s.Want.String()
 	}
-	return s.Want.String() + "  # " + s.Why
+	if s.Why != "" {
+		text += "  # " + s.Why
+	}
+	return text
 }
 
 // String shows the commands, one a line.
@@ -148,9 +151,11 @@ func (s *Setting) UnmarshalJSON(text []byte) error {
 	}
 	want, err := in.Want.fact()
 	if err == nil && want == nil {
-		err = errors.New("lvs: a setting wants nothing")
+		err = invalid("want", "a setting wants nothing").about("parse", "setting")
 	}
-	*s = Setting{want, in.Why}
+	if err == nil {
+		*s = Setting{want, in.Why}
+	}
 	return err
 }
 
