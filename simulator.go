@@ -32,7 +32,8 @@ import (
 //     not even answer.
 //   - Of netlink's controller there is what it takes to find IPVS.
 //   - Connections expire when they are due. The kernel's timers may be late, by
-//     up to an eighth of the timeout.
+//     up to an eighth of the timeout, and a connection whose timer fires while a
+//     packet of it is under way gets 60 seconds more. Here packets take no time.
 //   - secure_tcp and drop_packet are obeyed at once. The kernel looks at them about
 //     once a second.
 //   - Statistics lag by the two seconds of the kernel's estimator, but not by the
