@@ -340,6 +340,14 @@ func TestSetupRefused(t *testing.T) {
 // simulatedHost returns a host with eth0 and eth1, and its simulator.
 func simulatedHost(t testing.TB) (*Simulator, *Host) {
 	t.Helper()
+	s, h := briefHost(t)
+	t.Cleanup(func() { h.Close() })
+	return s, h
+}
+
+// briefHost is one that the caller closes: a test of thousands cannot keep them all.
+func briefHost(t testing.TB) (*Simulator, *Host) {
+	t.Helper()
 	s, err := NewSimulator(SimulatorOptions{Interfaces: []SimulatedInterface{
 		{Name: "eth0", Addresses: []netip.Prefix{netip.MustParsePrefix(eth0Address4), netip.MustParsePrefix(eth0Address6)}},
 		{Name: "eth1", Addresses: []netip.Prefix{netip.MustParsePrefix(eth1Address4), netip.MustParsePrefix(eth1Address6)}},
@@ -347,9 +355,7 @@ func simulatedHost(t testing.TB) (*Simulator, *Host) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := s.Host()
-	t.Cleanup(func() { h.Close() })
-	return s, h
+	return s, s.Host()
 }
 
 func (s *Simulator) dump() []string {
@@ -963,7 +969,7 @@ func spoil(v any, use func()) {
 // useFile does with a file all that can be done with one. Errors are as good.
 func useFile(t testing.TB, text []byte) {
 	ctx := context.Background()
-	_, h := simulatedHost(t)
+	_, h := briefHost(t)
 	defer h.Close()
 	var plan SetupPlan
 	err := json.Unmarshal(text, &plan)
