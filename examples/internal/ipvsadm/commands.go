@@ -8,7 +8,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Commands are those that make a service of an address with its servers.
+// Commands are those that make a TCP service of an address with its servers, which
+// are reached by DR, by NAT or through a tunnel without checksums.
 func Commands(service lvs.Service, servers []lvs.RealServer) string {
 	var b strings.Builder
 	vip := service.ID.VIP()
@@ -22,7 +23,7 @@ func Commands(service lvs.Service, servers []lvs.RealServer) string {
 	return b.String() + "\n"
 }
 
-// modeFlags are ipvsadm's for a mode without checksums.
+// modeFlags are ipvsadm's for such a mode.
 func modeFlags(m lvs.Mode) string {
 	switch m {
 	case lvs.DR:
