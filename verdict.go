@@ -68,7 +68,7 @@ type Action uint8
 const (
 	Forwarded = Action(kernel.Forwarded) // to a real server
 	Replied   = Action(kernel.Replied)   // it is a real server's, and goes to the client
-	Refused   = Action(kernel.Refused)   // the client is told by ICMP: port unreachable
+	Refused   = Action(kernel.Refused)   // the client is told by ICMP: port unreachable, or as the reason says
 	Dropped   = Action(kernel.Dropped)   // nobody is told
 	Passed    = Action(kernel.Passed)    // IPVS leaves it to the director's own stack
 )
@@ -113,6 +113,16 @@ const (
 	ReasonConnectionLimit = Reason(kernel.TooMany)       // conn_max is reached
 	ReasonBackupOnly      = Reason(kernel.BackupOnly)    // backup_only is on, and a backup daemon runs
 	ReasonNoMode          = Reason(kernel.NoTransmitter) // the server has a mode that is none
+
+	// What keeps a packet from getting onward, although IPVS may have a server for it.
+	ReasonNotLocal      = Reason(kernel.NotLocal)      // the VIP is not an address of the director, so IPVS does not see the packet
+	ReasonNoRoute       = Reason(kernel.NoRoute)       // the director has no route to the server; the client is told by ICMP: host unreachable
+	ReasonNotOnLink     = Reason(kernel.NotOnLink)     // a router is between the director and a server of [DR], and does not know to send it there
+	ReasonLoopback      = Reason(kernel.Loopback)      // the VIP or the server is a loopback address, which packets from outside cannot have
+	ReasonLinkDown      = Reason(kernel.LinkDown)      // the interface by which it would leave has no carrier
+	ReasonTooLong       = Reason(kernel.TooLong)       // it is longer than the MTU on the way lets pass
+	ReasonNotListening  = Reason(kernel.NotListening)  // the server is the director itself, where no program listens
+	ReasonForwardingOff = Reason(kernel.ForwardingOff) // it is an answer of a server of [NAT], and the director does not forward
 )
 
 var reasons = map[Reason]string{
@@ -134,6 +144,15 @@ var reasons = map[Reason]string{
 	ReasonConnectionLimit: "conn_max is reached",
 	ReasonBackupOnly:      "backup_only is on and a backup daemon runs",
 	ReasonNoMode:          "the server's forwarding mode is none",
+
+	ReasonNotLocal:      "its destination is not an address of the director, so IPVS does not see it",
+	ReasonNoRoute:       "the director has no route to the server",
+	ReasonNotOnLink:     "a router is between the director and the server, which dr cannot cross",
+	ReasonLoopback:      "packets from outside do not get to a loopback address",
+	ReasonLinkDown:      "the interface to the server has no carrier",
+	ReasonTooLong:       "it is longer than the MTU on the way to the server lets pass",
+	ReasonNotListening:  "the server is the director itself, where no program listens",
+	ReasonForwardingOff: "the director does not forward, so answers of nat do not reach the client",
 }
 
 // String returns the reason in words.

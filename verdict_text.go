@@ -28,6 +28,8 @@ var reasonNames = map[Reason]string{
 	ReasonFTPData: "ftp-data", ReasonFromFTPData: "from-ftp-data", ReasonServerRemoved: "server-removed",
 	ReasonConntrack: "conntrack", ReasonDropRate: "drop-rate", ReasonConnectionLimit: "connection-limit",
 	ReasonBackupOnly: "backup-only", ReasonNoMode: "no-mode",
+	ReasonNotLocal: "not-local", ReasonNoRoute: "no-route", ReasonNotOnLink: "not-on-link", ReasonLoopback: "loopback",
+	ReasonLinkDown: "link-down", ReasonTooLong: "too-long", ReasonNotListening: "not-listening", ReasonForwardingOff: "forwarding-off",
 }
 
 // MarshalText returns a short name, such as "no-server-usable" for

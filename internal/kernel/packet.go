@@ -53,6 +53,14 @@ const (
 	TooMany                          // conn_max
 	BackupOnly                       // backup_only, and a backup daemon runs
 	NoTransmitter                    // the server's forwarding method is none
+	NotLocal                         // the packet is not for the director, so IPVS does not see it
+	NoRoute                          // the director has no route to the server
+	NotOnLink                        // a router is between the director and a server of direct routing
+	Loopback                         // a loopback address that packets of the network cannot have
+	LinkDown                         // the interface on the way has no carrier
+	TooLong                          // the packet is longer than the way lets pass
+	NotListening                     // the server is the director, where no program listens
+	ForwardingOff                    // the director does not forward the answers of NAT
 )
 
 // Verdict is what becomes of a packet, and why. What a verdict does not have is
