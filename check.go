@@ -22,7 +22,8 @@ type Finding struct {
 	Evidence string   `json:"evidence"`         // what was found
 	Why      string   `json:"why"`              // why it hurts
 	Mend     Setup    `json:"mend,omitempty"`   // the settings that mend it, if settings do
-	Advice   string   `json:"advice,omitempty"` // what to do when no setting does
+	Changes  []Change `json:"-"`                // the changes of the table that mend it, for [Client.Do], if such do
+	Advice   string   `json:"advice,omitempty"` // what to do when neither does
 }
 
 // Severity says how bad a finding is.
@@ -40,6 +41,9 @@ func CheckCodes() map[string]string { return maps.Clone(whyOf) }
 
 var whyOf = map[string]string{
 	"scheduler-missing":  "without a scheduler a service takes no new connections",
+	"no-server":          "a service that has no server for a new connection refuses it",
+	"port-zero":          "without persistence, packets for all other ports of the VIP are refused",
+	"loopback":           "the kernel drops packets from other hosts for a loopback address, and from one to other hosts",
 	"vip-missing":        "IPVS, and a real server, see only packets that are delivered to the host",
 	"vip-mask":           "a VIP with a network around it makes this host answer its whole network by itself",
 	"arp-flux":           "a real server that answers ARP for the VIP takes the director's place for some clients",
@@ -93,6 +97,8 @@ func finding(code string, severity Severity, format string, args ...any) Finding
 
 func (f Finding) mend(s ...Setting) Finding { f.Mend = s; return f }
 
+func (f Finding) change(changes ...Change) Finding { f.Changes = changes; return f }
+
 func (f Finding) advise(format string, args ...any) Finding {
 	f.Advice = fmt.Sprintf(format, args...)
 	return f
@@ -109,6 +115,9 @@ func (f Finding) String() string {
 	fmt.Fprintf(&b, "%s (%s)%s: %s\n    %s\n", f.Code, f.Severity, where, f.Evidence, f.Why)
 	for _, s := range f.Mend {
 		fmt.Fprintf(&b, "    mend: %s\n", s.Want)
+	}
+	for _, ch := range f.Changes {
+		fmt.Fprintf(&b, "    mend: %s\n", ch)
 	}
 	if f.Advice != "" {
 		fmt.Fprintf(&b, "    %s\n", f.Advice)

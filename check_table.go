@@ -22,14 +22,14 @@ func (c *checker) table(ctx context.Context) (err error) {
 		return err
 	}
 	for _, e := range c.entries {
-		if e.Scheduler == NoScheduler {
-			c.found(finding("scheduler-missing", SeverityBroken, "%s has no scheduler", e.ID).advise("update it with one"))
+		if f, ok := e.unserved(); ok {
+			c.found(f)
 		}
 		if err := c.delivered(ctx, e); err != nil {
 			return err
 		}
 		c.ports(e)
-		c.hashes(e)
+		c.loopback(e)
 		c.coarse(e)
 		c.flooded(e)
 		if err := c.reached(ctx, e); err != nil {
@@ -75,16 +75,19 @@ func (c *checker) ports(e ServiceEntry) {
 	}
 }
 
-func (c *checker) hashes(e ServiceEntry) {
-	if e.Scheduler != SH && e.Scheduler != MH || e.Flags&Fallback != 0 {
-		return
-	}
+// loopback looks for addresses that packets from or to other hosts cannot have. A
+// server by DR at a loopback address is the director itself.
+func (c *checker) loopback(e ServiceEntry) {
+	local := e.ID.FWMark() == 0 && e.ID.VIP().Addr().IsLoopback()
 	for _, s := range e.Servers {
-		// mh gives a server of weight 0 no share.
-		full := s.UpperThreshold != 0 && s.ActiveConns+s.InactiveConns >= s.UpperThreshold
-		if full || s.Weight == 0 && e.Scheduler == SH {
-			c.found(finding("hash-no-fallback", SeverityBroken, "%s by %s -> %s takes no connections", e.ID, e.Scheduler, s.RealServer).
-				advise("set the flag Fallback of the service"))
+		switch here := s.Addr.Addr().IsLoopback(); {
+		case here && !local && s.Mode == NAT:
+			c.found(finding("loopback", SeverityBroken, "%s -> %s: packets of other hosts are dropped", e.ID, s.RealServer).
+				advise("let the program listen on an address of this host that is not a loopback one, and give the server that address"))
+		case !here && local:
+			c.found(finding("loopback", SeverityBroken, "%s -> %s: the VIP is reached from this host alone, and its packets do not leave it", e.ID, s.RealServer).
+				advise("give the service a VIP that other hosts can reach"))
+			return
 		}
 	}
 }

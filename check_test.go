@@ -91,6 +91,7 @@ func TestCheckTable(t *testing.T) {
 	ctx := context.Background()
 	addr := netip.MustParseAddrPort
 	web := TCP(addr("10.168.0.94:80")) // an address of the host
+	vip, dns := TCP(addr("10.168.0.91:80")), UDP(addr("10.168.0.94:53"))
 	server := func(a string, m Mode) RealServer { return NewRealServer(addr(a), m) }
 	weightless := func(a string, m Mode) RealServer { return RealServer{Addr: addr(a), Mode: m} }
 	for _, c := range []struct {
@@ -102,14 +103,17 @@ func TestCheckTable(t *testing.T) {
 		{"healthy", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR)), AddServer(web, server("10.168.0.96:80", IPIP))}, nil, nil},
 		{"healthy NAT", []Change{AddService(Service{ID: web, Scheduler: MH}), AddServer(web, server("10.168.0.95:8080", NAT))}, map[string]string{IPForward: "1"}, nil},
 		{"no scheduler", []Change{AddService(Service{ID: web, Scheduler: NoScheduler})}, nil, []string{"scheduler-missing"}},
-		{"VIP is elsewhere", []Change{AddService(Service{ID: TCP(addr("10.168.0.91:80")), Scheduler: RR})}, nil, []string{"vip-missing"}},
+		{"VIP is elsewhere", []Change{AddService(Service{ID: vip, Scheduler: RR}), AddServer(vip, server("10.168.0.95:80", DR))}, nil, []string{"vip-missing"}},
 		{"NAT without forwarding", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", NAT))}, nil, []string{"forwarding-off"}},
-		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddServer(web, weightless("10.168.0.95:80", DR))}, nil, []string{"hash-no-fallback"}},
-		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, Flags: Fallback}), AddServer(web, weightless("10.168.0.95:80", DR))}, nil, nil},
-		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR})}, map[string]string{VSConnReuseMode.Key: "0"}, []string{"reuse-stuck"}},
-		{"UDP", []Change{AddService(Service{ID: UDP(addr("10.168.0.94:53")), Scheduler: RR})}, nil, []string{"udp-stuck"}},
-		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR})}, map[string]string{VSExpireNodestConn.Key: "1"}, []string{"drain-breaks"}},
-		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddServer(web, weightless("10.168.0.95:80", DR))}, nil, []string{"persistence-sticks"}},
+		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddServer(web, weightless("10.168.0.95:80", DR)), AddServer(web, server("10.168.0.96:80", DR))}, nil, []string{"hash-no-fallback"}},
+		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, Flags: Fallback}), AddServer(web, weightless("10.168.0.95:80", DR)), AddServer(web, server("10.168.0.96:80", DR))}, nil, nil},
+		{"loopback server", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("127.0.0.1:8080", NAT))}, map[string]string{IPForward: "1"}, []string{"loopback"}},
+		{"loopback VIP", []Change{AddService(Service{ID: TCP(addr("127.0.0.1:80")), Scheduler: RR}), AddServer(TCP(addr("127.0.0.1:80")), server("10.168.0.95:80", DR))}, nil, []string{"loopback"}},
+		{"local node", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("127.0.0.1:80", DR))}, nil, nil},
+		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR))}, map[string]string{VSConnReuseMode.Key: "0"}, []string{"reuse-stuck"}},
+		{"UDP", []Change{AddService(Service{ID: dns, Scheduler: RR}), AddServer(dns, server("10.168.0.95:53", DR))}, nil, []string{"udp-stuck"}},
+		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR))}, map[string]string{VSExpireNodestConn.Key: "1"}, []string{"drain-breaks"}},
+		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddServer(web, weightless("10.168.0.95:80", DR)), AddServer(web, server("10.168.0.96:80", DR))}, nil, []string{"persistence-sticks"}},
 		{"tunnel without room", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", GUE(6080)))}, map[string]string{VSPMTUDisc.Key: "0"}, []string{"mtu"}},
 		{"own backup", []Change{
 			AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR)),

@@ -1,0 +1,213 @@
+package lvs
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/golvs/lvs/internal/kernel/sched"
+)
+
+// unserved returns the finding about new clients that a service gives no real
+// server, and false if every one of them gets one as far as the table shows.
+func (e ServiceEntry) unserved() (Finding, bool) {
+	switch {
+	case e.Scheduler == NoScheduler:
+		return finding("scheduler-missing", SeverityBroken, "%s has no scheduler", e.ID).
+			change(UpdateService(e.with(WLC, e.Flags))), true
+	case e.ID.FWMark() == 0 && e.ID.VIP().Port() == 0 && e.Persistence.Timeout == 0:
+		return finding("port-zero", SeverityBroken, "%s takes all ports, and has no persistence", e.ID).
+			advise("make it persistent, or give it a port"), true
+	case len(e.Servers) == 0:
+		return finding("no-server", SeverityBroken, "%s has no real servers", e.ID).advise("add real servers"), true
+	case !slices.ContainsFunc(e.Servers, RealServerStatus.mayRefuse) && e.Scheduler != OVF:
+		return Finding{}, false
+	}
+	// What the table does not show is supposed to be one way, then the other.
+	certain, possible := e.refused(false), e.refused(true)
+	if certain == 0 && possible == 0 {
+		return Finding{}, false
+	}
+	f := e.refusal(max(certain, possible))
+	if certain == 0 {
+		f.Severity = SeverityRisk
+		f.Evidence += e.doubt()
+	}
+	return f, true
+}
+
+func (e ServiceEntry) with(s Scheduler, flags SchedulerFlags) Service {
+	service := e.Service
+	service.Scheduler, service.Flags = s, flags
+	return service
+}
+
+// refusal is the finding about the share of new clients that get no server.
+func (e ServiceEntry) refusal(share float64) Finding {
+	why := e.unusable()
+	if share == 1 && e.Scheduler != DH {
+		return finding("no-server", SeverityBroken, "none of the real servers of %s takes new connections: %s", e.ID, why).
+			change(e.reopen()...)
+	}
+	part := fmt.Sprintf("about %.0f %%", math.Ceil(100*share))
+	if e.Scheduler == MH && slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Weight == 0 }) {
+		part = "a share" // of the size of the weight that the server had before
+	}
+	f := finding("hash-no-fallback", SeverityBroken, "%s by %s: %s of new clients is hashed to a server that takes none: %s", e.ID, e.Scheduler, part, why)
+	if e.Scheduler == DH {
+		return f.change(UpdateService(e.with(MH, e.Flags|Fallback))).advise("dh has no fallback: give the server a weight, or use mh with the flag Fallback")
+	}
+	return f.change(UpdateService(e.with(e.Scheduler, e.Flags|Fallback)))
+}
+
+// reopen returns the changes that let the servers take connections again.
+func (e ServiceEntry) reopen() (changes []Change) {
+	for _, s := range e.Servers {
+		server := s.RealServer
+		switch {
+		case s.Weight == 0:
+			server.Weight = 1
+		case s.UpperThreshold != 0:
+			server.UpperThreshold = min(2*max(s.UpperThreshold, s.conns()), math.MaxInt32)
+		default:
+			server.Weight = int(min(2*(uint64(s.ActiveConns)+1), math.MaxInt32)) // of ovf, which takes as many connections
+		}
+		changes = append(changes, UpdateServer(e.ID, server))
+	}
+	return changes
+}
+
+func (s RealServerStatus) conns() uint32 { return s.ActiveConns + s.InactiveConns }
+
+// isFull reports whether a server has reached its upper threshold.
+func (s RealServerStatus) isFull() bool {
+	return s.UpperThreshold != 0 && s.conns() >= s.UpperThreshold
+}
+
+// mayBeFull reports whether a server that has been full has not emptied enough to
+// take connections again. Whether it has been full, the table does not show.
+func (s RealServerStatus) mayBeFull() bool {
+	lower := s.LowerThreshold
+	if lower == 0 {
+		lower = s.UpperThreshold - s.UpperThreshold/4
+	}
+	return s.UpperThreshold != 0 && s.conns() >= lower
+}
+
+func (s RealServerStatus) mayRefuse() bool { return s.Weight == 0 || s.mayBeFull() }
+
+// hadShare reports whether a server of weight 0 has had another weight: it got
+// connections.
+func (s RealServerStatus) hadShare() bool {
+	return s.Stats.Conns > 0 || s.conns() > 0 || s.PersistentConns > 0
+}
+
+// unusable lists the servers that take no new connections, with the reason.
+func (e ServiceEntry) unusable() string {
+	var all []string
+	for _, s := range e.Servers {
+		switch {
+		case s.Weight == 0:
+			all = append(all, fmt.Sprintf("%s has weight 0", s.Addr))
+		case s.isFull():
+			all = append(all, fmt.Sprintf("%s has %d connections, and its upper threshold is %d", s.Addr, s.conns(), s.UpperThreshold))
+		case s.mayBeFull():
+			all = append(all, fmt.Sprintf("%s has %d connections, which are not below its lower threshold", s.Addr, s.conns()))
+		case e.Scheduler == OVF && int64(s.ActiveConns) > int64(s.Weight):
+			all = append(all, fmt.Sprintf("%s has %d active connections, and weight %d", s.Addr, s.ActiveConns, s.Weight))
+		}
+	}
+	if more := len(all) - 5; more > 0 {
+		all = append(all[:5], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, ", ")
+}
+
+// doubt says on what it depends whether clients get a server.
+func (e ServiceEntry) doubt() string {
+	text := ""
+	if slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Weight != 0 && s.mayBeFull() && !s.isFull() }) {
+		text = "; this is so if it reached its upper threshold since it was below its lower one"
+	}
+	if e.Scheduler == MH && slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Weight == 0 && !s.hadShare() }) {
+		text += "; this is so if a server of weight 0 had another weight before"
+	}
+	return text
+}
+
+// clientSample is how many clients are asked about to estimate the share that a
+// hash gives no server.
+const clientSample = 1024
+
+// refused returns the share of new clients that get no server, as the kernel's own
+// algorithm picks. The worst supposes what the table does not show to be to the
+// clients' disadvantage.
+func (e ServiceEntry) refused(worst bool) float64 {
+	group := e.group(worst)
+	if group == nil { // an algorithm that is not known here
+		usable := func(s RealServerStatus) bool { return s.Weight > 0 && !s.isFull() && !(worst && s.mayBeFull()) }
+		if slices.ContainsFunc(e.Servers, usable) {
+			return 0
+		}
+		return 1
+	}
+	sample := 1
+	if e.Scheduler == SH || e.Scheduler == MH || e.Scheduler == DH && e.ID.FWMark() != 0 {
+		sample = clientSample
+	}
+	none := 0
+	for i := range sample {
+		if group.Pick(e.newClient(uint32(i))) == nil {
+			none++
+		}
+	}
+	return float64(none) / float64(sample)
+}
+
+// group returns the servers with the service's scheduler, nil if that is not one of
+// the kernel's.
+func (e ServiceEntry) group(worst bool) *sched.Group {
+	by, ok := sched.New(string(e.Scheduler), sched.Options{IPv4: !e.ID.Is6()})
+	if !ok {
+		return nil
+	}
+	group := sched.NewGroup(false)
+	heaviest := 1
+	for _, s := range e.Servers {
+		heaviest = max(heaviest, s.Weight)
+	}
+	for _, s := range e.Servers {
+		last := s.Weight
+		if last == 0 && (worst || s.hadShare()) {
+			last = heaviest
+		}
+		group.Add(&sched.Server{
+			Addr: s.Addr, Weight: int32(s.Weight), LastWeight: int32(last),
+			Active: int32(min(s.ActiveConns, math.MaxInt32)), Inactive: int32(min(s.InactiveConns, math.MaxInt32)),
+			Overloaded: s.isFull() || worst && s.mayBeFull(),
+		})
+	}
+	if group.Schedule(by) != nil {
+		return nil
+	}
+	return group
+}
+
+// newClient returns the packet of one of many clients all over the address space.
+// Those of a firewall mark have destinations of their own.
+func (e ServiceEntry) newClient(i uint32) *sched.Flow {
+	spread := binary.BigEndian.AppendUint32(nil, (i+1)*0x9e3779b1)
+	addr := netip.AddrFrom4([4]byte(spread))
+	if e.ID.Is6() {
+		addr = netip.AddrFrom16([16]byte(append([]byte{0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0}, spread...)))
+	}
+	client := netip.AddrPortFrom(addr, uint16(32768+i%28000))
+	dest := e.ID.VIP()
+	if e.ID.FWMark() != 0 {
+		dest = netip.AddrPortFrom(addr, 80)
+	}
+	return &sched.Flow{Client: client, Dest: dest, Protocol: uint8(e.ID.Protocol()), Flags: uint32(e.Flags)}
+}
