@@ -16,14 +16,19 @@ type Report struct {
 
 // Finding is one thing that keeps a host from balancing, or will.
 type Finding struct {
-	Code     string   `json:"code"`             // stable, such as "vip-missing"; all are in [CheckCodes]
-	Severity Severity `json:"severity"`         // how bad it is
-	Host     string   `json:"host,omitempty"`   // the peer that it is about, by its name; "" is the host that was checked
-	Evidence string   `json:"evidence"`         // what was found
-	Why      string   `json:"why"`              // why it hurts
-	Mend     Setup    `json:"mend,omitempty"`   // the settings that mend it, if settings do
-	Changes  []Change `json:"-"`                // the changes of the table that mend it, for [Client.Do], if such do
-	Advice   string   `json:"advice,omitempty"` // what to do when neither does
+	Code     string   `json:"code"`           // stable, such as "vip-missing"; all are in [CheckCodes]
+	Severity Severity `json:"severity"`       // how bad it is
+	Host     string   `json:"host,omitempty"` // the peer that it is about, by its name; "" is the host that was checked
+	Evidence string   `json:"evidence"`       // what was found
+	Why      string   `json:"why"`            // why it hurts
+	Mend     Setup    `json:"mend,omitempty"` // the settings that mend it, if settings do
+
+	// Commands are what to run on that host, in this order and before Mend, where
+	// no setting expresses it: to remove a route, an address or a rule.
+	Commands []string `json:"commands,omitempty"`
+
+	Changes []Change `json:"-"`                // the changes of the table that mend it, for [Client.Do], if such do
+	Advice  string   `json:"advice,omitempty"` // what to do when none of these does
 }
 
 // Severity says how bad a finding is.
@@ -99,6 +104,8 @@ func (f Finding) mend(s ...Setting) Finding { f.Mend = s; return f }
 
 func (f Finding) change(changes ...Change) Finding { f.Changes = changes; return f }
 
+func (f Finding) run(commands ...string) Finding { f.Commands = commands; return f }
+
 func (f Finding) advise(format string, args ...any) Finding {
 	f.Advice = fmt.Sprintf(format, args...)
 	return f
@@ -113,6 +120,9 @@ func (f Finding) String() string {
 		where = " on " + f.Host
 	}
 	fmt.Fprintf(&b, "%s (%s)%s: %s\n    %s\n", f.Code, f.Severity, where, f.Evidence, f.Why)
+	for _, command := range f.Commands {
+		fmt.Fprintf(&b, "    run: %s\n", command)
+	}
 	for _, s := range f.Mend {
 		fmt.Fprintf(&b, "    mend: %s\n", s.Want)
 	}

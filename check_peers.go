@@ -144,7 +144,7 @@ func (a *among) server(director HostFacts, e ServiceEntry, s RealServer, host Ho
 	for _, own := range all {
 		if !own.Prefix.IsSingleIP() {
 			a.add(host, finding("vip-mask", SeverityBroken, "%s is on %s", own.Prefix, own.Interface).mend(mend).
-				advise("remove the other one: ip addr del %s dev %s", own.Prefix, own.Interface))
+				run(fmt.Sprintf("ip addr del %s dev %s", own.Prefix, own.Interface)))
 		}
 	}
 }

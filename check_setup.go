@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"context"
+	"fmt"
 	"strings"
 )
 
@@ -132,7 +133,7 @@ func (c *checker) masks(ctx context.Context) error {
 		for _, a := range all {
 			if a.Prefix.Addr() == want.Prefix.Addr() && !a.Prefix.IsSingleIP() {
 				c.found(finding("vip-mask", SeverityBroken, "%s is on %s", a.Prefix, a.Interface).mend(s).
-					advise("remove the other one: ip addr del %s dev %s", a.Prefix, a.Interface))
+					run(fmt.Sprintf("ip addr del %s dev %s", a.Prefix, a.Interface)))
 			}
 		}
 	}
