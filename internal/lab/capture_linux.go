@@ -25,7 +25,7 @@ func (l *Lab) Capture() (c *Capture, err error) {
 		c.note(c.servers, m)
 	}
 	err = l.wires.Do(func() error {
-		link, err := l.wires.links.LinkByName(wireName(l.plan.dir.name, 0))
+		link, err := l.wires.Links.LinkByName(wireName(l.plan.dir.name, 0))
 		if err != nil {
 			return err
 		}

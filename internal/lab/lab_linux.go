@@ -20,7 +20,7 @@ type Lab struct {
 	table    []lvs.RealServer
 	plan     plan
 	router   *Host // nil without a tunnel
-	wires    *wires
+	wires    *netspace.Wires
 	web      []*http.Server
 	visits   int
 }

@@ -8,61 +8,11 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/internal/netspace"
-	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
 )
-
-// wires is the namespace with a bridge for each network.
-type wires struct {
-	*netspace.Namespace
-	links   *netlink.Handle
-	bridges map[string]*netlink.Bridge
-}
-
-func newWires() (*wires, error) {
-	ns, err := netspace.New()
-	if err != nil {
-		return nil, err
-	}
-	links, err := netlink.NewHandleAt(netns.NsHandle(ns.File.Fd()), unix.NETLINK_ROUTE)
-	if err != nil {
-		return nil, err
-	}
-	return &wires{ns, links, make(map[string]*netlink.Bridge)}, nil
-}
-
-// plug connects an interface of a host to a network.
-func (w *wires) plug(n network, to *netspace.Namespace, wire, name string) error {
-	bridge := w.bridges[n.name]
-	if bridge == nil {
-		bridge = &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: n.name}}
-		if err := w.links.LinkAdd(bridge); err != nil {
-			return fmt.Errorf("bridge %s: %w", n.name, err)
-		}
-		if err := w.links.LinkSetUp(bridge); err != nil {
-			return fmt.Errorf("bridge %s: %w", n.name, err)
-		}
-		w.bridges[n.name] = bridge
-	}
-	cable := &netlink.Veth{
-		LinkAttrs: netlink.LinkAttrs{Name: wire, MasterIndex: bridge.Attrs().Index},
-		PeerName:  name, PeerNamespace: netlink.NsFd(to.File.Fd()),
-	}
-	if err := w.links.LinkAdd(cable); err != nil {
-		return fmt.Errorf("cable %s: %w", wire, err)
-	}
-	return w.links.LinkSetUp(cable)
-}
-
-func (w *wires) close() {
-	w.links.Close()
-	w.Namespace.Close()
-}
 
 // build makes the network and starts the web servers.
 func (l *Lab) build(ctx context.Context) (err error) {
-	if l.wires, err = newWires(); err != nil {
+	if l.wires, err = netspace.NewWires(); err != nil {
 		return err
 	}
 	add := func(m machine) (*Host, error) {
@@ -113,7 +63,7 @@ func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
 	}
 	for i, port := range m.ports {
 		name := fmt.Sprintf("eth%d", i)
-		if err := l.wires.plug(port.net, h.space, wireName(m.name, i), name); err != nil {
+		if err := l.wires.Plug(port.net.name, h.space, wireName(m.name, i), name); err != nil {
 			return h, err
 		}
 	}
@@ -151,7 +101,7 @@ func (l *Lab) Close() error {
 		}
 	}
 	if l.wires != nil {
-		l.wires.close()
+		l.wires.Close()
 	}
 	return nil
 }

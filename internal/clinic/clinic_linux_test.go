@@ -1,0 +1,163 @@
+package clinic
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+var (
+	long = flag.Bool("clinic.long", false, "try all faults, and print the table")
+)
+
+// sites are all.
+func sites() (all []site) {
+	for _, family := range [][]site{sitesOfDR()} {
+		all = append(all, family...)
+	}
+	return all
+}
+
+// TestClinic judges Check by traffic.
+func TestClinic(t *testing.T) {
+	testbed.InKernel(t)
+	if !*long && !testbed.IsNewest() {
+		return // the others take several times as long to start a program
+	}
+	var c clinic
+	seen := make(map[string]bool)
+	for _, s := range sites() {
+		t.Run(s.name, func(t *testing.T) {
+			if program := s.missing(); program != "" {
+				t.Logf("%s does not work in this kernel", program)
+				return
+			}
+			healthy := c.healthy(t, s)
+			for _, f := range s.faults {
+				if !*long && seen[f.kind] {
+					continue
+				}
+				seen[f.kind] = true
+				t.Run(f.on+" "+f.do, func(t *testing.T) { c.try(t, s, f, healthy) })
+			}
+		})
+	}
+	c.judge(t)
+}
+
+// clinic gathers results.
+type clinic struct {
+	sites  int
+	alarms []string
+	all    []result
+}
+
+// healthy looks at a site that works, and returns what Check says of it.
+func (c *clinic) healthy(t *testing.T, s site) map[form][]visit {
+	g := s.build(t)
+	if bad := g.recovers(s.answers); bad != "" {
+		t.Fatalf("a healthy host does not work: %s", bad)
+	}
+	said := make(map[form][]visit)
+	c.sites++
+	for _, f := range forms {
+		said[f] = g.examine(t, f)
+		if found := g.ailments(said[f], nil, lvs.SeverityBroken); len(found) > 0 {
+			c.alarms = append(c.alarms, fmt.Sprintf("%s, %s: %s", s.name, f, join(found)))
+		}
+	}
+	return said
+}
+
+func join(all []ailment) string {
+	var texts []string
+	seen := make(map[string]bool)
+	for _, a := range all {
+		if key, _, _ := strings.Cut(a.String(), ":"); !seen[key] {
+			seen[key] = true
+			texts = append(texts, a.String())
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// try breaks a site, and sees what comes of it.
+func (c *clinic) try(t *testing.T, s site, f fault, healthy map[form][]visit) {
+	g := s.build(t)
+	answers := s.answers
+	if !f.past {
+		answers = nil
+	}
+	if bad := g.recovers(nil); bad != "" {
+		t.Fatalf("a healthy host does not work: %s", bad)
+	}
+	if err := g.up[f.on].suffer(g, f.do); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.passTime(); err != nil {
+		t.Fatal(err)
+	}
+	r := result{site: s.name, fault: f, traffic: g.traffic().bad(answers), found: make(map[form]bool)}
+	var said []visit
+	for i, form := range forms {
+		now := g.examine(t, form)
+		if i == 0 {
+			said = now
+		}
+		r.found[form] = len(g.ailments(now, healthy[form], lvs.SeverityBroken)) > 0
+	}
+	broken, risks := g.ailments(said, healthy[forms[0]], lvs.SeverityBroken), g.ailments(said, healthy[forms[0]], lvs.SeverityRisk)
+	r.answer, r.says = judge(r, broken, risks, said)
+	switch r.answer {
+	case answerFound:
+		r.cure = g.cure(broken, answers)
+	case answerRisk:
+		r.cure = g.cure(risks, answers)
+	}
+	t.Logf("%s: %s: %s: %s", r.traffic, r.answer, r.says, r.cure)
+	c.all = append(c.all, r)
+}
+
+// cure applies the fixes of findings, and says what is still wrong.
+func (g *ground) cure(all []ailment, answers []string) string {
+	err := g.treat(all)
+	bad := g.recovers(answers)
+	if bad != "" && err != nil {
+		bad = fmt.Sprintf("%v; %s", err, bad)
+	}
+	return bad
+}
+
+func judge(r result, broken, risks []ailment, said []visit) (answer, string) {
+	switch {
+	case !r.broke() && len(broken) > 0:
+		return answerAlarm, join(broken)
+	case !r.broke():
+		return answerHarmless, ""
+	case len(broken) > 0:
+		return answerFound, join(broken)
+	case len(risks) > 0:
+		return answerRisk, join(risks)
+	}
+	if unseen := named(said, r.doubt); unseen != "" {
+		return answerUnseen, unseen
+	}
+	return answerSilent, ""
+}
+
+// judge compares with the goal.
+func (c *clinic) judge(t *testing.T) {
+	f := sum(c.sites, len(c.alarms), c.all)
+	if *long {
+		fmt.Println(f)
+		fmt.Println(tableOf(c.all))
+	}
+	for _, alarm := range c.alarms {
+		t.Logf("false alarm: %s", alarm)
+	}
+	t.Logf("silent: %v", kinds(c.all, func(r result) bool { return r.answer == answerSilent }))
+}

@@ -1,0 +1,214 @@
+package clinic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// fault is one thing that an administrator does, or a reboot, and that may keep
+// clients from the service.
+type fault struct {
+	kind string // faults of one kind are found by the same evidence
+	on   string // the host
+	do   string // a command of the shell, or what [machine.suffer] knows
+
+	// hidden says why neither the hosts nor their facts show it, "" if they do.
+	hidden string
+
+	// doubt is a regular expression that the code, a colon, and the advice of an
+	// unseen finding begin with that sends the administrator after this fault.
+	doubt string
+
+	// past says that clients who are answered are not well all the same when a
+	// real server gets none: packets go past the director, or a server is lost.
+	past bool
+}
+
+// suffer does to the machine what a fault says.
+func (m *machine) suffer(g *ground, command string) error {
+	switch program, argument, _ := strings.Cut(command, " "); program {
+	case "stop-program":
+		m.stopPrograms()
+		return nil
+	case "listen-on":
+		m.stopPrograms()
+		return m.serve(g.proto, argument)
+	}
+	return m.run(command)
+}
+
+// form is how Check is asked.
+type form struct{ setup, peers bool }
+
+// forms are all ways to ask, the one that the table is about first.
+var forms = []form{{true, true}, {false, true}, {true, false}, {false, false}}
+
+func (f form) String() string {
+	with := map[bool]string{true: "with", false: "without"}
+	return with[f.setup] + " setup, " + with[f.peers] + " peers"
+}
+
+// visit is what Check says of one machine.
+type visit struct {
+	at *machine
+	lvs.Report
+}
+
+// examine checks all machines of a site.
+func (g *ground) examine(t *testing.T, f form) (all []visit) {
+	t.Helper()
+	ctx := context.Background()
+	var facts []lvs.HostFacts
+	if f.peers {
+		for _, m := range g.judged() {
+			one, err := m.lvs.Facts(ctx)
+			if err != nil {
+				t.Fatalf("%s: %v", m.name, err)
+			}
+			one.Name = m.name
+			facts = append(facts, one)
+		}
+	}
+	for _, m := range g.judged() {
+		var setup lvs.Setup
+		if f.setup && m.setup != nil {
+			var err error
+			if setup, err = m.setup(); err != nil {
+				t.Fatalf("%s: %v", m.name, err)
+			}
+		}
+		others := slices.DeleteFunc(slices.Clone(facts), func(o lvs.HostFacts) bool { return o.Name == m.name })
+		report, err := m.lvs.Check(ctx, setup, others...)
+		if err != nil {
+			t.Fatalf("checking %s: %v", m.name, err)
+		}
+		all = append(all, visit{m, report})
+	}
+	return all
+}
+
+// ailment is a finding, and whose.
+type ailment struct {
+	lvs.Finding
+	at *machine // that was checked
+}
+
+// of returns the machine that a finding is about.
+func (g *ground) of(a ailment) *machine {
+	if m := g.up[a.Host]; m != nil {
+		return m
+	}
+	return a.at
+}
+
+func (a ailment) String() string {
+	on := a.at.name
+	if a.Host != "" {
+		on = a.Host
+	}
+	return fmt.Sprintf("%s on %s: %s", a.Code, on, a.Evidence)
+}
+
+// ailments are the findings of a severity that were not there before.
+func (g *ground) ailments(now, before []visit, s lvs.Severity) (all []ailment) {
+	was := make(map[string]bool)
+	for _, v := range before {
+		for _, f := range v.Findings {
+			was[string(f.Severity)+f.Code+g.of(ailment{f, v.at}).name] = true
+		}
+	}
+	for _, v := range now {
+		for _, f := range v.Findings {
+			if a := (ailment{f, v.at}); f.Severity == s && !was[string(s)+f.Code+g.of(a).name] {
+				all = append(all, a)
+			}
+		}
+	}
+	return all
+}
+
+// named returns the unseen finding that sends the administrator after a fault.
+func named(all []visit, doubt string) string {
+	if doubt == "" {
+		return ""
+	}
+	is := regexp.MustCompile("^(?:" + doubt + ")")
+	for _, v := range all {
+		for _, f := range v.Unseen {
+			if is.MatchString(f.Code + ": " + f.Advice) {
+				return f.Code
+			}
+		}
+	}
+	return ""
+}
+
+// treat applies the fixes of findings, each once, and says what could not be.
+func (g *ground) treat(all []ailment) error {
+	done := make(map[string]bool)
+	var errs []error
+	for _, a := range all {
+		m := g.of(a)
+		for _, command := range commandsOf(a.Finding) {
+			if key := m.name + command; !done[key] {
+				done[key] = true
+				errs = append(errs, m.run(command))
+			}
+		}
+		if len(a.Mend) == 0 || done[m.name+fmt.Sprint(a.Mend)] {
+			continue
+		}
+		done[m.name+fmt.Sprint(a.Mend)] = true
+		plan, err := m.lvs.Plan(context.Background(), a.Mend)
+		if err == nil {
+			err = m.lvs.Apply(context.Background(), plan)
+		}
+		errs = append(errs, err)
+	}
+	if len(done) == 0 {
+		errs = append(errs, errors.New("there is none"))
+	}
+	return errors.Join(errs...)
+}
+
+// commandsOf returns the commands of a finding's advice that the shell takes as
+// they are: those behind its last colon.
+func commandsOf(f lvs.Finding) []string {
+	_, command, ok := strings.Cut(f.Advice, ": ")
+	if ok && len(f.Mend) > 0 && (strings.HasPrefix(command, "ip ") || strings.HasPrefix(command, "ipvsadm ")) {
+		return []string{command}
+	}
+	return nil
+}
+
+// recovery is how long traffic has to flow again after a fix: an IPv6 address is
+// not used at once. It is shorter than what neighbours remember.
+const recovery = 2500 * time.Millisecond
+
+// recovers says what is wrong after a fix, "" if traffic flows.
+func (g *ground) recovers(answers []string) (bad string) {
+	for end := time.Now().Add(recovery); ; time.Sleep(100 * time.Millisecond) {
+		if bad = g.traffic().bad(answers); bad == "" || time.Now().After(end) {
+			return bad
+		}
+	}
+}
+
+// passTime lets all machines forget what they know of their neighbours, as time
+// does.
+func (g *ground) passTime() error {
+	for _, m := range g.up {
+		if err := m.run("ip -4 neigh flush all; ip -6 neigh flush all"); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return nil
+}

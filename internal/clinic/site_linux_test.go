@@ -1,0 +1,157 @@
+package clinic
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/netspace"
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+// site is a service on several hosts, set up as a public guide has it.
+type site struct {
+	name    string
+	needs   string         // the program that takes more than any kernel has, such as "iptables"
+	proto   string         // "tcp", "udp" or "sctp"
+	vip     netip.AddrPort // that clients connect to
+	hosts   []host
+	answers []string // the hosts whose programs answer clients when all is well
+	faults  []fault
+}
+
+// host is one machine of a site.
+type host struct {
+	name   string
+	nics   string                    // the networks of eth0, eth1, …
+	base   string                    // addresses and routes, as lines of ip -batch
+	guide  string                    // the commands of the guide, for the shell
+	setup  func() (lvs.Setup, error) // what package lvs would set up here; nil is nothing
+	listen string                    // where its program listens; "" is nowhere
+	from   []string                  // the addresses of its clients
+	judged bool                      // it is a director or a real server, and is checked
+}
+
+// ground is a site that was built. It ends with the test.
+type ground struct {
+	site
+	wires *netspace.Wires
+	up    map[string]*machine
+}
+
+// machine is a host that was built.
+type machine struct {
+	host
+	space *netspace.Namespace
+	lvs   *lvs.Host
+	stop  []func() // ends its programs
+}
+
+// missing says which program of the site does not work in this kernel, "" if all
+// do.
+func (s site) missing() string {
+	switch s.needs {
+	case "iptables":
+		if exec.Command("iptables-legacy", "-t", "nat", "-L").Run() != nil {
+			return "iptables-legacy"
+		}
+	case "nft":
+		if !testbed.HasNFT() {
+			return "nft"
+		}
+	}
+	return ""
+}
+
+// build makes the hosts of a site, and starts their programs.
+func (s site) build(t *testing.T) *ground {
+	t.Helper()
+	wires, err := netspace.NewWires()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { wires.Close() })
+	g := &ground{s, wires, make(map[string]*machine)}
+	if err := wires.Do(func() error { return write("net/ipv6/conf/default/disable_ipv6", "1") }); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range s.hosts {
+		if err := g.add(t, h); err != nil {
+			t.Fatalf("%s: %s: %v", s.name, h.name, err)
+		}
+	}
+	return g
+}
+
+func (g *ground) add(t *testing.T, h host) (err error) {
+	m := &machine{host: h}
+	g.up[h.name] = m
+	if m.space, err = netspace.New(); err != nil {
+		return err
+	}
+	t.Cleanup(m.close)
+	// Addresses are used at once, as those of hosts that have been up for a while.
+	if err := m.space.Do(func() error { return write("net/ipv6/conf/default/accept_dad", "0") }); err != nil {
+		return err
+	}
+	for i, network := range strings.Fields(h.nics) {
+		if err := g.wires.Plug(network, m.space, fmt.Sprintf("%s-%d", h.name, i), fmt.Sprintf("eth%d", i)); err != nil {
+			return err
+		}
+	}
+	if err := m.run("set -e\nip -batch - <<.\nlink set lo up\n" + h.base + "\n.\n" + h.guide); err != nil {
+		return err
+	}
+	if h.judged {
+		if m.lvs, err = lvs.OpenHost(context.Background(), lvs.InNamespaceFD(m.space.File.Fd())); err != nil {
+			return err
+		}
+	}
+	if h.listen != "" {
+		return m.serve(g.proto, h.listen)
+	}
+	return nil
+}
+
+func write(path, value string) error { return os.WriteFile("/proc/sys/"+path, []byte(value), 0) }
+
+// run runs commands of the shell on the machine.
+func (m *machine) run(commands string) error {
+	return m.space.Do(func() error {
+		out, err := exec.Command("sh", "-c", commands).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
+}
+
+func (m *machine) stopPrograms() {
+	for _, stop := range m.stop {
+		stop()
+	}
+	m.stop = nil
+}
+
+func (m *machine) close() {
+	m.stopPrograms()
+	if m.lvs != nil {
+		m.lvs.Close()
+	}
+	m.space.Close()
+}
+
+// judged are the machines that are checked.
+func (g *ground) judged() (all []*machine) {
+	for _, h := range g.hosts {
+		if h.judged {
+			all = append(all, g.up[h.name])
+		}
+	}
+	return all
+}

@@ -1,0 +1,193 @@
+package clinic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// size is how much goes each way: several segments, so that packets that are too
+// big for a way are seen to be lost.
+const size = 4000
+
+// serve starts a program that answers with the machine's name.
+func (m *machine) serve(proto, address string) error {
+	// The program may be there before its address is.
+	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		cerr := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) })
+		return errors.Join(cerr, err)
+	}}
+	return m.space.Do(func() error {
+		if proto == "udp" {
+			conn, err := config.ListenPacket(context.Background(), "udp", address)
+			if err == nil {
+				m.stop = append(m.stop, func() { conn.Close() })
+				go m.echo(conn)
+			}
+			return err
+		}
+		listener, err := config.Listen(context.Background(), "tcp", address)
+		if err == nil {
+			m.stop = append(m.stop, func() { listener.Close() })
+			go m.accept(listener)
+		}
+		return err
+	})
+}
+
+func (m *machine) echo(conn net.PacketConn) {
+	for p := make([]byte, size); ; {
+		_, from, err := conn.ReadFrom(p)
+		if err != nil {
+			return
+		}
+		_, _ = conn.WriteTo([]byte(m.name), from)
+	}
+}
+
+func (m *machine) accept(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+			if _, err := io.ReadFull(conn, make([]byte, size)); err == nil {
+				_, _ = fmt.Fprintf(conn, "%-*s", size, m.name)
+			}
+		}()
+	}
+}
+
+// outcome is how requests fared.
+type outcome struct {
+	sent     int
+	failed   []string // which clients failed, and how, each once
+	failures int
+	reached  map[string]int // who answered, and how often
+}
+
+// each is how many connections each client address makes: each of two servers
+// gets one.
+const each = 2
+
+// round sends requests of all clients at once.
+func (g *ground) round(patience time.Duration) outcome {
+	o := outcome{reached: make(map[string]int)}
+	var mutex sync.Mutex
+	var all sync.WaitGroup
+	for _, m := range g.up {
+		for range each {
+			for _, from := range m.from {
+				all.Go(func() {
+					server, err := m.ask(g.proto, netip.MustParseAddr(from), g.vip, patience)
+					mutex.Lock()
+					defer mutex.Unlock()
+					o.sent++
+					if err == nil {
+						o.reached[server]++
+						return
+					}
+					o.failures++
+					if text := m.name + " " + reason(err); !slices.Contains(o.failed, text) {
+						o.failed = append(o.failed, text)
+					}
+				})
+			}
+		}
+	}
+	all.Wait()
+	slices.Sort(o.failed)
+	return o
+}
+
+// traffic sends requests. One that fails is not believed before others fail too:
+// the machine may be busy. Patience ends before a lost packet is sent again.
+func (g *ground) traffic() outcome {
+	o := g.round(400 * time.Millisecond)
+	if o.failures > 0 {
+		o = g.round(800 * time.Millisecond)
+	}
+	return o
+}
+
+func reason(err error) string {
+	var timed net.Error
+	switch {
+	case errors.As(err, &timed) && timed.Timeout():
+		return "times out"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "is refused"
+	case errors.Is(err, syscall.ECONNRESET):
+		return "is reset"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return "has no route"
+	}
+	return err.Error()
+}
+
+// bad says what is wrong, "" if nothing is: a request failed, or servers that
+// answered before answer none now.
+func (o outcome) bad(answers []string) string {
+	var missing []string
+	for _, name := range answers {
+		if o.reached[name] == 0 {
+			missing = append(missing, name)
+		}
+	}
+	switch {
+	case o.failures > 0:
+		return fmt.Sprintf("%d of %d fail: %s", o.failures, o.sent, strings.Join(o.failed, ", "))
+	case len(missing) > 0:
+		return "none reaches " + strings.Join(missing, ", ")
+	}
+	return ""
+}
+
+// ask sends one request, and returns who answered.
+func (m *machine) ask(proto string, from netip.Addr, to netip.AddrPort, patience time.Duration) (string, error) {
+	var local net.Addr = &net.TCPAddr{IP: from.AsSlice()}
+	if proto == "udp" {
+		local = &net.UDPAddr{IP: from.AsSlice()}
+	}
+	deadline := time.Now().Add(patience)
+	dialer := net.Dialer{LocalAddr: local, Deadline: deadline}
+	var conn net.Conn
+	err := m.space.Do(func() (err error) {
+		conn, err = dialer.Dial(proto, to.String())
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(deadline)
+	if proto == "udp" {
+		if _, err := conn.Write([]byte("who?")); err != nil {
+			return "", err
+		}
+		answer := make([]byte, size)
+		n, err := conn.Read(answer)
+		return string(answer[:n]), err
+	}
+	if _, err := conn.Write(make([]byte, size)); err != nil {
+		return "", err
+	}
+	answer, err := io.ReadAll(conn)
+	if err == nil && len(answer) != size {
+		err = fmt.Errorf("gets %d bytes", len(answer))
+	}
+	return strings.TrimSpace(string(answer)), err
+}
