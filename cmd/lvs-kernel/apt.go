@@ -83,11 +83,11 @@ func parseShow(text string) (version string, depends []string) {
 	return version, depends
 }
 
-// lastLines shortens what a program said.
+// lastLines shortens what a program said, and makes it one line.
 func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	if len(lines) > n {
 		lines = lines[len(lines)-n:]
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(lines, "; ")
 }

@@ -36,7 +36,7 @@ func TestParseShow(t *testing.T) {
 }
 
 func TestLastLines(t *testing.T) {
-	if got := lastLines("a\nb\nc\n", 2); got != "b\nc" {
+	if got := lastLines("a\nb\nc\n", 2); got != "b; c" {
 		t.Errorf("got %q", got)
 	}
 	if got := lastLines("", 2); got != "" {

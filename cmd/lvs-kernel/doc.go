@@ -29,6 +29,14 @@
 // families but bridge, no scheduler twos and no WireGuard; QEMU's kernels have
 // them (twos from 6.12 on), and their two CPUs show races inside the kernel.
 //
+// 6.1 and 6.12 give 2,696 bytes of processor state to the host. Where it takes
+// no less than it has itself, which is more with AMX, a shared object in the
+// kernel's process pads the state. It is compiled on its first use, by cc, gcc,
+// clang or tcc, or else by a tcc that is downloaded as kernels are. -pad always
+// does so on every processor. A shared object that is loaded after it by
+// -preload may simulate another host; testdata/amx.c is one with AMX. newest
+// and QEMU's kernels take the state as it is.
+//
 // A kernel is downloaded on its first use by apt, through a configuration of
 // its own that leaves the host's alone and needs no root. The newest version of
 // the Debian suite is taken, its security updates included. The mirror is the
@@ -60,7 +68,7 @@
 //     by the host's kmod or else by small ones of our own.
 //   - Standard input is empty. Standard output and standard error arrive apart,
 //     as they are written and byte for byte. The kernel's own messages are shown
-//     when it fails, or with -console.
+//     with -console; when it fails, one line says why, as far as it is known.
 //
 // When the command has ended, everything that it left running is ended too.
 //

@@ -13,15 +13,30 @@ type kernel struct {
 	pkg   string // Binary package, or a metapackage that depends on it.
 	qemu  bool   // Runs in QEMU; a program of its own (UML) otherwise.
 	about string
+
+	// How many bytes of processor state it gives to a process that it traces; 0
+	// means as many as the host has.
+	saves   int
+	instead string // What to use where it cannot run.
+}
+
+// cannotRun says what to use instead.
+func (k kernel) cannotRun(err error) error {
+	return fmt.Errorf("the kernel %s cannot run here: %w; use %s instead", k.name, err, k.instead)
 }
 
 // catalogue lists every kernel that can be asked for.
 var catalogue = []kernel{
-	{name: "6.1", suite: "bookworm", pkg: "user-mode-linux", about: "User-Mode Linux of Debian 12"},
-	{name: "6.12", suite: "trixie", pkg: "user-mode-linux", about: "User-Mode Linux of Debian 13"},
-	{name: "newest", suite: "sid", pkg: "user-mode-linux", about: "User-Mode Linux of Debian unstable"},
-	{name: "qemu-6.1", suite: "bookworm", pkg: "linux-image-amd64", qemu: true, about: "kernel of Debian 12 in QEMU, two CPUs"},
-	{name: "qemu-6.12", suite: "trixie", pkg: "linux-image-amd64", qemu: true, about: "kernel of Debian 13 in QEMU, two CPUs"},
+	{name: "6.1", suite: "bookworm", pkg: "user-mode-linux", about: "User-Mode Linux of Debian 12",
+		saves: 2696, instead: "newest or qemu-6.1"},
+	{name: "6.12", suite: "trixie", pkg: "user-mode-linux", about: "User-Mode Linux of Debian 13",
+		saves: 2696, instead: "newest or qemu-6.12"},
+	{name: "newest", suite: "sid", pkg: "user-mode-linux", about: "User-Mode Linux of Debian unstable",
+		instead: "6.12 or qemu-6.12"},
+	{name: "qemu-6.1", suite: "bookworm", pkg: "linux-image-amd64", qemu: true, about: "kernel of Debian 12 in QEMU, two CPUs",
+		instead: "6.1"},
+	{name: "qemu-6.12", suite: "trixie", pkg: "linux-image-amd64", qemu: true, about: "kernel of Debian 13 in QEMU, two CPUs",
+		instead: "6.12 or newest"},
 }
 
 // findKernel looks a kernel up by the name given on the command line.

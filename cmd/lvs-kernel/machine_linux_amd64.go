@@ -48,8 +48,8 @@ func (m *machine) run(ctx context.Context) (int, error) {
 		rep, err := readReport(control, m.seen)
 		said <- reportResult{rep, err}
 	}()
-	ended := make(chan error, 1)
-	go func() { ended <- m.cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() { _ = m.cmd.Wait(); close(ended) }()
 
 	var cause error
 	select {
@@ -68,6 +68,7 @@ func (m *machine) run(ctx context.Context) (int, error) {
 	if cause != nil {
 		return exitOf(cause), cause
 	}
+	<-ended // end has killed it.
 	r := <-said
 	return m.result(r)
 }
@@ -95,12 +96,29 @@ func (m *machine) result(r reportResult) (int, error) {
 	case r.err != nil:
 		return exitRunner, r.err
 	}
-	ended := errNotStarted
-	if r.rep.started {
+	return exitRunner, m.died(r.rep.started)
+}
+
+// died says in one line why the kernel ended before the command did.
+func (m *machine) died(started bool) error {
+	ended, hint := errNotStarted, ""
+	if started {
 		ended = errors.New("ended while the command ran")
 	}
-	return exitRunner, fmt.Errorf("the kernel %s (Linux %s) %w; its last messages were:\n%s",
-		m.kernel.Kernel, m.kernel.Release, ended, m.console.String())
+	if !m.opts.console {
+		hint = "; -console shows its messages"
+	}
+	if !started {
+		hint += "; where it cannot run, use " + m.opts.kernel.instead
+	}
+	why := lastWords(m.console.String())
+	if why == "" {
+		why = "it said nothing"
+		if s := m.cmd.ProcessState; s != nil {
+			why += " (" + s.String() + ")"
+		}
+	}
+	return fmt.Errorf("the kernel %s (Linux %s) %w: %s%s", m.kernel.Kernel, m.kernel.Release, ended, why, hint)
 }
 
 // errNotStarted is the end of a kernel that crashed while it booted.
@@ -158,7 +176,7 @@ func (m *machine) carry(w io.Writer, r io.Reader) {
 	})
 }
 
-func (m *machine) waitOrKill(ended chan error, d time.Duration) {
+func (m *machine) waitOrKill(ended <-chan struct{}, d time.Duration) {
 	select {
 	case <-ended:
 	case <-time.After(d):

@@ -24,9 +24,18 @@ type options struct {
 	cpus    int
 	load    []string
 	write   []string
+	pad     string   // Whether to pad the processor state that 6.1 and 6.12 give to the host.
+	preload []string // Shared objects for a UML kernel's process.
 	cache   string
 	mirror  string
 }
+
+// Whether to pad the processor state of a kernel, as -pad has it.
+const (
+	padAuto   = "auto" // Where the host has more than the kernel knows.
+	padAlways = "always"
+	padNever  = "never"
+)
 
 // stringList is a flag that may be given more than once.
 type stringList []string
@@ -48,7 +57,7 @@ func (s *stringList) Set(v string) error {
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var o options
 	load := stringList{"ip_vs"}
-	var more, write stringList
+	var more, write, preload stringList
 	fs := flag.NewFlagSet("lvs-kernel", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
@@ -61,6 +70,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	fs.IntVar(&o.cpus, "cpus", 2, "")
 	fs.Var(&more, "load", "")
 	fs.Var(&write, "write", "")
+	fs.StringVar(&o.pad, "pad", padAuto, "")
+	fs.Var(&preload, "preload", "")
 	fs.StringVar(&o.cache, "cache", "", "")
 	fs.StringVar(&o.mirror, "mirror", "", "")
 	err := fs.Parse(args)
@@ -72,7 +83,10 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("%w; lvs-kernel -h lists the flags", err)
 	}
 	o.load = append(load, more...)
-	if err := o.setWrite(write); err != nil {
+	if o.write, err = absolute("-write", write); err != nil {
+		return o, err
+	}
+	if o.preload, err = absolute("-preload", preload); err != nil {
 		return o, err
 	}
 	if err := o.check(); err != nil {
@@ -81,15 +95,17 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	return o, o.setCommand(fs.Args())
 }
 
-func (o *options) setWrite(dirs []string) error {
-	for _, d := range dirs {
-		abs, err := filepath.Abs(d)
+// absolute makes the files that a flag names absolute.
+func absolute(flag string, files []string) ([]string, error) {
+	var out []string
+	for _, f := range files {
+		abs, err := filepath.Abs(f)
 		if err != nil {
-			return fmt.Errorf("-write %s: %w", d, err)
+			return nil, fmt.Errorf("%s %s: %w", flag, f, err)
 		}
-		o.write = append(o.write, abs)
+		out = append(out, abs)
 	}
-	return nil
+	return out, nil
 }
 
 func (o *options) check() error {
@@ -100,6 +116,13 @@ func (o *options) check() error {
 		return fmt.Errorf("-mem %d: the kernels need from 128 MiB to %d MiB", o.memory, 1<<20)
 	case o.cpus < 1 || o.cpus > 64:
 		return fmt.Errorf("-cpus %d: give from 1 to 64", o.cpus)
+	case o.pad != padAuto && o.pad != padAlways && o.pad != padNever:
+		return fmt.Errorf("-pad %s: give %s, %s or %s", o.pad, padAuto, padAlways, padNever)
+	}
+	for _, f := range o.preload {
+		if strings.ContainsAny(f, ": ") {
+			return fmt.Errorf("-preload %s: the dynamic loader takes no file whose path has a space or a colon", f)
+		}
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func perform(o options, stdout, stderr io.Writer) (int, error) {
 	if o.list {
 		return 0, s.list(stdout)
 	}
-	k, release, err := s.get(ctx, o.kernel, o.update)
+	k, release, err := s.get(ctx, o)
 	if err != nil {
 		return exitOf(err), err
 	}

@@ -69,7 +69,7 @@ var bootModules = []string{"virtio_pci", "virtio_console", "9pnet_virtio", "9p",
 // 4 and 5 are the lines of the guest. The host's file system is shared by 9p.
 func qemuCommand(o options, k stored, run string, g *guestConfig) (*exec.Cmd, error) {
 	if err := needTools(qemuProgram); err != nil {
-		return nil, err
+		return nil, o.kernel.cannotRun(err)
 	}
 	args := []string{
 		// Without -cx16, programs crash in some boots: a fault of TCG.

@@ -36,6 +36,8 @@ type stored struct {
 	Fetched time.Time // When it was downloaded.
 	Dir     string    // Where it was unpacked. The kernel names its loader by this path.
 	Format  int       // storeFormat.
+
+	padded bool // Whether this run pads the processor state.
 }
 
 // storeFormat changes when an older lvs-kernel's folders are of no use.
@@ -79,21 +81,25 @@ func (s *store) read(name string) (stored, bool) {
 
 const inUseFile = "in-use"
 
-// get returns a kernel, fetched if need be, and keeps it from being removed
-// until release is called.
-func (s *store) get(ctx context.Context, k kernel, update bool) (got stored, release func(), err error) {
+// get returns the kernel that is asked for, fetched if need be, and keeps it
+// from being removed until release is called.
+func (s *store) get(ctx context.Context, o options) (got stored, release func(), err error) {
+	k := o.kernel
 	unlock, err := s.lock(ctx, filepath.Join(s.dir, k.name+".lock"))
 	if err != nil {
 		return got, nil, err
 	}
 	defer unlock()
 	got, ok := s.read(k.name)
-	if !ok || update {
+	if !ok || o.update {
 		if got, err = s.fetch(ctx, k, got); err != nil {
 			return got, nil, fmt.Errorf("fetch the kernel %s: %w", k.name, err)
 		}
 	}
 	if err := indexForKmod(got); err != nil {
+		return got, nil, err
+	}
+	if got.padded, err = s.pad(ctx, k, got, o.pad); err != nil {
 		return got, nil, err
 	}
 	f, err := os.Open(filepath.Join(got.Dir, inUseFile))

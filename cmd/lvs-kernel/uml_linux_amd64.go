@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -29,7 +30,7 @@ func unpackUML(f *fetcher, k stored) (release string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := unpackLibc(f, k.Dir); err != nil {
+	if err := unpackLibc(f, k.Dir, loader, "libc.so.6"); err != nil {
 		return "", err
 	}
 	if err := setInterpreter(filepath.Join(k.Dir, "linux"), filepath.Join(k.Dir, "lib", loader)); err != nil {
@@ -40,7 +41,8 @@ func unpackUML(f *fetcher, k stored) (release string, err error) {
 
 const loader = "ld-linux-x86-64.so.2"
 
-func unpackLibc(f *fetcher, dir string) error {
+// unpackLibc unpacks libraries of libc into the folder lib of dir.
+func unpackLibc(f *fetcher, dir string, names ...string) error {
 	version, _, err := f.candidate("libc6")
 	if err != nil {
 		return err
@@ -51,7 +53,7 @@ func unpackLibc(f *fetcher, dir string) error {
 	}
 	return f.unpack(deb, func(name string) string {
 		base, ok := strings.CutPrefix(name, "lib/x86_64-linux-gnu/")
-		if ok && (base == loader || base == "libc.so.6") {
+		if ok && slices.Contains(names, base) {
 			return filepath.Join(dir, "lib", base)
 		}
 		return ""
@@ -80,7 +82,7 @@ func umlCommand(o options, k stored, run string, g *guestConfig) (*exec.Cmd, err
 		"quiet", "panic=-1",
 	}
 	if o.kernel.name == "newest" {
-		args = append(args, "seccomp=on") // Faster system calls; auto falls back.
+		args = append(args, "seccomp=auto") // Faster than ptrace, which it falls back to.
 	}
 	cmd := exec.Command(filepath.Join(k.Dir, "linux"), args...)
 	cmd.Env = []string{
@@ -89,7 +91,20 @@ func umlCommand(o options, k stored, run string, g *guestConfig) (*exec.Cmd, err
 		"HOME=" + run,
 		"PATH=" + os.Getenv("PATH"),
 	}
+	if preload := preloads(o, k); preload != "" {
+		cmd.Env = append(cmd.Env, "LD_PRELOAD="+preload)
+	}
 	return cmd, nil
+}
+
+// preloads names the shared objects that the kernel's process loads. The first
+// is found by LD_LIBRARY_PATH: its path may have spaces, its name has none.
+func preloads(o options, k stored) string {
+	files := o.preload
+	if k.padded {
+		files = append([]string{paddingFile}, files...)
+	}
+	return strings.Join(files, " ")
 }
 
 // memoryFolder chooses where the kernel keeps its memory, a file that it

@@ -26,6 +26,9 @@ Flags:
 	-load NAMES   modules to load before the command, besides ip_vs
 	-v            say on stderr which kernel runs
 	-console      show the kernel's own messages on stderr
+	-pad WHEN     pad the processor state that 6.1 and 6.12 give to the host: auto
+	              (where it has more than they know, as with AMX), always, never
+	-preload FILE load a shared object into the process of a User-Mode Linux kernel
 	-list         list the kernels, and the versions that are in the cache
 	-update       fetch the newest version of the kernel first
 	-cache DIR    where kernels are kept (lvs-kernel in the user's cache folder)

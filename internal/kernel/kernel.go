@@ -67,7 +67,7 @@ type Kernel struct {
 	daemons  daemons
 	stats    stats // of the namespace
 	mixed    int   // servers whose family is not their service's
-	totals   bool  // how connections are counted; see Release.countsTotals
+	totals   bool  // how connections are counted; see Release.CountsTotals
 
 	natServers  map[[16]byte]int // servers with connections in conns.byReply, by address
 	dropCounter int              // of drop_packet
@@ -162,7 +162,7 @@ func New(opts Options) *Kernel {
 		rand:       rand.NewPCG(opts.Seed, opts.Seed),
 		started:    bootTime,
 		dests:      []*dest{nil}, // number 0 is nobody's
-		totals:     opts.Release.countsTotals(),
+		totals:     opts.Release.CountsTotals(),
 		natServers: make(map[[16]byte]int),
 		timeouts:   usualTimeouts,
 		trash:      trash{servers: make(map[trashKey]*dest)},

@@ -22,9 +22,9 @@ func (r Release) atLeast(major, minor int) bool {
 	return r.Major > major || r.Major == major && r.Minor >= minor
 }
 
-// countsTotals tells the two ways of counting connections apart: the newer one,
-// of 7.2, came to two stable series too.
-func (r Release) countsTotals() bool {
+// CountsTotals reports whether the kernel counts connections in the newer of two
+// ways. It is that of 7.2, and came to two stable series too.
+func (r Release) CountsTotals() bool {
 	switch {
 	case r.Major == 6 && r.Minor == 1:
 		return r.Patch >= 183

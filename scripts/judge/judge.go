@@ -7,6 +7,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"github.com/golvs/lvs/internal/kernel"
 )
 
 // An event is one line of go test -json.
@@ -157,5 +159,18 @@ func (j *judge) line() string {
 	if j.kernel {
 		failed, skipped = failed+skipped, 0
 	}
-	return fmt.Sprintf("%d %d %d %s\n", j.passed, failed, skipped, j.release)
+	return fmt.Sprintf("%d %d %d %s %s\n", j.passed, failed, skipped, j.release, j.counting())
+}
+
+// counting names the way in which the kernel counts connections. There are two,
+// and both have to be tested.
+func (j *judge) counting() string {
+	r, err := kernel.ParseRelease(j.release)
+	switch {
+	case err != nil:
+		return "-"
+	case r.CountsTotals():
+		return "newer"
+	}
+	return "older"
 }

@@ -35,16 +35,17 @@ func TestJudge(t *testing.T) {
 		ok     bool
 		says   string
 	}{
-		{"passed", false, []string{passA, skipWhy, skipB}, "1 0 1 -\n", true, ""},
-		{"passed in a kernel", true, []string{release, passA}, "1 0 0 6.1.9\n", true, ""},
-		{"skipped in a kernel", true, []string{release, passA, skipWhy, skipB}, "1 1 0 6.1.9\n", false, "p TestB/sub: x_test.go:3: needs a moon"},
-		{"no kernel ran", true, []string{passA}, "1 0 0 -\n", false, "no kernel said"},
-		{"failed", false, []string{passA, outC, failC, failP}, "1 1 0 -\n", false, "x_test.go:9: wrong"},
-		{"no test", false, []string{`{"Action":"skip","Package":"p"}`}, "0 0 0 -\n", false, "no test was run"},
-		{"nothing", false, nil, "0 0 0 -\n", false, "no test was run"},
-		{"did not build", false, []string{`{"ImportPath":"p","Action":"build-output","Output":"x.go:1: no\n"}`, passA, failP}, "1 1 0 -\n", false, "x.go:1: no"},
-		{"panicked", false, []string{passA, outC, failP}, "1 1 0 -\n", false, "TestC did not end"},
-		{"no event", false, []string{"go: trouble", passA}, "1 0 0 -\n", true, "go: trouble"},
+		{"passed", false, []string{passA, skipWhy, skipB}, "1 0 1 - -\n", true, ""},
+		{"passed in a kernel", true, []string{release, passA}, "1 0 0 6.1.9 older\n", true, ""},
+		{"skipped in a kernel", true, []string{release, passA, skipWhy, skipB}, "1 1 0 6.1.9 older\n", false, "p TestB/sub: x_test.go:3: needs a moon"},
+		{"passed in a newer kernel", true, []string{strings.Replace(release, "6.1.9", "6.12.113", 1), passA}, "1 0 0 6.12.113 newer\n", true, ""},
+		{"no kernel ran", true, []string{passA}, "1 0 0 - -\n", false, "no kernel said"},
+		{"failed", false, []string{passA, outC, failC, failP}, "1 1 0 - -\n", false, "x_test.go:9: wrong"},
+		{"no test", false, []string{`{"Action":"skip","Package":"p"}`}, "0 0 0 - -\n", false, "no test was run"},
+		{"nothing", false, nil, "0 0 0 - -\n", false, "no test was run"},
+		{"did not build", false, []string{`{"ImportPath":"p","Action":"build-output","Output":"x.go:1: no\n"}`, passA, failP}, "1 1 0 - -\n", false, "x.go:1: no"},
+		{"panicked", false, []string{passA, outC, failP}, "1 1 0 - -\n", false, "TestC did not end"},
+		{"no event", false, []string{"go: trouble", passA}, "1 0 0 - -\n", true, "go: trouble"},
 	}
 	for _, tt := range tests {
 		out, counts, ok := run(t, tt.kernel, tt.lines...)

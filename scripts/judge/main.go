@@ -6,8 +6,9 @@
 // It fails when a test failed and when no test was run. With -kernel it fails
 // for a test that was skipped too: in a kernel everything can be run, so that
 // a test skipped there is one that is never run. To FILE it writes one line:
-// the numbers of tests that passed, failed and were skipped, and the release
-// of the kernel that lvs-kernel -v has named, or "-".
+// the numbers of tests that passed, failed and were skipped, the release of
+// the kernel that lvs-kernel -v has named, or "-", and the way in which it
+// counts connections, "older" or "newer".
 package main
 
 import (
