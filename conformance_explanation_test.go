@@ -62,7 +62,7 @@ func explainDatagrams(t *testing.T, g ground, s Service) {
 func explainDatagram(t *testing.T, g ground, h *Host, f Flow) (certain bool) {
 	t.Helper()
 	live := *h
-	live.files = aliveFiles{h.files}
+	live.guard.files = aliveFiles{h.guard.files}
 	x, err := live.Explain(groundContext(t), f)
 	must(t, err)
 	if slices.ContainsFunc(x.Verdicts, func(v Verdict) bool { return v.Action != Forwarded }) {

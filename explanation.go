@@ -145,7 +145,10 @@ func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
 }
 
 func (h *Host) explain(ctx context.Context, f Flow, p *kernel.Packet) (Explanation, error) {
-	n, simulated := h.files.(*simulatedNetwork)
+	if err := h.open("explain", f.String()); err != nil {
+		return Explanation{}, err
+	}
+	n, simulated := h.guard.files.(*simulatedNetwork)
 	if !simulated {
 		return h.explainCopy(ctx, f, p)
 	}

@@ -227,7 +227,7 @@ func (e *explained) explain(f Flow) Explanation {
 	h := e.sim.Host()
 	defer h.Close()
 	if e.live {
-		h.files = aliveFiles{h.files}
+		h.guard.files = aliveFiles{h.guard.files}
 	}
 	x, err := h.Explain(context.Background(), f)
 	must(e.T, err)
@@ -321,7 +321,7 @@ func TestExplainRefuses(t *testing.T) {
 	l := newSimLab(t, SimulatorOptions{})
 	l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Engine: "sip"}}, DR, 1)
 	alive := l.Host()
-	alive.files = aliveFiles{alive.files}
+	alive.guard.files = aliveFiles{alive.guard.files}
 	good := Flow{Client: netip.MustParseAddrPort("10.9.0.1:4000"), VIP: simWeb.VIP()}
 	for name, c := range map[string]struct {
 		change func(*Flow)
@@ -457,7 +457,7 @@ func TestExplanationText(t *testing.T) {
 			}
 			h := l.Host()
 			if c.live {
-				h.files = aliveFiles{h.files}
+				h.guard.files = aliveFiles{h.guard.files}
 			}
 			f := l.flow()
 			x, err := h.Explain(context.Background(), f)

@@ -20,7 +20,7 @@ import (
 // where they are seen again.
 type kernelSide struct {
 	*kernelGround
-	namespaceFiles
+	files
 	started time.Time
 	senders map[sender]int // sockets
 	capture int            // socket
@@ -39,7 +39,7 @@ func openKernelSide(t testing.TB) side {
 	t.Helper()
 	g := openKernelGround(t).(*kernelGround)
 	s := &kernelSide{
-		kernelGround: g, namespaceFiles: namespaceFiles{g.ns.File}, started: time.Now(),
+		kernelGround: g, files: &guard{files: threadFiles{}, inside: g.ns.Do}, started: time.Now(),
 		senders: make(map[sender]int), lists: make(map[string]*os.File), buf: make([]byte, 1<<16),
 	}
 	t.Cleanup(s.close)

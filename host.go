@@ -1,11 +1,10 @@
 package lvs
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"strings"
-	"syscall"
 
 	"github.com/golvs/lvs/internal/genl"
 )
@@ -15,14 +14,18 @@ import (
 // goroutines may use it.
 type Host struct {
 	client   *Client
-	files    files
-	network  network
-	release  func() error
+	guard    *guard
+	files    files         // by the guard
+	network  network       // by the guard
 	changing chan struct{} // has room for one who changes settings
+
+	life context.Context // ends when the host is being closed
+	end  context.CancelCauseFunc
 }
 
-func newHost(client *Client, f files, n network, release func() error) *Host {
-	return &Host{client, f, n, release, make(chan struct{}, 1)}
+func newHost(client *Client, g *guard) *Host {
+	life, end := context.WithCancelCause(context.Background())
+	return &Host{client, g, g, g, make(chan struct{}, 1), life, end}
 }
 
 // files is the seam between a host and a kernel, real or simulated, beside the
@@ -49,30 +52,58 @@ func readEach(paths []string, read func(path string) ([]byte, error)) []content 
 }
 
 // OpenHost returns the network namespace of the calling thread, or another one,
-// as [Open] does. A host without IPVS is one too, for a real server takes none:
-// its client answers [ErrUnavailable].
+// as [Open] does. The namespace is opened once: a name that is removed or bound to
+// another namespace later changes nothing. A host without IPVS is one too, for a
+// real server takes none: its client answers [ErrUnavailable].
 func OpenHost(ctx context.Context, opts ...Option) (*Host, error) {
 	o := optionsOf(opts)
-	client, err := Open(ctx, opts...)
+	g, err := o.openKernel()
+	if err != nil {
+		return nil, openError(err)
+	}
+	client, err := o.open(func(dial genl.Dialer) (*Client, error) { return newClient(ctx, dial, o.log) })
 	if errors.Is(err, ErrUnavailable) {
 		client, err = o.open(func(dial genl.Dialer) (*Client, error) { return lateClient(dial, o.log), nil })
 	}
 	if err != nil {
+		_ = g.close()
 		return nil, err
 	}
-	files, network, release, err := o.namespaceSeams()
-	if err != nil {
-		client.Close()
-		return nil, openError(err)
-	}
-	return newHost(client, files, network, release), nil
+	return newHost(client, g), nil
 }
 
 // Client returns the client of the host's table. It ends with the host.
 func (h *Host) Client() *Client { return h.client }
 
-// Close closes the host and its client.
-func (h *Host) Close() error { return errors.Join(h.client.Close(), h.release()) }
+// Close closes the host and its client. It ends an [Host.Apply] or [Host.Undo] that
+// is under way as the end of its context would: Apply sets back what it did. Close
+// waits for that, and for all that is inside the kernel, calls that were given up
+// included, so nothing changes the namespace after it has returned. What it ends
+// and every later call is [ErrClosed]; closing twice is [ErrClosed] too, once the
+// first Close is done.
+func (h *Host) Close() error {
+	h.end(errHostClosed)
+	_ = h.client.Close() // it may be closed already
+	h.changing <- struct{}{}
+	defer h.unlock()
+	if err := h.guard.close(); err != nil {
+		return fileError("close", "host", err)
+	}
+	return nil
+}
+
+// open refuses the work of a host that is closed.
+func (h *Host) open(op, object string) error {
+	if h.life.Err() != nil {
+		return fileError(op, object, errHostClosed)
+	}
+	return nil
+}
+
+// ended says why work is to stop: its context has ended, or the host is being closed.
+func (h *Host) ended(ctx context.Context) error {
+	return cmp.Or(context.Cause(ctx), context.Cause(h.life))
+}
 
 // Sysctl reads a kernel parameter of the namespace by the name that sysctl(8)
 // gives it, such as "net.ipv4.vs.conn_reuse_mode". [ErrNotFound]: this kernel
@@ -130,8 +161,8 @@ func (h *Host) readFiles(ctx context.Context, paths []string) ([]content, error)
 	return all, fileError("read", "files", err)
 }
 
-// within waits for work no longer than the context lasts. Work that is given up
-// ends by itself.
+// within waits for work no longer than the context lasts. Work that is given up goes
+// on until the kernel lets go of it; [Host.Close] waits for it.
 func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -151,21 +182,4 @@ func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	case <-ctx.Done():
 		return *new(T), context.Cause(ctx)
 	}
-}
-
-// fileError gives the error of a file its kind.
-func fileError(op, object string, err error) error {
-	if err == nil {
-		return nil
-	}
-	e := &Error{cause: err}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		e.kind = ErrNotFound
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		e.kind = ErrPermission
-	case errors.Is(err, syscall.EINVAL):
-		e.kind = ErrInvalid
-	}
-	return e.about(op, object)
 }

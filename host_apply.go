@@ -17,7 +17,7 @@ import (
 // A setting that is under way when the context ends is finished first.
 func (h *Host) Apply(ctx context.Context, plan SetupPlan) error {
 	if err := h.lock(ctx); err != nil {
-		return (&Error{cause: err}).about("apply", "plan")
+		return fileError("apply", "plan", err)
 	}
 	defer h.unlock()
 	l, err := newLedger(plan)
@@ -42,15 +42,19 @@ func (h *Host) Apply(ctx context.Context, plan SetupPlan) error {
 
 // lock waits until no other goroutine changes the host by this value.
 func (h *Host) lock(ctx context.Context) error {
-	if err := context.Cause(ctx); err != nil {
+	if err := h.ended(ctx); err != nil {
 		return err
 	}
 	select {
 	case h.changing <- struct{}{}:
-		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	if h.life.Err() != nil {
+		h.unlock()
+		return errHostClosed
+	}
+	return nil
 }
 
 func (h *Host) unlock() { <-h.changing }
@@ -75,8 +79,8 @@ func (h *Host) preflight(ctx context.Context, plan SetupPlan, l ledger) error {
 // applyStep makes a setting unless it is made, and tells whether it touched the
 // host.
 func (h *Host) applyStep(ctx context.Context, s Step) (bool, error) {
-	if err := context.Cause(ctx); err != nil {
-		return false, (&Error{cause: err}).about("apply", s.Setting.Want.String())
+	if err := h.ended(ctx); err != nil {
+		return false, settingError("apply", s.Setting.Want, err)
 	}
 	now, err := h.find(ctx, s.Left)
 	if err != nil || now != nil && s.Left.matches(now) {
@@ -94,7 +98,7 @@ func (h *Host) applyStep(ctx context.Context, s Step) (bool, error) {
 
 // rollBack undoes steps, and returns why.
 func (h *Host) rollBack(ctx context.Context, steps []Step, l ledger, why error) error {
-	u := undoing{host: h, ledger: l}
+	u := undoing{host: h, ledger: l, ended: func(context.Context) error { return nil }}
 	u.all(context.WithoutCancel(ctx), steps)
 	if u.errs != nil {
 		return errors.Join(why, fmt.Errorf("lvs: what was done could not all be undone: %w", errors.Join(u.errs...)))

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/netip"
 	"strings"
-	"syscall"
 
 	"github.com/golvs/lvs/internal/hostnet"
 )
@@ -106,50 +105,6 @@ func (h *Host) linkNames(ctx context.Context) ([]string, error) {
 		names[i] = l.Name
 	}
 	return names, nil
-}
-
-// settingError gives the error of a setting its kind, and says what to do.
-func settingError(op string, f Fact, err error) error {
-	var done *Error
-	if err == nil || errors.As(err, &done) {
-		return err
-	}
-	e := &Error{cause: err}
-	is := func(targets ...error) bool {
-		for _, t := range targets {
-			if errors.Is(err, t) {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case is(syscall.EROFS):
-		e.kind, e.hint = ErrPermission, "/proc/sys is mounted read-only, as in a container: make the setting on the host, or mount it for writing"
-	case is(fs.ErrPermission):
-		e.kind, e.hint = ErrPermission, "it takes CAP_NET_ADMIN in the network namespace"
-	case is(hostnet.ErrNoModule):
-		e.kind = ErrUnavailable
-	case is(hostnet.ErrNoIPsec):
-		e.kind, e.hint = errors.ErrUnsupported, "load the modules xfrm_user, esp4 and esp6, or use a kernel that has CONFIG_XFRM_USER"
-	case is(hostnet.ErrNoNAT):
-		e.kind, e.hint = errors.ErrUnsupported, "load the modules nf_tables and nft_chain_nat, or use a kernel that has CONFIG_NF_TABLES_IPV4 and NFT_MASQ"
-	case is(hostnet.ErrNoInterface, fs.ErrNotExist, syscall.ENODEV, syscall.ESRCH):
-		e.kind = ErrNotFound
-	case is(fs.ErrExist):
-		e.kind, e.hint = ErrExists, "somebody made it meanwhile: plan again"
-	case is(syscall.ENETUNREACH, syscall.EHOSTUNREACH):
-		e.kind, e.hint = ErrInvalid, "the next hop (Via) is in no network of this host"
-	case is(syscall.EINVAL, syscall.EADDRNOTAVAIL, syscall.ERANGE):
-		e.kind = ErrInvalid
-	case is(errors.ErrUnsupported):
-		e.kind = errors.ErrUnsupported
-	}
-	object := "interfaces"
-	if f != nil {
-		object = f.String()
-	}
-	return e.about(op, object)
 }
 
 // interfaceOf returns the interface that must be there for a fact, "" if none.

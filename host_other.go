@@ -4,6 +4,4 @@ package lvs
 
 import "github.com/golvs/lvs/internal/genl"
 
-func (o *options) namespaceSeams() (files, network, func() error, error) {
-	return nil, nil, nil, genl.ErrNoFamily
-}
+func (o *options) openKernel() (*guard, error) { return nil, genl.ErrNoFamily }

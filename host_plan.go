@@ -77,6 +77,9 @@ func (p SetupPlan) String() string {
 // else is in its place). A setup that was applied gives a plan that has nothing
 // to do, and nothing to undo: keep the first one.
 func (h *Host) Plan(ctx context.Context, setup Setup) (SetupPlan, error) {
+	if err := h.open("plan", "setup"); err != nil {
+		return SetupPlan{}, err
+	}
 	p := planner{host: h, known: make(map[string]Fact)}
 	var plan SetupPlan
 	for _, s := range setup {

@@ -22,14 +22,14 @@ func (k Kept) String() string { return k.Want.String() + ": " + k.Why }
 // second time. It goes on after an error.
 func (h *Host) Undo(ctx context.Context, plan SetupPlan) ([]Kept, error) {
 	if err := h.lock(ctx); err != nil {
-		return nil, (&Error{cause: err}).about("undo", "plan")
+		return nil, fileError("undo", "plan", err)
 	}
 	defer h.unlock()
 	l, err := newLedger(plan)
 	if err != nil {
 		return nil, err.about("undo", "plan")
 	}
-	u := undoing{host: h, ledger: l}
+	u := undoing{host: h, ledger: l, ended: h.ended}
 	u.all(ctx, plan.Steps)
 	return u.kept, errors.Join(u.errs...)
 }
@@ -38,21 +38,22 @@ func (h *Host) Undo(ctx context.Context, plan SetupPlan) ([]Kept, error) {
 type undoing struct {
 	host   *Host
 	ledger ledger
+	ended  func(context.Context) error // says why to stop
 	kept   []Kept
 	errs   []error
 }
 
 func (u *undoing) all(ctx context.Context, steps []Step) {
 	for i := len(steps) - 1; i >= 0; i-- {
-		err := context.Cause(ctx)
-		if err == nil && steps[i].Changes() {
-			err = u.step(ctx, steps[i])
-		}
-		if err != nil {
-			u.errs = append(u.errs, err)
-		}
-		if context.Cause(ctx) != nil {
+		if err := u.ended(ctx); err != nil {
+			u.errs = append(u.errs, settingError("undo", steps[i].Setting.Want, err))
 			return
+		}
+		if !steps[i].Changes() {
+			continue
+		}
+		if err := u.step(ctx, steps[i]); err != nil {
+			u.errs = append(u.errs, err)
 		}
 	}
 }

@@ -243,11 +243,11 @@ func TestHostDyingProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &killer{network: h.network, files: h.files}
+	k := &killer{network: h.guard.network, files: h.guard.files}
 	if _, err := fmt.Sscan(os.Getenv(afterEnv), &k.left); err != nil {
 		t.Fatal(err)
 	}
-	h.network, h.files = k, k
+	h.guard.network, h.guard.files = k, k
 	if err := h.Apply(context.Background(), plan); err != nil {
 		t.Fatal(err)
 	}

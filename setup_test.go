@@ -473,6 +473,16 @@ func (d *dyingNetwork) WriteFile(path string, data []byte) error {
 	return d.simulatedNetwork.WriteFile(path, data)
 }
 
+// hostOn returns a host whose network is another one.
+func (s *Simulator) hostOn(n interface {
+	files
+	network
+}) *Host {
+	g := s.guard()
+	g.files, g.network = n, n
+	return newHost(s.Client(), g)
+}
+
 // A process can die at any change: another one undoes what it did, or ends it.
 func TestSetupKilled(t *testing.T) {
 	ctx := context.Background()
@@ -493,7 +503,7 @@ func TestSetupKilled(t *testing.T) {
 						t.Fatal(err)
 					}
 					dying := &dyingNetwork{s.network, after}
-					died := newHost(s.Client(), dying, dying, func() error { return nil }).Apply(ctx, plan)
+					died := s.hostOn(dying).Apply(ctx, plan)
 					if end == "apply" {
 						again := saved(t, plan)
 						if hasKeys(plan) {
@@ -601,7 +611,7 @@ func TestUndoBringsEffectsBack(t *testing.T) {
 	}
 	// Undo is interrupted right after ip_forward: the next one ends it.
 	dying := &dyingNetwork{s.network, 1}
-	if _, err := newHost(s.Client(), dying, dying, nil).Undo(ctx, plan); !errors.Is(err, errDead) {
+	if _, err := s.hostOn(dying).Undo(ctx, plan); !errors.Is(err, errDead) {
 		t.Fatal(err)
 	}
 	if value, _ := h.Sysctl(ctx, accept); value != "1" {
@@ -992,7 +1002,7 @@ func TestHostWithoutIPVS(t *testing.T) {
 	ctx := context.Background()
 	s, other := simulatedHost(t)
 	none := func() (genl.Socket, error) { return nil, genl.ErrNoFamily }
-	h := newHost(lateClient(none, slog.New(slog.DiscardHandler)), s.network, s.network, func() error { return nil })
+	h := newHost(lateClient(none, slog.New(slog.DiscardHandler)), s.guard())
 	defer h.Close()
 	setup := mustSetup(t, caseOf("DR real server"))
 	before := s.dump()

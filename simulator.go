@@ -169,7 +169,7 @@ func (s *Simulator) dial() (genl.Socket, error) { return s.kernel.Dial(true), ni
 
 // Host returns the network namespace that the simulator is.
 func (s *Simulator) Host() *Host {
-	return newHost(s.Client(), s.network, s.network, func() error { return nil })
+	return newHost(s.Client(), s.guard())
 }
 
 // Advance lets time pass: connections expire, statistics are taken, the trash

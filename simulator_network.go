@@ -71,6 +71,14 @@ func newSimulator(k *kernel.Kernel) *Simulator {
 	return &Simulator{k, n}
 }
 
+// guard has no namespace to enter.
+func (s *Simulator) guard() *guard {
+	return &guard{
+		files: s.network, network: s.network,
+		inside: func(fn func() error) error { return fn() }, release: func() error { return nil },
+	}
+}
+
 // change makes a change, and tells IPVS of the interfaces as they are then.
 func (n *simulatedNetwork) change(do func() error) error {
 	n.changing.Lock()

@@ -21,10 +21,16 @@ const receiveBuffer = 1 << 20
 // nil file it is that of the calling thread, whichever thread dials later.
 // NewDialer keeps a descriptor of its own until release is called.
 func NewDialer(namespace *os.File) (dial Dialer, release func() error, err error) {
+	var own *os.File
 	if namespace == nil {
-		return newDialerHere()
+		own, err = os.Open(threadNamespace)
+		if errors.Is(err, os.ErrNotExist) {
+			// No /proc, or a kernel without namespaces: there is only one.
+			return func() (Socket, error) { return dialIn(0) }, func() error { return nil }, nil
+		}
+	} else {
+		own, err = duplicate(namespace)
 	}
-	own, err := duplicate(namespace)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -33,7 +39,7 @@ func NewDialer(namespace *os.File) (dial Dialer, release func() error, err error
 		own.Close()
 		return nil, nil, ErrNotNamespace
 	}
-	return func() (Socket, error) { return dialInside(own) }, own.Close, nil
+	return func() (Socket, error) { return dialFor(own) }, own.Close, nil
 }
 
 // ErrNotNamespace means that a file is not a network namespace, or no longer
@@ -49,31 +55,19 @@ func duplicate(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// newDialerHere dials in the namespace of the calling thread. Entering a
-// namespace takes a privilege, so a thread that is in it already just dials.
-func newDialerHere() (Dialer, func() error, error) {
-	own, err := os.Open(threadNamespace)
-	if errors.Is(err, os.ErrNotExist) {
-		// No /proc, or a kernel without namespaces: there is only one.
-		return func() (Socket, error) { return dialIn(0) }, func() error { return nil }, nil
-	}
+// dialFor dials in a namespace. Entering one takes a privilege, so a thread that is
+// in it already just dials.
+func dialFor(namespace *os.File) (Socket, error) {
+	there, err := namespace.Stat()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	home, err := own.Stat()
-	if err != nil {
-		own.Close()
-		return nil, nil, err
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if here, err := os.Stat(threadNamespace); err == nil && os.SameFile(here, there) {
+		return dialIn(0)
 	}
-	dial := func() (Socket, error) {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if here, err := os.Stat(threadNamespace); err == nil && os.SameFile(here, home) {
-			return dialIn(0)
-		}
-		return dialInside(own)
-	}
-	return dial, own.Close, nil
+	return dialInside(namespace)
 }
 
 // dialInside holds the namespace's file open while it dials there.

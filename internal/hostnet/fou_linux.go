@@ -96,11 +96,8 @@ func (n *Network) fou(command byte, flags netlink.HeaderFlags, fill func(*netlin
 	if err != nil {
 		return nil, err
 	}
-	var conn *netlink.Conn
-	if err := n.within(func() (err error) {
-		conn, err = netlink.Dial(unix.NETLINK_GENERIC, nil)
-		return err
-	}); err != nil {
+	conn, err := netlink.Dial(unix.NETLINK_GENERIC, nil)
+	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()

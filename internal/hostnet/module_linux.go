@@ -29,7 +29,7 @@ func (n *Network) findModule(f Module) (*Module, error) {
 // asked for whose name a module has claimed.
 func (n *Network) putModule(f Module) error {
 	if device, ok := DeviceOf(f.Name); ok {
-		if err := n.within(func() error { return askFor(device.Name) }); err != nil {
+		if err := askFor(device.Name); err != nil {
 			return err
 		}
 	}

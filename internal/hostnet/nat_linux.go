@@ -16,18 +16,12 @@ const natChain = "postrouting"
 
 // tables calls fn with a connection to nftables.
 func (n *Network) tables(fn func(*nftables.Conn) error) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.nft == nil {
-		err := n.within(func() (err error) {
-			n.nft, err = nftables.New(nftables.AsLasting())
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrNoNAT, err)
-		}
+	c, err := nftables.New(nftables.AsLasting())
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoNAT, err)
 	}
-	return fn(n.nft)
+	defer c.CloseLasting()
+	return fn(c)
 }
 
 func (n *Network) findNAT(f SourceNAT) (found *SourceNAT, err error) {

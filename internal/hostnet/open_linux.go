@@ -4,51 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 
-	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// Network is the network of a namespace of the kernel. Any number of goroutines
-// may use it.
-type Network struct {
-	within func(func() error) error
-	routes *netlink.Handle
+// Network is the network of the namespace that the calling thread is in. It has no
+// sockets of its own: each call opens those that it needs where it runs, so that
+// none can be in another namespace than the caller's.
+type Network struct{ routes netlink.Handle }
 
-	mu   sync.Mutex
-	nft  *nftables.Conn  // nil until it is needed
-	xfrm *netlink.Handle // nil until it is needed
-}
-
-// Open returns the network of the namespace in which within runs what it is
-// given.
-func Open(within func(func() error) error) (*Network, error) {
-	n := &Network{within: within}
-	err := within(func() (err error) { // a socket belongs to where it is made
-		n.routes, err = netlink.NewHandle(unix.NETLINK_ROUTE, unix.NETLINK_GENERIC)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("netlink: %w", err)
-	}
-	return n, nil
-}
-
-// Close closes it.
-func (n *Network) Close() error {
-	n.routes.Close()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.xfrm != nil {
-		n.xfrm.Close()
-	}
-	if n.nft != nil {
-		return n.nft.CloseLasting()
-	}
-	return nil
-}
+// New returns the network.
+func New() *Network { return &Network{} }
 
 // Find returns what is there in the place of a fact, nil if nothing is.
 func (n *Network) Find(f Fact) (Fact, error) {

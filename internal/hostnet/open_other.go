@@ -10,10 +10,6 @@ import (
 // Network is there on Linux only.
 type Network struct{}
 
-// Open is there on Linux only.
-func Open(func(func() error) error) (*Network, error) { return nil, errors.ErrUnsupported }
-
-func (*Network) Close() error                              { return nil }
 func (*Network) Find(Fact) (Fact, error)                   { return nil, errors.ErrUnsupported }
 func (*Network) Put(Fact) error                            { return errors.ErrUnsupported }
 func (*Network) Remove(Fact) error                         { return errors.ErrUnsupported }

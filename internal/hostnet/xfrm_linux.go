@@ -18,33 +18,20 @@ const (
 	signatureLen = 128 // bits of it that are sent
 )
 
-// ipsec returns a handle for the kernel's IPsec.
-func (n *Network) ipsec() (*netlink.Handle, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.xfrm == nil {
-		err := n.within(func() (err error) {
-			n.xfrm, err = netlink.NewHandle(unix.NETLINK_XFRM)
-			return err
-		})
-		if err != nil {
-			n.xfrm = nil
-			return nil, fmt.Errorf("%w: %w", ErrNoIPsec, err)
-		}
+// ipsecError tells when the kernel lacks IPsec: the interface to it, or ESP.
+func ipsecError(err error) error {
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
+		return fmt.Errorf("%w: %w", ErrNoIPsec, err)
 	}
-	return n.xfrm, nil
+	return err
 }
 
 // Policies lists the policies of IPsec.
 func (n *Network) Policies() (all []SecurityPolicy, err error) {
-	h, err := n.ipsec()
-	if errors.Is(err, ErrNoIPsec) {
+	list, err := retry(func() ([]netlink.XfrmPolicy, error) { return n.routes.XfrmPolicyList(netlink.FAMILY_ALL) })
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	list, err := retry(func() ([]netlink.XfrmPolicy, error) { return h.XfrmPolicyList(netlink.FAMILY_ALL) })
 	for _, p := range list {
 		if p.Dir == netlink.XFRM_DIR_IN || p.Dir == netlink.XFRM_DIR_OUT {
 			all = append(all, policyOf(p))
@@ -91,31 +78,16 @@ func (f SecurityPolicy) policy() *netlink.XfrmPolicy {
 }
 
 func (n *Network) putPolicy(f SecurityPolicy) error {
-	h, err := n.ipsec()
-	if err != nil {
-		return err
-	}
-	return h.XfrmPolicyAdd(f.policy())
+	return ipsecError(n.routes.XfrmPolicyAdd(f.policy()))
 }
 
 func (n *Network) removePolicy(f SecurityPolicy) error {
-	h, err := n.ipsec()
-	if err != nil {
-		return err
-	}
-	return h.XfrmPolicyDel(f.policy())
+	return ipsecError(n.routes.XfrmPolicyDel(f.policy()))
 }
 
 func (n *Network) findAssociation(f SecurityAssociation) (*SecurityAssociation, error) {
-	h, err := n.ipsec()
-	if errors.Is(err, ErrNoIPsec) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	a, err := h.XfrmStateGet(&netlink.XfrmState{Dst: ipOf(f.To), Proto: netlink.XFRM_PROTO_ESP, Spi: int(f.SPI)})
-	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT) {
+	a, err := n.routes.XfrmStateGet(&netlink.XfrmState{Dst: ipOf(f.To), Proto: netlink.XFRM_PROTO_ESP, Spi: int(f.SPI)})
+	if notThere(err) || errors.Is(err, unix.EPROTONOSUPPORT) {
 		return nil, nil
 	}
 	if err != nil {
@@ -153,17 +125,9 @@ func (f SecurityAssociation) state() *netlink.XfrmState {
 }
 
 func (n *Network) putAssociation(f SecurityAssociation) error {
-	h, err := n.ipsec()
-	if err != nil {
-		return err
-	}
-	return h.XfrmStateAdd(f.state())
+	return ipsecError(n.routes.XfrmStateAdd(f.state()))
 }
 
 func (n *Network) removeAssociation(f SecurityAssociation) error {
-	h, err := n.ipsec()
-	if err != nil {
-		return err
-	}
-	return h.XfrmStateDel(f.state())
+	return ipsecError(n.routes.XfrmStateDel(f.state()))
 }

@@ -1,8 +1,8 @@
-// Package netspace makes network namespaces, and runs functions in them. For
-// tests, labs and examples.
+// Package netspace makes network namespaces, and runs functions in them.
 package netspace
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"runtime"
@@ -10,18 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Namespace is a network namespace without a name: it lasts as long as its file
+// Namespace is a network namespace. One without a name lasts as long as its file
 // is open and as what is in it.
 type Namespace struct{ File *os.File }
 
+// ofThread is the network namespace of the thread that opens it.
+const ofThread = "/proc/thread-self/ns/net"
+
+// Here returns the namespace of the calling thread.
+func Here() (*Namespace, error) {
+	f, err := os.Open(ofThread)
+	return &Namespace{f}, err
+}
+
 // New makes a namespace, which takes root.
-func New() (*Namespace, error) {
-	ns := &Namespace{}
-	err := onOwnThread(func() (err error) {
-		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
-			ns.File, err = os.Open("/proc/thread-self/ns/net")
+func New() (ns *Namespace, err error) {
+	err = onThread(func() (error, bool) {
+		err := os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNET))
+		if err == nil {
+			ns, err = Here()
 		}
-		return err
+		return err, false
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making a network namespace: %w", err)
@@ -30,25 +39,59 @@ func New() (*Namespace, error) {
 }
 
 // Do runs fn inside the namespace. Sockets and processes that it makes stay there.
+// After [Namespace.Close], fn is not run, and the error is [os.ErrClosed].
 func (ns *Namespace) Do(fn func() error) error {
-	return onOwnThread(func() error {
-		if err := unix.Setns(int(ns.File.Fd()), unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("entering a network namespace: %w", err)
-		}
-		return fn()
-	})
+	return onThread(func() (err error, isClean bool) { return ns.enterAndDo(fn) })
 }
 
 // Close gives the namespace up.
 func (ns *Namespace) Close() error { return ns.File.Close() }
 
-// onOwnThread runs fn on a thread that nothing else runs on, and that ends with
-// fn: its network namespace may be changed without a way back.
-func onOwnThread(fn func() error) error {
+// onThread runs fn on a thread that nothing else runs on. One that fn does not
+// leave clean ends with it, and is never used for anything else.
+func onThread(fn func() (err error, isClean bool)) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked
-		done <- fn()
+		runtime.LockOSThread()
+		err, isClean := fn()
+		if isClean {
+			runtime.UnlockOSThread()
+		}
+		done <- err
 	}()
 	return <-done
+}
+
+func (ns *Namespace) enterAndDo(fn func() error) (err error, isClean bool) {
+	home, err := Here()
+	if err != nil {
+		return err, true
+	}
+	defer home.Close()
+	moved, err := ns.enter(home)
+	if err != nil {
+		return fmt.Errorf("entering a network namespace: %w", err), true
+	}
+	err = fn()
+	return err, !moved || unix.Setns(int(home.File.Fd()), unix.CLONE_NEWNET) == nil
+}
+
+// enter moves the thread to the namespace unless it is there. Moving takes a
+// privilege, and being there does not.
+func (ns *Namespace) enter(home *Namespace) (moved bool, err error) {
+	there, err := ns.File.Stat()
+	if err != nil {
+		return false, err
+	}
+	if here, err := home.File.Stat(); err == nil && os.SameFile(here, there) {
+		return false, nil
+	}
+	raw, err := ns.File.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	cerr := raw.Control(func(fd uintptr) {
+		err = os.NewSyscallError("setns", unix.Setns(int(fd), unix.CLONE_NEWNET))
+	})
+	return true, cmp.Or(cerr, err)
 }

@@ -1,0 +1,113 @@
+package lvs
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// guard is the only way from a host to what it has besides the table. All that goes
+// by it runs inside the host's namespace, and nothing runs once the host is closed:
+// so nothing can fall back to the namespace that a thread happens to be in.
+type guard struct {
+	files   files
+	network network
+	inside  func(fn func() error) error // runs fn in the namespace
+	release func() error                // gives the namespace up
+
+	mu       sync.Mutex
+	isClosed bool
+	uses     sync.WaitGroup // those that began before it was closed
+}
+
+// errHostClosed ends what is under way when a host is closed, and answers what
+// comes later.
+var errHostClosed error = &kind{"the host is closed", ErrClosed}
+
+// begin notes a use, until uses.Done.
+func (g *guard) begin() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.isClosed {
+		return errHostClosed
+	}
+	g.uses.Add(1)
+	return nil
+}
+
+// close refuses all uses to come, and waits for the others.
+func (g *guard) close() error {
+	g.mu.Lock()
+	wasClosed := g.isClosed
+	g.isClosed = true
+	g.mu.Unlock()
+	if wasClosed {
+		return errHostClosed
+	}
+	g.uses.Wait()
+	return g.release()
+}
+
+// through returns what work returns, which runs inside the namespace.
+func through[T any](g *guard, work func() (T, error)) (value T, err error) {
+	if err := g.begin(); err != nil {
+		return value, err
+	}
+	defer g.uses.Done()
+	err = g.inside(func() (err error) {
+		value, err = work()
+		return err
+	})
+	return value, err
+}
+
+// does is through for work that returns an error alone.
+func (g *guard) does(work func() error) error {
+	_, err := through(g, func() (struct{}, error) { return struct{}{}, work() })
+	return err
+}
+
+func (g *guard) ReadFile(path string) ([]byte, error) {
+	return through(g, func() ([]byte, error) { return g.files.ReadFile(path) })
+}
+
+func (g *guard) ReadFiles(paths []string) ([]content, error) {
+	return through(g, func() ([]content, error) { return g.files.ReadFiles(paths) })
+}
+
+func (g *guard) WriteFile(path string, data []byte) error {
+	return g.does(func() error { return g.files.WriteFile(path, data) })
+}
+
+func (g *guard) Find(f hostnet.Fact) (hostnet.Fact, error) {
+	return through(g, func() (hostnet.Fact, error) { return g.network.Find(f) })
+}
+
+func (g *guard) Put(f hostnet.Fact) error {
+	return g.does(func() error { return g.network.Put(f) })
+}
+
+func (g *guard) Remove(f hostnet.Fact) error {
+	return g.does(func() error { return g.network.Remove(f) })
+}
+
+func (g *guard) Links() ([]hostnet.Link, error) {
+	return through(g, func() ([]hostnet.Link, error) { return g.network.Links() })
+}
+
+func (g *guard) Policies() ([]hostnet.SecurityPolicy, error) {
+	return through(g, func() ([]hostnet.SecurityPolicy, error) { return g.network.Policies() })
+}
+
+func (g *guard) Addresses() ([]hostnet.Address, error) {
+	return through(g, func() ([]hostnet.Address, error) { return g.network.Addresses() })
+}
+
+func (g *guard) List() ([]hostnet.Fact, error) {
+	return through(g, func() ([]hostnet.Fact, error) { return g.network.List() })
+}
+
+func (g *guard) Lookup(to, from netip.Addr) (hostnet.Route, error) {
+	return through(g, func() (hostnet.Route, error) { return g.network.Lookup(to, from) })
+}
