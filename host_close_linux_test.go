@@ -128,6 +128,7 @@ func bind(t *testing.T, ns *testbed.Namespace, name string) {
 // A name is bound to one namespace and then to another, at each step of OpenHost,
 // and removed: the host is all in one of them.
 func TestHostIsInOneNamespace(t *testing.T) {
+	testbed.InKernel(t)
 	ctx := context.Background()
 	a, b := testbed.New(t), testbed.New(t)
 	spaces := map[string]*testbed.Namespace{"a": a, "b": b}
