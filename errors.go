@@ -39,6 +39,12 @@ var (
 	// before the kernel saw it or by the kernel. [Error.Field] names it.
 	ErrInvalid error = &kind{"invalid value", nil}
 
+	// ErrStuck: nothing was done, because calls that were given up are still
+	// inside the kernel: 32 of them, and none came back within five seconds, or a
+	// change that this one would overtake. When the call's context ended while
+	// it waited for them, its error is there too. Try again later.
+	ErrStuck error = &kind{"earlier calls are stuck in the kernel", nil}
+
 	// ErrClosed: the client was closed, before or during the call. It is
 	// [os.ErrClosed].
 	ErrClosed error = &kind{"the client is closed", os.ErrClosed}

@@ -44,6 +44,10 @@ func (w call) explain(err error) *Error {
 	case errors.Is(err, genl.ErrInterrupted):
 		e.kind, e.cause, e.detail = ErrUnstable, nil, "the table changed while it was read"
 		e.hint = "try again"
+	case errors.Is(err, genl.ErrStuck):
+		e.kind, e.hint = ErrStuck, "try again later"
+	case errors.Is(err, genl.ErrMoving):
+		e.kind, e.hint = ErrUnavailable, "try again when the module ip_vs stays"
 	case errors.Is(err, os.ErrPermission):
 		e.kind = ErrPermission
 	}

@@ -4,15 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
-	"sync"
 )
 
 // Get sends a request that is answered with one message, and returns that
 // message.
 func (c *Conn) Get(ctx context.Context, request Request) ([]byte, error) {
-	return call(ctx, c, func(s *socket) ([]byte, error) {
+	return call(ctx, c, reading, func(s *socket) ([]byte, error) {
 		return again(s, c.name, func() ([]byte, error) {
 			body, err := s.get(s.family, request)
 			return slices.Clone(body), err
@@ -23,26 +21,28 @@ func (c *Conn) Get(ctx context.Context, request Request) ([]byte, error) {
 // Dump sends a request that is answered with any number of messages and
 // collects what decode makes of each. Decode must not keep the message.
 func Dump[T any](ctx context.Context, c *Conn, request Request, decode func(msg []byte) (T, error)) ([]T, error) {
-	return call(ctx, c, func(s *socket) ([]T, error) {
+	return call(ctx, c, reading, func(s *socket) ([]T, error) {
 		return again(s, c.name, func() ([]T, error) { return dump(s, request, decode) })
 	})
 }
 
+// maxMoves is how often a request is repeated because its family got another
+// number. Each takes another removal of the module.
+const maxMoves = 10
+
 // again repeats a request that was refused only because the family has another
 // number now.
-func again[T any](s *socket, name string, request func() (T, error)) (T, error) {
-	value, err := request()
-	if errno(err) != enoent {
-		return value, err
+func again[T any](s *socket, name string, request func() (T, error)) (value T, err error) {
+	for range maxMoves {
+		value, err = request()
+		if errno(err) != enoent {
+			return value, err
+		}
+		if moved, merr := s.moved(name); merr != nil || !moved {
+			return value, cmp.Or(merr, err)
+		}
 	}
-	moved, merr := s.moved(name)
-	if merr != nil {
-		return value, merr
-	}
-	if moved {
-		return request()
-	}
-	return value, err
+	return value, ErrMoving
 }
 
 func dump[T any](s *socket, request Request, decode func([]byte) (T, error)) ([]T, error) {
@@ -63,8 +63,8 @@ func dump[T any](s *socket, request Request, decode func([]byte) (T, error)) ([]
 			return true, nil
 		case m.kind != s.family:
 			return false, fmt.Errorf("netlink: a message of type %d, want %d", m.kind, s.family)
-		case s.isInterrupted():
-			return false, errInterrupted // the datagrams that wait are not worth decoding
+		case s.flight.isGivenUp():
+			return false, errGivenUp // the datagrams that wait are not worth decoding
 		}
 		one, err := decode(m.body)
 		if err != nil {
@@ -82,7 +82,7 @@ func dump[T any](s *socket, request Request, decode func([]byte) (T, error)) ([]
 	return all, err
 }
 
-// Fate is what became of one request.
+// Fate is how one request ended.
 type Fate struct {
 	State State
 	Err   error // why, unless it was done
@@ -103,83 +103,85 @@ const (
 // of the requests; when every request was done they are nil. The error is why
 // sending ended early, if it did: requests that were not done then have it too.
 //
-// AppendRequest is not called any more when Send has returned.
+// AppendRequest is not called after Send has returned.
 func (c *Conn) Send(ctx context.Context, n int, appendRequest func(b []byte, i int) []byte) ([]Fate, error) {
 	if n == 0 {
 		return nil, nil
 	}
 	p := &progress{n: n, appendRequest: appendRequest}
-	_, err := call(ctx, c, func(s *socket) (struct{}, error) {
+	_, err := call(ctx, c, writing, func(s *socket) (struct{}, error) {
 		return struct{}{}, s.sendAll(c.name, p)
 	})
-	return p.end(err)
+	return p.fates(err)
 }
 
-// progress is what a call that sends has reached so far. Its caller reads it
-// when the call ends or is given up, whichever is first.
+// progress is what a call that sends has reached so far. It is the caller's: the
+// worker changes it in flight.enter and flight.update only.
 type progress struct {
 	n             int
 	appendRequest func(b []byte, i int) []byte
 
-	mu       sync.Mutex
-	ended    bool
-	sent     int // the requests before this one were sent
-	answered int // and the answers to those before this one are known
-	failed   map[int]error
+	sent     int          // the requests before this one were sent
+	answered int          // and the answers to those before this one came
+	undone   map[int]Fate // of those that were answered; without Err it is why the call ended
 }
 
-// begin encodes a datagram, at most limit requests from the given one up to
-// before to, and marks them as sent. It fails when nobody waits any more. What
-// the requests are made of is the caller's, so it is read under the lock.
-func (p *progress) begin(s *socket, from, to, limit int) (next int, err error) {
-	err = p.update(func() {
-		next = s.encode(from, min(to, from+limit), p.appendRequest)
-		p.sent = max(p.sent, next)
-	})
-	return next, err
-}
-
-// finish marks requests as answered.
-func (p *progress) finish(to int, failed map[int]error) error {
-	return p.update(func() {
-		p.answered = to
-		if p.failed == nil {
-			p.failed = failed
-			return
-		}
-		maps.Copy(p.failed, failed)
-	})
-}
-
-func (p *progress) update(change func()) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ended {
-		return errInterrupted
+// begin notes that requests are sent, for the first time or again.
+func (p *progress) begin(from, to int) {
+	p.sent = max(p.sent, to)
+	for i := from; i < min(to, p.answered); i++ {
+		p.mark(i, Fate{State: Unknown})
 	}
-	change()
-	return nil
 }
 
-func (p *progress) end(cause error) ([]Fate, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ended = true
-	if p.answered == p.n && len(p.failed) == 0 {
+// answer notes the answers to requests, which are the errors of some.
+func (p *progress) answer(from, to int, failed map[int]error) {
+	for i := from; i < min(to, p.answered); i++ {
+		delete(p.undone, i)
+	}
+	p.answered = max(p.answered, to)
+	for i, err := range failed {
+		p.mark(i, Fate{Failed, err})
+	}
+}
+
+func (p *progress) mark(i int, f Fate) {
+	if p.undone == nil {
+		p.undone = make(map[int]Fate)
+	}
+	p.undone[i] = f
+}
+
+// refused returns the requests from the given one on that were answered as those
+// of a family are that is not there.
+func (p *progress) refused(from int) (all []int) {
+	for i, f := range p.undone {
+		if i >= from && errno(f.Err) == enoent {
+			all = append(all, i)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (p *progress) fates(cause error) ([]Fate, error) {
+	if p.answered == p.n && len(p.undone) == 0 {
 		return nil, nil
 	}
 	fates := make([]Fate, p.n)
 	for i := range fates {
-		switch err := p.failed[i]; {
-		case err != nil:
-			fates[i] = Fate{Failed, err}
+		f, undone := p.undone[i]
+		switch {
+		case undone:
+			f.Err = cmp.Or(f.Err, cause)
 		case i < p.answered:
-			fates[i] = Fate{State: Done}
+			f.State = Done
 		case i < p.sent:
-			fates[i] = Fate{Unknown, cause}
+			f = Fate{Unknown, cause}
 		default:
-			fates[i] = Fate{NotSent, cause}
+			f = Fate{NotSent, cause}
 		}
+		fates[i] = f
 	}
 	return fates, cause
 }
@@ -188,13 +190,9 @@ func (p *progress) end(cause error) ([]Fate, error) {
 func (s *socket) sendAll(name string, p *progress) error {
 	limit := s.maxUnanswered()
 	for from := 0; from < p.n; {
-		to, failed, err := s.sendChunk(from, p.n, limit, p)
-		if err != nil {
-			return err
-		}
-		err = s.repeatRefused(name, failed, p)
-		if perr := p.finish(to, failed); err == nil {
-			err = perr
+		to, err := s.sendChunk(from, p.n, limit, p)
+		if err == nil {
+			err = s.repeatRefused(name, p, from)
 		}
 		if err != nil {
 			return err
@@ -204,51 +202,53 @@ func (s *socket) sendAll(name string, p *progress) error {
 	return nil
 }
 
-// repeatRefused sends those requests again, each by itself, that were refused
-// only because the family has another number now. It updates failed.
-func (s *socket) repeatRefused(name string, failed map[int]error, p *progress) error {
-	var refused []int
-	for i := range failed {
-		if errno(failed[i]) == enoent {
-			refused = append(refused, i)
+// repeatRefused sends those requests again, one by one, that were refused only
+// because the family has another number now.
+func (s *socket) repeatRefused(name string, p *progress, from int) error {
+	for moves := 0; ; moves++ {
+		refused := p.refused(from)
+		if len(refused) == 0 {
+			return nil
+		}
+		moved, err := s.moved(name)
+		if err == nil && !moved {
+			return nil // it is what the family itself answers
+		}
+		if moves == maxMoves {
+			err = cmp.Or(err, ErrMoving)
+		}
+		uerr := s.flight.update(func() {
+			for _, i := range refused {
+				p.mark(i, Fate{State: NotSent})
+			}
+		})
+		if err := cmp.Or(err, uerr); err != nil {
+			return err
+		}
+		for _, i := range refused {
+			if _, err := s.sendChunk(i, i+1, 1, p); err != nil {
+				return err
+			}
 		}
 	}
-	if len(refused) == 0 {
-		return nil
-	}
-	moved, err := s.moved(name)
-	if !moved && err == nil {
-		return nil
-	}
-	slices.Sort(refused)
-	for _, i := range refused {
-		if err != nil {
-			failed[i] = err
-			continue
-		}
-		var answers map[int]error
-		_, answers, err = s.sendChunk(i, i+1, 1, p)
-		if failed[i] = cmp.Or(err, answers[i]); failed[i] == nil {
-			delete(failed, i)
-		}
-	}
-	return err
 }
 
 // sendChunk sends requests, as many as fit one datagram, and waits for their
-// answers. It returns where the next datagram starts, and the errors of the
-// requests that failed, by their index.
-func (s *socket) sendChunk(from, to, limit int, p *progress) (next int, failed map[int]error, err error) {
+// answers. It returns where the next datagram starts.
+func (s *socket) sendChunk(from, to, limit int, p *progress) (next int, err error) {
 	first := s.seq + 1
-	if next, err = p.begin(s, from, to, limit); err != nil {
-		s.broken = true
-		return next, nil, err
+	err = s.send(func() {
+		next = s.encode(from, min(to, from+limit), p.appendRequest)
+		p.begin(from, next)
+	})
+	if err != nil {
+		return next, err
 	}
-	if err := s.send(s.out); err != nil {
-		return next, nil, err
+	failed, err := s.answers(first, s.seq, from)
+	if err != nil {
+		return next, err
 	}
-	failed, err = s.answers(first, s.seq, from)
-	return next, failed, err
+	return next, s.flight.update(func() { p.answer(from, next, failed) })
 }
 
 // encode fills the datagram with the requests from one up to before another,

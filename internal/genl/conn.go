@@ -2,16 +2,22 @@ package genl
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"time"
 )
 
 const (
 	// maxIdle is how many sockets are kept for the next calls.
 	maxIdle = 4
 
-	// maxAbandoned bounds the threads that calls which were given up may hold
-	// inside the kernel.
-	maxAbandoned = 32
+	// maxStuck is how many calls that were given up may be inside the kernel
+	// before the next calls wait. Each holds a thread of this process.
+	maxStuck = 32
+
+	// patience is how long a call waits for one of them to come back. Where the
+	// kernel is only busy, one does within milliseconds.
+	patience = 5 * time.Second
 )
 
 // Conn is a connection to one generic-netlink family. Any number of goroutines
@@ -20,12 +26,13 @@ type Conn struct {
 	dial    Dialer
 	name    string
 	version uint8
+	closing chan struct{} // closed when the Conn is
 
-	mu        sync.Mutex
-	closed    bool
-	idle      []*socket
-	busy      map[*socket]struct{}
-	abandoned int
+	mu          sync.Mutex
+	closed      bool
+	idle        []*socket
+	stuck       backlog // calls that were given up inside the kernel
+	stuckWrites backlog // those of them that change something
 }
 
 // Open resolves the family, which makes the kernel load the family's module
@@ -33,8 +40,9 @@ type Conn struct {
 // dialer's sockets.
 func Open(ctx context.Context, dial Dialer, name string, version uint8) (*Conn, error) {
 	c := New(dial, name, version)
-	_, err := call(ctx, c, func(*socket) (struct{}, error) { return struct{}{}, nil })
+	_, err := call(ctx, c, reading, func(*socket) (struct{}, error) { return struct{}{}, nil })
 	if err != nil {
+		c.Close()
 		return nil, err
 	}
 	return c, nil
@@ -43,135 +51,172 @@ func Open(ctx context.Context, dial Dialer, name string, version uint8) (*Conn, 
 // New returns a connection that resolves the family when it is first called. It
 // owns the dialer's sockets.
 func New(dial Dialer, name string, version uint8) *Conn {
-	return &Conn{dial: dial, name: name, version: version, busy: make(map[*socket]struct{})}
+	return &Conn{
+		dial: dial, name: name, version: version, closing: make(chan struct{}),
+		stuck: backlog{limit: maxStuck}, stuckWrites: backlog{limit: 1},
+	}
 }
 
 // Close ends the calls in flight with [ErrClosed] and closes all sockets. It
-// does not wait for calls that are inside the kernel.
+// does not wait for calls that are inside the kernel: each closes its socket
+// when it comes back. No call enters the kernel any more.
 func (c *Conn) Close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return ErrClosed
-	}
-	c.closed = true
-	for s := range c.busy {
-		s.Interrupt()
+	idle, err := c.close()
+	if err != nil {
+		return err
 	}
 	var first error
-	for _, s := range c.idle {
-		if err := s.Close(); first == nil {
+	for _, s := range idle {
+		if err := s.conn.Close(); first == nil {
 			first = err
 		}
 	}
-	c.idle = nil
 	return first
 }
 
-// call runs fn on a socket of its own and waits for it no longer than the
-// context lasts. What fn returns belongs to the caller; everything else that fn
-// touches is fn's alone, since it may go on after call has returned.
-func call[T any](ctx context.Context, c *Conn, fn func(*socket) (T, error)) (T, error) {
-	var zero T
-	if err := context.Cause(ctx); err != nil {
-		return zero, err
-	}
-	s, err := c.take()
-	if err != nil {
-		return zero, err
-	}
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		growStack()
-		var r result
-		if r.err = s.ready(c); r.err == nil {
-			r.value, r.err = fn(s)
-		}
-		// The socket is given back before the answer is, so that whoever has
-		// the answer also has the socket for the next call.
-		c.give(s)
-		done <- r
-	}()
-	select {
-	case r := <-done:
-		return r.value, c.explain(r.err)
-	case <-ctx.Done():
-		c.abandon(s)
-		return zero, context.Cause(ctx)
-	}
-}
-
-// growStack makes room on a new goroutine's stack for what a call takes on the
-// simulator, while there is little to copy. Left to grow by itself the stack is
-// copied again and again, deeper each time: a third of a call's time.
-//
-//go:noinline
-func growStack() { stackGrown(new([7 << 10]byte)) }
-
-//go:noinline
-func stackGrown(*[7 << 10]byte) {}
-
-// take returns an idle socket, or one that is not dialled yet: dialling is
-// part of the work that the caller does not wait for.
-func (c *Conn) take() (*socket, error) {
+func (c *Conn) close() (idle []*socket, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return nil, ErrClosed
 	}
-	if c.abandoned >= maxAbandoned {
-		return nil, ErrStuck
-	}
-	s := &socket{}
-	if n := len(c.idle); n > 0 {
-		s = c.idle[n-1]
-		c.idle = c.idle[:n-1]
-	}
-	c.busy[s] = struct{}{}
-	return s, nil
+	c.closed = true
+	close(c.closing)
+	idle, c.idle = c.idle, nil
+	return idle, nil
 }
 
-// give takes a socket back from a call: to be used again, or to be closed when
-// something went wrong on it or nobody waits for it.
-func (c *Conn) give(s *socket) {
+func (c *Conn) isClosed() bool {
+	select {
+	case <-c.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// over returns why a call must end, if it must. That the Conn is closed comes
+// first: it stays so, whatever the next context is.
+func (c *Conn) over(ctx context.Context) error {
+	if c.isClosed() {
+		return ErrClosed
+	}
+	return context.Cause(ctx)
+}
+
+// admit waits until a call may begin. It must not begin while too many calls
+// that were given up hold threads, nor may a change overtake an earlier one: a
+// change that was given up may yet be made while it is inside the kernel.
+func (c *Conn) admit(ctx context.Context, write bool) error {
+	if err := c.over(ctx); err != nil {
+		return err
+	}
+	calls, writes := c.obstacles(write)
+	if calls != nil {
+		limit := time.NewTimer(patience)
+		defer limit.Stop()
+		if err := c.await(ctx, calls, limit.C, errLimit); err != nil {
+			return err
+		}
+	}
+	if writes != nil {
+		return c.await(ctx, writes, nil, errOvertakes)
+	}
+	return nil
+}
+
+// obstacles returns what a call has to wait for; nil is nothing.
+func (c *Conn) obstacles(write bool) (calls, writes <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.busy, s)
-	if s.abandoned {
-		c.abandoned--
+	if write {
+		writes = c.stuckWrites.receded
 	}
-	if s.broken || s.abandoned || c.closed || len(c.idle) >= maxIdle {
-		s.Close()
-		return
-	}
-	c.idle = append(c.idle, s)
+	return c.stuck.receded, writes
 }
 
-// abandon gives up on a call. When the call has come back meanwhile, its socket
-// is as good as any.
-func (c *Conn) abandon(s *socket) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, busy := c.busy[s]; !busy {
-		return
+// await waits for calls to come back. It does not look again whether others are
+// stuck since: those were in flight beside this one, and it would starve.
+func (c *Conn) await(ctx context.Context, back <-chan struct{}, limit <-chan time.Time, stuck error) error {
+	select {
+	case <-back:
+		return nil
+	case <-limit:
+		return stuck
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", stuck, context.Cause(ctx))
+	case <-c.closing:
+		return ErrClosed
 	}
-	s.abandoned = true
-	c.abandoned++
-	s.Interrupt()
 }
 
-// explain turns the error of a socket that Close interrupted into ErrClosed.
-func (c *Conn) explain(err error) error {
-	if err == nil {
+// take gives a call a socket: an idle one, or one that is not dialled yet, since
+// dialling is part of the work that the caller does not wait for. It returns nil
+// when the call was given up.
+func (c *Conn) take(f *flight) (s *socket) {
+	err := f.update(func() { s = c.takeIdle() })
+	if err != nil {
 		return nil
 	}
+	s.flight = f
+	return s
+}
+
+func (c *Conn) takeIdle() *socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed && errno(err) == 0 {
+	n := len(c.idle)
+	if n == 0 {
+		return new(socket)
+	}
+	s := c.idle[n-1]
+	c.idle = c.idle[:n-1]
+	return s
+}
+
+// give takes a socket back from a call that has ended. One on which an answer may
+// still come, and which may have been interrupted, is never used again.
+func (c *Conn) give(s *socket) {
+	s.flight = nil
+	if s.conn != nil && (s.unanswered || !c.keep(s)) {
+		s.conn.Close()
+	}
+}
+
+func (c *Conn) keep(s *socket) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.idle) >= maxIdle {
+		return false
+	}
+	c.idle = append(c.idle, s)
+	return true
+}
+
+// isStuck counts a call that was given up while it is inside the kernel.
+func (c *Conn) isStuck(write bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stuck.add()
+	if write {
+		c.stuckWrites.add()
+	}
+}
+
+// cameBack is for such a call when the kernel has let go of it.
+func (c *Conn) cameBack(write bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stuck.remove()
+	if write {
+		c.stuckWrites.remove()
+	}
+}
+
+// explain turns into ErrClosed an error that is no answer of the kernel's when
+// the Conn is closed: it may come from a namespace that was closed with it.
+func (c *Conn) explain(err error) error {
+	if err != nil && errno(err) == 0 && c.isClosed() {
 		return ErrClosed
 	}
 	return err

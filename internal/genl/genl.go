@@ -4,9 +4,9 @@
 // The kernel does its work inside the system call that sends a request: it may
 // load a module there, or wait for a grace period, and no deadline interrupts
 // it. So a call runs on a goroutine and a socket of its own. When its context
-// ends, the caller goes on at once; the socket is closed when the kernel lets
-// go of it and is never used again, so no late answer can be taken for the
-// answer to another call.
+// ends, the caller goes on; the socket is closed when the kernel lets go of it
+// and is never used again, so no late answer can be taken for the answer to
+// another call. Who may touch a socket at any time is decided in flight.go.
 package genl
 
 import (
@@ -66,9 +66,20 @@ var (
 	// ErrInterrupted means that the kernel marked a dump as inconsistent.
 	ErrInterrupted = errors.New("the table changed while it was dumped")
 
-	// ErrStuck means that too many calls were given up on and are still inside
-	// the kernel, each with a thread of this process.
-	ErrStuck = fmt.Errorf("%d calls that were given up are still inside the kernel", maxAbandoned)
+	// ErrMoving means that the family's module was removed and loaded again each
+	// time before a request got to it.
+	ErrMoving = errors.New("the family's module is removed and loaded again and again")
+
+	// ErrStuck means that a call could not begin, because calls that were given up
+	// are still inside the kernel: as many as may hold a thread of this process,
+	// or a change that a later one would overtake. Nothing was sent.
+	ErrStuck = errors.New("calls that were given up are still inside the kernel")
+
+	errLimit     = fmt.Errorf("%d %w", maxStuck, ErrStuck)
+	errOvertakes = fmt.Errorf("it would overtake an earlier change: %w", ErrStuck)
+
+	// errGivenUp ends the work of a call whose caller has gone on.
+	errGivenUp = errors.New("given up")
 )
 
 // errno returns the kernel's answer in err, or zero.

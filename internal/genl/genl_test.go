@@ -26,6 +26,7 @@ type fakeKernel struct {
 	open     int
 	buffer   int
 	blocking chan struct{} // when not nil, Send waits until it is closed
+	pause    func()        // when not nil, it is called wherever the kernel may take its time
 }
 
 const eintr = 4
@@ -35,11 +36,18 @@ func newFakeKernel(handle func(cmd byte, args []byte) (int, [][]byte)) *fakeKern
 }
 
 func (k *fakeKernel) dial() (Socket, error) {
+	k.takeTime()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.dialled++
 	k.open++
 	return &fakeSocket{kernel: k, queue: make(chan []byte, 1<<16), interrupted: make(chan struct{})}, nil
+}
+
+func (k *fakeKernel) takeTime() {
+	if k.pause != nil {
+		k.pause()
+	}
 }
 
 type fakeSocket struct {
@@ -52,6 +60,8 @@ type fakeSocket struct {
 
 func (s *fakeSocket) Send(b []byte) error {
 	k := s.kernel
+	k.takeTime()
+	defer k.takeTime()
 	k.mu.Lock()
 	blocking := k.blocking
 	k.mu.Unlock()
@@ -122,6 +132,7 @@ func fakeAck(seq uint32, errno int) []byte {
 }
 
 func (s *fakeSocket) Receive(b []byte) (int, error) {
+	s.kernel.takeTime()
 	select {
 	case d := <-s.queue:
 		return copy(b, d), nil
@@ -218,7 +229,7 @@ func TestSendBoundsUnansweredRequests(t *testing.T) {
 		s, err := dial()
 		return &countingSocket{Socket: s, most: &most}, err
 	}
-	c.idle = nil // dial anew, through the counter
+	c.idle = nil // so that it dials, through the counter
 	fates, err := send(t.Context(), c, 1000)
 	if err != nil || len(fates) != 1000 || fates[999].State != Failed {
 		t.Fatalf("%d fates, error %v", len(fates), err)
@@ -340,30 +351,91 @@ func TestCancelledWhileTheKernelWorks(t *testing.T) {
 	})
 }
 
-func TestTooManyAbandonedCalls(t *testing.T) {
+func TestTooManyCallsInsideTheKernel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newFakeKernel(echo)
+		c, err := Open(t.Context(), k.dial, "TEST", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		get := func(limit time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			_, err := c.Get(ctx, numbered(0))
+			return err
+		}
+		release := make(chan struct{})
+		k.set(func() { k.blocking = release })
+		for range maxStuck {
+			if err := get(time.Second); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrStuck) {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		if err := get(time.Second); !errors.Is(err, ErrStuck) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("within a second: %v, want ErrStuck and the context's error", err)
+		}
+		if err := get(time.Hour); !errors.Is(err, ErrStuck) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("within an hour: %v, want ErrStuck", err)
+		}
+		if waited := time.Since(start); waited != time.Second+patience {
+			t.Errorf("both waited %v", waited)
+		}
+		time.AfterFunc(patience-1, func() {
+			k.set(func() { k.blocking = nil })
+			close(release)
+		})
+		if err := get(time.Hour); err != nil {
+			t.Errorf("when the kernel let go meanwhile: %v", err)
+		}
+		synctest.Wait()
+		if c.stuck.n != 0 || c.stuck.receded != nil {
+			t.Errorf("%d calls are stuck", c.stuck.n)
+		}
+		c.Close()
+	})
+}
+
+// A change that was given up may yet be made. A later one waits for that, within
+// its own context, and reading does not.
+func TestChangesAreNotOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newFakeKernel(accept)
 		c, err := Open(t.Context(), k.dial, "TEST", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
+		write := func(ctx context.Context, number uint32) ([]Fate, error) {
+			return c.Send(ctx, 1, func(b []byte, _ int) []byte { return numbered(number)(b) })
+		}
 		release := make(chan struct{})
 		k.set(func() { k.blocking = release })
-		for range maxAbandoned {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			if _, err := send(ctx, c, 1); !errors.Is(err, context.DeadlineExceeded) {
-				t.Fatal(err)
-			}
-			cancel()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if fates, err := write(ctx, 1); !errors.Is(err, context.DeadlineExceeded) || fates[0].State != Unknown {
+			t.Fatalf("the change that is given up: %v, %v", fates, err)
 		}
-		if _, err := send(t.Context(), c, 1); !errors.Is(err, ErrStuck) {
-			t.Errorf("error %v, want ErrStuck", err)
+		k.set(func() { k.blocking, k.handle = nil, echo })
+		if _, err := c.Get(t.Context(), numbered(2)); err != nil {
+			t.Errorf("reading: %v", err)
 		}
-		close(release)
-		synctest.Wait()
-		k.set(func() { k.blocking = nil })
-		if fates, err := send(t.Context(), c, 1); fates != nil || err != nil {
-			t.Errorf("after the kernel let go: %v, %v", fates, err)
+		ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		fates, err := write(ctx, 3)
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrStuck) || fates[0].State != NotSent {
+			t.Errorf("a change with less time than the kernel takes: %v, %v", fates, err)
+		}
+		k.set(func() { k.handle = accept })
+		time.AfterFunc(time.Hour, func() { close(release) })
+		if fates, err := write(t.Context(), 4); fates != nil || err != nil {
+			t.Errorf("a change with time enough: %v, %v", fates, err)
+		}
+		var order []uint32
+		for _, args := range k.executed {
+			order = append(order, host.Uint32(args))
+		}
+		if want := []uint32{2, 1, 4}; !slices.Equal(order, want) {
+			t.Errorf("executed %v, want %v", order, want)
 		}
 		c.Close()
 	})

@@ -1,101 +1,75 @@
 package genl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
 )
 
 // datagramLen is the largest datagram that the kernel puts a dump into. It
 // sizes each by the buffers that it has seen receives with on that socket.
 const datagramLen = 32 << 10
 
-// errInterrupted stands for a receive that Interrupt ended.
-var errInterrupted = errors.New("interrupted")
-
-// socket is a Socket in the hands of one call, with the family's number as it
-// was when the socket was opened.
+// socket is a Socket with the family's number as it was when the kernel was last
+// asked for it. It belongs to one call at a time, or to none, when it is idle.
 type socket struct {
-	mu          sync.Mutex // guards conn and interrupted
-	conn        Socket
-	interrupted bool
+	flight *flight
+	conn   Socket // nil until it is dialled
 
-	family   uint16
+	family   uint16 // 0 until it is resolved
 	seq      uint32
 	in, out  []byte
 	messages int // how many the datagram in has
 
-	broken    bool // answers may still be under way: not to be used again
-	abandoned bool // guarded by the Conn's lock
+	unanswered bool // from before a request is sent until its last answer
 }
 
-// ready dials and resolves the family, once. The round trip has a second
-// purpose: the first datagram of a dump is made before anything is received
-// for it, and is as large as the buffer of an earlier receive.
-func (s *socket) ready(c *Conn) error {
-	if s.conn != nil {
-		return nil
+// ready dials and resolves the family, what is missing of both. The round trip
+// has a second purpose: the first datagram of a dump is made before anything is
+// received for it, and is as large as the buffer of an earlier receive.
+func (s *socket) ready(c *Conn) (err error) {
+	if s.conn == nil {
+		if err := s.open(c.dial); err != nil {
+			return err
+		}
 	}
-	conn, err := c.dial()
-	if err != nil {
-		s.broken = true
-		return err
-	}
-	s.mu.Lock()
-	s.conn = conn
-	if s.interrupted {
-		conn.Interrupt()
-	}
-	s.mu.Unlock()
-	s.in, s.out = make([]byte, datagramLen), make([]byte, 0, maxDatagram+longestRequest)
-	if s.family, err = s.resolve(c.name); err != nil {
-		s.broken = true
+	if s.family == 0 {
+		s.family, err = s.resolve(c.name)
 	}
 	return err
 }
 
-// Interrupt may come before the socket is dialled.
-func (s *socket) Interrupt() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.interrupted = true
-	if s.conn != nil {
-		s.conn.Interrupt()
-	}
-}
-
-func (s *socket) isInterrupted() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.interrupted
-}
-
-func (s *socket) Close() error {
-	if s.conn == nil {
-		return nil
-	}
-	return s.conn.Close()
-}
-
-func (s *socket) send(datagram []byte) error {
-	if s.isInterrupted() {
-		s.broken = true
-		return errInterrupted
-	}
-	if err := s.conn.Send(datagram); err != nil {
-		s.broken = true
+func (s *socket) open(dial Dialer) error {
+	if err := s.flight.enter(nil, nil); err != nil {
 		return err
 	}
-	return nil
+	conn, err := dial()
+	if err == nil {
+		s.conn = conn
+		s.in, s.out = make([]byte, datagramLen), make([]byte, 0, maxDatagram+longestRequest)
+	}
+	return cmp.Or(s.flight.leave(), err)
+}
+
+// send sends the datagram out, which prepare may still fill.
+func (s *socket) send(prepare func()) error {
+	if err := s.flight.enter(s.conn, prepare); err != nil {
+		return err
+	}
+	s.unanswered = true
+	err := s.conn.Send(s.out)
+	return cmp.Or(s.flight.leave(), err)
 }
 
 // receive hands visit the messages of one datagram, until visit is done or
-// fails. Every error leaves the socket broken but an answer of the kernel's.
+// fails.
 func (s *socket) receive(visit func(message) (done bool, err error)) (done bool, err error) {
+	if err := s.flight.enter(s.conn, nil); err != nil {
+		return false, err
+	}
 	n, err := s.conn.Receive(s.in)
-	if err != nil {
-		s.broken = true
+	if err := cmp.Or(s.flight.leave(), err); err != nil {
 		return false, err
 	}
 	s.messages = countMessages(s.in[:n])
@@ -105,7 +79,6 @@ func (s *socket) receive(visit func(message) (done bool, err error)) (done bool,
 			done, err = visit(m)
 		}
 		if err != nil {
-			s.broken = true
 			return done, err
 		}
 	}
@@ -115,11 +88,15 @@ func (s *socket) receive(visit func(message) (done bool, err error)) (done bool,
 // await receives until visit is done.
 func (s *socket) await(visit func(message) (bool, error)) error {
 	for {
-		if done, err := s.receive(visit); done || err != nil {
+		done, err := s.receive(visit)
+		if done && err == nil {
+			s.unanswered = false
+		}
+		if done || err != nil {
 			return err
 		}
 		// Answers that are there already come without a pause. Where there is
-		// one processor, nobody would see meanwhile that the context ended.
+		// one processor, the caller would not see that its context ended.
 		runtime.Gosched()
 	}
 }
@@ -128,7 +105,7 @@ func (s *socket) await(visit func(message) (bool, error)) error {
 func (s *socket) sendOne(kind, flags uint16, request Request) (uint32, error) {
 	s.seq++
 	s.out = appendRequest(s.out[:0], kind, flags, s.seq, request)
-	return s.seq, s.send(s.out)
+	return s.seq, s.send(nil)
 }
 
 // get sends a request that is answered with one message or with an error. The
@@ -196,7 +173,7 @@ func (s *socket) resolve(name string) (uint16, error) {
 	return host.Uint16(id), nil
 }
 
-// moved tells whether the family has another number than the socket knew: its
+// moved reports whether the family has another number than the socket knew: its
 // module was removed and loaded again, and requests with the old one were
 // refused without being looked at.
 func (s *socket) moved(name string) (bool, error) {
