@@ -29,6 +29,7 @@ type picker struct {
 	port      uint16 // of the last client
 	picks     int
 	nodest    bool // expire_nodest_conn is on
+	conntrack bool // is on
 }
 
 // mood is what a history is about. Some take their time, so there are few of
@@ -109,6 +110,14 @@ func (p *picker) make() {
 // begin sets what the mood asks for.
 func (p *picker) begin() {
 	switch p.mood {
+	case moodReuse:
+		if p.conntrack = p.IntN(2) == 0; p.conntrack {
+			p.do(setting{"conntrack", 1})
+		}
+		if p.conntrack && p.IntN(3) > 0 {
+			p.do(ftpByNAT[0])
+			p.do(ftpByNAT[1])
+		}
 	case moodExpiry:
 		top := attributes{{aTimeoutTCP, u32(8)}, {aTimeoutFin, u32(8)}, {aTimeoutUDP, u32(8)}}
 		p.do(newCall(cSetConfig, top))
@@ -309,7 +318,11 @@ func (p *picker) act() {
 	case n < 98:
 		p.editService(s)
 	case n < 99 && p.mood != moodStatistics: // see rest
-		p.remakeService(s)
+		if p.IntN(2) == 0 {
+			p.withoutServices()
+		} else {
+			p.remakeService(s)
+		}
 	default:
 		p.set()
 	}
@@ -332,8 +345,17 @@ func (p *picker) open(s *pickService) {
 		pk.tcp = flagSYN
 	}
 	p.opened = append(p.opened, opened{pk, p.do(pk)})
+	p.accept(p.opened[len(p.opened)-1])
 	if p.mood == anyMood && pk.protocol == protocolTCP && p.IntN(3) == 0 {
 		p.establish(p.opened[len(p.opened)-1])
+	}
+}
+
+// accept answers a SYN where netfilter tracks connections. A client of NAT that
+// acknowledges what no server sent has its packets dropped by netfilter.
+func (p *picker) accept(o opened) {
+	if p.conntrack && o.tcp == flagSYN && o.verdict.Action == kernel.Forwarded && o.verdict.Method == masquerade {
+		p.do(o.reply(flagSYN|flagACK, 0))
 	}
 }
 
@@ -383,7 +405,7 @@ func (p *picker) follow() {
 	}
 	if p.IntN(3) == 0 {
 		if o.verdict.Action == kernel.Forwarded {
-			p.do(o.reply(flags, p.IntN(50)))
+			p.reply(o.reply(flags, p.IntN(50)))
 		}
 		return
 	}
@@ -393,9 +415,22 @@ func (p *picker) follow() {
 	o.data = p.IntN(50)
 	o.verdict = p.do(o.packet)
 	p.opened[at] = o
+	p.accept(o)
 	if o.verdict.Reason != kernel.Connected && (p.mood == moodReuse || p.nodest) {
 		p.do(settle)
 	}
+}
+
+// reply sends a packet of a server's. Where netfilter tracks connections, one of no
+// connection would begin an entry of its own there, in the way of the client's next.
+func (p *picker) reply(pk packet) {
+	if p.conntrack {
+		x, err := p.sim.side.(*simulatorSide).kernel.Explain(pk.raw(), kernel.Suppose{})
+		if err != nil || x.Verdict.Action != kernel.Replied {
+			return
+		}
+	}
+	p.do(pk)
 }
 
 // settle lets the kernel do what it does a moment later: to end a connection
@@ -485,8 +520,25 @@ func (p *picker) remakeService(s *pickService) {
 	}
 }
 
+// withoutServices removes all services, and lets packets of connections come: the
+// hooks go with the last service of their family.
+func (p *picker) withoutServices() {
+	p.do(newCall(cFlush, nil))
+	p.settleRemoval()
+	for range p.IntN(4) {
+		p.follow()
+	}
+	for _, s := range p.services {
+		p.do(serviceCall(cNewService, s.settings))
+		for _, d := range s.servers {
+			p.do(serviceCall(cNewDest, s.ids, d))
+		}
+		p.follow()
+	}
+}
+
 func (p *picker) set() {
-	switches := []string{"expire_quiescent_template", "sloppy_tcp", "cache_bypass"}
+	switches := []string{"expire_quiescent_template", "sloppy_tcp", "cache_bypass", "nat_icmp_send"}
 	if p.mood == moodReuse {
 		switches = []string{"conn_reuse_mode", "expire_nodest_conn", "expire_quiescent_template"}
 	}

@@ -89,9 +89,7 @@ func (s *simulatorSide) Send(packets []packet) (fates []string) {
 
 // deliver returns what shows of a packet behind IPVS, and the verdict on it.
 func (s *simulatorSide) deliver(p packet) (fate string, v kernel.Verdict) {
-	err := s.kernel.Deliver(&kernel.Packet{
-		Protocol: p.protocol, TCP: p.tcp, Mark: p.mark, Length: p.length(), Source: &p.from, Destination: &p.to,
-	}, &v)
+	err := s.kernel.Deliver(p.raw(), &v)
 	if err != nil {
 		return err.Error(), v
 	}
@@ -117,6 +115,13 @@ func (s *simulatorSide) deliver(p packet) (fate string, v kernel.Verdict) {
 		return fateTunnelled(v.Server.Addr()), v
 	}
 	return fateOf(p.from, p.to, startTTL-1), v
+}
+
+// raw is the packet as the simulated kernel has it.
+func (p packet) raw() *kernel.Packet {
+	return &kernel.Packet{
+		Protocol: p.protocol, TCP: p.tcp, Mark: p.mark, Length: p.length(), Source: &p.from, Destination: &p.to,
+	}
 }
 
 // What becomes of a packet: the sender is told that it was stopped, or it is
@@ -770,8 +775,22 @@ func (s *meddledSide) Send(packets []packet) []string {
 	return s.simulatorSide.Send(packets)
 }
 
+// served is a packet that a real server sends to a client.
+func served(protocol, flags uint8, from string) packet {
+	return packet{protocol, flags, at(from), at("10.1.9.1:1001"), 0, 0}
+}
+
+// clients are new clients of a web server, by their numbers.
+func clients(first, last int) (h history) {
+	for i := first; i <= last; i++ {
+		h = append(h, packet{protocolTCP, flagSYN, at(fmt.Sprintf("10.1.9.%d:1001", i)), at("10.1.254.1:80"), 0, 0})
+	}
+	return h
+}
+
 // Histories that once showed a difference.
 func TestFidelityHistories(t *testing.T) {
+	query := packet{protocolUDP, 0, at("10.1.9.1:1001"), at("10.1.254.1:53"), 0, 0}
 	web := keyOf("tcp 10.1.254.1:80")
 	client := func(flags uint8, from string) packet {
 		return packet{protocolTCP, flags, at(from), at("10.1.254.1:80"), 0, 0}
@@ -785,6 +804,42 @@ func TestFidelityHistories(t *testing.T) {
 			client(flagRST, "10.1.9.1:1001"), client(flagRST, "10.1.9.1:1002"),
 			client(flagSYN, "10.1.9.1:1002"), settle,
 		},
+		"a NAT server's packet of no connection is refused": {
+			setting{"nat_icmp_send", 1},
+			serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80")),
+			serviceCall(cNewDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade))),
+			serviceCall(cNewDest, web, destOf("10.2.0.11:80")), // not one of NAT
+			serviceCall(cNewService, serviceOf("mark4 1")),
+			serviceCall(cNewDest, keyOf("mark4 1"), destOf("10.2.0.12:53").set(dMethod, u32(masquerade))),
+			served(protocolTCP, flagACK, "10.2.0.10:80"), served(protocolTCP, flagRST, "10.2.0.10:80"),
+			served(protocolTCP, flagACK, "10.2.0.10:81"), served(protocolUDP, 0, "10.2.0.10:80"),
+			served(protocolTCP, flagACK, "10.2.0.11:80"), served(protocolUDP, 0, "10.2.0.12:53"),
+			served(protocolTCP, flagSYN|flagACK, "10.2.0.12:53"),
+			serviceCall(cSetDest, web, destOf("10.2.0.10:80")), served(protocolTCP, flagACK, "10.2.0.10:80"),
+			serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade))), served(protocolTCP, flagACK, "10.2.0.10:80"),
+			serviceCall(cDelDest, web, destOf("10.2.0.10:80")), served(protocolTCP, flagACK, "10.2.0.10:80"),
+			served(protocolUDP, 0, "10.2.0.12:53"), newCall(cFlush, nil), served(protocolUDP, 0, "10.2.0.12:53"),
+		},
+		"the hooks go with the last service, and connections stay": {
+			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")),
+			serviceCall(cNewDest, keyOf("udp 10.1.254.1:53"), destOf("10.2.0.10:53").set(dMethod, u32(masquerade))),
+			query, served(protocolUDP, 0, "10.2.0.10:53"),
+			serviceCall(cDelService, keyOf("udp 10.1.254.1:53")), query, served(protocolUDP, 0, "10.2.0.10:53"),
+			serviceCall(cNewService, serviceOf("udp [fd00:1::fe:1]:53")), query,
+			serviceCall(cNewService, serviceOf("udp 10.1.254.2:53")), query, served(protocolUDP, 0, "10.2.0.10:53"),
+			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")), query,
+			serviceCall(cNewDest, keyOf("udp 10.1.254.1:53"), destOf("10.2.0.10:53").set(dMethod, u32(masquerade))), query,
+		},
+		"thresholds fall below the connections that there are": slices.Concat(
+			history{
+				serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80").set(sScheduler, text("lc"))),
+				serviceCall(cNewDest, web, destOf("10.2.0.10:80")), serviceCall(cNewDest, web, destOf("10.2.0.11:80")),
+			},
+			clients(1, 8), history{serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dUpper, u32(2)))},
+			clients(9, 12), history{serviceCall(cSetDest, web, destOf("10.2.0.11:80").set(dUpper, u32(3)).set(dLower, u32(1)))},
+			clients(13, 16), history{serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dUpper, u32(100)))},
+			clients(17, 20), history{serviceCall(cSetDest, web, destOf("10.2.0.11:80").set(dUpper, u32(50)).set(dLower, u32(40)))},
+			clients(21, 24)),
 		"something is left behind the attributes":        {control{cGetInfo, 0, unhex("49f10c36fa4e24f8dd")}},
 		"something is left, and an attribute is missing": {control{cSetDest, 0, unhex("48000100060001000200000006")}},
 		"a command of the future with a strange flag":    {control{20, nlRoot, nil}},

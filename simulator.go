@@ -30,6 +30,11 @@ import (
 //   - Sync daemons start, stop and are listed; they send and receive nothing. One
 //     that is stopped as soon as it was started stops; the kernel may fail to, and
 //     not even answer.
+//   - With conntrack=1, netfilter tracks the connections of a family if the host
+//     has a [SourceNAT] for it, or if a service of port 21
+//     has a server of [NAT]. Other rules that look at connections are not simulated,
+//     and neither are netfilter's switches and the sequence numbers of TCP, by which
+//     it calls packets invalid.
 //   - Of netlink's controller there is what it takes to find IPVS.
 //   - Connections expire when they are due. The kernel's timers may be late, by
 //     up to an eighth of the timeout, and a connection whose timer fires while a

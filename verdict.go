@@ -123,6 +123,7 @@ const (
 	ReasonTooLong       = Reason(kernel.TooLong)       // it is longer than the MTU on the way lets pass
 	ReasonNotListening  = Reason(kernel.NotListening)  // the server is the director itself, where no program listens
 	ReasonForwardingOff = Reason(kernel.ForwardingOff) // it is an answer of a server of [NAT], and the director does not forward
+	ReasonNoConnection  = Reason(kernel.NoConnection)  // it comes from a server of [NAT] and belongs to no connection, and nat_icmp_send is on
 )
 
 var reasons = map[Reason]string{
@@ -153,6 +154,7 @@ var reasons = map[Reason]string{
 	ReasonTooLong:       "it is longer than the MTU on the way to the server lets pass",
 	ReasonNotListening:  "the server is the director itself, where no program listens",
 	ReasonForwardingOff: "the director does not forward, so answers of nat do not reach the client",
+	ReasonNoConnection:  "it comes from a server of nat and belongs to no connection, and nat_icmp_send is on",
 }
 
 // String returns the reason in words.

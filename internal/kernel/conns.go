@@ -43,7 +43,8 @@ const (
 	connInactive            // is counted as inactive
 	connOnePacket           // is in no table
 	connAssured             // a template: one of its connections was established
-	connTracked             // netfilter's conntrack knows it
+	connTracked             // is left to netfilter's conntrack
+	connCopied              // what netfilter knows of it is on another host
 )
 
 func (c *conn) is(f connFlags) bool { return c.flags&f != 0 }

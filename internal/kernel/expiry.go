@@ -26,6 +26,7 @@ func (k *Kernel) expire(id connID, c *conn) {
 	}
 	k.unbind(c)
 	k.conns.remove(id)
+	delete(k.conntrack.entries, id)
 }
 
 // expireNow ends a connection before its time.

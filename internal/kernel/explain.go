@@ -59,6 +59,9 @@ func (l *look) receive() (outcome, error) {
 		return outcome{action: Passed, reason: NoService}, nil
 	}
 	id, reply := l.find(&l.ends)
+	if !reply && l.refusesServer(l.packet, &l.ends) {
+		return outcome{action: Refused, reason: NoConnection}, nil
+	}
 	if id == 0 {
 		if l.ignoresRequests() {
 			return outcome{action: Passed, reason: BackupOnly}, nil
@@ -79,7 +82,7 @@ func (l *look) receive() (outcome, error) {
 		return transmit(Connected, l.after(*c, fromClient)), nil
 	case why == ServerRemoved && l.sysctl.expireNodestConn == 0:
 		return outcome{action: Dropped, reason: ServerRemoved, conn: c}, nil
-	case c.is(connTracked) && !l.suppose.Forgot:
+	case !l.suppose.Forgot && l.knows(id, c, l.packet):
 		return outcome{action: Dropped, reason: Conntracked}, nil
 	}
 	return l.open()

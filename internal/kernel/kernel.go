@@ -74,6 +74,7 @@ type Kernel struct {
 	flow        sched.Flow       // that is being scheduled
 	opening     conn             // that is being opened
 	faults      []Fault
+	conntrack   conntrack
 
 	interfaces []Interface
 	addresses  addresses
@@ -114,6 +115,7 @@ type service struct {
 	group     *sched.Group
 	dests     map[netip.AddrPort]*dest
 	stats     stats
+	tracks    bool     // FTP by NAT, for which netfilter must track connections
 	next      *service // in the table
 }
 
@@ -175,6 +177,7 @@ func New(opts Options) *Kernel {
 	k.services = newServiceTable(opts.Release, k.rand.Uint64())
 	k.conns = newConnTable(k.rand.Uint64())
 	k.timers.conns = &k.conns
+	k.conntrack.entries = make(map[connID]track)
 	k.sysctl = newSysctls(opts.Release)
 	k.stats = k.newStats()
 	return k

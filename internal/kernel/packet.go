@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Packet is a packet that comes to the director, to one of its addresses or
@@ -61,6 +62,7 @@ const (
 	TooLong                          // the packet is longer than the way lets pass
 	NotListening                     // the server is the director, where no program listens
 	ForwardingOff                    // the director does not forward the answers of NAT
+	NoConnection                     // a NAT server's packet of no connection, and nat_icmp_send
 )
 
 // Verdict is what becomes of a packet, and why. What a verdict does not have is
@@ -159,6 +161,9 @@ func (k *Kernel) receive(p *Packet, e *ends) (outcome, error) {
 	if reply {
 		return k.reply(id, p), nil
 	}
+	if k.refusesServer(p, e) {
+		return outcome{action: Refused, reason: NoConnection}, nil
+	}
 	if k.sysctl.backupOnly != 0 && k.daemons.backupRuns() {
 		return outcome{action: Passed, reason: BackupOnly}, nil
 	}
@@ -166,13 +171,14 @@ func (k *Kernel) receive(p *Packet, e *ends) (outcome, error) {
 		return k.open(p, e)
 	}
 	c := k.conns.at(id)
+	tracked := k.track(id, c, p, fromClient)
 	switch why := k.outdated(c, p); {
 	case why == 0:
 		k.input(id, c, p)
 		return transmit(Connected, c), nil
 	case why == ServerRemoved && k.sysctl.expireNodestConn == 0:
 		return outcome{action: Dropped, reason: ServerRemoved, conn: c}, nil
-	case c.is(connTracked):
+	case tracked:
 		k.expireNow(id)
 		return outcome{action: Dropped, reason: Conntracked}, nil
 	}
@@ -214,12 +220,25 @@ func (k *Kernel) find(e *ends) (id connID, reply bool) {
 	return id, false
 }
 
+// refusesServer reports whether nat_icmp_send refuses a packet of no connection
+// that comes from a NAT server. A reset is not answered.
+func (k *Kernel) refusesServer(p *Packet, e *ends) bool {
+	if k.sysctl.natICMPSend == 0 || p.Protocol == protoTCP && p.TCP&TCPRst != 0 {
+		return false
+	}
+	return slices.ContainsFunc(k.dests, func(d *dest) bool {
+		return d != nil && d.svc != nil && d.method == methodMasq && d.Addr == *p.Source &&
+			(d.key.mark != 0 || d.key.protocol == uint16(e.protocol))
+	})
+}
+
 // reply lets a packet from a real server pass to the client.
 func (k *Kernel) reply(id connID, p *Packet) outcome {
 	c := k.conns.at(id)
 	if d := k.dests[c.dest]; d != nil && d.Available {
 		k.countOut(d, p.Length)
 	}
+	k.track(id, c, p, fromServer)
 	k.follow(c, p, fromServer)
 	k.rearm(id, c)
 	return outcome{action: Replied, reason: Connected, conn: c}

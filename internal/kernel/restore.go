@@ -36,6 +36,9 @@ func (k *Kernel) Restore(e Entry) bool {
 	}
 	k.tie(&c, d)
 	id, in := k.bind(&c, d)
+	if in.is(connTracked) {
+		in.flags |= connCopied
+	}
 	if e.State == "ASSURED" {
 		in.flags |= connAssured
 	}

@@ -141,6 +141,7 @@ func (k *Kernel) begin(why Reason, s *service, d *dest, template connID, port ui
 		k.conns.at(template).controls++
 	}
 	k.countConn(d)
+	k.track(id, c, p, fromClient)
 	k.input(id, c, p)
 	if c.is(connOnePacket) {
 		k.unbind(c)
@@ -156,9 +157,6 @@ func (k *Kernel) bind(c *conn, d *dest) (connID, *conn) {
 	c.flags |= connInactive
 	if c.method != methodMasq {
 		c.flags |= connNoOutput
-	}
-	if k.sysctl.conntrack != 0 && !c.is(connTemplate) {
-		c.flags |= connTracked
 	}
 	k.bound(d, c.is(connTemplate))
 	if c.is(connOnePacket) {
@@ -180,6 +178,9 @@ func (d *dest) addr16() [16]byte { return d.Addr.Addr().As16() }
 
 // enter takes a connection into the table and starts its timer.
 func (k *Kernel) enter(c *conn) connID {
+	if k.sysctl.conntrack != 0 && !c.is(connTemplate) {
+		c.flags |= connTracked
+	}
 	id := k.conns.add(c)
 	in := k.conns.at(id)
 	in.expires = k.now + in.timeout
@@ -243,6 +244,7 @@ func (k *Kernel) bypass(s *service, p *Packet, e *ends) outcome {
 	if s.flags&flagOnePacket == 0 || e.protocol != protoUDP {
 		id = k.enter(c)
 		c = k.conns.at(id)
+		k.track(id, c, p, fromClient)
 	}
 	k.input(id, c, p)
 	return transmit(Bypassed, c)

@@ -18,6 +18,7 @@ type sysctls struct {
 	sloppyTCP               int
 	cacheBypass             int
 	conntrack               int
+	natICMPSend             int
 	secureTCP               int
 	dropPacket              int
 	amDroprate              int
@@ -84,7 +85,7 @@ func newSysctls(r Release) *sysctls {
 	anyNumber("ignore_tunneled", 0)
 	hotNumber("lblc_expiration", &s.lblcExpiration, 86400)
 	hotNumber("lblcr_expiration", &s.lblcrExpiration, 86400)
-	anyNumber("nat_icmp_send", 0)
+	hotNumber("nat_icmp_send", &s.natICMPSend, 0)
 	anyNumber("pmtu_disc", 1)
 	hotNumber("run_estimation", &s.runEstimation, 1).set = (*Kernel).setEstimation
 	anyNumber("schedule_icmp", 0).check = notSimulated("schedule_icmp")

@@ -13,9 +13,10 @@ import (
 // Linux up to 7.0 has 256 buckets for addresses, and then as many for marks.
 // Since 7.1 there is one table for both, which grows.
 type serviceTable struct {
-	ftp     int  // services of TCP's port 21
-	anyPort int  // services of port 0
-	begun   bool // there was a service once
+	ftp      int            // services of TCP's port 21
+	anyPort  int            // services of port 0
+	tracking [inet6 + 1]int // services of an address family that make netfilter track connections
+	begun    bool           // there was a service once
 
 	byKey    map[serviceKey]*service
 	families [inet6 + 1]int // how many services each address family has
@@ -76,6 +77,9 @@ func (t *serviceTable) add(s *service) {
 func (t *serviceTable) remove(s *service) {
 	delete(t.byKey, s.key)
 	t.count(s, -1)
+	if s.tracks {
+		t.tracking[s.key.family]--
+	}
 	at := t.bucket(&s.key)
 	for *at != s {
 		at = &(*at).next
