@@ -775,8 +775,8 @@ func (s *meddledSide) Send(packets []packet) []string {
 	return s.simulatorSide.Send(packets)
 }
 
-// served is a packet that a real server sends to a client.
-func served(protocol, flags uint8, from string) packet {
+// fromServer is a packet that a real server sends to a client.
+func fromServer(protocol, flags uint8, from string) packet {
 	return packet{protocol, flags, at(from), at("10.1.9.1:1001"), 0, 0}
 }
 
@@ -811,22 +811,22 @@ func TestFidelityHistories(t *testing.T) {
 			serviceCall(cNewDest, web, destOf("10.2.0.11:80")), // not one of NAT
 			serviceCall(cNewService, serviceOf("mark4 1")),
 			serviceCall(cNewDest, keyOf("mark4 1"), destOf("10.2.0.12:53").set(dMethod, u32(masquerade))),
-			served(protocolTCP, flagACK, "10.2.0.10:80"), served(protocolTCP, flagRST, "10.2.0.10:80"),
-			served(protocolTCP, flagACK, "10.2.0.10:81"), served(protocolUDP, 0, "10.2.0.10:80"),
-			served(protocolTCP, flagACK, "10.2.0.11:80"), served(protocolUDP, 0, "10.2.0.12:53"),
-			served(protocolTCP, flagSYN|flagACK, "10.2.0.12:53"),
-			serviceCall(cSetDest, web, destOf("10.2.0.10:80")), served(protocolTCP, flagACK, "10.2.0.10:80"),
-			serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade))), served(protocolTCP, flagACK, "10.2.0.10:80"),
-			serviceCall(cDelDest, web, destOf("10.2.0.10:80")), served(protocolTCP, flagACK, "10.2.0.10:80"),
-			served(protocolUDP, 0, "10.2.0.12:53"), newCall(cFlush, nil), served(protocolUDP, 0, "10.2.0.12:53"),
+			fromServer(protocolTCP, flagACK, "10.2.0.10:80"), fromServer(protocolTCP, flagRST, "10.2.0.10:80"),
+			fromServer(protocolTCP, flagACK, "10.2.0.10:81"), fromServer(protocolUDP, 0, "10.2.0.10:80"),
+			fromServer(protocolTCP, flagACK, "10.2.0.11:80"), fromServer(protocolUDP, 0, "10.2.0.12:53"),
+			fromServer(protocolTCP, flagSYN|flagACK, "10.2.0.12:53"),
+			serviceCall(cSetDest, web, destOf("10.2.0.10:80")), fromServer(protocolTCP, flagACK, "10.2.0.10:80"),
+			serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade))), fromServer(protocolTCP, flagACK, "10.2.0.10:80"),
+			serviceCall(cDelDest, web, destOf("10.2.0.10:80")), fromServer(protocolTCP, flagACK, "10.2.0.10:80"),
+			fromServer(protocolUDP, 0, "10.2.0.12:53"), newCall(cFlush, nil), fromServer(protocolUDP, 0, "10.2.0.12:53"),
 		},
 		"the hooks go with the last service, and connections stay": {
 			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")),
 			serviceCall(cNewDest, keyOf("udp 10.1.254.1:53"), destOf("10.2.0.10:53").set(dMethod, u32(masquerade))),
-			query, served(protocolUDP, 0, "10.2.0.10:53"),
-			serviceCall(cDelService, keyOf("udp 10.1.254.1:53")), query, served(protocolUDP, 0, "10.2.0.10:53"),
+			query, fromServer(protocolUDP, 0, "10.2.0.10:53"),
+			serviceCall(cDelService, keyOf("udp 10.1.254.1:53")), query, fromServer(protocolUDP, 0, "10.2.0.10:53"),
 			serviceCall(cNewService, serviceOf("udp [fd00:1::fe:1]:53")), query,
-			serviceCall(cNewService, serviceOf("udp 10.1.254.2:53")), query, served(protocolUDP, 0, "10.2.0.10:53"),
+			serviceCall(cNewService, serviceOf("udp 10.1.254.2:53")), query, fromServer(protocolUDP, 0, "10.2.0.10:53"),
 			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")), query,
 			serviceCall(cNewDest, keyOf("udp 10.1.254.1:53"), destOf("10.2.0.10:53").set(dMethod, u32(masquerade))), query,
 		},
