@@ -39,7 +39,9 @@ func TestConformanceSysctl(t *testing.T) {
 			{"expire_nodest_conn", "0x10", "16", nil},
 			{"expire_nodest_conn", "many", "16", ErrInvalid},
 			{"expire_nodest_conn", "99999999999", "16", ErrInvalid},
+			{"expire_nodest_conn", "4294967297", "16", ErrInvalid}, // 1 in 32 bits
 			{"drop_packet", "4", "0", ErrInvalid},
+			{"drop_packet", "4294967297", "0", ErrInvalid},
 			{"secure_tcp", "-1", "0", ErrInvalid},
 			{"sync_ports", "4", "4", nil},
 			{"sync_ports", "3", "4", ErrInvalid},
@@ -48,6 +50,7 @@ func TestConformanceSysctl(t *testing.T) {
 			{"sync_retries", "4", "0", ErrInvalid},
 			{"sync_threshold", "2 40", "2\t40", nil},
 			{"sync_threshold", "50 40", "2\t40", ErrInvalid},
+			{"sync_threshold", "4294967297 4294967299", "2\t40", ErrInvalid},
 			{"sync_threshold", "50 0", "50\t0", nil},
 		} {
 			err := h.SetSysctl(ctx, vs+c.key, c.value)
@@ -60,7 +63,14 @@ func TestConformanceSysctl(t *testing.T) {
 				t.Errorf("after %s=%s it is %q, %v; want %q", c.key, c.value, got, err, c.then)
 			}
 		}
-		_, err := h.Sysctl(ctx, vs+"nosuch")
+		const flag = "net.ipv4.conf.lo.send_redirects"
+		was, err := h.Sysctl(ctx, flag)
+		must(t, err)
+		ofKind(t, "a flag of more than 32 bits", h.SetSysctl(ctx, flag, "4294967296"), ErrInvalid)
+		if got, err := h.Sysctl(ctx, flag); err != nil || got != was {
+			t.Errorf("%s is %q, %v; want %q", flag, got, err, was)
+		}
+		_, err = h.Sysctl(ctx, vs+"nosuch")
 		ofKind(t, "an unknown key", err, ErrNotFound)
 		ofKind(t, "writing an unknown key", h.SetSysctl(ctx, vs+"nosuch", "1"), ErrNotFound)
 		for _, key := range []string{"", "net..ipv4", "net.ipv4.vs.", "net/../../x", "a/b"} {

@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -132,7 +133,7 @@ func (p Parameter) text() Parameter                { p.Text = true; return p }
 func (p Parameter) power() Parameter               { p.powerOfTwo = true; return p }
 
 // Read returns the value on a host. The error is that of [Host.Sysctl];
-// [ErrInvalid] when the parameter is no number.
+// [ErrInvalid] when the parameter is not a number.
 func (p Parameter) Read(ctx context.Context, h *Host) (int, error) {
 	text, err := h.Sysctl(ctx, p.Key)
 	if err != nil {
@@ -140,7 +141,7 @@ func (p Parameter) Read(ctx context.Context, h *Host) (int, error) {
 	}
 	value, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil {
-		return 0, invalid("Key", "%q is no number: read it with Host.Sysctl", text).about("read", p.Key)
+		return 0, invalid("Key", "%q is not a number that an int holds: read it with Host.Sysctl", text).about("read", p.Key)
 	}
 	return value, nil
 }
@@ -168,10 +169,10 @@ func (p Parameter) check(text string) *Error {
 	}
 	value, err := strconv.Atoi(text)
 	switch {
-	case err != nil:
-		return invalid("Value", "%q is no number", text)
-	case value < p.Min || value > p.Max:
-		return invalid("Value", "%d is not within %d and %d", value, p.Min, p.Max)
+	case errors.Is(err, strconv.ErrSyntax):
+		return invalid("Value", "%q is not a number", text)
+	case err != nil || value < p.Min || value > p.Max:
+		return invalid("Value", "%s is not within %d and %d", text, p.Min, p.Max)
 	case p.powerOfTwo && value&(value-1) != 0:
 		return invalid("Value", "%d is no power of two", value)
 	}

@@ -159,27 +159,28 @@ func (k *Kernel) writeSysctl(c *sysctl, text string) error {
 	if c.value == nil {
 		return c.writeText(text)
 	}
-	value, err := strconv.ParseInt(text, 0, 64)
-	if err != nil || int(value) < c.min || int(value) > c.max {
+	number, err := strconv.ParseInt(text, 0, strconv.IntSize)
+	value := int(number)
+	if err != nil || value < c.min || value > c.max {
 		return errInvalid
 	}
 	if c.check != nil {
-		if err := c.check(int(value)); err != nil {
+		if err := c.check(value); err != nil {
 			return err
 		}
 	}
 	if c.set != nil {
-		c.set(k, int(value))
+		c.set(k, value)
 		return nil
 	}
-	*c.value = int(value)
+	*c.value = value
 	return nil
 }
 
 // writeText takes the two numbers of sync_threshold, or a list of processors.
 func (c *sysctl) writeText(text string) error {
 	if strings.Contains(c.text, "\t") {
-		var threshold, period int
+		var threshold, period int32
 		if n, _ := fmt.Sscan(text, &threshold, &period); n != 2 || threshold < 0 || period < 0 || period != 0 && threshold >= period {
 			return errInvalid
 		}

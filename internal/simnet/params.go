@@ -109,11 +109,11 @@ func (p *params) write(path, text string) error {
 	if !ok {
 		return fs.ErrNotExist
 	}
-	number, err := strconv.Atoi(text)
+	number, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
 		return syscall.EINVAL
 	}
-	value := strconv.Itoa(number)
+	value := strconv.FormatInt(number, 10)
 	p.values[path] = value
 	p.own[path] = true
 	switch {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/golvs/lvs"
 )
@@ -43,7 +44,7 @@ func serviceLine(s lvs.Service) string {
 		words = append(words, "("+s.Flags.Names(s.Scheduler)+")")
 	}
 	if p := s.Persistence; p.Timeout != 0 {
-		words = append(words, fmt.Sprintf("persistent %d", int(p.Timeout.Seconds())))
+		words = append(words, fmt.Sprintf("persistent %d", p.Timeout/time.Second))
 		if p.Mask != 0 {
 			words = append(words, "mask "+maskText(s.ID, p.Mask))
 		}

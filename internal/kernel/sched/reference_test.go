@@ -379,11 +379,11 @@ func (r *refMH) edited() {
 	}
 	position := make([]int, n)
 	for i, s := range r.l.servers {
-		position[i] = int(sipHash(r.key(s.Addr), 2654435761)) % r.m
+		position[i] = int(sipHash(r.key(s.Addr), 2654435761) % uint32(r.m))
 	}
 	for left := r.m; ; {
 		for i, s := range r.l.servers {
-			skip := int(sipHash(r.key(s.Addr), 2654446892))%(r.m-1) + 1
+			skip := int(sipHash(r.key(s.Addr), 2654446892)%uint32(r.m-1)) + 1
 			turns := int(s.LastWeight) / g >> shift
 			if s.LastWeight != 0 {
 				turns = max(turns, 1)
@@ -407,7 +407,7 @@ func (r *refMH) key(a netip.AddrPort) uint32 {
 
 func (r *refMH) pick(f *Flow) *Server {
 	v := r.key(netip.AddrPortFrom(f.Client.Addr(), f.port()))
-	b := int(sipHash(v, 2654435761)) % r.m
+	b := int(sipHash(v, 2654435761) % uint32(r.m))
 	s := r.buckets[b]
 	if s == nil || (s.Weight > 0 && !s.Overloaded) {
 		return s
@@ -416,7 +416,7 @@ func (r *refMH) pick(f *Flow) *Server {
 		return nil
 	}
 	for o := range r.m {
-		s := r.buckets[int(sipHash(v+uint32((o+b)%r.m), 2654435761))%r.m]
+		s := r.buckets[int(sipHash(v+uint32((o+b)%r.m), 2654435761)%uint32(r.m))]
 		if s == nil || (s.Weight > 0 && !s.Overloaded) {
 			return s
 		}
