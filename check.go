@@ -146,49 +146,19 @@ func (f Finding) String() string {
 // together with this host; what they tell is not listed as unseen. A machine that
 // is none of the peers, and what is between them, is not looked at.
 func (h *Host) Check(ctx context.Context, setup Setup, peers ...HostFacts) (Report, error) {
-	c := checker{host: h, setup: setup, told: make(map[string]bool)}
-	for _, look := range []func(context.Context) error{c.settings, c.table, c.parameters, c.daemons} {
-		if err := look(ctx); err != nil {
+	own, err := h.Facts(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	found := make([]Fact, len(setup))
+	for i, s := range setup {
+		if found[i], err = h.find(ctx, s.Want); err != nil {
 			return Report{}, err
 		}
 	}
-	if err := c.peers(ctx, peers); err != nil {
-		return Report{}, err
-	}
-	c.elsewhere()
-	slices.SortStableFunc(c.findings, func(a, b Finding) int { return rank(a.Severity) - rank(b.Severity) })
-	return Report{c.findings, c.unseen}, nil
+	return judgeHosts(own, setup, found, peers), nil
 }
 
 func rank(s Severity) int {
 	return slices.Index([]Severity{SeverityBroken, SeverityRisk, SeverityUnknown}, s)
-}
-
-// checker gathers findings.
-type checker struct {
-	host     *Host
-	setup    Setup
-	entries  []ServiceEntry
-	noIPVS   bool
-	findings []Finding
-	unseen   []Finding
-	told     map[string]bool // codes of what peers have told of, which this host cannot see
-}
-
-func (c *checker) found(f Finding) { c.findings = append(c.findings, f) }
-
-func (c *checker) cannotSee(code, advice string) {
-	if c.told[code] {
-		return
-	}
-	c.unseen = append(c.unseen, finding(code, SeverityUnknown, "cannot be seen from this host").advise("%s", advice))
-}
-
-// sysctl reads a parameter, "" if there is none.
-func (c *checker) sysctl(ctx context.Context, key string) string {
-	f, err := c.host.find(ctx, Sysctl{Key: key})
-	if s, ok := f.(Sysctl); ok && err == nil {
-		return strings.TrimSpace(s.Value)
-	}
-	return ""
 }

@@ -1,33 +1,24 @@
 package lvs
 
-import (
-	"context"
-
-	"github.com/golvs/lvs/internal/hostnet"
-	"github.com/golvs/lvs/internal/wire"
-)
+import "github.com/golvs/lvs/internal/wire"
 
 // clearText looks for policies of IPsec that are meant for the tunnels of IPVS, and
 // do not reach them: in IPv4 none does, and in IPv6 only one that names no
 // protocol.
-func (c *checker) clearText(ctx context.Context, e ServiceEntry) error {
-	policies, err := within(ctx, c.host.network.Policies)
-	if err != nil {
-		return settingError("list", nil, err)
-	}
+func (j *judge) clearText(e ServiceEntry) {
+	policies := factsOf[SecurityPolicy](j.own.HostFacts)
 	for _, s := range e.Servers {
 		for _, p := range policies {
 			if s.Mode.isTunnel() && deceives(p, s.RealServer, e.ID.Is6()) {
-				c.found(finding("clear-text-tunnel", SeverityRisk, "%s -> %s: there is %s", e.ID, s.RealServer, SecurityPolicy(p)).
+				j.add(j.own, finding("clear-text-tunnel", SeverityRisk, "%s -> %s: there is %s", e.ID, s.RealServer, p).
 					advise("forward by an EncryptedTunnel, or remove the policy"))
 				break
 			}
 		}
 	}
-	return nil
 }
 
-func deceives(p hostnet.SecurityPolicy, s RealServer, is6 bool) bool {
+func deceives(p SecurityPolicy, s RealServer, is6 bool) bool {
 	outer6 := s.Addr.Addr().Is6()
 	return !p.In && p.To.Contains(s.Addr.Addr()) && (p.Protocol == outerProtocol(s.Mode, is6) || p.Protocol == 0 && !outer6)
 }

@@ -4,11 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // peerHost returns a simulated host with an address of each family on eth0.
@@ -66,8 +65,8 @@ func factsOfHost(t testing.TB, h *Host, name string) (f HostFacts) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(facts, f); diff != "" {
-		t.Fatalf("by JSON and back (-want +got):\n%s", diff)
+	if !reflect.DeepEqual(facts, f) {
+		t.Fatalf("by JSON and back:\n%+v\nwant\n%+v", f, facts)
 	}
 	return f
 }

@@ -1,65 +1,49 @@
 package lvs
 
 import (
-	"context"
 	"fmt"
 	"strings"
 )
 
 // settings compares the host with the setup.
-func (c *checker) settings(ctx context.Context) error {
-	for _, s := range c.setup {
-		now, err := c.host.find(ctx, s.Want)
-		if err != nil {
-			return err
-		}
-		if ok, err := c.isSo(ctx, s.Want, now); err != nil {
-			return err
-		} else if !ok {
-			c.found(c.missing(ctx, s, now))
+func (j *judge) settings() {
+	for i, s := range j.setup {
+		if !j.isSo(s.Want, j.found[i]) {
+			j.add(j.own, j.missing(s, j.found[i]))
 		}
 	}
-	return c.masks(ctx)
+	j.masks()
 }
 
-// isSo tells whether the host has what a setting wants, or what does as well.
-func (c *checker) isSo(ctx context.Context, want, now Fact) (bool, error) {
-	switch want := want.(type) {
-	case Address:
+// isSo reports whether the host has what a setting wants, or what does as well.
+func (j *judge) isSo(want, now Fact) bool {
+	if want, ok := want.(Address); ok {
 		if now != nil {
-			return true, nil // its label does not matter
+			return true // its label does not matter
 		}
-		all, err := within(ctx, c.host.network.Addresses)
-		for _, a := range all {
-			if want.AnyPrefix && a.Interface == want.Interface && a.Prefix.Addr() == want.Prefix.Addr() {
-				return true, nil
+		for _, a := range j.own.having(want.Prefix.Addr()) {
+			if want.AnyPrefix && a.Interface == want.Interface {
+				return true
 			}
 		}
-		return false, settingError("list", want, err)
+		return false
 	}
 	if now == nil {
-		return false, nil
+		return false
 	}
 	left, bad := want.complete(now)
-	return bad == nil && left.matches(now), nil
-}
-
-// strict tells whether an interface filters strictly: the greater of its value
-// and that of all counts, and 1 is strict.
-func (c *checker) strict(ctx context.Context, want Sysctl) bool {
-	own, all := c.sysctl(ctx, want.Key), c.sysctl(ctx, InterfaceSysctl("all", "rp_filter", false))
-	return max(own, all) == "1" // of one digit each
+	return bad == nil && left.matches(now)
 }
 
 // missing is the finding of a setting that the host does not have.
-func (c *checker) missing(ctx context.Context, s Setting, now Fact) Finding {
+func (j *judge) missing(s Setting, now Fact) Finding {
 	code, severity := codeOf(s.Want), SeverityBroken
 	want, isSysctl := s.Want.(Sysctl)
 	switch {
 	case code == "send-redirects", code == "setting-missing", code == "mtu", code == "alias-route":
 		severity = SeverityRisk
-	case code == "rp-filter" && isSysctl && !c.strict(ctx, want):
-		severity = SeverityRisk // until somebody turns it on for all interfaces
+	case code == "rp-filter" && isSysctl && j.own.parameter(want.interfaceOf(), "rp_filter") != "1":
+		severity = SeverityRisk // until it is turned on for all interfaces
 	}
 	return finding(code, severity, "%s: there is %s", s.Want, show(now)).mend(s)
 }
@@ -120,33 +104,17 @@ func codeOfSysctl(s Sysctl) string {
 
 // masks looks for VIPs of the setup that are there with a network around them, on
 // a device that no network is behind.
-func (c *checker) masks(ctx context.Context) error {
-	all, err := within(ctx, c.host.network.Addresses)
-	if err != nil {
-		return settingError("list", nil, err)
-	}
-	for _, s := range c.setup {
+func (j *judge) masks() {
+	for _, s := range j.setup {
 		want, ok := s.Want.(Address)
 		if !ok || want.AnyPrefix || want.InSubnet {
 			continue
 		}
-		for _, a := range all {
-			if a.Prefix.Addr() == want.Prefix.Addr() && !a.Prefix.IsSingleIP() {
-				c.found(finding("vip-mask", SeverityBroken, "%s is on %s", a.Prefix, a.Interface).mend(s).
+		for _, a := range j.own.having(want.Prefix.Addr()) {
+			if !a.Prefix.IsSingleIP() {
+				j.add(j.own, finding("vip-mask", SeverityBroken, "%s is on %s", a.Prefix, a.Interface).mend(s).
 					run(fmt.Sprintf("ip addr del %s dev %s", a.Prefix, a.Interface)))
 			}
 		}
 	}
-	return nil
-}
-
-// elsewhere lists what this host cannot tell of itself.
-func (c *checker) elsewhere() {
-	c.cannotSee("arp-other", "ask from a client's network: arping -D -I IFACE VIP")
-	c.cannotSee("path-mtu", "try from a client: ping -M do -s 1472 VIP; let ICMP 'fragmentation needed' and 'packet too big' through, or lower the MSS on the real servers")
-	c.cannotSee("same-subnet", "clients in the servers' own network need FullNAT")
-	c.cannotSee("clients-hidden", "masquerading in somebody else's table is not looked at: nft list ruleset")
-	c.cannotSee("server-order", "compare the tables of all directors: sh and mh depend on the order in which servers were added")
-	c.cannotSee("other-writers", "keepalived, ldirectord and kube-proxy write the table too")
-	c.cannotSee("clients-behind-nat", "clients that share an address share a server")
 }

@@ -175,7 +175,8 @@ func TestCheckParts(t *testing.T) {
    1: 0100007F:0051 00000000:0000 0A 00000000:00000000
    2: 00000000:0052 0A0A0A0A:0001 01 00000000:00000000
 `
-	if got := wildcardPorts(listing); !slices.Equal(got, []uint16{80}) {
+	want := []Listener{{ProtocolTCP, netip.MustParseAddrPort("0.0.0.0:80")}, {ProtocolTCP, netip.MustParseAddrPort("127.0.0.1:81")}}
+	if got := listenersOf(listing, ProtocolTCP, "0A"); !slices.Equal(got, want) {
 		t.Errorf("listeners: %v", got)
 	}
 }

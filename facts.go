@@ -1,117 +1,180 @@
 package lvs
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"net/netip"
-	"strings"
-
-	"github.com/golvs/lvs/internal/hostnet"
 )
 
-// HostFacts are what [Host.Check] on another host wants to know of a host. They
-// marshal to JSON, to be sent there, and hold no secrets: the network's set-up,
-// some parameters, and the table.
+// HostFacts are what [Host.Check] wants to know of a host, this one or another.
+// They marshal to JSON, to be sent to where Check runs, and hold no secrets: the
+// network's set-up, its firewall, some parameters, the table, and addresses of
+// clients.
 type HostFacts struct {
 	// Name is by which findings name the host: what it calls itself, or one of its
 	// addresses. The caller may choose another.
-	Name string
+	Name string `json:"name"`
 
-	Facts    []Fact         // links, addresses, routes, rules, receive ports and parameters
-	Services []ServiceEntry // its IPVS table
+	Facts    []Fact         `json:"-"`        // links, addresses, routes, rules, receive ports, policies of IPsec and parameters
+	Services []ServiceEntry `json:"services"` // its IPVS table
+
+	// What follows is only read. Facts that were written before it was there have
+	// none of it, not even interfaces, and what it would tell is not known.
+
+	Release       string           `json:"release,omitempty"`       // of the kernel, such as "6.12.48"
+	Interfaces    []InterfaceState `json:"interfaces,omitempty"`    // all of them, lo included
+	Addresses     []AddressState   `json:"addresses,omitempty"`     // those that are not in use as they stand
+	Routes        []RouteEntry     `json:"routes,omitempty"`        // of all tables and types
+	Rules         []RuleEntry      `json:"rules,omitempty"`         // of policy routing, all of them
+	Neighbours    []Neighbour      `json:"neighbours,omitempty"`    // other hosts on its links
+	Chains        []FirewallChain  `json:"chains,omitempty"`        // of nftables and iptables
+	FirewallRules []FirewallRule   `json:"firewallRules,omitempty"` // of these chains, in their order
+	Listeners     []Listener       `json:"listeners,omitempty"`     // programs that take connections or datagrams
+	Daemons       []Daemon         `json:"daemons,omitempty"`       // sync daemons
+	Timeouts      Timeouts         `json:"timeouts,omitzero"`       // of connections
+	ConnTableSize int              `json:"connTableSize,omitempty"` // buckets of the connection table; 0 is not known
+	Clients       []netip.Addr     `json:"clients,omitempty"`       // that have connections, at most 1000
+	Unread        []Unread         `json:"unread,omitempty"`        // what could not be read
 }
 
-// Facts returns what other hosts want to know of this one, for their
-// [Host.Check]. It takes the privilege to read the table: [ErrPermission].
-func (h *Host) Facts(ctx context.Context) (f HostFacts, err error) {
-	all, err := within(ctx, h.network.List)
-	if err != nil {
-		return f, settingError("list", nil, err)
-	}
-	for _, one := range all {
-		f.Facts = append(f.Facts, factOf(one))
-	}
-	if err := h.addParameters(ctx, &f); err != nil {
-		return f, err
-	}
-	if f.Name, err = h.name(ctx, f); err != nil {
-		return f, err
-	}
-	f.Services, err = h.client.Snapshot(ctx)
-	if errors.Is(err, ErrUnavailable) { // as on a real server, which takes none
-		err = nil
-	}
-	return f, err
+// InterfaceState is the state of a network interface, beside its [Link].
+type InterfaceState struct {
+	Name     string `json:"name"`
+	Kind     string `json:"kind,omitempty"`     // "device", "veth", "vlan", …
+	Up       bool   `json:"up,omitempty"`       // by its administrator
+	Carrier  bool   `json:"carrier,omitempty"`  // packets can pass: it is up, and so is what is below it
+	NoARP    bool   `json:"noARP,omitempty"`    // it neither asks nor answers by ARP
+	Loopback bool   `json:"loopback,omitempty"` // no packets come in by it
+	MAC      string `json:"mac,omitempty"`      // "" is none
+	Below    string `json:"below,omitempty"`    // the interface that carries it, of a VLAN or a macvlan
+	Master   string `json:"master,omitempty"`   // the bridge, bond or VRF that it belongs to
+	XDP      bool   `json:"xdp,omitempty"`      // a BPF program sees packets before the network stack does
+	Ingress  bool   `json:"ingress,omitempty"`  // traffic control may drop or redirect what comes in
 }
 
-// addParameters adds those that peers ask for.
-func (h *Host) addParameters(ctx context.Context, f *HostFacts) error {
-	keys := []string{VSConntrack.Key, VSSloppyTCP.Key}
-	names := []string{"all"}
-	for _, l := range factsOf[Link](*f) {
-		if l.Up { // no packets come by others
-			names = append(names, l.Name)
-		}
-	}
-	for _, name := range names {
-		for _, key := range []string{"arp_ignore", "arp_announce", "rp_filter"} {
-			keys = append(keys, InterfaceSysctl(name, key, false))
-		}
-	}
-	for _, key := range keys {
-		found, err := h.find(ctx, Sysctl{Key: key})
-		if err != nil {
-			return err
-		}
-		if found != nil {
-			f.Facts = append(f.Facts, found)
-		}
-	}
-	return nil
+// AddressState says why an [Address] is not in use as it stands.
+type AddressState struct {
+	Interface string       `json:"interface"`
+	Prefix    netip.Prefix `json:"prefix"`
+	Duplicate bool         `json:"duplicate,omitempty"` // IPv6 found another host that has it, and does not use it
+	Tentative bool         `json:"tentative,omitempty"` // IPv6 still asks whether another host has it
 }
 
-// name returns what the host calls itself, or its first address that others can
-// reach.
-func (h *Host) name(ctx context.Context, f HostFacts) (string, error) {
-	text, err := h.readFile(ctx, "/proc/sys/kernel/hostname")
-	if err == nil {
-		return strings.TrimSpace(string(text)), nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	for _, a := range factsOf[Address](f) {
-		if a.Interface != "lo" {
-			return a.Prefix.Addr().String(), nil
-		}
-	}
-	return "", nil
+// RouteEntry is a route of any table and type. It says more than a [Route], and is
+// only read.
+type RouteEntry struct {
+	To        netip.Prefix `json:"to"`
+	Table     int          `json:"table"`
+	Metric    int          `json:"metric,omitempty"`
+	Type      string       `json:"type,omitempty"` // "" forwards; "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw" or "other"
+	Via       netip.Addr   `json:"via,omitzero"`   // the zero address: the destination is on the link
+	Interface string       `json:"interface,omitempty"`
+	Source    netip.Addr   `json:"source,omitzero"`
+	MTU       int          `json:"mtu,omitempty"`    // 0 is the interface's
+	AdvMSS    int          `json:"advMSS,omitempty"` // 0 is by the MTU
+	ByKernel  bool         `json:"byKernel,omitempty"`
+	Partial   bool         `json:"partial,omitempty"` // it has what these fields do not say, such as several next hops
 }
+
+// RuleEntry is a rule of policy routing. It says more than a [Rule], and is only
+// read.
+type RuleEntry struct {
+	Priority int          `json:"priority"`
+	IPv6     bool         `json:"ipv6,omitempty"`
+	From     netip.Prefix `json:"from,omitzero"`    // the zero prefix is any
+	To       netip.Prefix `json:"to,omitzero"`      // the zero prefix is any
+	In       string       `json:"in,omitempty"`     // interface that packets come in by; "" is any, "lo" is none
+	Out      string       `json:"out,omitempty"`    // interface that a socket is bound to; "" is any
+	Mark     uint32       `json:"mark,omitempty"`   // of the firewall, with Mask
+	Mask     uint32       `json:"mask,omitempty"`   // 0 is any mark
+	Not      bool         `json:"not,omitempty"`    // it is for all other packets
+	Action   string       `json:"action,omitempty"` // "" asks the table; "goto", "nop", "blackhole", "unreachable" or "prohibit"
+	Table    int          `json:"table,omitempty"`
+	Goto     int          `json:"goto,omitempty"`     // priority of the rule to go on with
+	Shortest int          `json:"shortest,omitempty"` // routes with a shorter prefix do not count
+	Partial  bool         `json:"partial,omitempty"`  // it has conditions that these fields do not say
+}
+
+// Neighbour is what a host knows of another one on a link.
+type Neighbour struct {
+	Interface string     `json:"interface"`
+	Addr      netip.Addr `json:"addr"`
+	MAC       string     `json:"mac,omitempty"`   // "" is not known
+	State     string     `json:"state,omitempty"` // "reachable", "stale", "failed", "permanent", …
+	Proxy     bool       `json:"proxy,omitempty"` // this host answers for the address
+}
+
+// FirewallChain is a list of rules of a firewall.
+type FirewallChain struct {
+	Family   string `json:"family"` // "ip", "ip6", "inet", "arp", "bridge" or "netdev"
+	Table    string `json:"table"`
+	Name     string `json:"name"`
+	Legacy   bool   `json:"legacy,omitempty"`   // of iptables-legacy, not of nftables
+	Hook     string `json:"hook,omitempty"`     // "prerouting", "input", "forward", "output", "postrouting", "ingress"; "" of one that rules jump to
+	Type     string `json:"type,omitempty"`     // "filter", "nat" or "route"
+	Priority int    `json:"priority,omitempty"` // lower ones come first at a hook
+	Device   string `json:"device,omitempty"`   // of the hook ingress; "" is any
+	Drop     bool   `json:"drop,omitempty"`     // it drops what no rule decides
+}
+
+// FirewallRule is a rule of a [FirewallChain]. Its conditions must all be met.
+type FirewallRule struct {
+	Family    string         `json:"family"` // of its chain
+	Table     string         `json:"table"`
+	Chain     string         `json:"chain"`
+	Legacy    bool           `json:"legacy,omitempty"`
+	In        string         `json:"in,omitempty"`        // interface; "eth+" is all that begin so, "" any
+	Out       string         `json:"out,omitempty"`       // likewise
+	From      []netip.Prefix `json:"from,omitempty"`      // any of these; none is any
+	To        []netip.Prefix `json:"to,omitempty"`        // any of these; none is any
+	Protocol  uint8          `json:"protocol,omitempty"`  // 0 is any
+	FromPorts [][2]uint16    `json:"fromPorts,omitempty"` // ranges with both ends; none is any
+	ToPorts   [][2]uint16    `json:"toPorts,omitempty"`   // likewise
+	States    uint8          `json:"states,omitempty"`    // of connection tracking, by the kernel's bits: 8 is new; 0 is any
+	Mark      uint32         `json:"mark,omitempty"`      // that packets have, with Mask
+	Mask      uint32         `json:"mask,omitempty"`      // 0 is any mark
+	Partial   bool           `json:"partial,omitempty"`   // it has conditions that these fields do not say
+	Verdict   string         `json:"verdict,omitempty"`   // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack" or "other"
+	Target    string         `json:"target,omitempty"`    // the chain of a jump, the address of dnat and snat
+	SetMark   uint32         `json:"setMark,omitempty"`   // of the verdict mark
+}
+
+// Listener is a program that takes connections or datagrams.
+type Listener struct {
+	Protocol Protocol       `json:"protocol"`
+	Addr     netip.AddrPort `json:"addr"` // 0.0.0.0 is all IPv4 addresses, :: all of both families unless the program says otherwise
+}
+
+// Unread is a part of a host that could not be read.
+type Unread struct {
+	What    string `json:"what"` // "firewall", "listeners", "clients", …
+	Why     string `json:"why"`
+	Command string `json:"command,omitempty"` // that shows it
+}
+
+type plainFacts HostFacts // without the methods
 
 type hostFactsJSON struct {
-	Name     string         `json:"name"`
-	Facts    []*oneFact     `json:"facts"`
-	Services []ServiceEntry `json:"services"`
+	*plainFacts
+	Facts []*oneFact `json:"facts"`
 }
 
 // MarshalJSON writes the facts as [Setting.MarshalJSON] does.
 func (f HostFacts) MarshalJSON() ([]byte, error) {
-	out := hostFactsJSON{Name: f.Name, Services: f.Services}
+	out := hostFactsJSON{plainFacts: (*plainFacts)(&f)}
 	for _, one := range f.Facts {
 		out.Facts = append(out.Facts, wrapFact(one))
 	}
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
+// UnmarshalJSON reads what MarshalJSON writes, and what it wrote in releases that
+// knew less of a host.
 func (f *HostFacts) UnmarshalJSON(text []byte) error {
-	var in hostFactsJSON
+	in := hostFactsJSON{plainFacts: new(plainFacts)}
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
 	}
-	var all []Fact
+	read := HostFacts(*in.plainFacts)
 	for _, one := range in.Facts {
 		fact, err := one.fact()
 		if err != nil {
@@ -120,9 +183,9 @@ func (f *HostFacts) UnmarshalJSON(text []byte) error {
 		if fact == nil {
 			return invalid("facts", "one of them is nothing").about("parse", "facts of a host")
 		}
-		all = append(all, fact)
+		read.Facts = append(read.Facts, fact)
 	}
-	*f = HostFacts{Name: in.Name, Facts: all, Services: in.Services}
+	*f = read
 	return nil
 }
 
@@ -134,80 +197,4 @@ func factsOf[T Fact](f HostFacts) (all []T) {
 		}
 	}
 	return all
-}
-
-// sysctl returns a parameter, "" if it is not known.
-func (f HostFacts) sysctl(key string) string {
-	for _, s := range factsOf[Sysctl](f) {
-		if s.Key == key {
-			return s.Value
-		}
-	}
-	return ""
-}
-
-// interfaceSysctl returns the value that counts for an interface where it is the
-// greater of its own and that of all. They are of one digit each.
-func (f HostFacts) interfaceSysctl(iface, name string) string {
-	return max(f.sysctl(InterfaceSysctl(iface, name, false)), f.sysctl(InterfaceSysctl("all", name, false)))
-}
-
-// having returns the addresses of the host that are a.
-func (f HostFacts) having(a netip.Addr) (all []Address) {
-	for _, own := range factsOf[Address](f) {
-		if own.Prefix.Addr() == a {
-			all = append(all, own)
-		}
-	}
-	return all
-}
-
-// networks returns the addresses of the host that have a network around them with
-// a in it.
-func (f HostFacts) networks(a netip.Addr) (all []Address) {
-	for _, own := range factsOf[Address](f) {
-		if !own.Prefix.IsSingleIP() && own.Prefix.Masked().Contains(a) {
-			all = append(all, own)
-		}
-	}
-	return all
-}
-
-// mtu returns that of an interface, 0 if it is not known.
-func (f HostFacts) mtu(iface string) int {
-	for _, l := range factsOf[Link](f) {
-		if l.Name == iface {
-			return l.MTU
-		}
-	}
-	return 0
-}
-
-// route returns the route that a packet takes.
-func (f HostFacts) route(to, from netip.Addr) (Route, bool) {
-	var routes []hostnet.Route
-	for _, r := range factsOf[Route](f) {
-		routes = append(routes, hostnet.Route(r))
-	}
-	var rules []hostnet.Rule
-	for _, r := range factsOf[Rule](f) {
-		rules = append(rules, hostnet.Rule(r))
-	}
-	r, ok := hostnet.Lookup(routes, rules, to, from)
-	return Route(r), ok
-}
-
-// isSame tells whether facts are of this host: no other one has the addresses by
-// which it is in its networks.
-func (f HostFacts) isSame(other HostFacts) bool {
-	same := false
-	for _, a := range factsOf[Address](other) {
-		if a.Interface == "lo" || a.Prefix.IsSingleIP() || a.Prefix.Addr().IsLinkLocalUnicast() {
-			continue
-		}
-		if same = len(f.having(a.Prefix.Addr())) > 0; !same {
-			return false
-		}
-	}
-	return same
 }

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"context"
 	"net/netip"
 	"sync"
 
@@ -96,16 +97,12 @@ func (g *guard) Links() ([]hostnet.Link, error) {
 	return through(g, func() ([]hostnet.Link, error) { return g.network.Links() })
 }
 
-func (g *guard) Policies() ([]hostnet.SecurityPolicy, error) {
-	return through(g, func() ([]hostnet.SecurityPolicy, error) { return g.network.Policies() })
-}
-
 func (g *guard) Addresses() ([]hostnet.Address, error) {
 	return through(g, func() ([]hostnet.Address, error) { return g.network.Addresses() })
 }
 
-func (g *guard) List() ([]hostnet.Fact, error) {
-	return through(g, func() ([]hostnet.Fact, error) { return g.network.List() })
+func (g *guard) Observe(ctx context.Context) (hostnet.Observed, error) {
+	return through(g, func() (hostnet.Observed, error) { return g.network.Observe(ctx) })
 }
 
 func (g *guard) Lookup(to, from netip.Addr) (hostnet.Route, error) {

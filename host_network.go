@@ -22,10 +22,9 @@ type network interface {
 	Remove(hostnet.Fact) error
 
 	Links() ([]hostnet.Link, error)
-	Policies() ([]hostnet.SecurityPolicy, error)
 	Addresses() ([]hostnet.Address, error)
-	// List returns links, addresses, routes, rules and receive ports.
-	List() ([]hostnet.Fact, error)
+	// Observe returns what there is, as far as it can be read.
+	Observe(context.Context) (hostnet.Observed, error)
 	// Lookup returns the route that a packet takes.
 	Lookup(to, from netip.Addr) (hostnet.Route, error)
 }

@@ -3,6 +3,7 @@
 package hostnet
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 )
@@ -16,3 +17,4 @@ func (*Network) Remove(Fact) error                         { return errors.ErrUn
 func (*Network) Links() ([]Link, error)                    { return nil, errors.ErrUnsupported }
 func (*Network) Addresses() ([]Address, error)             { return nil, errors.ErrUnsupported }
 func (*Network) Lookup(to, from netip.Addr) (Route, error) { return Route{}, errors.ErrUnsupported }
+func (*Network) Observe(context.Context) (Observed, error) { return Observed{}, errors.ErrUnsupported }

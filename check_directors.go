@@ -1,0 +1,36 @@
+package lvs
+
+import "fmt"
+
+// order compares a service by hash with that of another director, and reports
+// whether there is one.
+func (j *judge) order(director *party, e ServiceEntry, other *party) bool {
+	its, ok := other.services[e.ID]
+	if !ok || !e.isHashed() {
+		return false
+	}
+	if ours, theirs := e.hashes(), its.hashes(); ours != theirs {
+		j.add(other, finding("server-order", SeverityRisk, "%s: %s there, and %s on its peer", e.ID, theirs, ours).
+			advise("add the servers in the same order, with the same weights and flags, on all directors"))
+	}
+	if e.ID.Protocol() == ProtocolTCP && director.sysctl(VSSloppyTCP.Key) == "0" {
+		j.add(director, finding("backup-strict", SeverityRisk, "another director has %s too, and sloppy_tcp is 0", e.ID).
+			mend(VSSloppyTCP.Setting(1, "take connections over from their middle")))
+	}
+	return true
+}
+
+// isHashed reports whether clients are sent by a hash, on which directors agree.
+func (e ServiceEntry) isHashed() bool { return e.Scheduler == SH || e.Scheduler == MH }
+
+// hashes is what decides where a service by hash sends a client.
+func (e ServiceEntry) hashes() string {
+	text := string(e.Scheduler)
+	if e.Flags != 0 {
+		text += " (" + e.Flags.String() + ")"
+	}
+	for _, s := range e.Servers {
+		text += fmt.Sprintf(" %s*%d", s.Addr, s.Weight)
+	}
+	return text
+}

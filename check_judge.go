@@ -1,0 +1,183 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/golvs/lvs/internal/wire"
+)
+
+// judge says what is wrong from the facts alone: it reads nothing.
+type judge struct {
+	own    *party
+	hosts  []*party // own comes first
+	byAddr map[netip.Addr]*party
+
+	setup Setup
+	found []Fact // what the host has in the places of the setup's settings; nil is nothing
+
+	findings []Finding
+	known    map[string]bool // findings, by what they say
+	unseen   []Finding
+	unclear  map[string]bool // codes of what could not be told, although peers were given
+	absent   []string        // real servers that are on none of the hosts
+}
+
+// judgeHosts returns the report on a host, by its facts and those of its peers.
+func judgeHosts(own HostFacts, setup Setup, found []Fact, peers []HostFacts) Report {
+	j := &judge{setup: setup, found: found, known: make(map[string]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party)}
+	j.gatherParties(own, peers)
+	j.settings()
+	for i, p := range j.hosts {
+		for _, e := range p.Services {
+			if i == 0 || len(j.own.Services) == 0 && j.own.serves(e) {
+				j.service(p, e)
+			}
+		}
+	}
+	j.table()
+	j.elsewhere(len(j.hosts) > 1)
+	slices.SortStableFunc(j.findings, func(a, b Finding) int { return rank(a.Severity) - rank(b.Severity) })
+	return Report{j.findings, j.unseen}
+}
+
+// gatherParties makes parties of the facts. One peer is left out if it is the host
+// itself: all hosts may be given the facts of all.
+func (j *judge) gatherParties(own HostFacts, peers []HostFacts) {
+	j.own = newParty(own)
+	j.own.isOwn = true
+	j.hosts = []*party{j.own}
+	for _, f := range peers {
+		if !j.own.isSame(f) {
+			j.hosts = append(j.hosts, newParty(f))
+		}
+	}
+	for _, p := range j.hosts {
+		for a := range p.byAddr {
+			if j.byAddr[a] == nil && !a.IsLoopback() {
+				j.byAddr[a] = p
+			}
+		}
+	}
+}
+
+// add notes a finding about a host, once.
+func (j *judge) add(about *party, f Finding) {
+	f.Host = about.label()
+	key := f.Code + "\x00" + f.Host + "\x00" + f.Evidence
+	if j.known[key] || j.repeats(f) {
+		return
+	}
+	j.known[key] = true
+	j.findings = append(j.findings, f)
+}
+
+// repeats reports whether another finding of the code asks for the same settings.
+func (j *judge) repeats(f Finding) bool {
+	if len(f.Mend) == 0 {
+		return false
+	}
+	for _, other := range j.findings {
+		if other.Code != f.Code || other.Host != f.Host {
+			continue
+		}
+		if !slices.ContainsFunc(f.Mend, func(s Setting) bool { return !other.Mend.covers(s) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers reports whether a setup does what a setting would.
+func (s Setup) covers(one Setting) bool {
+	return slices.ContainsFunc(s, func(other Setting) bool {
+		a, isAddress := one.Want.(Address)
+		b, ok := other.Want.(Address)
+		return other.Want.key() == one.Want.key() || isAddress && ok && a.Prefix.Addr() == b.Prefix.Addr()
+	})
+}
+
+// has reports whether there is a finding of a code about the own host.
+func (j *judge) has(code string) bool {
+	return slices.ContainsFunc(j.findings, func(f Finding) bool { return f.Code == code && f.Host == "" })
+}
+
+// cannotSee lists what is not to be seen, with what shows it.
+func (j *judge) cannotSee(code, format string, args ...any) {
+	j.unseen = append(j.unseen, finding(code, SeverityUnknown, "cannot be seen from this host").advise(format, args...))
+}
+
+// service follows the packets of a service: to the director, from there to the
+// real servers, and back.
+func (j *judge) service(director *party, e ServiceEntry) {
+	j.delivered(director, e)
+	for _, s := range e.Servers {
+		method := s.Mode.method()
+		if director.has(s.Addr.Addr()) || method == wire.MethodLocalNode || method == wire.MethodBypass {
+			continue
+		}
+		host := j.byAddr[s.Addr.Addr()]
+		if host == nil {
+			j.absent = append(j.absent, s.Addr.Addr().String())
+			continue
+		}
+		j.server(director, e, s.RealServer, host)
+	}
+	alone := true
+	for _, other := range j.hosts {
+		if other != director {
+			j.silence(director, e, other)
+			alone = !j.order(director, e, other) && alone
+		}
+	}
+	if alone && e.isHashed() {
+		j.unclear["server-order"] = true
+	}
+}
+
+// table looks at what is in the own table.
+func (j *judge) table() {
+	for _, e := range j.own.Services {
+		if f, ok := e.unserved(); ok {
+			j.add(j.own, f)
+		}
+		j.ports(e)
+		j.loopback(e)
+		j.coarse(e)
+		j.flooded(e)
+		j.reached(e)
+		j.clearText(e)
+	}
+	j.parameters()
+	j.daemons()
+}
+
+// elsewhere lists what the facts do not tell.
+func (j *judge) elsewhere(peers bool) {
+	if len(j.absent) > 0 {
+		slices.Sort(j.absent)
+		list := slices.Compact(j.absent)
+		text := strings.Join(list[:min(len(list), 10)], ", ")
+		if more := len(list) - 10; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		j.cannotSee("real-server", "give Check the facts of %s: Facts returns them there", text)
+	}
+	if j.unclear["return-route"] {
+		j.cannotSee("return-route", "look whether answers of the real servers go back through the director, or FullNAT is there")
+	}
+	unless := func(code, advice string) {
+		if !peers || len(j.absent) > 0 || j.unclear[code] {
+			j.cannotSee(code, "%s", advice)
+		}
+	}
+	unless("arp-other", "ask from a client's network: arping -D -I IFACE VIP")
+	unless("path-mtu", "try from a client: ping -M do -s 1472 VIP; let ICMP 'fragmentation needed' and 'packet too big' through, or lower the MSS on the real servers")
+	unless("same-subnet", "clients in the servers' own network need FullNAT")
+	j.cannotSee("clients-hidden", "masquerading in somebody else's table is not looked at: nft list ruleset")
+	unless("server-order", "compare the tables of all directors: sh and mh depend on the order in which servers were added")
+	j.cannotSee("other-writers", "keepalived, ldirectord and kube-proxy write the table too")
+	j.cannotSee("clients-behind-nat", "clients that share an address share a server")
+}

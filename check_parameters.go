@@ -1,0 +1,134 @@
+package lvs
+
+import (
+	"strconv"
+	"strings"
+)
+
+// parameters looks at those of IPVS that do not fit the table.
+func (j *judge) parameters() {
+	if len(j.own.Services) == 0 {
+		return
+	}
+	value := func(p Parameter) string { return j.own.sysctl(p.Key) }
+	if value(VSConntrack) == "" {
+		j.add(j.own, finding("sysctl-hidden", SeverityRisk, "there is no %s", VSConntrack.Key).
+			advise("Linux before 6.12 hides it in a user namespace: set it from outside"))
+		return
+	}
+	switch value(VSConnReuseMode) {
+	case "0":
+		j.add(j.own, finding("reuse-stuck", SeverityRisk, "%s is 0", VSConnReuseMode.Key).mend(VSConnReuseMode.Setting(1, "schedule anew")))
+	case "1":
+		if value(VSConntrack) != "0" && isBefore(j.own.Release, 5, 9) {
+			j.add(j.own, finding("reuse-stall", SeverityRisk, "Linux %s with conn_reuse_mode=1 and conntrack=1", j.own.Release).advise("use a newer kernel"))
+		}
+	}
+	j.removals(value(VSExpireNodestConn))
+	j.quiesced(value(VSExpireQuiescentTemplate))
+	j.connections()
+	j.otherWriter()
+	j.listeners()
+}
+
+// isBefore compares a release such as "6.1.0-56-amd64".
+func isBefore(release string, major, minor int) bool {
+	part := strings.SplitN(release, ".", 3)
+	a, err := strconv.Atoi(part[0])
+	if err != nil || len(part) < 2 {
+		return false
+	}
+	b, _ := strconv.Atoi(part[1])
+	return a < major || a == major && b < minor
+}
+
+// removals looks at what becomes of connections whose server is removed.
+func (j *judge) removals(expires string) {
+	for _, e := range j.own.Services {
+		switch udp := e.ID.Protocol() == ProtocolUDP && e.ID.FWMark() == 0; {
+		case udp && !e.OnePacket && expires == "0":
+			j.add(j.own, finding("udp-stuck", SeverityRisk, "%s with expire_nodest_conn=0", e.ID).mend(VSExpireNodestConn.Setting(1, "end flows of removed servers")))
+			return
+		case !udp && expires != "0":
+			j.add(j.own, finding("drain-breaks", SeverityRisk, "%s with expire_nodest_conn=%s", e.ID, expires).advise("drain servers by weight 0 before they are removed"))
+			return
+		}
+	}
+}
+
+func (j *judge) quiesced(expires string) {
+	for _, e := range j.own.Services {
+		for _, s := range e.Servers {
+			if e.Persistence.Timeout != 0 && s.Weight == 0 && expires == "0" {
+				j.add(j.own, finding("persistence-sticks", SeverityRisk, "%s -> %s with expire_quiescent_template=0", e.ID, s.RealServer).
+					mend(VSExpireQuiescentTemplate.Setting(1, "let persistence go of drained servers")))
+				return
+			}
+		}
+	}
+}
+
+// longChain is how many connections a bucket has when the table is too small.
+const longChain = 8
+
+func (j *judge) connections() {
+	total := 0
+	for _, e := range j.own.Services {
+		for _, s := range e.Servers {
+			total += int(s.ActiveConns) + int(s.InactiveConns)
+		}
+	}
+	if size := j.own.ConnTableSize; size > 0 && total > longChain*size {
+		j.add(j.own, finding("table-small", SeverityRisk, "%d connections in %d buckets", total, size).
+			advise("load ip_vs with conn_tab_bits=20, or use Linux 7.1 or newer"))
+	}
+	j.cannotSee("idle-timeout", "the timeouts are %s; keep-alives must come more often", j.own.Timeouts)
+}
+
+func (j *judge) otherWriter() {
+	if _, ok := j.own.interfaces["kube-ipvs0"]; ok {
+		j.add(j.own, finding("another-writer", SeverityRisk, "there is an interface kube-ipvs0").
+			advise("use another network namespace, or the option --ipvs-exclude-cidrs of kube-proxy"))
+	}
+}
+
+// listeners looks for programs that listen at a service's own port: they are
+// reached when the service is gone. Others are listed as unseen.
+func (j *judge) listeners() {
+	type port struct {
+		protocol Protocol
+		number   uint16
+	}
+	services := make(map[port]ServiceID)
+	for _, e := range j.own.Services {
+		if e.ID.FWMark() == 0 {
+			services[port{e.ID.Protocol(), e.ID.VIP().Port()}] = e.ID
+		}
+	}
+	for _, l := range j.own.Listeners {
+		id, ok := services[port{l.Protocol, l.Addr.Port()}]
+		if ok && l.Addr.Addr().IsUnspecified() && (l.Addr.Addr().Is6() || !id.Is6()) && !j.has("wildcard-listener") {
+			j.add(j.own, finding("wildcard-listener", SeverityRisk, "a program of this host listens on *:%d (%s), which %s balances", l.Addr.Port(), l.Protocol, id).
+				advise("let it listen on an address of its own: it answers clients when the service is gone"))
+		}
+	}
+	j.cannotSee("listeners", "ss -lntu lists what listens on *: all of it is reached by the VIP, unless a firewall keeps it")
+}
+
+// daemons looks at the sync daemons.
+func (j *judge) daemons() {
+	master, backup := j.own.runs(Master), j.own.runs(Backup)
+	for _, e := range j.own.Services {
+		for _, s := range e.Servers {
+			if (master || backup) && s.Addr.Addr().Is6() != e.ID.Is6() && !j.has("sync-mixed") {
+				j.add(j.own, finding("sync-mixed", SeverityRisk, "%s -> %s beside a sync daemon", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
+			}
+			if master && backup && s.Mode != NAT && j.own.sysctl(VSBackupOnly.Key) == "0" && !j.has("backup-balances") {
+				j.add(j.own, finding("backup-balances", SeverityRisk, "master and backup daemons run, and backup_only is 0").mend(VSBackupOnly.Setting(1, "do not balance what the other director sends")))
+			}
+		}
+	}
+	if backup && j.own.sysctl(VSSloppyTCP.Key) == "0" {
+		j.add(j.own, finding("backup-strict", SeverityRisk, "a backup daemon runs, and sloppy_tcp is 0").mend(VSSloppyTCP.Setting(1, "take connections over from their middle")))
+	}
+}

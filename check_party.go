@@ -1,0 +1,172 @@
+package lvs
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// party is a host that has a part in services, with its facts in a form to look
+// things up in.
+type party struct {
+	HostFacts
+	isOwn      bool
+	interfaces map[string]InterfaceState
+	sysctls    map[string]string
+	addresses  []Address
+	byAddr     map[netip.Addr][]Address
+	links      []Link
+	services   map[ServiceID]ServiceEntry
+	routing    *hostnet.Routing
+	firewall   *firewall
+}
+
+func newParty(f HostFacts) *party {
+	f = f.upgrade()
+	p := &party{
+		HostFacts: f, interfaces: make(map[string]InterfaceState), sysctls: make(map[string]string),
+		byAddr: make(map[netip.Addr][]Address), services: make(map[ServiceID]ServiceEntry), firewall: newFirewall(f),
+	}
+	for _, i := range f.Interfaces {
+		p.interfaces[i.Name] = i
+	}
+	for _, one := range f.Facts {
+		switch one := one.(type) {
+		case Sysctl:
+			p.sysctls[one.Key] = one.Value
+		case Address:
+			p.addresses = append(p.addresses, one)
+			p.byAddr[one.Prefix.Addr()] = append(p.byAddr[one.Prefix.Addr()], one)
+		case Link:
+			p.links = append(p.links, one)
+		}
+	}
+	for _, e := range f.Services {
+		p.services[e.ID] = e
+	}
+	routes := make([]hostnet.RouteEntry, len(f.Routes))
+	for i, r := range f.Routes {
+		routes[i] = hostnet.RouteEntry(r)
+	}
+	rules := make([]hostnet.RuleEntry, len(f.Rules))
+	for i, r := range f.Rules {
+		rules[i] = hostnet.RuleEntry(r)
+	}
+	p.routing = hostnet.NewRouting(routes, rules)
+	return p
+}
+
+// sysctl returns a parameter, "" if it is not known.
+func (p *party) sysctl(key string) string { return p.sysctls[key] }
+
+// parameter returns the value of an interface's parameter that counts, where that
+// is the greater of its own and that of all. They are of one digit each.
+func (p *party) parameter(iface, name string) string {
+	return max(p.sysctl(InterfaceSysctl(iface, name, false)), p.sysctl(InterfaceSysctl("all", name, false)))
+}
+
+// having returns the addresses of the host that are a.
+func (p *party) having(a netip.Addr) []Address { return p.byAddr[a] }
+
+func (p *party) has(a netip.Addr) bool { return len(p.byAddr[a]) > 0 }
+
+// networks returns the addresses of the host that have a network around them with
+// a in it.
+func (p *party) networks(a netip.Addr) (all []Address) {
+	for _, own := range p.addresses {
+		if !own.Prefix.IsSingleIP() && own.Prefix.Masked().Contains(a) {
+			all = append(all, own)
+		}
+	}
+	return all
+}
+
+// mtu returns that of an interface, 0 if it is not known.
+func (p *party) mtu(iface string) int {
+	for _, l := range p.links {
+		if l.Name == iface {
+			return l.MTU
+		}
+	}
+	return 0
+}
+
+// route returns the route of a packet that the host itself sends.
+func (p *party) route(to, from netip.Addr) hostnet.Way {
+	return p.routing.Resolve(hostnet.Question{To: to, From: from})
+}
+
+// arrival returns the route of a packet that comes in by an interface.
+func (p *party) arrival(to, from netip.Addr, iface string) hostnet.Way {
+	return p.routing.Resolve(hostnet.Question{To: to, From: from, In: iface, AnyMark: p.firewall.marks})
+}
+
+// delivers reports whether packets for an address are delivered to the host.
+func (p *party) delivers(a netip.Addr) bool { return p.arrival(a, netip.Addr{}, "*").Local() }
+
+// mtuOf returns the MTU on a way.
+func (p *party) mtuOf(w hostnet.Way) int {
+	if w.MTU != 0 {
+		return w.MTU
+	}
+	return p.mtu(w.Interface)
+}
+
+// beside returns the addresses of the host that are in networks of another one.
+func (p *party) beside(networks []Address) (all []netip.Addr) {
+	for _, n := range networks {
+		for _, own := range p.addresses {
+			if n.Prefix.Masked().Contains(own.Prefix.Addr()) {
+				all = append(all, own.Prefix.Addr())
+			}
+		}
+	}
+	return all
+}
+
+// serves reports whether the host is one of the real servers of a service.
+func (p *party) serves(e ServiceEntry) bool {
+	return slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return p.has(s.Addr.Addr()) })
+}
+
+// runs reports whether a sync daemon of a role runs.
+func (p *party) runs(role DaemonRole) bool {
+	return slices.ContainsFunc(p.Daemons, func(d Daemon) bool { return d.Role == role })
+}
+
+// unread returns why a part of the host was not read, and the command that shows
+// it; "" if it was.
+func (p *party) unread(what string) (why, command string) {
+	var all, commands []string
+	for _, u := range p.Unread {
+		if u.What == what {
+			all, commands = append(all, u.Why), append(commands, u.Command)
+		}
+	}
+	return strings.Join(all, "; "), strings.Join(slices.Compact(commands), "; ")
+}
+
+// isSame reports whether facts are of the same host: no other one has the addresses
+// by which it is in its networks.
+func (p *party) isSame(other HostFacts) bool {
+	same := false
+	for _, a := range factsOf[Address](other) {
+		if a.Interface == "lo" || a.Prefix.IsSingleIP() || a.Prefix.Addr().IsLinkLocalUnicast() {
+			continue
+		}
+		if same = p.has(a.Prefix.Addr()); !same {
+			return false
+		}
+	}
+	return same
+}
+
+// label names the host in texts: "" is the one that was checked.
+func (p *party) label() string {
+	if p.isOwn {
+		return ""
+	}
+	return p.Name
+}

@@ -1,0 +1,128 @@
+package hostnet
+
+import "net/netip"
+
+// Observed is what a namespace has, as a diagnosis wants to know it. Unlike
+// facts, these values are only read, and say of everything whether they say all.
+type Observed struct {
+	Facts      []Fact // as List returns them, and the policies of IPsec
+	Interfaces []Interface
+	Addresses  []AddressState // those that are not in use as they stand
+	Routes     []RouteEntry
+	Rules      []RuleEntry
+	Neighbours []Neighbour
+	Chains     []Chain
+	ChainRules []ChainRule
+	Unread     []Unread
+}
+
+// Interface is the state of a network interface.
+type Interface struct {
+	Name     string
+	Kind     string // "device", "vlan", "veth", …
+	Up       bool   // by its administrator
+	Carrier  bool   // packets can pass: it is up, and what is below it is too
+	NoARP    bool   // it neither asks nor answers by ARP
+	Loopback bool
+	MAC      string // "" is none
+	Below    string // the interface that carries it, of a VLAN or a macvlan
+	Master   string // the bridge, bond or VRF that it belongs to
+	XDP      bool   // a program sees packets before the network stack does
+	Ingress  bool   // traffic control may drop or redirect what comes in
+}
+
+// AddressState says why an address is not in use as it stands.
+type AddressState struct {
+	Interface string
+	Prefix    netip.Prefix
+	Duplicate bool // another host has the address: duplicate address detection failed
+	Tentative bool // duplicate address detection goes on
+}
+
+// RouteEntry is a route of any table and type.
+type RouteEntry struct {
+	To        netip.Prefix
+	Table     int
+	Metric    int
+	Type      string // "" forwards; "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw", or "other"
+	Via       netip.Addr
+	Interface string
+	Source    netip.Addr
+	MTU       int
+	AdvMSS    int
+	ByKernel  bool // it came with an address
+	Partial   bool // it has what this type does not say: several next hops, an encapsulation, a type of service
+}
+
+// RuleEntry is a rule of policy routing.
+type RuleEntry struct {
+	Priority   int
+	IPv6       bool
+	From, To   netip.Prefix // the zero prefix is any
+	In, Out    string       // interfaces; "" is any
+	Mark, Mask uint32       // both 0 are any
+	Not        bool         // it is for all other packets
+	Action     string       // "" asks the table; "goto", "nop", "blackhole", "unreachable" or "prohibit"
+	Table      int
+	Goto       int // priority of the rule to go on with
+	Shortest   int // shorter prefixes of the table do not count
+	Partial    bool
+}
+
+// Neighbour is what a host knows of another one on a link.
+type Neighbour struct {
+	Interface string
+	Addr      netip.Addr
+	MAC       string // "" is not known
+	State     string // "reachable", "stale", "failed", "permanent", "noarp", …
+	Proxy     bool   // this host answers for the address
+}
+
+// Chain is a list of rules of a firewall.
+type Chain struct {
+	Family   string // "ip", "ip6", "inet", "arp", "bridge", "netdev"
+	Table    string
+	Name     string
+	Legacy   bool   // of iptables-legacy or arptables-legacy
+	Hook     string // "prerouting", "input", "forward", "output", "postrouting", "ingress", "egress"; "" of a chain that others jump to
+	Type     string // "filter", "nat", "route"
+	Priority int    // lower ones come first at a hook
+	Device   string // of the hook ingress; "" is any
+	Drop     bool   // what no rule decides is dropped
+}
+
+// ChainRule is one rule of a chain. Ports are ranges with both ends.
+type ChainRule struct {
+	Family    string // of the chain
+	Table     string
+	Chain     string
+	Legacy    bool
+	In, Out   string         // interfaces, "eth+" of all that begin so; "" is any
+	From, To  []netip.Prefix // none is any
+	Protocol  uint8          // 0 is any
+	FromPorts [][2]uint16    // none is any
+	ToPorts   [][2]uint16    // none is any
+	States    uint8          // of connection tracking, the kernel's bits; 0 is any
+	Mark      uint32         // that packets have; with Mask
+	Mask      uint32         // 0 is any
+	Partial   bool           // it has conditions that these fields do not say
+	Verdict   string         // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack", or "other"
+	Target    string         // the chain of a jump, the address of dnat or snat
+	SetMark   uint32         // of the verdict mark
+}
+
+// Bits of States.
+const (
+	StateInvalid     = 1
+	StateEstablished = 2
+	StateRelated     = 4
+	StateNew         = 8
+	StateUntracked   = 64
+)
+
+// Unread is a part that could not be read.
+type Unread struct {
+	What    string // "firewall", "neighbours", …
+	Why     string
+	Command string // that shows it
+}
