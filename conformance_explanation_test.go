@@ -35,7 +35,7 @@ func explainDatagrams(t *testing.T, g ground, s Service) {
 			server.Weight = max(1, weight) // of what mh knows of it that is not shown, see below
 		}
 		if i == 2 {
-			server.UpperThreshold, server.LowerThreshold = 5, 5 // so that its counts tell whether it is closed
+			server.UpperThreshold = 20 // so many that its counts tell that it is open
 		}
 		must(t, h.Client().AddServer(ctx, s.ID, server))
 	}

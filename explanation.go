@@ -150,7 +150,7 @@ func (h *Host) explain(ctx context.Context, f Flow, p *kernel.Packet) (Explanati
 	}
 	n, simulated := h.guard.files.(*simulatedNetwork)
 	if !simulated {
-		return h.explainCopy(ctx, f, p)
+		return h.explainLive(ctx, f, p)
 	}
 	if err := context.Cause(ctx); err != nil {
 		return Explanation{}, err
@@ -211,7 +211,12 @@ func (e *explainer) suppose(s kernel.Suppose) error {
 
 func (e *explainer) add(told kernel.Verdict) {
 	var v Verdict
-	if v.take(&told); !slices.Contains(e.x.Verdicts, v) {
+	v.take(&told)
+	e.addVerdict(v)
+}
+
+func (e *explainer) addVerdict(v Verdict) {
+	if !slices.Contains(e.x.Verdicts, v) {
 		e.x.Verdicts = append(e.x.Verdicts, v)
 	}
 }

@@ -11,19 +11,14 @@ import (
 	"github.com/golvs/lvs/internal/kernel/sched"
 )
 
-// explainCopy explains a flow on a copy of the host. What the host does not show
-// is taken to be one way and then the other.
-func (h *Host) explainCopy(ctx context.Context, f Flow, p *kernel.Packet) (Explanation, error) {
-	c, err := copyOf(ctx, h, SimulatorOptions{}, f)
+// explainLive explains a flow by a copy of what the host has for it. What the host
+// does not show is taken to be one way and then the other.
+func (h *Host) explainLive(ctx context.Context, f Flow, p *kernel.Packet) (Explanation, error) {
+	c, err := excerptOf(ctx, h, f)
 	if err != nil {
 		return Explanation{}, err
 	}
-	for _, e := range c.entries {
-		for _, s := range e.Servers {
-			c.to.kernel.Recount(e.ID.toName(), s.Addr, s.counts())
-		}
-	}
-	g := guesser{explainer: explainer{kernel: c.to.kernel, packet: p, x: Explanation{Flow: f}}, copy: c, host: c.to.Host()}
+	g := guesser{explainer: explainer{kernel: c.to.kernel, packet: p, x: Explanation{Flow: f}}, excerpt: c, host: c.to.Host()}
 	defer g.host.Close()
 	if g.asleep, err = g.backupOnly(ctx); err != nil {
 		return Explanation{}, err
@@ -37,7 +32,7 @@ func (h *Host) explainCopy(ctx context.Context, f Flow, p *kernel.Packet) (Expla
 // guesser makes an explanation of what a copy of a host knows.
 type guesser struct {
 	explainer
-	copy   *copier
+	*excerpt
 	host   *Host // the copy
 	asleep bool  // backup_only lets requests pass
 }
@@ -48,7 +43,7 @@ func (g *guesser) backupOnly(ctx context.Context) (bool, error) {
 	if g.number("backup_only") == 0 {
 		return false, nil
 	}
-	daemons, err := g.copy.from.client.Daemons(ctx)
+	daemons, err := g.from.client.Daemons(ctx)
 	return slices.ContainsFunc(daemons, func(d Daemon) bool { return d.Role == Backup }), err
 }
 
@@ -95,35 +90,53 @@ var undroppable = []Reason{
 // byConnection looks for a connection of the flow.
 func (g *guesser) byConnection() error {
 	found, err := g.kernel.Explain(g.packet, kernel.Suppose{})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	switch lost := g.lost(); {
+	case !g.hooked:
+		g.add(kernel.Verdict{Action: kernel.Passed, Reason: kernel.NoService})
+		return nil
 	case g.asleep && found.Verdict.Action != kernel.Replied:
 		g.describe(&found)
 		g.x.Choice = nil
 		g.add(kernel.Verdict{Action: kernel.Passed, Reason: kernel.BackupOnly})
 		return nil
-	case lost != nil:
-		return g.byLost(lost)
-	case found.Connection == nil || !g.mayHaveEnded(&found):
+	case g.own == nil || found.Verdict.Action == kernel.Replied:
 		return g.byRenewal(kernel.Suppose{})
 	}
+	owners := g.owners(*g.own, &g.x.Flow.FWMark)
+	for _, o := range owners {
+		if err := g.byOwner(&o); err != nil {
+			return err
+		}
+	}
+	if len(owners) > 1 {
+		g.unseen("of which service's server at %s the connection is", g.own.Server)
+	}
+	if len(owners) > 0 {
+		if g.accounts(owners, Connection.isOwn, RealServerStatus.connections) {
+			return nil
+		}
+		g.unseen("whether the connection is of a server that was removed: the table has another one of its address")
+	}
+	return g.byLost(g.own)
+}
+
+// byOwner explains by the flow's connection, which is of a server.
+func (g *guesser) byOwner(o *kernel.Owner) error {
+	found, err := g.kernel.Explain(g.packet, kernel.Suppose{Owner: o})
+	if err != nil {
+		return err
+	}
+	if !g.mayHaveEnded(&found) {
+		return g.byRenewal(kernel.Suppose{Owner: o})
+	}
 	for _, ended := range []bool{true, false} {
-		if err := g.byRenewal(kernel.Suppose{Ended: &ended}); err != nil {
+		if err := g.byRenewal(kernel.Suppose{Owner: o, Ended: &ended}); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// lost returns the flow's connection when the copy does not have it.
-func (g *guesser) lost() *Connection {
-	i := slices.IndexFunc(g.copy.lost, g.x.Flow.owns)
-	if i < 0 {
-		return nil
-	}
-	return &g.copy.lost[i]
 }
 
 // byLost explains by a connection that is of no server in the table.
@@ -136,18 +149,34 @@ func (g *guesser) byLost(c *Connection) error {
 		v = Verdict{Action: Forwarded, Reason: ReasonConnection, Server: c.VIP, Port: c.VIP.Port(), Mode: Bypass, State: c.State}
 	case c.Server.Addr().IsUnspecified():
 		g.x.Ended = "it has ended"
-		return g.byRenewal(kernel.Suppose{})
+		return g.renewLost()
 	case g.number("expire_nodest_conn") != 0:
 		g.x.Ended = "its server was removed"
-		return g.byRenewal(kernel.Suppose{})
+		return g.renewLost()
 	case ended:
 		g.unseen("whether the connection of before hangs on a persistence template")
-		if err := g.byRenewal(kernel.Suppose{}); err != nil {
+		if err := g.renewLost(); err != nil {
 			return err
 		}
 	}
-	g.x.Verdicts = append(g.x.Verdicts, v)
+	g.addVerdict(v)
+	if c.isEnding() {
+		g.unseen("whether the connection, which ends within a second, is still there")
+		return g.renewLost()
+	}
 	return nil
+}
+
+// renewLost explains without the flow's connection, which conntrack may know.
+func (g *guesser) renewLost() error {
+	if g.number("conntrack") != 0 {
+		g.unseen("whether conntrack still knows the connection of before")
+		g.add(kernel.Verdict{Action: kernel.Dropped, Reason: kernel.Conntracked})
+	}
+	was, ended := g.x, true
+	err := g.byService(kernel.Suppose{Owner: &kernel.Owner{}, Ended: &ended, Forgot: true})
+	g.x.Connection, g.x.Ended = was.Connection, was.Ended
+	return err
 }
 
 // mayHaveEnded tells whether the host does not show if the connection has ended,
@@ -156,6 +185,10 @@ func (g *guesser) byLost(c *Connection) error {
 func (g *guesser) mayHaveEnded(found *kernel.Explanation) bool {
 	const evenFinWait = 2
 	c, mode := found.Connection, g.number("conn_reuse_mode")
+	if g.own.isEnding() && (found.Outdated == 0 || found.Outdated == kernel.ServerRemoved) {
+		g.unseen("whether the connection, which ends within a second, is still there")
+		return true
+	}
 	if Protocol(c.Protocol) != ProtocolTCP || mode == 0 || found.Outdated != 0 && found.Outdated != kernel.Reused {
 		return false
 	}
@@ -172,7 +205,7 @@ func (g *guesser) mayHaveEnded(found *kernel.Explanation) bool {
 
 // hasTemplates tells whether clients are tied to a server.
 func (g *guesser) hasTemplates(server netip.AddrPort) bool {
-	for _, e := range g.copy.entries {
+	for _, e := range g.entries {
 		for _, s := range e.Servers {
 			if s.Addr.Addr() == server.Addr() && s.PersistentConns > 0 {
 				return true
@@ -198,9 +231,50 @@ func (g *guesser) byRenewal(s kernel.Suppose) error {
 	return g.byService(s)
 }
 
-// byService lets the service decide: by a template or by its scheduler. Servers
-// that may be closed are open at first, and those that are picked are closed then.
+// byService lets the service decide: by a template or by its scheduler.
 func (g *guesser) byService(s kernel.Suppose) error {
+	found, err := g.kernel.Explain(g.packet, s)
+	if err != nil {
+		return err
+	}
+	if found.Template == nil {
+		return g.byScheduler(s)
+	}
+	template := connectionOf(found.Template)
+	owners := g.owners(*template, nil)
+	for _, o := range owners {
+		s.Tied = &o
+		if found, err = g.kernel.Explain(g.packet, s); err != nil {
+			return err
+		}
+		if !found.Untied {
+			g.keep(&found)
+			g.add(found.Verdict)
+		} else if err := g.byScheduler(s); err != nil {
+			return err
+		}
+	}
+	if len(owners) > 1 {
+		g.unseen("to which server at %s the persistence template ties the client", template.Server.Addr())
+	}
+	switch {
+	case template.isEnding():
+		g.unseen("whether the persistence template, which ends within a second, is still there")
+	case !g.accounts(owners, Connection.IsTemplate, RealServerStatus.templates):
+		g.unseen("whether the persistence template is of a server that was removed: the table has another one of its address")
+	default:
+		return nil
+	}
+	kept := g.x
+	s.Tied = &kernel.Owner{}
+	err = g.byScheduler(s)
+	g.x.Template, g.x.Untied = kept.Template, kept.Untied
+	return err
+}
+
+// byScheduler lets the scheduler decide. Servers that may be closed are open at
+// first, and those that are picked are closed then.
+func (g *guesser) byScheduler(s kernel.Suppose) error {
 	found, err := g.kernel.Explain(g.packet, s)
 	if err != nil {
 		return err
@@ -240,11 +314,7 @@ func (g *guesser) close(service *kernel.ServiceName, picked []netip.AddrPort, do
 
 // keep describes what was found, without what a copy does not know.
 func (g *guesser) keep(found *kernel.Explanation) {
-	lost, ended := g.x.Connection, g.x.Ended
 	g.describe(found)
-	if g.x.Connection == nil {
-		g.x.Connection, g.x.Ended = lost, ended
-	}
 	c := g.x.Choice
 	if c == nil {
 		return
@@ -261,7 +331,7 @@ func (g *guesser) keep(found *kernel.Explanation) {
 // scheduler returns the service's scheduler on the host. The copy may not have it.
 func (g *guesser) scheduler(found *kernel.Explanation) Scheduler {
 	id := serviceIDOf(found.Verdict.Service)
-	for _, e := range g.copy.entries {
+	for _, e := range g.entries {
 		if e.ID == id {
 			return e.Scheduler
 		}
@@ -272,15 +342,11 @@ func (g *guesser) scheduler(found *kernel.Explanation) Scheduler {
 // byPick adds what becomes of the packet by each server that the scheduler, or the
 // template, may give. It returns those of the scheduler.
 func (g *guesser) byPick(s kernel.Suppose, found *kernel.Explanation) (picked []netip.AddrPort, err error) {
-	none := false
-	switch {
-	case found.Verdict.Reason == kernel.ByTemplate:
-		return nil, g.each(s, g.tied(found))
-	case found.Scheduler == "" || found.Verdict.Service == nil:
+	if found.Scheduler == "" || found.Verdict.Service == nil {
 		g.add(found.Verdict)
 		return nil, nil
 	}
-	picked, none = g.mayPick(found)
+	picked, none := g.mayPick(found)
 	if err := g.each(s, picked); err != nil || !none && len(picked) > 0 {
 		return picked, err
 	}
@@ -300,25 +366,6 @@ func (g *guesser) each(s kernel.Suppose, servers []netip.AddrPort) error {
 		}
 	}
 	return nil
-}
-
-// tied returns the servers to which a template may tie the client. One for all
-// ports has no port.
-func (g *guesser) tied(found *kernel.Explanation) []netip.AddrPort {
-	own := *found.Verdict.Server
-	all := []netip.AddrPort{own}
-	id := serviceIDOf(found.Verdict.Service)
-	for _, e := range g.copy.entries {
-		for _, s := range e.Servers {
-			if e.ID == id && found.Template.VIP.Port() == 0 && s.Addr.Addr() == own.Addr() && s.Addr != own {
-				all = append(all, s.Addr)
-			}
-		}
-	}
-	if len(all) > 1 {
-		g.unseen("to which port of %s the persistence template ties the client", own.Addr())
-	}
-	return all
 }
 
 // mayPick returns the servers that the scheduler may pick, and whether it may pick

@@ -214,7 +214,7 @@ func (e *explained) visible(x Explanation, v Verdict) Verdict {
 	for _, known := range x.Verdicts {
 		switch {
 		case known.Reason != v.Reason || known.Server.Addr() != v.Server.Addr():
-		case v.Reason == ReasonConnection:
+		case v.Reason == ReasonConnection && known.Service == v.Service:
 			v.Mode, v.State = known.Mode, known.State
 		case v.Reason == ReasonServerRemoved:
 			v = known
@@ -389,6 +389,17 @@ func TestSimulatorFromTemplates(t *testing.T) {
 		return those
 	}
 	compare(t, "templates", templates(l.Simulator), templates(copied))
+}
+
+func split[T any](all []T, is func(T) bool) (those, others []T) {
+	for _, v := range all {
+		if is(v) {
+			those = append(those, v)
+		} else {
+			others = append(others, v)
+		}
+	}
+	return those, others
 }
 
 func TestVerdictTextThatIsRefused(t *testing.T) {

@@ -20,30 +20,39 @@ import (
 // not show (where in its round [RR] stands, the phase of [WRR]) and what the
 // simulator does not have. A simulation is as good as that list lets it be.
 func SimulatorFrom(ctx context.Context, h *Host, o SimulatorOptions) (s *Simulator, missed []string, err error) {
-	c, err := copyOf(ctx, h, o, Flow{})
+	c, err := newCopier(ctx, h, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	entries, err := h.client.Snapshot(ctx)
+	if err == nil {
+		err = c.table(ctx, entries)
+	}
+	if err == nil {
+		err = c.connections(ctx, entries)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	return c.to, c.missed, nil
 }
 
-// copyOf copies a host. Of the connections of a flow it knows the mark.
-func copyOf(ctx context.Context, h *Host, o SimulatorOptions, f Flow) (c *copier, err error) {
-	c = &copier{from: h, flow: f}
+// newCopier makes the simulator that a host is copied to. It has the host's release,
+// parameters and timeouts.
+func newCopier(ctx context.Context, h *Host, o SimulatorOptions) (c *copier, err error) {
 	if o.Kernel == "" {
 		if o.Kernel, err = h.kernelRelease(ctx); err != nil {
 			return nil, err
 		}
 	}
+	c = &copier{from: h}
 	if c.to, err = NewSimulator(o); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{c.sysctls, c.table, c.connections} {
-		if err := step(ctx); err != nil {
-			return nil, err
-		}
+	if err = c.sysctls(ctx); err == nil {
+		err = c.timeouts(ctx)
 	}
-	return c, nil
+	return c, err
 }
 
 // debianVersionText finds the version in what Debian's kernels say of their build.
@@ -65,12 +74,9 @@ func (h *Host) kernelRelease(ctx context.Context) (string, error) {
 
 // copier copies a host to a simulator and notes what it misses.
 type copier struct {
-	from    *Host
-	to      *Simulator
-	flow    Flow
-	entries []ServiceEntry
-	lost    []Connection // that are of no server in the table
-	missed  []string
+	from   *Host
+	to     *Simulator
+	missed []string
 }
 
 func (c *copier) miss(format string, args ...any) {
@@ -98,37 +104,50 @@ func (c *copier) sysctls(ctx context.Context) error {
 	return nil
 }
 
-// table copies timeouts, services and servers.
-func (c *copier) table(ctx context.Context) error {
-	timeouts, err := c.from.client.Timeouts(ctx)
+func (c *copier) timeouts(ctx context.Context) error {
+	t, err := c.from.client.Timeouts(ctx)
 	if err != nil {
-		return err
-	}
-	if c.entries, err = c.from.client.Snapshot(ctx); err != nil {
 		return err
 	}
 	to := c.to.Client()
 	defer to.Close()
-	if err := to.SetTimeouts(ctx, timeouts); err != nil {
+	return to.SetTimeouts(ctx, t)
+}
+
+// table copies services and their servers.
+func (c *copier) table(ctx context.Context, entries []ServiceEntry) error {
+	to := c.to.Client()
+	defer to.Close()
+	services := make([]Change, len(entries))
+	for i, e := range entries {
+		c.missOf(e.Service)
+		services[i] = AddService(e.Service)
+	}
+	failed, err := put(ctx, to, services)
+	if err == nil {
+		err = c.unscheduled(ctx, to, entries, failed)
+	}
+	if err != nil {
 		return err
 	}
-	for _, e := range c.entries {
-		if err := c.service(ctx, to, e.Service); err != nil {
-			return err
-		}
+	var servers []Change
+	for _, e := range entries {
 		for _, s := range e.Servers {
-			if err := put(ctx, to, AddServer(e.ID, s.RealServer)); err != nil {
-				c.miss("%s -> %s: %v", e.ID, s.Addr, err)
-			}
+			servers = append(servers, AddServer(e.ID, s.RealServer))
 			if e.Scheduler == MH && s.Weight == 0 {
 				c.miss("%s -> %s: which weight it had before 0, by which mh gives it buckets", e.ID, s.Addr)
 			}
 		}
 	}
-	return nil
+	failed, err = put(ctx, to, servers)
+	for _, f := range failed {
+		c.miss("%v", f.Err)
+	}
+	return err
 }
 
-func (c *copier) service(ctx context.Context, to *Client, s Service) error {
+// missOf notes what the kernel does not show of a service.
+func (c *copier) missOf(s Service) {
 	switch s.Scheduler {
 	case RR:
 		c.miss("%s: where in its round rr stands", s.ID)
@@ -137,42 +156,50 @@ func (c *copier) service(ctx context.Context, to *Client, s Service) error {
 	case LBLC, LBLCR:
 		c.miss("%s: which server %s gave to which destination", s.ID, s.Scheduler)
 	}
-	err := put(ctx, to, AddService(s))
-	if errors.Is(err, ErrScheduler) {
+}
+
+// unscheduled copies services without their schedulers and engines, which the
+// simulator does not have.
+func (c *copier) unscheduled(ctx context.Context, to *Client, entries []ServiceEntry, failed []Failure) error {
+	var again []Change
+	for _, f := range failed {
+		if !errors.Is(f.Err, ErrScheduler) {
+			return f.Err
+		}
+		s := entries[f.Index].Service
 		c.miss("%s: the scheduler %s or the engine %q is not simulated, so it takes no new connections", s.ID, s.Scheduler, s.Persistence.Engine)
 		s.Scheduler, s.Persistence.Engine = NoScheduler, ""
-		err = put(ctx, to, AddService(s))
+		again = append(again, AddService(s))
+	}
+	failed, err := put(ctx, to, again)
+	if len(failed) > 0 {
+		err = failed[0].Err
 	}
 	return err
 }
 
-// put makes a change whatever it says: what the host has is to be copied, not
-// to be judged.
-func put(ctx context.Context, to *Client, ch Change) error {
-	return only(to.do(ctx, []Change{ch}, func(Change) *Error { return nil }))
+// put makes changes whatever they say, for what the host has is to be copied and
+// not to be judged. It returns those that the simulator refused.
+func put(ctx context.Context, to *Client, changes []Change) ([]Failure, error) {
+	err := to.do(ctx, changes, func(Change) *Error { return nil })
+	if failed, ok := err.(*DoError); ok && failed.cause == nil {
+		return failed.Failures, nil
+	}
+	return nil, err
 }
 
 // connections copies the connection table, and makes each server count as many
 // as it does on the host, where the listing may have passed over some.
-func (c *copier) connections(ctx context.Context) error {
+func (c *copier) connections(ctx context.Context, entries []ServiceEntry) error {
 	all, err := c.from.Connections(ctx)
 	if err != nil {
 		return err
 	}
-	// Templates come first, so that their connections find them.
-	templates, others := split(all, Connection.IsTemplate)
-	for _, conn := range append(templates, others...) {
-		if !c.to.kernel.Restore(kernel.Entry{
-			Protocol: uint8(conn.Protocol), Client: conn.Client, VIP: conn.VIP, Server: conn.Server,
-			State: string(conn.State), Expires: int(conn.Expires.Seconds()), Mark: c.markOf(conn),
-		}) {
-			c.lost = append(c.lost, conn)
-		}
+	if lost := len(c.to.kernel.Restore(toEntries(all, nil))); lost > 0 {
+		c.to.kernel.CountElsewhere(lost)
+		c.miss("%d connections, which are of no server in the table", lost)
 	}
-	if len(c.lost) > 0 {
-		c.miss("%d connections, which are of no server in the table", len(c.lost))
-	}
-	for _, e := range c.entries {
+	for _, e := range entries {
 		for _, s := range e.Servers {
 			c.counts(e.ID, s)
 		}
@@ -180,23 +207,17 @@ func (c *copier) connections(ctx context.Context) error {
 	return nil
 }
 
-// markOf returns the mark of a connection's packets, nil if it is not known.
-func (c *copier) markOf(conn Connection) *uint32 {
-	if c.flow.owns(conn) {
-		return &c.flow.FWMark
-	}
-	return nil
-}
-
-func split[T any](all []T, is func(T) bool) (those, others []T) {
-	for _, v := range all {
-		if is(v) {
-			those = append(those, v)
-		} else {
-			others = append(others, v)
+// toEntries returns connections as the simulated kernel has them. The mark of
+// their packets is nil if it is not known.
+func toEntries(all []Connection, mark *uint32) []kernel.Entry {
+	entries := make([]kernel.Entry, len(all))
+	for i, c := range all {
+		entries[i] = kernel.Entry{
+			Protocol: uint8(c.Protocol), Client: c.Client, VIP: c.VIP, Server: c.Server,
+			State: string(c.State), Expires: int(c.Expires.Seconds()), Mark: mark,
 		}
 	}
-	return those, others
+	return entries
 }
 
 // counts adds what a server has more than the connections that were copied.

@@ -26,7 +26,12 @@ const snapshotRounds = 5
 // What leaves no trace in the list of services cannot be seen: a real server
 // that is added or removed meanwhile may or may not be there.
 func (c *Client) Snapshot(ctx context.Context) ([]ServiceEntry, error) {
-	services, err := c.Services(ctx)
+	return c.snapshot(ctx, c.Services)
+}
+
+// snapshot reads the services that a listing has.
+func (c *Client) snapshot(ctx context.Context, list func(context.Context) ([]ServiceStatus, error)) ([]ServiceEntry, error) {
+	services, err := list(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +40,7 @@ func (c *Client) Snapshot(ctx context.Context) ([]ServiceEntry, error) {
 		if err := c.readServers(ctx, services, known); err != nil {
 			return nil, err
 		}
-		again, err := c.Services(ctx)
+		again, err := list(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -24,7 +24,9 @@ type Explanation struct {
 // Suppose is what an explanation takes for true, to see what follows. The zero
 // value takes everything as it is.
 type Suppose struct {
-	Server *netip.AddrPort // that the template or the scheduler gives; not valid: the scheduler picks none
+	Server *netip.AddrPort // that the scheduler picks; not valid: it picks none
+	Owner  *Owner          // that the packet's connection is of
+	Tied   *Owner          // that the template is of; the zero value: a server that was removed
 	Ended  *bool           // whether the packet's connection has ended, such that a new one may be opened
 	Forgot bool            // conntrack knows no connection
 }
@@ -68,7 +70,7 @@ func (l *look) receive() (outcome, error) {
 		}
 		return l.open()
 	}
-	c := l.conns.at(id)
+	c := l.owned(*l.conns.at(id), l.suppose.Owner)
 	l.told.Connection = l.entry(c)
 	switch {
 	case reply:
@@ -86,6 +88,24 @@ func (l *look) receive() (outcome, error) {
 		return outcome{action: Dropped, reason: Conntracked}, nil
 	}
 	return l.open()
+}
+
+// owned returns a connection, or a template, as it would be if it were an owner's.
+func (l *look) owned(c conn, by *Owner) *conn {
+	if by == nil {
+		return &c
+	}
+	d := l.named(by.Service, by.Server)
+	if d == nil {
+		c.dest = 0
+		return &c
+	}
+	c.dest, c.method = d.ID, uint8(d.method)
+	c.flags |= connNoOutput
+	if c.method == methodMasq {
+		c.flags &^= connNoOutput
+	}
+	return &c
 }
 
 func (l *look) ignoresRequests() bool { return l.sysctl.backupOnly != 0 && l.daemons.backupRuns() }
@@ -163,7 +183,7 @@ func (l *look) schedulePersistent(s *service) outcome {
 		}
 		why, more = Scheduled, 1 // the template comes before the connection
 	}
-	if l.sysctl.connMax >= 0 && l.conns.live+more >= l.sysctl.connMax {
+	if l.fullWith(more) {
 		return outcome{action: Dropped, reason: TooMany}
 	}
 	port := l.ends.dport
@@ -180,13 +200,10 @@ func (l *look) tied(s *service) *dest {
 	if id == 0 {
 		return nil
 	}
-	t := l.conns.at(id)
+	t := l.owned(*l.conns.at(id), l.suppose.Tied)
 	l.told.Template, l.told.Untied = l.entry(t), !l.valid(t)
-	switch {
-	case l.told.Untied:
+	if l.told.Untied {
 		return nil
-	case l.suppose.Server != nil:
-		return s.dests[*l.suppose.Server]
 	}
 	return l.dests[t.dest]
 }
@@ -272,13 +289,31 @@ func (k *Kernel) OpenDoubtful(service ServiceName) (servers []netip.AddrPort) {
 		return nil
 	}
 	for server := range s.group.All() {
-		if d := k.dests[server.ID]; d.upper != 0 && d.total() >= d.floor() && d.total() < d.upper {
+		if d := k.dests[server.ID]; k.mayBeClosed(d) {
 			d.Overloaded = false
 			k.counted(d)
 			servers = append(servers, d.Addr)
 		}
 	}
 	return servers
+}
+
+// mayBeClosed reports whether a server may be closed or not, by its counts and
+// thresholds. Older kernels look at them when a connection comes or goes, and not
+// when thresholds are lowered: one that has as many connections as the upper
+// threshold may be open, and one that has fewer than its lower threshold, if that
+// was raised, may be closed.
+func (k *Kernel) mayBeClosed(d *dest) bool {
+	switch total := d.total(); {
+	case d.upper == 0 || total == 0:
+		return false
+	case k.totals:
+		return total >= d.floor() && total < d.upper
+	case d.lower != 0:
+		return true
+	default:
+		return total >= d.floor()
+	}
 }
 
 // Close lets a server take no new connections, as one that reached its upper

@@ -321,6 +321,14 @@ func addrOf(family uint32, a *[16]byte) netip.Addr {
 	return addr
 }
 
+// key is what a service of that name is looked up by.
+func (n *ServiceName) key() serviceKey {
+	if n.Mark != 0 {
+		return serviceKey{family: uint32(n.Family), mark: n.Mark}
+	}
+	return serviceKey{family: uint32(n.Family), protocol: n.Protocol, port: n.Addr.Port(), addr: n.Addr.Addr().As16()}
+}
+
 func (s *serviceKey) name() *ServiceName {
 	n := &ServiceName{Family: uint8(s.family), Protocol: s.protocol, Mark: s.mark}
 	if s.mark == 0 {

@@ -15,24 +15,47 @@ type Entry struct {
 	Mark                *uint32 // of its packets; nil: not known
 }
 
-// Restore takes an entry over from another kernel. It is false when no service
-// has such a server.
-func (k *Kernel) Restore(e Entry) bool {
+// Restore takes entries over from another kernel, templates before the others, so
+// that these find them. It returns the numbers of those that are of no server in
+// the table.
+func (k *Kernel) Restore(entries []Entry) (lost []int) {
 	k.lock()
 	defer k.mu.Unlock()
+	o := k.ownership()
+	for _, templates := range []bool{true, false} {
+		for i := range entries {
+			e := &entries[i]
+			if e.isTemplate() != templates {
+				continue
+			}
+			if owners := o.of(e); len(owners) > 0 {
+				k.restore(e, owners[0])
+			} else {
+				lost = append(lost, i)
+			}
+		}
+	}
+	return lost
+}
+
+// CountElsewhere makes conn_max count connections that were not taken over.
+func (k *Kernel) CountElsewhere(connections int) {
+	k.lock()
+	defer k.mu.Unlock()
+	k.elsewhere = connections
+}
+
+func (e *Entry) isTemplate() bool { return e.Client.Port() == 0 }
+
+// restore takes in an entry of a server.
+func (k *Kernel) restore(e *Entry, d *dest) {
+	ends := e.ends()
 	c := conn{
-		client: e.Client.Addr().As16(), virtual: e.VIP.Addr().As16(), family: inet6,
-		clientPort: e.Client.Port(), vport: e.VIP.Port(), destPort: e.Server.Port(), protocol: e.Protocol,
+		client: ends.src, virtual: ends.dst, family: uint8(ends.family),
+		clientPort: ends.sport, vport: ends.dport, destPort: e.Server.Port(), protocol: e.Protocol,
 	}
-	if e.Client.Addr().Is4() {
-		c.family = inet4
-	}
-	if e.Client.Port() == 0 {
+	if e.isTemplate() {
 		c.flags |= connTemplate
-	}
-	d := k.serverOf(&c, &e)
-	if d == nil {
-		return false
 	}
 	k.tie(&c, d)
 	id, in := k.bind(&c, d)
@@ -56,7 +79,17 @@ func (k *Kernel) Restore(e Entry) bool {
 	k.timers.remove(in)
 	in.expires = k.now + tick(e.Expires)*second
 	k.timers.set(id, in)
-	return true
+}
+
+func (e *Entry) ends() ends {
+	family := uint32(inet6)
+	if e.Client.Addr().Is4() {
+		family = inet4
+	}
+	return ends{
+		family: family, protocol: e.Protocol,
+		src: e.Client.Addr().As16(), dst: e.VIP.Addr().As16(), sport: e.Client.Port(), dport: e.VIP.Port(),
+	}
 }
 
 // tie finds the template that a connection hangs on. The connection does not say.
@@ -69,74 +102,6 @@ func (k *Kernel) tie(c *conn, d *dest) {
 		c.control = id
 		k.conns.at(id).controls++
 	}
-}
-
-// serverOf finds the server that a connection belongs to. The connection does
-// not say which service it came by: one with an address is tried first, and then
-// all that have the server.
-func (k *Kernel) serverOf(c *conn, e *Entry) *dest {
-	at := ends{family: uint32(c.family), protocol: c.protocol, dst: c.virtual, dport: c.vport}
-	switch {
-	case c.is(connTemplate) && c.vport == 0:
-		return k.tiedServer(c, &at, e.Server.Addr())
-	case c.is(connTemplate):
-		return k.serviceFor(0, &at).server(e.Server, c.vport)
-	case e.Mark != nil:
-		return k.serviceFor(*e.Mark, &at).server(e.Server, c.vport)
-	}
-	if d := k.serviceFor(0, &at).server(e.Server, c.vport); d != nil {
-		return d
-	}
-	for s := range k.services.all() {
-		if s.key.family == at.family && s.key.mark != 0 {
-			if d := s.server(e.Server, c.vport); d != nil {
-				return d
-			}
-		}
-	}
-	return nil
-}
-
-// tiedServer finds the server of a template for all ports: it is one of a mark, of
-// a service of port 0, or of FTP, and names no port.
-func (k *Kernel) tiedServer(c *conn, at *ends, server netip.Addr) *dest {
-	if c.protocol == protoIP {
-		return k.lookup(serviceKey{family: at.family, mark: markOf(at.family, &c.virtual)}).serverAt(server)
-	}
-	if d := k.serviceFor(0, at).serverAt(server); d != nil {
-		return d
-	}
-	at.dport = ftpPort
-	return k.serviceFor(0, at).serverAt(server)
-}
-
-// serverAt returns the newest server of a service, if there is one, at an address.
-func (s *service) serverAt(addr netip.Addr) *dest {
-	if s == nil {
-		return nil
-	}
-	for d := range s.group.All() {
-		if d.Addr.Addr() == addr {
-			return s.dests[d.Addr]
-		}
-	}
-	return nil
-}
-
-// server returns the server of a service, if there is one, that packets reach at
-// an address: by its port, because its port is 0, or because persistence sends
-// clients on to another port than the service's.
-func (s *service) server(addr netip.AddrPort, vport uint16) *dest {
-	if s == nil {
-		return nil
-	}
-	if d := s.dests[addr]; d != nil {
-		return d
-	}
-	if d := s.dests[netip.AddrPortFrom(addr.Addr(), 0)]; d != nil || s.flags&flagPersistent == 0 || vport == s.key.port {
-		return d
-	}
-	return s.serverAt(addr.Addr())
 }
 
 // Counts are the connections of a server.
@@ -177,14 +142,7 @@ func (k *Kernel) named(service ServiceName, server netip.AddrPort) *dest {
 	return nil
 }
 
-func (k *Kernel) byName(name ServiceName) *service {
-	for s := range k.services.all() {
-		if *s.name == name {
-			return s
-		}
-	}
-	return nil
-}
+func (k *Kernel) byName(name ServiceName) *service { return k.lookup(name.key()) }
 
 // Sysctls returns the paths of the switches that the release has.
 func (k *Kernel) Sysctls() []string { return slices.Sorted(maps.Keys(k.sysctl.byPath)) }

@@ -64,8 +64,7 @@ func (k *Kernel) serviceFor(mark uint32, e *ends) *service {
 	if s := k.lookup(key); s != nil {
 		return s
 	}
-	passive := e.dport == ftpDataPort || int(e.dport) >= k.sysctl.unprivilegedPortStart
-	if e.protocol == protoTCP && k.services.ftp > 0 && passive {
+	if k.services.ftp > 0 && k.takesFTP(e) {
 		key.port = ftpPort
 		if s := k.lookup(key); s != nil {
 			return s
@@ -76,6 +75,11 @@ func (k *Kernel) serviceFor(mark uint32, e *ends) *service {
 		return k.lookup(key)
 	}
 	return nil
+}
+
+// takesFTP reports whether a packet may be for a service of FTP by another port.
+func (k *Kernel) takesFTP(e *ends) bool {
+	return e.protocol == protoTCP && (e.dport == ftpDataPort || int(e.dport) >= k.sysctl.unprivilegedPortStart)
 }
 
 // schedule opens a connection to a server of the service.
@@ -124,7 +128,12 @@ func (d *dest) portFor(port uint16) uint16 {
 }
 
 // full tells whether conn_max is reached.
-func (k *Kernel) full() bool { return k.sysctl.connMax >= 0 && k.conns.live >= k.sysctl.connMax }
+func (k *Kernel) full() bool { return k.fullWith(0) }
+
+// fullWith reports whether conn_max is reached by some more connections.
+func (k *Kernel) fullWith(more int) bool {
+	return k.sysctl.connMax >= 0 && k.conns.live+k.elsewhere+more >= k.sysctl.connMax
+}
 
 // begin opens a connection to a server with its first packet.
 func (k *Kernel) begin(why Reason, s *service, d *dest, template connID, port uint16, p *Packet, e *ends) outcome {
