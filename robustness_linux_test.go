@@ -32,9 +32,6 @@ func openIn(t *testing.T, ns *testbed.Namespace) *Client {
 	return c
 }
 
-// held counts what a process can leak.
-type held struct{ goroutines, threads, descriptors int }
-
 func count(t *testing.T) held {
 	t.Helper()
 	entries := func(dir string) int {
@@ -51,10 +48,6 @@ func count(t *testing.T) held {
 // threads that the runtime keeps.
 func withoutLeak(t *testing.T, work func()) {
 	t.Helper()
-	// The runtime keeps a thread for each call that was inside the kernel at
-	// the same time, as it happens. What leaks leaks by the hundred.
-	const spareThreads = 25
-	const spareSockets = 4 // the client keeps some for the next calls
 	work()
 	before := count(t)
 	for range 3 {
@@ -62,13 +55,16 @@ func withoutLeak(t *testing.T, work func()) {
 	}
 	var after held
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		after = count(t)
-		if after.goroutines <= before.goroutines && after.descriptors <= before.descriptors+spareSockets &&
-			after.threads <= before.threads+spareThreads {
+		if after = count(t); after.isWithin(before) {
 			return
 		}
 	}
 	t.Errorf("before %+v, after %+v", before, after)
+}
+
+func TestSoakKernel(t *testing.T) {
+	testbed.InKernel(t)
+	newSoak(t, openIn(t, testbed.New(t))).run(func() held { return count(t) })
 }
 
 func addServices(t *testing.T, c *Client, n int) {
