@@ -87,8 +87,8 @@ func (s *fakeSocket) answer(kind, flags uint16, seq uint32, body []byte) {
 		}
 		return
 	case kind == controller && k.family != 0:
-		id := append([]byte{1, 2, 0, 0}, 6, 0, attrFamilyID, 0)
-		s.push(encode(controller, 0, seq, append(host.AppendUint16(id, k.family), 0, 0)))
+		id := attribute(attrFamilyID, host.AppendUint16(nil, k.family))
+		s.push(encode(controller, 0, seq, append([]byte{1, 2, 0, 0}, id...)))
 		return
 	case kind == controller || kind != k.family:
 		s.push(fakeAck(seq, enoent))
@@ -125,6 +125,13 @@ func encode(kind, flags uint16, seq uint32, body []byte) []byte {
 	b = host.AppendUint32(b, seq)
 	b = host.AppendUint32(b, 0)
 	return append(b, body...)
+}
+
+// attribute is one, filled up to the boundary that the next starts at.
+func attribute(number uint16, value []byte) []byte {
+	b := host.AppendUint16(nil, uint16(4+len(value)))
+	b = append(host.AppendUint16(b, number), value...)
+	return append(b, make([]byte, -len(b)&3)...)
 }
 
 func fakeAck(seq uint32, errno int) []byte {
@@ -579,7 +586,7 @@ func (s markingSocket) Receive(b []byte) (int, error) {
 }
 
 func TestAnswer(t *testing.T) {
-	text := append([]byte{13 + 4, 0, attrAckString, 0}, "bad attribute"...)
+	text := attribute(attrAckString, []byte("bad attribute"))
 	echoed := encode(0x20, 0, 1, []byte{1, 2, 3, 4, 5, 6, 7, 8})
 	for _, tt := range []struct {
 		name string
@@ -593,7 +600,7 @@ func TestAnswer(t *testing.T) {
 			slices.Concat(host.AppendUint32(nil, ^uint32(21)), echoed, text)}, "errno 22: bad attribute"},
 		{"no attributes", message{typeError, 0, 1, slices.Concat(host.AppendUint32(nil, ^uint32(0)), make([]byte, headerLen))}, "errno 1"},
 		{"cut short", message{typeError, 0, 1, []byte{1}}, "netlink: an error message of 1 bytes"},
-		{"positive", message{typeError, 0, 1, []byte{1, 0, 0, 0}}, "netlink: an error message with status 1"},
+		{"positive", message{typeError, 0, 1, host.AppendUint32(nil, 1)}, "netlink: an error message with status 1"},
 	} {
 		if got := fmt.Sprint(tt.m.answer()); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
@@ -604,9 +611,9 @@ func TestAnswer(t *testing.T) {
 // FuzzDatagram feeds a call whatever a kernel could send.
 func FuzzDatagram(f *testing.F) {
 	f.Add(fakeAck(3, 22))
-	f.Add(encode(0x20, flagMulti, 3, []byte{1, 1, 0, 0, 8, 0, 1, 0, 1, 2, 3, 4}))
+	f.Add(encode(0x20, flagMulti, 3, append([]byte{1, 1, 0, 0}, attribute(1, []byte{1, 2, 3, 4})...)))
 	f.Add(encode(typeDone, flagMulti, 3, nil))
-	f.Add([]byte{16, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0})
+	f.Add(encode(typeError, 0, 0, nil)[:12])
 	f.Fuzz(func(t *testing.T, datagram []byte) {
 		for rest := datagram; len(rest) > 0; {
 			m, next, err := splitMessage(rest)

@@ -39,6 +39,7 @@ func readGolden(t testing.TB, name string) []exchange {
 			t.Fatal(err)
 		}
 		if len(msg) > 0 {
+			toHostOrder(msg)
 			last := &all[len(all)-1]
 			last.messages = append(last.messages, msg)
 		}

@@ -150,8 +150,8 @@ func TestUnknownAttributesAreSkipped(t *testing.T) {
 
 func TestStatsPreferTheWideContainer(t *testing.T) {
 	narrow := appendU32(nil, 1, 1)
-	narrow = appendBytes(narrow, 4, []byte{2, 0, 0, 0, 0, 0, 0, 0})
-	wide := appendBytes(nil, 1, []byte{1, 0, 0, 0, 1, 0, 0, 0})
+	narrow = appendBytes(narrow, 4, host.AppendUint64(nil, 2))
+	wide := appendBytes(nil, 1, host.AppendUint64(nil, 1+1<<32))
 	wide = appendBytes(wide, 11, nil) // padding
 	var s Stats
 	if err := s.decode(narrow, nil, "statistics"); err != nil || s != (Stats{Conns: 1, InBytes: 2}) {
@@ -185,8 +185,8 @@ func TestWrongLengthsAreErrors(t *testing.T) {
 		{"short address", service(svcAddr, make([]byte, 4)), "service: attribute 3 has 4 bytes, want 16"},
 		{"strange family", service(svcFamily, []byte{9, 9}), "service: address family 2313 is neither IPv4 nor IPv6"},
 		{"short counter", service(svcStats64, appendU16(nil, 1, 1)), "service statistics: attribute 1 has 2 bytes, want 4 or 8"},
-		{"cut short", []byte{1, 1, 0, 0, 9, 0}, "service: 2 bytes left where an attribute should start"},
-		{"too long", []byte{1, 1, 0, 0, 9, 0, 1, 0}, "service: attribute 1 says it is 9 bytes long, and 4 are left"},
+		{"cut short", host.AppendUint16([]byte{1, 1, 0, 0}, 9), "service: 2 bytes left where an attribute should start"},
+		{"too long", appendHeader([]byte{1, 1, 0, 0}, 1, 5), "service: attribute 1 says it is 9 bytes long, and 4 are left"},
 	} {
 		var s Service
 		if err := DecodeService(tt.msg, &s); err == nil || err.Error() != tt.want {
