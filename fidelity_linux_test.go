@@ -97,6 +97,10 @@ func (s *kernelSide) openCapture() (err error) {
 	return unix.Bind(s.capture, &unix.SockaddrLinklayer{Protocol: all, Ifindex: device.Index})
 }
 
+func (s *kernelSide) withFiles(do func(files)) {
+	_ = s.ns.Do(func() error { do(threadFiles{}); return nil })
+}
+
 func (s *kernelSide) Elapsed() time.Duration { return time.Since(s.started) }
 
 func (s *kernelSide) Send(packets []packet) []string {

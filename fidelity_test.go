@@ -40,6 +40,9 @@ type side interface {
 
 	// Elapsed is how long it has been there.
 	Elapsed() time.Duration
+
+	// withFiles does something with all of its files.
+	withFiles(do func(files))
 }
 
 // expiryTolerance is in seconds.
@@ -71,6 +74,8 @@ func (s *simulatorSide) ReadFiles(paths []string) ([]content, error) {
 func (s *simulatorSide) WriteFile(path string, data []byte) error {
 	return s.kernel.WriteFile(path, data)
 }
+
+func (s *simulatorSide) withFiles(do func(files)) { do(newSimulator(s.kernel).network) }
 
 func (s *simulatorSide) Elapsed() time.Duration { return s.elapsed }
 

@@ -40,7 +40,7 @@ func TestParameterRefuses(t *testing.T) {
 		value int
 		ok    bool
 	}{
-		{VSDropEntry, 4, false}, {VSDropEntry, -1, false}, {VSDropEntry, 2, true},
+		{VSDropEntry, 4, false}, {VSDropEntry, -1, false}, {VSDropEntry, 1, true},
 		{VSSyncPorts, 3, false}, {VSSyncPorts, 0, false}, {VSSyncPorts, 4, true},
 		{VSEstNice, 20, false}, {VSEstNice, -20, true},
 		{VSConntrack, 1, true},

@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
+
+	"github.com/golvs/lvs/internal/proctext"
 )
 
 // sysctls are the switches of a namespace: those that packets look at, and all
@@ -36,9 +39,12 @@ type sysctls struct {
 type sysctl struct {
 	value    *int
 	min, max int
-	text     string                // of one that is no number; min and max are 0
 	check    func(value int) error // a rule of its own, and what is not simulated
 	set      func(*Kernel, int)    // does more than to set value
+
+	// Of one that is not a number of 32 bits: what it reads, and how it takes a text.
+	text  string
+	write func(c *sysctl, text string) error
 }
 
 // errInvalid is how the kernel refuses a value.
@@ -48,6 +54,7 @@ const (
 	vsFolder       = "/proc/sys/net/ipv4/vs/"
 	portStartPath  = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 	maxConnections = 1 << 30
+	localPorts     = 32768 // where those begin that connections get
 )
 
 // newSysctls returns the switches that a release has, as it sets them.
@@ -70,7 +77,14 @@ func newSysctls(r Release) *sysctls {
 	hotNumber := func(name string, field *int, value int) *sysctl {
 		return hot(name, field, value, math.MinInt32, math.MaxInt32)
 	}
-	text := func(name, value string) { s.byPath[vsFolder+name] = &sysctl{text: value} }
+	text := func(name, value string, write func(*sysctl, string) error) {
+		s.byPath[vsFolder+name] = &sysctl{text: value, write: write}
+	}
+	seconds := func(c *sysctl) { c.min, c.max = -math.MaxInt32/hz, math.MaxInt32/hz } // are kept in ticks
+	defence := func(c *sysctl) {
+		c.min, c.max = 0, 3
+		c.set = func(_ *Kernel, value int) { *c.value = withMemory(value) }
+	}
 
 	hotNumber("am_droprate", &s.amDroprate, 10)
 	anyNumber("amemthresh", 1024)
@@ -78,31 +92,33 @@ func newSysctls(r Release) *sysctls {
 	hotNumber("cache_bypass", &s.cacheBypass, 0)
 	hotNumber("conn_reuse_mode", &s.connReuseMode, 1)
 	hotNumber("conntrack", &s.conntrack, 0)
-	number("drop_entry", 0, 0, 3).check = notAlways("drop_entry")
-	hot("drop_packet", &s.dropPacket, 0, 0, 3)
+	dropEntry := anyNumber("drop_entry", 0)
+	defence(dropEntry)
+	dropEntry.check = notAlways("drop_entry")
+	defence(hotNumber("drop_packet", &s.dropPacket, 0))
 	hotNumber("expire_nodest_conn", &s.expireNodestConn, 0)
 	hotNumber("expire_quiescent_template", &s.expireQuiescentTemplate, 0)
 	anyNumber("ignore_tunneled", 0)
-	hotNumber("lblc_expiration", &s.lblcExpiration, 86400)
-	hotNumber("lblcr_expiration", &s.lblcrExpiration, 86400)
+	seconds(hotNumber("lblc_expiration", &s.lblcExpiration, 86400))
+	seconds(hotNumber("lblcr_expiration", &s.lblcrExpiration, 86400))
 	hotNumber("nat_icmp_send", &s.natICMPSend, 0)
 	anyNumber("pmtu_disc", 1)
 	hotNumber("run_estimation", &s.runEstimation, 1).set = (*Kernel).setEstimation
 	anyNumber("schedule_icmp", 0).check = notSimulated("schedule_icmp")
-	hot("secure_tcp", &s.secureTCP, 0, 0, 3)
+	defence(hotNumber("secure_tcp", &s.secureTCP, 0))
 	anyNumber("sloppy_sctp", 0)
 	hotNumber("sloppy_tcp", &s.sloppyTCP, 0)
 	anyNumber("snat_reroute", 1)
 	anyNumber("sync_persist_mode", 0)
 	number("sync_ports", 1, 1, math.MaxInt32).check = powerOfTwo
-	number("sync_qlen_max", 16384, 0, math.MaxInt)
-	number("sync_refresh_period", 0, 0, math.MaxInt32)
+	text("sync_qlen_max", "16384", (*sysctl).writeLong)
+	seconds(anyNumber("sync_refresh_period", 0))
 	number("sync_retries", 0, 0, 3)
 	anyNumber("sync_sock_size", 0)
-	text("sync_threshold", "3\t50")
+	text("sync_threshold", "3\t50", (*sysctl).writeThreshold)
 	number("sync_version", 1, 0, 1)
 	if r.estimatorThreads() {
-		text("est_cpulist", "0")
+		text("est_cpulist", "0", (*sysctl).writeProcessors)
 		number("est_nice", 0, -20, 19)
 	}
 	if r.ownTables() {
@@ -110,10 +126,21 @@ func newSysctls(r Release) *sysctls {
 		number("svc_lfactor", -2, -8, 8)
 	}
 	if r.atLeast(7, 2) {
-		hot("conn_max", &s.connMax, maxConnections, 0, maxConnections)
+		most := hot("conn_max", &s.connMax, maxConnections, math.MinInt32, maxConnections)
+		most.check = func(value int) error {
+			if value < 0 && value != math.MinInt32 {
+				return errInvalid
+			}
+			return nil
+		}
+		most.set = func(k *Kernel, value int) {
+			if k.sysctl.connMax = value; value < 0 { // the least int stands for the limit
+				k.sysctl.connMax = maxConnections
+			}
+		}
 	}
 	s.unprivilegedPortStart = 1024
-	s.byPath[portStartPath] = &sysctl{value: &s.unprivilegedPortStart, max: math.MaxUint16}
+	s.byPath[portStartPath] = &sysctl{value: &s.unprivilegedPortStart, max: localPorts}
 	return s
 }
 
@@ -153,15 +180,27 @@ func (c *sysctl) read() string {
 	return strconv.Itoa(*c.value) + "\n"
 }
 
+// withMemory returns the mode that a defence is in: one that waits until memory is
+// short waits.
+func withMemory(mode int) int {
+	const waiting, acting = 1, 2
+	if mode == acting {
+		return waiting
+	}
+	return mode
+}
+
 // writeSysctl sets a switch as writing to its file does.
 func (k *Kernel) writeSysctl(c *sysctl, text string) error {
-	text = strings.Trim(text, " \t\n\x00")
-	if c.value == nil {
-		return c.writeText(text)
+	if c.write != nil {
+		return c.write(c, text)
 	}
-	number, err := strconv.ParseInt(text, 0, strconv.IntSize)
-	value := int(number)
-	if err != nil || value < c.min || value > c.max {
+	all, err := proctext.Ints(text, 1)
+	if len(all) == 0 {
+		return err
+	}
+	value := all[0]
+	if value < c.min || value > c.max {
 		return errInvalid
 	}
 	if c.check != nil {
@@ -177,16 +216,60 @@ func (k *Kernel) writeSysctl(c *sysctl, text string) error {
 	return nil
 }
 
-// writeText takes the two numbers of sync_threshold, or a list of processors.
-func (c *sysctl) writeText(text string) error {
-	if strings.Contains(c.text, "\t") {
-		var threshold, period int32
-		if n, _ := fmt.Sscan(text, &threshold, &period); n != 2 || threshold < 0 || period < 0 || period != 0 && threshold >= period {
-			return errInvalid
-		}
-		text = fmt.Sprintf("%d\t%d", threshold, period)
+// writeLong takes an unsigned number of 64 bits.
+func (c *sysctl) writeLong(text string) error {
+	all, err := proctext.Uints(text, 1)
+	if len(all) > 0 {
+		c.text = strconv.FormatUint(all[0], 10)
 	}
-	c.text = text
+	return err
+}
+
+// writeThreshold takes the first of two numbers, or both, even if something wrong
+// follows them.
+func (c *sysctl) writeThreshold(text string) error {
+	was, _ := proctext.Ints(c.text, 2)
+	all, err := proctext.Ints(text, 2)
+	all = append(all, was[len(all):]...)
+	threshold, period := all[0], all[1]
+	if threshold < 0 || period < 0 || period != 0 && threshold >= period {
+		return errInvalid
+	}
+	c.text = fmt.Sprintf("%d\t%d", threshold, period)
+	return err
+}
+
+// writeProcessors takes a list of processors. The simulated machine has one, which
+// is 0.
+func (c *sysctl) writeProcessors(text string) error {
+	if text == "" {
+		return nil
+	}
+	text, _, _ = strings.Cut(text, "\x00")
+	list := ""
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) && r < 0x80 }) {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		for _, number := range []string{first, last} {
+			if strings.Trim(number, "0123456789") != "" || number == "" {
+				return errInvalid
+			}
+			if _, err := strconv.ParseUint(number, 10, 32); err != nil {
+				return syscall.EOVERFLOW
+			}
+		}
+		a, _ := strconv.ParseUint(first, 10, 32)
+		switch b, _ := strconv.ParseUint(last, 10, 32); {
+		case a > b, b == math.MaxUint32:
+			return errInvalid
+		case b > 0:
+			return syscall.ERANGE
+		}
+		list = "0"
+	}
+	c.text = list
 	return nil
 }
 
@@ -200,7 +283,7 @@ func (k *Kernel) WriteFile(path string, data []byte) error {
 		if k.proc(path) != nil {
 			return fs.ErrPermission
 		}
-		return fs.ErrNotExist
+		return notFile(path)
 	}
 	return k.writeSysctl(c, string(data))
 }
@@ -222,5 +305,13 @@ func (k *Kernel) ReadFile(path string) ([]byte, error) {
 	case "/proc/sys/kernel/version":
 		return []byte("simulated\n"), nil
 	}
-	return nil, fs.ErrNotExist
+	return nil, notFile(path)
+}
+
+// notFile returns why a path is not a file.
+func notFile(path string) error {
+	if strings.TrimSuffix(path, "/")+"/" == vsFolder {
+		return syscall.EISDIR
+	}
+	return fs.ErrNotExist
 }

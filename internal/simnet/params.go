@@ -3,10 +3,13 @@ package simnet
 import (
 	"io/fs"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/golvs/lvs/internal/proctext"
 )
 
 // params are the parameters of /proc/sys/net: by path, below that folder.
@@ -101,7 +104,19 @@ func (p *params) read(path string) (string, bool) {
 	return value, ok
 }
 
-func (p *params) write(path, text string) error {
+// limits returns the least and the greatest value of a parameter, of an interface
+// whose MTU is given.
+func limits(path string, mtu int) (low, high int) {
+	switch path[strings.LastIndexByte(path, '/')+1:] {
+	case "hop_limit":
+		return 1, 255
+	case "mtu":
+		return 1280, mtu
+	}
+	return math.MinInt32, math.MaxInt32
+}
+
+func (p *params) write(path, text string, mtu int) error {
 	if path == ipForward {
 		path = conf4 + "all/forwarding"
 	}
@@ -109,11 +124,14 @@ func (p *params) write(path, text string) error {
 	if !ok {
 		return fs.ErrNotExist
 	}
-	number, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
+	all, err := proctext.Ints(text, 1)
+	if len(all) == 0 {
+		return err
+	}
+	if low, high := limits(path, mtu); all[0] < low || all[0] > high {
 		return syscall.EINVAL
 	}
-	value := strconv.FormatInt(number, 10)
+	value := strconv.Itoa(all[0])
 	p.values[path] = value
 	p.own[path] = true
 	switch {
@@ -155,6 +173,28 @@ func not(value string) string {
 	return "0"
 }
 
+// mtuOf returns the MTU of the interface that a parameter is of. All and default
+// have none.
+func (n *Network) mtuOf(path string) int {
+	if part := strings.Split(path, "/"); len(part) == 4 {
+		if l := n.link(part[2]); l != nil {
+			return l.MTU
+		}
+	}
+	return math.MaxInt32
+}
+
+// isFolder reports whether parameters are below a path.
+func (n *Network) isFolder(path string) bool {
+	below := strings.TrimPrefix(strings.TrimSuffix(path, "/")+"/", sysNet)
+	for name := range n.params.values {
+		if strings.HasPrefix(name, below) {
+			return true
+		}
+	}
+	return strings.HasPrefix(sysNet, below)
+}
+
 // ReadFile reads a parameter of /proc/sys/net.
 func (n *Network) ReadFile(path string) ([]byte, error) {
 	n.mu.Lock()
@@ -164,6 +204,9 @@ func (n *Network) ReadFile(path string) ([]byte, error) {
 			return []byte(value + "\n"), nil
 		}
 	}
+	if n.isFolder(path) {
+		return nil, syscall.EISDIR
+	}
 	return nil, fs.ErrNotExist
 }
 
@@ -172,8 +215,13 @@ func (n *Network) WriteFile(path string, data []byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	name, ok := strings.CutPrefix(path, sysNet)
-	if !ok {
-		return fs.ErrNotExist
+	if ok {
+		if err := n.params.write(name, string(data), n.mtuOf(name)); err != fs.ErrNotExist {
+			return err
+		}
 	}
-	return n.params.write(name, strings.TrimSpace(string(data)))
+	if n.isFolder(path) {
+		return syscall.EISDIR
+	}
+	return fs.ErrNotExist
 }
