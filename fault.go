@@ -59,11 +59,9 @@ func (s *Simulator) Inject(f Fault) error {
 	if f.Delay < 0 {
 		return invalid("Delay", "%s is negative", f.Delay).about("inject", "fault")
 	}
-	for range max(1, f.Times) {
-		s.kernel.Inject(kernel.Fault{
-			Command: uint8(command), Do: f.Before, Delay: f.Delay, Errno: int(f.Errno), Lose: f.LoseReply,
-		})
-	}
+	s.kernel.Inject(kernel.Fault{
+		Command: uint8(command), Times: max(1, f.Times), Do: f.Before, Delay: f.Delay, Errno: int(f.Errno), Lose: f.LoseReply,
+	})
 	return nil
 }
 

@@ -138,6 +138,9 @@ func (c *Conn) toClient(flags TCPFlags, data int) error {
 }
 
 func (c *Conn) deliver(want Action, data int, p Packet) error {
+	if data < 0 {
+		return invalid("bytes", "%d is negative", data).about("send", "packet")
+	}
 	if !c.isTCP() {
 		p.TCP = 0
 	}

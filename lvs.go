@@ -61,7 +61,7 @@ func InNamespaceFD(fd uintptr) Option {
 }
 
 // WithLogger logs every call at level Debug, with what it took and its error.
-// Without, the package writes nothing anywhere.
+// Without, or with nil, the package writes nothing anywhere.
 func WithLogger(l *slog.Logger) Option {
 	return func(o *options) { o.log = l }
 }
@@ -78,16 +78,18 @@ func Open(ctx context.Context, opts ...Option) (*Client, error) {
 func optionsOf(opts []Option) options {
 	o := options{log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	if o.log == nil {
+		o.log = slog.New(slog.DiscardHandler)
 	}
 	return o
 }
 
 // open makes a client with a dialer.
 func (o options) open(with func(genl.Dialer) (*Client, error)) (*Client, error) {
-	if o.log == nil {
-		return nil, invalid("Logger", "is nil").about("open", "IPVS")
-	}
 	dial, release, err := o.dialer()
 	if err != nil {
 		return nil, openError(err)

@@ -3,8 +3,8 @@ package lvs
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/golvs/lvs/internal/genl"
@@ -66,7 +66,10 @@ type SimulatorOptions struct {
 
 	// Clock is the time that the simulator follows; [time.Now] inside
 	// [testing/synctest] makes it share the fake time of the test. Without, time
-	// stands still but for [Simulator.Advance].
+	// stands still but for [Simulator.Advance]. It may be called by any goroutine,
+	// and may not use the simulator. If it panics in a call of a client or a host,
+	// where no caller could recover, time stands still for that call, and whoever
+	// delivers the next packet has the panic.
 	Clock func() time.Time
 
 	// ImmediateStats makes statistics tell what has happened so far. The kernel
@@ -95,8 +98,8 @@ type SimulatorOptions struct {
 // SimulatedInterface is a network interface of the simulated director, which is
 // up.
 type SimulatedInterface struct {
-	Name      string         // at most 15 characters
-	MTU       int            // in bytes; 0 is 1500
+	Name      string         // at most 15 characters; each only once
+	MTU       int            // in bytes, 68 to 65535; 0 is 1500
 	Addresses []netip.Prefix // with the length of their network
 }
 
@@ -135,14 +138,14 @@ func (o SimulatorOptions) kernel() (opts kernel.Options, bad *Error) {
 		}
 	}
 	opts.SHBits, opts.MHIndex = o.SHTableBits, o.MHTableIndex
-	for _, i := range o.Interfaces {
-		if i.Name == "" || i.Name == "lo" || len(i.Name) > 15 {
-			return opts, invalid("Interfaces", "%q is no name of an interface besides lo", i.Name)
+	for n, i := range o.Interfaces {
+		if err := i.validate(o.Interfaces[:n]); err != nil {
+			return opts, err
 		}
 		if i.MTU == 0 {
 			i.MTU = 1500
 		}
-		opts.Interfaces = append(opts.Interfaces, kernel.Interface{Name: i.Name, MTU: i.MTU, Addrs: i.Addresses})
+		opts.Interfaces = append(opts.Interfaces, kernel.Interface{Name: i.Name, MTU: i.MTU, Addrs: slices.Clone(i.Addresses)})
 	}
 	for name, algorithm := range o.Algorithms {
 		if err := name.validate(); err != nil {
@@ -156,13 +159,32 @@ func (o SimulatorOptions) kernel() (opts kernel.Options, bad *Error) {
 	return opts, nil
 }
 
+// validate refuses what Linux would not have as an interface, beside others.
+func (i SimulatedInterface) validate(others []SimulatedInterface) *Error {
+	const least, most = 68, 65535 // of an MTU
+	switch {
+	case i.Name == "lo" || i.Name == "all" || i.Name == "default" || interfaceName("Name", i.Name) != nil:
+		return invalid("Interfaces", "%q is not the name of an interface besides lo", i.Name)
+	case slices.ContainsFunc(others, func(o SimulatedInterface) bool { return o.Name == i.Name }):
+		return invalid("Interfaces", "%s is there twice", i.Name)
+	case i.MTU != 0 && (i.MTU < least || i.MTU > most):
+		return invalid("Interfaces", "the MTU of %s, %d, is not within %d and %d", i.Name, i.MTU, least, most)
+	}
+	for n, p := range i.Addresses {
+		switch a := p.Addr(); {
+		case !p.IsValid() || plainAddr("Interfaces", a) != nil:
+			return invalid("Interfaces", "%s of %s is not an address with the length of its network", p, i.Name)
+		case slices.ContainsFunc(i.Addresses[:n], func(q netip.Prefix) bool { return q == p }):
+			return invalid("Interfaces", "%s of %s is there twice", p, i.Name)
+		}
+	}
+	return nil
+}
+
 // Client returns a client of the simulated kernel: the very type that [Open]
 // returns, and all of its code.
 func (s *Simulator) Client(opts ...Option) *Client {
-	o := options{log: slog.New(slog.DiscardHandler)}
-	for _, opt := range opts {
-		opt(&o)
-	}
+	o := optionsOf(opts)
 	c, err := newClient(context.Background(), s.dial, o.log)
 	if err != nil {
 		panic(fmt.Sprintf("lvs: the simulator does not answer its own client: %v", err)) // unreachable
@@ -178,8 +200,8 @@ func (s *Simulator) Host() *Host {
 }
 
 // Advance lets time pass: connections expire, statistics are taken, the trash
-// is emptied. It is an error to go back, and when [SimulatorOptions.Clock] is
-// the clock.
+// is emptied. It is an error of the kind [ErrInvalid] to go back, to go further
+// than 292 years from the beginning, and when [SimulatorOptions.Clock] is the clock.
 func (s *Simulator) Advance(d time.Duration) error {
 	if err := s.kernel.Advance(d); err != nil {
 		return (&Error{kind: ErrInvalid, cause: err}).about("advance", d.String())

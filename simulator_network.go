@@ -99,7 +99,7 @@ func (n *simulatedNetwork) interfaces() (all []kernel.Interface, err error) {
 	}
 	addresses, err := n.Addresses()
 	for _, l := range links {
-		i := kernel.Interface{Name: l.Name, MTU: l.MTU}
+		i := kernel.Interface{Name: l.Name, MTU: l.MTU, Down: !l.Up}
 		for _, a := range addresses {
 			if a.Interface != l.Name || !l.Up {
 				continue

@@ -93,6 +93,9 @@ func (l *simLab) syn(f Flow) Verdict {
 
 func (l *simLab) packet(f Flow, flags TCPFlags) Verdict {
 	l.Helper()
+	if f.protocol() != ProtocolTCP {
+		flags = 0
+	}
 	v, err := l.Deliver(Packet{Protocol: f.protocol(), Source: f.Client, Destination: f.VIP, TCP: flags, FWMark: f.FWMark})
 	must(l, err)
 	return v

@@ -36,6 +36,10 @@ const (
 	IPv6Forwarding = "net.ipv6.conf.all.forwarding"
 )
 
+// mostSeconds is the most that a kernel keeps in ticks of 10 ms, the longest there
+// are. One with ticks of 4 ms, as Debian's, refuses more than 8,589,934 seconds.
+const mostSeconds = math.MaxInt32 / 100
+
 // Parameters of IPVS. Each namespace has its own.
 var (
 	VSAmDroprate              = vs("am_droprate", 10, "1/rate of the packets that drop_packet=3 drops")
@@ -54,8 +58,8 @@ var (
 	VSExpireNodestConn        = vs("expire_nodest_conn", 0, "end a connection whose server was removed when its next packet comes")
 	VSExpireQuiescentTemplate = vs("expire_quiescent_template", 0, "let persistence go of a server of weight 0")
 	VSIgnoreTunneled          = vs("ignore_tunneled", 0, "do not schedule again what comes out of a tunnel")
-	VSLBLCExpiration          = vs("lblc_expiration", 86400, "seconds after which lblc forgets a destination").needs("ip_vs_lblc")
-	VSLBLCRExpiration         = vs("lblcr_expiration", 86400, "seconds after which lblcr forgets a destination").needs("ip_vs_lblcr")
+	VSLBLCExpiration          = vs("lblc_expiration", 86400, "seconds after which lblc forgets a destination").within(-mostSeconds, mostSeconds).needs("ip_vs_lblc")
+	VSLBLCRExpiration         = vs("lblcr_expiration", 86400, "seconds after which lblcr forgets a destination").within(-mostSeconds, mostSeconds).needs("ip_vs_lblcr")
 	VSNATICMPSend             = vs("nat_icmp_send", 0, "refuse packets of NAT servers that belong to no connection")
 	VSPMTUDisc                = vs("pmtu_disc", 1, "tell clients of tunnels that their packets are too big")
 	VSRunEstimation           = vs("run_estimation", 1, "take statistics")
@@ -68,7 +72,7 @@ var (
 	VSSyncPersistMode         = vs("sync_persist_mode", 0, "of persistent services, sync templates only")
 	VSSyncPorts               = vs("sync_ports", 1, "threads of a sync daemon: a power of two").within(1, math.MaxInt32).power()
 	VSSyncQlenMax             = vs("sync_qlen_max", -1, "sync messages that may wait").within(0, math.MaxInt)
-	VSSyncRefreshPeriod       = vs("sync_refresh_period", 0, "seconds after which a connection is synced again").within(0, math.MaxInt32)
+	VSSyncRefreshPeriod       = vs("sync_refresh_period", 0, "seconds after which a connection is synced again").within(0, mostSeconds)
 	VSSyncRetries             = vs("sync_retries", 0, "how often a sync message is repeated").within(0, 3)
 	VSSyncSockSize            = vs("sync_sock_size", 0, "bytes of the buffers of sync sockets; 0 is the system's")
 	VSSyncThreshold           = vs("sync_threshold", -1, "packets until a connection is synced, and between two times").text()

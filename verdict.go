@@ -16,7 +16,7 @@ type Packet struct {
 	Protocol    Protocol       // at most 255
 	Source      netip.AddrPort // the sender
 	Destination netip.AddrPort // of a client: the virtual address
-	TCP         TCPFlags       // of a TCP packet
+	TCP         TCPFlags       // of a TCP packet; others have none
 	FWMark      uint32         // the firewall's mark on it; 0 is none
 	Length      int            // of the IP packet, in bytes; 0 is one without data
 }
@@ -165,12 +165,29 @@ func (r Reason) String() string {
 	return "reason-" + strconv.Itoa(int(r))
 }
 
+// validate refuses what contradicts itself. The rest is the kernel's to refuse.
+func (p Packet) validate() *Error {
+	switch headers := headersOf(p.Protocol, unmap(p.Destination)); {
+	case p.Protocol > 255:
+		return invalid("Protocol", "%s is not a protocol of a packet", p.Protocol)
+	case p.TCP != 0 && p.Protocol != ProtocolTCP:
+		return invalid("TCP", "a %s packet has no flags of TCP", p.Protocol)
+	case p.Source.Addr().Zone() != "":
+		return invalid("Source", "%s has a zone, which no packet has", p.Source)
+	case p.Destination.Addr().Zone() != "":
+		return invalid("Destination", "%s has a zone, which no packet has", p.Destination)
+	case p.Length != 0 && p.Length < headers:
+		return invalid("Length", "%d bytes are less than the %d of the headers", p.Length, headers)
+	}
+	return nil
+}
+
 // Deliver lets a packet reach IPVS and returns what becomes of it. The error is
 // [errors.ErrUnsupported] for what is not simulated, or of the kind [ErrInvalid]
 // for what is no packet; then nothing has happened.
 func (s *Simulator) Deliver(p Packet) (v Verdict, err error) {
-	if p.Protocol > 255 {
-		return v, invalid("Protocol", "%s is no protocol of a packet", p.Protocol).about("deliver", "packet")
+	if bad := p.validate(); bad != nil {
+		return v, bad.about("deliver", "packet")
 	}
 	raw := kernel.Packet{
 		Protocol: uint8(p.Protocol), Source: &p.Source, Destination: &p.Destination,

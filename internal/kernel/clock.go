@@ -3,14 +3,39 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
-// lock takes the kernel and lets happen what time has brought.
+// lock takes the kernel and lets happen what time has brought. The clock is asked
+// before, so that nothing is held if it panics.
 func (k *Kernel) lock() {
+	now := k.readClock()
 	k.mu.Lock()
 	if k.opts.Clock != nil {
-		k.runTo(ticks(k.opts.Clock().Sub(k.started)))
+		k.runTo(now)
+	}
+}
+
+// readClock returns the time on the caller's clock. A control call cannot panic,
+// for no caller could recover where it is answered: if the clock does, time has
+// not moved, and the panic is the next caller's who can. See rethrow.
+func (k *Kernel) readClock() (now tick) {
+	if k.opts.Clock == nil {
+		return 0
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			k.clockPanic.CompareAndSwap(nil, &v)
+		}
+	}()
+	return ticks(k.opts.Clock().Sub(k.started))
+}
+
+// rethrow panics with what the clock panicked with, if it did.
+func (k *Kernel) rethrow() {
+	if v := k.clockPanic.Swap(nil); v != nil {
+		panic(*v)
 	}
 }
 
@@ -24,6 +49,9 @@ func (k *Kernel) Advance(d time.Duration) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if d > math.MaxInt64-k.virtual {
+		return fmt.Errorf("the clock ends at %s", k.started.Add(math.MaxInt64).Format(time.DateOnly))
+	}
 	k.virtual += d
 	k.runTo(ticks(k.virtual))
 	return nil
@@ -31,11 +59,11 @@ func (k *Kernel) Advance(d time.Duration) error {
 
 // Now returns the time.
 func (k *Kernel) Now() time.Time {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	if k.opts.Clock != nil {
 		return k.opts.Clock()
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	return k.started.Add(k.virtual)
 }
 

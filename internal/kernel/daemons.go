@@ -95,6 +95,9 @@ func (k *Kernel) newDaemon(r *request) errno {
 	case *at != nil:
 		return eexist
 	}
+	if !d.reaches(device) {
+		return enetunreach
+	}
 	d.maxLen = d.limit(int(a.u16(daemonMaxLen)), device.MTU)
 	if d.port == 0 {
 		d.port = 8848
@@ -104,6 +107,12 @@ func (k *Kernel) newDaemon(r *request) errno {
 	}
 	*at = d
 	return 0
+}
+
+// reaches reports whether a daemon can send to its group. One that only receives
+// does not try.
+func (d *daemon) reaches(device *Interface) bool {
+	return d.state != stateMaster || !device.Down && (d.group.Is4() || device.Name != loopback.Name)
 }
 
 // readGroup returns the group that daemons talk in.

@@ -15,4 +15,5 @@ const (
 	erange       errno = 34
 	eopnotsupp   errno = 95
 	eafnosupport errno = 97
+	enetunreach  errno = 101
 )

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golvs/lvs/internal/kernel/sched"
@@ -28,10 +29,11 @@ type Options struct {
 	MHIndex        int
 }
 
-// Interface is a network device, which is up.
+// Interface is a network device.
 type Interface struct {
 	Name  string
 	MTU   int
+	Down  bool
 	Addrs []netip.Prefix
 
 	// Broadcasts are broadcast addresses besides the last ones of the networks.
@@ -50,6 +52,8 @@ const second tick = hz
 type Kernel struct {
 	opts Options
 	rand *rand.PCG
+
+	clockPanic atomic.Pointer[any] // of the caller's clock, until a caller has it
 
 	mu      sync.Mutex
 	started time.Time // the moment of tick 0

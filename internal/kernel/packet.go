@@ -138,6 +138,7 @@ func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
 	}
 	k.lock()
 	defer k.mu.Unlock()
+	k.rethrow()
 	o, err := k.receive(p, &e)
 	if err == nil {
 		k.tell(o, v)

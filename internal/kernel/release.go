@@ -2,16 +2,25 @@ package kernel
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 )
 
 // Release is a release of Linux, such as 6.1.176.
 type Release struct{ Major, Minor, Patch int }
 
+// releaseText is two numbers or three, and what follows them.
+var releaseText = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:(?:[-+_~a-zA-Z]|\.\d)[!-~]*)?$`)
+
 // ParseRelease reads a release: two numbers or three, and what follows them,
 // as in "6.12.101-amd64".
 func ParseRelease(s string) (r Release, err error) {
-	if n, _ := fmt.Sscanf(s, "%d.%d.%d", &r.Major, &r.Minor, &r.Patch); n < 2 {
-		return r, fmt.Errorf("%q is no release of Linux, such as 6.12.101", s)
+	found := releaseText.FindStringSubmatch(s)
+	if found == nil {
+		return r, fmt.Errorf("%.100q is not a release of Linux, such as 6.12.101", s)
+	}
+	for i, number := range []*int{&r.Major, &r.Minor, &r.Patch} {
+		*number, _ = strconv.Atoi(found[i+1]) // none is 0
 	}
 	return r, nil
 }

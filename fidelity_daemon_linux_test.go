@@ -1,0 +1,60 @@
+package lvs
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+func prefixesOf(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+// Where a sync daemon cannot reach its group, the kernel refuses it, and so does
+// the simulator.
+func TestFidelityDaemons(t *testing.T) {
+	testbed.InKernel(t)
+	g := openKernelGround(t).(*kernelGround)
+	for _, args := range [][]string{
+		{"link", "add", "down0", "type", "dummy"}, {"addr", "add", "10.3.0.1/16", "dev", "down0"},
+		{"link", "add", "bare0", "type", "dummy"}, {"link", "set", "bare0", "up"},
+		{"link", "add", "four0", "type", "dummy"}, {"link", "set", "four0", "up"}, {"addr", "add", "10.4.0.1/16", "dev", "four0"},
+	} {
+		g.ns.Run("ip", args...)
+	}
+	s, err := NewSimulator(SimulatorOptions{Kernel: g.release.String(), Interfaces: []SimulatedInterface{
+		{Name: groundDevice, Addresses: prefixesOf(groundAddresses...)}, {Name: "down0", Addresses: prefixesOf("10.3.0.1/16")},
+		{Name: "bare0"}, {Name: "four0", Addresses: prefixesOf("10.4.0.1/16")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.network.Put(Link{Name: "down0"}.toNetwork()); err != nil {
+		t.Fatal(err)
+	}
+	real, sim := dialRaw(t, g.Dial), dialRaw(t, s.dial)
+	t.Cleanup(real.stopDaemons)
+	for _, device := range []string{groundDevice, "lo", "down0", "bare0", "four0"} {
+		for _, state := range []uint32{1, 2} {
+			for _, group := range [][]byte{{224, 0, 0, 81}, netip.MustParseAddr("ff02::81").AsSlice(), netip.MustParseAddr("ff05::81").AsSlice()} {
+				d := daemonOf(state).set(yDevice, text(device))
+				number := uint16(yGroup)
+				if len(group) == 16 {
+					number = yGroup6
+				}
+				d = d.plus(number, group)
+				_, want := real.ask(newDaemon(d))
+				_, got := sim.ask(newDaemon(d))
+				if got != want {
+					t.Errorf("%s, state %d, group %v: %v, want %v", device, state, group, got, want)
+				}
+				real.stopDaemons()
+				sim.stopDaemons()
+			}
+		}
+	}
+}

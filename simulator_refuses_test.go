@@ -1,0 +1,262 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What no simulator can be made of is refused by the name of its field.
+func TestSimulatorRefusesOptions(t *testing.T) {
+	prefix := netip.MustParsePrefix("10.1.0.1/16")
+	eth0 := func(change func(*SimulatedInterface)) SimulatorOptions {
+		i := SimulatedInterface{Name: "eth0", Addresses: []netip.Prefix{prefix}}
+		change(&i)
+		return SimulatorOptions{Interfaces: []SimulatedInterface{i}}
+	}
+	named := func(name string) SimulatorOptions {
+		return eth0(func(i *SimulatedInterface) { i.Name = name })
+	}
+	mtu := func(mtu int) SimulatorOptions { return eth0(func(i *SimulatedInterface) { i.MTU = mtu }) }
+	addressed := func(p ...netip.Prefix) SimulatorOptions {
+		return eth0(func(i *SimulatedInterface) { i.Addresses = p })
+	}
+	address := prefix.Addr()
+	mapped := netip.PrefixFrom(netip.MustParseAddr("::ffff:10.1.0.1"), 112)
+	for field, all := range map[string][]SimulatorOptions{
+		"Kernel": {
+			{Kernel: "-1.2"}, {Kernel: "1.-2"}, {Kernel: "6"}, {Kernel: "6."}, {Kernel: ".6"}, {Kernel: "+6.1"}, {Kernel: " 6.1"}, {Kernel: "6.1.-3"},
+			{Kernel: "99999.1"}, {Kernel: "6.x"}, {Kernel: "newest"}, {Kernel: "6.1\x00"}, {Kernel: strings.Repeat("9", 1<<16)},
+		},
+		"Interfaces": {
+			named(""), named("lo"), named("../x"), named("a/b"), named("."), named(".."), named("all"), named("default"), named("a b"), named("a:1"),
+			named("sixteen-letters-"), named("a\x00"), named("a\n"), mtu(-1), mtu(1), mtu(67), mtu(65536), mtu(math.MinInt),
+			addressed(netip.Prefix{}), addressed(netip.PrefixFrom(address, 33)), addressed(netip.PrefixFrom(address, -1)), addressed(mapped),
+			addressed(netip.MustParsePrefix("0.0.0.0/0")), addressed(netip.MustParsePrefix("224.0.0.1/4")), addressed(netip.MustParsePrefix("ff02::1/64")),
+			addressed(prefix, prefix), {Interfaces: []SimulatedInterface{{Name: "eth0"}, {Name: "eth0"}}},
+		},
+		"SHTableBits":  {{SHTableBits: -1}, {SHTableBits: 3}, {SHTableBits: 21}, {SHTableBits: math.MaxInt}},
+		"MHTableIndex": {{MHTableIndex: -1}, {MHTableIndex: 7}, {MHTableIndex: 18}},
+		"Algorithms":   {{Algorithms: map[Scheduler]Algorithm{"mine": nil}}, {Algorithms: map[Scheduler]Algorithm{"": newest}}},
+	} {
+		for _, o := range all {
+			_, err := NewSimulator(o)
+			ofKind(t, field, err, ErrInvalid)
+			if err != nil && !strings.Contains(err.Error(), field) {
+				t.Errorf("%v does not name %s", err, field)
+			}
+		}
+	}
+	for _, release := range []string{"6.1", "6.12.101", "7.3-rc7", "6.1.0-56-amd64", "5.10.16.3-microsoft", "4.18.0-553.el8_10.x86_64", "6.12.101+deb13"} {
+		if _, err := NewSimulator(SimulatorOptions{Kernel: release}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// newest is an algorithm that picks the server that was added last.
+func newest(servers *Servers) Picker { return newestPicker{servers} }
+
+type newestPicker struct{ *Servers }
+
+func (p newestPicker) Pick(Flow) (last ServerLoad) {
+	for s := range p.All {
+		return s
+	}
+	return last
+}
+
+func (newestPicker) Changed() {}
+
+// Packets that cannot be are refused by the name of their field.
+func TestSimulatorRefusesPackets(t *testing.T) {
+	l := newSimLab(t, SimulatorOptions{})
+	l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, DR, 1)
+	good := Packet{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort("10.9.0.1:1"), Destination: simWeb.VIP()}
+	for field, spoil := range map[string]func(*Packet){
+		"TCP":         func(p *Packet) { p.TCP = SYN },
+		"Protocol":    func(p *Packet) { p.Protocol = 256 },
+		"Source":      func(p *Packet) { p.Source = netip.MustParseAddrPort("[fe80::1%eth0]:1") },
+		"Destination": func(p *Packet) { p.Destination = netip.MustParseAddrPort("[fe80::1%eth0]:1") },
+		"Length":      func(p *Packet) { p.Length = 27 },
+	} {
+		p := good
+		spoil(&p)
+		_, err := l.Deliver(p)
+		ofKind(t, field, err, ErrInvalid)
+		if err != nil && !strings.Contains(err.Error(), field) {
+			t.Errorf("%v does not name %s", err, field)
+		}
+	}
+	c, err := l.Connect(Flow{Protocol: ProtocolUDP, Client: good.Source, VIP: simWeb.VIP()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bytes := range []int{-1, -28, math.MinInt, 65536, math.MaxInt} {
+		ofKind(t, "sending", c.Send(bytes), ErrInvalid)
+	}
+}
+
+// A master daemon that cannot reach its group is refused.
+func TestSimulatorDaemonReachesNobody(t *testing.T) {
+	s, err := NewSimulator(SimulatorOptions{Interfaces: []SimulatedInterface{{Name: groundDevice}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := dialRaw(t, s.dial)
+	group6 := attribute{yGroup6, netip.MustParseAddr("ff02::81").AsSlice()}
+	onLo := daemonOf(1).set(yDevice, text("lo"))
+	for _, d := range []attributes{onLo, append(daemonOf(1), group6)} {
+		if errno := conn.do(newDaemon(d)); errno != 0 {
+			t.Error(errno)
+		}
+		conn.stopDaemons()
+	}
+	if errno := conn.do(newDaemon(append(onLo, group6))); errno != 101 {
+		t.Errorf("IPv6 on lo: %v", errno)
+	}
+	if err := s.network.Put(Link{Name: groundDevice}.toNetwork()); err != nil {
+		t.Fatal(err)
+	}
+	if errno := conn.do(newDaemon(daemonOf(1))); errno != 101 {
+		t.Errorf("on an interface that is down: %v", errno)
+	}
+	if errno := conn.do(newDaemon(daemonOf(2))); errno != 0 {
+		t.Errorf("one that only listens: %v", errno)
+	}
+}
+
+// Time ends after 292 years, and does not begin again.
+func TestSimulatorEndOfTime(t *testing.T) {
+	l := newSimLab(t, SimulatorOptions{})
+	l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, DR, 1)
+	l.connect()
+	const half = time.Duration(math.MaxInt64/2 + 1)
+	if err := l.Advance(half); err != nil {
+		t.Fatal(err)
+	}
+	now := l.Now()
+	ofKind(t, "passing the end of time", l.Advance(half), ErrInvalid)
+	ofKind(t, "passing the end of time", l.Advance(math.MaxInt64), ErrInvalid)
+	ofKind(t, "going back", l.Advance(math.MinInt64), ErrInvalid)
+	if !l.Now().Equal(now) {
+		t.Errorf("it is %s, want %s", l.Now(), now)
+	}
+	if err := l.Advance(half - 1); err != nil {
+		t.Error(err)
+	}
+	l.counts(0, 0, 0, 0)
+	l.connect()
+}
+
+// A fault that strikes often costs no more than one that strikes once.
+func TestInjectMany(t *testing.T) {
+	l := newSimLab(t, SimulatorOptions{})
+	if err := l.Inject(Fault{Op: "zero all counters", Times: math.MaxInt, Errno: EPERM}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Inject(Fault{Op: "zero all counters", Errno: ENOENT}); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		ofKind(t, "zero", l.client.ZeroAll(groundContext(t)), ErrPermission)
+	}
+}
+
+// A clock that panics leaves the simulator usable. The panic is the caller's who can
+// recover.
+func TestSimulatorClockPanics(t *testing.T) {
+	broken := false
+	l := newSimLab(t, SimulatorOptions{Clock: func() time.Time {
+		if broken {
+			panic("the battery is empty")
+		}
+		return time.Unix(0, 0)
+	}})
+	l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, DR, 1)
+	query := Packet{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort("10.9.0.1:1"), Destination: simWeb.VIP()}
+	deliver := func() (panicked any) {
+		defer func() { panicked = recover() }()
+		_, _ = l.Deliver(query)
+		return nil
+	}
+	broken = true
+	if deliver() == nil {
+		t.Error("nobody had the panic of a packet")
+	}
+	h := l.Host()
+	defer h.Close()
+	if _, err := l.client.Services(groundContext(t)); err != nil {
+		t.Error(err)
+	}
+	if _, err := h.Sysctl(groundContext(t), "net.ipv4.vs.conntrack"); err != nil {
+		t.Error(err)
+	}
+	broken = false
+	if deliver() == nil {
+		t.Error("nobody had the panic of a call")
+	}
+	if v := deliver(); v != nil {
+		t.Errorf("it came twice: %v", v)
+	}
+}
+
+// Options do not panic: without a logger nothing is logged.
+func TestNilOptions(t *testing.T) {
+	s, err := NewSimulator(SimulatorOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.Client(WithLogger(nil), nil)
+	defer c.Close()
+	if err := c.Flush(groundContext(t)); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if c, err := Open(ctx, WithLogger(nil), nil); err == nil {
+		c.Close()
+	} else if errors.Is(err, ErrInvalid) {
+		t.Error(err)
+	}
+	if h, err := OpenHost(ctx, WithLogger(nil), nil); err == nil {
+		h.Close()
+	} else if errors.Is(err, ErrInvalid) {
+		t.Error(err)
+	}
+}
+
+// Whatever a simulator is made of, it is made and works, or is refused.
+func FuzzSimulatorOptions(f *testing.F) {
+	f.Add("6.1.176", "eth0", 1500, []byte{10, 1, 0, 1}, 16, "eth1", 8, 12, int64(time.Second), uint8(0))
+	f.Add("-1.2", "../x", -1, []byte{}, 0, "../x", -1, 99, int64(-1), uint8(SYN))
+	f.Add("7.2", "eth0", 0, make([]byte, 16), 129, "eth0", 4, 17, int64(math.MaxInt64), uint8(255))
+	f.Fuzz(func(t *testing.T, release, name string, mtu int, addr []byte, bits int, other string, sh, mh int, advance int64, flags uint8) {
+		a, _ := netip.AddrFromSlice(addr)
+		s, err := NewSimulator(SimulatorOptions{
+			Kernel: release, SHTableBits: sh % 12, MHTableIndex: mh % 14, // larger ones take long
+			Interfaces: []SimulatedInterface{{name, mtu, []netip.Prefix{netip.PrefixFrom(a, bits)}}, {Name: other}},
+		})
+		if err != nil {
+			if !errors.Is(err, ErrInvalid) {
+				t.Fatal(err)
+			}
+			return
+		}
+		c := s.Client()
+		defer c.Close()
+		ctx := context.Background()
+		vip := netip.AddrPortFrom(a, 80)
+		if err := c.AddService(ctx, Service{ID: TCP(vip), Scheduler: SH}); err == nil {
+			_ = c.AddServer(ctx, TCP(vip), RealServer{Addr: vip, Mode: NAT, Weight: 1})
+		}
+		_ = s.Advance(time.Duration(advance))
+		_, _ = s.Connect(Flow{Client: netip.AddrPortFrom(a, uint16(bits)), VIP: vip})
+		_, _ = s.Deliver(Packet{Protocol: Protocol(mtu), Source: vip, Destination: vip, TCP: TCPFlags(flags), Length: mh})
+		_ = s.Inject(Fault{Op: name, Times: mtu, Errno: Errno(bits)})
+	})
+}
