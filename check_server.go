@@ -50,7 +50,7 @@ func (j *judge) tunnel(e ServiceEntry, s RealServer, host *party) string {
 			device = l
 		}
 	}
-	port := FOUPort{s.Mode.tunnelPort(), s.Addr.Addr().Is6()}
+	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: s.Addr.Addr().Is6()}
 	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(factsOf[FOUPort](host.HostFacts), port) {
 		j.add(host, finding("fou-missing", SeverityBroken, "the real server %s by %s has no such port", s.Addr, s.Mode).mend(Setting{port, "the port that the director sends to"}))
 	}

@@ -1,18 +1,24 @@
 package lvs
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
+	"time"
 )
 
 // Apply makes what a plan says, setting by setting. When one fails, or the
-// context ends, what this call did is undone, and the error names the setting.
+// context ends, what this call did is undone, and the error names the setting, and
+// what could not be undone. Modules stay loaded.
 // Applying a plan twice changes nothing, and a plan whose application was
 // interrupted, even by the end of the process, can be applied again or undone.
 //
 // When somebody changed what the plan is about since it was made, nothing is
-// done, and the error is of the kind [ErrUnstable]: plan again.
+// done, and the error is of the kind [ErrUnstable]: plan again. A plan of another
+// host, and one that [Host.Plan] cannot have made, is [ErrInvalid].
+//
+// An IPv6 address without NoDAD is tried for a second or two before the kernel uses
+// it, and Apply waits for that, unless nothing can pass by its interface now. One
+// that another host has is [ErrExists].
 //
 // A setting that is under way when the context ends is finished first.
 func (h *Host) Apply(ctx context.Context, plan SetupPlan) error {
@@ -20,21 +26,23 @@ func (h *Host) Apply(ctx context.Context, plan SetupPlan) error {
 		return fileError("apply", "plan", err)
 	}
 	defer h.unlock()
-	l, err := newLedger(plan)
+	l, err := h.ledger(ctx, "apply", plan)
 	if err != nil {
-		return err.about("apply", "plan")
+		return err
 	}
 	if err := h.preflight(ctx, plan, l); err != nil {
 		return err
 	}
+	u := undoing{host: h, ledger: l, ended: func(context.Context) error { return nil }}
 	var touched []Step
 	for _, s := range plan.Steps {
-		changed, err := h.applyStep(ctx, s)
+		var changed bool
+		changed, u.made, err = h.applyStep(ctx, s)
 		if changed {
 			touched = append(touched, s)
 		}
 		if err != nil {
-			return h.rollBack(ctx, touched, l, err)
+			return u.rollBack(ctx, touched, err)
 		}
 	}
 	return nil
@@ -76,34 +84,55 @@ func (h *Host) preflight(ctx context.Context, plan SetupPlan, l ledger) error {
 	return nil
 }
 
-// applyStep makes a setting unless it is made, and tells whether it touched the
-// host.
-func (h *Host) applyStep(ctx context.Context, s Step) (bool, error) {
+// applyStep makes a setting unless it is made. It reports whether it touched the host,
+// and what there is if that is not what was asked for.
+func (h *Host) applyStep(ctx context.Context, s Step) (touched bool, made Fact, err error) {
 	if err := h.ended(ctx); err != nil {
-		return false, settingError("apply", s.Setting.Want, err)
+		return false, nil, settingError("apply", s.Setting.Want, err)
 	}
 	now, err := h.find(ctx, s.Left)
-	if err != nil || now != nil && s.Left.matches(now) {
-		return false, err
+	if err != nil {
+		return false, nil, err
 	}
-	if err := h.put(s.Left); err != nil {
-		return true, err
+	if now == nil || !s.Left.matches(now) {
+		touched = true
+		if err := h.put(s.Left); err != nil {
+			return touched, nil, err
+		}
+	}
+	if err := h.settle(ctx, s.Left); err != nil {
+		return touched, nil, err
 	}
 	now, err = h.find(context.WithoutCancel(ctx), s.Left)
-	if err == nil && (now == nil || !s.Left.matches(now)) {
-		err = (&Error{detail: "the kernel took it, and has " + show(now)}).about("apply", s.Setting.Want.String())
+	if err != nil || now != nil && s.Left.matches(now) {
+		return touched, nil, err
 	}
-	return true, err
+	bad := &Error{detail: "the kernel took it, and has " + show(now)}
+	if a, ok := now.(Address); ok && a.DADFailed {
+		bad = &Error{kind: ErrExists, detail: "another host on the link has the address, so the kernel does not use it", hint: "take it off that host, or use NoDAD if that host is silent about it"}
+	}
+	return touched, now, bad.about("apply", s.Setting.Want.String())
 }
 
-// rollBack undoes steps, and returns why.
-func (h *Host) rollBack(ctx context.Context, steps []Step, l ledger, why error) error {
-	u := undoing{host: h, ledger: l, ended: func(context.Context) error { return nil }}
-	u.all(context.WithoutCancel(ctx), steps)
-	if u.errs != nil {
-		return errors.Join(why, fmt.Errorf("lvs: what was done could not all be undone: %w", errors.Join(u.errs...)))
+// settlePause is how long to wait before the kernel is asked again.
+const settlePause = 10 * time.Millisecond
+
+// settle waits until an IPv6 address is in use or refused: the kernel asks a second
+// or two whether another host has it.
+func (h *Host) settle(ctx context.Context, f Fact) error {
+	a, ok := f.(Address)
+	if !ok || !a.Prefix.Addr().Is6() || a.NoDAD {
+		return nil
 	}
-	return why
+	for {
+		done, err := within(ctx, func() (bool, error) { return h.network.Settled(f.toNetwork()) })
+		if done || err != nil {
+			return settingError("apply", f, err)
+		}
+		if err := cmp.Or(h.ended(ctx), pause(ctx, settlePause)); err != nil {
+			return settingError("apply", f, err)
+		}
+	}
 }
 
 // between tells whether a host is on its way from what was found to what shall
@@ -122,60 +151,4 @@ func (s Step) between(now Fact) bool {
 		return now == nil // the old one is removed before the new one is added
 	}
 	return false
-}
-
-// ledger has all that a plan knows of a thing, by key: what was there, and what
-// the plan makes of it.
-type ledger struct {
-	facts map[string][]Fact
-	links map[string]bool // that the plan makes or brings up
-}
-
-// newLedger refuses a plan that [Host.Plan] cannot have made.
-func newLedger(plan SetupPlan) (ledger, *Error) {
-	l := ledger{make(map[string][]Fact), make(map[string]bool)}
-	for i, s := range plan.Steps {
-		if s.Setting.Want == nil || s.Left == nil {
-			return l, invalid("Steps", "step %d wants nothing", i)
-		}
-		if err := s.Setting.Want.validate(); err != nil {
-			return l, invalid("Steps", "step %d: %v", i, err)
-		}
-		key := s.Setting.Want.key()
-		if s.Left.key() != key || s.Found != nil && s.Found.key() != key {
-			return l, invalid("Steps", "step %d wants one thing and leaves another", i)
-		}
-		if _, ok := s.Left.(Sysctl); ok && s.Found == nil {
-			return l, invalid("Steps", "step %d makes a parameter that was not there", i)
-		}
-		l.facts[key] = append(l.facts[key], s.Found, s.Left)
-		for _, e := range s.Effects {
-			if _, err := sysctlPath(e.Found.Key); err != nil || e.Left.Key != e.Found.Key || e.Undone.Key != e.Found.Key {
-				return l, invalid("Steps", "step %d has an effect on %q", i, e.Found.Key)
-			}
-			l.facts[e.Left.key()] = append(l.facts[e.Left.key()], e.Found, e.Left, e.Undone)
-		}
-		if link, ok := s.Left.(Link); ok {
-			l.links[link.Name] = true
-		}
-	}
-	return l, nil
-}
-
-// knows tells whether a thing is in a state that it had or gets by the plan.
-func (l ledger) knows(key string, now Fact) bool {
-	for _, f := range l.facts[key] {
-		if f == nil && now == nil || f != nil && now != nil && f.matches(now) {
-			return true
-		}
-	}
-	return false
-}
-
-// makes tells whether a thing comes with an interface that the plan makes.
-func (l ledger) makes(f Fact) bool {
-	if link, ok := f.(Link); ok {
-		return l.links[link.Name]
-	}
-	return l.links[interfaceOf(f)]
 }

@@ -105,6 +105,12 @@ func (g *guard) Observe(ctx context.Context) (hostnet.Observed, error) {
 	return through(g, func() (hostnet.Observed, error) { return g.network.Observe(ctx) })
 }
 
+func (g *guard) Settled(f hostnet.Fact) (bool, error) {
+	return through(g, func() (bool, error) { return g.network.Settled(f) })
+}
+
+func (g *guard) Identity() (string, error) { return through(g, g.network.Identity) }
+
 func (g *guard) Lookup(to, from netip.Addr) (hostnet.Route, error) {
 	return through(g, func() (hostnet.Route, error) { return g.network.Lookup(to, from) })
 }

@@ -25,6 +25,11 @@ type network interface {
 	Addresses() ([]hostnet.Address, error)
 	// Observe returns what there is, as far as it can be read.
 	Observe(context.Context) (hostnet.Observed, error)
+	// Settled reports whether the kernel has done what follows from a fact that was
+	// put.
+	Settled(hostnet.Fact) (bool, error)
+	// Identity returns what tells the namespace from others, "" if nothing does.
+	Identity() (string, error)
 	// Lookup returns the route that a packet takes.
 	Lookup(to, from netip.Addr) (hostnet.Route, error)
 }

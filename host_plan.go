@@ -10,7 +10,8 @@ import (
 // a value that marshals to JSON: save it before [Host.Apply], for [Host.Undo]
 // needs it, in this process or a later one. It holds no secrets.
 type SetupPlan struct {
-	Steps []Step `json:"steps"` // in the order of the setup
+	Host  HostID `json:"host,omitzero"` // that it was made on
+	Steps []Step `json:"steps"`         // in the order of the setup
 }
 
 // Step is one setting of a plan.
@@ -81,7 +82,11 @@ func (h *Host) Plan(ctx context.Context, setup Setup) (SetupPlan, error) {
 		return SetupPlan{}, err
 	}
 	p := planner{host: h, known: make(map[string]Fact)}
-	var plan SetupPlan
+	id, err := h.identify(ctx)
+	if err != nil {
+		return SetupPlan{}, err
+	}
+	plan := SetupPlan{Host: id}
 	for _, s := range setup {
 		if s.Want == nil {
 			return SetupPlan{}, invalid("Want", "a setting wants nothing").about("plan", s.Why)
@@ -107,6 +112,9 @@ func (p *planner) step(ctx context.Context, s Setting) (Step, error) {
 	if err := s.Want.validate(); err != nil {
 		return refuse(err)
 	}
+	if a, ok := s.Want.(SecurityAssociation); ok && a.Key == (Key{}) {
+		return refuse(a.keyless())
+	}
 	if a, ok := s.Want.(Address); ok {
 		a, bad, err := p.address(ctx, a)
 		if bad != nil {
@@ -118,7 +126,7 @@ func (p *planner) step(ctx context.Context, s Setting) (Step, error) {
 		s.Want = a
 	}
 	for _, before := range p.wanted {
-		if before.Want.key() == s.Want.key() && before.Want != s.Want {
+		if before.Want.key() == s.Want.key() && !isSame(before.Want, s.Want) {
 			return refuse(invalid("setup", "contradicts %s of the same setup", before.Want))
 		}
 	}
@@ -146,6 +154,15 @@ func (p *planner) step(ctx context.Context, s Setting) (Step, error) {
 	return step, err
 }
 
+// isSame reports whether two wanted facts of one key ask for the same. A parameter
+// may have two names.
+func isSame(a, b Fact) bool {
+	if s, ok := a.(Sysctl); ok {
+		return s.matches(b)
+	}
+	return a == b
+}
+
 // address looks at the other addresses of an interface, as the wanted one asks
 // for: it returns the one that does as well, or refuses one that is in no subnet.
 func (p *planner) address(ctx context.Context, want Address) (Address, *Error, error) {
@@ -162,6 +179,7 @@ func (p *planner) address(ctx context.Context, want Address) (Address, *Error, e
 			continue
 		}
 		if want.AnyPrefix && a.Prefix.Addr() == want.Prefix.Addr() {
+			a.DADFailed = false
 			return addressOf(a), nil, nil
 		}
 		inSubnet = inSubnet || a.Prefix == want.Prefix || !a.Prefix.IsSingleIP() && a.Prefix.Masked().Contains(want.Prefix.Addr())
@@ -177,6 +195,9 @@ func (p *planner) address(ctx context.Context, want Address) (Address, *Error, e
 // find returns what will be there when the settings before have been made.
 func (p *planner) find(ctx context.Context, f Fact) (Fact, error) {
 	if known, ok := p.known[f.key()]; ok {
+		if s, ok := known.(Sysctl); ok { // it may have another name
+			return Sysctl{f.(Sysctl).Key, s.Value}, nil
+		}
 		return known, nil
 	}
 	found, err := p.host.find(ctx, f)

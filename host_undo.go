@@ -3,11 +3,13 @@ package lvs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 )
 
 // Kept is what [Host.Undo] left on the host, and why.
 type Kept struct {
-	Want Fact   // what the plan had made
+	Want Fact   // what the plan had made, or what went along with it and another setup wants
 	Now  Fact   // what is there; nil is nothing
 	Why  string // why it was left so
 }
@@ -16,20 +18,31 @@ type Kept struct {
 func (k Kept) String() string { return k.Want.String() + ": " + k.Why }
 
 // Undo sets a host back to what it was when the plan was made, in the opposite
-// order. It sets back only what is as [Host.Apply] left it: what somebody changed
-// meanwhile, and what cannot be taken back, stays, and is listed. It can be used
-// on a plan that was applied by another process, in part, or not at all, and a
-// second time. It goes on after an error.
-func (h *Host) Undo(ctx context.Context, plan SetupPlan) ([]Kept, error) {
+// order. It sets back only what is as [Host.Apply] left it: what others changed
+// since, and what cannot be taken back, stays, and is listed. It can be used on a
+// plan that was applied by another process, in part, or not at all, and a second
+// time. It goes on after an error.
+//
+// Where several setups are on one host, each plan knows only what it found: a VIP or
+// ip_forward that two of them need is set back with the plan that made it. Give the
+// setups that are needed further as still: what they want stays, also what would go
+// along with something else, and is listed. Undo the plan again when they are gone.
+//
+// The error is of the kind [ErrInvalid] when the plan is of another host, or cannot
+// have been made by [Host.Plan].
+func (h *Host) Undo(ctx context.Context, plan SetupPlan, still ...Setup) ([]Kept, error) {
 	if err := h.lock(ctx); err != nil {
 		return nil, fileError("undo", "plan", err)
 	}
 	defer h.unlock()
-	l, err := newLedger(plan)
+	l, err := h.ledger(ctx, "undo", plan)
 	if err != nil {
-		return nil, err.about("undo", "plan")
+		return nil, err
 	}
 	u := undoing{host: h, ledger: l, ended: h.ended}
+	if err := u.hold(ctx, slices.Concat(still...)); err != nil {
+		return nil, err
+	}
 	u.all(ctx, plan.Steps)
 	return u.kept, errors.Join(u.errs...)
 }
@@ -39,6 +52,9 @@ type undoing struct {
 	host   *Host
 	ledger ledger
 	ended  func(context.Context) error // says why to stop
+	made   Fact                        // what the kernel made of the last step
+	still  Setup                       // what others want
+	held   Setup                       // what of it is so
 	kept   []Kept
 	errs   []error
 }
@@ -52,10 +68,26 @@ func (u *undoing) all(ctx context.Context, steps []Step) {
 		if !steps[i].Changes() {
 			continue
 		}
-		if err := u.step(ctx, steps[i]); err != nil {
+		err := u.step(ctx, steps[i])
+		if err := errors.Join(err, u.secure(context.WithoutCancel(ctx), steps[i])); err != nil {
 			u.errs = append(u.errs, err)
 		}
 	}
+}
+
+// rollBack undoes steps, and returns why, with what could not be undone.
+func (u *undoing) rollBack(ctx context.Context, steps []Step, why error) error {
+	u.all(context.WithoutCancel(ctx), steps)
+	errs := u.errs
+	for _, k := range u.kept {
+		if _, ok := k.Want.(Module); !ok {
+			errs = append(errs, errors.New(k.String()))
+		}
+	}
+	if errs != nil {
+		return errors.Join(why, fmt.Errorf("lvs: what was done could not all be undone: %w", errors.Join(errs...)))
+	}
+	return why
 }
 
 func (u *undoing) keep(s Step, now Fact, why string) error {
@@ -70,12 +102,16 @@ func (u *undoing) step(ctx context.Context, s Step) error {
 	}
 	_, isModule := s.Left.(Module)
 	isFound := s.Found == nil && now == nil || s.Found != nil && now != nil && s.Found.matches(now)
+	isOurs := now != nil && (s.Left.matches(now) || now == u.made) || s.between(now)
 	switch {
 	case isModule && now != nil:
 		return u.keep(s, now, "the module stays loaded, with the devices that it made; 'modprobe -r "+s.Left.(Module).Name+"' removes it when nothing uses it")
 	case isFound:
 		return u.finishEffects(ctx, s)
-	case now != nil && s.Left.matches(now), s.between(now):
+	case isOurs:
+		if other := u.needed(s, now); other != nil {
+			return u.keep(s, now, "another setup needs it, for: "+other.String())
+		}
 		return u.setBack(ctx, s, now)
 	case u.ledger.knows(s.Left.key(), now):
 		return nil // another step of the plan is about it, and comes later

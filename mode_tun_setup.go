@@ -175,7 +175,7 @@ func (r TunnelRealServer) open() (s Setup, device Link) {
 	if r.Mode.tunnelType() == wire.TunnelGUE {
 		s = append(s,
 			Setting{Module{"fou"}, "it takes packets out of UDP"},
-			Setting{FOUPort{r.Mode.tunnelPort(), r.Local.Is6()}, "the port that the director sends to"})
+			Setting{FOUPort{Port: r.Mode.tunnelPort(), IPv6: r.Local.Is6()}, "the port that the director sends to"})
 	}
 	return append(s, Setting{device, "the tunnel's device takes packets only when it is up"}), device
 }

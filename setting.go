@@ -167,11 +167,15 @@ func interfaceName(field, name string) *Error {
 		return invalid(field, "needs the name of an interface")
 	case len(name) > 15:
 		return invalid(field, "%q is longer than the 15 bytes that the name of an interface can have", name)
-	case name == "." || name == ".." || name == "all" || name == "default" || strings.ContainsAny(name, "/: \t\n\x00"):
-		return invalid(field, "%q is no name of an interface", name)
+	case name == "." || name == ".." || name == "all" || name == "default" || strings.ContainsFunc(name, inNoName):
+		return invalid(field, "%q is not a name of an interface", name)
 	}
 	return nil
 }
+
+// inNoName reports whether a name of an interface cannot have a letter: the kernel
+// refuses some, and makes a number of others.
+func inNoName(r rune) bool { return r <= ' ' || r == '/' || r == ':' || r == '%' || r >= 0x7f }
 
 // plainAddr refuses what is no address of a host.
 func plainAddr(field string, a netip.Addr) *Error {

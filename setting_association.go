@@ -45,14 +45,14 @@ func (a SecurityAssociation) validate() *Error {
 	if err := sameFamily("To", a.To, "From", a.From); err != nil {
 		return err
 	}
+	if a.Other {
+		return invalid("Other", "is not to be wanted")
+	}
 	return checkSPI(a.SPI)
 }
 
 func (a SecurityAssociation) complete(found Fact) (Fact, *Error) {
-	switch {
-	case a.Key == Key{}:
-		return nil, a.keyless()
-	case found != nil && !a.matches(found):
+	if found != nil && !a.matches(found) {
 		return nil, &Error{kind: ErrExists, Field: "SPI", detail: "somebody uses the number for packets to this host, or it has another key", hint: "choose another, on both hosts"}
 	}
 	return a, nil

@@ -11,6 +11,10 @@ import (
 type FOUPort struct {
 	Port uint16 `json:"port"`           // that the director sends to
 	IPv6 bool   `json:"ipv6,omitempty"` // the outer packets are IPv6
+
+	// Other is what was found: the port is there, and takes something else out, or
+	// packets of certain addresses only.
+	Other bool `json:"other,omitempty"`
 }
 
 func (p FOUPort) String() string {
@@ -23,9 +27,18 @@ func (p FOUPort) validate() *Error {
 	if p.Port == 0 {
 		return invalid("Port", "needs the UDP port that the director sends to")
 	}
+	if p.Other {
+		return invalid("Other", "is not to be wanted")
+	}
 	return nil
 }
 
-func (p FOUPort) complete(Fact) (Fact, *Error) { return p, nil }
-func (p FOUPort) matches(now Fact) bool        { return now == p }
-func (p FOUPort) toNetwork() hostnet.Fact      { return hostnet.FOUPort(p) }
+func (p FOUPort) complete(found Fact) (Fact, *Error) {
+	if found != nil && found.(FOUPort).Other {
+		return nil, &Error{kind: ErrExists, Field: "Port", detail: "the port takes something other than GUE out, or packets of certain addresses only: remove it ('ip fou show'), or choose another"}
+	}
+	return p, nil
+}
+
+func (p FOUPort) matches(now Fact) bool   { return now == p }
+func (p FOUPort) toNetwork() hostnet.Fact { return hostnet.FOUPort(p) }

@@ -86,12 +86,21 @@ func (l Link) validate() *Error {
 	if err := interfaceName("Name", l.Name); err != nil {
 		return err
 	}
+	for _, a := range []struct {
+		field string
+		addr  netip.Addr
+	}{{"Local", l.Local}, {"Remote", l.Remote}} {
+		if err := optional(a.addr.IsValid(), func() *Error { return plainAddr(a.field, a.addr) }); err != nil {
+			return err
+		}
+	}
 	is6 := l.Kind == "ip6tnl" || l.Kind == "ip6gre"
+	low, high := l.mtuLimits()
 	switch {
 	case l.Kind != "" && !linkKinds[l.Kind]:
 		return invalid("Kind", "an interface of the kind %q cannot be made; want ipip, sit, ip6tnl, gre, ip6gre or dummy", l.Kind)
-	case l.MTU != 0 && (l.MTU < 68 || l.MTU > 65536):
-		return invalid("MTU", "%d is not within 68 and 65536", l.MTU)
+	case l.MTU != 0 && (l.MTU < low || l.MTU > high):
+		return invalid("MTU", "%d is not within %d and %d", l.MTU, low, high)
 	case l.AnyProtocol && l.Kind != "ip6tnl":
 		return invalid("AnyProtocol", "is for a link of the kind ip6tnl, not %q", l.Kind)
 	case l.Checksum && l.Kind != "gre" && l.Kind != "ip6gre":
@@ -105,6 +114,35 @@ func (l Link) validate() *Error {
 	}
 	return nil
 }
+
+// mtuLimits are what the kernel takes for a kind of link, when it is made and later,
+// as it stands: it cuts greater values, or has another one instead. An ip6gre's
+// upper limit differs between releases.
+func (l Link) mtuLimits() (low, high int) {
+	low, high = 68, 65536
+	switch l.Kind {
+	case "ipip":
+		high = 65515
+	case "sit":
+		low = minMTU6
+	case "gre":
+		high = 65511
+		if l.Checksum {
+			high = 65507
+		}
+	case "ip6tnl":
+		high = 65535
+		if !l.AnyProtocol {
+			low = minMTU6
+		}
+	case "ip6gre":
+		high = 65400
+	}
+	return low, high
+}
+
+// minMTU6 is the smallest MTU of an interface that has IPv6.
+const minMTU6 = 1280
 
 func (l Link) complete(found Fact) (Fact, *Error) {
 	if found == nil {
@@ -122,6 +160,9 @@ func (l Link) complete(found Fact) (Fact, *Error) {
 		want.MTU = was.MTU
 	}
 	want.Up = l.Up || was.Up
+	if want.MTU < minMTU6 && was.MTU >= minMTU6 {
+		return nil, invalid("MTU", "with less than %d bytes the kernel takes IPv6 and its addresses off %s", minMTU6, l.Name)
+	}
 	same := want
 	same.Up, same.MTU = was.Up, was.MTU
 	if same != was {

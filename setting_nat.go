@@ -80,8 +80,8 @@ func (n SourceNAT) validate() *Error {
 		field  string
 		prefix netip.Prefix
 	}{{"From", n.From}, {"To", n.To}} {
-		if p.prefix.IsValid() && (p.prefix.Addr().Is6() != n.IPv6 || p.prefix != p.prefix.Masked()) {
-			return invalid(p.field, "%s is no network of the family", p.prefix)
+		if err := networkWithin(p.field, p.prefix, n.IPv6); err != nil {
+			return err
 		}
 	}
 	if n.Out != "" {
@@ -99,6 +99,9 @@ func (n SourceNAT) validate() *Error {
 		if n.Source.Is6() != n.IPv6 {
 			return invalid("Source", "%s is not of the family", n.Source)
 		}
+	}
+	if n.Other {
+		return invalid("Other", "is not to be wanted")
 	}
 	if bad := strings.Trim(n.Table, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"); bad != "" || len(n.Table) > 200 {
 		return invalid("Table", "%q is no name of a table: want letters, digits and _", n.Table)

@@ -53,6 +53,17 @@ func (p SecurityPolicy) validate() *Error {
 	case p.From.Addr().Is6() != p.To.Addr().Is6():
 		return invalid("To", "%s is not of the family of From, %s", p.To, p.From)
 	}
+	for _, a := range []struct {
+		field string
+		addr  netip.Addr
+	}{{"From", p.From.Addr()}, {"To", p.To.Addr()}} {
+		if err := plainAddr(a.field, a.addr); err != nil {
+			return err
+		}
+	}
+	if p.Other {
+		return invalid("Other", "is not to be wanted")
+	}
 	return checkSPI(p.SPI)
 }
 

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"math"
 	"net/netip"
 
 	"github.com/golvs/lvs/internal/hostnet"
@@ -88,8 +89,8 @@ func (r Route) normal() Route {
 }
 
 func (r Route) validate() *Error {
-	if !r.To.IsValid() || r.To != r.To.Masked() {
-		return invalid("To", "%s is no network", r.To)
+	if !r.To.IsValid() || r.To != r.To.Masked() || r.To.Addr().Is4In6() {
+		return invalid("To", "%s is not a network", r.To)
 	}
 	is6 := r.To.Addr().Is6()
 	if r.Interface != "" {
@@ -111,11 +112,25 @@ func (r Route) validate() *Error {
 			return invalid(a.field, "%s is not of the family of %s", a.addr, r.To)
 		}
 	}
+	for _, n := range []struct {
+		field string
+		value int
+		high  int64
+	}{{"Table", r.Table, math.MaxUint32}, {"Metric", r.Metric, math.MaxUint32}, {"Protocol", r.Protocol, math.MaxUint8},
+		{"MTU", r.MTU, 65520}, {"AdvMSS", r.AdvMSS, 65495}} { // of greater ones the kernel makes these
+		if n.value < 0 || int64(n.value) > n.high {
+			return invalid(n.field, "%d is not within 0 and %d", n.value, n.high)
+		}
+	}
 	switch {
 	case !r.Via.IsValid() && r.Interface == "":
 		return invalid("Interface", "a route needs a next hop (Via) or an interface")
-	case r.Table < 0 || r.Metric < 0 || r.MTU < 0 || r.AdvMSS < 0:
-		return invalid("Table", "a number cannot be negative")
+	case r.OnLink && (!r.Via.IsValid() || r.Interface == ""):
+		return invalid("OnLink", "needs a next hop (Via) and an interface")
+	case r.Local && r.Via.IsValid():
+		return invalid("Via", "a local route has no next hop")
+	case r.Scope != "" && (is6 || r.Scope != "global" && r.Scope != "site" && r.Scope != "link" && r.Scope != "host"):
+		return invalid("Scope", "%q is not global, site, link or host, of an IPv4 route", r.Scope)
 	case r.Other:
 		return invalid("Other", "is not to be wanted")
 	}

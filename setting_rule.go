@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"math"
 	"net/netip"
 
 	"github.com/golvs/lvs/internal/hostnet"
@@ -14,6 +15,10 @@ type Rule struct {
 	Mark     uint32       `json:"mark,omitempty"` // of the firewall; 0 is any
 	Table    int          `json:"table"`          // of routes, by its number
 	IPv6     bool         `json:"ipv6,omitempty"` // it is for IPv6 packets
+
+	// Other is what was found: a rule with these fields, and with conditions that
+	// this type cannot tell, such as an interface.
+	Other bool `json:"other,omitempty"`
 }
 
 func (r Rule) String() string {
@@ -35,19 +40,43 @@ func (r Rule) validate() *Error {
 		field  string
 		prefix netip.Prefix
 	}{{"From", r.From}, {"To", r.To}} {
-		if p.prefix.IsValid() && (p.prefix.Addr().Is6() != r.IPv6 || p.prefix != p.prefix.Masked()) {
-			return invalid(p.field, "%s is no network of the rule's family", p.prefix)
+		if err := networkWithin(p.field, p.prefix, r.IPv6); err != nil {
+			return err
 		}
 	}
 	switch {
-	case r.Table <= 0:
-		return invalid("Table", "needs the number of a table")
-	case r.Priority <= 0:
-		return invalid("Priority", "needs a number, below 32766 to come before the main table")
+	case r.Table <= 0 || int64(r.Table) > math.MaxUint32:
+		return invalid("Table", "needs the number of a table, 1 to 4294967295")
+	case r.Priority <= 0 || int64(r.Priority) > math.MaxUint32:
+		return invalid("Priority", "needs a number up to 4294967295, below 32766 to come before the main table")
+	case r.Other:
+		return invalid("Other", "is not to be wanted")
 	}
 	return nil
 }
 
-func (r Rule) complete(Fact) (Fact, *Error) { return r, nil }
-func (r Rule) matches(now Fact) bool        { return now == r }
-func (r Rule) toNetwork() hostnet.Fact      { return hostnet.Rule(r) }
+// networkWithin refuses what does not choose addresses of a family; the zero prefix
+// is any.
+func networkWithin(field string, p netip.Prefix, is6 bool) *Error {
+	switch {
+	case p == netip.Prefix{}:
+		return nil
+	case !p.IsValid() || p != p.Masked() || p.Addr().Is4In6():
+		return invalid(field, "%s is not a network", p)
+	case p.Addr().Is6() != is6:
+		return invalid(field, "%s is not a network of the family", p)
+	case p.Bits() == 0:
+		return invalid(field, "%s is any address: leave it out", p)
+	}
+	return nil
+}
+
+func (r Rule) complete(found Fact) (Fact, *Error) {
+	if found != nil && found.(Rule).Other {
+		return nil, &Error{kind: ErrExists, Field: "Priority", detail: "there is such a rule with other conditions, and the kernel would not tell them apart: give another priority"}
+	}
+	return r, nil
+}
+
+func (r Rule) matches(now Fact) bool   { return now == r }
+func (r Rule) toNetwork() hostnet.Fact { return hostnet.Rule(r) }

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/golvs/lvs/internal/hostnet"
@@ -33,7 +34,13 @@ func (s Sysctl) String() string {
 	return "sysctl -w " + s.Key + "=" + value
 }
 
-func (s Sysctl) key() string { return "sysctl " + s.Key }
+// key is one for both names of a parameter that has two.
+func (s Sysctl) key() string {
+	if s.Key == IPForward {
+		return "sysctl " + InterfaceSysctl("all", "forwarding", false)
+	}
+	return "sysctl " + s.Key
+}
 
 func (s Sysctl) validate() *Error {
 	if _, err := sysctlPath(s.Key); err != nil {
@@ -45,16 +52,46 @@ func (s Sysctl) validate() *Error {
 	return checkSysctl(s.Key, s.Value)
 }
 
+// complete refuses numbers that the kernel would read in another way than they look
+// (010 is eight), and those that would change a part of a parameter.
 func (s Sysctl) complete(found Fact) (Fact, *Error) {
 	if found == nil {
 		return nil, &Error{kind: ErrNotFound, Field: s.Key, detail: "this kernel has no such parameter, or no such interface"}
 	}
+	was, want := strings.Fields(found.(Sysctl).Value), strings.Fields(s.Value)
+	if len(was) == 0 || slices.ContainsFunc(was, func(n string) bool { return !isNumber(n) }) {
+		return s, nil
+	}
+	for _, n := range want {
+		if looksLikeNumber(n) && !isNumber(n) {
+			return nil, invalid("Value", "%q is not how the kernel writes a number: write it in decimal, without a plus or zeros before it", n)
+		}
+	}
+	if isPart := !slices.ContainsFunc(want, func(n string) bool { return !isNumber(n) }); isPart && len(want) != len(was) {
+		return nil, invalid("Value", "%q has %d numbers, and the parameter has %d: %s", s.Value, len(want), len(was), found.(Sysctl).Value)
+	}
+	s.Value = strings.Join(want, " ")
 	return s, nil
+}
+
+// isNumber reports whether a text is how the kernel writes a number.
+func isNumber(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == "" && (digits[0] != '0' || text == "0")
+}
+
+// looksLikeNumber reports whether the kernel may take a text for a number.
+func looksLikeNumber(text string) bool {
+	digits := strings.ToLower(strings.TrimLeft(text, "+-"))
+	if hex, ok := strings.CutPrefix(digits, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 func (s Sysctl) matches(now Fact) bool {
 	n, ok := now.(Sysctl)
-	return ok && n.Key == s.Key && sameFields(n.Value, s.Value)
+	return ok && n.key() == s.key() && sameFields(n.Value, s.Value)
 }
 
 // sameFields compares values as the kernel reads them: it exchanges the white

@@ -386,7 +386,7 @@ func saved(t testing.TB, p SetupPlan) (back SetupPlan) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := SetupPlan{slices.Clone(p.Steps)}
+	want := SetupPlan{p.Host, slices.Clone(p.Steps)}
 	for i, s := range want.Steps {
 		want.Steps[i].Setting.Want, want.Steps[i].Left = forgotten(s.Setting.Want), forgotten(s.Left)
 	}

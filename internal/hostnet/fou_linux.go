@@ -21,17 +21,21 @@ const (
 	fouFamily = 2
 	fouType   = 4
 	fouGUE    = 2
+
+	fouChecksums = 5 // of those that leave
 )
 
 func (n *Network) findFOU(f FOUPort) (*FOUPort, error) {
 	all, err := n.listFOU()
-	if slices.Contains(all, f) {
-		return &f, nil
+	for _, p := range all {
+		if p.Port == f.Port && p.IPv6 == f.IPv6 {
+			return &p, nil
+		}
 	}
 	return nil, err
 }
 
-// fouPortOf reads a port, if it is one for GUE.
+// fouPortOf reads a port.
 func fouPortOf(m netlink.Message) (f FOUPort, ok bool) {
 	const header = 4
 	if len(m.Data) < header {
@@ -41,17 +45,24 @@ func fouPortOf(m netlink.Message) (f FOUPort, ok bool) {
 	if err != nil {
 		return f, false
 	}
+	isGUE := false
 	for attrs.Next() {
-		switch value := attrs.Bytes(); {
+		value := attrs.Bytes()
+		isSet := slices.ContainsFunc(value, func(b byte) bool { return b != 0 })
+		switch {
 		case attrs.Type() == fouPort && len(value) == 2:
 			f.Port = uint16(value[0])<<8 | uint16(value[1])
 		case attrs.Type() == fouFamily && len(value) == 1:
 			f.IPv6 = value[0] == unix.AF_INET6
 		case attrs.Type() == fouType && len(value) == 1:
-			ok = value[0] == fouGUE
+			isGUE = value[0] == fouGUE
+		case attrs.Type() == fouChecksums:
+		default: // an address, a peer, an interface, a protocol
+			f.Other = f.Other || isSet
 		}
 	}
-	return f, ok && attrs.Err() == nil
+	f.Other = f.Other || !isGUE
+	return f, attrs.Err() == nil
 }
 
 // putFOU names no protocol: GUE carries it, and newer kernels refuse 0.

@@ -29,10 +29,12 @@ type Address struct {
 	Prefix    netip.Prefix
 	Label     string // "" is the interface's name
 	Broadcast netip.Addr
-	Scope     string // "global", "link" or "host"
+	Scope     string // "global", "site", "link" or "host"
 	NoDAD     bool   // of an IPv6 address: usable at once
 
-	Deprecated bool // of an IPv6 address: no source of new packets
+	Deprecated bool // no source of new packets
+	DADFailed  bool // of an IPv6 address: another host has it, so it is not in use
+	Other      bool // has what this type cannot tell: a lifetime, a metric, a peer, flags
 }
 
 // Route is a route with one next hop.
@@ -59,6 +61,7 @@ type Rule struct {
 	Mark     uint32
 	Table    int
 	IPv6     bool
+	Other    bool // has what this type cannot tell: an interface, a mask, another action
 }
 
 // SourceNAT is a table of nftables with one rule.
@@ -73,8 +76,9 @@ type SourceNAT struct {
 
 // FOUPort is a UDP port that takes packets out of GUE.
 type FOUPort struct {
-	Port uint16
-	IPv6 bool
+	Port  uint16
+	IPv6  bool
+	Other bool // takes something else out, or is for certain addresses only
 }
 
 // SecurityPolicy asks for ESP in transport mode.

@@ -72,7 +72,7 @@ func (n *Network) listRules(ipv6 bool) ([]Rule, error) {
 	return all, err
 }
 
-// listFOU lists the ports for GUE.
+// listFOU lists the ports.
 func (n *Network) listFOU() (all []FOUPort, err error) {
 	if !n.hasFOU() {
 		return nil, nil

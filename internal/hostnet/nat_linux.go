@@ -53,6 +53,12 @@ func (f SourceNAT) differs(c *nftables.Conn) (bool, error) {
 		return false, err
 	}
 	table := &nftables.Table{Name: f.Table, Family: f.family()}
+	if sets, err := c.GetSets(table); err != nil || len(sets) > 0 {
+		return true, err
+	}
+	if objects, err := c.GetObjects(table); err != nil || len(objects) > 0 {
+		return true, err
+	}
 	own := 0
 	for _, chain := range chains {
 		if chain.Table.Name != f.Table {
@@ -71,7 +77,7 @@ func (f SourceNAT) differs(c *nftables.Conn) (bool, error) {
 
 func isOurs(c *nftables.Chain) bool {
 	return c.Name == natChain && c.Type == nftables.ChainTypeNAT && c.Hooknum != nil && *c.Hooknum == *nftables.ChainHookPostrouting &&
-		c.Priority != nil && *c.Priority == *nftables.ChainPriorityNATSource
+		c.Priority != nil && *c.Priority == *nftables.ChainPriorityNATSource && (c.Policy == nil || *c.Policy == nftables.ChainPolicyAccept)
 }
 
 // sameExpressions compares what the kernel was told with what it tells.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -96,6 +97,21 @@ func (n *Network) Remove(f Fact) error {
 		return n.removeAssociation(f)
 	}
 	return fmt.Errorf("%T cannot be removed", f)
+}
+
+// Identity returns the kernel's number of the namespace, which no other one gets as
+// long as the machine runs. Kernels before 5.14 do not tell it.
+func (n *Network) Identity() (string, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return "", os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	cookie, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err != nil {
+		return "", nil
+	}
+	return strconv.FormatUint(cookie, 10), nil
 }
 
 // retry repeats a listing that others changed while it was read.

@@ -39,7 +39,9 @@ func routeOf(r netlink.Route, family netip.Addr, iface string) Route {
 		found.To = defaultOf(family)
 	}
 	if family.Is4() {
-		found.Scope = scopeName(int(r.Scope))
+		known := false
+		found.Scope, known = scopes[int(r.Scope)]
+		found.Other = found.Other || !known
 	}
 	return found
 }

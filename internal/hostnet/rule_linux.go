@@ -1,21 +1,32 @@
 package hostnet
 
 import (
-	"slices"
+	"reflect"
 
 	"github.com/vishvananda/netlink"
 )
 
+// findRule finds a rule, or one of the same fields that has others too: the kernel
+// does not tell them apart when it is to remove one.
 func (n *Network) findRule(f Rule) (*Rule, error) {
 	all, err := n.listRules(f.IPv6)
-	if slices.Contains(all, f) {
-		return &f, nil
+	var found *Rule
+	for _, r := range all {
+		plain := r
+		plain.Other = f.Other
+		if plain == f && (found == nil || r.Other) {
+			found = &r
+		}
 	}
-	return nil, err
+	return found, err
 }
 
 func ruleOf(r netlink.Rule, ipv6 bool) Rule {
-	return Rule{Priority: r.Priority, From: prefixOf(r.Src), To: prefixOf(r.Dst), Mark: r.Mark, Table: r.Table, IPv6: ipv6}
+	plain := netlink.NewRule()
+	plain.Priority, plain.Family, plain.Table, plain.Src, plain.Dst = r.Priority, r.Family, r.Table, r.Src, r.Dst
+	plain.Mark, plain.Mask, plain.Protocol = r.Mark, r.Mask, r.Protocol
+	isPlain := (r.Mask == nil || *r.Mask == ^uint32(0)) && reflect.DeepEqual(*plain, r)
+	return Rule{Priority: r.Priority, From: prefixOf(r.Src), To: prefixOf(r.Dst), Mark: r.Mark, Table: r.Table, IPv6: ipv6, Other: !isPlain}
 }
 
 func (f Rule) rule() *netlink.Rule {

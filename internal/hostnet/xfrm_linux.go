@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,12 +55,14 @@ func policyOf(p netlink.XfrmPolicy) SecurityPolicy {
 	f := SecurityPolicy{
 		From: prefixOf(p.Src), To: prefixOf(p.Dst), Protocol: uint8(p.Proto), In: p.Dir == netlink.XFRM_DIR_IN, Other: true,
 	}
-	if p.Action != netlink.XFRM_POLICY_ALLOW || p.Ifid != 0 || p.SrcPort != 0 || p.DstPort != 0 || len(p.Tmpls) != 1 {
+	if p.Action != netlink.XFRM_POLICY_ALLOW || p.Ifid != 0 || p.Ifindex != 0 || p.Mark != nil || p.Priority != 0 ||
+		p.SrcPort != 0 || p.DstPort != 0 || len(p.Tmpls) != 1 {
 		return f
 	}
 	if t := p.Tmpls[0]; t.Proto == netlink.XFRM_PROTO_ESP {
 		f.SPI = uint32(t.Reqid)
-		f.Other = t.Mode != netlink.XFRM_MODE_TRANSPORT || t.Optional != 0
+		f.Other = t.Mode != netlink.XFRM_MODE_TRANSPORT || t.Optional != 0 || t.Spi != 0 ||
+			hostOf(t.Src) != f.From.Addr() || hostOf(t.Dst) != f.To.Addr()
 	}
 	return f
 }
@@ -99,15 +102,30 @@ func (n *Network) findAssociation(f SecurityAssociation) (*SecurityAssociation, 
 
 func associationOf(a *netlink.XfrmState) SecurityAssociation {
 	f := SecurityAssociation{From: hostOf(a.Src), To: hostOf(a.Dst), SPI: uint32(a.Spi), Other: true}
-	if a.Mode != netlink.XFRM_MODE_TRANSPORT || a.Reqid != a.Spi || a.Crypt == nil || a.Auth == nil ||
+	if a.Mode != netlink.XFRM_MODE_TRANSPORT || a.Reqid != a.Spi || a.Crypt == nil || a.Auth == nil || a.Aead != nil ||
 		a.Crypt.Name != cipher || a.Auth.Name != signature || a.Auth.TruncateLen != signatureLen ||
-		len(a.Crypt.Key) != cipherBytes || len(a.Auth.Key) != SecretSize-cipherBytes {
+		len(a.Crypt.Key) != cipherBytes || len(a.Auth.Key) != SecretSize-cipherBytes ||
+		a.ReplayWindow != 0 || a.Encap != nil || a.Mark != nil || a.OutputMark != nil || a.Ifid != 0 || a.DontEncapDSCP ||
+		!isForAll(a.Selector) || isLimited(a.Limits) {
 		return f
 	}
 	f.Other = false
 	f.Key = NewSecret([SecretSize]byte(append(slices.Clone(a.Crypt.Key), a.Auth.Key...)))
 	return f
 }
+
+// isForAll tells whether an association is for all packets between its hosts.
+func isForAll(s *netlink.XfrmPolicy) bool {
+	any := func(n *net.IPNet) bool { return n == nil || prefixOf(n).Bits() == 0 }
+	return s == nil || any(s.Src) && any(s.Dst) && s.Proto == 0 && s.SrcPort == 0 && s.DstPort == 0 && s.Ifindex == 0
+}
+
+// isLimited tells whether an association ends after some time or traffic.
+func isLimited(l netlink.XfrmStateLimits) bool {
+	return l.TimeHard != 0 || l.TimeUseHard != 0 || !isForever(l.ByteHard) || !isForever(l.PacketHard)
+}
+
+func isForever(limit uint64) bool { return limit == 0 || limit == nl.XFRM_INF }
 
 func hostOf(ip net.IP) netip.Addr {
 	a, _ := netip.AddrFromSlice(ip)

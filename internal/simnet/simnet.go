@@ -264,6 +264,12 @@ func (n *Network) Policies() ([]hostnet.SecurityPolicy, error) {
 	return slices.Clone(n.policies), nil
 }
 
+// Settled is true at once: nobody else is on the links.
+func (n *Network) Settled(hostnet.Fact) (bool, error) { return true, nil }
+
+// Identity is none.
+func (n *Network) Identity() (string, error) { return "", nil }
+
 // Remove removes what a fact tells of.
 func (n *Network) Remove(f hostnet.Fact) error {
 	n.mu.Lock()

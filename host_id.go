@@ -1,0 +1,65 @@
+package lvs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"strings"
+)
+
+// HostID says on which network namespace of which machine a plan was made. What is
+// empty is not known: a simulated host has none of it, so a plan can be tried there.
+//
+// A namespace is known until the machine starts again. After that a plan is for any
+// namespace of its machine, so that it can still be undone.
+type HostID struct {
+	Machine   string `json:"machine,omitempty"`   // a hash of what machine-id(5) has
+	Boot      string `json:"boot,omitempty"`      // changes when the machine starts
+	Namespace string `json:"namespace,omitempty"` // the kernel's number of it, since the machine started
+}
+
+// identify returns the host's identity.
+func (h *Host) identify(ctx context.Context) (id HostID, err error) {
+	machine, err := h.readOptional(ctx, "/etc/machine-id")
+	if err != nil {
+		return id, err
+	}
+	if machine != "" {
+		sum := sha256.Sum256([]byte("lvs plan " + machine))
+		id.Machine = hex.EncodeToString(sum[:16])
+	}
+	if id.Boot, err = h.readOptional(ctx, "/proc/sys/kernel/random/boot_id"); err != nil {
+		return id, err
+	}
+	id.Namespace, err = within(ctx, h.network.Identity)
+	return id, settingError("identify", nil, err)
+}
+
+// readOptional returns the text of a file, "" if there is none, or none that can be
+// read.
+func (h *Host) readOptional(ctx context.Context, path string) (string, error) {
+	text, err := h.readFile(ctx, path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		err = nil
+	}
+	return strings.TrimSpace(string(text)), err
+}
+
+// isFor refuses a plan of another host, as far as that is known.
+func (p SetupPlan) isFor(id HostID) *Error {
+	differs := func(a, b string) bool { return a != "" && b != "" && a != b }
+	isSameBoot := p.Host.Boot != "" && p.Host.Boot == id.Boot
+	switch {
+	case isSameBoot && differs(p.Host.Namespace, id.Namespace):
+		bad := invalid("Host", "the plan is of another network namespace of this machine")
+		bad.hint = "open that one; if it is gone, what was set in it went with it"
+		return bad
+	case !isSameBoot && differs(p.Host.Machine, id.Machine):
+		bad := invalid("Host", "the plan is of another machine")
+		bad.hint = "plan again on this one"
+		return bad
+	}
+	return nil
+}

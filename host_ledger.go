@@ -1,0 +1,114 @@
+package lvs
+
+import (
+	"context"
+	"slices"
+)
+
+// ledger has all that a plan knows of a thing, by key: what was there, and what
+// the plan makes of it.
+type ledger struct {
+	facts map[string][]Fact
+	links map[string]bool // that the plan makes or brings up
+}
+
+// ledger returns the plan's, and refuses a plan that [Host.Plan] cannot have made on
+// this host.
+func (h *Host) ledger(ctx context.Context, op string, plan SetupPlan) (ledger, error) {
+	l, bad := newLedger(plan)
+	if bad != nil {
+		return l, bad.about(op, "plan")
+	}
+	if plan.Host == (HostID{}) {
+		return l, nil
+	}
+	id, err := h.identify(ctx)
+	if err != nil {
+		return l, err
+	}
+	if bad := plan.isFor(id); bad != nil {
+		return l, bad.about(op, "plan")
+	}
+	return l, nil
+}
+
+func newLedger(plan SetupPlan) (ledger, *Error) {
+	l := ledger{make(map[string][]Fact), make(map[string]bool)}
+	for i, s := range plan.Steps {
+		if bad := s.validate(); bad != nil {
+			return l, invalid("Steps", "step %d: %v", i, bad)
+		}
+		key := s.Left.key()
+		l.facts[key] = append(l.facts[key], s.Found, s.Left)
+		for _, e := range s.Effects {
+			l.facts[e.Left.key()] = append(l.facts[e.Left.key()], e.Found, e.Left, e.Undone)
+		}
+		if link, ok := s.Left.(Link); ok {
+			l.links[link.Name] = true
+		}
+	}
+	return l, nil
+}
+
+// knows tells whether a thing is in a state that it had or gets by the plan.
+func (l ledger) knows(key string, now Fact) bool {
+	for _, f := range l.facts[key] {
+		if f == nil && now == nil || f != nil && now != nil && f.matches(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// makes tells whether a thing comes with an interface that the plan makes.
+func (l ledger) makes(f Fact) bool {
+	if link, ok := f.(Link); ok {
+		return l.links[link.Name]
+	}
+	return l.links[interfaceOf(f)]
+}
+
+// validate refuses a step that cannot come of what it wants and what it found.
+func (s Step) validate() *Error {
+	switch {
+	case s.Setting.Want == nil || s.Left == nil:
+		return invalid("Want", "a step wants nothing")
+	case s.Found != nil && s.Found.key() != s.Setting.Want.key():
+		return invalid("Found", "it wants one thing and found another")
+	}
+	if bad := s.Setting.Want.validate(); bad != nil {
+		return bad
+	}
+	if s.Found != nil {
+		if _, bad := s.Found.complete(s.Found); bad != nil {
+			return bad
+		}
+	}
+	left, bad := s.Setting.Want.complete(s.Found)
+	if bad != nil {
+		return bad
+	}
+	if left.key() != s.Left.key() || !left.matches(s.Left) || !s.Left.matches(left) {
+		return invalid("Left", "it would leave %s, and what is wanted makes %s of what was found", show(s.Left), show(left))
+	}
+	for _, e := range s.Effects {
+		if !s.has(e) {
+			return invalid("Effects", "it has no effect on %s", e.Found.Key)
+		}
+	}
+	return nil
+}
+
+// has reports whether an effect is one of the step's.
+func (s Step) has(e Effect) bool {
+	want, isSysctl := s.Setting.Want.(Sysctl)
+	found, wasSysctl := s.Found.(Sysctl)
+	if !isSysctl || !wasSysctl || e.Found.Key != e.Left.Key {
+		return false
+	}
+	names := []string{e.Left.interfaceOf()}
+	effects, maybe := want.effects(names)
+	undone, _ := found.effects(names)
+	i := slices.Index(effects, e.Left)
+	return i >= 0 && i < len(undone) && undone[i] == e.Undone && maybe == e.Maybe
+}
