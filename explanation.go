@@ -21,7 +21,7 @@ type Explanation struct {
 	// answer is certain.
 	Verdicts []Verdict `json:"verdicts"`
 
-	// Certain tells whether there is one verdict. Otherwise the answer hangs on
+	// Certain reports whether there is one verdict. Otherwise the answer depends on
 	// what Unseen names.
 	Certain bool     `json:"certain"`
 	Unseen  []string `json:"unseen,omitempty"` // in words; empty if certain
@@ -40,6 +40,10 @@ type Explanation struct {
 
 	// Choice is how the scheduler picks, nil when it is not asked.
 	Choice *Choice `json:"choice,omitempty"`
+
+	// Unanswered is what keeps answers of the server from the client, although the
+	// packet gets there: [ReasonForwardingOff], or 0 if a live host shows nothing.
+	Unanswered Reason `json:"unanswered,omitzero"`
 }
 
 // Choice is how a scheduler comes to a server. What a scheduler does not have,
@@ -110,14 +114,20 @@ func (x Explanation) Candidates() []netip.AddrPort {
 //
 // Of a [Simulator] everything is known, and the answer is certain, unless an
 // [Algorithm] of one's own decides: that is asked when the packet comes. Of a live
-// host the answer is that of a copy, as [SimulatorFrom] makes it, and where it
-// hangs on what the kernel does not show, all that may happen are told. The rest
-// is taken for what is usual: the sizes of tables of [SH] and [MH] that Linux has
-// unless who built it chose others, a 64-bit little-endian machine for MH, a
-// connection whose packets always had the same mark and whose server is reached as
-// it was, and thresholds that are older than the last connection that came or
-// went. The host is read in several steps; a busy one changes meanwhile. Cost grows
-// with its table and its connections.
+// host the answer is that of a copy of what the flow can meet, and where it
+// depends on what the kernel does not show, all that may happen are told. Then it
+// is followed on the host's network: by its routes, rules and interfaces the packet
+// comes to IPVS and gets onward, or a [Reason] says why not. Firewalls, routers
+// and neighbours are named in Unseen where there is one that may stop it. A server
+// that has never been asked for, and does not answer, is not found.
+//
+// The rest is taken for what is usual: the sizes of tables of [SH] and [MH] that
+// Linux has unless who built it chose others, a 64-bit little-endian machine for
+// MH, a connection whose packets always had the same mark and whose server is
+// reached by the mode that it had then, and, in kernels that count connections the
+// older way, a lower threshold that was not taken away since the last connection
+// went. The host is read in several steps; a busy one changes in between. Cost grows
+// with the number of services and connections, and not with that of servers.
 //
 // The error is [errors.ErrUnsupported] for what is not simulated, of the kind
 // [ErrInvalid] for what is no flow, or one of reading the host.

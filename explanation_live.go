@@ -26,7 +26,8 @@ func (h *Host) explainLive(ctx context.Context, f Flow, p *kernel.Packet) (Expla
 	if err := g.guess(); err != nil {
 		return g.x, explainError(f, err)
 	}
-	return g.x, nil
+	err = g.finish(ctx, h)
+	return g.x, err
 }
 
 // guesser makes an explanation of what a copy of a host knows.

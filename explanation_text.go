@@ -9,6 +9,9 @@ import (
 // String says it in a few lines, the answer first.
 func (x Explanation) String() string {
 	lines := append([]string{x.Flow.String()}, x.answer()...)
+	if x.Unanswered != 0 {
+		lines = append(lines, "no answers: "+x.Unanswered.String())
+	}
 	if c := x.Connection; c != nil {
 		line := fmt.Sprintf("it has a connection to %s in state %s", c.Server, c.State)
 		if x.Ended != "" {

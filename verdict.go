@@ -123,6 +123,8 @@ const (
 	ReasonTooLong       = Reason(kernel.TooLong)       // it is longer than the MTU on the way lets pass
 	ReasonNotListening  = Reason(kernel.NotListening)  // the server is the director itself, where no program listens
 	ReasonForwardingOff = Reason(kernel.ForwardingOff) // it is an answer of a server of [NAT], and the director does not forward
+	ReasonNoNeighbour   = Reason(kernel.NoNeighbour)   // no host on the link answers for the address of the server, or of the router before it
+	ReasonFirewall      = Reason(kernel.Firewalled)    // a firewall of the director takes it
 	ReasonNoConnection  = Reason(kernel.NoConnection)  // it comes from a server of [NAT] and belongs to no connection, and nat_icmp_send is on
 )
 
@@ -154,6 +156,8 @@ var reasons = map[Reason]string{
 	ReasonTooLong:       "it is longer than the MTU on the way to the server lets pass",
 	ReasonNotListening:  "the server is the director itself, where no program listens",
 	ReasonForwardingOff: "the director does not forward, so answers of nat do not reach the client",
+	ReasonNoNeighbour:   "no host on the link to the server answers for its address",
+	ReasonFirewall:      "a firewall of the director takes it",
 	ReasonNoConnection:  "it comes from a server of nat and belongs to no connection, and nat_icmp_send is on",
 }
 

@@ -30,6 +30,7 @@ var reasonNames = map[Reason]string{
 	ReasonBackupOnly: "backup-only", ReasonNoMode: "no-mode",
 	ReasonNotLocal: "not-local", ReasonNoRoute: "no-route", ReasonNotOnLink: "not-on-link", ReasonLoopback: "loopback",
 	ReasonLinkDown: "link-down", ReasonTooLong: "too-long", ReasonNotListening: "not-listening", ReasonForwardingOff: "forwarding-off",
+	ReasonNoNeighbour: "no-neighbour", ReasonFirewall: "firewall",
 	ReasonNoConnection: "no-connection",
 }
 

@@ -62,6 +62,8 @@ const (
 	TooLong                          // the packet is longer than the way lets pass
 	NotListening                     // the server is the director, where no program listens
 	ForwardingOff                    // the director does not forward the answers of NAT
+	NoNeighbour                      // no host answers for the next address on the link
+	Firewalled                       // a firewall of the director takes it
 	NoConnection                     // a NAT server's packet of no connection, and nat_icmp_send
 )
 

@@ -1,0 +1,506 @@
+package lvs
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs/internal/testbed"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+var (
+	explainCertain = flag.Int("explain.certain", 300, "how many certain explanations of a live host are judged by real packets")
+	explainSeed    = flag.Uint64("explain.seed", 1, "what their histories are made from")
+)
+
+// What is certain of a live host comes to pass: random histories of the table, of
+// parameters, routes and links, in which flows are explained, and then sent.
+//
+//	lvs-kernel -timeout 0 newest -- ./lvs.test -test.run '^TestExplainCertain$' -test.timeout 0 -explain.certain 20000
+func TestExplainCertain(t *testing.T) {
+	testbed.InKernel(t)
+	var sum struct{ certain, uncertain, wrong int }
+	for seed := *explainSeed; sum.certain < *explainCertain && sum.wrong < 20; seed++ {
+		t.Run(fmt.Sprint("history ", seed), func(t *testing.T) {
+			h := newTrial(t, seed)
+			for range 400 {
+				h.step()
+			}
+			sum.certain += h.certain
+			sum.uncertain += h.uncertain
+			sum.wrong += h.wrong
+		})
+	}
+	t.Logf("%d certain explanations, %d uncertain ones, %d wrong", sum.certain, sum.uncertain, sum.wrong)
+	if *explainCertain > 1000 {
+		fmt.Printf("%d certain, %d uncertain, %d wrong\n", sum.certain, sum.uncertain, sum.wrong)
+	}
+}
+
+// trial is a random history. A director stands between a namespace of clients and one
+// of real servers, neither of which has addresses: nobody answers but the trial.
+type trial struct {
+	*testing.T
+	*rand.Rand
+	host                       *Host
+	director, clients, servers *testbed.Namespace
+	links                      *netlink.Handle // of the director
+	peers                      *netlink.Handle // of the servers
+	fromClients, fromServers   wire2
+	own                        map[sender]int // sockets of the director
+	ids                        []ServiceID
+	routes                     []netlink.Route // that were added
+	sent                       uint32
+	log                        []string
+
+	certain, uncertain, wrong int
+}
+
+// wire2 is an end of a link: packets that are sent go to the director, and those
+// that it sends are seen.
+type wire2 struct {
+	socket   int
+	own, far netlink.Link
+	buf      []byte
+}
+
+const (
+	trialLocal    = "10.8.0.1"
+	trialUnlinked = "10.3.0.1" // behind a router
+	trialNoRoute  = "10.4.0.1"
+)
+
+func newTrial(t *testing.T, seed uint64) *trial {
+	h := &trial{T: t, Rand: rand.New(rand.NewPCG(seed, 7)), own: make(map[sender]int)}
+	h.director, h.clients, h.servers = testbed.New(t), testbed.New(t), testbed.New(t)
+	h.links, h.peers = trialHandle(t, h.director), trialHandle(t, h.servers)
+	h.fromClients = h.link("c0", h.clients, "10.8.0.1/24", "10.1.0.1/32", "10.1.0.2/32")
+	h.fromServers = h.link("s0", h.servers, "10.2.0.254/16")
+	h.neighbours()
+	h.addRoutes()
+	host, err := OpenHost(context.Background(), InNamespaceFD(h.director.File.Fd()))
+	must(t, err)
+	runtime.KeepAlive(h)
+	h.host = host
+	t.Cleanup(func() {
+		_ = host.Client().Flush(context.Background())
+		host.Close()
+		for _, fd := range h.own {
+			_ = unix.Close(fd)
+		}
+	})
+	for key, value := range map[string]string{
+		"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.c0.rp_filter": "0", "net.ipv4.conf.s0.rp_filter": "0",
+		"net.ipv4.icmp_ratelimit": "0", "net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.s0.send_redirects": "0",
+	} {
+		must(t, host.SetSysctl(context.Background(), key, value))
+	}
+	return h
+}
+
+func trialHandle(t *testing.T, ns *testbed.Namespace) *netlink.Handle {
+	h, err := netlink.NewHandleAt(netns.NsHandle(ns.File.Fd()), unix.NETLINK_ROUTE)
+	must(t, err)
+	t.Cleanup(h.Close)
+	return h
+}
+
+// link makes an interface of the director, whose other end is in a namespace.
+func (h *trial) link(name string, ns *testbed.Namespace, addrs ...string) (w wire2) {
+	other := trialHandle(h.T, ns)
+	must(h.T, h.links.LinkAdd(&netlink.Veth{
+		LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "e0", PeerNamespace: netlink.NsFd(ns.File.Fd()),
+	}))
+	own, err := h.links.LinkByName(name)
+	must(h.T, err)
+	far, err := other.LinkByName("e0")
+	must(h.T, err)
+	for _, a := range addrs {
+		addr, err := netlink.ParseAddr(a)
+		must(h.T, err)
+		must(h.T, h.links.AddrAdd(own, addr))
+	}
+	must(h.T, other.LinkSetUp(far))
+	must(h.T, h.links.LinkSetUp(own))
+	w = wire2{own: own, far: far, buf: make([]byte, 1<<16)}
+	must(h.T, ns.Do(func() (err error) {
+		const all = unix.ETH_P_ALL<<8&0xff00 | unix.ETH_P_ALL>>8
+		if w.socket, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, all); err != nil {
+			return err
+		}
+		_ = unix.SetsockoptInt(w.socket, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1)
+		return unix.Bind(w.socket, &unix.SockaddrLinklayer{Protocol: all, Ifindex: far.Attrs().Index})
+	}))
+	h.Cleanup(func() { _ = unix.Close(w.socket) })
+	return w
+}
+
+// neighbours tells the director all that is on its links, since nobody answers.
+func (h *trial) neighbours() {
+	set := func(w *wire2, addrs ...string) {
+		for _, a := range addrs {
+			must(h.T, h.links.NeighSet(&netlink.Neigh{
+				LinkIndex: w.own.Attrs().Index, State: netlink.NUD_PERMANENT, IP: ipOf(a), HardwareAddr: w.far.Attrs().HardwareAddr,
+			}))
+		}
+	}
+	set(&h.fromClients, "10.8.0.2")
+	set(&h.fromServers, "10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.4", "10.2.0.250")
+}
+
+func ipOf(text string) []byte { return netip.MustParseAddr(text).AsSlice() }
+
+func (h *trial) addRoutes() {
+	for _, r := range []struct{ to, via string }{{"10.9.0.0/16", "10.8.0.2"}, {"10.3.0.0/24", "10.2.0.250"}} {
+		to, err := netlink.ParseIPNet(r.to)
+		must(h.T, err)
+		must(h.T, h.links.RouteReplace(&netlink.Route{Dst: to, Gw: ipOf(r.via)}))
+	}
+}
+
+func (h *trial) note(format string, args ...any) { h.log = append(h.log, fmt.Sprintf(format, args...)) }
+
+func (h *trial) step() {
+	ctx := context.Background()
+	c := h.host.Client()
+	id := h.anyID()
+	change := func(ch Change) {
+		err := c.Do(ctx, ch)
+		h.note("%s: %v", ch, err)
+	}
+	switch n := h.IntN(100); {
+	case n < 6:
+		change(AddService(h.service(id)))
+	case n < 16:
+		change(AddServer(id, h.server(id)))
+	case n < 21:
+		change(UpdateServer(id, h.server(id)))
+	case n < 24:
+		change(RemoveServer(id, h.server(id).Addr))
+	case n < 26:
+		change(UpdateService(h.service(id)))
+	case n < 27:
+		change(RemoveService(id))
+	case n == 27 && h.IntN(4) == 0:
+		h.note("flush: %v", c.Flush(ctx))
+	case n < 30:
+		h.sysctl()
+	case n < 32:
+		h.way()
+	case n < 44:
+		h.other()
+	default:
+		h.flow()
+	}
+}
+
+func (h *trial) anyID() ServiceID {
+	vip := netip.MustParseAddr("10.1.0.1")
+	all := []ServiceID{
+		TCP(netip.AddrPortFrom(vip, 80)), UDP(netip.AddrPortFrom(vip, 80)), UDP(netip.AddrPortFrom(vip, 0)),
+		TCP(netip.AddrPortFrom(vip, 21)), FWMark(7), TCP(netip.MustParseAddrPort("10.1.0.2:80")), UDP(netip.MustParseAddrPort("10.1.0.77:80")),
+	}
+	return all[h.IntN(len(all))]
+}
+
+func (h *trial) service(id ServiceID) Service {
+	schedulers := []Scheduler{RR, WRR, LC, WLC, SED, NQ, FO, OVF, DH, SH, MH, LBLC, LBLCR, LC, WLC, SH, DH, FO}
+	s := Service{ID: id, Scheduler: schedulers[h.IntN(len(schedulers))], Flags: []SchedulerFlags{0, Fallback, SourcePort, Fallback | SourcePort}[h.IntN(4)]}
+	if h.IntN(3) == 0 || id.FWMark() == 0 && id.VIP().Port() == 0 {
+		s.Persistence = Persistence{Timeout: time.Duration(1+h.IntN(100)) * time.Second, Mask: PrefixMask(24 + 8*h.IntN(2))}
+	}
+	s.OnePacket = id.Protocol() == ProtocolUDP && h.IntN(6) == 0
+	return s
+}
+
+func (h *trial) server(id ServiceID) RealServer {
+	addrs := []string{"10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.4", trialUnlinked, trialNoRoute, trialLocal, "127.0.0.1"}
+	addr := netip.AddrPortFrom(netip.MustParseAddr(addrs[h.IntN(len(addrs))]), id.VIP().Port())
+	s := RealServer{Addr: addr, Mode: []Mode{DR, NAT, NAT, IPIP}[h.IntN(4)], Weight: []int{0, 1, 1, 1, 2, 3, 40}[h.IntN(7)]}
+	if s.Mode == NAT && addr.Port() == 80 && h.IntN(3) == 0 {
+		s.Addr = netip.AddrPortFrom(addr.Addr(), 8000)
+	}
+	if h.IntN(3) == 0 {
+		s.UpperThreshold = uint32(1 + h.IntN(6))
+		s.LowerThreshold = uint32(h.IntN(int(s.UpperThreshold) + 1))
+	}
+	return s
+}
+
+func (h *trial) sysctl() {
+	names := []string{
+		"expire_nodest_conn", "expire_quiescent_template", "conn_reuse_mode", "cache_bypass", "conntrack", "drop_packet", "sloppy_tcp", "conn_reuse_mode",
+	}
+	name, value := names[h.IntN(len(names))], h.IntN(2)
+	switch name {
+	case "drop_packet":
+		value = 3 * (h.IntN(6) / 5)
+	case "conn_reuse_mode":
+		value = h.IntN(4)
+	case "conntrack":
+		value = h.IntN(4) / 3
+	}
+	h.note("%s = %d: %v", name, value, h.host.SetSysctl(context.Background(), "net.ipv4.vs."+name, fmt.Sprint(value)))
+}
+
+// way changes routes and links.
+func (h *trial) way() {
+	kinds := []int{unix.RTN_BLACKHOLE, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT}
+	switch n := h.IntN(6); {
+	case n < 2:
+		to, _ := netlink.ParseIPNet(fmt.Sprintf("10.2.0.%d/32", 1+h.IntN(4)))
+		r := netlink.Route{Dst: to, Type: kinds[h.IntN(len(kinds))]}
+		h.note("route to %s of type %d: %v", to, r.Type, h.links.RouteReplace(&r))
+		h.routes = append(h.routes, r)
+	case n < 4:
+		for _, r := range h.routes {
+			_ = h.links.RouteDel(&r)
+		}
+		h.routes = nil
+		h.note("routes removed")
+	case n == 4:
+		h.note("servers' end down: %v", h.peers.LinkSetDown(h.fromServers.far))
+		for range 4 {
+			h.flow()
+		}
+		h.note("servers' end up: %v", h.peers.LinkSetUp(h.fromServers.far))
+		time.Sleep(50 * time.Millisecond)
+	default:
+		h.note("s0 down: %v", h.links.LinkSetDown(h.fromServers.own))
+		for range 4 {
+			h.flow()
+		}
+		h.note("s0 up: %v", h.links.LinkSetUp(h.fromServers.own))
+		h.neighbours()
+		h.addRoutes()
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// randomFlow is one of few, so that they come back.
+func (h *trial) randomFlow() Flow {
+	f := Flow{Protocol: ProtocolTCP}
+	if h.IntN(2) == 0 {
+		f.Protocol = ProtocolUDP
+	}
+	f.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, byte(h.IntN(2)), byte(1 + h.IntN(5))}), uint16(2000+h.IntN(12)))
+	if h.IntN(5) == 0 {
+		f.Client = netip.AddrPortFrom(netip.MustParseAddr(trialLocal), uint16(2000+h.IntN(30)))
+		f.FWMark = []uint32{0, 7}[f.Client.Port()%2] // always the same
+	}
+	vips := []string{"10.1.0.1:80", "10.1.0.1:80", "10.1.0.1:80", "10.1.0.1:80", "10.1.0.1:21", "10.1.0.1:8080", "10.1.0.2:80", "10.1.0.77:80"}
+	f.VIP = netip.MustParseAddrPort(vips[h.IntN(len(vips))])
+	return f
+}
+
+func (h *trial) packet(f Flow, tcp uint8) packet {
+	if f.Protocol == ProtocolUDP {
+		tcp = 0
+	}
+	return packet{protocol: uint8(f.Protocol), tcp: tcp, from: f.Client, to: f.VIP, mark: f.FWMark}
+}
+
+// other sends a packet that opens no connection, and perhaps an answer.
+func (h *trial) other() {
+	f := h.randomFlow()
+	tcp := []uint8{flagACK, flagFIN | flagACK, flagRST}[h.IntN(3)]
+	got := h.send(h.packet(f, tcp))
+	h.note("%s, flags %#x: %s", f, tcp, got)
+	if conns := h.connections(f); len(conns) == 1 && h.IntN(2) == 0 {
+		p := packet{protocol: uint8(f.Protocol), from: conns[0].Server, to: f.Client}
+		if f.Protocol == ProtocolTCP {
+			p.tcp = []uint8{flagSYN | flagACK, flagACK, flagFIN | flagACK, flagRST}[h.IntN(4)]
+		}
+		h.sent++
+		h.inject(&h.fromServers, p.encode(h.sent))
+		h.drain()
+		h.note("answer of %s, flags %#x", conns[0].Server, p.tcp)
+	}
+}
+
+func (h *trial) connections(f Flow) []Connection {
+	all, err := h.host.Connections(context.Background())
+	must(h.T, err)
+	mine, _ := split(all, f.owns)
+	return mine
+}
+
+// flow explains a flow, lets it come, and compares.
+func (h *trial) flow() {
+	f := h.randomFlow()
+	before := len(h.connections(f))
+	x, err := h.host.Explain(context.Background(), f)
+	must(h.T, err)
+	got := h.send(h.packet(f, flagSYN))
+	h.note("%s: %s", f, got)
+	right := slices.ContainsFunc(x.Verdicts, func(v Verdict) bool { return h.is(f, v, got) })
+	if x.Certain {
+		h.certain++
+	} else {
+		h.uncertain++
+	}
+	if right {
+		return
+	}
+	h.wrong++
+	h.Errorf("the packet's fate is %s, and it was to be, of %d connections,\n%s\nconnections: %v\nlast steps:\n%s", got, before, x, h.connections(f), h.last())
+}
+
+func (h *trial) last() (text string) {
+	for _, line := range h.log[max(0, len(h.log)-60):] {
+		text += "  " + line + "\n"
+	}
+	return text
+}
+
+// seenFate is what becomes of a packet: where servers get it, and what the client
+// gets.
+type seenFate struct {
+	servers string
+	client  string // "icmp 3.1", "reset", "accepted" or ""
+}
+
+func (s seenFate) String() string { return fmt.Sprintf("servers %q, client %q", s.servers, s.client) }
+
+// is reports whether a verdict is what was seen.
+func (h *trial) is(f Flow, v Verdict, got seenFate) bool {
+	own := f.Client.Addr().String() == trialLocal
+	stack := seenFate{client: "reset"} // nobody listens
+	if f.Protocol == ProtocolUDP {
+		stack.client = "icmp 3.3"
+	}
+	refused := seenFate{client: "icmp 3.3"}
+	unreachable := seenFate{client: "icmp 3.1"}
+	if own { // it has no socket that would show it
+		got.client, stack.client, refused.client, unreachable.client = "", "", "", ""
+	}
+	const onward = startTTL - 1
+	switch {
+	case v.Action == Forwarded && v.Mode == NAT:
+		return got.servers == fateOf(f.Client, netip.AddrPortFrom(v.Server.Addr(), v.Port), onward)
+	case v.Action == Forwarded && v.Mode == IPIP:
+		return got.servers == fateTunnelled(v.Server.Addr())
+	case v.Action == Forwarded && (v.Mode == DR || v.Mode == Bypass):
+		conns := h.connections(f)
+		return got.servers == fateOf(f.Client, f.VIP, onward) &&
+			(len(conns) == 0 || v.Mode == Bypass || conns[0].Server.Addr() == v.Server.Addr())
+	case v.Reason == ReasonNotListening:
+		return got == stack
+	case v.Reason == ReasonNoRoute && v.Action == Refused:
+		return got == unreachable
+	case v.Action == Refused:
+		return got == refused
+	case v.Reason == ReasonNotLocal:
+		return got.servers == "" && got.client != "icmp 3.3" && got.client != "reset"
+	case v.Action == Passed && own && !h.isLocal(f.VIP.Addr()):
+		return true
+	case v.Action == Passed:
+		return got == stack
+	}
+	return got == seenFate{}
+}
+
+func (h *trial) isLocal(a netip.Addr) bool { return a.String() != "10.1.0.77" }
+
+// send sends a packet to the director, or from it, and sees what becomes of it.
+func (h *trial) send(p packet) seenFate {
+	h.drain()
+	h.sent++
+	b := p.encode(h.sent)
+	if p.from.Addr().String() == trialLocal {
+		h.sendOwn(p, b)
+	} else {
+		h.inject(&h.fromClients, b)
+	}
+	var got seenFate
+	for range 4 {
+		h.look(p, &got)
+		if got != (seenFate{}) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return got
+}
+
+func (h *trial) sendOwn(p packet, b []byte) {
+	kind := sender{unix.AF_INET, p.mark}
+	fd, ok := h.own[kind]
+	if !ok {
+		must(h.T, h.director.Do(func() (err error) {
+			if fd, err = unix.Socket(kind.family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW); err != nil {
+				return err
+			}
+			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(kind.mark))
+		}))
+		h.own[kind] = fd
+	}
+	_ = unix.Sendto(fd, b, 0, &unix.SockaddrInet4{Addr: p.to.Addr().As4()}) // an error is the answer of IPVS
+}
+
+// inject puts a packet on a wire, as a host at its other end would.
+func (h *trial) inject(w *wire2, b []byte) {
+	binary.BigEndian.PutUint16(b[10:], 0)
+	binary.BigEndian.PutUint16(b[4:], uint16(h.sent))
+	binary.BigEndian.PutUint16(b[10:], internetChecksum(b[:20]))
+	to := &unix.SockaddrLinklayer{Protocol: unix.ETH_P_IP >> 8, Ifindex: w.far.Attrs().Index, Halen: 6}
+	copy(to.Addr[:], w.own.Attrs().HardwareAddr)
+	if err := unix.Sendto(w.socket, b, 0, to); err != nil && !errors.Is(err, unix.ENETDOWN) {
+		h.Fatal(os.NewSyscallError("sendto", err))
+	}
+}
+
+func (h *trial) drain() {
+	for _, w := range []*wire2{&h.fromClients, &h.fromServers} {
+		for w.next() != nil {
+		}
+	}
+}
+
+// next returns the next packet that the director sent, nil if there is none.
+func (w *wire2) next() []byte {
+	for {
+		n, from, err := unix.Recvfrom(w.socket, w.buf, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.ENETDOWN) {
+			continue
+		}
+		if err != nil {
+			return nil
+		}
+		if ll, ok := from.(*unix.SockaddrLinklayer); ok && ll.Pkttype != unix.PACKET_OUTGOING && w.buf[0]>>4 == 4 && n > 20 {
+			return w.buf[:n]
+		}
+	}
+}
+
+// look sees what came of a packet.
+func (h *trial) look(p packet, got *seenFate) {
+	for b := h.fromServers.next(); b != nil; b = h.fromServers.next() {
+		if tag, fate := seen(b); tag == h.sent {
+			got.servers = fate
+		}
+	}
+	for b := h.fromClients.next(); b != nil; b = h.fromClients.next() {
+		header := int(b[0]&0xf) * 4
+		to := netip.AddrFrom4([4]byte(b[16:]))
+		switch {
+		case to != p.from.Addr() || len(b) < header+14:
+		case b[9] == unix.IPPROTO_ICMP:
+			got.client = fmt.Sprintf("icmp %d.%d", b[header], b[header+1])
+		case b[9] == protocolTCP && binary.BigEndian.Uint16(b[header+2:]) == p.from.Port():
+			got.client = map[bool]string{true: "reset", false: "accepted"}[b[header+13]&flagRST != 0]
+		}
+	}
+}
