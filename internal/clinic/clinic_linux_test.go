@@ -3,6 +3,7 @@ package clinic
 import (
 	"flag"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ var (
 
 // sites are all.
 func sites() (all []site) {
-	for _, family := range [][]site{sitesOfDR()} {
+	for _, family := range [][]site{sitesOfDR(), sitesOfDRInterfaces(), sitesOfDRServices(), sitesOfDR6(), sitesOfNAT(), sitesOfTunnels()} {
 		all = append(all, family...)
 	}
 	return all
@@ -32,28 +33,44 @@ func TestClinic(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, s := range sites() {
 		t.Run(s.name, func(t *testing.T) {
-			if program := s.missing(); program != "" {
-				t.Logf("%s does not work in this kernel", program)
+			if !works(s.needs) {
+				t.Logf("%s does not work in this kernel", s.needs)
 				return
 			}
 			healthy := c.healthy(t, s)
 			for _, f := range s.faults {
-				if !*long && seen[f.kind] {
+				if !*long && seen[f.kind] || !works(f.needs) {
 					continue
 				}
 				seen[f.kind] = true
-				t.Run(f.on+" "+f.do, func(t *testing.T) { c.try(t, s, f, healthy) })
+				r := &result{site: s.name, fault: f}
+				c.all = append(c.all, r)
+				t.Run(f.on+" "+f.do, func(t *testing.T) {
+					if !f.alone {
+						t.Parallel()
+					}
+					r.try(t, s, healthy)
+				})
 			}
 		})
 	}
 	c.judge(t)
 }
 
+// TestMain lets cases wait for lost packets at the same time, also on one CPU.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 // clinic gathers results.
 type clinic struct {
 	sites  int
 	alarms []string
-	all    []result
+	all    []*result
 }
 
 // healthy looks at a site that works, and returns what Check says of it.
@@ -86,8 +103,9 @@ func join(all []ailment) string {
 }
 
 // try breaks a site, and sees what comes of it.
-func (c *clinic) try(t *testing.T, s site, f fault, healthy map[form][]visit) {
+func (r *result) try(t *testing.T, s site, healthy map[form][]visit) {
 	g := s.build(t)
+	f := r.fault
 	answers := s.answers
 	if !f.past {
 		answers = nil
@@ -95,13 +113,13 @@ func (c *clinic) try(t *testing.T, s site, f fault, healthy map[form][]visit) {
 	if bad := g.recovers(nil); bad != "" {
 		t.Fatalf("a healthy host does not work: %s", bad)
 	}
-	if err := g.up[f.on].suffer(g, f.do); err != nil {
+	if err := g.suffer(f); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.passTime(); err != nil {
 		t.Fatal(err)
 	}
-	r := result{site: s.name, fault: f, traffic: g.traffic().bad(answers), found: make(map[form]bool)}
+	r.traffic, r.found = g.traffic().bad(answers), make(map[form]bool)
 	var said []visit
 	for i, form := range forms {
 		now := g.examine(t, form)
@@ -119,7 +137,6 @@ func (c *clinic) try(t *testing.T, s site, f fault, healthy map[form][]visit) {
 		r.cure = g.cure(risks, answers)
 	}
 	t.Logf("%s: %s: %s: %s", r.traffic, r.answer, r.says, r.cure)
-	c.all = append(c.all, r)
 }
 
 // cure applies the fixes of findings, and says what is still wrong.
@@ -132,7 +149,7 @@ func (g *ground) cure(all []ailment, answers []string) string {
 	return bad
 }
 
-func judge(r result, broken, risks []ailment, said []visit) (answer, string) {
+func judge(r *result, broken, risks []ailment, said []visit) (answer, string) {
 	switch {
 	case !r.broke() && len(broken) > 0:
 		return answerAlarm, join(broken)
@@ -159,5 +176,5 @@ func (c *clinic) judge(t *testing.T) {
 	for _, alarm := range c.alarms {
 		t.Logf("false alarm: %s", alarm)
 	}
-	t.Logf("silent: %v", kinds(c.all, func(r result) bool { return r.answer == answerSilent }))
+	t.Logf("silent: %v", kinds(c.all, func(r *result) bool { return r.answer == answerSilent }))
 }

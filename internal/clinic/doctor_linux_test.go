@@ -16,9 +16,10 @@ import (
 // fault is one thing that an administrator does, or a reboot, and that may keep
 // clients from the service.
 type fault struct {
-	kind string // faults of one kind are found by the same evidence
-	on   string // the host
-	do   string // a command of the shell, or what [machine.suffer] knows
+	kind  string // faults of one kind are found by the same evidence
+	on    string // the host
+	needs string // as of a site
+	do    string // lines for the shell, or what [machine.suffer] knows; "@host …" is for another one
 
 	// hidden says why neither the hosts nor their facts show it, "" if they do.
 	hidden string
@@ -30,17 +31,33 @@ type fault struct {
 	// past says that clients who are answered are not well all the same when a
 	// real server gets none: packets go past the director, or a server is lost.
 	past bool
+
+	// alone says that it does something to the whole kernel.
+	alone bool
 }
 
-// suffer does to the machine what a fault says.
-func (m *machine) suffer(g *ground, command string) error {
+// suffer does what a fault says.
+func (g *ground) suffer(f fault) error {
+	for line := range strings.Lines(f.do) {
+		on, command := f.on, strings.TrimSpace(line)
+		if other, rest, ok := strings.Cut(strings.TrimPrefix(command, "@"), " "); ok && command[0] == '@' {
+			on, command = other, rest
+		}
+		if err := g.up[on].suffer(g.proto, command); err != nil {
+			return fmt.Errorf("%s: %s: %w", on, command, err)
+		}
+	}
+	return nil
+}
+
+func (m *machine) suffer(proto, command string) error {
 	switch program, argument, _ := strings.Cut(command, " "); program {
 	case "stop-program":
 		m.stopPrograms()
 		return nil
 	case "listen-on":
 		m.stopPrograms()
-		return m.serve(g.proto, argument)
+		return m.serve(proto, argument)
 	}
 	return m.run(command)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/golvs/lvs"
@@ -52,21 +53,20 @@ type machine struct {
 	stop  []func() // ends its programs
 }
 
-// missing says which program of the site does not work in this kernel, "" if all
-// do.
-func (s site) missing() string {
-	switch s.needs {
-	case "iptables":
-		if exec.Command("iptables-legacy", "-t", "nat", "-L").Run() != nil {
-			return "iptables-legacy"
+// works says whether a program that takes more than every kernel has works in this
+// one.
+var works = func() func(string) bool {
+	iptables := sync.OnceValue(func() bool { return exec.Command("iptables-legacy", "-t", "nat", "-L").Run() == nil })
+	return func(program string) bool {
+		switch program {
+		case "iptables":
+			return iptables()
+		case "nft":
+			return testbed.HasNFT()
 		}
-	case "nft":
-		if !testbed.HasNFT() {
-			return "nft"
-		}
+		return true
 	}
-	return ""
-}
+}()
 
 // build makes the hosts of a site, and starts their programs.
 func (s site) build(t *testing.T) *ground {

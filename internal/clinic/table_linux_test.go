@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// case_ is how one fault went.
+// result is how one fault went.
 type result struct {
 	site string
 	fault
@@ -30,7 +30,7 @@ const (
 	answerAlarm    answer = "FALSE ALARM"
 )
 
-func (r result) broke() bool { return r.traffic != "" }
+func (r *result) broke() bool { return r.traffic != "" }
 
 // share shows a part of a whole.
 func share(part, whole int) string {
@@ -40,7 +40,7 @@ func share(part, whole int) string {
 	return fmt.Sprintf("%d of %d (%d %%)", part, whole, 100*part/whole)
 }
 
-func count(all []result, is func(result) bool) (n int) {
+func count(all []*result, is func(*result) bool) (n int) {
 	for _, r := range all {
 		if is(r) {
 			n++
@@ -58,10 +58,10 @@ type figures struct {
 	byForm                         map[form]int
 }
 
-func sum(sites, alarms int, all []result) figures {
-	is := func(a answer) int { return count(all, func(r result) bool { return r.answer == a }) }
+func sum(sites, alarms int, all []*result) figures {
+	is := func(a answer) int { return count(all, func(r *result) bool { return r.answer == a }) }
 	f := figures{
-		sites: sites, alarms: alarms, faults: len(all), broke: count(all, result.broke),
+		sites: sites, alarms: alarms, faults: len(all), broke: count(all, (*result).broke),
 		found: is(answerFound), risks: is(answerRisk), unseen: is(answerUnseen), silent: is(answerSilent), harmlessAlarms: is(answerAlarm),
 		byForm: make(map[form]int),
 	}
@@ -113,7 +113,7 @@ func (f figures) String() string {
 }
 
 // table shows each fault.
-func tableOf(all []result) string {
+func tableOf(all []*result) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "| site | on | command | traffic | Check | says | fix |\n|---|---|---|---|---|---|---|")
 	for _, r := range all {
@@ -136,7 +136,7 @@ func tableOf(all []result) string {
 
 // kinds names the kinds of results that are of a sort, each with how many there
 // are.
-func kinds(all []result, is func(result) bool) (names []string) {
+func kinds(all []*result, is func(*result) bool) (names []string) {
 	n := make(map[string]int)
 	for _, r := range all {
 		if is(r) {

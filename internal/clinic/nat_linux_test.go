@@ -1,0 +1,184 @@
+package clinic
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/golvs/lvs"
+)
+
+const forwardingOn = "echo 1 >/proc/sys/net/ipv4/ip_forward\n"
+
+func natDirector(d lvs.NATDirector) func() (lvs.Setup, error) {
+	if !d.VIP.IsValid() {
+		d.VIP = vip
+	}
+	d.Interface = "eth0"
+	return d.Setup
+}
+
+func natServer(director string) func() (lvs.Setup, error) {
+	return lvs.NATRealServer{Director: netip.MustParseAddr(director)}.Setup
+}
+
+func natTable(options string) string {
+	return table(vip4, options, "-m", "10.3.0.94:8080", "10.3.0.95:8080")
+}
+
+// nat is a site with the director between the clients and the servers.
+func nat(name, director string, setup func() (lvs.Setup, error)) site {
+	server := func(name string, number int) host {
+		h := judgedHost(name, "inside", number, "", natServer("10.3.0.90")).listening(":8080")
+		h.base = at("inside", number) + via("inside", 90)
+		return h
+	}
+	return site{name: name, proto: "tcp", vip: vip4, answers: []string{"rs1", "rs2"},
+		hosts: append(clients(false), router("lan wan office"),
+			judgedHost("director", "lan inside", 90, director, setup), server("rs1", 94), server("rs2", 95))}
+}
+
+func sitesOfNAT() []site {
+	return []site{natTwoLegs(), natOneLeg(), nat6(), natByRule(), fullNAT()}
+}
+
+func natTwoLegs() site {
+	s := nat("NAT, director between two networks", forwardingOn+vipOnEth0+natTable("-s rr"), natDirector(lvs.NATDirector{Inside: "eth1"}))
+	s.faults = append(more("director",
+		fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev eth0"},
+		fault{kind: "forwarding off", do: "echo 0 >/proc/sys/net/ipv4/ip_forward"},
+		fault{kind: "forwarding off on one interface", do: "echo 0 >/proc/sys/net/ipv4/conf/eth1/forwarding"},
+		fault{kind: "forwarding off on one interface", do: "echo 0 >/proc/sys/net/ipv4/conf/eth0/forwarding"},
+		fault{kind: "link down", do: "ip link set eth0 down"},
+		fault{kind: "inner link down", do: "ip link set eth1 down"},
+		fault{kind: "inner address removed", do: "ip addr del 10.3.0.90/24 dev eth1"},
+		fault{kind: "inner address changed", do: "ip addr del 10.3.0.90/24 dev eth1; ip addr add 10.3.0.89/24 dev eth1"},
+		fault{kind: "inner prefix too long", do: "ip addr del 10.3.0.90/24 dev eth1; ip addr add 10.3.0.90/32 dev eth1"},
+		fault{kind: "director's way to the clients", do: "ip route del default"},
+		fault{kind: "director's way to the clients", do: "ip route replace blackhole default"},
+		fault{kind: "director's way to the clients", do: "ip route add prohibit 10.5.0.0/24"},
+		fault{kind: "director's way to the clients", do: "ip route replace default via 10.1.0.250"},
+		fault{kind: "director's way to the clients", do: "ip route add 10.2.0.0/24 via 10.3.0.94"},
+		fault{kind: "rule to the clients", do: "ip rule add to 10.5.0.0/24 unreachable"},
+		fault{kind: "rule from the servers", do: "ip rule add from 10.3.0.0/24 prohibit"},
+		fault{kind: "route to a NAT server", do: "ip route add blackhole 10.3.0.94"},
+		fault{kind: "route to a NAT server", do: "ip route add 10.3.0.94 via 10.1.0.1"},
+		fault{kind: "strict filter on a NAT director", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter; ip route add 10.2.0.0/24 via 10.3.0.1"},
+		fault{kind: "neighbour entry", do: "ip neigh replace 10.3.0.94 lladdr 02:00:00:00:00:01 dev eth1 nud permanent"},
+		fault{kind: "takes no connections", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.94:8080; ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.95:8080"},
+		fault{kind: "NAT server's port", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.94:8080; ipvsadm -a -t 10.1.0.100:80 -r 10.3.0.94:80 -m"},
+		fault{kind: "NAT to loopback", do: "ipvsadm -a -t 10.1.0.100:80 -r 127.0.0.1:8080 -m"},
+		fault{kind: "mode", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.3.0.94:8080 -g"},
+		fault{kind: "conntrack without NAT", do: "echo 1 >/proc/sys/net/ipv4/vs/conntrack"},
+		fault{kind: "redirects", do: "echo 1 >/proc/sys/net/ipv4/conf/all/send_redirects"}),
+		more("rs2",
+			fault{kind: "no way back by the director", do: "ip route del default"},
+			fault{kind: "no way back by the director", do: "ip route replace default via 10.3.0.1"},
+			fault{kind: "no way back by the director", do: "ip route replace blackhole default"},
+			fault{kind: "no way back by the director", do: "ip route add unreachable 10.2.0.0/24"},
+			fault{kind: "no way back by the director", do: "ip route add 10.2.0.0/24 via 10.3.0.94"},
+			fault{kind: "no way back by the director", do: "ip route add 10.2.0.0/24 dev eth0"},
+			fault{kind: "no way back by the director", do: "ip rule add to 10.5.0.0/24 prohibit"},
+			fault{kind: "client in the server's network", do: "ip addr add 10.2.0.200/24 dev eth0"},
+			fault{kind: "link down", do: "ip link set eth0 down"},
+			fault{kind: "address changed", do: "ip addr del 10.3.0.95/24 dev eth0; ip addr add 10.3.0.96/24 dev eth0; ip route add default via 10.3.0.90", doubt: "real-server.*10.3.0.95"},
+			fault{kind: "program", do: "stop-program"},
+			fault{kind: "program", do: "listen-on 127.0.0.1:8080"},
+			fault{kind: "program", do: "listen-on :80"},
+			fault{kind: "does not answer ARP", do: "echo 8 >/proc/sys/net/ipv4/conf/all/arp_ignore"})...)
+	return s
+}
+
+// natOneLeg has director, servers and VIP in one network, and clients elsewhere.
+func natOneLeg() site {
+	quiet := "for i in all default eth0; do echo 0 >/proc/sys/net/ipv4/conf/$i/send_redirects; done\n"
+	s := nat("NAT, all in one network", forwardingOn+quiet+vipOnEth0+table(vip4, "-s rr", "-m", "10.1.0.94:8080", "10.1.0.95:8080"), natDirector(lvs.NATDirector{}))
+	s.hosts = s.hosts[1:] // a client beside the servers is answered directly
+	for i := range s.hosts {
+		switch h := &s.hosts[i]; h.name {
+		case "director":
+			h.nics, h.base = "lan", at("lan", 90)+via("lan", 1)
+		case "rs1", "rs2":
+			number := map[string]int{"rs1": 94, "rs2": 95}[h.name]
+			h.nics, h.base, h.setup = "lan", at("lan", number)+via("lan", 90), natServer("10.1.0.90")
+		}
+	}
+	s.faults = append(more("director",
+		fault{kind: "redirects", do: "echo 1 >/proc/sys/net/ipv4/conf/all/send_redirects; echo 1 >/proc/sys/net/ipv4/conf/eth0/send_redirects"},
+		fault{kind: "forwarding off", do: "echo 0 >/proc/sys/net/ipv4/ip_forward"},
+		fault{kind: "director's way to the clients", do: "ip route del default"}),
+		more("rs2",
+			fault{kind: "no way back by the director", do: "ip route replace default via 10.1.0.1"},
+			fault{kind: "no way back by the director", do: "ip route add 10.2.0.0/24 via 10.1.0.1"})...)
+	return s
+}
+
+func nat6() site {
+	s := nat("NAT of IPv6", "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding\nip -6 addr add 2001:db8:1::100/128 dev eth0\n"+
+		table(vip6, "-s rr", "-m", "[2001:db8:3::94]:8080", "[2001:db8:3::95]:8080"), natDirector(lvs.NATDirector{VIP: vip6.Addr(), Inside: "eth1"}))
+	s.vip = vip6
+	s.hosts = append(clients(true), s.hosts[3:]...)
+	for i := range s.hosts {
+		if h := &s.hosts[i]; h.name[:2] == "rs" {
+			h.setup = natServer("2001:db8:3::90")
+		}
+	}
+	s.faults = append(more("director",
+		fault{kind: "IPv6 forwarding off", do: "echo 0 >/proc/sys/net/ipv6/conf/all/forwarding"},
+		fault{kind: "IPv6 switched off", do: "echo 1 >/proc/sys/net/ipv6/conf/eth1/disable_ipv6"},
+		fault{kind: "director's way to the clients in IPv6", do: "ip -6 route del default"},
+		fault{kind: "IPv6 VIP missing", do: "ip -6 addr del 2001:db8:1::100/128 dev eth0"},
+		fault{kind: "inner link was down", do: "ip link set eth1 down; ip link set eth1 up"}),
+		more("rs2",
+			fault{kind: "no IPv6 way back by the director", do: "ip -6 route del default"},
+			fault{kind: "no IPv6 way back by the director", do: "ip -6 route replace default via 2001:db8:3::1"},
+			fault{kind: "no IPv6 way back by the director", do: "ip -6 route add unreachable 2001:db8:2::/64"})...)
+	return s
+}
+
+// natByRule has servers that answer through the director by a rule, and go elsewhere
+// with what is their own.
+func natByRule() site {
+	s := nat("NAT, servers with a rule for their answers", forwardingOn+vipOnEth0+natTable("-s wlc"), natDirector(lvs.NATDirector{Inside: "eth1"}))
+	for i := range s.hosts {
+		switch h := &s.hosts[i]; h.name {
+		case "router":
+			*h = router("lan wan office inside")
+		case "rs1", "rs2":
+			number := map[string]int{"rs1": 94, "rs2": 95}[h.name]
+			h.base, h.setup = at("inside", number)+via("inside", 1), nil
+			h.guide = fmt.Sprintf("ip route add default via 10.3.0.90 table 100\nip rule add from 10.3.0.%d lookup 100\n", number)
+		}
+	}
+	s.faults = more("rs2",
+		fault{kind: "rule of the answers", do: "ip rule del from 10.3.0.95 lookup 100"},
+		fault{kind: "rule of the answers", do: "ip route flush table 100"},
+		fault{kind: "rule of the answers", do: "ip route replace default via 10.3.0.1 table 100"},
+		fault{kind: "rule of the answers", do: "ip rule add to 10.2.0.0/24 lookup main pref 10"})
+	return s
+}
+
+// fullNAT has servers whose answers come back because the director masquerades.
+func fullNAT() site {
+	masquerade := "iptables-legacy -t nat -A POSTROUTING -m ipvs --vaddr 10.1.0.100/32 --vport 80 -j MASQUERADE\n"
+	s := nat("NAT with MASQUERADE for servers elsewhere", forwardingOn+"echo 1 >/proc/sys/net/ipv4/vs/conntrack\n"+masquerade+vipOnEth0+natTable("-s rr"),
+		natDirector(lvs.NATDirector{Inside: "eth1"}))
+	s.needs = "iptables"
+	for i := range s.hosts {
+		switch h := &s.hosts[i]; h.name {
+		case "router":
+			*h = router("lan wan office inside")
+		case "rs1", "rs2":
+			number := map[string]int{"rs1": 94, "rs2": 95}[h.name]
+			h.base, h.setup = at("inside", number)+via("inside", 1), nil
+		}
+	}
+	const doubt = "firewall|nat|clients-hidden"
+	s.faults = more("director",
+		fault{kind: "MASQUERADE removed", do: "iptables-legacy -t nat -F", doubt: doubt},
+		fault{kind: "conntrack taken from MASQUERADE", do: "echo 0 >/proc/sys/net/ipv4/vs/conntrack", doubt: doubt},
+		fault{kind: "firewall", do: "iptables-legacy -A FORWARD -j DROP", doubt: doubt},
+		fault{kind: "firewall", do: "iptables-legacy -A INPUT -j DROP", doubt: doubt},
+		fault{kind: "firewall", do: "iptables-legacy -P FORWARD DROP", doubt: doubt},
+		fault{kind: "firewall", do: "iptables-legacy -t raw -A PREROUTING -j NOTRACK", doubt: doubt})
+	return s
+}
