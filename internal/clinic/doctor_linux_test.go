@@ -11,15 +11,17 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // fault is one thing that an administrator does, or a reboot, and that may keep
 // clients from the service.
 type fault struct {
-	kind  string // faults of one kind are found by the same evidence
-	on    string // the host
-	needs string // as of a site
-	do    string // lines for the shell, or what [machine.suffer] knows; "@host …" is for another one
+	kind string // faults of one kind are found by the same evidence
+	on   string // the host
+	do   string // lines for the shell, or what [machine.suffer] knows; "@host …" is for another one
 
 	// hidden says why neither the hosts nor their facts show it, "" if they do.
 	hidden string
@@ -31,9 +33,6 @@ type fault struct {
 	// past says that clients who are answered are not well all the same when a
 	// real server gets none: packets go past the director, or a server is lost.
 	past bool
-
-	// alone says that it does something to the whole kernel.
-	alone bool
 }
 
 // suffer does what a fault says.
@@ -220,12 +219,27 @@ func (g *ground) recovers(answers []string) (bad string) {
 }
 
 // passTime lets all machines forget what they know of their neighbours, as time
-// does.
+// does, but for what an administrator told them.
 func (g *ground) passTime() error {
 	for _, m := range g.up {
-		if err := m.run("ip -4 neigh flush all; ip -6 neigh flush all"); err != nil {
+		if err := m.forget(); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
 	return nil
+}
+
+func (m *machine) forget() error {
+	handle, err := netlink.NewHandleAt(netns.NsHandle(m.space.File.Fd()), unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer handle.Close()
+	all, err := handle.NeighList(0, netlink.FAMILY_ALL)
+	for _, n := range all {
+		if n.State&(netlink.NUD_NOARP|netlink.NUD_PERMANENT) == 0 && (n.Family == unix.AF_INET || n.Family == unix.AF_INET6) {
+			_ = handle.NeighDel(&n) // it may be gone already
+		}
+	}
+	return err
 }

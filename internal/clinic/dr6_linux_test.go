@@ -43,6 +43,6 @@ func sitesOfDR6() []site {
 	dummy.faults = more("rs2",
 		fault{kind: "IPv6 dummy down", do: "ip link set dummy0 down"},
 		fault{kind: "IPv6 VIP missing on a server", do: "ip link del dummy0"},
-		fault{kind: "IPv6 VIP with a network on a dummy", do: "ip -6 addr add 2001:db8:1::100/64 dev dummy0"})
+		fault{kind: "IPv6 VIP with a network on a dummy", do: "ip -6 addr del 2001:db8:1::100/128 dev dummy0; ip -6 addr add 2001:db8:1::100/64 dev dummy0"})
 	return []site{lo, dummy}
 }

@@ -38,7 +38,7 @@ func nat(name, director string, setup func() (lvs.Setup, error)) site {
 }
 
 func sitesOfNAT() []site {
-	return []site{natTwoLegs(), natOneLeg(), nat6(), natByRule(), fullNAT()}
+	return []site{natTwoLegs(), natOneLeg(), nat6(), natByRule()}
 }
 
 func natTwoLegs() site {
@@ -67,7 +67,7 @@ func natTwoLegs() site {
 		fault{kind: "takes no connections", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.94:8080; ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.95:8080"},
 		fault{kind: "NAT server's port", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.94:8080; ipvsadm -a -t 10.1.0.100:80 -r 10.3.0.94:80 -m"},
 		fault{kind: "NAT to loopback", do: "ipvsadm -a -t 10.1.0.100:80 -r 127.0.0.1:8080 -m"},
-		fault{kind: "mode", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.3.0.94:8080 -g"},
+		fault{kind: "mode", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.94:8080; ipvsadm -a -t 10.1.0.100:80 -r 10.3.0.94:80 -g"},
 		fault{kind: "conntrack without NAT", do: "echo 1 >/proc/sys/net/ipv4/vs/conntrack"},
 		fault{kind: "redirects", do: "echo 1 >/proc/sys/net/ipv4/conf/all/send_redirects"}),
 		more("rs2",
@@ -158,11 +158,28 @@ func natByRule() site {
 }
 
 // fullNAT has servers whose answers come back because the director masquerades.
-func fullNAT() site {
+func fullNAT(program string) site {
 	masquerade := "iptables-legacy -t nat -A POSTROUTING -m ipvs --vaddr 10.1.0.100/32 --vport 80 -j MASQUERADE\n"
-	s := nat("NAT with MASQUERADE for servers elsewhere", forwardingOn+"echo 1 >/proc/sys/net/ipv4/vs/conntrack\n"+masquerade+vipOnEth0+natTable("-s rr"),
+	faults := []string{
+		"iptables-legacy -t nat -F",
+		"iptables-legacy -A FORWARD -j DROP",
+		"iptables-legacy -A INPUT -j DROP",
+		"iptables-legacy -P FORWARD DROP",
+		"iptables-legacy -t raw -A PREROUTING -j NOTRACK",
+		"iptables-legacy -A OUTPUT -d 10.3.0.94 -j DROP",
+	}
+	if program == "nft" {
+		masquerade = "nft 'table ip nat { chain postrouting { type nat hook postrouting priority 100; ip daddr 10.3.0.0/24 masquerade; }; }'\n"
+		faults = []string{
+			"nft delete table ip nat",
+			"nft 'table ip filter { chain forward { type filter hook forward priority 0; policy drop; }; }'",
+			"nft 'table ip filter { chain input { type filter hook input priority 0; policy drop; }; }'",
+			"nft 'table ip raw { chain prerouting { type filter hook prerouting priority -300; notrack; }; }'",
+		}
+	}
+	s := nat("NAT with masquerading by "+program, forwardingOn+"echo 1 >/proc/sys/net/ipv4/vs/conntrack\n"+masquerade+vipOnEth0+natTable("-s rr"),
 		natDirector(lvs.NATDirector{Inside: "eth1"}))
-	s.needs = "iptables"
+	s.needs = program
 	for i := range s.hosts {
 		switch h := &s.hosts[i]; h.name {
 		case "router":
@@ -172,13 +189,6 @@ func fullNAT() site {
 			h.base, h.setup = at("inside", number)+via("inside", 1), nil
 		}
 	}
-	const doubt = "firewall|nat|clients-hidden"
-	s.faults = more("director",
-		fault{kind: "MASQUERADE removed", do: "iptables-legacy -t nat -F", doubt: doubt},
-		fault{kind: "conntrack taken from MASQUERADE", do: "echo 0 >/proc/sys/net/ipv4/vs/conntrack", doubt: doubt},
-		fault{kind: "firewall", do: "iptables-legacy -A FORWARD -j DROP", doubt: doubt},
-		fault{kind: "firewall", do: "iptables-legacy -A INPUT -j DROP", doubt: doubt},
-		fault{kind: "firewall", do: "iptables-legacy -P FORWARD DROP", doubt: doubt},
-		fault{kind: "firewall", do: "iptables-legacy -t raw -A PREROUTING -j NOTRACK", doubt: doubt})
+	s.faults = append(firewall(faults, nil), fault{kind: "conntrack taken from masquerading", on: "director", do: "echo 0 >/proc/sys/net/ipv4/vs/conntrack", doubt: "firewall|nat|return-route"})
 	return s
 }
