@@ -173,21 +173,12 @@ func (g *ground) treat(all []ailment) error {
 	var errs []error
 	for _, a := range all {
 		m := g.of(a)
-		for _, command := range commandsOf(a.Finding) {
-			if key := m.name + command; !done[key] {
-				done[key] = true
-				errs = append(errs, m.run(command))
-			}
-		}
-		if len(a.Mend) == 0 || done[m.name+fmt.Sprint(a.Mend)] {
+		fix := fmt.Sprint(m.name, a.Commands, a.Mend, a.Changes)
+		if len(a.Commands)+len(a.Mend)+len(a.Changes) == 0 || done[fix] {
 			continue
 		}
-		done[m.name+fmt.Sprint(a.Mend)] = true
-		plan, err := m.lvs.Plan(context.Background(), a.Mend)
-		if err == nil {
-			err = m.lvs.Apply(context.Background(), plan)
-		}
-		errs = append(errs, err)
+		done[fix] = true
+		errs = append(errs, m.treat(a.Finding))
 	}
 	if len(done) == 0 {
 		errs = append(errs, errors.New("there is none"))
@@ -195,14 +186,22 @@ func (g *ground) treat(all []ailment) error {
 	return errors.Join(errs...)
 }
 
-// commandsOf returns the commands of a finding's advice that the shell takes as
-// they are: those behind its last colon.
-func commandsOf(f lvs.Finding) []string {
-	_, command, ok := strings.Cut(f.Advice, ": ")
-	if ok && len(f.Mend) > 0 && (strings.HasPrefix(command, "ip ") || strings.HasPrefix(command, "ipvsadm ")) {
-		return []string{command}
+// treat applies the fix of a finding, in the order that it asks for.
+func (m *machine) treat(f lvs.Finding) error {
+	ctx := context.Background()
+	for _, command := range f.Commands {
+		if err := m.run(command); err != nil {
+			return fmt.Errorf("%s: %w", command, err)
+		}
 	}
-	return nil
+	plan, err := m.lvs.Plan(ctx, f.Mend)
+	if err == nil {
+		err = m.lvs.Apply(ctx, plan)
+	}
+	if err == nil && len(f.Changes) > 0 {
+		err = m.lvs.Client().Do(ctx, f.Changes...)
+	}
+	return err
 }
 
 // recovery is how long traffic has to flow again after a fix: an IPv6 address is

@@ -3,7 +3,6 @@ package clinic
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -132,20 +131,4 @@ func tableOf(all []*result) string {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
 	return b.String()
-}
-
-// kinds names the kinds of results that are of a sort, each with how many there
-// are.
-func kinds(all []*result, is func(*result) bool) (names []string) {
-	n := make(map[string]int)
-	for _, r := range all {
-		if is(r) {
-			n[r.kind]++
-		}
-	}
-	for kind, many := range n {
-		names = append(names, fmt.Sprintf("%s: %d", kind, many))
-	}
-	slices.Sort(names)
-	return names
 }
