@@ -47,7 +47,7 @@ func served(t *testing.T, s *Simulator, service Service, weights, later []int, t
 // openFrom reports whether a new client of a service gets a server.
 func openFrom(t *testing.T, s *Simulator, service Service, i uint32) bool {
 	t.Helper()
-	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(i%200 + 11), byte(i >> 8), byte(i * 37), byte(i * 101)}), uint16(1024+i))
+	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(i%100 + 11), byte(i >> 8), byte(i * 37), byte(i * 101)}), uint16(1024+i))
 	v, err := s.Deliver(Packet{Protocol: ProtocolTCP, Source: from, Destination: service.ID.VIP(), TCP: SYN})
 	if err != nil {
 		t.Fatal(err)

@@ -7,13 +7,6 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-func prefixesOf(texts ...string) (all []netip.Prefix) {
-	for _, text := range texts {
-		all = append(all, netip.MustParsePrefix(text))
-	}
-	return all
-}
-
 // Where a sync daemon cannot reach its group, the kernel refuses it, and so does
 // the simulator.
 func TestFidelityDaemons(t *testing.T) {

@@ -20,9 +20,12 @@ import (
 // It is proved against real kernels, by one suite of tests that runs on both and
 // by random histories that are played to both. Where it differs on purpose:
 //
-//   - A packet that is delivered is one that has reached IPVS: routes, firewall,
-//     ARP, MTU and TTL are not simulated, and neither is what a host does with
-//     a packet that IPVS forwards, refuses or passes on.
+//   - A packet that is delivered is one that has reached IPVS, and what IPVS forwards
+//     gets to its server, unless [SimulatorOptions.Interfaces] are given. Then
+//     addresses, links, routes and forwarding are simulated: a packet that is not for
+//     the director does not reach IPVS, and one that the director has no way for
+//     gets no further. Firewall, ARP, MTU, TTL and rp_filter are not simulated, and
+//     neither is what a host does with a packet that IPVS refuses or passes on.
 //   - SCTP, ICMP, AH and ESP packets, fragments, the sip persistence engine, the
 //     FTP helper, schedule_icmp and drop_entry=3 are answered with
 //     [errors.ErrUnsupported]. Memory is never short, so the automatic modes of
@@ -82,7 +85,8 @@ type SimulatorOptions struct {
 
 	// Interfaces are the director's at first, besides lo. Addresses of the
 	// director count where the kernel asks whether an address is its own, and a
-	// sync daemon needs an interface. Setups add and remove both.
+	// sync daemon needs an interface. Setups add and remove both. With any
+	// interface here, packets need a way: see [Simulator.Deliver].
 	Interfaces []SimulatedInterface
 
 	// SHTableBits and MHTableIndex are two choices of who builds a kernel, which

@@ -3,8 +3,10 @@ package lvs
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/golvs/lvs/internal/hostnet"
 	"github.com/golvs/lvs/internal/kernel"
@@ -59,6 +61,8 @@ type simulatedNetwork struct {
 	faults []*SettingFault
 
 	changing sync.Mutex // until the kernel knows
+	routed   bool       // interfaces were given
+	ways     atomic.Pointer[simulatedWays]
 }
 
 func newSimulator(k *kernel.Kernel) *Simulator {
@@ -66,8 +70,10 @@ func newSimulator(k *kernel.Kernel) *Simulator {
 	for _, i := range k.Interfaces() {
 		if i.Name != "lo" {
 			n.AddInterface(i.Name, i.MTU, i.Addrs)
+			n.routed = true
 		}
 	}
+	_ = n.change(func() error { return nil })
 	return &Simulator{k, n}
 }
 
@@ -79,7 +85,8 @@ func (s *Simulator) guard() *guard {
 	}
 }
 
-// change makes a change, and tells IPVS of the interfaces as they are then.
+// change makes a change, and tells IPVS of the interfaces as they are then, and
+// whether something lets netfilter track connections.
 func (n *simulatedNetwork) change(do func() error) error {
 	n.changing.Lock()
 	defer n.changing.Unlock()
@@ -87,11 +94,18 @@ func (n *simulatedNetwork) change(do func() error) error {
 	if all, lerr := n.interfaces(); lerr == nil {
 		n.kernel.SetInterfaces(all)
 	}
+	if ways, seen, werr := n.findWays(); werr == nil {
+		n.ways.Store(ways)
+		translates := func(family string) bool {
+			return slices.ContainsFunc(seen.Chains, func(c hostnet.Chain) bool { return c.Family == family && c.Type == "nat" })
+		}
+		n.kernel.Track(translates("ip"), translates("ip6"))
+	}
 	return err
 }
 
 // interfaces returns the interfaces as IPVS sees them. IPv4 addresses of those that
-// are down are nobody's.
+// are down are the host's all the same.
 func (n *simulatedNetwork) interfaces() (all []kernel.Interface, err error) {
 	links, err := n.Links()
 	if err != nil {
@@ -101,11 +115,11 @@ func (n *simulatedNetwork) interfaces() (all []kernel.Interface, err error) {
 	for _, l := range links {
 		i := kernel.Interface{Name: l.Name, MTU: l.MTU, Down: !l.Up}
 		for _, a := range addresses {
-			if a.Interface != l.Name || !l.Up {
+			if a.Interface != l.Name || !l.Up && a.Prefix.Addr().Is6() {
 				continue
 			}
 			i.Addrs = append(i.Addrs, a.Prefix)
-			if a.Broadcast.IsValid() {
+			if a.Broadcast.IsValid() && l.Up {
 				i.Broadcasts = append(i.Broadcasts, a.Broadcast)
 			}
 		}

@@ -260,3 +260,10 @@ func FuzzSimulatorOptions(f *testing.F) {
 		_ = s.Inject(Fault{Op: name, Times: mtu, Errno: Errno(bits)})
 	})
 }
+
+func prefixesOf(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}

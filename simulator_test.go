@@ -583,7 +583,7 @@ func TestSimulatorConnectionLimit(t *testing.T) {
 }
 
 func TestSimulatorBackupOnly(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{Interfaces: []SimulatedInterface{{Name: "eth0"}}})
+	l := newSimLab(t, SimulatorOptions{Interfaces: []SimulatedInterface{{Name: "eth0", Addresses: prefixesOf("10.1.0.1/8")}}})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
 	l.sysctl("backup_only", "1")
 	l.wants(l.syn(l.flow()), Forwarded, ReasonScheduled)

@@ -186,7 +186,12 @@ func (p Packet) validate() *Error {
 	return nil
 }
 
-// Deliver lets a packet reach IPVS and returns what becomes of it. The error is
+// Deliver lets a packet come to the director and returns what becomes of it. If the
+// simulator has interfaces, the packet reaches IPVS only if it is for an address or
+// by a local route of the director, comes from there, or is an answer that the
+// director forwards; and it is [Forwarded] only if there is a route to its server,
+// by no router in mode [DR]. A packet whose source is the director's comes from a
+// program there, others from outside. The error is
 // [errors.ErrUnsupported] for what is not simulated, or of the kind [ErrInvalid]
 // for what is no packet; then nothing has happened.
 func (s *Simulator) Deliver(p Packet) (v Verdict, err error) {
@@ -203,11 +208,21 @@ func (s *Simulator) Deliver(p Packet) (v Verdict, err error) {
 	if raw.Length == 0 {
 		raw.Length = headersOf(p.Protocol, p.Destination)
 	}
+	ways := s.network.ways.Load()
+	if ways != nil {
+		if v, stops, err := ways.stopsBefore(&raw); err != nil {
+			return v, deliverError(&p, err)
+		} else if stops {
+			return v, nil
+		}
+	}
 	var told kernel.Verdict
 	if err := s.kernel.Deliver(&raw, &told); err != nil {
 		return v, deliverError(&p, err)
 	}
-	v.take(&told)
+	if v.take(&told); ways != nil {
+		ways.stopAfter(&raw, &v)
+	}
 	return v, nil
 }
 

@@ -22,7 +22,7 @@ func newAddresses(interfaces []Interface) addresses {
 		}
 		for _, p := range i.Addrs {
 			a.local[p.Addr()] = true
-			if p.Addr().Is4() && p.Bits() < 31 {
+			if p.Addr().Is4() && p.Bits() < 31 && !i.Down {
 				a.broadcast[lastOf(p)] = true
 			}
 		}

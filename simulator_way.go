@@ -1,0 +1,88 @@
+package lvs
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/kernel"
+)
+
+// simulatedWays is where packets of a simulated host go, before IPVS and after it.
+// It does not change.
+type simulatedWays struct {
+	*hostnet.Routing
+	network *simulatedNetwork
+}
+
+// findWays returns the ways of packets, nil where no interfaces were given: then each
+// packet reaches IPVS, and whatever it forwards gets there.
+func (n *simulatedNetwork) findWays() (*simulatedWays, hostnet.Observed, error) {
+	seen, err := n.Observe(context.Background())
+	if err != nil || !n.routed {
+		return nil, seen, err
+	}
+	return &simulatedWays{hostnet.NewRouting(seen.Routes, seen.Rules), n}, seen, nil
+}
+
+// isOwn reports whether a packet is the director's own.
+func (w *simulatedWays) isOwn(p *kernel.Packet) bool { return w.to(p.Source.Addr(), p.Mark).Local() }
+
+func (w *simulatedWays) to(a netip.Addr, mark uint32) hostnet.Way {
+	return w.Resolve(hostnet.Question{To: a, Mark: mark})
+}
+
+// stopsBefore returns what becomes of a packet that does not come to IPVS. What is
+// for another host does only as an answer, on its way to be forwarded.
+func (w *simulatedWays) stopsBefore(p *kernel.Packet) (v Verdict, stops bool, err error) {
+	source, destination := p.Source.Addr(), p.Destination.Addr()
+	way := w.to(destination, p.Mark)
+	switch {
+	case w.isOwn(p):
+		return Verdict{Action: Dropped, Reason: ReasonNoRoute}, !way.Found || !way.Local() && !way.Onward(), nil
+	case destination.IsLoopback() && !w.isOn(w.to(source, 0).Interface, "route_localnet", destination):
+		return Verdict{Action: Dropped, Reason: ReasonLoopback}, true, nil
+	case way.Local():
+		return v, false, nil
+	}
+	x, err := w.network.kernel.Explain(p, kernel.Suppose{})
+	switch {
+	case err != nil:
+		return v, false, err
+	case x.Verdict.Action != kernel.Replied && x.Verdict.Reason != kernel.NoConnection:
+		return Verdict{Action: Passed, Reason: ReasonNotLocal}, true, nil
+	case !w.isOn(w.to(source, 0).Interface, "forwarding", destination):
+		return Verdict{Action: Dropped, Reason: ReasonForwardingOff}, true, nil
+	}
+	return Verdict{Action: Dropped, Reason: ReasonNoRoute}, !way.Onward(), nil
+}
+
+// isOn reports whether a parameter of an interface is on. IPv6 has one for all of
+// them, and nothing like route_localnet.
+func (w *simulatedWays) isOn(iface, parameter string, family netip.Addr) bool {
+	path := "/proc/sys/net/ipv4/conf/" + iface + "/" + parameter
+	if family.Is6() {
+		path = "/proc/sys/net/ipv6/conf/all/" + parameter
+	}
+	text, err := w.network.Network.ReadFile(path)
+	return err == nil && string(text) != "0\n"
+}
+
+// stopAfter changes the verdict on a packet that IPVS forwards, and that gets no
+// further.
+func (w *simulatedWays) stopAfter(p *kernel.Packet, v *Verdict) {
+	if v.Action != Forwarded || v.Mode == LocalNode {
+		return
+	}
+	server := v.Server.Addr()
+	way := w.to(server, 0)
+	switch {
+	case way.Local() && (v.Mode != NAT || !server.IsLoopback() || w.isOwn(p)):
+	case way.Local(), way.Onward() && p.Source.Addr().IsLoopback():
+		v.Action, v.Reason = Dropped, ReasonLoopback
+	case !way.Onward():
+		v.Action, v.Reason = Refused, ReasonNoRoute
+	case v.Mode == DR && way.Via.IsValid():
+		v.Action, v.Reason = Dropped, ReasonNotOnLink
+	}
+}

@@ -1,0 +1,117 @@
+package lvs
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+)
+
+// wayLab is a director with clients behind a router on eth0 and servers on eth1.
+func wayLab(t *testing.T, more ...Fact) *simLab {
+	t.Helper()
+	l := newSimLab(t, SimulatorOptions{Interfaces: []SimulatedInterface{
+		{Name: "eth0", Addresses: prefixesOf("10.1.0.1/24", "10.1.0.9/32", "fd00:1::1/64")}, {Name: "eth1", Addresses: prefixesOf("10.2.0.254/24", "fd00:2::fe/64")},
+	}})
+	route := func(to, via, iface string) Fact {
+		return Route{To: netip.MustParsePrefix(to), Via: netip.MustParseAddr(via), Interface: iface}
+	}
+	facts := append([]Fact{
+		route("10.9.0.0/16", "10.1.0.254", "eth0"), route("fd00:9::/64", "fd00:1::fe", "eth0"), route("10.3.0.0/24", "10.2.0.1", "eth1"),
+	}, more...)
+	for _, f := range facts {
+		must(t, l.Host().put(f))
+	}
+	return l
+}
+
+// A packet is forwarded only where the host has a way for it.
+func TestSimulatorWays(t *testing.T) {
+	const client, vip = "10.9.0.1:1000", "10.1.0.1:80"
+	for name, c := range map[string]struct {
+		from, vip, server string
+		mode              Mode
+		facts             []Fact
+		action            Action
+		reason            Reason
+	}{
+		"on the link":              {server: "10.2.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled},
+		"direct, behind a router":  {server: "10.3.0.1:80", mode: DR, action: Dropped, reason: ReasonNotOnLink},
+		"nat, behind a router":     {server: "10.3.0.1:80", mode: NAT, action: Forwarded, reason: ReasonScheduled},
+		"tunnel, behind a router":  {server: "10.3.0.1:80", mode: IPIP, action: Forwarded, reason: ReasonScheduled},
+		"direct, no route":         {server: "10.4.0.1:80", mode: DR, action: Refused, reason: ReasonNoRoute},
+		"nat, no route":            {server: "10.4.0.1:80", mode: NAT, action: Refused, reason: ReasonNoRoute},
+		"tunnel, no route":         {server: "10.4.0.1:80", mode: IPIP, action: Refused, reason: ReasonNoRoute},
+		"nat to loopback":          {server: "127.0.0.1:8080", mode: NAT, action: Dropped, reason: ReasonLoopback},
+		"direct to loopback":       {server: "127.0.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled},
+		"nat to IPv6's loopback":   {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[::1]:8080", mode: NAT, action: Dropped, reason: ReasonLoopback},
+		"the director is a server": {server: "10.2.0.254:8080", mode: NAT, action: Forwarded, reason: ReasonScheduled},
+		"IPv6 without a route":     {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[fd00:4::1]:80", mode: DR, action: Refused, reason: ReasonNoRoute},
+		"a VIP of nobody's":        {vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: Passed, reason: ReasonNotLocal},
+		"a VIP on loopback":        {vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: DR, action: Dropped, reason: ReasonLoopback},
+		"the director's own client of loopback": {
+			from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: NAT, action: Dropped, reason: ReasonLoopback,
+		},
+		"the director's own client":              {from: "10.1.0.9:1000", server: "10.2.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled},
+		"the director's own client and loopback": {from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "127.0.0.1:8080", mode: NAT, action: Forwarded, reason: ReasonScheduled},
+		"the link is down":                       {server: "10.2.0.1:80", mode: DR, facts: []Fact{Link{Name: "eth1"}}, action: Refused, reason: ReasonNoRoute},
+		"a VIP on a link that is down":           {server: "10.2.0.1:80", mode: DR, facts: []Fact{Link{Name: "eth0"}}, action: Forwarded, reason: ReasonScheduled},
+		"a VIP that is a local route": {
+			vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled,
+			facts: []Fact{Route{To: netip.MustParsePrefix("10.7.0.0/24"), Interface: "lo", Local: true}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.from == "" {
+				c.from = client
+			}
+			if c.vip == "" {
+				c.vip = vip
+			}
+			l := wayLab(t, c.facts...)
+			id := TCP(netip.MustParseAddrPort(c.vip))
+			server := NewRealServer(netip.MustParseAddrPort(c.server), c.mode)
+			must(t, l.client.Do(context.Background(), AddService(Service{ID: id, Scheduler: RR}), AddServer(id, server)))
+			v, err := l.Deliver(Packet{Protocol: ProtocolTCP, Source: netip.MustParseAddrPort(c.from), Destination: id.VIP(), TCP: SYN})
+			must(t, err)
+			l.wants(v, c.action, c.reason)
+		})
+	}
+}
+
+// The answers of NAT servers are forwarded only by a director that forwards.
+func TestSimulatorForwardsAnswers(t *testing.T) {
+	l := wayLab(t)
+	id := TCP(netip.MustParseAddrPort("10.1.0.1:80"))
+	server := NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT)
+	must(t, l.client.Do(context.Background(), AddService(Service{ID: id, Scheduler: RR}), AddServer(id, server)))
+	f := Flow{Protocol: ProtocolTCP, Client: netip.MustParseAddrPort("10.9.0.1:1000"), VIP: id.VIP()}
+	l.wants(l.packet(f, SYN), Forwarded, ReasonScheduled)
+	answer := Flow{Protocol: ProtocolTCP, Client: server.Addr, VIP: f.Client}
+	l.wants(l.packet(answer, SYN|ACK), Dropped, ReasonForwardingOff)
+	must(t, l.Host().SetSysctl(context.Background(), IPForward, "1"))
+	l.wants(l.packet(answer, SYN|ACK), Replied, ReasonConnection)
+	answer.VIP = netip.MustParseAddrPort("10.9.0.2:1000")
+	l.wants(l.packet(answer, SYN|ACK), Passed, ReasonNotLocal)
+	must(t, l.Host().SetSysctl(context.Background(), "net.ipv4.vs.nat_icmp_send", "1"))
+	l.wants(l.packet(answer, SYN|ACK), Refused, ReasonNoConnection)
+}
+
+// Source NAT makes netfilter track connections, which conntrack=1 lets it do.
+func TestSimulatorTracksForSourceNAT(t *testing.T) {
+	for _, tracks := range []bool{true, false} {
+		l := newSimLab(t, SimulatorOptions{})
+		l.sysctl("conntrack", "1")
+		if tracks {
+			must(t, l.Host().put(SourceNAT{From: netip.MustParsePrefix("10.2.0.0/24")}))
+		}
+		l.serve(Service{ID: simWeb, Scheduler: RR}, NAT, 1)
+		f := l.flow()
+		l.wants(l.packet(f, SYN), Forwarded, ReasonScheduled)
+		answer := Flow{Protocol: ProtocolTCP, Client: l.server(0), VIP: f.Client}
+		l.packet(answer, SYN|ACK)
+		l.packet(answer, RST)
+		if v := l.packet(f, SYN); (v.Reason == ReasonConntrack) != tracks {
+			t.Errorf("tracked %t: %s", tracks, v)
+		}
+	}
+}
