@@ -39,7 +39,7 @@ var exactly = cmp.Options{
 
 // kinds are all kinds of error.
 var kinds = []error{
-	ErrNotFound, ErrExists, ErrPermission, ErrUnavailable, ErrScheduler, ErrUnstable, ErrInvalid, ErrClosed,
+	ErrNotFound, ErrExists, ErrPermission, ErrUnavailable, ErrScheduler, ErrUnstable, ErrInvalid, ErrClosed, ErrStuck, ErrBusy,
 	errors.ErrUnsupported,
 }
 
@@ -139,7 +139,13 @@ func TestConformanceMethods(t *testing.T) {
 					t.Errorf("after the context's end: %v", err)
 				}
 				ofKind(t, "without the capability", method(ctx, nobody), ErrPermission)
-				ofKind(t, "after Close", method(ctx, closed), ErrClosed)
+				for _, ctx := range []context.Context{ctx, over} {
+					err := method(ctx, closed)
+					ofKind(t, "after Close", err, ErrClosed)
+					if said := fmt.Sprint(err); !strings.Contains(said, "closed") || strings.Contains(said, "unknown") {
+						t.Errorf("after Close: %s", said)
+					}
+				}
 				if after := conn.table(); after != before {
 					t.Errorf("failed, and yet the table changed from\n%s\nto\n%s", before, after)
 				}
@@ -480,6 +486,10 @@ func TestConformanceErrorKinds(t *testing.T) {
 			{"timeouts too long", SetTimeouts(Timeouts{TCP: math.MaxInt32 * time.Second}), ErrInvalid, EINVAL, ""},
 			{"start a daemon that runs", StartDaemon(Daemon{Role: Backup, Interface: groundDevice}), ErrExists, EEXIST, ""},
 			{"start a daemon on no interface", StartDaemon(Daemon{Role: Master, Interface: "nosuch"}), ErrInvalid, ENODEV, "Interface"},
+			{
+				"a daemon on lo with an IPv6 group",
+				StartDaemon(Daemon{Role: Master, Interface: "lo", Group: netip.MustParseAddr("ff02::81")}), ErrInvalid, ENETUNREACH, "Interface",
+			},
 			{"stop a daemon that does not run", StopDaemon(Master), ErrNotFound, ESRCH, ""},
 		} {
 			t.Run(tc.name, func(t *testing.T) {

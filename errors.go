@@ -25,7 +25,7 @@ var (
 	// for reading too. It is [os.ErrPermission].
 	ErrPermission error = &kind{"permission denied", os.ErrPermission}
 
-	// ErrUnavailable: there is no IPVS, or its module is going away.
+	// ErrUnavailable: there is no IPVS, or its module is being loaded or removed.
 	ErrUnavailable error = &kind{"IPVS is not available", nil}
 
 	// ErrScheduler: the kernel does not have the scheduler or the persistence
@@ -44,6 +44,10 @@ var (
 	// change that this one would overtake. When the call's context ended while
 	// it waited for them, its error is there too. Try again later.
 	ErrStuck error = &kind{"earlier calls are stuck in the kernel", nil}
+
+	// ErrBusy: the kernel or this process is short of something that the call
+	// takes: memory, descriptors, or room for answers. Try again later.
+	ErrBusy error = &kind{"short of memory, descriptors or room", nil}
 
 	// ErrClosed: the client was closed, before or during the call. It is
 	// [os.ErrClosed].
@@ -68,8 +72,8 @@ type Error struct {
 	Field  string // the field that was refused, for ErrInvalid; may be empty
 	Errno  Errno  // the kernel's answer; 0 when there was none
 
-	// Unknown says that the kernel may have made the change: it was sent,
-	// and its answer did not come.
+	// Unknown says that the change was sent, and its answer did not come. The
+	// kernel has made it, or has not, or is still at it: see [Client].
 	Unknown bool
 
 	kind   error
@@ -169,49 +173,16 @@ func invalid(field, format string, args ...any) *Error {
 	return &Error{Field: field, kind: ErrInvalid, detail: fmt.Sprintf(format, args...)}
 }
 
+// prefix puts what is known of the change before what went wrong.
+func (e *Error) prefix(known string) {
+	if e.detail != "" {
+		known += ": " + e.detail
+	}
+	e.detail = known
+}
+
 // about returns the error with what was attempted on what.
 func (e *Error) about(op, object string) *Error {
 	e.Op, e.Object = op, object
 	return e
-}
-
-// Errno is an error number of the Linux kernel, by Linux's numbers on every
-// system. By itself it does not tell the kind of an error: IPVS answers with
-// ENOENT to three different things.
-type Errno int
-
-// The errnos that IPVS answers with, for [Error.Errno] and [Fault.Errno]. On
-// systems other than Linux those of package syscall are other numbers.
-const (
-	EPERM        Errno = 1
-	ENOENT       Errno = 2
-	ESRCH        Errno = 3
-	ENOMEM       Errno = 12
-	EACCES       Errno = 13
-	EBUSY        Errno = 16
-	EEXIST       Errno = 17
-	ENODEV       Errno = 19
-	EINVAL       Errno = 22
-	ERANGE       Errno = 34
-	EMSGSIZE     Errno = 90
-	ENOPROTOOPT  Errno = 92
-	EOPNOTSUPP   Errno = 95
-	EAFNOSUPPORT Errno = 97
-	EADDRINUSE   Errno = 98
-	ENOBUFS      Errno = 105
-)
-
-var errnoNames = map[Errno]string{
-	EPERM: "EPERM", ENOENT: "ENOENT", ESRCH: "ESRCH", ENOMEM: "ENOMEM", EACCES: "EACCES", EBUSY: "EBUSY",
-	EEXIST: "EEXIST", ENODEV: "ENODEV", EINVAL: "EINVAL", ERANGE: "ERANGE", EMSGSIZE: "EMSGSIZE",
-	ENOPROTOOPT: "ENOPROTOOPT", EOPNOTSUPP: "EOPNOTSUPP", EAFNOSUPPORT: "EAFNOSUPPORT", EADDRINUSE: "EADDRINUSE",
-	ENOBUFS: "ENOBUFS",
-}
-
-// Error returns the errno's name, such as "ESRCH".
-func (e Errno) Error() string {
-	if name, ok := errnoNames[e]; ok {
-		return name
-	}
-	return fmt.Sprintf("errno %d", int(e))
 }

@@ -26,7 +26,21 @@ func settingError(op string, f Fact, err error) error {
 	if f != nil {
 		object = f.String()
 	}
-	return explainHost(err).about(op, object)
+	e := explainHost(err).about(op, object)
+	if isWithoutIPv6(f, err) {
+		e.kind, e.hint = errors.ErrUnsupported, "IPv6 is switched off there: set net.ipv6.conf.*.disable_ipv6 of the interface to 0"
+	}
+	return e
+}
+
+// isWithoutIPv6 reports whether it is IPv6 that an address or a route lacks. The kernel
+// answers that with EACCES.
+func isWithoutIPv6(f Fact, err error) bool {
+	switch f.(type) {
+	case Address, Route:
+		return errors.Is(err, syscall.EACCES)
+	}
+	return false
 }
 
 // hostErrors are the kinds of what a namespace answers besides its table. The first

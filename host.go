@@ -59,7 +59,7 @@ func OpenHost(ctx context.Context, opts ...Option) (*Host, error) {
 	o := optionsOf(opts)
 	g, err := o.openKernel()
 	if err != nil {
-		return nil, openError(err)
+		return nil, o.openError(err)
 	}
 	client, err := o.open(func(dial genl.Dialer) (*Client, error) { return newClient(ctx, dial, o.log) })
 	if errors.Is(err, ErrUnavailable) {

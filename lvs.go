@@ -19,9 +19,13 @@ import (
 // Client reads and changes the IPVS table of one network namespace. Any number
 // of goroutines may use it, and call it while they range over what it returned.
 //
-// Every call returns within 20 milliseconds of its context's end, whatever the
-// kernel is doing; a change that was on its way then has an [Error] that is
-// Unknown.
+// Every call returns when its context ends, whatever the kernel is doing. How soon,
+// a busy machine decides: it takes a processor, and nothing else.
+//
+// A change that was on its way then has an [Error] that is Unknown: the kernel may
+// have made it, or may yet make it. Later changes of the same client wait for the
+// kernel to let go of it, within their own contexts, so that none is overtaken.
+// Reading does not wait.
 type Client struct {
 	conn    *genl.Conn
 	release func() error
@@ -33,15 +37,17 @@ type Option func(*options)
 
 type options struct {
 	namespace func() (*os.File, error) // nil: the calling thread's
+	given     string                   // the option that says which, if one does
 	log       *slog.Logger
 }
 
 // InNamespace opens the client in the network namespace with the given name,
 // as `ip netns` lists it, or with the given path, such as /proc/123/ns/net.
-// Entering one takes CAP_SYS_ADMIN. A namespace that is not there is
-// [os.ErrNotExist].
+// Entering one takes CAP_SYS_ADMIN. What is not a namespace is [ErrInvalid], and
+// [os.ErrNotExist] too if it is not there.
 func InNamespace(nameOrPath string) Option {
 	return func(o *options) {
+		o.given = "InNamespace"
 		o.namespace = func() (*os.File, error) {
 			path := nameOrPath
 			if !strings.Contains(path, "/") {
@@ -55,9 +61,13 @@ func InNamespace(nameOrPath string) Option {
 // InNamespaceFD opens the client in the network namespace of an open
 // descriptor. The descriptor is duplicated; it may be closed after [Open]. An
 // [os.File] that it is of must stay alive until then, or its finalizer closes it:
-// see [runtime.KeepAlive].
+// see [runtime.KeepAlive]. A descriptor that is closed or not a namespace's is
+// [ErrInvalid].
 func InNamespaceFD(fd uintptr) Option {
-	return func(o *options) { o.namespace = func() (*os.File, error) { return reopen(fd) } }
+	return func(o *options) {
+		o.given = "InNamespaceFD"
+		o.namespace = func() (*os.File, error) { return reopen(fd) }
+	}
 }
 
 // WithLogger logs every call at level Debug, with what it took and its error.
@@ -92,7 +102,7 @@ func optionsOf(opts []Option) options {
 func (o options) open(with func(genl.Dialer) (*Client, error)) (*Client, error) {
 	dial, release, err := o.dialer()
 	if err != nil {
-		return nil, openError(err)
+		return nil, o.openError(err)
 	}
 	c, err := with(dial)
 	if err != nil {
@@ -173,6 +183,9 @@ func (c *Client) do(ctx context.Context, changes []Change, validate func(Change)
 	start := c.start(ctx)
 	fates, cause := c.conn.Send(ctx, len(changes), func(b []byte, i int) []byte { return changes[i].appendTo(b) })
 	err := doError(changes, fates, cause)
+	if len(changes) == 0 && cause != nil {
+		err = ended(cause)
+	}
 	c.trace(ctx, "change", strconv.Itoa(len(changes))+" changes", start, err)
 	return err
 }
@@ -205,9 +218,9 @@ func doError(changes []Change, fates []genl.Fate, cause error) error {
 		switch fate.State {
 		case genl.Unknown:
 			err.Unknown = true
-			err.detail = "it was sent, and its outcome is unknown"
+			err.prefix("it was sent, and its outcome is unknown")
 		case genl.NotSent:
-			err.detail = "it was not sent"
+			err.prefix("it was not sent")
 		}
 		e.Failures = append(e.Failures, Failure{i, changes[i], err})
 	}
@@ -488,7 +501,9 @@ func (c *Client) get(ctx context.Context, what call, request genl.Request, decod
 	start := c.start(ctx)
 	msg, err := c.conn.Get(ctx, request)
 	if err == nil {
-		err = decode(msg)
+		if err = decode(msg); err != nil {
+			err = fmt.Errorf("%w: %w", genl.ErrMalformed, err)
+		}
 	}
 	return c.done(ctx, what, start, err)
 }

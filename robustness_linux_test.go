@@ -104,9 +104,9 @@ func TestContextEndsDuringALargeDump(t *testing.T) {
 			case err != nil:
 				t.Errorf("after %v: %v", limit, err)
 			}
-			// The promise is 20 ms, and internal/genl tests it in fake time. A
+			// That nothing else keeps it, internal/genl tests in fake time. A
 			// kernel with one processor on a busy machine may let no thread
-			// of ours run for longer.
+			// of ours run for long.
 			if late > 2*time.Second {
 				t.Errorf("returned %v after the context's end", late)
 			}
@@ -276,6 +276,109 @@ func TestModuleRemovedAndLoadedAgain(t *testing.T) {
 	})
 }
 
+// While others remove and load the module, a call succeeds or says that IPVS is not
+// there; it takes nothing else for the reason.
+func TestModuleComesAndGoes(t *testing.T) {
+	testbed.InKernel(t)
+	c := openIn(t, testbed.New(t))
+	id := tcp(t, "10.50.0.1:80")
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
+	defer stop()
+	var wg sync.WaitGroup
+	reloads := 0
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			if exec.Command("rmmod", "ip_vs").Run() == nil {
+				reloads++
+			}
+			_ = exec.Command("modprobe", "ip_vs").Run()
+		}
+	})
+	var tried, unavailable int
+	for ctx.Err() == nil {
+		for _, err := range []error{
+			c.AddService(t.Context(), Service{ID: id, Scheduler: NoScheduler}),
+			c.UpdateService(t.Context(), Service{ID: id, Scheduler: NoScheduler}),
+			c.RemoveService(t.Context(), id),
+			only(c.Do(t.Context(), AddService(Service{ID: id, Scheduler: NoScheduler}))),
+			only(c.Do(t.Context(), RemoveService(id))),
+		} {
+			tried++
+			switch {
+			case err == nil, errors.Is(err, ErrNotFound), errors.Is(err, ErrExists):
+			case errors.Is(err, ErrUnavailable):
+				unavailable++
+			default:
+				t.Errorf("after %d reloads: %v", reloads, err)
+			}
+		}
+		time.Sleep(time.Millisecond) // without services, so that it can be removed
+	}
+	wg.Wait()
+	t.Logf("%d reloads, %d calls, %d found no IPVS", reloads, tried, unavailable)
+	if reloads == 0 {
+		t.Error("the module was never removed")
+	}
+	_ = c.RemoveService(t.Context(), id)
+}
+
+// A master's socket cannot send where there is no way to its group. That has
+// nothing to do with privileges.
+func TestDaemonWithoutAWay(t *testing.T) {
+	testbed.InKernel(t)
+	group := netip.MustParseAddr("ff02::81")
+	for _, tt := range []struct {
+		name    string
+		daemon  Daemon
+		prepare []string
+		errno   Errno
+	}{
+		{"down", Daemon{Interface: "d0"}, []string{"ip", "link", "set", "d0", "down"}, ENETUNREACH},
+		{"down, IPv6", Daemon{Interface: "d0", Group: group}, []string{"ip", "link", "set", "d0", "down"}, ENETUNREACH},
+		{"lo, IPv6", Daemon{Interface: "lo", Group: group}, nil, ENETUNREACH},
+		{"IPv6 off", Daemon{Interface: "d0", Group: group}, []string{"sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"}, EADDRNOTAVAIL},
+		{"IPv6 off there", Daemon{Interface: "d0", Group: group}, []string{"sysctl", "-qw", "net.ipv6.conf.d0.disable_ipv6=1"}, ENETUNREACH},
+		{"prohibited", Daemon{Interface: "lo", Group: group}, []string{"ip", "-6", "route", "add", "prohibit", "ff00::/8"}, EACCES},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ns := testbed.New(t)
+			ns.Dummy("d0", "10.9.0.1/24")
+			if tt.prepare != nil {
+				ns.Run(tt.prepare[0], tt.prepare[1:]...)
+			}
+			c := openIn(t, ns)
+			tt.daemon.Role = Master
+			err := c.StartDaemon(t.Context(), tt.daemon)
+			ofKind(t, tt.name, err, ErrInvalid)
+			var e *Error
+			if !errors.As(err, &e) || e.Errno != tt.errno || e.Field != "Interface" || e.hint == "" || strings.Contains(e.hint, "CAP_") {
+				t.Errorf("%v, want %v", err, tt.errno)
+			}
+			tt.daemon.Role = Backup
+			if err := c.StartDaemon(t.Context(), tt.daemon); err != nil {
+				t.Errorf("a backup: %v", err)
+			}
+			must(t, c.StopDaemon(t.Context(), Backup))
+		})
+	}
+}
+
+// Where IPv6 is switched off, root lacks no capability.
+func TestAddressWithoutIPv6(t *testing.T) {
+	testbed.InKernel(t)
+	ns := testbed.New(t)
+	ns.Dummy("d0")
+	ns.Run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
+	h, err := OpenHost(t.Context(), InNamespaceFD(ns.File.Fd()))
+	must(t, err)
+	defer h.Close()
+	err = h.put(Address{Interface: "d0", Prefix: netip.MustParsePrefix("fd00::1/128")})
+	ofKind(t, "adding an address", err, errors.ErrUnsupported)
+	if said := fmt.Sprint(err); strings.Contains(said, "CAP_") || !strings.Contains(said, "disable_ipv6") {
+		t.Errorf("%s", said)
+	}
+}
+
 // removeModules takes all of IPVS out of the kernel. Namespaces of earlier
 // tests hold it until the kernel has cleaned them up.
 func removeModules(t *testing.T) {
@@ -373,6 +476,9 @@ func TestNamespaces(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	uts, err := os.Open("/proc/self/ns/uts")
+	must(t, err)
+	defer uts.Close()
 	withoutLeak(t, func() {
 		for _, tt := range []struct {
 			opt  Option
@@ -382,9 +488,18 @@ func TestNamespaces(t *testing.T) {
 			{InNamespace("/proc/self/ns/uts"), ErrInvalid},
 			{InNamespace(empty), ErrInvalid},
 			{InNamespaceFD(^uintptr(0) >> 1), syscall.EBADF},
+			{InNamespaceFD(uts.Fd()), ErrInvalid},
 		} {
-			if _, err := Open(t.Context(), tt.opt); !errors.Is(err, tt.want) || errors.Is(err, ErrNotFound) {
+			_, err := Open(t.Context(), tt.opt)
+			ofKind(t, "opening", err, ErrInvalid)
+			if !errors.Is(err, tt.want) {
 				t.Errorf("%v, want %v", err, tt.want)
+			}
+			_, herr := OpenHost(t.Context(), tt.opt)
+			ofKind(t, "opening the host", herr, ErrInvalid)
+			var e *Error
+			if !errors.As(err, &e) || e.Field != optionsOf([]Option{tt.opt}).given {
+				t.Errorf("%v has the field %q", err, e.Field)
 			}
 		}
 	})

@@ -3,7 +3,6 @@ package genl
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 )
 
@@ -62,13 +61,13 @@ func dump[T any](s *socket, request Request, decode func([]byte) (T, error)) ([]
 			answer = m.answer()
 			return true, nil
 		case m.kind != s.family:
-			return false, fmt.Errorf("netlink: a message of type %d, want %d", m.kind, s.family)
+			return false, malformed("a message of type %d, want %d", m.kind, s.family)
 		case s.flight.isGivenUp():
 			return false, errGivenUp // the datagrams that wait are not worth decoding
 		}
 		one, err := decode(m.body)
 		if err != nil {
-			return false, err
+			return false, malformed("%w", err)
 		}
 		if all == nil {
 			all = make([]T, 0, s.messages)
@@ -106,6 +105,9 @@ const (
 // AppendRequest is not called after Send has returned.
 func (c *Conn) Send(ctx context.Context, n int, appendRequest func(b []byte, i int) []byte) ([]Fate, error) {
 	if n == 0 {
+		if c.isClosed() {
+			return nil, ErrClosed
+		}
 		return nil, nil
 	}
 	p := &progress{n: n, appendRequest: appendRequest}

@@ -66,6 +66,10 @@ var (
 	// ErrInterrupted means that the kernel marked a dump as inconsistent.
 	ErrInterrupted = errors.New("the table changed while it was dumped")
 
+	// ErrMalformed means that an answer is not what netlink or the family says
+	// that it should be.
+	ErrMalformed = errors.New("netlink: an answer that cannot be read")
+
 	// ErrMoving means that the family's module was removed and loaded again each
 	// time before a request got to it.
 	ErrMoving = errors.New("the family's module is removed and loaded again and again")
@@ -81,6 +85,11 @@ var (
 	// errGivenUp ends the work of a call whose caller has gone on.
 	errGivenUp = errors.New("given up")
 )
+
+// malformed returns an error that is [ErrMalformed].
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrMalformed, fmt.Errorf(format, args...))
+}
 
 // errno returns the kernel's answer in err, or zero.
 func errno(err error) int {

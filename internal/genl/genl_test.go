@@ -599,8 +599,8 @@ func TestAnswer(t *testing.T) {
 		{"echoed", message{typeError, flagAckTLVs, 1,
 			slices.Concat(host.AppendUint32(nil, ^uint32(21)), echoed, text)}, "errno 22: bad attribute"},
 		{"no attributes", message{typeError, 0, 1, slices.Concat(host.AppendUint32(nil, ^uint32(0)), make([]byte, headerLen))}, "errno 1"},
-		{"cut short", message{typeError, 0, 1, []byte{1}}, "netlink: an error message of 1 bytes"},
-		{"positive", message{typeError, 0, 1, host.AppendUint32(nil, 1)}, "netlink: an error message with status 1"},
+		{"cut short", message{typeError, 0, 1, []byte{1}}, "netlink: an answer that cannot be read: an error message of 1 bytes"},
+		{"positive", message{typeError, 0, 1, host.AppendUint32(nil, 1)}, "netlink: an answer that cannot be read: an error message with status 1"},
 	} {
 		if got := fmt.Sprint(tt.m.answer()); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)

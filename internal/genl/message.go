@@ -3,7 +3,6 @@ package genl
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"math"
 )
 
@@ -61,11 +60,11 @@ type message struct {
 // splitMessage cuts the first message off a datagram.
 func splitMessage(b []byte) (m message, rest []byte, err error) {
 	if len(b) < headerLen {
-		return m, nil, fmt.Errorf("netlink: %d bytes left where a message should start", len(b))
+		return m, nil, malformed("%d bytes left where a message should start", len(b))
 	}
 	n := host.Uint32(b)
 	if n < headerLen || uint64(n) > uint64(len(b)) {
-		return m, nil, fmt.Errorf("netlink: a message says it is %d bytes long, and %d are left", n, len(b))
+		return m, nil, malformed("a message says it is %d bytes long, and %d are left", n, len(b))
 	}
 	m = message{
 		kind:  host.Uint16(b[4:]),
@@ -94,14 +93,14 @@ func (m message) answer() error {
 		if m.kind == typeDone {
 			return nil // an old kernel's done has no status
 		}
-		return fmt.Errorf("netlink: an error message of %d bytes", len(m.body))
+		return malformed("an error message of %d bytes", len(m.body))
 	}
 	code := int32(host.Uint32(m.body))
 	if code == 0 {
 		return nil
 	}
 	if code > 0 || code == math.MinInt32 {
-		return fmt.Errorf("netlink: an error message with status %d", code)
+		return malformed("an error message with status %d", code)
 	}
 	return &Error{Errno: int(-code), Message: m.ackString()}
 }

@@ -2,7 +2,6 @@ package genl
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"runtime"
 )
@@ -122,14 +121,14 @@ func (s *socket) get(kind uint16, request Request) (body []byte, err error) {
 			return false, nil
 		case m.kind == typeError:
 			if answer = m.answer(); answer == nil {
-				return true, errors.New("netlink: an acknowledgement where data was expected")
+				return true, malformed("an acknowledgement where data was expected")
 			}
 			return true, nil
 		case m.kind == kind:
 			body = m.body
 			return true, nil
 		}
-		return false, fmt.Errorf("netlink: a message of type %d, want %d", m.kind, kind)
+		return false, malformed("a message of type %d, want %d", m.kind, kind)
 	})
 	if err == nil {
 		err = answer
@@ -161,14 +160,14 @@ func (s *socket) resolve(name string) (uint16, error) {
 		return 0, fmt.Errorf("resolving the family %s: %w", name, err)
 	}
 	if len(body) < 4 {
-		return 0, fmt.Errorf("resolving the family %s: an answer of %d bytes", name, len(body))
+		return 0, malformed("resolving the family %s: an answer of %d bytes", name, len(body))
 	}
 	id, ok := findAttr(body[4:], attrFamilyID)
 	if !ok || len(id) != 2 {
-		return 0, fmt.Errorf("resolving the family %s: an answer without its number", name)
+		return 0, malformed("resolving the family %s: an answer without its number", name)
 	}
 	if host.Uint16(id) <= minType {
-		return 0, fmt.Errorf("resolving the family %s: %d cannot be its number", name, host.Uint16(id))
+		return 0, malformed("resolving the family %s: %d cannot be its number", name, host.Uint16(id))
 	}
 	return host.Uint16(id), nil
 }

@@ -1,0 +1,238 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// callOf is a method that makes a call of the kernel by that name.
+var callOf = map[string]string{
+	"add service": "AddService", "update service": "UpdateService", "remove service": "RemoveService",
+	"add real server": "AddServer", "update real server": "UpdateServer", "remove real server": "RemoveServer",
+	"zero counters of": "Zero", "zero all counters": "ZeroAll", "flush": "Flush", "set timeouts": "SetTimeouts",
+	"start sync daemon": "StartDaemon", "stop sync daemon": "StopDaemon",
+	"list services": "Services", "get service": "Service", "list real servers of": "Servers",
+	"list daemons": "Daemons", "get timeouts": "Timeouts", "get info": "Info",
+}
+
+// Every call says of every errno its name and what kind it is.
+func TestEveryErrnoOfEveryCall(t *testing.T) {
+	sim, err := NewSimulator(SimulatorOptions{})
+	must(t, err)
+	c := sim.Client()
+	defer c.Close()
+	for _, k := range changeKinds[1:] {
+		if callOf[k.op] == "" {
+			t.Errorf("%q is not called here", k.op)
+		}
+	}
+	for op, method := range callOf {
+		for errno := Errno(1); errno <= 133; errno++ {
+			if errno == EINTR {
+				continue // netlink does not answer
+			}
+			must(t, sim.Inject(Fault{Op: op, Errno: errno}))
+			err := clientMethods[method](t.Context(), c)
+			var of []error
+			for _, kind := range kinds {
+				if errors.Is(err, kind) {
+					of = append(of, kind)
+				}
+			}
+			if len(of) != 1 {
+				t.Errorf("%s, %v: %v is of the kinds %v", op, errno, err, of)
+			}
+			if said := fmt.Sprint(err); strings.Contains(said, "(errno ") && errno != 41 && errno != 58 || !strings.Contains(said, errno.Error()) {
+				t.Errorf("%s, %v: %s", op, errno, said)
+			}
+		}
+	}
+}
+
+// What IPVS is known to answer.
+func TestKindOfKnownErrnos(t *testing.T) {
+	services := []string{"add service", "update service"}
+	servers := []string{"add real server", "update real server"}
+	for _, tt := range []struct {
+		ops   []string
+		errno Errno
+		kind  error
+		field string
+	}{
+		{nil, EPERM, ErrPermission, ""},
+		{nil, EOPNOTSUPP, errors.ErrUnsupported, ""},
+		{nil, ENOMEM, ErrBusy, ""},
+		{nil, ENOBUFS, ErrBusy, ""},
+		{nil, ENOPROTOOPT, ErrUnavailable, ""},
+		{[]string{"add service"}, EEXIST, ErrExists, ""},
+		{services, ENOENT, ErrScheduler, ""},
+		{services, EINVAL, ErrInvalid, ""},
+		{[]string{"update service", "remove service", "get service", "zero counters of"}, ESRCH, ErrNotFound, ""},
+		{[]string{"add real server", "update real server", "remove real server"}, ESRCH, ErrNotFound, ""},
+		{[]string{"get service"}, EMSGSIZE, errors.ErrUnsupported, ""},
+		{[]string{"add real server"}, EEXIST, ErrExists, ""},
+		{[]string{"update real server", "remove real server"}, ENOENT, ErrNotFound, ""},
+		{servers, ERANGE, ErrInvalid, ""},
+		{servers, EINVAL, ErrInvalid, ""},
+		{append(servers, services...), EAFNOSUPPORT, errors.ErrUnsupported, ""},
+		{[]string{"set timeouts"}, EINVAL, ErrInvalid, ""},
+		{[]string{"set timeouts"}, ERANGE, ErrInvalid, ""},
+		{[]string{"start sync daemon"}, EINVAL, ErrInvalid, ""},
+		{[]string{"start sync daemon"}, ENODEV, ErrInvalid, "Interface"},
+		{[]string{"start sync daemon"}, ENETUNREACH, ErrInvalid, "Interface"},
+		{[]string{"start sync daemon"}, EADDRNOTAVAIL, ErrInvalid, "Interface"},
+		{[]string{"start sync daemon"}, EACCES, ErrInvalid, "Interface"},
+		{[]string{"start sync daemon"}, EAFNOSUPPORT, errors.ErrUnsupported, "Group"},
+		{[]string{"start sync daemon"}, EADDRINUSE, ErrBusy, "Port"},
+		{[]string{"start sync daemon"}, EEXIST, ErrExists, ""},
+		{[]string{"stop sync daemon"}, EINVAL, ErrInvalid, ""},
+		{[]string{"stop sync daemon"}, ESRCH, ErrNotFound, ""},
+		{[]string{"list services", "list real servers of", "list daemons"}, EBUSY, ErrBusy, ""},
+	} {
+		for op := range callOf {
+			if tt.ops != nil && !slices.Contains(tt.ops, op) {
+				continue
+			}
+			what := call{op: op}
+			for i, k := range changeKinds {
+				if k.op == op {
+					what.kind = changeKind(i)
+				}
+			}
+			e := what.explain(&genl.Error{Errno: int(tt.errno)})
+			if !errors.Is(e, tt.kind) || e.Field != tt.field {
+				t.Errorf("%s: %v has the kind %v and the field %q; want %v, %q", op, e, e.kind, e.Field, tt.kind, tt.field)
+			}
+			if tt.errno != EPERM && strings.Contains(e.Error(), "CAP_NET_ADMIN") {
+				t.Errorf("%s: %v", op, e)
+			}
+		}
+	}
+}
+
+// What a service without a scheduler lacks is not its scheduler.
+func TestMissingModules(t *testing.T) {
+	for _, tt := range []struct {
+		scheduler Scheduler
+		engine    string
+		kind      error
+		want      string
+	}{
+		{"", "", ErrScheduler, `lvs: add service: the kernel has no scheduler "wlc" (ENOENT); run 'modprobe ip_vs_wlc' as root to see why`},
+		{RR, "sip", ErrScheduler, `lvs: add service: the kernel has no scheduler "rr", or no persistence engine "sip" (ENOENT); ` +
+			`run 'modprobe ip_vs_rr' and 'modprobe ip_vs_pe_sip' as root to see why`},
+		{NoScheduler, "sip", ErrScheduler, `lvs: add service: the kernel has no persistence engine "sip" (ENOENT); run 'modprobe ip_vs_pe_sip' as root to see why`},
+		{NoScheduler, "", ErrUnavailable, "lvs: add service: IPVS is not there any more (ENOENT); " + hintNoIPVS},
+	} {
+		what := call{op: "add service", kind: addService, scheduler: tt.scheduler, engine: tt.engine}
+		err := what.explain(&genl.Error{Errno: int(ENOENT)})
+		if !errors.Is(err, tt.kind) || err.Error() != tt.want {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// What goes wrong around the kernel's answers has a kind too.
+func TestKindOfOtherErrors(t *testing.T) {
+	for _, tt := range []struct{ err, kind error }{
+		{genl.ErrOverrun, ErrBusy}, {genl.ErrStuck, ErrStuck}, {genl.ErrMoving, ErrUnavailable}, {genl.ErrMalformed, errors.ErrUnsupported},
+		{genl.ErrNoFamily, ErrUnavailable}, {genl.ErrClosed, ErrClosed}, {genl.ErrInterrupted, ErrUnstable},
+		{syscall.EMFILE, ErrBusy}, {syscall.ENOBUFS, ErrBusy}, {syscall.EPERM, ErrPermission}, {syscall.EPROTONOSUPPORT, ErrUnavailable},
+	} {
+		ofKind(t, "", call{op: "get info"}.explain(fmt.Errorf("somewhere: %w", tt.err)), tt.kind)
+	}
+}
+
+// A change that was given up may be made later, but not after one that was asked
+// for later.
+func TestLaterChangeCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, err := NewSimulator(SimulatorOptions{})
+		must(t, err)
+		c := sim.Client()
+		defer c.Close()
+		must(t, c.Do(t.Context(), AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR))))
+		set := func(weight int, limit time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			s := NewRealServer(webRIP, DR)
+			s.Weight = weight
+			return c.UpdateServer(ctx, webID, s)
+		}
+		must(t, sim.Inject(Fault{Op: "update real server", Delay: time.Minute}))
+		var e *Error
+		if err := set(1, time.Second); !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) || !e.Unknown {
+			t.Errorf("the change that is given up: %v", err)
+		}
+		if err := set(2, time.Second); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrStuck) || !errors.As(err, &e) || e.Unknown {
+			t.Errorf("a later one, with too little time: %v", err)
+		}
+		must(t, set(3, time.Hour))
+		s, err := c.Server(t.Context(), webID, webRIP)
+		if err != nil || s.Weight != 3 {
+			t.Errorf("the weight is %d, %v; the last change was to 3", s.Weight, err)
+		}
+	})
+}
+
+// Close during a change: what was sent may have been made, and the rest was not.
+func TestClosedDuringAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, err := NewSimulator(SimulatorOptions{})
+		must(t, err)
+		c := sim.Client()
+		must(t, sim.Inject(Fault{Op: "add service", Delay: time.Minute}))
+		time.AfterFunc(time.Second, func() { c.Close() })
+		var changes []Change
+		for mark := range uint32(3000) {
+			changes = append(changes, AddService(Service{ID: FWMark(mark + 1)}))
+		}
+		var e *DoError
+		if err := c.Do(t.Context(), changes...); !errors.As(err, &e) || len(e.Failures) != len(changes) {
+			t.Fatal(err)
+		}
+		ofKind(t, "all of it", e.Failures[0].Err, ErrClosed)
+		if !errors.Is(e, ErrClosed) {
+			t.Errorf("%v is not ErrClosed", e)
+		}
+		first, last := e.Failures[0].Err, e.Failures[len(changes)-1].Err
+		if !first.Unknown || !strings.HasSuffix(first.Error(), ": it was sent, and its outcome is unknown: the client is closed") {
+			t.Errorf("the first: %v", first)
+		}
+		if last.Unknown || !strings.HasSuffix(last.Error(), ": it was not sent: the client is closed") {
+			t.Errorf("the last: %v", last)
+		}
+		ofKind(t, "no change", c.Do(t.Context()), ErrClosed)
+		time.Sleep(time.Minute) // the kernel lets go
+	})
+}
+
+// A master cannot send on an interface that is down; a backup does not ask.
+func TestDaemonOnAnInterfaceThatIsDown(t *testing.T) {
+	sim, err := NewSimulator(SimulatorOptions{Interfaces: []SimulatedInterface{{Name: "eth0"}}})
+	must(t, err)
+	must(t, sim.network.Put(hostnet.Link{Name: "eth0"}))
+	c := sim.Client()
+	defer c.Close()
+	group := netip.MustParseAddr("ff02::81")
+	for _, d := range []Daemon{{Role: Master, Interface: "eth0"}, {Role: Master, Interface: "eth0", Group: group}} {
+		err := c.StartDaemon(t.Context(), d)
+		ofKind(t, d.String(), err, ErrInvalid)
+		var e *Error
+		if !errors.As(err, &e) || e.Errno != ENETUNREACH || e.Field != "Interface" || !strings.Contains(e.Error(), "must be up") {
+			t.Errorf("%v: %v", d, err)
+		}
+	}
+	must(t, c.StartDaemon(t.Context(), Daemon{Role: Backup, Interface: "eth0"}))
+}
