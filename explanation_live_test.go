@@ -142,3 +142,23 @@ func (l *simLab) first(f Flow) Verdict {
 	must(l, err)
 	return v
 }
+
+// Explaining a flow reads the servers of the services that it can meet, and of no
+// others.
+func TestExplainReadsLittle(t *testing.T) {
+	ctx := context.Background()
+	l := newSimLab(t, SimulatorOptions{})
+	const services = 200
+	for i := range services {
+		must(t, l.client.AddService(ctx, Service{ID: benchService(i), Scheduler: LC}))
+	}
+	reads := 0
+	must(t, l.Inject(Fault{Op: "list real servers of", Times: services, Before: func() { reads++ }}))
+	h := l.Host()
+	h.guard.files = aliveFiles{h.guard.files}
+	x, err := h.Explain(ctx, Flow{Client: netip.MustParseAddrPort("10.9.0.1:4000"), VIP: benchService(7).VIP()})
+	must(t, err)
+	if reads == 0 || reads > 2 || x.Verdicts[0].Reason != ReasonNoServers {
+		t.Errorf("the servers of %d services were read, want one or two:\n%s", reads, x)
+	}
+}
