@@ -169,7 +169,8 @@ func (h *Host) explain(ctx context.Context, f Flow, p *kernel.Packet) (Explanati
 	if err := e.known(); err != nil {
 		return e.x, explainError(f, err)
 	}
-	return e.x, nil
+	err := e.finish(ctx, h)
+	return e.x, err
 }
 
 func explainError(f Flow, err error) error {

@@ -155,7 +155,7 @@ func (g *guesser) byLost(c *Connection) error {
 		g.x.Ended = "its server was removed"
 		return g.renewLost()
 	case ended:
-		g.unseen("whether the connection of before hangs on a persistence template")
+		g.unseen("whether a persistence template controls the connection of before")
 		if err := g.renewLost(); err != nil {
 			return err
 		}
@@ -181,7 +181,7 @@ func (g *guesser) renewLost() error {
 }
 
 // mayHaveEnded tells whether the host does not show if the connection has ended,
-// such that a new one may be opened. It depends on whether it hangs on a template,
+// such that a new one may be opened. It depends on whether a template controls it,
 // and on whether replies passed the director.
 func (g *guesser) mayHaveEnded(found *kernel.Explanation) bool {
 	const evenFinWait = 2
@@ -195,7 +195,7 @@ func (g *guesser) mayHaveEnded(found *kernel.Explanation) bool {
 	}
 	switch state := ConnState(c.State); {
 	case (state == StateTimeWait || state == StateClose) && g.hasTemplates(c.Server):
-		g.unseen("whether the connection of before hangs on a persistence template")
+		g.unseen("whether a persistence template controls the connection of before")
 		return true
 	case state == StateFinWait && mode&evenFinWait != 0:
 		g.unseen("whether replies of the connection of before passed the director")
@@ -408,7 +408,7 @@ func hasQuiesced(servers []*sched.Server) bool {
 	return slices.ContainsFunc(servers, func(s *sched.Server) bool { return s.Weight == 0 })
 }
 
-// unseen notes what the answer hangs on.
+// unseen notes what the answer depends on.
 func (e *explainer) unseen(format string, args ...any) {
 	if what := fmt.Sprintf(format, args...); !slices.Contains(e.x.Unseen, what) {
 		e.x.Unseen = append(e.x.Unseen, what)

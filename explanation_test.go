@@ -199,7 +199,7 @@ func (e *explained) flow() {
 	}
 	switch {
 	case x.Certain != (len(x.Verdicts) == 1) || !x.Certain && len(x.Unseen) == 0:
-		e.Fatalf("%d verdicts, certain %t, hanging on %q", len(x.Verdicts), x.Certain, x.Unseen)
+		e.Fatalf("%d verdicts, certain %t, depending on %q", len(x.Verdicts), x.Certain, x.Unseen)
 	case !e.live && !x.Certain:
 		e.Fatalf("it is not certain: %s", x)
 	case !slices.Contains(x.Verdicts, v):
@@ -442,7 +442,7 @@ func TestExplanationText(t *testing.T) {
   not certain; one of these:
   - forwarded to 10.2.0.2:80 by dr: the scheduler picked it
   - forwarded to 10.2.0.1:80 by dr: the scheduler picked it
-  it hangs on where in its round rr stands
+  it depends on where in its round rr stands
   passed over: 10.2.0.3:80 has weight 0`},
 		"rr of a live host with one server": {Service{Scheduler: RR}, []int{1, 0}, nil, true, `
   forwarded to 10.2.0.1:80 by dr: the scheduler picked it

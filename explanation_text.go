@@ -32,7 +32,7 @@ func (x Explanation) String() string {
 	return strings.Join(lines, "\n  ")
 }
 
-// answer says what becomes of the packet, or what may, and what that hangs on.
+// answer says what becomes of the packet, or what may, and what that depends on.
 func (x Explanation) answer() []string {
 	if x.Certain {
 		return []string{x.Verdicts[0].String()}
@@ -46,7 +46,7 @@ func (x Explanation) answer() []string {
 		lines = append(lines, fmt.Sprintf("- %d others", more))
 	}
 	for _, u := range x.Unseen {
-		lines = append(lines, "it hangs on "+u)
+		lines = append(lines, "it depends on "+u)
 	}
 	return lines
 }

@@ -9,30 +9,33 @@ import (
 )
 
 // wayfinder judges by the network of a host whether packets of a flow come to IPVS,
-// and get onward from there.
+// and get onward from there. Answers are left out.
 type wayfinder struct {
 	*explainer
-	network *party
-	flow    Flow
-	isOwn   bool // the flow's client is the director itself
+	network     *party
+	flow        Flow
+	isOwn       bool // the flow's client is the director itself
+	isSimulated bool // no router is there
 }
 
 // finish turns verdicts that IPVS gives into what happens to the packet. A simulated
 // host without interfaces has no network to judge.
 func (e *explainer) finish(ctx context.Context, h *Host) error {
 	var facts HostFacts
+	n, isSimulated := h.guard.network.(*simulatedNetwork)
+	isReply := slices.ContainsFunc(e.x.Verdicts, func(v Verdict) bool { return v.Action == Replied })
+	if isReply || isSimulated && !n.routed {
+		return nil
+	}
 	if err := h.observe(ctx, &facts); err != nil {
 		return err
-	}
-	if _, simulated := h.guard.network.(*simulatedNetwork); simulated && len(facts.Interfaces) < 2 {
-		return nil
 	}
 	if err := h.readWayParameters(ctx, &facts); err != nil {
 		return err
 	}
 	given := e.x.Verdicts
 	e.x.Verdicts = nil
-	w := wayfinder{explainer: e, network: newParty(facts), flow: e.x.Flow}
+	w := wayfinder{explainer: e, network: newParty(facts), flow: e.x.Flow, isSimulated: isSimulated}
 	if slices.ContainsFunc(given, w.staysHere) {
 		if err := h.readListeners(ctx, &w.network.HostFacts); err != nil {
 			return err
@@ -165,6 +168,9 @@ func (w *wayfinder) leave(v Verdict, way hostnet.Way) {
 		return
 	case v.Mode.isTunnel() && !w.network.holds(way, v, w.flow.VIP.Addr()):
 		w.stop(v, Dropped, ReasonTooLong)
+		return
+	case v.Mode == DR && way.Via.IsValid() && w.isSimulated:
+		w.stop(v, Dropped, ReasonNotOnLink)
 		return
 	case v.Mode == DR && way.Via.IsValid():
 		w.unseen("whether the router %s sends packets for %s on to %s", way.Via, w.flow.VIP.Addr(), v.Server.Addr())

@@ -71,7 +71,19 @@ func TestSimulatorWays(t *testing.T) {
 			id := TCP(netip.MustParseAddrPort(c.vip))
 			server := NewRealServer(netip.MustParseAddrPort(c.server), c.mode)
 			must(t, l.client.Do(context.Background(), AddService(Service{ID: id, Scheduler: RR}), AddServer(id, server)))
-			v, err := l.Deliver(Packet{Protocol: ProtocolTCP, Source: netip.MustParseAddrPort(c.from), Destination: id.VIP(), TCP: SYN})
+			f := Flow{Client: netip.MustParseAddrPort(c.from), VIP: id.VIP()}
+			explains := func(h *Host, maybe bool) {
+				x, err := h.Explain(context.Background(), f)
+				must(t, err)
+				if v := x.Verdicts[0]; v.Action != c.action || v.Reason != c.reason || !x.Certain && !maybe {
+					t.Errorf("explained as\n%s", x)
+				}
+			}
+			alive := l.Host()
+			alive.guard.files = aliveFiles{alive.guard.files}
+			explains(l.Host(), false)
+			explains(alive, c.reason == ReasonNotOnLink) // by a router that may know the way
+			v, err := l.Deliver(Packet{Protocol: ProtocolTCP, Source: f.Client, Destination: f.VIP, TCP: SYN})
 			must(t, err)
 			l.wants(v, c.action, c.reason)
 		})

@@ -92,7 +92,7 @@ func (e *Entry) ends() ends {
 	}
 }
 
-// tie finds the template that a connection hangs on. The connection does not say.
+// tie finds the template that controls a connection. The connection does not say.
 func (k *Kernel) tie(c *conn, d *dest) {
 	if c.is(connTemplate) || d.svc.flags&flagPersistent == 0 {
 		return
