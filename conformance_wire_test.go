@@ -204,7 +204,7 @@ func TestConformanceWireIdentity(t *testing.T) {
 		{"family 7 of a mark", keyOf(mark).set(sAF, u16(7)), EAFNOSUPPORT},
 		{"family 7 without port", key.set(sAF, u16(7)).without(sPort), EINVAL},
 		{"short family", key.set(sAF, u8(inet4)), EINVAL},
-		{"long family", key.set(sAF, u32(inet4)), ESRCH},
+		{"long family", key.set(sAF, append(u16(inet4), 9, 9)), ESRCH},
 		{"short protocol", key.set(sProtocol, u8(6)), EINVAL},
 		{"short port", key.set(sPort, u8(80)), EINVAL},
 		{"long port", key.set(sPort, append(be16(80), 9, 9)), ESRCH},

@@ -164,7 +164,7 @@ func TestSimulatorFaults(t *testing.T) {
 	_, err = l.client.Service(ctx, other.ID)
 	ofKind(t, "a service whose removal was not answered", err, ErrNotFound)
 
-	must(t, l.Inject(Fault{Delay: 50 * time.Millisecond}))
+	must(t, l.Inject(Fault{Delay: 250 * time.Millisecond}))
 	if err := l.client.AddService(short(), other); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a kernel that takes long: %v", err)
 	}
