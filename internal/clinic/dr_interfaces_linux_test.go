@@ -21,13 +21,13 @@ func twoNICs() site {
 	director := judgedHost("director", "lan inside", 90, s.hosts[4].guide, drDirector(lvs.DRDirector{}))
 	s.hosts = append(clients(false), router("lan wan office inside"), director, server("rs1", 94), server("rs2", 95))
 	s.faults = append(more("director",
-		fault{kind: "inner link down", do: "ip link set eth1 down"},
-		fault{kind: "inner address removed", do: "ip addr del 10.3.0.90/24 dev eth1"},
-		fault{kind: "inner prefix too long", do: "ip addr del 10.3.0.90/24 dev eth1; ip addr add 10.3.0.90/32 dev eth1"},
+		fault{kind: "link down", do: "ip link set eth1 down"},
+		fault{kind: "address removed", do: "ip addr del 10.3.0.90/24 dev eth1"},
+		fault{kind: "address removed", do: "ip addr del 10.3.0.90/24 dev eth1; ip addr add 10.3.0.90/32 dev eth1"},
 		fault{kind: "does not answer ARP", do: "echo 8 >/proc/sys/net/ipv4/conf/all/arp_ignore"},
-		fault{kind: "VIP on the wrong interface", do: "ip addr del 10.1.0.100/32 dev eth0; ip addr add 10.1.0.100/32 dev eth1; echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore"},
-		fault{kind: "server behind a router", do: "ip route add 10.3.0.94 via 10.1.0.1"}),
-		more("rs1", fault{kind: "no way back", do: "ip route del default"},
+		fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev eth0; ip addr add 10.1.0.100/32 dev eth1; echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore"},
+		fault{kind: "way to a server", do: "ip route add 10.3.0.94 via 10.1.0.1"}),
+		more("rs1", fault{kind: "way back", do: "ip route del default"},
 			fault{kind: "gateway is the director", do: "ip route replace default via 10.3.0.90"})...)
 	return s
 }
@@ -50,8 +50,8 @@ func secondNetwork() site {
 		}
 	}
 	s.faults = append(more("rs2",
-		fault{kind: "answers ARP for a second network", do: "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore", past: true},
-		fault{kind: "answers ARP for a second network", do: "ip addr add 10.7.0.100/32 dev eth0", past: true}),
+		fault{kind: "answers ARP", do: "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore", past: true},
+		fault{kind: "answers ARP", do: "ip addr add 10.7.0.100/32 dev eth0", past: true}),
 		more("director", fault{kind: "VIP missing", do: "ip addr del 10.7.0.100/32 dev eth0"})...)
 	return s
 }
@@ -70,9 +70,9 @@ func managed() site {
 		}
 	}
 	s.faults = more("rs2",
-		fault{kind: "strict filter on a server", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter; echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter"},
-		fault{kind: "no way back", do: "ip route del default"},
-		fault{kind: "way back's link down", do: "ip link set eth1 down"},
+		fault{kind: "strict filter", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter; echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter"},
+		fault{kind: "way back", do: "ip route del default"},
+		fault{kind: "link down", do: "ip link set eth1 down"},
 		fault{kind: "answers ARP", do: "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore", past: true},
 		fault{kind: "way back", do: "ip route replace default via 10.1.0.1"})
 	return s
@@ -98,10 +98,10 @@ func routedSite(name, director, server string) site {
 func routed() site {
 	s := routedSite("DR, VIP routed to the director", "ip addr add 10.9.0.100/32 dev lo\n", "ip addr add 10.9.0.100/32 dev lo\n")
 	s.faults = append(more("director",
-		fault{kind: "routed VIP missing", do: "ip addr del 10.9.0.100/32 dev lo"},
+		fault{kind: "VIP missing", do: "ip addr del 10.9.0.100/32 dev lo"},
 		fault{kind: "address removed", do: "ip addr del 10.1.0.90/24 dev eth0"}),
-		fault{kind: "router's route", on: "router", do: "ip route del 10.9.0.100", hidden: "the router is not looked at", doubt: "route|vip|router"},
-		fault{kind: "VIP missing on a server", on: "rs2", do: "ip addr del 10.9.0.100/32 dev lo"})
+		fault{kind: "router", on: "router", do: "ip route del 10.9.0.100", hidden: "the router is not looked at", doubt: "route|vip|router"},
+		fault{kind: "VIP missing", on: "rs2", do: "ip addr del 10.9.0.100/32 dev lo"})
 	return s
 }
 
@@ -111,8 +111,8 @@ func localRoute() site {
 	for i := range s.hosts {
 		s.hosts[i].setup = nil
 	}
-	s.faults = append(more("director", fault{kind: "local route missing", do: "ip route del local 10.9.0.100/32 dev lo"}),
-		more("rs2", fault{kind: "local route missing on a server", do: "ip route del local 10.9.0.100/32 dev lo"})...)
+	s.faults = append(more("director", fault{kind: "VIP missing", do: "ip route del local 10.9.0.100/32 dev lo"}),
+		more("rs2", fault{kind: "VIP missing", do: "ip route del local 10.9.0.100/32 dev lo"})...)
 	return s
 }
 
@@ -128,14 +128,14 @@ func vlan() site {
 		}
 	}
 	s.faults = append(more("director",
-		fault{kind: "VLAN down", do: "ip link set eth0.5 down"},
-		fault{kind: "VLAN missing", do: "ip link del eth0.5"},
+		fault{kind: "device down", do: "ip link set eth0.5 down"},
+		fault{kind: "device down", do: "ip link del eth0.5"},
 		fault{kind: "link down", do: "ip link set eth0 down"},
-		fault{kind: "VLAN's number", do: "ip link del eth0.5; ip link add link eth0 name eth0.5 type vlan id 6; ip link set eth0.5 up; ip addr add 10.3.0.90/24 dev eth0.5"}),
+		fault{kind: "device down", do: "ip link del eth0.5; ip link add link eth0 name eth0.5 type vlan id 6; ip link set eth0.5 up; ip addr add 10.3.0.90/24 dev eth0.5"}),
 		more("rs2",
-			fault{kind: "VLAN down", do: "ip link set eth0.5 down"},
-			fault{kind: "VLAN missing", do: "ip link del eth0.5"},
-			fault{kind: "strict filter on a server", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter"})...)
+			fault{kind: "device down", do: "ip link set eth0.5 down"},
+			fault{kind: "device down", do: "ip link del eth0.5"},
+			fault{kind: "strict filter", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter"})...)
 	return s
 }
 
@@ -149,10 +149,10 @@ func macvlan() site {
 		}
 	}
 	s.faults = more("director",
-		fault{kind: "macvlan down", do: "ip link set mac0 down"},
-		fault{kind: "macvlan missing", do: "ip link del mac0"},
+		fault{kind: "device down", do: "ip link set mac0 down"},
+		fault{kind: "device down", do: "ip link del mac0"},
 		fault{kind: "link down", do: "ip link set eth0 down"},
-		fault{kind: "macvlan filters strictly", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter"})
+		fault{kind: "strict filter", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter"})
 	return s
 }
 
@@ -178,8 +178,8 @@ func bridged() site {
 		}
 	}
 	s.faults = more("rs2",
-		fault{kind: "bridge down", do: "ip link set br0 down"},
-		fault{kind: "bridge without its NIC", do: "ip link set eth0 nomaster"},
+		fault{kind: "device down", do: "ip link set br0 down"},
+		fault{kind: "device down", do: "ip link set eth0 nomaster"},
 		fault{kind: "link down", do: "ip link set eth0 down"},
 		fault{kind: "answers ARP", do: "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore", past: true})
 	return s
@@ -195,8 +195,8 @@ func bonded() site {
 		}
 	}
 	s.faults = more("director",
-		fault{kind: "bond down", do: "ip link set bond0 down"},
-		fault{kind: "bond without its NIC", do: "ip link set eth0 nomaster"},
+		fault{kind: "device down", do: "ip link set bond0 down"},
+		fault{kind: "device down", do: "ip link set eth0 nomaster"},
 		fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev bond0"})
 	return s
 }

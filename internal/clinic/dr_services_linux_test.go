@@ -24,12 +24,12 @@ func marked(by, rule, without string) site {
 		"ipvsadm -A -f 1 -s rr\nipvsadm -a -f 1 -r 10.1.0.94:0 -g\nipvsadm -a -f 1 -r 10.1.0.95:0 -g\n", silentAll+vipOnLo, lvs.DRRealServer{})
 	s.needs = by
 	s.faults = append(more("director",
-		fault{kind: "mark missing by " + by, do: without, doubt: "firewall|fwmark|mark|clients-marked"},
-		fault{kind: "service of a wrong mark", do: "ipvsadm -C; ipvsadm -A -f 2 -s rr; ipvsadm -a -f 2 -r 10.1.0.94:0 -g", doubt: "firewall|fwmark|mark"},
-		fault{kind: "VIP missing for a mark", do: "ip addr del 10.1.0.100/32 dev eth0"},
+		fault{kind: "mark", do: without, doubt: "firewall|fwmark|mark|clients-marked"},
+		fault{kind: "mark", do: "ipvsadm -C; ipvsadm -A -f 2 -s rr; ipvsadm -a -f 2 -r 10.1.0.94:0 -g", doubt: "firewall|fwmark|mark"},
+		fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev eth0"},
 		fault{kind: "takes no connections", do: "ipvsadm -d -f 1 -r 10.1.0.94:0; ipvsadm -d -f 1 -r 10.1.0.95:0"}),
-		more("rs2", fault{kind: "VIP missing on a server of a mark", do: "ip addr del 10.1.0.100/32 dev lo"},
-			fault{kind: "answers ARP for a mark's VIP", do: "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore", past: true})...)
+		more("rs2", fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev lo"},
+			fault{kind: "answers ARP", do: "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore", past: true})...)
 	return s
 }
 
@@ -40,16 +40,16 @@ func pair() site {
 	standby := judgedHost("standby", "lan", 91, drTable("-s wlc")+"ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 1\n", nil)
 	s.hosts = append(s.hosts, standby)
 	s.faults = append(more("director",
-		fault{kind: "VIP on neither director", do: "ip addr del 10.1.0.100/32 dev eth0"},
-		fault{kind: "backup_only on the active", do: "echo 1 >/proc/sys/net/ipv4/vs/backup_only; ipvsadm --start-daemon backup --mcast-interface eth0"},
-		fault{kind: "active is down", do: "ip link set eth0 down"},
-		fault{kind: "active is empty", do: "ipvsadm -C"}),
+		fault{kind: "standby", do: "ip addr del 10.1.0.100/32 dev eth0"},
+		fault{kind: "backup_only", do: "echo 1 >/proc/sys/net/ipv4/vs/backup_only; ipvsadm --start-daemon backup --mcast-interface eth0"},
+		fault{kind: "standby", do: "ip link set eth0 down"},
+		fault{kind: "no service", do: "ipvsadm -C"}),
 		more("standby",
-			fault{kind: "standby is empty", do: "ipvsadm -C"},
-			fault{kind: "standby is down", do: "ip link set eth0 down"},
-			fault{kind: "standby without a daemon", do: "ipvsadm --stop-daemon backup"},
-			fault{kind: "both have the VIP", do: "ip addr add 10.1.0.100/32 dev eth0"},
-			fault{kind: "an empty one takes the VIP", do: "ipvsadm -C; ip addr add 10.1.0.100/32 dev eth0\n@director ip addr del 10.1.0.100/32 dev eth0"})...)
+			fault{kind: "no service", do: "ipvsadm -C"},
+			fault{kind: "standby", do: "ip link set eth0 down"},
+			fault{kind: "standby", do: "ipvsadm --stop-daemon backup"},
+			fault{kind: "standby", do: "ip addr add 10.1.0.100/32 dev eth0"},
+			fault{kind: "no service", do: "ipvsadm -C; ip addr add 10.1.0.100/32 dev eth0\n@director ip addr del 10.1.0.100/32 dev eth0"})...)
 	return s
 }
 
@@ -68,8 +68,8 @@ func localNode() site {
 	}
 	s.hosts, s.answers = hosts, []string{"director", "rs2"}
 	s.faults = append(more("director",
-		fault{kind: "program on the director", do: "stop-program"},
-		fault{kind: "program on the director", do: "listen-on 127.0.0.1:80"},
+		fault{kind: "program", do: "stop-program"},
+		fault{kind: "program", do: "listen-on 127.0.0.1:80"},
 		fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev eth0"}),
 		more("rs2", fault{kind: "answers ARP", do: "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore", past: true})...)
 	return s
@@ -79,7 +79,7 @@ func localNode() site {
 func wideVIP() site {
 	s := dr("DR, VIP/24 on the director", "ip addr add 10.1.0.100/24 dev eth0\n"+drTable("-s rr"), silentAll+vipOnLo, lvs.DRRealServer{})
 	s.faults = more("director",
-		fault{kind: "address removed, and the VIP with it", do: "ip addr del 10.1.0.90/24 dev eth0"},
+		fault{kind: "address removed", do: "ip addr del 10.1.0.90/24 dev eth0"},
 		fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/24 dev eth0"})
 	return s
 }
@@ -96,13 +96,13 @@ func datagrams() site {
 		}
 	}
 	s.faults = append(more("director",
-		fault{kind: "service of a wrong protocol", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:53 -s rr; ipvsadm -a -t 10.1.0.100:53 -r 10.1.0.94:53 -g", hidden: "nothing says that UDP is wanted", doubt: "service"},
+		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:53 -s rr; ipvsadm -a -t 10.1.0.100:53 -r 10.1.0.94:53 -g", hidden: "nothing says that UDP is wanted", doubt: "service"},
 		fault{kind: "no service", do: "ipvsadm -C"},
 		fault{kind: "takes no connections", do: "ipvsadm -e -u 10.1.0.100:53 -r 10.1.0.94:53 -g -w 0; ipvsadm -e -u 10.1.0.100:53 -r 10.1.0.95:53 -g -w 0"}),
 		more("rs2",
-			fault{kind: "program of UDP", do: "stop-program"},
-			fault{kind: "program of UDP", do: "listen-on 10.1.0.95:53"},
-			fault{kind: "VIP missing on a server", do: "ip addr del 10.1.0.100/32 dev lo"})...)
+			fault{kind: "program", do: "stop-program"},
+			fault{kind: "program", do: "listen-on 10.1.0.95:53"},
+			fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev lo"})...)
 	return s
 }
 
@@ -110,9 +110,9 @@ func datagrams() site {
 func persistent() site {
 	s := dr("DR, persistence", vipOnEth0+drTable("-s rr -p 300"), silentAll+vipOnLo, lvs.DRRealServer{})
 	s.faults = []fault{
-		{kind: "persistence sticks to a dead server", on: "director", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.95:80 -g -w 0\n@rs2 stop-program"},
+		{kind: "persistence", on: "director", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.95:80 -g -w 0\n@rs2 stop-program"},
 		{kind: "program", on: "rs2", do: "stop-program"},
-		{kind: "persistence of all clients", on: "director", do: "ipvsadm -E -t 10.1.0.100:80 -s rr -p 300 -M 0.0.0.0", past: false},
+		{kind: "persistence", on: "director", do: "ipvsadm -E -t 10.1.0.100:80 -s rr -p 300 -M 0.0.0.0", past: false},
 	}
 	return s
 }
@@ -123,7 +123,7 @@ func hashed(scheduler string) site {
 		"ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -g -w 0\n", silentAll+vipOnLo, lvs.DRRealServer{})
 	s.answers = []string{"rs2"}
 	s.faults = more("director",
-		fault{kind: "fallback of " + scheduler, do: "ipvsadm -E -t 10.1.0.100:80 -s " + scheduler},
+		fault{kind: "hash without fallback", do: "ipvsadm -E -t 10.1.0.100:80 -s " + scheduler},
 		fault{kind: "takes no connections", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.95:80 -g -w 0"})
 	return s
 }
@@ -133,7 +133,7 @@ func limited() site {
 	limits := "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -g -x 1000 -y 500\nipvsadm -e -t 10.1.0.100:80 -r 10.1.0.95:80 -g -x 1000 -y 500\n"
 	s := dr("DR by wlc with thresholds", vipOnEth0+drTable("-s wlc")+limits, silentAll+vipOnLo, lvs.DRRealServer{})
 	s.faults = more("director",
-		fault{kind: "thresholds", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -g -x 2 -y 1; ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.95:80 -g -x 2 -y 1"},
-		fault{kind: "thresholds", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.1.0.95:80; ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -g -x 3"})
+		fault{kind: "takes no connections", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -g -x 2 -y 1; ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.95:80 -g -x 2 -y 1"},
+		fault{kind: "takes no connections", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.1.0.95:80; ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -g -x 3"})
 	return s
 }

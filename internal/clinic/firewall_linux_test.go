@@ -1,8 +1,6 @@
 package clinic
 
 import (
-	"strings"
-
 	"github.com/golvs/lvs"
 )
 
@@ -30,7 +28,7 @@ func behind(program, rules string, faults []fault) site {
 func firewall(director, server []string) (all []fault) {
 	add := func(on string, commands []string) {
 		for _, command := range commands {
-			all = append(all, fault{kind: "firewall on the " + strings.TrimSuffix(on, "2"), on: on, do: command, doubt: "firewall"})
+			all = append(all, fault{kind: "firewall", on: on, do: command, doubt: "firewall"})
 		}
 	}
 	add("director", director)

@@ -46,41 +46,41 @@ func natTwoLegs() site {
 	s.faults = append(more("director",
 		fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev eth0"},
 		fault{kind: "forwarding off", do: "echo 0 >/proc/sys/net/ipv4/ip_forward"},
-		fault{kind: "forwarding off on one interface", do: "echo 0 >/proc/sys/net/ipv4/conf/eth1/forwarding"},
-		fault{kind: "forwarding off on one interface", do: "echo 0 >/proc/sys/net/ipv4/conf/eth0/forwarding"},
+		fault{kind: "forwarding off", do: "echo 0 >/proc/sys/net/ipv4/conf/eth1/forwarding"},
+		fault{kind: "forwarding off", do: "echo 0 >/proc/sys/net/ipv4/conf/eth0/forwarding"},
 		fault{kind: "link down", do: "ip link set eth0 down"},
-		fault{kind: "inner link down", do: "ip link set eth1 down"},
-		fault{kind: "inner address removed", do: "ip addr del 10.3.0.90/24 dev eth1"},
-		fault{kind: "inner address changed", do: "ip addr del 10.3.0.90/24 dev eth1; ip addr add 10.3.0.89/24 dev eth1"},
-		fault{kind: "inner prefix too long", do: "ip addr del 10.3.0.90/24 dev eth1; ip addr add 10.3.0.90/32 dev eth1"},
+		fault{kind: "link down", do: "ip link set eth1 down"},
+		fault{kind: "address removed", do: "ip addr del 10.3.0.90/24 dev eth1"},
+		fault{kind: "address removed", do: "ip addr del 10.3.0.90/24 dev eth1; ip addr add 10.3.0.89/24 dev eth1"},
+		fault{kind: "address removed", do: "ip addr del 10.3.0.90/24 dev eth1; ip addr add 10.3.0.90/32 dev eth1"},
 		fault{kind: "director's way to the clients", do: "ip route del default"},
 		fault{kind: "director's way to the clients", do: "ip route replace blackhole default"},
 		fault{kind: "director's way to the clients", do: "ip route add prohibit 10.5.0.0/24"},
 		fault{kind: "director's way to the clients", do: "ip route replace default via 10.1.0.250"},
 		fault{kind: "director's way to the clients", do: "ip route add 10.2.0.0/24 via 10.3.0.94"},
-		fault{kind: "rule to the clients", do: "ip rule add to 10.5.0.0/24 unreachable"},
-		fault{kind: "rule from the servers", do: "ip rule add from 10.3.0.0/24 prohibit"},
-		fault{kind: "route to a NAT server", do: "ip route add blackhole 10.3.0.94"},
-		fault{kind: "route to a NAT server", do: "ip route add 10.3.0.94 via 10.1.0.1"},
-		fault{kind: "strict filter on a NAT director", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter; ip route add 10.2.0.0/24 via 10.3.0.1"},
+		fault{kind: "rule", do: "ip rule add to 10.5.0.0/24 unreachable"},
+		fault{kind: "rule", do: "ip rule add from 10.3.0.0/24 prohibit"},
+		fault{kind: "way to a server", do: "ip route add blackhole 10.3.0.94"},
+		fault{kind: "way to a server", do: "ip route add 10.3.0.94 via 10.1.0.1"},
+		fault{kind: "strict filter", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter; ip route add 10.2.0.0/24 via 10.3.0.1"},
 		fault{kind: "neighbour entry", do: "ip neigh replace 10.3.0.94 lladdr 02:00:00:00:00:01 dev eth1 nud permanent"},
 		fault{kind: "takes no connections", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.94:8080; ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.95:8080"},
-		fault{kind: "NAT server's port", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.94:8080; ipvsadm -a -t 10.1.0.100:80 -r 10.3.0.94:80 -m"},
+		fault{kind: "mode", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.94:8080; ipvsadm -a -t 10.1.0.100:80 -r 10.3.0.94:80 -m"},
 		fault{kind: "NAT to loopback", do: "ipvsadm -a -t 10.1.0.100:80 -r 127.0.0.1:8080 -m"},
 		fault{kind: "mode", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.3.0.94:8080; ipvsadm -a -t 10.1.0.100:80 -r 10.3.0.94:80 -g"},
-		fault{kind: "conntrack without NAT", do: "echo 1 >/proc/sys/net/ipv4/vs/conntrack"},
+		fault{kind: "conntrack", do: "echo 1 >/proc/sys/net/ipv4/vs/conntrack"},
 		fault{kind: "redirects", do: "echo 1 >/proc/sys/net/ipv4/conf/all/send_redirects"}),
 		more("rs2",
-			fault{kind: "no way back by the director", do: "ip route del default"},
-			fault{kind: "no way back by the director", do: "ip route replace default via 10.3.0.1"},
-			fault{kind: "no way back by the director", do: "ip route replace blackhole default"},
-			fault{kind: "no way back by the director", do: "ip route add unreachable 10.2.0.0/24"},
-			fault{kind: "no way back by the director", do: "ip route add 10.2.0.0/24 via 10.3.0.94"},
-			fault{kind: "no way back by the director", do: "ip route add 10.2.0.0/24 dev eth0"},
-			fault{kind: "no way back by the director", do: "ip rule add to 10.5.0.0/24 prohibit"},
-			fault{kind: "client in the server's network", do: "ip addr add 10.2.0.200/24 dev eth0"},
+			fault{kind: "way back", do: "ip route del default"},
+			fault{kind: "way back", do: "ip route replace default via 10.3.0.1"},
+			fault{kind: "way back", do: "ip route replace blackhole default"},
+			fault{kind: "way back", do: "ip route add unreachable 10.2.0.0/24"},
+			fault{kind: "way back", do: "ip route add 10.2.0.0/24 via 10.3.0.94"},
+			fault{kind: "way back", do: "ip route add 10.2.0.0/24 dev eth0"},
+			fault{kind: "way back", do: "ip rule add to 10.5.0.0/24 prohibit"},
+			fault{kind: "way back", do: "ip addr add 10.2.0.200/24 dev eth0"},
 			fault{kind: "link down", do: "ip link set eth0 down"},
-			fault{kind: "address changed", do: "ip addr del 10.3.0.95/24 dev eth0; ip addr add 10.3.0.96/24 dev eth0; ip route add default via 10.3.0.90", doubt: "real-server.*10.3.0.95"},
+			fault{kind: "address removed", do: "ip addr del 10.3.0.95/24 dev eth0; ip addr add 10.3.0.96/24 dev eth0; ip route add default via 10.3.0.90", doubt: "real-server.*10.3.0.95"},
 			fault{kind: "program", do: "stop-program"},
 			fault{kind: "program", do: "listen-on 127.0.0.1:8080"},
 			fault{kind: "program", do: "listen-on :80"},
@@ -107,8 +107,8 @@ func natOneLeg() site {
 		fault{kind: "forwarding off", do: "echo 0 >/proc/sys/net/ipv4/ip_forward"},
 		fault{kind: "director's way to the clients", do: "ip route del default"}),
 		more("rs2",
-			fault{kind: "no way back by the director", do: "ip route replace default via 10.1.0.1"},
-			fault{kind: "no way back by the director", do: "ip route add 10.2.0.0/24 via 10.1.0.1"})...)
+			fault{kind: "way back", do: "ip route replace default via 10.1.0.1"},
+			fault{kind: "way back", do: "ip route add 10.2.0.0/24 via 10.1.0.1"})...)
 	return s
 }
 
@@ -123,15 +123,15 @@ func nat6() site {
 		}
 	}
 	s.faults = append(more("director",
-		fault{kind: "IPv6 forwarding off", do: "echo 0 >/proc/sys/net/ipv6/conf/all/forwarding"},
+		fault{kind: "forwarding off", do: "echo 0 >/proc/sys/net/ipv6/conf/all/forwarding"},
 		fault{kind: "IPv6 switched off", do: "echo 1 >/proc/sys/net/ipv6/conf/eth1/disable_ipv6"},
-		fault{kind: "director's way to the clients in IPv6", do: "ip -6 route del default"},
-		fault{kind: "IPv6 VIP missing", do: "ip -6 addr del 2001:db8:1::100/128 dev eth0"},
-		fault{kind: "inner link was down", do: "ip link set eth1 down; ip link set eth1 up"}),
+		fault{kind: "director's way to the clients", do: "ip -6 route del default"},
+		fault{kind: "VIP missing", do: "ip -6 addr del 2001:db8:1::100/128 dev eth0"},
+		fault{kind: "link down", do: "ip link set eth1 down; ip link set eth1 up"}),
 		more("rs2",
-			fault{kind: "no IPv6 way back by the director", do: "ip -6 route del default"},
-			fault{kind: "no IPv6 way back by the director", do: "ip -6 route replace default via 2001:db8:3::1"},
-			fault{kind: "no IPv6 way back by the director", do: "ip -6 route add unreachable 2001:db8:2::/64"})...)
+			fault{kind: "way back", do: "ip -6 route del default"},
+			fault{kind: "way back", do: "ip -6 route replace default via 2001:db8:3::1"},
+			fault{kind: "way back", do: "ip -6 route add unreachable 2001:db8:2::/64"})...)
 	return s
 }
 
@@ -150,10 +150,10 @@ func natByRule() site {
 		}
 	}
 	s.faults = more("rs2",
-		fault{kind: "rule of the answers", do: "ip rule del from 10.3.0.95 lookup 100"},
-		fault{kind: "rule of the answers", do: "ip route flush table 100"},
-		fault{kind: "rule of the answers", do: "ip route replace default via 10.3.0.1 table 100"},
-		fault{kind: "rule of the answers", do: "ip rule add to 10.2.0.0/24 lookup main pref 10"})
+		fault{kind: "rule", do: "ip rule del from 10.3.0.95 lookup 100"},
+		fault{kind: "rule", do: "ip route flush table 100"},
+		fault{kind: "rule", do: "ip route replace default via 10.3.0.1 table 100"},
+		fault{kind: "rule", do: "ip rule add to 10.2.0.0/24 lookup main pref 10"})
 	return s
 }
 
@@ -189,6 +189,6 @@ func fullNAT(program string) site {
 			h.base, h.setup = at("inside", number)+via("inside", 1), nil
 		}
 	}
-	s.faults = append(firewall(faults, nil), fault{kind: "conntrack taken from masquerading", on: "director", do: "echo 0 >/proc/sys/net/ipv4/vs/conntrack", doubt: "firewall|nat|return-route"})
+	s.faults = append(firewall(faults, nil), fault{kind: "conntrack", on: "director", do: "echo 0 >/proc/sys/net/ipv4/vs/conntrack", doubt: "firewall|nat|return-route"})
 	return s
 }
