@@ -57,8 +57,23 @@ func (m *machine) suffer(proto, command string) error {
 	case "listen-on":
 		m.stopPrograms()
 		return m.serve(proto, argument)
+	case "start-program":
+		m.stopPrograms()
+		return m.serve(proto, m.listen)
+	case "restore-table":
+		return m.run("ipvsadm -C\n" + m.table())
 	}
 	return m.run(command)
+}
+
+// table are the commands of the guide that make the table.
+func (m *machine) table() (commands string) {
+	for line := range strings.Lines(m.guide) {
+		if strings.HasPrefix(line, "ipvsadm") {
+			commands += line
+		}
+	}
+	return commands
 }
 
 // form is how Check is asked.
@@ -181,9 +196,31 @@ func (g *ground) treat(all []ailment) error {
 		errs = append(errs, m.treat(a.Finding))
 	}
 	if len(done) == 0 {
-		errs = append(errs, errors.New("there is none"))
+		return errNoFix
 	}
 	return errors.Join(errs...)
+}
+
+var errNoFix = errors.New("there is none")
+
+// remedies are what an administrator does, by the kind of the fault, who follows an
+// advice that no program can follow: the advice matches the regular expression.
+var remedies = map[string]struct{ advice, do string }{
+	"program":               {"(?i)start|listen", "start-program"},
+	"no service":            {"(?i)service", "restore-table"},
+	"takes no connections":  {"(?i)weight|server|threshold", "restore-table"},
+	"packets dropped by tc": {"(?i)tc ", "tc qdisc del dev eth0 clsact; tc qdisc del dev eth0 root; true"},
+}
+
+// heed does what the advice of findings says, and says whether there was any.
+func (g *ground) heed(f fault, all []ailment) (bool, error) {
+	remedy, ok := remedies[f.kind]
+	for _, a := range all {
+		if ok && regexp.MustCompile(remedy.advice).MatchString(a.Advice) {
+			return true, g.of(a).suffer(g.proto, remedy.do)
+		}
+	}
+	return false, nil
 }
 
 // treat applies the fix of a finding, in the order that it asks for.

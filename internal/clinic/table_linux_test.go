@@ -14,7 +14,8 @@ type result struct {
 	found   map[form]bool // by which forms something broken was found
 	says    string        // what was found, or the unseen that names it
 	answer  answer
-	cure    string // what was wrong after the fix, "" if nothing was; for answers that are findings
+	heeded  bool   // there was no fix, and the advice was followed
+	cure    string // what was wrong then, "" if nothing was; for answers that are findings
 }
 
 // answer is how Check did.
@@ -50,11 +51,11 @@ func count(all []*result, is func(*result) bool) (n int) {
 
 // figures are the sums of a run.
 type figures struct {
-	sites, alarms, faults, broke   int
-	found, risks, unseen, silent   int
-	visible, visibleFound          int // of what host or facts show; risks count as found
-	harmlessAlarms, treated, cured int
-	byForm                         map[form]int
+	sites, alarms, faults, broke           int
+	found, risks, unseen, silent           int
+	visible, visibleFound                  int // of what host or facts show; risks count as found
+	harmlessAlarms, treated, cured, heeded int
+	byForm                                 map[form]int
 }
 
 func sum(sites, alarms int, all []*result) figures {
@@ -77,7 +78,11 @@ func sum(sites, alarms int, all []*result) figures {
 		}
 		if isFound {
 			f.treated++
-			if r.cure == "" {
+			switch {
+			case r.cure != "":
+			case r.heeded:
+				f.heeded++
+			default:
 				f.cured++
 			}
 		}
@@ -105,6 +110,7 @@ func (f figures) String() string {
 	row("not found, named as unseen", share(f.unseen, f.broke))
 	row("silent", share(f.silent, f.broke))
 	row("cured by the findings' own fixes", share(f.cured, f.treated))
+	row("cured by their advice, where there is no fix", share(f.heeded, f.treated))
 	for _, one := range forms {
 		row("called broken "+one.String(), share(f.byForm[one], f.broke))
 	}
@@ -118,7 +124,7 @@ func tableOf(all []*result) string {
 	for _, r := range all {
 		fix := ""
 		if r.answer == answerFound || r.answer == answerRisk {
-			fix = cmp.Or(r.cure, "cures")
+			fix = cmp.Or(r.cure, map[bool]string{false: "cures", true: "advice cures"}[r.heeded])
 		}
 		check := string(r.answer)
 		if r.hidden != "" && r.broke() {
