@@ -66,16 +66,18 @@ type clinic struct {
 }
 
 // healthy looks at a site that works, and returns what Check says of it.
-func (c *clinic) healthy(t *testing.T, s site) map[form][]visit {
+func (c *clinic) healthy(t *testing.T, s site) (said []visit) {
 	g := s.build(t)
 	if bad := g.recovers(s.answers); bad != "" {
 		t.Fatalf("a healthy host does not work: %s", bad)
 	}
-	said := make(map[form][]visit)
 	c.sites++
 	for _, f := range forms {
-		said[f] = g.examine(t, f)
-		if found := g.ailments(said[f], nil, lvs.SeverityBroken); len(found) > 0 {
+		all := g.examine(t, f)
+		if f == fullForm {
+			said = all
+		}
+		if found := g.ailments(all, nil, lvs.SeverityBroken); len(found) > 0 {
 			c.alarms = append(c.alarms, fmt.Sprintf("%s, %s: %s", s.name, f, join(found)))
 		}
 	}
@@ -95,7 +97,7 @@ func join(all []ailment) string {
 }
 
 // try breaks a site, and sees what comes of it.
-func (r *result) try(t *testing.T, s site, healthy map[form][]visit) {
+func (r *result) try(t *testing.T, s site, healthy []visit) {
 	g := s.build(t)
 	f := r.fault
 	answers := s.answers
@@ -111,16 +113,9 @@ func (r *result) try(t *testing.T, s site, healthy map[form][]visit) {
 	if err := g.passTime(); err != nil {
 		t.Fatal(err)
 	}
-	r.traffic, r.found = g.traffic().bad(answers), make(map[form]bool)
-	var said []visit
-	for i, form := range forms {
-		now := g.examine(t, form)
-		if i == 0 {
-			said = now
-		}
-		r.found[form] = len(g.ailments(now, healthy[form], lvs.SeverityBroken)) > 0
-	}
-	broken, risks := g.ailments(said, healthy[forms[0]], lvs.SeverityBroken), g.ailments(said, healthy[forms[0]], lvs.SeverityRisk)
+	r.traffic = g.traffic().bad(answers)
+	said := g.examine(t, fullForm)
+	broken, risks := g.ailments(said, healthy, lvs.SeverityBroken), g.ailments(said, healthy, lvs.SeverityRisk)
 	r.answer, r.says = judge(r, broken, risks, said)
 	switch r.answer {
 	case answerFound:

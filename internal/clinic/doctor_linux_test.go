@@ -79,8 +79,11 @@ func (m *machine) table() (commands string) {
 // form is how Check is asked.
 type form struct{ setup, peers bool }
 
-// forms are all ways to ask, the one that the table is about first.
-var forms = []form{{true, true}, {false, true}, {true, false}, {false, false}}
+// forms are all ways to ask. Faults are looked for in the full one.
+var (
+	fullForm = form{true, true}
+	forms    = []form{fullForm, {false, true}, {true, false}, {false, false}}
+)
 
 func (f form) String() string {
 	with := map[bool]string{true: "with", false: "without"}

@@ -10,9 +10,8 @@ import (
 type result struct {
 	site string
 	fault
-	traffic string        // what went wrong, "" if nothing did
-	found   map[form]bool // by which forms something broken was found
-	says    string        // what was found, or the unseen that names it
+	traffic string // what went wrong, "" if nothing did
+	says    string // what was found, or the unseen that names it
 	answer  answer
 	heeded  bool   // there was no fix, and the advice was followed
 	cure    string // what was wrong then, "" if nothing was; for answers that are findings
@@ -55,7 +54,6 @@ type figures struct {
 	found, risks, unseen, silent           int
 	visible, visibleFound                  int // of what host or facts show; risks count as found
 	harmlessAlarms, treated, cured, heeded int
-	byForm                                 map[form]int
 }
 
 func sum(sites, alarms int, all []*result) figures {
@@ -63,7 +61,6 @@ func sum(sites, alarms int, all []*result) figures {
 	f := figures{
 		sites: sites, alarms: alarms, faults: len(all), broke: count(all, (*result).broke),
 		found: is(answerFound), risks: is(answerRisk), unseen: is(answerUnseen), silent: is(answerSilent), harmlessAlarms: is(answerAlarm),
-		byForm: make(map[form]int),
 	}
 	for _, r := range all {
 		if !r.broke() {
@@ -86,11 +83,6 @@ func sum(sites, alarms int, all []*result) figures {
 				f.cured++
 			}
 		}
-		for _, one := range forms {
-			if r.found[one] {
-				f.byForm[one]++
-			}
-		}
 	}
 	return f
 }
@@ -101,7 +93,7 @@ func (f figures) String() string {
 	row("figure", "value")
 	row("---", "---")
 	row("healthy hosts' sites", fmt.Sprint(f.sites))
-	row("of these called broken in any of four forms", fmt.Sprint(f.alarms))
+	row("false alarms on them, with and without setup and peers", fmt.Sprint(f.alarms))
 	row("single faults", fmt.Sprint(f.faults))
 	row("of these break traffic", fmt.Sprint(f.broke))
 	row("harmless ones called broken", fmt.Sprint(f.harmlessAlarms))
@@ -111,9 +103,6 @@ func (f figures) String() string {
 	row("silent", share(f.silent, f.broke))
 	row("cured by the findings' own fixes", share(f.cured, f.treated))
 	row("cured by their advice, where there is no fix", share(f.heeded, f.treated))
-	for _, one := range forms {
-		row("called broken "+one.String(), share(f.byForm[one], f.broke))
-	}
 	return b.String()
 }
 
