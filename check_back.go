@@ -1,59 +1,237 @@
 package lvs
 
 import (
+	"fmt"
 	"net/netip"
-	"slices"
 )
+
+// answers looks whether the answers of a DR or tunnel server reach the clients, and
+// whether the host takes what they send by an interface.
+func (j *judge) answers(director *party, e ServiceEntry, s RealServer, host *party, vip netip.Addr, iface string) {
+	clients := j.clientsOf(director, vip)
+	for _, client := range clients {
+		if !host.has(client) && j.answer(e, s, host, vip, client, iface, SeverityBroken) {
+			return
+		}
+	}
+	// The rest of the world has clients if the director, or others beside the server,
+	// know a way to it.
+	rest := defaultRoute(vip).Addr()
+	if director.route(rest, netip.Addr{}).Onward() {
+		severity := SeverityBroken
+		if len(clients) > 0 {
+			severity = SeverityRisk // these have their answers
+		}
+		j.answer(e, s, host, vip, rest, iface, severity)
+	}
+}
+
+// answer looks at the answers to one client, and reports whether something is wrong
+// with them.
+func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client netip.Addr, iface string, severity Severity) bool {
+	to := "clients elsewhere"
+	if !client.IsUnspecified() {
+		to = "the client " + client.String()
+	}
+	need := fmt.Sprintf("%s answers %s by it", s.Addr, to)
+	note := func(about *party, f Finding) bool {
+		if f.Severity == SeverityBroken {
+			f.Severity = severity
+		}
+		j.add(about, f)
+		return true
+	}
+	if f, bad := host.martian(iface, client, vip); bad && !client.IsUnspecified() {
+		return note(host, f)
+	}
+	w := host.route(client, vip)
+	if w.Unsure {
+		j.unclear["route"] = true
+		return false
+	}
+	if what, commands := host.blocked(w, client, vip); what != "" {
+		f := finding("return-route", SeverityBroken, "answers of %s to %s: %s", s.Addr, to, what).run(commands...)
+		return note(host, j.routed(f, host, client))
+	}
+	if w.Local() {
+		return false
+	}
+	if f, bad := host.strays(w, client); bad {
+		f.Evidence = fmt.Sprintf("answers of %s: %s", s.Addr, f.Evidence)
+		return note(host, f)
+	}
+	if client.IsUnspecified() && !w.Via.IsValid() {
+		return false // by a tunnel or the like
+	}
+	f, about, bad := j.onward(host, w, client, vip, need)
+	if bad {
+		return note(about, j.otherGateway(f, host, about, client))
+	}
+	return false
+}
+
+// otherGateway makes the way by another gateway the cure of answers that go by a
+// host which does not pass them on.
+func (j *judge) otherGateway(f Finding, host, about *party, to netip.Addr) Finding {
+	w := host.route(to, netip.Addr{})
+	if about == host || f.Code == "martian-source" {
+		return f
+	}
+	if g := j.gateway(host, w, to); g.IsValid() && w.Via.IsValid() {
+		f.Advice = fmt.Sprintf("or let %s send its answers by %s, as other hosts of the network do", host.Name, g)
+	}
+	return f
+}
 
 // returns looks whether the answers of a NAT server come back through the
 // director. Where source NAT may be at work, or routers are between, that cannot
 // be told.
 func (j *judge) returns(director *party, e ServiceEntry, s RealServer, host *party) {
 	server := s.Addr.Addr()
-	if j.translates(server) {
+	if j.translates(director, e, s, host) {
 		return
 	}
 	near := director.beside(host.networks(server))
-	if director.sysctl(VSConntrack.Key) != "0" || len(near) == 0 {
+	if len(near) == 0 {
+		if wide, ok := j.widen(host, director.route(server, netip.Addr{}).Source); ok { // its mask is too long
+			j.add(host, finding("return-route", SeverityBroken, "the real server %s is in no network of the director", s.Addr).mend(wide))
+		}
 		j.unclear["return-route"], j.unclear["same-subnet"] = true, true
 		return
 	}
-	if e.ID.FWMark() == 0 && len(host.networks(e.ID.VIP().Addr())) > 0 {
-		j.unclear["same-subnet"] = true // clients beside the VIP are beside the server
+	vips := j.vipsOf(director, e)
+	clients := j.clientsOf(director, server)
+	for _, vip := range vips {
+		if len(host.networks(vip)) > 0 {
+			j.unclear["same-subnet"] = true // clients beside the VIP are beside the server
+		}
 	}
-	mend := Setting{Route{To: defaultRoute(server), Via: near[0]}, "answers go back through the director, which puts the VIP into them"}
-	if !slices.ContainsFunc(host.Routes, func(r RouteEntry) bool { return director.isHop(r.Via) }) {
-		j.add(host, finding("return-route", SeverityBroken, "no route of the real server %s goes by the director", s.Addr).mend(mend))
-		return
+	rest := defaultRoute(server).Addr()
+	if len(clients) == 0 && director.route(rest, netip.Addr{}).Onward() {
+		clients = append(clients, rest)
 	}
-	j.answered(director, s, host, mend)
+	for _, client := range clients {
+		if j.returned(director, e, s, host, client, near[0]) {
+			return
+		}
+	}
+	if len(clients) == 0 && !host.hasHop(director) {
+		j.add(host, finding("return-route", SeverityBroken, "no route of the real server %s goes by the director", s.Addr).mend(byDirector(server, near[0])))
+	}
 }
 
-// isHop reports whether a next hop is the host.
-func (p *party) isHop(via netip.Addr) bool { return via.IsValid() && p.has(via) }
+// byDirector is the route that sends a server's answers through the director.
+func byDirector(server, director netip.Addr) Setting {
+	return Setting{Route{To: defaultRoute(server), Via: director}, "answers go back through the director, which puts the VIP into them"}
+}
 
-// answered looks at the clients that a director has, and where a NAT server's
-// answers to them go.
-func (j *judge) answered(director *party, s RealServer, host *party, mend Setting) {
+// hasHop reports whether a route of the host goes by another one.
+func (p *party) hasHop(other *party) bool {
+	for _, r := range p.Routes {
+		if r.Via.IsValid() && other.has(r.Via) {
+			return true
+		}
+	}
+	return false
+}
+
+// returned looks at a NAT server's answers to one client, and reports whether
+// something is wrong with them.
+func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *party, client, near netip.Addr) bool {
 	server := s.Addr.Addr()
-	for _, client := range director.Clients {
-		if client.Is6() != server.Is6() {
+	to := "clients elsewhere"
+	if !client.IsUnspecified() {
+		to = "the client " + client.String()
+	}
+	w := host.route(client, server)
+	what, commands := host.blocked(w, client, server)
+	switch {
+	case w.Unsure:
+		j.unclear["return-route"] = true
+		return false
+	case what != "":
+		f := finding("return-route", SeverityBroken, "answers of %s to %s: %s", s.Addr, to, what).run(commands...)
+		if len(commands) == 0 || w.To.Bits() == 0 {
+			f = f.mend(byDirector(server, near))
+		}
+		j.add(host, f)
+		return true
+	case len(host.networks(client)) > 0 && !client.IsUnspecified():
+		beside := host.networks(client)[0]
+		j.add(host, finding("same-subnet", SeverityBroken, "the client %s is in the network %s of the real server %s", client, beside.Prefix.Masked(), s.Addr).
+			advise("use FullNAT for clients in the servers' own network"))
+		return true
+	}
+	if f, bad := host.linkFault(w.Interface, fmt.Sprintf("%s answers %s by it", s.Addr, to)); bad {
+		j.add(host, f)
+		return true
+	}
+	if !j.isDirectorsHop(w.Via, e) {
+		f := finding("return-route", SeverityBroken, "answers of %s to %s do not go by the director", s.Addr, to)
+		if w.To.Bits() > 0 {
+			f = f.run(deleteRoute(w.RouteEntry))
+		}
+		r := byDirector(server, near)
+		if rule, ok := host.ruleOf(w, client, server); ok && w.To.Bits() == 0 {
+			route := r.Want.(Route)
+			route.Table = rule.Table
+			r.Want = route
+		} else if w.To.Bits() == 0 {
+			route := r.Want.(Route)
+			route.Metric = w.Metric
+			r.Want = route
+		}
+		j.add(host, f.mend(r))
+		return true
+	}
+	return j.sentOn(director, e, s, client)
+}
+
+// isDirectorsHop reports whether a next hop is a director of the service.
+func (j *judge) isDirectorsHop(via netip.Addr, e ServiceEntry) bool {
+	p := j.byAddr[via]
+	if !via.IsValid() || p == nil {
+		return false
+	}
+	_, ok := p.services[e.ID]
+	return ok
+}
+
+// sentOn looks whether a director sends the answers of a NAT server on to a client.
+func (j *judge) sentOn(director *party, e ServiceEntry, s RealServer, client netip.Addr) bool {
+	server := s.Addr.Addr()
+	iface := director.interfaceOn(server)
+	if names := director.networks(server); len(names) > 0 {
+		iface = names[0].Interface
+	}
+	need := fmt.Sprintf("answers of %s are sent on to clients", s.Addr)
+	if f, bad := j.passes(director, iface, client, server, need); bad {
+		j.add(director, f)
+		return true
+	}
+	for _, vip := range j.vipsOf(director, e) {
+		w := director.route(client, vip)
+		if what, commands := director.blocked(w, client, vip); what != "" && !w.Unsure {
+			f := finding("route-blocked", SeverityBroken, "%s: %s", what, need).run(commands...)
+			j.add(director, j.routed(f, director, client))
+			return true
+		}
+		if f, bad := director.strays(w, client); bad {
+			j.add(director, f)
+			return true
+		}
+		if client.IsUnspecified() && !w.Via.IsValid() {
 			continue
 		}
-		if beside := host.networks(client); len(beside) > 0 {
-			j.add(host, finding("same-subnet", SeverityBroken, "the client %s is in the network %s of the real server %s", client, beside[0].Prefix.Masked(), s.Addr).
-				advise("use FullNAT for clients in the servers' own network"))
-		} else if way := host.route(client, server); !way.Onward() || !director.isHop(way.Via) {
-			j.add(host, finding("return-route", SeverityBroken, "answers of %s to the client %s do not go by the director", s.Addr, client).mend(mend))
+		if f, about, bad := j.onward(director, w, client, vip, need); bad {
+			if w.To.Bits() > 0 && about != director {
+				f = f.run(deleteRoute(w.RouteEntry))
+				about = director
+				f.Mend = nil
+			}
+			j.add(about, f)
+			return true
 		}
 	}
-}
-
-// translates reports whether the setup gives what goes to a server the director's
-// address, so that it answers there whatever its routes.
-func (j *judge) translates(server netip.Addr) bool {
-	return slices.ContainsFunc(j.setup, func(s Setting) bool {
-		nat, ok := s.Want.(SourceNAT)
-		return ok && nat.To.IsValid() && nat.To.Contains(server)
-	})
+	return false
 }

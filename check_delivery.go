@@ -1,16 +1,183 @@
 package lvs
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
 
-// delivered looks whether packets for the VIP come to the director, and to IPVS.
+// delivered looks whether packets for a VIP come to the director, and to IPVS.
 func (j *judge) delivered(director *party, e ServiceEntry) {
-	vip := e.ID.VIP().Addr()
-	if e.ID.FWMark() != 0 || vip.IsUnspecified() || !director.isOwn || director.delivers(vip) {
-		return
+	for _, vip := range j.vipsOf(director, e) {
+		if j.standsBy(director, e.ID, vip) {
+			continue
+		}
+		if f, bad := j.undelivered(director, vip, director.placeOf(vip)); bad {
+			f.Evidence = fmt.Sprintf("%s: %s", e.ID, f.Evidence)
+			j.add(director, f)
+			j.announce(director, vip)
+			continue
+		}
+		j.asked(director, e, vip)
 	}
-	f := finding("vip-missing", SeverityBroken, "%s of %s is no address of this host", vip, e.ID)
-	if way := director.route(vip, netip.Addr{}); way.Onward() && way.Interface != "" {
-		f = f.mend(Setting{vipAddress(vip, way.Interface, ""), "IPVS sees only packets that are delivered to this host"})
+	j.dropped(director, e)
+}
+
+// vipsOf returns the addresses that a service's packets come for, as far as they
+// are known: those of a mark by the firewall's rules.
+func (j *judge) vipsOf(director *party, e ServiceEntry) []netip.Addr {
+	if e.ID.FWMark() != 0 {
+		return director.firewall.marked(e.ID)
 	}
-	j.add(director, f)
+	if vip := e.ID.VIP().Addr(); !vip.IsUnspecified() {
+		return []netip.Addr{vip}
+	}
+	return nil
+}
+
+// standsBy reports whether a director has a service for the time when another one
+// fails, which has the VIP now.
+func (j *judge) standsBy(p *party, id ServiceID, vip netip.Addr) bool {
+	if p.delivers(vip) {
+		return false
+	}
+	for _, other := range j.hosts {
+		if _, has := other.services[id]; has && other != p && other.delivers(vip) {
+			return true
+		}
+	}
+	return p.runs(Backup) && !p.runs(Master)
+}
+
+// undelivered returns the finding about a host that does not take packets for an
+// address, which it should have on an interface; false if it takes them.
+func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bool) {
+	w := p.arrival(vip, netip.Addr{}, "*")
+	if w.Local() || w.Unsure {
+		return Finding{}, false
+	}
+	own := p.having(vip)
+	if len(own) == 0 {
+		f := finding("vip-missing", SeverityBroken, "%s is not an address of the host", vip)
+		if iface == "" {
+			return f.advise("add it to an interface"), true
+		}
+		mend := Setup{{vipAddress(vip, iface, ""), "packets for it are delivered only to a host that has it"}}
+		if key := InterfaceSysctl(iface, "disable_ipv6", true); vip.Is6() && p.sysctl(key) == "1" {
+			f.Evidence += fmt.Sprintf(": %s is 1", key)
+			mend = append(Setup{{Sysctl{key, "0"}, "an interface without IPv6 has no such address"}}, mend...)
+		}
+		return f.mend(mend...), true
+	}
+	a := own[0]
+	if what, commands := p.blocked(w, vip, netip.Addr{}); what != "" && w.Found {
+		return finding("route-blocked", SeverityBroken, "packets for %s do not come to the host: %s", vip, what).run(commands...), true
+	}
+	for _, s := range p.Addresses {
+		if s.Prefix.Addr() == vip && s.Duplicate {
+			again := vipAddress(vip, s.Interface, "")
+			again.NoDAD = true
+			return finding("vip-unused", SeverityBroken, "%s on %s is not used: another host was found to have it", vip, s.Interface).
+				run(fmt.Sprintf("ip -6 addr del %s dev %s", s.Prefix, s.Interface)).
+				mend(Setting{again, "use it at once"}).advise("look first for the host that answered"), true
+		}
+		if s.Prefix.Addr() == vip && s.Tentative {
+			return finding("vip-unused", SeverityRisk, "%s on %s is not used yet: IPv6 asks whether another host has it", vip, s.Interface).
+				advise("wait a second, or add it with nodad"), true
+		}
+	}
+	if f, bad := p.linkFault(a.Interface, "it has "+vip.String()); bad && vip.Is6() {
+		return f, true
+	}
+	return finding("vip-missing", SeverityBroken, "%s is on %s, and the table local has no route for it", vip, a.Interface).
+		mend(Setting{Route{To: hostPrefix(vip), Table: localTable, Interface: a.Interface, Local: true, Source: vip}, "packets for it are delivered to the host"}), true
+}
+
+// placeOf returns the interface that a director's VIP belongs on.
+func (p *party) placeOf(vip netip.Addr) string {
+	if names := p.askedOn(vip); len(names) > 0 {
+		return names[0]
+	}
+	for _, i := range p.Interfaces {
+		if !p.isBlind(i.Name) {
+			return i.Name
+		}
+	}
+	return ""
+}
+
+// asked looks whether those who ask for a VIP get an answer, and whether the
+// director takes what they send then.
+func (j *judge) asked(director *party, e ServiceEntry, vip netip.Addr) {
+	for _, name := range director.askedOn(vip) {
+		need := fmt.Sprintf("packets for %s come by it", vip)
+		if f, bad := director.linkFault(name, need); bad {
+			j.add(director, f)
+			continue
+		}
+		if f, bad := director.mute(name, vip); bad {
+			j.add(director, f)
+		}
+		for _, client := range j.clientsOf(director, vip) {
+			if f, bad := director.martian(name, client, vip); bad && !director.isBesides(client, name) {
+				j.add(director, f)
+				break
+			}
+		}
+	}
+}
+
+// isBesides reports whether an address is in a network of another interface: its
+// packets come in there.
+func (p *party) isBesides(a netip.Addr, iface string) bool {
+	return slices.ContainsFunc(p.networks(a), func(n Address) bool { return n.Interface != iface })
+}
+
+// mute returns the finding about an interface that does not answer those who ask
+// for an address of the host.
+func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
+	i := p.interfaces[name]
+	if i.NoARP && !p.isBlind(name) {
+		return finding("arp-silent", SeverityBroken, "%s neither asks nor answers for addresses: it has the flag NOARP", name).
+			run("ip link set dev " + name + " arp on"), true
+	}
+	if a.Is6() {
+		return Finding{}, false
+	}
+	ignore := p.parameter(name, "arp_ignore")
+	here := slices.ContainsFunc(p.having(a), func(own Address) bool { return own.Interface == name })
+	if ignore != "8" && (here || ignore == "0" || ignore == "" || ignore > "2") {
+		return Finding{}, false
+	}
+	var mend Setup
+	for _, where := range []string{"all", name} {
+		if key := InterfaceSysctl(where, "arp_ignore", false); p.sysctl(key) != "0" {
+			mend = append(mend, Setting{Sysctl{key, "0"}, "answer those who ask for the address"})
+		}
+	}
+	return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: arp_ignore is %s", a, name, ignore).mend(mend...), true
+}
+
+// clientsOf returns the clients of a director that are of the family of an address.
+func (j *judge) clientsOf(director *party, family netip.Addr) (all []netip.Addr) {
+	for _, c := range director.Clients {
+		if c.Is6() == family.Is6() && !director.has(c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// dropped looks for parameters by which IPVS drops packets of new connections.
+func (j *judge) dropped(director *party, e ServiceEntry) {
+	if director.sysctl(VSDropPacket.Key) == "3" {
+		j.add(director, finding("drops-packets", SeverityBroken, "%s is 3", VSDropPacket.Key).mend(VSDropPacket.Setting(0, "drop no packets of new connections")))
+	}
+	if director.sysctl(VSDropEntry.Key) == "3" {
+		j.add(director, finding("drops-packets", SeverityRisk, "%s is 3", VSDropEntry.Key).mend(VSDropEntry.Setting(0, "keep half-open connections")))
+	}
+	if director.sysctl(VSBackupOnly.Key) != "0" && director.runs(Backup) && !slices.ContainsFunc(j.vipsOf(director, e), func(vip netip.Addr) bool { return !director.delivers(vip) }) {
+		j.add(director, finding("backup-only", SeverityBroken, "%s is %s, a backup daemon runs, and %s comes here", VSBackupOnly.Key, director.sysctl(VSBackupOnly.Key), e.ID).
+			mend(VSBackupOnly.Setting(0, "balance while a backup daemon runs")).advise("or stop the daemon, if this host is the active one"))
+	}
 }

@@ -23,11 +23,13 @@ type judge struct {
 	unseen   []Finding
 	unclear  map[string]bool // codes of what could not be told, although peers were given
 	absent   []string        // real servers that are on none of the hosts
+	vips     map[netip.Addr]bool
+	doubts   []string // what firewalls may do, of which that is not known
 }
 
 // judgeHosts returns the report on a host, by its facts and those of its peers.
 func judgeHosts(own HostFacts, setup Setup, found []Fact, peers []HostFacts) Report {
-	j := &judge{setup: setup, found: found, known: make(map[string]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party)}
+	j := &judge{setup: setup, found: found, known: make(map[string]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool)}
 	j.gatherParties(own, peers)
 	j.settings()
 	for i, p := range j.hosts {
@@ -55,9 +57,29 @@ func (j *judge) gatherParties(own HostFacts, peers []HostFacts) {
 		}
 	}
 	for _, p := range j.hosts {
-		for a := range p.byAddr {
-			if j.byAddr[a] == nil && !a.IsLoopback() {
-				j.byAddr[a] = p
+		for _, e := range p.Services {
+			for _, vip := range j.vipsOf(p, e) {
+				j.vips[vip] = true
+			}
+		}
+	}
+	for _, s := range j.setup {
+		if a, ok := s.Want.(Address); ok {
+			j.vips[a.Prefix.Addr()] = true
+		}
+	}
+	j.placeAddresses()
+}
+
+// placeAddresses notes which host is found by an address: one that is in a network
+// by it comes first.
+func (j *judge) placeAddresses() {
+	for _, firmly := range []bool{true, false} {
+		for _, p := range j.hosts {
+			for a := range p.byAddr {
+				if j.byAddr[a] == nil && !a.IsLoopback() && !a.IsLinkLocalUnicast() && (p.isFirmly(a) || !firmly) {
+					j.byAddr[a] = p
+				}
 			}
 		}
 	}
@@ -113,12 +135,21 @@ func (j *judge) cannotSee(code, format string, args ...any) {
 // real servers, and back.
 func (j *judge) service(director *party, e ServiceEntry) {
 	j.delivered(director, e)
+	j.filters(director, e)
 	for _, s := range e.Servers {
 		method := s.Mode.method()
-		if director.has(s.Addr.Addr()) || method == wire.MethodLocalNode || method == wire.MethodBypass {
+		switch {
+		case method == wire.MethodLocalNode, method == wire.MethodBypass, s.Addr.Addr().IsLoopback():
+			continue
+		case director.has(s.Addr.Addr()):
+			if !j.twice(director, e, s.RealServer) {
+				j.localNode(director, e, s.RealServer)
+			}
 			continue
 		}
 		host := j.byAddr[s.Addr.Addr()]
+		j.ways(director, e, s.RealServer)
+		j.sent(director, e, s.RealServer, host)
 		if host == nil {
 			j.absent = append(j.absent, s.Addr.Addr().String())
 			continue
@@ -137,6 +168,18 @@ func (j *judge) service(director *party, e ServiceEntry) {
 	}
 }
 
+// localNode looks at a real server that is the director itself: by DR its program
+// is reached at the VIP.
+func (j *judge) localNode(director *party, e ServiceEntry, s RealServer) {
+	if s.Mode == NAT {
+		j.listens(director, director, e, s, s.Addr)
+		return
+	}
+	for _, vip := range j.vipsOf(director, e) {
+		j.listens(director, director, e, s, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+	}
+}
+
 // table looks at what is in the own table.
 func (j *judge) table() {
 	for _, e := range j.own.Services {
@@ -147,7 +190,7 @@ func (j *judge) table() {
 		j.loopback(e)
 		j.coarse(e)
 		j.flooded(e)
-		j.reached(e)
+		j.untold(e)
 		j.clearText(e)
 	}
 	j.parameters()
@@ -164,6 +207,13 @@ func (j *judge) elsewhere(peers bool) {
 			text += fmt.Sprintf(" and %d more", more)
 		}
 		j.cannotSee("real-server", "give Check the facts of %s: Facts returns them there", text)
+	}
+	j.firewalls()
+	if j.unclear["route"] {
+		j.cannotSee("route", "rules or routes have to do with the way that are not understood: ip route get SERVER; on a real server: ip route get CLIENT from VIP")
+	}
+	if j.unclear["program"] {
+		j.cannotSee("program", "look whether the programs of the real servers listen: ss -lntu")
 	}
 	if j.unclear["return-route"] {
 		j.cannotSee("return-route", "look whether answers of the real servers go back through the director, or FullNAT is there")

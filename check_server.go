@@ -8,32 +8,86 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// server looks at the host of a real server.
+// server looks at the host of a real server: whether it takes the packets, and
+// where its answers go.
 func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *party) {
+	server := s.Addr.Addr()
+	iface := host.interfaceOn(server)
+	if f, bad := host.linkFault(iface, fmt.Sprintf("%s has %s", iface, server)); bad {
+		j.add(host, f)
+		return
+	}
+	if f, bad := host.mute(iface, server); bad {
+		f.Severity = SeverityRisk // until neighbours forget what the host told them
+		j.add(host, f)
+	}
 	if s.Mode == NAT {
+		j.listens(director, host, e, s, s.Addr)
 		j.returns(director, e, s, host)
 		return
 	}
 	device := "lo"
 	if s.Mode.isTunnel() {
 		device = j.tunnel(e, s, host)
+		iface = device
 		j.room(director, e, s, host)
 	}
-	if e.ID.FWMark() != 0 {
-		return
+	for _, vip := range j.vipsOf(director, e) {
+		f, bad := j.undelivered(host, vip, device)
+		if bad {
+			f.Evidence = fmt.Sprintf("the real server %s of %s: %s", s.Addr, e.ID, f.Evidence)
+			j.add(host, f)
+			continue
+		}
+		if j.masked(host, vip, j.clientsOf(director, vip)) {
+			continue
+		}
+		if s.Mode.isTunnel() {
+			j.filtered(e, host, device)
+		}
+		j.listens(director, host, e, s, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+		j.answers(director, e, s, host, vip, iface)
 	}
-	vip := e.ID.VIP().Addr()
-	mend := Setting{vipAddress(vip, device, ""), "take packets for the VIP"}
-	all := host.having(vip)
-	if len(all) == 0 {
-		j.add(host, finding("vip-missing", SeverityBroken, "the real server %s has no address %s", s.Addr, vip).mend(mend))
+}
+
+// masked looks for a VIP with a network around it on a device that no network is
+// behind, and reports whether the host does not find others for it.
+func (j *judge) masked(host *party, vip netip.Addr, clients []netip.Addr) bool {
+	for _, own := range host.having(vip) {
+		if own.Prefix.IsSingleIP() || vip.IsLoopback() || !host.isBlind(own.Interface) {
+			continue
+		}
+		f := finding("vip-mask", SeverityRisk, "%s is on %s", own.Prefix, own.Interface)
+		for _, a := range append(slices.Clone(clients), j.besides(host, own.Prefix)...) {
+			w := host.route(a, vip)
+			if own.Prefix.Masked().Contains(a) && !host.has(a) && (w.Local() || w.Interface == own.Interface) {
+				f.Severity = SeverityBroken
+				f.Evidence += fmt.Sprintf(", and %s is sought there", a)
+				break
+			}
+		}
+		j.add(host, f.mend(Setting{vipAddress(vip, own.Interface, ""), "take packets for the VIP"}).
+			run(fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(vip.Is6()), own.Prefix, own.Interface)))
+		return f.Severity == SeverityBroken
 	}
-	for _, own := range all {
-		if !own.Prefix.IsSingleIP() {
-			j.add(host, finding("vip-mask", SeverityBroken, "%s is on %s", own.Prefix, own.Interface).mend(mend).
-				run(fmt.Sprintf("ip addr del %s dev %s", own.Prefix, own.Interface)))
+	return false
+}
+
+// besides returns addresses of other hosts: those that are known, and one of each
+// network that a host is in and that overlaps another.
+func (j *judge) besides(host *party, overlaps netip.Prefix) (all []netip.Addr) {
+	for _, p := range j.hosts {
+		for _, a := range p.addresses {
+			switch addr := a.Prefix.Addr(); {
+			case p.isBlind(a.Interface) || j.vips[addr]:
+			case p != host:
+				all = append(all, addr)
+			case !a.Prefix.IsSingleIP() && a.Prefix.Overlaps(overlaps):
+				all = append(all, a.Prefix.Masked().Addr().Next())
+			}
 		}
 	}
+	return all
 }
 
 // tunnel looks for what takes packets out of the tunnel to a real server, and
@@ -43,31 +97,63 @@ func (j *judge) tunnel(e ServiceEntry, s RealServer, host *party) string {
 	if e.ID.Is6() {
 		inner = netip.IPv6Unspecified()
 	}
-	want := TunnelRealServer{VIP: inner, Mode: s.Mode, Local: s.Addr.Addr()}.device()
-	var device Link
+	server := s.Addr.Addr()
+	want := TunnelRealServer{VIP: inner, Mode: s.Mode, Local: server}.device()
+	var device, down Link
 	for _, l := range host.links {
-		if l.takes(want) && (device.Name == "" || l.Local == want.Local) {
+		switch {
+		case !l.takes(want, server):
+		case !l.Up:
+			down = l
+		case device.Name == "" || l.Local == server:
 			device = l
 		}
 	}
-	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: s.Addr.Addr().Is6()}
+	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: server.Is6()}
 	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(factsOf[FOUPort](host.HostFacts), port) {
 		j.add(host, finding("fou-missing", SeverityBroken, "the real server %s by %s has no such port", s.Addr, s.Mode).mend(Setting{port, "the port that the director sends to"}))
 	}
-	if device.Name == "" {
-		j.add(host, finding("tunnel-down", SeverityBroken, "the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
-			mend(Setting{want, "the tunnel's device takes packets only when it is up"}))
-		return want.Name
+	if device.Name != "" {
+		return device.Name
 	}
-	if !e.ID.Is6() && host.parameter(device.Name, "rp_filter") == "1" {
-		j.add(host, finding("rp-filter", SeverityBroken, "%s filters strictly", device.Name).
-			mend(Setting{Sysctl{InterfaceSysctl(device.Name, "rp_filter", false), "2"}, "clients are not reached by the tunnel"}))
+	if down.Name != "" {
+		want = Link{Name: down.Name, Up: true}
 	}
-	return device.Name
+	j.add(host, finding("tunnel-down", SeverityBroken, "the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
+		mend(j.opened(host, want)...))
+	return want.Name
 }
 
-// takes reports whether a device takes the packets that another one would.
-func (l Link) takes(want Link) bool {
-	return l.Up && l.Kind == want.Kind && l.Checksum == want.Checksum && (l.AnyProtocol || !want.AnyProtocol) &&
-		(!l.Local.IsValid() || l.Local == want.Local)
+// filtered looks for a filter that drops what comes out of a tunnel, by which no
+// client is reached.
+func (j *judge) filtered(e ServiceEntry, host *party, device string) {
+	filter, hasAddress := host.parameter(device, "rp_filter"), host.hasAddress4(device)
+	if e.ID.Is6() || filter == "0" || filter == "" || filter == "2" && hasAddress || host.leads(device) {
+		return
+	}
+	f := finding("rp-filter", SeverityBroken, "the filter of %s is %s", device, filter)
+	if filter == "2" {
+		f.Evidence += ", and it has no address"
+	}
+	j.add(host, f.mend(host.loosen(device, hasAddress)...))
+}
+
+// leads reports whether a route goes by an interface.
+func (p *party) leads(iface string) bool {
+	return slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.Interface == iface && r.Type == "" && !r.ByKernel })
+}
+
+// opened are the settings that make a tunnel's device, or set it up.
+func (j *judge) opened(host *party, device Link) (s Setup) {
+	if device.Kind != "" && !slices.ContainsFunc(host.links, func(l Link) bool { return l.Name == device.Name }) {
+		s = append(s, Setting{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
+	}
+	return append(s, Setting{device, "the tunnel's device takes packets only when it is up"})
+}
+
+// takes reports whether a device takes the packets to a server that another one
+// would, once it is up.
+func (l Link) takes(want Link, server netip.Addr) bool {
+	return l.Kind == want.Kind && l.Checksum == want.Checksum && (l.AnyProtocol || !want.AnyProtocol) &&
+		(!l.Local.IsValid() || l.Local == server)
 }

@@ -1,7 +1,8 @@
 package lvs
 
 import (
-	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -12,21 +13,31 @@ func (j *judge) settings() {
 			j.add(j.own, j.missing(s, j.found[i]))
 		}
 	}
-	j.masks()
+	for _, s := range j.setup {
+		if a, ok := s.Want.(Address); ok {
+			j.masked(j.own, a.Prefix.Addr(), nil)
+		}
+	}
+	j.unserved()
 }
 
 // isSo reports whether the host has what a setting wants, or what does as well.
 func (j *judge) isSo(want, now Fact) bool {
-	if want, ok := want.(Address); ok {
-		if now != nil {
-			return true // its label does not matter
+	switch want := want.(type) {
+	case Address:
+		return now != nil && j.own.delivers(want.Prefix.Addr()) || j.hasVIP(want)
+	case Link:
+		if j.isOpen(want) {
+			return true
 		}
-		for _, a := range j.own.having(want.Prefix.Addr()) {
-			if want.AnyPrefix && a.Interface == want.Interface {
-				return true
-			}
+	case Sysctl:
+		if j.isSilent(want) {
+			return true
 		}
-		return false
+	case Route:
+		if want.To.IsSingleIP() && !want.Via.IsValid() && j.vips[want.To.Addr()] {
+			return true // ifconfig's alias has it; packets find the VIP without
+		}
 	}
 	if now == nil {
 		return false
@@ -35,17 +46,157 @@ func (j *judge) isSo(want, now Fact) bool {
 	return bad == nil && left.matches(now)
 }
 
+// hasVIP reports whether packets for a wanted address are delivered, wherever it
+// is, or another host has it as the director.
+func (j *judge) hasVIP(want Address) bool {
+	vip := want.Prefix.Addr()
+	if j.own.delivers(vip) {
+		return true
+	}
+	for _, e := range j.own.Services {
+		if slices.Contains(j.vipsOf(j.own, e), vip) && j.standsBy(j.own, e.ID, vip) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOpen reports whether a link that is wanted up is not needed: another one takes
+// a tunnel's packets, or what it is for is there all the same.
+func (j *judge) isOpen(want Link) bool {
+	if want.Kind == "dummy" || want.Kind == "" {
+		down := j.own.interfaces[want.Name]
+		return !down.Up && j.own.isBlind(want.Name) && !j.needsUp(want.Name)
+	}
+	for _, l := range j.own.links {
+		if server := want.Local; l.Up && l.takes(want, server) {
+			return true
+		}
+		if l.Up && !want.Local.IsValid() && !want.Remote.IsValid() && l.takes(want, l.Local) && j.own.has(l.Local) {
+			return true
+		}
+	}
+	return false
+}
+
+// needsUp reports whether an interface has to be up: one that has only IPv4
+// addresses which are delivered all the same has not.
+func (j *judge) needsUp(name string) bool {
+	if _, known := j.own.interfaces[name]; !known {
+		return true
+	}
+	spare := false
+	for _, s := range j.setup {
+		if a, ok := s.Want.(Address); ok && a.Interface == name {
+			if a.Prefix.Addr().Is6() || !j.own.delivers(a.Prefix.Addr()) {
+				return true
+			}
+			spare = true
+		}
+	}
+	return !spare
+}
+
+// isSilent reports whether a parameter that silences ARP is not needed: the host
+// tells nobody of the setup's VIPs.
+func (j *judge) isSilent(want Sysctl) bool {
+	if code := codeOfSysctl(want); code != "arp-flux" {
+		return false
+	}
+	announces := strings.HasSuffix(want.Key, ".arp_announce")
+	for _, s := range j.setup {
+		a, ok := s.Want.(Address)
+		if !ok || !a.Prefix.Addr().Is4() {
+			continue
+		}
+		for _, i := range j.own.Interfaces {
+			if j.own.isBlind(i.Name) || i.NoARP {
+				continue
+			}
+			what, severity := j.own.tells(j.own.having(a.Prefix.Addr()), a.Prefix.Addr(), i.Name)
+			if what != "" && announces == (severity == SeverityRisk) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // missing is the finding of a setting that the host does not have.
 func (j *judge) missing(s Setting, now Fact) Finding {
 	code, severity := codeOf(s.Want), SeverityBroken
 	want, isSysctl := s.Want.(Sysctl)
 	switch {
-	case code == "send-redirects", code == "setting-missing", code == "mtu", code == "alias-route":
+	case code == "send-redirects", code == "setting-missing", code == "mtu":
+		severity = SeverityRisk
+	case code == "arp-flux" && strings.HasSuffix(want.Key, ".arp_announce"):
 		severity = SeverityRisk
 	case code == "rp-filter" && isSysctl && j.own.parameter(want.interfaceOf(), "rp_filter") != "1":
 		severity = SeverityRisk // until it is turned on for all interfaces
+	case code == "forwarding-off" && !j.usesNAT():
+		f := finding(code, SeverityRisk, "%s: there is %s", s.Want, show(now)).mend(s)
+		f.Why = "what this host shall forward besides IPVS is dropped"
+		return f
 	}
 	return finding(code, severity, "%s: there is %s", s.Want, show(now)).mend(s)
+}
+
+// usesNAT reports whether the own host is a director that forwards answers, by its
+// table or, if that is empty, by the setup.
+func (j *judge) usesNAT() bool {
+	for _, e := range j.own.Services {
+		if slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Mode == NAT }) {
+			return true
+		}
+	}
+	return len(j.own.Services) == 0 && slices.ContainsFunc(j.setup, func(s Setting) bool {
+		a, ok := s.Want.(Address)
+		return ok && a.AnyPrefix
+	})
+}
+
+// unserved looks for VIPs of a director's setup that no service is for.
+func (j *judge) unserved() {
+	for _, s := range j.setup {
+		a, ok := s.Want.(Address)
+		if !ok || !j.isDirectors(a) || slices.ContainsFunc(j.own.Services, func(e ServiceEntry) bool {
+			return e.ID.FWMark() != 0 || e.ID.VIP().Addr() == a.Prefix.Addr() || e.ID.VIP().Addr().IsUnspecified()
+		}) {
+			continue
+		}
+		f := finding("no-service", SeverityBroken, "no service of the table is for %s, which the setup is for", a.Prefix.Addr())
+		if changes := j.misplaced(a.Prefix.Addr()); len(changes) > 0 {
+			j.add(j.own, f.change(changes...))
+			continue
+		}
+		j.add(j.own, f.advise("add the service, with its real servers"))
+	}
+}
+
+// isDirectors reports whether an address of the setup is a director's VIP: that is
+// where clients reach it.
+func (j *judge) isDirectors(a Address) bool {
+	return !a.Prefix.Addr().IsLoopback() && !j.own.isBlind(a.Interface) && (a.AnyPrefix || a.InSubnet || len(j.own.networks(a.Prefix.Addr())) > 0)
+}
+
+// misplaced returns the changes that give a service to a VIP that has none: those
+// of a service whose VIP the host does not have.
+func (j *judge) misplaced(vip netip.Addr) (changes []Change) {
+	for _, e := range j.own.Services {
+		if e.ID.FWMark() != 0 || e.ID.Is6() != vip.Is6() || j.own.delivers(e.ID.VIP().Addr()) {
+			continue
+		}
+		if changes != nil {
+			return nil // which of them is not known
+		}
+		service := e.Service
+		service.ID = addressID(e.ID.Protocol(), netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+		changes = append(changes, AddService(service))
+		for _, s := range e.Servers {
+			changes = append(changes, AddServer(service.ID, s.RealServer))
+		}
+	}
+	return changes
 }
 
 // codeOf names what goes wrong without a fact.
@@ -73,11 +224,8 @@ func codeOf(f Fact) string {
 	case SecurityAssociation:
 		return "key-missing"
 	case Route:
-		switch {
-		case f.AdvMSS != 0:
+		if f.AdvMSS != 0 {
 			return "mtu"
-		case !f.Via.IsValid():
-			return "alias-route"
 		}
 		return "return-route"
 	}
@@ -100,21 +248,4 @@ func codeOfSysctl(s Sysctl) string {
 		return "send-redirects"
 	}
 	return "setting-missing"
-}
-
-// masks looks for VIPs of the setup that are there with a network around them, on
-// a device that no network is behind.
-func (j *judge) masks() {
-	for _, s := range j.setup {
-		want, ok := s.Want.(Address)
-		if !ok || want.AnyPrefix || want.InSubnet {
-			continue
-		}
-		for _, a := range j.own.having(want.Prefix.Addr()) {
-			if !a.Prefix.IsSingleIP() {
-				j.add(j.own, finding("vip-mask", SeverityBroken, "%s is on %s", a.Prefix, a.Interface).mend(s).
-					run(fmt.Sprintf("ip addr del %s dev %s", a.Prefix, a.Interface)))
-			}
-		}
-	}
 }

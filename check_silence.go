@@ -2,53 +2,142 @@ package lvs
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
-// silence looks whether another host than the director answers for the VIP on a
+// silence looks whether another host than the director answers for a VIP on a
 // network where clients and routers ask for it, or tells of it there.
 func (j *judge) silence(director *party, e ServiceEntry, host *party) {
-	if e.ID.FWMark() != 0 {
-		return
-	}
-	vip := e.ID.VIP().Addr()
-	own := host.having(vip)
-	if len(own) == 0 {
-		return
-	}
-	code, mend := "arp-other", Setup(nil)
-	if host.serves(e) {
-		code, mend = "arp-flux", silent(vip, "lo")
-	}
-	for _, network := range director.networks(vip) {
-		for _, at := range host.addresses {
-			if at.Interface == "lo" || at.Prefix.IsSingleIP() || at.Prefix.Masked() != network.Prefix.Masked() {
-				continue
-			}
-			if what := host.tells(own, at.Interface); what != "" {
-				j.add(host, finding(code, SeverityBroken, "it has %s, and %s", vip, what).mend(mend...).
-					advise("silence ARP there, or take the VIP off %s: one host answers for it, the director", at.Interface))
+	for _, vip := range j.vipsOf(director, e) {
+		own := host.having(vip)
+		if len(own) == 0 && !host.stands(vip) || !director.delivers(vip) {
+			continue
+		}
+		for _, name := range director.askedOn(vip) {
+			for _, i := range host.Interfaces {
+				if host.isBlind(i.Name) || i.NoARP {
+					continue
+				}
+				what, severity := host.tells(own, vip, i.Name)
+				if what == "" {
+					continue
+				}
+				switch near, sure := j.shareWire(director, name, host, i.Name); {
+				case near:
+					j.tattles(director, e, host, vip, i.Name, what, severity)
+				case !sure:
+					j.unclear["arp-other"] = true
+				}
 			}
 		}
 	}
 }
 
+// tattles adds the finding about a host that tells of the VIP.
+func (j *judge) tattles(director *party, e ServiceEntry, host *party, vip netip.Addr, iface, what string, severity Severity) {
+	code := "arp-other"
+	if host.serves(e) {
+		code = "arp-flux"
+	}
+	f := finding(code, severity, "it has %s, and %s", vip, what)
+	switch {
+	case slices.ContainsFunc(host.having(vip), func(a Address) bool { return a.Interface == iface }):
+		taken := j.moved(host, e, vip, iface)
+		f.Commands, f.Mend = taken.Commands, taken.Mend
+		if j.precedes(host, director, e) {
+			f = f.run().mend().advise("one of the two directors has to give the VIP up")
+		}
+	default:
+		f = f.mend(silent(vip, "lo")[2:]...)
+	}
+	j.add(host, f)
+	if severity == SeverityBroken {
+		j.announce(director, vip)
+	}
+}
+
+// moved takes a VIP off an interface on which it is asked for. A real server gets it
+// on lo, silently.
+func (j *judge) moved(host *party, e ServiceEntry, vip netip.Addr, iface string) (f Finding) {
+	for _, a := range host.having(vip) {
+		if a.Interface == iface {
+			f.Commands = append(f.Commands, fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(vip.Is6()), a.Prefix, iface))
+		}
+	}
+	if host.serves(e) {
+		if s := silent(vip, "lo"); len(s) > 2 {
+			f.Mend = s[2:]
+		}
+		f.Mend = append(f.Mend, Setting{vipAddress(vip, "lo", ""), "take packets for the VIP"})
+	}
+	return f
+}
+
+// precedes reports whether of two hosts that have the VIP the first is rather the
+// director.
+func (j *judge) precedes(host, director *party, e ServiceEntry) bool {
+	_, has := host.services[e.ID]
+	return has && director.runs(Backup) && !director.runs(Master)
+}
+
+// stands reports whether a host answers for an address as a proxy.
+func (p *party) stands(a netip.Addr) bool {
+	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool { return n.Proxy && n.Addr == a })
+}
+
 // tells says how a host makes an address known on an interface, "" if it does not.
 // Linux answers in IPv6 only for addresses of the interface that was asked.
-func (p *party) tells(own []Address, iface string) string {
+func (p *party) tells(own []Address, vip netip.Addr, iface string) (what string, severity Severity) {
 	here := slices.ContainsFunc(own, func(a Address) bool { return a.Interface == iface })
-	if own[0].Prefix.Addr().Is6() {
+	if p.stands(vip) {
+		return "answers for it on " + iface + " as a proxy", SeverityBroken
+	}
+	if vip.Is6() {
 		if here {
-			return "answers neighbour solicitations for it on " + iface
+			return "answers neighbour solicitations for it on " + iface, SeverityBroken
 		}
-		return ""
+		return "", ""
 	}
 	ignore, announce := p.parameter(iface, "arp_ignore"), p.parameter(iface, "arp_announce")
+	if quiet, sure := p.firewall.hushes(vip, iface); quiet && sure {
+		return "", ""
+	}
 	switch {
 	case ignore == "0", ignore != "8" && here:
-		return fmt.Sprintf("answers ARP for it on %s: arp_ignore is %s", iface, ignore)
+		return fmt.Sprintf("answers ARP for it on %s: arp_ignore is %s", iface, ignore), SeverityBroken
 	case announce == "0", announce == "1":
-		return fmt.Sprintf("asks by ARP with it on %s: arp_announce is %s", iface, announce)
+		return fmt.Sprintf("asks by ARP with it on %s: arp_announce is %s", iface, announce), SeverityRisk
 	}
-	return ""
+	return "", ""
+}
+
+// shareWire reports whether interfaces of two hosts are on one network: they have
+// addresses in it, or know each other there. It is sure that they are not if the
+// host's networks are all on other interfaces of the director.
+func (j *judge) shareWire(director *party, name string, host *party, its string) (near, sure bool) {
+	elsewhere := 0
+	for _, a := range host.addresses {
+		if a.Interface != its || a.Prefix.IsSingleIP() || a.Prefix.Addr().IsLinkLocalUnicast() {
+			continue
+		}
+		for _, d := range director.addresses {
+			if d.Prefix.IsSingleIP() || d.Prefix.Masked() != a.Prefix.Masked() {
+				continue
+			}
+			if d.Interface == name {
+				return true, true
+			}
+			elsewhere++
+		}
+	}
+	if knows(director, name, host.interfaces[its].MAC) || knows(host, its, director.interfaces[name].MAC) {
+		return true, true
+	}
+	return false, elsewhere > 0
+}
+
+// knows reports whether a host has a neighbour with a hardware address.
+func knows(p *party, iface, mac string) bool {
+	return mac != "" && slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool { return n.Interface == iface && n.MAC == mac })
 }

@@ -23,6 +23,31 @@ func names(r Report, want Setting) bool {
 	return false
 }
 
+// withoutService returns the findings, without that no service is there yet.
+func withoutService(r Report) []Finding {
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Code == "no-service" })
+}
+
+// isSpare reports whether packets flow without a setting: it is there because
+// administrators look for it.
+func isSpare(setup Setup, i int) bool {
+	switch want := setup[i].Want.(type) {
+	case Route:
+		return !want.Via.IsValid() && want.To.IsSingleIP() && want.AdvMSS == 0
+	case Sysctl:
+		name := want.interfaceOf()
+		return name != "" && codeOfSysctl(want) == "arp-flux" && slices.ContainsFunc(setup, func(s Setting) bool {
+			return s.Want == Sysctl{InterfaceSysctl("all", want.Key[strings.LastIndexByte(want.Key, '.')+1:], false), want.Value}
+		})
+	case Link:
+		return want.Kind == "" && want.Name == "lo" && slices.ContainsFunc(setup, func(s Setting) bool {
+			a, ok := s.Want.(Address)
+			return ok && a.Interface == "lo" && a.Prefix.Addr().Is4()
+		})
+	}
+	return false
+}
+
 // breakStep takes one setting back, and nothing else. What was so before is broken
 // all the same.
 func breakStep(h *Host, s Step) error {
@@ -56,8 +81,8 @@ func TestCheckNamesMissingSettings(t *testing.T) {
 					t.Fatal(err)
 				}
 				healthy, err := h.Check(ctx, setup)
-				if err != nil || len(healthy.Findings) != 0 {
-					t.Fatalf("%v, on a healthy host: %v", err, healthy.Findings)
+				if found := withoutService(healthy); err != nil || len(found) != 0 {
+					t.Fatalf("%v, on a healthy host: %v", err, found)
 				}
 				if _, stays := plan.Steps[i].Left.(Module); stays {
 					_, h = simulatedHost(t) // which has not loaded it
@@ -65,7 +90,7 @@ func TestCheckNamesMissingSettings(t *testing.T) {
 					t.Fatal(err)
 				}
 				report, err := h.Check(ctx, setup)
-				if err != nil || !names(report, setup[i]) {
+				if err != nil || !names(report, setup[i]) && !isSpare(setup, i) {
 					t.Errorf("%v, without %s: %v", err, setup[i].Want, report.Findings)
 				}
 				for _, f := range report.Findings {

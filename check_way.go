@@ -1,13 +1,90 @@
 package lvs
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+	"slices"
 
-// reached looks at the ways to the servers: NAT needs forwarding, and a tunnel
-// room.
-func (j *judge) reached(e ServiceEntry) {
-	nat := false
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// ways looks at the way from a director to a real server.
+func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
+	server := s.Addr.Addr()
+	need := fmt.Sprintf("%s is forwarded to %s by it", e.ID, s.Addr)
+	w := director.route(server, netip.Addr{})
+	if w.Unsure {
+		j.unclear["route"] = true
+		return
+	}
+	if what, commands := director.blocked(w, server, netip.Addr{}); what != "" {
+		f := finding("route-blocked", SeverityBroken, "%s -> %s: %s", e.ID, s.Addr, what).run(commands...)
+		j.add(director, j.routed(f, director, server))
+		return
+	}
+	if f, bad := director.strays(w, server); bad {
+		f.Evidence = fmt.Sprintf("%s -> %s: %s", e.ID, s.Addr, f.Evidence)
+		j.add(director, f)
+		return
+	}
+	if s.Mode == DR && w.Via.IsValid() {
+		j.add(director, finding("not-on-link", SeverityBroken, "%s -> %s is reached by %s, and DR only puts the next host's address on a packet for the VIP", e.ID, s.Addr, w.Via).
+			advise("put the server on a network of the director, or forward to it by a tunnel"))
+		return
+	}
+	f, about, bad := j.onward(director, w, server, netip.Addr{}, need)
+	if bad {
+		j.add(about, f)
+		return
+	}
+	if s.Mode == NAT {
+		if f, bad := director.forwards(w.Interface, server.Is6(), fmt.Sprintf("answers of the real servers of %s are sent on to the clients", e.ID)); bad {
+			j.add(director, f)
+		}
+	}
+}
+
+// strays returns the finding about a route that leads away from a network that the
+// host is in, and false if it does not.
+func (p *party) strays(w hostnet.Way, to netip.Addr) (Finding, bool) {
+	here := p.networks(to)
+	isHere := slices.ContainsFunc(here, func(n Address) bool { return n.Interface == w.Interface })
+	if !w.Onward() || len(here) == 0 || isHere && (!w.Via.IsValid() || w.Via == to) || p.isBlind(here[0].Interface) {
+		return Finding{}, false
+	}
+	way := "by " + w.Interface
+	if w.Via.IsValid() {
+		way = "by way of " + w.Via.String()
+	}
+	return finding("route-strays", SeverityBroken, "%s is in the network %s of %s, and is sought %s", to, here[0].Prefix.Masked(), here[0].Interface, way).
+		run(deleteRoute(w.RouteEntry)), true
+}
+
+// twice looks for a real server's address that the director has too, so that
+// packets for it stay there.
+func (j *judge) twice(director *party, e ServiceEntry, s RealServer) bool {
+	server := s.Addr.Addr()
+	for _, other := range j.hosts {
+		if other == director || !other.isFirmly(server) || director.isFirmly(server) {
+			continue
+		}
+		for _, a := range director.having(server) {
+			j.add(director, finding("server-here", SeverityBroken, "%s -> %s: it is an address of the director too, on %s, and packets for it stay there", e.ID, s.Addr, a.Interface).
+				run(fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(server.Is6()), a.Prefix, a.Interface)))
+			return true
+		}
+	}
+	return false
+}
+
+// isFirmly reports whether an address is one by which the host is in a network.
+func (p *party) isFirmly(a netip.Addr) bool {
+	return slices.ContainsFunc(p.having(a), func(own Address) bool { return !own.Prefix.IsSingleIP() && !p.isBlind(own.Interface) })
+}
+
+// untold looks for tunnels that are too narrow, of which clients are not told.
+func (j *judge) untold(e ServiceEntry) {
 	for _, s := range e.Servers {
-		nat = nat || s.Mode == NAT
 		if !s.Mode.isTunnel() || j.own.sysctl(VSPMTUDisc.Key) != "0" {
 			continue
 		}
@@ -15,11 +92,6 @@ func (j *judge) reached(e ServiceEntry) {
 			j.add(j.own, finding("mtu", SeverityRisk, "%s -> %s: 1500 bytes and %d of the tunnel do not fit into the MTU %d, and pmtu_disc=0 tells no client",
 				e.ID, s.RealServer, overhead(s.RealServer), mtu).mend(VSPMTUDisc.Setting(1, "tell clients that their packets are too big")))
 		}
-	}
-	forward := forwarding(e.ID.Is6(), "answers of the real servers are forwarded to the clients")
-	key := forward.Want.(Sysctl).Key
-	if nat && j.own.sysctl(key) == "0" {
-		j.add(j.own, finding("forwarding-off", SeverityBroken, "%s has NAT servers, and %s is 0", e.ID, key).mend(forward))
 	}
 }
 

@@ -49,6 +49,7 @@ type InterfaceState struct {
 	Master   string `json:"master,omitempty"`   // the bridge, bond or VRF that it belongs to
 	XDP      bool   `json:"xdp,omitempty"`      // a BPF program sees packets before the network stack does
 	Ingress  bool   `json:"ingress,omitempty"`  // traffic control may drop or redirect what comes in
+	Queue    string `json:"queue,omitempty"`    // what traffic control does with what goes out, such as "netem"; "" is nothing unusual
 }
 
 // AddressState says why an [Address] is not in use as it stands.

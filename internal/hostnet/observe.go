@@ -29,6 +29,7 @@ type Interface struct {
 	Master   string // the bridge, bond or VRF that it belongs to
 	XDP      bool   // a program sees packets before the network stack does
 	Ingress  bool   // traffic control may drop or redirect what comes in
+	Queue    string // what traffic control does with what goes out; "" is nothing unusual
 }
 
 // AddressState says why an address is not in use as it stands.

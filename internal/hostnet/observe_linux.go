@@ -35,7 +35,7 @@ type observer struct {
 func (n *Network) Observe(ctx context.Context) (Observed, error) {
 	o := observer{Network: n, names: make(map[int]string)}
 	for _, part := range []func() error{
-		o.interfaces, o.facts, o.addressStates, o.routeEntries, o.ruleEntries, o.neighbours, o.ingress, o.firewall,
+		o.interfaces, o.facts, o.addressStates, o.routeEntries, o.ruleEntries, o.neighbours, o.trafficControl, o.firewall,
 	} {
 		if err := context.Cause(ctx); err != nil {
 			return Observed{}, err
@@ -261,12 +261,15 @@ func (o *observer) neighbours() error {
 	return nil
 }
 
-// ingress notes interfaces at which traffic control sees what comes in.
-func (o *observer) ingress() error {
+// usualQueues drop packets only when they are full.
+var usualQueues = []string{"noqueue", "noop", "mq", "pfifo_fast", "pfifo", "bfifo", "fq", "fq_codel", "codel", "sfq", "cake", "prio", "ingress", "clsact"}
+
+// trafficControl notes interfaces at which it has to do with packets.
+func (o *observer) trafficControl() error {
 	header := make([]byte, nl.SizeofTcMsg)
 	messages, err := o.dump(unix.NETLINK_ROUTE, unix.RTM_GETQDISC, header)
 	if err != nil {
-		o.unread("traffic control", "tc qdisc; tc filter show dev IFACE ingress", err)
+		o.unread("firewall", "tc qdisc; tc filter show dev IFACE ingress", err)
 		return nil
 	}
 	for _, m := range messages {
@@ -279,18 +282,21 @@ func (o *observer) ingress() error {
 		}
 		name := o.names[int(int32(binary.NativeEndian.Uint32(m.Data[4:])))]
 		for attrs.Next() {
-			if kind := text(attrs.Bytes()); attrs.Type() == unix.TCA_KIND && (kind == "ingress" || kind == "clsact") {
-				o.markIngress(name)
+			if attrs.Type() == unix.TCA_KIND {
+				o.noteQueue(name, text(attrs.Bytes()))
 			}
 		}
 	}
 	return nil
 }
 
-func (o *observer) markIngress(name string) {
+func (o *observer) noteQueue(name, kind string) {
 	for i := range o.found.Interfaces {
-		if o.found.Interfaces[i].Name == name {
-			o.found.Interfaces[i].Ingress = true
+		if found := &o.found.Interfaces[i]; found.Name == name {
+			found.Ingress = found.Ingress || kind == "ingress" || kind == "clsact"
+			if !slices.Contains(usualQueues, kind) {
+				found.Queue = kind
+			}
 		}
 	}
 }

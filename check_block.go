@@ -1,0 +1,158 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// blocked describes a way that leads nowhere, and returns the commands that take
+// away what blocks it. It is "" of a way that leads to a host.
+func (p *party) blocked(w hostnet.Way, to, from netip.Addr) (what string, commands []string) {
+	switch {
+	case w.Onward(), w.Local(), w.Found && !blocks(w.Type):
+		return "", nil
+	case !w.Found:
+		what = "there is no route to " + to.String()
+	default:
+		what = fmt.Sprintf("the route %s is of the type %s", w.To, w.Type)
+	}
+	if rule, ok := p.ruleOf(w, to, from); ok {
+		return fmt.Sprintf("the rule of priority %d makes %s of the type %s", rule.Priority, to, w.Type),
+			[]string{fmt.Sprintf("ip%s rule del priority %d", familyFlag(to.Is6()), rule.Priority)}
+	}
+	return what, p.unblock(to)
+}
+
+func blocks(kind string) bool {
+	return kind == "blackhole" || kind == "unreachable" || kind == "prohibit" || kind == "throw"
+}
+
+// unblock returns the commands that take away the routes that block an address, down
+// to the first that leads to it.
+func (p *party) unblock(to netip.Addr) (commands []string) {
+	routes := slices.DeleteFunc(slices.Clone(p.Routes), func(r RouteEntry) bool { return r.Table != hostnet.MainTable || !r.To.Contains(to) })
+	slices.SortStableFunc(routes, func(a, b RouteEntry) int { return b.To.Bits() - a.To.Bits() })
+	for _, r := range routes {
+		if !blocks(r.Type) {
+			break
+		}
+		commands = append(commands, "ip"+familyFlag(to.Is6())+" route del "+r.Type+" "+r.To.String()+with("metric", r.Metric))
+	}
+	return commands
+}
+
+func tableFlag(table int) string {
+	if table == hostnet.MainTable {
+		return ""
+	}
+	return with(" table", table)[1:]
+}
+
+// ruleOf returns the rule that leads to a way that is blocked: one that blocks, or
+// one that asks a table other than the usual ones.
+func (p *party) ruleOf(w hostnet.Way, to, from netip.Addr) (RuleEntry, bool) {
+	i := slices.IndexFunc(p.Rules, func(r RuleEntry) bool {
+		if r.IPv6 != to.Is6() || r.To.IsValid() && !r.To.Contains(to) || r.From.IsValid() && !r.From.Contains(from) {
+			return false
+		}
+		if w.Table == 0 {
+			return r.Action == w.Type
+		}
+		return r.Action == "" && r.Table == w.Table && w.Table != hostnet.MainTable && w.Table != localTable && w.Table != hostnet.MainTable-1
+	})
+	if i < 0 {
+		return RuleEntry{}, false
+	}
+	return p.Rules[i], true
+}
+
+// deleteRoute is the command that takes a route away.
+func deleteRoute(r hostnet.RouteEntry) string {
+	to := r.To.String()
+	if r.To.Bits() == 0 {
+		to = "default"
+	}
+	return "ip" + familyFlag(r.To.Addr().Is6()) + " route del " + to + with("via", r.Via) + with("dev", r.Interface) + tableFlag(r.Table)
+}
+
+// linkFault returns the finding about an interface that packets need and that does
+// not pass them, and false if it does.
+func (p *party) linkFault(name, need string) (Finding, bool) {
+	i, known := p.interfaces[name]
+	master := p.interfaces[i.Master]
+	up := func(name string) Setting { return Setting{Link{Name: name, Up: true}, need} }
+	switch {
+	case !known:
+	case !i.Up:
+		f := finding("link-down", SeverityBroken, "%s is down: %s", name, need).mend(up(name))
+		if below := p.interfaces[i.Below]; i.Below != "" && !below.Up {
+			f = f.mend(up(i.Below), up(name))
+		}
+		return f, true
+	case i.Below != "" && !p.interfaces[i.Below].Up:
+		return finding("link-down", SeverityBroken, "%s is carried by %s, which is down: %s", name, i.Below, need).mend(up(i.Below)), true
+	case master.Kind == "bridge" || master.Kind == "bond" || master.Kind == "team":
+		return finding("link-taken", SeverityBroken, "%s belongs to %s, which takes its packets: %s", name, i.Master, need).
+			run("ip link set dev " + name + " nomaster"), true
+	case i.Kind == "bridge" && !i.Carrier:
+		return p.bridgeFault(name, need)
+	case !i.Carrier:
+		return finding("link-down", SeverityBroken, "%s has no carrier: %s", name, need).advise("look at the cable, or at the other end"), true
+	}
+	return Finding{}, false
+}
+
+// bridgeFault returns the finding about a bridge without a port that passes
+// packets.
+func (p *party) bridgeFault(name, need string) (Finding, bool) {
+	f := finding("link-down", SeverityBroken, "no port of the bridge %s passes packets: %s", name, need)
+	for _, i := range p.Interfaces {
+		if i.Master == name && !i.Up {
+			return f.mend(Setting{Link{Name: i.Name, Up: true}, need}), true
+		}
+	}
+	return f.advise("look at its ports: bridge link"), true
+}
+
+// neighbourFault returns the finding about a neighbour that cannot be reached by
+// an interface, and false if nothing is known against it.
+func (j *judge) neighbourFault(p *party, iface string, hop netip.Addr, need string) (Finding, bool) {
+	for _, n := range p.Neighbours {
+		if n.Interface != iface || n.Addr != hop || n.Proxy {
+			continue
+		}
+		forget := fmt.Sprintf("ip neigh del %s dev %s", hop, iface)
+		if right, sure := j.macOf(p, hop); n.MAC != "" && sure && !slices.Contains(right, n.MAC) {
+			return finding("neighbour-wrong", SeverityBroken, "%s is at %s by the entry of %s, and has %s: %s", hop, n.MAC, iface, right[0], need).run(forget), true
+		}
+		if n.State == "failed" || n.State == "incomplete" {
+			return finding("neighbour-silent", SeverityBroken, "%s does not answer on %s: %s", hop, iface, need).
+				advise("look whether it is up, on that network, and answers ARP or neighbour solicitations"), true
+		}
+	}
+	return Finding{}, false
+}
+
+// macOf returns the hardware addresses that a neighbour can have: those of the host
+// that has the address, or what other hosts know of it.
+func (j *judge) macOf(asks *party, hop netip.Addr) (all []string, sure bool) {
+	if host := j.byAddr[hop]; host != nil {
+		for _, i := range host.Interfaces {
+			if i.MAC != "" && !i.Loopback {
+				all = append(all, i.MAC)
+			}
+		}
+		return all, len(all) > 0
+	}
+	for _, p := range j.hosts {
+		for _, n := range p.Neighbours {
+			if p != asks && n.Addr == hop && n.MAC != "" && (n.State == "reachable" || n.State == "delay") {
+				all = append(all, n.MAC)
+			}
+		}
+	}
+	return all, len(all) > 0
+}

@@ -1,0 +1,123 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// What cures a host is often known from the others in its network.
+
+// gateway returns another next hop than a way has, which other hosts of the network
+// use for the rest of the world; none if they do not agree.
+func (j *judge) gateway(p *party, w hostnet.Way, family netip.Addr) (g netip.Addr) {
+	for _, other := range j.hosts {
+		via := other.route(defaultRoute(family).Addr(), netip.Addr{}).Via
+		if other == p || !via.IsValid() || via == w.Via || p.has(via) {
+			continue
+		}
+		if _, wider := j.widen(p, via); len(p.networks(via)) == 0 && !wider {
+			continue // it is not in its network
+		}
+		if g.IsValid() && g != via {
+			return netip.Addr{}
+		}
+		g = via
+	}
+	return g
+}
+
+// widen returns the setting that gives an address of the host the length that
+// another host has in a network that an address is in.
+func (j *judge) widen(p *party, to netip.Addr) (Setting, bool) {
+	for _, other := range j.hosts {
+		if other == p {
+			continue
+		}
+		for _, n := range other.networks(to) {
+			for _, own := range p.addresses {
+				a := own.Prefix
+				if !j.vips[a.Addr()] && !p.interfaces[own.Interface].Loopback && n.Prefix.Masked().Contains(a.Addr()) && a.Bits() > n.Prefix.Bits() {
+					return Setting{Address{Interface: own.Interface, Prefix: netip.PrefixFrom(a.Addr(), n.Prefix.Bits())},
+						fmt.Sprintf("the length that others have in %s", n.Prefix.Masked())}, true
+				}
+			}
+		}
+	}
+	return Setting{}, false
+}
+
+// routed adds to a finding about a missing route what gives the host one: the
+// length that others have in that network, or their gateway.
+func (j *judge) routed(f Finding, p *party, to netip.Addr) Finding {
+	if len(f.Commands) > 0 || len(f.Mend) > 0 {
+		return f
+	}
+	if wide, ok := j.widen(p, to); ok && len(p.networks(to)) == 0 {
+		return f.mend(wide)
+	}
+	g := j.gateway(p, hostnet.Way{}, to)
+	if !g.IsValid() {
+		return f.advise("give it a route, or an address in that network")
+	}
+	route := Setting{Route{To: defaultRoute(to), Via: g}, "the gateway that other hosts of the network use"}
+	if wide, ok := j.widen(p, g); ok && len(p.networks(g)) == 0 {
+		return f.mend(wide, route)
+	}
+	return f.mend(route)
+}
+
+// announce adds the finding that neighbours of a director may still know another
+// host by a VIP's address, as they do for minutes after that was changed.
+func (j *judge) announce(director *party, vip netip.Addr) {
+	for _, name := range director.askedOn(vip) {
+		i := director.interfaces[name]
+		if i.MAC == "" || i.NoARP {
+			continue
+		}
+		key := InterfaceSysctl(name, "arp_notify", false)
+		if vip.Is6() {
+			key = InterfaceSysctl(name, "ndisc_notify", true)
+		}
+		j.add(director, finding("arp-old", SeverityBroken, "neighbours on %s may still know another host by %s", name, vip).
+			run("sysctl -w "+key+"=1", "ip link set dev "+name+" address "+i.MAC))
+	}
+}
+
+// askedOn returns the interfaces on which clients and routers ask for an address:
+// those in whose networks it is, else the one that has it, else the one that leads
+// to the rest of the world.
+func (p *party) askedOn(a netip.Addr) (names []string) {
+	seen := make(map[string]bool)
+	add := func(name string) {
+		if i, ok := p.interfaces[name]; ok && !i.Loopback && !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	for _, n := range p.networks(a) {
+		if p.interfaces[n.Interface].Kind != "dummy" {
+			add(n.Interface)
+		}
+	}
+	if len(names) > 0 {
+		return names
+	}
+	for _, own := range p.having(a) {
+		if !p.isBlind(own.Interface) {
+			add(own.Interface)
+		}
+	}
+	if len(names) == 0 {
+		add(p.route(defaultRoute(a).Addr(), netip.Addr{}).Interface)
+	}
+	return names
+}
+
+// isBlind reports whether no network is behind an interface: nothing comes in by
+// it, but what tunnels bring.
+func (p *party) isBlind(name string) bool {
+	i := p.interfaces[name]
+	return i.Loopback || i.Kind == "dummy" || linkKinds[i.Kind]
+}

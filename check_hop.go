@@ -1,0 +1,165 @@
+package lvs
+
+import (
+	"net/netip"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// onward looks whether a packet gets to the next host of its way, and through it
+// if that is one of the hosts. The need says what the packet is for.
+func (j *judge) onward(p *party, w hostnet.Way, to, from netip.Addr, need string) (Finding, *party, bool) {
+	if f, bad := p.linkFault(w.Interface, need); bad {
+		return f, p, true
+	}
+	hop := w.Via
+	if !hop.IsValid() {
+		hop = to
+	}
+	if next, iface := j.nextParty(p, w); next != nil {
+		if f, bad := j.passes(next, iface, to, from, need); bad {
+			return f, next, true
+		}
+	}
+	if f, bad := j.neighbourFault(p, w.Interface, hop, need); bad {
+		if g := j.gateway(p, w, to); w.Via.IsValid() && g.IsValid() && f.Code == "neighbour-silent" {
+			f = f.mend(Setting{Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, "the gateway that other hosts of the network use"})
+			f.Advice = ""
+		}
+		return f, p, true
+	}
+	return Finding{}, nil, false
+}
+
+// nextParty returns the host that a way goes by, if it is one of the hosts, and the
+// interface by which packets come in there.
+func (j *judge) nextParty(p *party, w hostnet.Way) (*party, string) {
+	if w.Via.IsValid() {
+		next := j.byAddr[w.Via]
+		if next == nil || next == p {
+			return nil, ""
+		}
+		return next, next.interfaceOn(w.Via)
+	}
+	for _, l := range p.links {
+		if l.Name != w.Interface || !l.Remote.IsValid() {
+			continue
+		}
+		next := j.byAddr[l.Remote]
+		if next == nil || next == p {
+			return nil, ""
+		}
+		for _, other := range next.links {
+			if other.Kind == l.Kind && other.Remote == l.Local {
+				return next, other.Name
+			}
+		}
+	}
+	return nil, ""
+}
+
+// interfaceOn returns the interface on whose network packets for an address of the
+// host come in, the one that has it if that is not known.
+func (p *party) interfaceOn(a netip.Addr) string {
+	for _, n := range p.networks(a) {
+		if n.Interface != "lo" {
+			return n.Interface
+		}
+	}
+	for _, own := range p.having(a) {
+		return own.Interface
+	}
+	return ""
+}
+
+// passes looks whether a host forwards a packet that comes in by an interface.
+func (j *judge) passes(p *party, iface string, to, from netip.Addr, need string) (Finding, bool) {
+	if f, bad := p.martian(iface, from, to); bad {
+		f.Evidence += ": " + need
+		return f, true
+	}
+	if f, bad := p.forwards(iface, to.Is6(), need); bad {
+		return f, true
+	}
+	w := p.arrival(to, from, iface)
+	if what, commands := p.blocked(w, to, from); what != "" && !w.Unsure {
+		f := finding("route-blocked", SeverityBroken, "%s: %s", what, need).run(commands...)
+		return j.routed(f, p, to), true
+	}
+	return Finding{}, false
+}
+
+// forwards looks whether a host forwards what comes in by an interface.
+func (p *party) forwards(iface string, is6 bool, need string) (Finding, bool) {
+	key := InterfaceSysctl(iface, "forwarding", is6)
+	all := IPForward
+	if is6 {
+		all = IPv6Forwarding
+	}
+	switch {
+	case p.sysctl(all) == "0":
+		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", all, need).mend(forwarding(is6, need)), true
+	case iface != "" && p.sysctl(key) == "0":
+		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", key, need).mend(Setting{Sysctl{key, "1"}, need}), true
+	}
+	return Finding{}, false
+}
+
+// martian looks whether a host drops a packet that comes in by an interface for its
+// source: one of the host's own addresses, or one that it would not send to by that
+// interface.
+func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
+	if from.Is6() || !from.IsValid() || iface == "" {
+		return Finding{}, false
+	}
+	back := p.routing.Resolve(hostnet.Question{To: from, From: to})
+	if back.Unsure {
+		return Finding{}, false
+	}
+	if back.Local() {
+		if p.parameter(iface, "accept_local") == "1" {
+			return Finding{}, false
+		}
+		f := finding("martian-source", SeverityBroken, "packets from %s come in by %s, and it is an address of this host", from, iface).
+			mend(Setting{Sysctl{InterfaceSysctl(iface, "accept_local", false), "1"}, "take packets from an address that this host has too"}).
+			advise("or send them another way")
+		return f, true
+	}
+	filter := p.parameter(iface, "rp_filter")
+	if filter == "0" || filter == "" || back.Onward() && back.Interface == iface {
+		return Finding{}, false
+	}
+	strict, hasAddress := filter == "1", p.hasAddress4(iface)
+	if back.Onward() && !strict && hasAddress {
+		return Finding{}, false
+	}
+	f := finding("rp-filter", SeverityBroken, "packets from %s come in by %s, whose filter is %s, and go there by %s", from, iface, filter, back.Interface)
+	if !back.Onward() {
+		f = finding("rp-filter", SeverityBroken, "packets from %s come in by %s, whose filter is %s, and there is no route to it", from, iface, filter)
+	}
+	return f.mend(p.loosen(iface, back.Onward() && hasAddress)...), true
+}
+
+// loosen returns the settings of a filter that lets packets through: the loose one
+// where it does.
+func (p *party) loosen(iface string, loose bool) (s Setup) {
+	const why = "let packets through whose answers go another way"
+	if loose {
+		return Setup{{Sysctl{InterfaceSysctl(iface, "rp_filter", false), "2"}, why}}
+	}
+	for _, name := range []string{"all", iface} {
+		if key := InterfaceSysctl(name, "rp_filter", false); p.sysctl(key) != "0" {
+			s = append(s, Setting{Sysctl{key, "0"}, why})
+		}
+	}
+	return s
+}
+
+func (p *party) hasAddress4(iface string) bool {
+	for _, a := range p.addresses {
+		if a.Interface == iface && a.Prefix.Addr().Is4() {
+			return true
+		}
+	}
+	return false
+}

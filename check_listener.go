@@ -1,0 +1,64 @@
+package lvs
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// listens looks whether a program of a real server takes what comes for an address
+// and port.
+func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at netip.AddrPort) {
+	if at.Port() == 0 && s.Mode == NAT {
+		at = netip.AddrPortFrom(at.Addr(), e.ID.VIP().Port())
+	}
+	if at.Port() == 0 || e.ID.FWMark() != 0 {
+		return // any port
+	}
+	if why, _ := host.unread("listeners"); why != "" {
+		j.unclear["program"] = true
+		return
+	}
+	if host.listensAt(e.ID.Protocol(), at) || host.balances(e.ID.Protocol(), at) || host.firewall.mayTranslate(e.ID.Protocol(), at) {
+		return
+	}
+	f := finding("program-missing", SeverityBroken, "%s -> %s: no program listens at %s (%s)", e.ID, s.Addr, at, e.ID.Protocol()).
+		advise("start it, or let it listen on that address")
+	if port := j.otherPort(host, e, s); port != 0 {
+		right := s
+		right.Addr = netip.AddrPortFrom(s.Addr.Addr(), port)
+		f.Evidence += ", and one does where other servers have theirs"
+		j.add(director, f.change(AddServer(e.ID, right), RemoveServer(e.ID, s.Addr)))
+		return
+	}
+	j.add(host, f)
+}
+
+// listensAt reports whether a program takes what comes for an address and port.
+func (p *party) listensAt(protocol Protocol, at netip.AddrPort) bool {
+	return slices.ContainsFunc(p.Listeners, func(l Listener) bool {
+		a := l.Addr.Addr()
+		return l.Protocol == protocol && l.Addr.Port() == at.Port() && (a == at.Addr() || a.IsUnspecified() && (a.Is6() || at.Addr().Is4()))
+	})
+}
+
+// balances reports whether the host is itself a director for an address and port.
+func (p *party) balances(protocol Protocol, at netip.AddrPort) bool {
+	for id := range p.services {
+		if id.FWMark() != 0 || id.Protocol() == protocol && id.VIP().Addr() == at.Addr() && (id.VIP().Port() == at.Port() || id.VIP().Port() == 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// otherPort returns the port of another NAT server of the service, if this host
+// listens there; 0 if it does not.
+func (j *judge) otherPort(host *party, e ServiceEntry, s RealServer) uint16 {
+	for _, other := range e.Servers {
+		at := netip.AddrPortFrom(s.Addr.Addr(), other.Addr.Port())
+		if s.Mode == NAT && at != s.Addr && host.listensAt(e.ID.Protocol(), at) {
+			return at.Port()
+		}
+	}
+	return 0
+}
