@@ -19,7 +19,7 @@ func (p *party) blocked(w hostnet.Way, to, from netip.Addr) (what string, comman
 	default:
 		what = fmt.Sprintf("the route %s is of the type %s", w.To, w.Type)
 	}
-	if rule, ok := p.ruleOf(w, to, from); ok {
+	if rule, ok := p.ruleOf(w, to, from); ok && w.Found {
 		return fmt.Sprintf("the rule of priority %d makes %s of the type %s", rule.Priority, to, w.Type),
 			[]string{fmt.Sprintf("ip%s rule del priority %d", familyFlag(to.Is6()), rule.Priority)}
 	}

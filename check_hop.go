@@ -78,7 +78,7 @@ func (j *judge) passes(p *party, iface string, to, from netip.Addr, need string)
 		f.Evidence += ": " + need
 		return f, true
 	}
-	if f, bad := p.forwards(iface, to.Is6(), need); bad {
+	if f, bad := p.relays(iface, to.Is6(), need); bad {
 		return f, true
 	}
 	w := p.arrival(to, from, iface)
@@ -89,8 +89,8 @@ func (j *judge) passes(p *party, iface string, to, from netip.Addr, need string)
 	return Finding{}, false
 }
 
-// forwards looks whether a host forwards what comes in by an interface.
-func (p *party) forwards(iface string, is6 bool, need string) (Finding, bool) {
+// relays looks whether a host forwards what comes in by an interface.
+func (p *party) relays(iface string, is6 bool, need string) (Finding, bool) {
 	key := InterfaceSysctl(iface, "forwarding", is6)
 	all := IPForward
 	if is6 {

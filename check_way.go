@@ -38,7 +38,7 @@ func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
 		return
 	}
 	if s.Mode == NAT {
-		if f, bad := director.forwards(w.Interface, server.Is6(), fmt.Sprintf("answers of the real servers of %s are sent on to the clients", e.ID)); bad {
+		if f, bad := director.relays(w.Interface, server.Is6(), fmt.Sprintf("answers of the real servers of %s are sent on to the clients", e.ID)); bad {
 			j.add(director, f)
 		}
 	}
