@@ -146,7 +146,7 @@ func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
 	}
 	ignore := p.parameter(name, "arp_ignore")
 	here := slices.ContainsFunc(p.having(a), func(own Address) bool { return own.Interface == name })
-	if ignore != "8" && (here || ignore == "0" || ignore == "" || ignore > "2") {
+	if answersARP(ignore, p.having(a), here) {
 		return Finding{}, false
 	}
 	var mend Setup

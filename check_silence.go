@@ -104,12 +104,25 @@ func (p *party) tells(own []Address, vip netip.Addr, iface string) (what string,
 		return "", ""
 	}
 	switch {
-	case ignore == "0", ignore != "8" && here:
+	case answersARP(ignore, own, here):
 		return fmt.Sprintf("answers ARP for it on %s: arp_ignore is %s", iface, ignore), SeverityBroken
 	case announce == "0", announce == "1":
 		return fmt.Sprintf("asks by ARP with it on %s: arp_announce is %s", iface, announce), SeverityRisk
 	}
 	return "", ""
+}
+
+// answersARP reports whether a host answers those who ask for an address of its, by
+// the value of arp_ignore: 1 and 2 answer for addresses of the interface alone, 3
+// for all but those of the scope host, 8 for none. Other values are as 0.
+func answersARP(ignore string, own []Address, here bool) bool {
+	switch ignore {
+	case "1", "2":
+		return here
+	case "3":
+		return slices.ContainsFunc(own, func(a Address) bool { return a.Scope != "host" })
+	}
+	return ignore != "8"
 }
 
 // shareWire reports whether interfaces of two hosts are on one network: they have

@@ -177,7 +177,7 @@ func TestUndoLeaves(t *testing.T) {
 	run(t, host, 0, "-role", "realserver", "-plan", plan)
 	h := sim.Host()
 	defer h.Close()
-	if err := h.SetSysctl(context.Background(), "net.ipv4.conf.all.arp_ignore", "2"); err != nil {
+	if err := h.SetSysctl(context.Background(), "net.ipv4.conf.all.arp_ignore", "3"); err != nil {
 		t.Fatal(err)
 	}
 	if said := run(t, host, 1, "-role", "realserver", "-check"); !strings.Contains(said, "arp-flux") {
