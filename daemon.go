@@ -121,8 +121,9 @@ func (d Daemon) validate() *Error {
 }
 
 // StartDaemon starts a sync daemon. [ErrExists]: one of that role runs already;
-// [ErrInvalid]: there is no such interface, or there are real servers of
-// another address family than their service's.
+// [ErrInvalid]: there is no such interface, or there are real servers of another
+// address family than their service's, or a master's interface has no way to the
+// group: it is down, IPv6 is switched off, or it is lo and the group IPv6.
 func (c *Client) StartDaemon(ctx context.Context, d Daemon) error {
 	return c.do1(ctx, StartDaemon(d))
 }

@@ -37,8 +37,8 @@
 //
 // Every error is an [*Error], of one kind ([ErrNotFound], [ErrExists],
 // [ErrPermission], [ErrUnavailable], [ErrScheduler], [ErrUnstable],
-// [ErrInvalid], [ErrClosed], [errors.ErrUnsupported]), or a [*DoError] that
-// lists them.
+// [ErrInvalid], [ErrStuck], [ErrBusy], [ErrClosed], [errors.ErrUnsupported]), or
+// a [*DoError] that lists them.
 //
 // # Testing
 //
