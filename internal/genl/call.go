@@ -32,7 +32,7 @@ const maxMoves = 10
 // again repeats a request that was refused only because the family has another
 // number now.
 func again[T any](s *socket, name string, request func() (T, error)) (value T, err error) {
-	for range maxMoves {
+	for range 1 + maxMoves {
 		value, err = request()
 		if errno(err) != enoent {
 			return value, err

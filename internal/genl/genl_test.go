@@ -25,6 +25,7 @@ type fakeKernel struct {
 	dialled  int
 	open     int
 	buffer   int
+	moves    int           // how often the family moves on as soon as its number was told
 	blocking chan struct{} // when not nil, Send waits until it is closed
 	pause    func()        // when not nil, it is called wherever the kernel may take its time
 }
@@ -89,6 +90,10 @@ func (s *fakeSocket) answer(kind, flags uint16, seq uint32, body []byte) {
 	case kind == controller && k.family != 0:
 		id := attribute(attrFamilyID, host.AppendUint16(nil, k.family))
 		s.push(encode(controller, 0, seq, append([]byte{1, 2, 0, 0}, id...)))
+		if k.moves > 0 {
+			k.moves--
+			k.family++
+		}
 		return
 	case kind == controller || kind != k.family:
 		s.push(fakeAck(seq, enoent))
@@ -280,6 +285,34 @@ func TestFamilyMovedIsResolvedAgain(t *testing.T) {
 	all, err := Dump(t.Context(), c, numbered(0), func([]byte) (int, error) { return 1, nil })
 	if err != nil || len(all) != 1 {
 		t.Errorf("Dump after the family moved: %v, %v", all, err)
+	}
+}
+
+// The module may be removed again before a request gets to it.
+func TestFamilyKeepsMoving(t *testing.T) {
+	for _, tt := range []struct {
+		moves int
+		want  error
+	}{{3, nil}, {maxMoves - 1, nil}, {1000, ErrMoving}} {
+		k := newFakeKernel(accept)
+		c := open(t, k)
+		k.set(func() { k.family, k.moves = k.family+1, tt.moves })
+		fates, err := send(t.Context(), c, 10)
+		if !errors.Is(err, tt.want) || (tt.want != nil) != (len(fates) == 10) {
+			t.Errorf("%d moves: %v, %v", tt.moves, fates, err)
+		}
+		for i, f := range fates {
+			if f.State != NotSent || !errors.Is(f.Err, ErrMoving) {
+				t.Errorf("%d moves: request %d: %v", tt.moves, i, f)
+			}
+		}
+		if done := len(k.executed); tt.want == nil && done != 10 {
+			t.Errorf("%d moves: %d requests were executed", tt.moves, done)
+		}
+		k.set(func() { k.family, k.moves, k.handle = k.family+1, tt.moves, echo })
+		if _, err := c.Get(t.Context(), numbered(0)); !errors.Is(err, tt.want) {
+			t.Errorf("%d moves: Get: %v", tt.moves, err)
+		}
 	}
 }
 
