@@ -50,6 +50,7 @@ type InterfaceState struct {
 	XDP      bool   `json:"xdp,omitempty"`      // a BPF program sees packets before the network stack does
 	Ingress  bool   `json:"ingress,omitempty"`  // traffic control may drop or redirect what comes in
 	Queue    string `json:"queue,omitempty"`    // what traffic control does with what goes out, such as "netem"; "" is nothing unusual
+	Loss     int    `json:"loss,omitempty"`     // how much of what goes out that drops, in per cent
 }
 
 // AddressState says why an [Address] is not in use as it stands.
@@ -106,11 +107,11 @@ type Neighbour struct {
 
 // FirewallChain is a list of rules of a firewall.
 type FirewallChain struct {
-	Family   string `json:"family"` // "ip", "ip6", "inet", "arp", "bridge" or "netdev"
+	Family   string `json:"family"` // "ip", "ip6", "inet", "arp", "bridge", "netdev", or "tc" of filters of traffic control
 	Table    string `json:"table"`
 	Name     string `json:"name"`
 	Legacy   bool   `json:"legacy,omitempty"`   // of iptables-legacy, not of nftables
-	Hook     string `json:"hook,omitempty"`     // "prerouting", "input", "forward", "output", "postrouting", "ingress"; "" of one that rules jump to
+	Hook     string `json:"hook,omitempty"`     // "prerouting", "input", "forward", "output", "postrouting", "ingress", "egress"; "" of one that rules jump to
 	Type     string `json:"type,omitempty"`     // "filter", "nat" or "route"
 	Priority int    `json:"priority,omitempty"` // lower ones come first at a hook
 	Device   string `json:"device,omitempty"`   // of the hook ingress; "" is any
@@ -125,12 +126,18 @@ type FirewallRule struct {
 	Legacy    bool           `json:"legacy,omitempty"`
 	In        string         `json:"in,omitempty"`        // interface; "eth+" is all that begin so, "" any
 	Out       string         `json:"out,omitempty"`       // likewise
+	NotIn     string         `json:"notIn,omitempty"`     // any interface but this; "" is any
+	NotOut    string         `json:"notOut,omitempty"`    // likewise
 	From      []netip.Prefix `json:"from,omitempty"`      // any of these; none is any
 	To        []netip.Prefix `json:"to,omitempty"`        // any of these; none is any
+	NotFrom   []netip.Prefix `json:"notFrom,omitempty"`   // none of these
+	NotTo     []netip.Prefix `json:"notTo,omitempty"`     // none of these
+	ToLocal   string         `json:"toLocal,omitempty"`   // "local": addresses of the host; "remote": others; "" is any
 	Protocol  uint8          `json:"protocol,omitempty"`  // 0 is any
 	FromPorts [][2]uint16    `json:"fromPorts,omitempty"` // ranges with both ends; none is any
 	ToPorts   [][2]uint16    `json:"toPorts,omitempty"`   // likewise
-	States    uint8          `json:"states,omitempty"`    // of connection tracking, by the kernel's bits: 8 is new; 0 is any
+	Segments  string         `json:"segments,omitempty"`  // of TCP: "first" open a connection, "later" are the others; "" is any
+	States    uint8          `json:"states,omitempty"`    // of connection tracking: 1 invalid, 2 established, 4 related, 8 new, 64 untracked, 128 with another destination, 16 none; 0 is any
 	Mark      uint32         `json:"mark,omitempty"`      // that packets have, with Mask
 	Mask      uint32         `json:"mask,omitempty"`      // 0 is any mark
 	Partial   bool           `json:"partial,omitempty"`   // it has conditions that these fields do not say

@@ -30,6 +30,7 @@ type Interface struct {
 	XDP      bool   // a program sees packets before the network stack does
 	Ingress  bool   // traffic control may drop or redirect what comes in
 	Queue    string // what traffic control does with what goes out; "" is nothing unusual
+	Loss     int    // how much of what goes out it drops, in per cent
 }
 
 // AddressState says why an address is not in use as it stands.
@@ -81,7 +82,7 @@ type Neighbour struct {
 
 // Chain is a list of rules of a firewall.
 type Chain struct {
-	Family   string // "ip", "ip6", "inet", "arp", "bridge", "netdev"
+	Family   string // "ip", "ip6", "inet", "arp", "bridge", "netdev", or "tc" of filters of traffic control
 	Table    string
 	Name     string
 	Legacy   bool   // of iptables-legacy or arptables-legacy
@@ -99,11 +100,17 @@ type ChainRule struct {
 	Chain     string
 	Legacy    bool
 	In, Out   string         // interfaces, "eth+" of all that begin so; "" is any
+	NotIn     string         // any interface but this; "" is any
+	NotOut    string         // likewise
 	From, To  []netip.Prefix // none is any
+	NotFrom   []netip.Prefix // any address but these
+	NotTo     []netip.Prefix // likewise
+	ToLocal   string         // "local": addresses of the host itself; "remote": others; "" is any
 	Protocol  uint8          // 0 is any
 	FromPorts [][2]uint16    // none is any
 	ToPorts   [][2]uint16    // none is any
-	States    uint8          // of connection tracking, the kernel's bits; 0 is any
+	Segments  string         // of TCP: "first" open a connection, "later" are the others; "" is any
+	States    uint8          // of connection tracking, as bits; 0 is any
 	Mark      uint32         // that packets have; with Mask
 	Mask      uint32         // 0 is any
 	Partial   bool           // it has conditions that these fields do not say
@@ -118,7 +125,9 @@ const (
 	StateEstablished = 2
 	StateRelated     = 4
 	StateNew         = 8
+	StateNever       = 16 // which no packet has
 	StateUntracked   = 64
+	StateDNAT        = 128 // the connection was given another destination
 )
 
 // Unread is a part that could not be read.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
-	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,9 +20,10 @@ type nftDecoder struct {
 
 // loaded is what is in a register.
 type loaded struct {
-	what  string // "iif", "oif", "iifname", "oifname", "l4proto", "nfproto", "mark", "saddr", "daddr", "sport", "dport", "flags", "state", "value", or "" of what is not known
+	what  string // "iif", "oif", "iifname", "oifname", "l4proto", "nfproto", "mark", "saddr", "daddr", "sport", "dport", "flags", "state", "status", "daddr type", "value", or "" of what is not known
 	mask  []byte
 	value []byte // of "value"
+	size  int    // of an address
 }
 
 // register makes one number of the two that registers have.
@@ -70,10 +70,10 @@ func (d *nftDecoder) expression(name string, body []byte) {
 	case "queue", "tproxy", "fwd", "synproxy":
 		d.rule.Verdict = "other"
 	case "dup", "flow_offload":
-	case "dynset", "objref", "fib", "socket", "rt", "exthdr", "hash", "numgen", "osf", "xfrm", "tunnel", "inner", "byteorder":
-		for _, key := range []uint16{unix.NFTA_FIB_DREG} { // they load what is not known
-			delete(d.regs, register(attr[key]))
-		}
+	case "fib":
+		d.fib(attr)
+	case "dynset", "objref", "socket", "rt", "exthdr", "hash", "numgen", "osf", "xfrm", "tunnel", "inner", "byteorder":
+		delete(d.regs, register(attr[unix.NFTA_FIB_DREG])) // they load what is not known
 		d.rule.Partial = true
 	default:
 		d.rule.Partial = true // a limit, a quota, or what is newer than this
@@ -150,12 +150,13 @@ func (d *nftDecoder) payload(attr map[uint16][]byte) {
 		return
 	}
 	type place struct{ base, offset, size uint32 }
+	size := be32(attr[unix.NFTA_PAYLOAD_LEN])
 	what := map[place]string{
 		{networkHeader, 12, 4}: "saddr", {networkHeader, 16, 4}: "daddr", {networkHeader, 9, 1}: "l4proto",
 		{networkHeader, 8, 16}: "saddr", {networkHeader, 24, 16}: "daddr", {networkHeader, 6, 1}: "l4proto",
 		{transportHeader, 0, 2}: "sport", {transportHeader, 2, 2}: "dport", {transportHeader, 13, 1}: "flags",
 		{networkHeader, 14, 4}: "arp sender", {networkHeader, 24, 4}: "arp target",
-	}[place{be32(attr[unix.NFTA_PAYLOAD_BASE]), be32(attr[unix.NFTA_PAYLOAD_OFFSET]), be32(attr[unix.NFTA_PAYLOAD_LEN])}]
+	}[place{be32(attr[unix.NFTA_PAYLOAD_BASE]), be32(attr[unix.NFTA_PAYLOAD_OFFSET]), size}]
 	switch {
 	case d.rule.Family == "arp" && what == "arp sender":
 		what = "saddr"
@@ -164,7 +165,7 @@ func (d *nftDecoder) payload(attr map[uint16][]byte) {
 	case d.rule.Family == "arp" || what == "arp sender" || what == "arp target":
 		what = ""
 	}
-	d.regs[register(attr[unix.NFTA_PAYLOAD_DREG])] = loaded{what: what}
+	d.regs[register(attr[unix.NFTA_PAYLOAD_DREG])] = loaded{what: what, size: int(size)}
 }
 
 func (d *nftDecoder) ct(attr map[uint16][]byte) {
@@ -172,10 +173,22 @@ func (d *nftDecoder) ct(attr map[uint16][]byte) {
 		return // it changes the entry of the connection
 	}
 	l := loaded{}
-	if be32(attr[unix.NFTA_CT_KEY]) == unix.NFT_CT_STATE {
+	switch be32(attr[unix.NFTA_CT_KEY]) {
+	case unix.NFT_CT_STATE:
 		l.what = "state"
+	case unix.NFT_CT_STATUS:
+		l.what = "status"
 	}
 	d.regs[register(attr[unix.NFTA_CT_DREG])] = l
+}
+
+// fib takes what kind of address a packet is for.
+func (d *nftDecoder) fib(attr map[uint16][]byte) {
+	l := loaded{}
+	if be32(attr[unix.NFTA_FIB_RESULT]) == unix.NFT_FIB_RESULT_ADDRTYPE && be32(attr[unix.NFTA_FIB_FLAGS]) == unix.NFTA_FIB_F_DADDR {
+		l.what = "daddr type"
+	}
+	d.regs[register(attr[unix.NFTA_FIB_DREG])] = l
 }
 
 func (d *nftDecoder) bitwise(attr map[uint16][]byte) {
@@ -197,9 +210,7 @@ func (d *nftDecoder) compare(reg, op uint32, value []byte) {
 	case unix.NFT_CMP_EQ:
 		ok = d.within(reg, value, value)
 	case unix.NFT_CMP_NEQ:
-		if from.what == "state" && len(from.mask) == 4 && len(bytes.Trim(value, "\x00")) == 0 {
-			d.rule.States, ok = narrow(d.rule.States, uint8(binary.NativeEndian.Uint32(from.mask))), true
-		}
+		ok = exclude(&d.rule, from, value, d.names)
 	case unix.NFT_CMP_LTE:
 		ok = isPort(from.what) && d.within(reg, make([]byte, len(value)), value)
 	case unix.NFT_CMP_GTE:
@@ -210,196 +221,10 @@ func (d *nftDecoder) compare(reg, op uint32, value []byte) {
 
 func isPort(what string) bool { return what == "sport" || what == "dport" }
 
-// narrow joins two conditions on the state of a connection.
-func narrow(a, b uint8) uint8 {
-	if a == 0 {
-		return b
-	}
-	return a & b
-}
-
 // within takes the condition that a register is in a range, and reports whether
 // the rule's fields say it.
 func (d *nftDecoder) within(reg uint32, low, high []byte) bool {
 	return limit(&d.rule, d.regs[reg], low, high, d.names)
-}
-
-// limit adds a condition to a rule.
-func limit(rule *ChainRule, from loaded, low, high []byte, names map[int]string) bool {
-	exact := bytes.Equal(low, high)
-	if from.mask != nil && from.what != "saddr" && from.what != "daddr" && from.what != "mark" && from.what != "flags" {
-		return false
-	}
-	switch from.what {
-	case "iif", "oif", "iifname", "oifname":
-		name := text(low)
-		if from.what == "iif" || from.what == "oif" {
-			if len(low) != 4 {
-				return false
-			}
-			name = names[int(binary.NativeEndian.Uint32(low))]
-		} else if len(low) > 0 && !slices.Contains(low, 0) && len(low) < unix.IFNAMSIZ {
-			name += "+" // the name only begins so
-		}
-		return exact && name != "" && limitInterface(rule, from.what, name)
-	case "l4proto":
-		return exact && len(low) == 1 && limitProtocol(rule, low[0])
-	case "nfproto":
-		return exact && len(low) == 1 && limitFamily(rule, low[0] == unix.NFPROTO_IPV6)
-	case "protocol":
-		return exact && len(low) == 2 && limitFamily(rule, binary.BigEndian.Uint16(low) == unix.ETH_P_IPV6)
-	case "mark":
-		return exact && len(low) == 4 && limitMark(rule, from.mask, low)
-	case "saddr", "daddr":
-		return limitAddresses(rule, from, low, high)
-	case "sport", "dport":
-		return len(low) == 2 && len(high) == 2 && limitPorts(rule, from.what, binary.BigEndian.Uint16(low), binary.BigEndian.Uint16(high))
-	case "flags":
-		return exact && limitFlags(rule, from.mask, low)
-	}
-	return false
-}
-
-func limitInterface(rule *ChainRule, what, name string) bool {
-	to := &rule.In
-	if what[0] == 'o' {
-		to = &rule.Out
-	}
-	if *to != "" {
-		return false
-	}
-	*to = name
-	return true
-}
-
-func limitProtocol(rule *ChainRule, protocol uint8) bool {
-	if rule.Protocol != 0 && rule.Protocol != protocol {
-		return false
-	}
-	rule.Protocol = protocol
-	return true
-}
-
-// limitFamily makes a rule one for the packets of a family.
-func limitFamily(rule *ChainRule, is6 bool) bool {
-	if len(rule.From) == 0 {
-		rule.From = []netip.Prefix{defaultOf(netip.IPv4Unspecified())}
-		if is6 {
-			rule.From = []netip.Prefix{defaultOf(netip.IPv6Unspecified())}
-		}
-	}
-	return true
-}
-
-func limitMark(rule *ChainRule, mask, value []byte) bool {
-	if rule.Mask != 0 || mask != nil && len(mask) != 4 {
-		return false
-	}
-	rule.Mark, rule.Mask = binary.NativeEndian.Uint32(value), 0xffffffff
-	if mask != nil {
-		rule.Mask = binary.NativeEndian.Uint32(mask)
-	}
-	return true
-}
-
-func limitAddresses(rule *ChainRule, from loaded, low, high []byte) bool {
-	to := &rule.From
-	if from.what == "daddr" {
-		to = &rule.To
-	}
-	if len(*to) == 1 && (*to)[0].Bits() == 0 { // the family, which the address has too
-		*to = nil
-	}
-	a, ok := netip.AddrFromSlice(low)
-	b, ok2 := netip.AddrFromSlice(high)
-	if !ok || !ok2 || len(*to) > 0 {
-		return false
-	}
-	bits := a.BitLen()
-	if from.mask != nil {
-		if bits, ok = maskBits(from.mask); !ok || len(from.mask) != len(low) {
-			return false
-		}
-	}
-	if a == b {
-		*to = []netip.Prefix{netip.PrefixFrom(a, bits).Masked()}
-		return true
-	}
-	*to = prefixes(a, b)
-	return *to != nil
-}
-
-// maskBits returns the length of a mask.
-func maskBits(mask []byte) (bits int, ok bool) {
-	for i, b := range mask {
-		for bit := 7; bit >= 0; bit-- {
-			if b>>bit&1 == 0 {
-				return bits, b<<(7-bit) == 0 && len(bytes.Trim(mask[i+1:], "\x00")) == 0
-			}
-			bits++
-		}
-	}
-	return bits, true
-}
-
-// prefixes returns the networks that together are a range of addresses, nil if
-// they are many.
-func prefixes(a, b netip.Addr) (all []netip.Prefix) {
-	for a.IsValid() && a.Compare(b) <= 0 {
-		best := netip.PrefixFrom(a, a.BitLen())
-		for bits := a.BitLen() - 1; bits >= 0; bits-- {
-			p := netip.PrefixFrom(a, bits)
-			if p.Masked().Addr() != a || lastOf(p).Compare(b) > 0 {
-				break
-			}
-			best = p
-		}
-		if all = append(all, best); len(all) > 64 {
-			return nil
-		}
-		a = lastOf(best).Next()
-	}
-	return all
-}
-
-func lastOf(p netip.Prefix) netip.Addr {
-	raw := p.Addr().AsSlice()
-	for i := p.Bits(); i < len(raw)*8; i++ {
-		raw[i/8] |= 0x80 >> (i % 8)
-	}
-	a, _ := netip.AddrFromSlice(raw)
-	return a
-}
-
-func limitPorts(rule *ChainRule, what string, low, high uint16) bool {
-	to := &rule.FromPorts
-	if what == "dport" {
-		to = &rule.ToPorts
-	}
-	if len(*to) > 0 {
-		return false
-	}
-	*to = [][2]uint16{{low, high}}
-	return true
-}
-
-const tcpSYN = 0x02
-
-// limitFlags takes a condition on TCP's flags that the first packet of a
-// connection meets.
-func limitFlags(rule *ChainRule, mask, value []byte) bool {
-	if len(value) != 1 || mask != nil && len(mask) != 1 {
-		return false
-	}
-	m := byte(0xff)
-	if mask != nil {
-		m = mask[0]
-	}
-	if tcpSYN&m != value[0] {
-		return false
-	}
-	rule.States = narrow(rule.States, StateNew|StateUntracked)
-	return true
 }
 
 // lookup takes a condition that a register is in a set. A map gives the verdict.

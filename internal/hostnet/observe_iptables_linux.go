@@ -310,7 +310,8 @@ const xtGoto = 2
 func readEntry4(rule *ChainRule, e []byte) {
 	rest := readAddresses(rule, e, 4)
 	rule.Protocol = uint8(binary.NativeEndian.Uint16(rest))
-	rule.Partial = rule.Partial || rest[3] != 0 || rest[2]&1 != 0 // something inverted, or for fragments
+	rule.Partial = rule.Partial || rest[2]&1 != 0 // for fragments
+	invertEntry(rule, rest[3])
 	if rest[2]&xtGoto != 0 {
 		rule.Verdict = "goto"
 	}
@@ -319,10 +320,32 @@ func readEntry4(rule *ChainRule, e []byte) {
 func readEntry6(rule *ChainRule, e []byte) {
 	rest := readAddresses(rule, e, 16)
 	rule.Protocol = uint8(binary.NativeEndian.Uint16(rest))
-	rule.Partial = rule.Partial || rest[4] != 0 || rest[3]&2 != 0 // something inverted, or a traffic class
+	rule.Partial = rule.Partial || rest[3]&2 != 0 // a traffic class
+	invertEntry(rule, rest[4])
 	if rest[3]&4 != 0 {
 		rule.Verdict = "goto"
 	}
+}
+
+// invertEntry makes conditions of an entry their contrary.
+func invertEntry(rule *ChainRule, flags byte) {
+	const in, out, from, to, protocol = 1, 2, 8, 16, 64
+	if flags&in != 0 {
+		rule.In, rule.NotIn = "", rule.In
+	}
+	if flags&out != 0 {
+		rule.Out, rule.NotOut = "", rule.Out
+	}
+	if flags&from != 0 {
+		rule.From, rule.NotFrom = nil, rule.From
+	}
+	if flags&to != 0 {
+		rule.To, rule.NotTo = nil, rule.To
+	}
+	if flags&protocol != 0 {
+		rule.Protocol = 0
+	}
+	rule.Partial = rule.Partial || flags&^(in|out|from|to) != 0
 }
 
 // readEntryARP reads the addresses that are asked for and asked by. Other
@@ -335,4 +358,7 @@ func readEntryARP(rule *ChainRule, e []byte) {
 	conditions := append(append(append([]byte{e[17]}, e[34:50]...), e[66:82]...), e[84:86]...) // masks of lengths, hardware addresses, the operation
 	conditions = append(conditions, e[160:162]...)                                             // inversions
 	rule.Partial = !ok || !ok2 || len(bytes.Trim(conditions, "\x00")) > 0
+	if inverted := binary.NativeEndian.Uint16(e[160:162]); inverted != 0 {
+		rule.From, rule.To, rule.In, rule.Out = nil, nil, "", ""
+	}
 }

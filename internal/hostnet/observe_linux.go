@@ -261,46 +261,6 @@ func (o *observer) neighbours() error {
 	return nil
 }
 
-// usualQueues drop packets only when they are full.
-var usualQueues = []string{"noqueue", "noop", "mq", "pfifo_fast", "pfifo", "bfifo", "fq", "fq_codel", "codel", "sfq", "cake", "prio", "ingress", "clsact"}
-
-// trafficControl notes interfaces at which it has to do with packets.
-func (o *observer) trafficControl() error {
-	header := make([]byte, nl.SizeofTcMsg)
-	messages, err := o.dump(unix.NETLINK_ROUTE, unix.RTM_GETQDISC, header)
-	if err != nil {
-		o.unread("firewall", "tc qdisc; tc filter show dev IFACE ingress", err)
-		return nil
-	}
-	for _, m := range messages {
-		if len(m.Data) < len(header) {
-			continue
-		}
-		attrs, err := netlink.NewAttributeDecoder(m.Data[len(header):])
-		if err != nil {
-			continue
-		}
-		name := o.names[int(int32(binary.NativeEndian.Uint32(m.Data[4:])))]
-		for attrs.Next() {
-			if attrs.Type() == unix.TCA_KIND {
-				o.noteQueue(name, text(attrs.Bytes()))
-			}
-		}
-	}
-	return nil
-}
-
-func (o *observer) noteQueue(name, kind string) {
-	for i := range o.found.Interfaces {
-		if found := &o.found.Interfaces[i]; found.Name == name {
-			found.Ingress = found.Ingress || kind == "ingress" || kind == "clsact"
-			if !slices.Contains(usualQueues, kind) {
-				found.Queue = kind
-			}
-		}
-	}
-}
-
 // dump asks the kernel for a list, over a socket of its own. One that changes
 // while it is read is read again.
 func (n *Network) dump(protocol int, kind uint16, data []byte) ([]netlink.Message, error) {

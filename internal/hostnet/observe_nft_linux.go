@@ -34,13 +34,19 @@ func (o *observer) nftables() error {
 	if err != nil {
 		return err
 	}
-	for _, m := range chains {
-		if c, ok := nftChain(m.Data); ok {
-			o.found.Chains = append(o.found.Chains, c)
-		}
-	}
 	if len(chains) == 0 {
 		return nil
+	}
+	asleep, err := o.dormant()
+	if err != nil {
+		return err
+	}
+	for _, m := range chains {
+		for _, c := range nftChain(m.Data) {
+			if !asleep[setName{family: c.Family, table: c.Table}] {
+				o.found.Chains = append(o.found.Chains, c)
+			}
+		}
 	}
 	rules, err := o.dump(unix.NETLINK_NETFILTER, nft|unix.NFT_MSG_GETRULE, generic(0))
 	if err != nil {
@@ -55,6 +61,28 @@ func (o *observer) nftables() error {
 		o.found.ChainRules = append(o.found.ChainRules, o.nftRule(m.Data, &sets)...)
 	}
 	return nil
+}
+
+// dormant returns the tables that are switched off.
+func (o *observer) dormant() (map[setName]bool, error) {
+	tables, err := o.dump(unix.NETLINK_NETFILTER, nft|unix.NFT_MSG_GETTABLE, generic(0))
+	asleep := make(map[setName]bool)
+	for _, m := range tables {
+		if len(m.Data) < 4 {
+			continue
+		}
+		name, flags := "", uint32(0)
+		attributes(m.Data[4:], func(kind uint16, value []byte) {
+			switch kind {
+			case unix.NFTA_TABLE_NAME:
+				name = text(value)
+			case unix.NFTA_TABLE_FLAGS:
+				flags = be32(value)
+			}
+		})
+		asleep[setName{family: nftFamilies[m.Data[0]], table: name}] = flags&unix.NFT_TABLE_F_DORMANT != 0
+	}
+	return asleep, err
 }
 
 var nftFamilies = map[byte]string{
@@ -97,12 +125,14 @@ func be32(value []byte) uint32 {
 	return binary.BigEndian.Uint32(value)
 }
 
-func nftChain(data []byte) (c Chain, ok bool) {
+// nftChain decodes a chain. One at the hooks of several interfaces becomes several.
+func nftChain(data []byte) (all []Chain) {
 	if len(data) < 4 {
-		return c, false
+		return nil
 	}
-	c.Family = nftFamilies[data[0]]
-	ok = attributes(data[4:], func(kind uint16, value []byte) {
+	c := Chain{Family: nftFamilies[data[0]]}
+	var devices []string
+	ok := attributes(data[4:], func(kind uint16, value []byte) {
 		switch kind {
 		case unix.NFTA_CHAIN_TABLE:
 			c.Table = text(value)
@@ -113,19 +143,40 @@ func nftChain(data []byte) (c Chain, ok bool) {
 		case unix.NFTA_CHAIN_POLICY:
 			c.Drop = be32(value) == 0
 		case unix.NFTA_CHAIN_HOOK:
-			attributes(value, func(kind uint16, value []byte) {
-				switch kind {
-				case unix.NFTA_HOOK_HOOKNUM:
-					c.Hook = hookName(c.Family, be32(value))
-				case unix.NFTA_HOOK_PRIORITY:
-					c.Priority = int(int32(be32(value)))
-				case unix.NFTA_HOOK_DEV:
-					c.Device = text(value)
-				}
-			})
+			devices = c.hookAt(value)
 		}
 	})
-	return c, ok && c.Family != ""
+	if !ok || c.Family == "" {
+		return nil
+	}
+	for _, device := range devices {
+		c.Device = device
+		all = append(all, c)
+	}
+	if len(devices) == 0 {
+		all = append(all, c)
+	}
+	return all
+}
+
+const hookDevices = 4 // NFTA_HOOK_DEVS
+
+// hookAt takes the hook of a chain, and returns the interfaces that it is at.
+func (c *Chain) hookAt(data []byte) (devices []string) {
+	attributes(data, func(kind uint16, value []byte) {
+		switch kind {
+		case unix.NFTA_HOOK_HOOKNUM:
+			c.Hook = hookName(c.Family, be32(value))
+		case unix.NFTA_HOOK_PRIORITY:
+			c.Priority = int(int32(be32(value)))
+		case unix.NFTA_HOOK_DEV:
+			devices = []string{text(value)}
+		case hookDevices:
+			devices = nil
+			attributes(value, func(_ uint16, name []byte) { devices = append(devices, text(name)) })
+		}
+	})
+	return devices
 }
 
 // nftRule decodes a rule. It becomes several when it does several things, or

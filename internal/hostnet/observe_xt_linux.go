@@ -17,8 +17,9 @@ func xtMatch(rule *ChainRule, name string, revision uint32, info []byte) {
 	case "comment":
 		known = true
 	case "tcp":
-		known = len(info) >= 12 && info[8] == 0 && info[11] == 0 && limitProtocol(rule, unix.IPPROTO_TCP) && xtPorts(rule, info) &&
-			(info[9] == 0 || limitFlags(rule, info[9:10], info[10:11]))
+		const invertFlags = 4
+		known = len(info) >= 12 && info[8] == 0 && info[11]&^invertFlags == 0 && limitProtocol(rule, unix.IPPROTO_TCP) && xtPorts(rule, info) &&
+			(info[9] == 0 || limitFlags(rule, info[9:10], info[10:11], info[11] != 0))
 	case "udp":
 		known = len(info) >= 9 && info[8] == 0 && limitProtocol(rule, unix.IPPROTO_UDP) && xtPorts(rule, info)
 	case "state":
@@ -29,6 +30,8 @@ func xtMatch(rule *ChainRule, name string, revision uint32, info []byte) {
 		known = xtConntrack(rule, revision, info)
 	case "multiport":
 		known = revision == 1 && xtMultiport(rule, info)
+	case "addrtype":
+		known = revision == 1 && xtAddressType(rule, info)
 	case "mark":
 		known = revision == 1 && len(info) >= 9 && info[8] == 0 && limitMark(rule, info[4:8], info[:4])
 	}
@@ -59,7 +62,12 @@ func xtConntrack(rule *ChainRule, revision uint32, info []byte) bool {
 	match, invert := binary.NativeEndian.Uint16(info[base:]), binary.NativeEndian.Uint16(info[base+2:])
 	states := info[base+4]
 	if revision > 1 {
-		states = uint8(binary.NativeEndian.Uint16(info[base+4:]))
+		const snat, untracked = 1 << 6, 1 << 8 // the other bits are those of a state
+		wide := binary.NativeEndian.Uint16(info[base+4:])
+		states = uint8(wide &^ snat)
+		if wide&untracked != 0 {
+			states |= StateUntracked
+		}
 	}
 	if match != onState {
 		return false
@@ -69,6 +77,19 @@ func xtConntrack(rule *ChainRule, revision uint32, info []byte) bool {
 	}
 	rule.States = narrow(rule.States, states)
 	return true
+}
+
+// xtAddressType takes a condition on the type of the destination alone.
+func xtAddressType(rule *ChainRule, info []byte) bool {
+	const invert = 2
+	if len(info) < 8 || binary.NativeEndian.Uint16(info) != 0 {
+		return false
+	}
+	types, flags := uint32(binary.NativeEndian.Uint16(info[2:])), binary.NativeEndian.Uint32(info[4:])
+	if flags == invert {
+		types = ^types
+	}
+	return flags&^invert == 0 && limitType(rule, types)
 }
 
 func xtMultiport(rule *ChainRule, info []byte) bool {

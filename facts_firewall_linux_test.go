@@ -1,0 +1,96 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+// Rules of firewalls are read as they were written.
+func TestFactsFirewall(t *testing.T) {
+	testbed.InKernel(t)
+	networks := func(all ...string) (p []netip.Prefix) {
+		for _, one := range all {
+			p = append(p, netip.MustParsePrefix(one))
+		}
+		return p
+	}
+	port := func(n uint16) [][2]uint16 { return [][2]uint16{{n, n}} }
+	const tcp = 6
+	for _, c := range []struct {
+		needs, command string
+		want           []FirewallRule // but for where they are
+	}{
+		{"tc", "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress protocol ip matchall action drop",
+			[]FirewallRule{{From: networks("0.0.0.0/0"), Verdict: "drop"}}},
+		{"tc", "tc qdisc add dev eth0 clsact; tc filter add dev eth0 egress protocol ip flower dst_ip 10.1.0.100 ip_proto tcp dst_port 80 action skbedit mark 7",
+			[]FirewallRule{
+				{From: networks("0.0.0.0/0"), To: networks("10.1.0.100/32"), Protocol: tcp, ToPorts: port(80), Verdict: "mark", SetMark: 7},
+				{From: networks("0.0.0.0/0"), To: networks("10.1.0.100/32"), Protocol: tcp, ToPorts: port(80), Verdict: "accept"},
+			}},
+		{"tc", "tc qdisc add dev eth0 ingress; tc filter add dev eth0 parent ffff: protocol ip u32 match ip src 10.2.0.0/16 match ip dport 80 0xffff action drop",
+			[]FirewallRule{{From: networks("10.2.0.0/16"), ToPorts: port(80), Verdict: "drop"}}},
+		{"iptables", "iptables-legacy -A INPUT ! -i lo ! -s 10.0.0.0/8 -p tcp ! --syn -m conntrack --ctstate NEW,DNAT -j DROP",
+			[]FirewallRule{{NotIn: "lo", NotFrom: networks("10.0.0.0/8"), Protocol: tcp, Segments: "later", States: 8 | 128, Verdict: "drop"}}},
+		{"iptables", "iptables-legacy -A INPUT -p tcp --syn -m addrtype --dst-type LOCAL -m conntrack --ctstate UNTRACKED -j ACCEPT",
+			[]FirewallRule{{Protocol: tcp, Segments: "first", ToLocal: "local", States: 64, Verdict: "accept"}}},
+		{"iptables", "iptables-legacy -A INPUT -m addrtype --dst-type BROADCAST -j DROP",
+			[]FirewallRule{{States: 16, Verdict: "drop"}}},
+		{"nft", "nft add table inet f; nft add chain inet f c '{ type filter hook input priority 0; }'; " +
+			"nft add rule inet f c iifname != lo ip saddr != 10.0.0.0/8 tcp flags '&' '(syn|ack|rst)' != syn ct state new drop",
+			[]FirewallRule{{NotIn: "lo", From: networks("0.0.0.0/0"), NotFrom: networks("10.0.0.0/8"), Protocol: tcp, Segments: "later", States: 8, Verdict: "drop"}}},
+		{"nft", "nft add table ip f; nft add chain ip f c '{ type filter hook input priority 0; }'; " +
+			"nft add rule ip f c fib daddr type local ct status dnat accept; nft add table ip f '{ flags dormant; }'", nil},
+		{"nft", "nft add table ip f; nft add chain ip f c '{ type filter hook input priority 0; }'; " +
+			"nft add rule ip f c fib daddr type local ct status dnat accept",
+			[]FirewallRule{{ToLocal: "local", States: 128, Verdict: "accept"}}},
+	} {
+		t.Run(c.command, func(t *testing.T) {
+			ns, h := setupGround(t)
+			works := ns.Do(func() error { return firewallWorks(c.needs) })
+			if works != nil {
+				t.Logf("%s does not work in this kernel: %v", c.needs, works)
+				return
+			}
+			ns.Run("sh", "-c", c.command)
+			facts, err := h.Facts(context.Background())
+			if err != nil || len(facts.Unread) > 0 {
+				t.Fatalf("%v, unread %v", err, facts.Unread)
+			}
+			var got []FirewallRule
+			chains := make(map[string]bool)
+			for _, chain := range facts.Chains {
+				chains[chain.Family+chain.Table+chain.Name] = true
+			}
+			for _, r := range facts.FirewallRules {
+				if !chains[r.Family+r.Table+r.Chain] {
+					continue
+				}
+				r.Family, r.Table, r.Chain, r.Legacy = "", "", "", false
+				got = append(got, r)
+			}
+			if diff := cmp.Diff(c.want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// firewallWorks reports whether a program works in this kernel.
+func firewallWorks(program string) error {
+	command := map[string]string{
+		"iptables": "iptables-legacy -t filter -L", "nft": "nft list ruleset && nft add table ip try && nft delete table ip try",
+		"tc": "tc qdisc add dev lo clsact && tc filter add dev lo ingress matchall action drop && tc qdisc del dev lo clsact",
+	}[program]
+	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
