@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"net/netip"
 	"strings"
@@ -266,4 +267,38 @@ func prefixesOf(texts ...string) (all []netip.Prefix) {
 		all = append(all, netip.MustParsePrefix(text))
 	}
 	return all
+}
+
+// brokenLog is a log that panics while it is broken.
+type brokenLog struct {
+	slog.Handler
+	broken *bool
+}
+
+func (b brokenLog) Enabled(context.Context, slog.Level) bool {
+	if *b.broken {
+		panic("the disk is full")
+	}
+	return true
+}
+
+// A log that panics leaves the client and the simulator usable.
+func TestSimulatorLogPanics(t *testing.T) {
+	s, err := NewSimulator(SimulatorOptions{})
+	must(t, err)
+	broken := false
+	c := s.Client(WithLogger(slog.New(brokenLog{slog.DiscardHandler, &broken})))
+	defer c.Close()
+	broken = true
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("nobody had the panic")
+			}
+		}()
+		_ = c.Flush(groundContext(t))
+	}()
+	broken = false
+	must(t, c.Flush(groundContext(t)))
+	must(t, s.Advance(time.Second))
 }

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"testing"
@@ -24,54 +25,67 @@ func wayLab(t *testing.T, more ...Fact) *simLab {
 	return l
 }
 
+// wayCase is a client's packet on a network, and what becomes of it.
+type wayCase struct {
+	from, vip, server string
+	mode              Mode
+	facts             []Fact
+	action            Action
+	reason            Reason
+}
+
+// wayCases are on the network of wayLab.
+var wayCases = map[string]wayCase{
+	"on the link":              {server: "10.2.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled},
+	"direct, behind a router":  {server: "10.3.0.1:80", mode: DR, action: Dropped, reason: ReasonNotOnLink},
+	"nat, behind a router":     {server: "10.3.0.1:80", mode: NAT, action: Forwarded, reason: ReasonScheduled},
+	"tunnel, behind a router":  {server: "10.3.0.1:80", mode: IPIP, action: Forwarded, reason: ReasonScheduled},
+	"direct, no route":         {server: "10.4.0.1:80", mode: DR, action: Refused, reason: ReasonNoRoute},
+	"nat, no route":            {server: "10.4.0.1:80", mode: NAT, action: Refused, reason: ReasonNoRoute},
+	"tunnel, no route":         {server: "10.4.0.1:80", mode: IPIP, action: Refused, reason: ReasonNoRoute},
+	"nat to loopback":          {server: "127.0.0.1:8080", mode: NAT, action: Dropped, reason: ReasonLoopback},
+	"direct to loopback":       {server: "127.0.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled},
+	"nat to IPv6's loopback":   {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[::1]:8080", mode: NAT, action: Dropped, reason: ReasonLoopback},
+	"the director is a server": {server: "10.2.0.254:8080", mode: NAT, action: Forwarded, reason: ReasonScheduled},
+	"IPv6 without a route":     {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[fd00:4::1]:80", mode: DR, action: Refused, reason: ReasonNoRoute},
+	"a VIP of nobody's":        {vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: Passed, reason: ReasonNotLocal},
+	"a VIP on loopback":        {vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: DR, action: Dropped, reason: ReasonLoopback},
+	"the director's own client of loopback": {
+		from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: NAT, action: Dropped, reason: ReasonLoopback,
+	},
+	"the director's own client":              {from: "10.1.0.9:1000", server: "10.2.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled},
+	"the director's own client and loopback": {from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "127.0.0.1:8080", mode: NAT, action: Forwarded, reason: ReasonScheduled},
+	"the link is down":                       {server: "10.2.0.1:80", mode: DR, facts: []Fact{Link{Name: "eth1"}}, action: Refused, reason: ReasonNoRoute},
+	"a VIP on a link that is down":           {server: "10.2.0.1:80", mode: DR, facts: []Fact{Link{Name: "eth0"}}, action: Forwarded, reason: ReasonScheduled},
+	"a VIP that is a local route": {
+		vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled,
+		facts: []Fact{Route{To: netip.MustParsePrefix("10.7.0.0/24"), Interface: "lo", Local: true}},
+	},
+}
+
+// whole returns the case with what is usual.
+func (c wayCase) whole() wayCase {
+	c.from, c.vip = cmp.Or(c.from, "10.9.0.1:1000"), cmp.Or(c.vip, "10.1.0.1:80")
+	return c
+}
+
+func (c wayCase) service() ServiceID { return TCP(netip.MustParseAddrPort(c.vip)) }
+
+// serve adds the service and its server.
+func (c wayCase) serve(t *testing.T, client *Client) {
+	t.Helper()
+	server := NewRealServer(netip.MustParseAddrPort(c.server), c.mode)
+	must(t, client.Do(context.Background(), AddService(Service{ID: c.service(), Scheduler: RR}), AddServer(c.service(), server)))
+}
+
 // A packet is forwarded only where the host has a way for it.
 func TestSimulatorWays(t *testing.T) {
-	const client, vip = "10.9.0.1:1000", "10.1.0.1:80"
-	for name, c := range map[string]struct {
-		from, vip, server string
-		mode              Mode
-		facts             []Fact
-		action            Action
-		reason            Reason
-	}{
-		"on the link":              {server: "10.2.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled},
-		"direct, behind a router":  {server: "10.3.0.1:80", mode: DR, action: Dropped, reason: ReasonNotOnLink},
-		"nat, behind a router":     {server: "10.3.0.1:80", mode: NAT, action: Forwarded, reason: ReasonScheduled},
-		"tunnel, behind a router":  {server: "10.3.0.1:80", mode: IPIP, action: Forwarded, reason: ReasonScheduled},
-		"direct, no route":         {server: "10.4.0.1:80", mode: DR, action: Refused, reason: ReasonNoRoute},
-		"nat, no route":            {server: "10.4.0.1:80", mode: NAT, action: Refused, reason: ReasonNoRoute},
-		"tunnel, no route":         {server: "10.4.0.1:80", mode: IPIP, action: Refused, reason: ReasonNoRoute},
-		"nat to loopback":          {server: "127.0.0.1:8080", mode: NAT, action: Dropped, reason: ReasonLoopback},
-		"direct to loopback":       {server: "127.0.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled},
-		"nat to IPv6's loopback":   {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[::1]:8080", mode: NAT, action: Dropped, reason: ReasonLoopback},
-		"the director is a server": {server: "10.2.0.254:8080", mode: NAT, action: Forwarded, reason: ReasonScheduled},
-		"IPv6 without a route":     {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[fd00:4::1]:80", mode: DR, action: Refused, reason: ReasonNoRoute},
-		"a VIP of nobody's":        {vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: Passed, reason: ReasonNotLocal},
-		"a VIP on loopback":        {vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: DR, action: Dropped, reason: ReasonLoopback},
-		"the director's own client of loopback": {
-			from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: NAT, action: Dropped, reason: ReasonLoopback,
-		},
-		"the director's own client":              {from: "10.1.0.9:1000", server: "10.2.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled},
-		"the director's own client and loopback": {from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "127.0.0.1:8080", mode: NAT, action: Forwarded, reason: ReasonScheduled},
-		"the link is down":                       {server: "10.2.0.1:80", mode: DR, facts: []Fact{Link{Name: "eth1"}}, action: Refused, reason: ReasonNoRoute},
-		"a VIP on a link that is down":           {server: "10.2.0.1:80", mode: DR, facts: []Fact{Link{Name: "eth0"}}, action: Forwarded, reason: ReasonScheduled},
-		"a VIP that is a local route": {
-			vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: Forwarded, reason: ReasonScheduled,
-			facts: []Fact{Route{To: netip.MustParsePrefix("10.7.0.0/24"), Interface: "lo", Local: true}},
-		},
-	} {
+	for name, c := range wayCases {
 		t.Run(name, func(t *testing.T) {
-			if c.from == "" {
-				c.from = client
-			}
-			if c.vip == "" {
-				c.vip = vip
-			}
+			c := c.whole()
 			l := wayLab(t, c.facts...)
-			id := TCP(netip.MustParseAddrPort(c.vip))
-			server := NewRealServer(netip.MustParseAddrPort(c.server), c.mode)
-			must(t, l.client.Do(context.Background(), AddService(Service{ID: id, Scheduler: RR}), AddServer(id, server)))
-			f := Flow{Client: netip.MustParseAddrPort(c.from), VIP: id.VIP()}
+			c.serve(t, l.client)
+			f := Flow{Client: netip.MustParseAddrPort(c.from), VIP: c.service().VIP()}
 			explains := func(h *Host, maybe bool) {
 				x, err := h.Explain(context.Background(), f)
 				must(t, err)
