@@ -63,16 +63,7 @@ func (h *Host) readWayParameters(ctx context.Context, f *HostFacts) error {
 	for _, i := range append(f.Interfaces, InterfaceState{Name: "all"}) {
 		keys = append(keys, InterfaceSysctl(i.Name, "forwarding", false), InterfaceSysctl(i.Name, "route_localnet", false))
 	}
-	for _, key := range keys {
-		found, err := h.find(ctx, Sysctl{Key: key})
-		if err != nil {
-			return err
-		}
-		if found != nil {
-			f.Facts = append(f.Facts, found)
-		}
-	}
-	return nil
+	return h.addSysctls(ctx, f, keys)
 }
 
 // arrives reports whether IPVS sees the packet; otherwise there is a verdict. It sees

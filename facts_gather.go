@@ -74,7 +74,7 @@ var (
 )
 
 func (h *Host) readParameters(ctx context.Context, f *HostFacts) error {
-	var keys, paths []string
+	var keys []string
 	for _, p := range parameters {
 		keys = append(keys, p.Key)
 	}
@@ -90,6 +90,12 @@ func (h *Host) readParameters(ctx context.Context, f *HostFacts) error {
 			keys = append(keys, InterfaceSysctl(name, key, true))
 		}
 	}
+	return h.addSysctls(ctx, f, keys)
+}
+
+// addSysctls reads parameters, and leaves out those that the kernel does not have.
+func (h *Host) addSysctls(ctx context.Context, f *HostFacts, keys []string) error {
+	var paths []string
 	for _, key := range keys {
 		path, err := sysctlPath(key)
 		if err != nil {

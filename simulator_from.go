@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,15 +62,15 @@ var debianVersionText = regexp.MustCompile(`Debian (\d+\.\d+\.\d+)`)
 
 // kernelRelease returns the host's release of Linux.
 func (h *Host) kernelRelease(ctx context.Context) (string, error) {
-	version, err := h.readFile(ctx, "/proc/sys/kernel/version")
+	files, err := h.readFiles(ctx, []string{"/proc/sys/kernel/version", "/proc/sys/kernel/osrelease"})
 	if err != nil {
 		return "", err
 	}
-	if m := debianVersionText.FindSubmatch(version); m != nil {
+	version, release := files[0], files[1]
+	if m := debianVersionText.FindSubmatch(version.text); m != nil {
 		return string(m[1]), nil
 	}
-	release, err := h.readFile(ctx, "/proc/sys/kernel/osrelease")
-	return strings.TrimSpace(string(release)), err
+	return strings.TrimSpace(string(release.text)), cmp.Or(version.err, release.err)
 }
 
 // copier copies a host to a simulator and notes what it misses.
