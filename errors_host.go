@@ -22,23 +22,31 @@ func settingError(op string, f Fact, err error) error {
 	if err == nil || errors.As(err, &done) {
 		return err
 	}
-	object := "interfaces"
+	e, object := explainHost(err), "interfaces"
 	if f != nil {
 		object = f.String()
 	}
-	e := explainHost(err).about(op, object)
-	if isWithoutIPv6(f, err) {
-		e.kind, e.hint = errors.ErrUnsupported, "IPv6 is switched off there: set net.ipv6.conf.*.disable_ipv6 of the interface to 0"
+	switch {
+	case isIPv6(f) && errors.Is(err, syscall.EACCES):
+		e.kind, e.hint = errors.ErrUnsupported, "IPv6 is switched off there: see the parameters net.ipv6.conf.*.disable_ipv6"
+	case isIPv6(f) && e.kind == errors.ErrUnsupported:
+		e.hint = "this kernel has no IPv6, or it was switched off when it started"
 	}
-	return e
+	if _, ok := f.(SecurityAssociation); ok && errors.Is(err, syscall.ENOSYS) {
+		e.kind, e.hint = errors.ErrUnsupported, "the kernel lacks ESP's algorithms: load the modules aes, cbc, hmac and sha256, or use a kernel that has CONFIG_CRYPTO_CBC, CRYPTO_AES, CRYPTO_HMAC and CRYPTO_SHA256"
+	}
+	return e.about(op, object)
 }
 
-// isWithoutIPv6 reports whether it is IPv6 that an address or a route lacks. The kernel
-// answers that with EACCES.
-func isWithoutIPv6(f Fact, err error) bool {
-	switch f.(type) {
-	case Address, Route:
-		return errors.Is(err, syscall.EACCES)
+// isIPv6 reports whether a fact needs IPv6 on an interface.
+func isIPv6(f Fact) bool {
+	switch f := f.(type) {
+	case Address:
+		return f.Prefix.Addr().Is6()
+	case Route:
+		return f.To.Addr().Is6()
+	case Rule:
+		return f.IPv6
 	}
 	return false
 }
@@ -51,16 +59,25 @@ var hostErrors = []struct {
 	hint string
 }{
 	{[]error{syscall.EROFS}, ErrPermission, "/proc/sys is mounted read-only, as in a container: make the setting on the host, or mount it for writing"},
+	{[]error{errOneWay}, ErrInvalid, "it cannot be set back, so it is no part of a setup"},
 	{[]error{fs.ErrPermission}, ErrPermission, "it takes CAP_NET_ADMIN in the network namespace"},
 	{[]error{hostnet.ErrNoModule}, ErrUnavailable, ""},
 	{[]error{hostnet.ErrNoIPsec}, errors.ErrUnsupported, "load the modules xfrm_user, esp4 and esp6, or use a kernel that has CONFIG_XFRM_USER"},
 	{[]error{hostnet.ErrNoNAT}, errors.ErrUnsupported, "load the modules nf_tables and nft_chain_nat, or use a kernel that has CONFIG_NF_TABLES_IPV4 and NFT_MASQ"},
+	{[]error{syscall.EISDIR}, ErrInvalid, "it is a folder of parameters: name one of them"},
 	{[]error{hostnet.ErrNoInterface, fs.ErrNotExist, syscall.ENODEV, syscall.ESRCH}, ErrNotFound, ""},
-	{[]error{fs.ErrExist}, ErrExists, "somebody made it meanwhile: plan again"},
+	{[]error{syscall.EADDRINUSE}, ErrExists, "something else has the port: see 'ss -lun' and 'ip fou show'"},
+	{[]error{fs.ErrExist}, ErrExists, "something was made since that is in its way, perhaps under another name: plan again"},
 	{[]error{syscall.ENETUNREACH, syscall.EHOSTUNREACH}, ErrInvalid, "the next hop (Via) is in no network of this host"},
-	{[]error{syscall.EINVAL, syscall.EADDRNOTAVAIL, syscall.ERANGE}, ErrInvalid, ""},
-	{[]error{errors.ErrUnsupported}, errors.ErrUnsupported, ""},
+	{[]error{syscall.ENETDOWN}, ErrInvalid, "the interface is down"},
+	{[]error{syscall.EINVAL, syscall.EADDRNOTAVAIL, syscall.ERANGE, syscall.EIO}, ErrInvalid, ""},
+	{[]error{syscall.EBUSY}, ErrUnstable, "it is in use, or is being changed: try again"},
+	{[]error{syscall.ENOMEM, syscall.ENOBUFS, syscall.ENOSPC}, nil, "the kernel has no room for it"},
+	{[]error{errors.ErrUnsupported, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT}, errors.ErrUnsupported, "this kernel does not have it"},
 }
+
+// errOneWay is the error of a parameter that is only read, or only written.
+var errOneWay = errors.New("the kernel lets it only be read, or only be written")
 
 func explainHost(err error) *Error {
 	if errors.Is(err, ErrClosed) {

@@ -1,7 +1,9 @@
 package lvs
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -48,7 +50,10 @@ func (o *options) openNamespace() (*os.File, error) {
 // the namespace.
 type threadFiles struct{}
 
-func (threadFiles) ReadFile(path string) ([]byte, error) { return os.ReadFile(ofThread(path)) }
+func (threadFiles) ReadFile(path string) ([]byte, error) {
+	text, err := os.ReadFile(ofThread(path))
+	return text, oneWay(path, 0o444, err)
+}
 
 func (f threadFiles) ReadFiles(paths []string) ([]content, error) {
 	return readEach(paths, f.ReadFile), nil
@@ -57,10 +62,22 @@ func (f threadFiles) ReadFiles(paths []string) ([]content, error) {
 func (threadFiles) WriteFile(path string, data []byte) error {
 	f, err := os.OpenFile(ofThread(path), os.O_WRONLY, 0)
 	if err != nil {
-		return err
+		return oneWay(path, 0o222, err)
 	}
 	_, err = f.Write(data)
 	f.Close()
+	return err
+}
+
+// oneWay tells a parameter that nobody has the permission for from one that this
+// process lacks it for.
+func oneWay(path string, needs fs.FileMode, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if info, serr := os.Stat(ofThread(path)); serr == nil && info.Mode().Perm()&needs == 0 {
+		return errOneWay
+	}
 	return err
 }
 

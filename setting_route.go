@@ -129,6 +129,8 @@ func (r Route) validate() *Error {
 		return invalid("OnLink", "needs a next hop (Via) and an interface")
 	case r.Local && r.Via.IsValid():
 		return invalid("Via", "a local route has no next hop")
+	case r.Via.IsValid() && (r.Scope == "link" || r.Scope == "host"):
+		return invalid("Scope", "a route with a next hop has the scope global or site")
 	case r.Scope != "" && (is6 || r.Scope != "global" && r.Scope != "site" && r.Scope != "link" && r.Scope != "host"):
 		return invalid("Scope", "%q is not global, site, link or host, of an IPv4 route", r.Scope)
 	case r.Other:

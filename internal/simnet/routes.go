@@ -28,7 +28,7 @@ func (n *Network) putRoute(f hostnet.Route) error {
 	case !l.Up:
 		return syscall.ENETDOWN
 	}
-	if _, ok := n.connected(f.Via, f.Interface); f.Via.IsValid() && !ok && !f.OnLink {
+	if _, ok := n.connected(f.Via, f.Interface); f.Via.IsValid() && !ok && !f.OnLink && !f.Via.IsLinkLocalUnicast() {
 		return syscall.ENETUNREACH
 	}
 	n.routes = append(slices.DeleteFunc(n.routes, sameRoute(f)), f)
