@@ -108,6 +108,50 @@ func TestHostCloseRacesApply(t *testing.T) {
 	}
 }
 
+// Close comes at each of the calls that Apply makes: the host is as before.
+func TestHostCloseAtEachStep(t *testing.T) {
+	ctx := context.Background()
+	ns, other := setupGround(t)
+	setup := mustSetup(t, caseOf("DR real server"))
+	here, before := addressesHere(t), dumpBriefly(t, ns)
+	first, err := other.Plan(ctx, setup)
+	must(t, err)
+	for at := 0; ; at++ {
+		h, err := OpenHost(ctx, InNamespaceFD(ns.File.Fd()))
+		must(t, err)
+		plan, err := h.Plan(ctx, setup)
+		must(t, err)
+		if plan.String() != first.String() {
+			t.Fatalf("closed at call %d, the host is not as before:\n%s", at-1, plan)
+		}
+		var closed chan error
+		calls, inside := 0, h.guard.inside
+		h.guard.inside = func(fn func() error) error {
+			if calls == at {
+				closed = closeDuring(h)
+			}
+			calls++
+			return inside(fn)
+		}
+		err = h.Apply(ctx, plan)
+		h.guard.inside = inside
+		if closed == nil {
+			must(t, err)
+			undoInKernel(t, h, plan)
+			must(t, h.Close())
+			break
+		}
+		must(t, <-closed)
+		if err == nil { // it was closed while the last setting was read
+			undoInKernel(t, other, plan)
+		} else if !errors.Is(err, ErrClosed) {
+			t.Errorf("closed at call %d: %v", at, err)
+		}
+	}
+	unchanged(t, "all", before, dumpBriefly(t, ns))
+	unchanged(t, "all, here", here, addressesHere(t))
+}
+
 func ignoreClosed(err error) error {
 	if errors.Is(err, ErrClosed) {
 		return nil

@@ -76,7 +76,8 @@ func (p SetupPlan) String() string {
 // for and the host cannot have is refused with the setting's name: [ErrInvalid],
 // [ErrNotFound] (no such interface, no such parameter), [ErrExists] (something
 // else is in its place). A setup that was applied gives a plan that has nothing
-// to do, and nothing to undo: keep the first one.
+// to do, and nothing to undo: keep the first one. What another setup on the host has
+// made already is found, and not undone with this plan: see [Host.Undo].
 func (h *Host) Plan(ctx context.Context, setup Setup) (SetupPlan, error) {
 	if err := h.open("plan", "setup"); err != nil {
 		return SetupPlan{}, err

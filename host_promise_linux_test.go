@@ -58,7 +58,6 @@ func TestHostReplacesNothingItCannotTell(t *testing.T) {
 		isSo     bool
 	}{
 		{"ip addr add 10.168.0.91/32 dev eth0 valid_lft 3600 preferred_lft 1800", vipAddress(vip4, "eth0", "eth0:0"), false},
-		{"ip addr add 10.168.0.91/32 dev eth0 valid_lft 3600 preferred_lft 1800", vipAddress(vip4, "eth0", "eth0:0"), false},
 		{"ip addr add 10.168.0.91/32 dev eth0 valid_lft 3600 preferred_lft 1800", Address{Interface: "eth0", Prefix: hostPrefix(vip4)}, true},
 		{"ip addr add 10.168.0.91/24 dev eth0 noprefixroute", Address{Interface: "eth0", Prefix: inner4At(vip4), Label: "eth0:0"}, false},
 		{"ip addr add 10.168.0.91/24 dev eth0 metric 77", Address{Interface: "eth0", Prefix: inner4At(vip4), Label: "eth0:0"}, false},
@@ -74,6 +73,8 @@ func TestHostReplacesNothingItCannotTell(t *testing.T) {
 			SecurityPolicy{From: hostPrefix(local4), To: hostPrefix(router4), SPI: 256}, false},
 		{"ip xfrm policy add src 10.168.0.94/32 dst 10.168.0.90/32 dir out mark 7 tmpl src 10.168.0.94 dst 10.168.0.90 proto esp reqid 256 mode transport",
 			SecurityPolicy{From: hostPrefix(local4), To: hostPrefix(router4), SPI: 256}, false},
+		{"ip -6 route add default via 2001:db8:1::1 dev eth0 metric 1024 proto ra expires 600", Route{To: defaultRoute(vip6), Via: router6}, false},
+		{"ip -6 route add default via 2001:db8:1::1 dev eth0 metric 1024 pref high", Route{To: defaultRoute(vip6), Via: router6}, false},
 		{"ip route add 203.0.113.0/24 dev eth0 initcwnd 20", Route{To: inner5, Interface: "eth0", MTU: 1400}, false},
 	} {
 		t.Run(strings.ReplaceAll(c.commands, "/", "|"), func(t *testing.T) {

@@ -17,7 +17,8 @@ type Setting struct {
 }
 
 // Setup is what a host needs for its part, in the order in which it is set up.
-// Setups can be joined with append. [Host.Plan] compares it with a host.
+// Setups can be joined with append. [Host.Plan] compares it with a host. Where two
+// of them are on one host and one is undone, give the other one to [Host.Undo].
 type Setup []Setting
 
 // Fact is one thing about a host that can be read and changed: a [Sysctl], a

@@ -25,7 +25,8 @@ type SettingFault struct {
 
 	// Before is called before the kernel does what was asked for. It may use the
 	// simulator and its hosts: it is somebody who changes the host behind the
-	// caller's back.
+	// caller's back. It cannot wait for [Host.Close] of the host that it strikes,
+	// which waits for what is under way.
 	Before func()
 
 	// Err is the kernel's answer, such as [syscall.EPERM] or [syscall.EROFS]; it

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,11 +20,58 @@ func (n *Network) findRoute(f Route) (*Route, error) {
 	}
 	for _, r := range all {
 		if found := routeOf(r, f.To.Addr(), n.nameOf(r.LinkIndex)); found.To == f.To && found.Metric == f.Metric && r.Tos == 0 {
-			return &found, nil
+			ends, err := n.routeEnds(f)
+			found.Other = found.Other || ends
+			return &found, err
 		}
 	}
 	return nil, nil
 }
+
+// routeEnds tells whether an IPv6 route is one of a router's advertisement, which has
+// a lifetime or a preference.
+func (n *Network) routeEnds(f Route) (bool, error) {
+	if f.To.Addr().Is4() {
+		return false, nil
+	}
+	messages, err := retry(func() ([][]byte, error) {
+		request := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_DUMP)
+		request.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: unix.AF_INET6}})
+		return request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWROUTE)
+	})
+	for _, m := range messages {
+		if len(m) < unix.SizeofRtMsg {
+			continue
+		}
+		header := nl.DeserializeRtMsg(m)
+		attrs, aerr := nl.ParseRouteAttr(m[unix.SizeofRtMsg:])
+		if aerr != nil || header.Flags&unix.RTM_F_CLONED != 0 {
+			continue
+		}
+		to, table, metric, ends := netip.PrefixFrom(netip.IPv6Unspecified(), int(header.Dst_len)), int(header.Table), 0, false
+		for _, a := range attrs {
+			switch value := a.Value; {
+			case a.Attr.Type == unix.RTA_DST && len(value) == 16:
+				to = netip.PrefixFrom(netip.AddrFrom16([16]byte(value)), int(header.Dst_len))
+			case a.Attr.Type == unix.RTA_TABLE && len(value) == 4:
+				table = int(nl.NativeEndian().Uint32(value))
+			case a.Attr.Type == unix.RTA_PRIORITY && len(value) == 4:
+				metric = int(nl.NativeEndian().Uint32(value))
+			case a.Attr.Type == unix.RTA_CACHEINFO && len(value) >= cacheExpires+4:
+				ends = ends || nl.NativeEndian().Uint32(value[cacheExpires:]) != 0
+			case a.Attr.Type == unix.RTA_PREF && len(value) == 1:
+				ends = ends || value[0] != 0
+			}
+		}
+		if ends && to == f.To && table == f.Table && metric == f.Metric {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// cacheExpires is where the lifetime stands in what the kernel tells of a route.
+const cacheExpires = 8
 
 // routeOf reads a route of the family of an address, by an interface.
 func routeOf(r netlink.Route, family netip.Addr, iface string) Route {
