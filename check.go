@@ -70,7 +70,7 @@ var whyOf = map[string]string{
 	"neighbour-silent":   "packets for a host that does not answer are dropped",
 	"martian-source":     "the kernel drops packets that seem to come from the host itself",
 	"program-missing":    "clients are refused where no program listens",
-	"drops-packets":      "the kernel drops packets of new connections, as it is told to",
+	"drops-packets":      "the kernel drops packets, as it was told to",
 	"backup-only":        "a backup does not balance while it is told to be only that",
 	"firewall":           "a firewall drops packets, or sends them elsewhere",
 	"mark-missing":       "a service of a firewall mark finds only packets that a rule gives the mark",

@@ -26,7 +26,11 @@ func (j *judge) filters(director *party, e ServiceEntry) {
 		for _, name := range names {
 			p := packetTo(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
 			p.in = name
-			j.sieve(director, p, j.clientsOf(director, vip), fmt.Sprintf("packets for %s", e.ID), "ingress", "prerouting", "input")
+			what := fmt.Sprintf("packets for %s", e.ID)
+			if !j.sieve(director, p, j.clientsOf(director, vip), what, "ingress", "prerouting", "input") && p.protocol == uint8(ProtocolTCP) {
+				p.later, p.state = true, director.laterState()
+				j.sieve(director, p, j.clientsOf(director, vip), "later "+what, "ingress", "prerouting", "input")
+			}
 			j.bypasses(director, name)
 		}
 	}
@@ -41,29 +45,46 @@ func packetTo(e ServiceEntry, to netip.AddrPort) parcel {
 	return parcel{to: to, is6: to.Addr().Is6(), protocol: protocol, state: hostnet.StateNew}
 }
 
-// sieve adds findings about what a firewall does to packets, from clients that are
-// known and from others.
-func (j *judge) sieve(host *party, p parcel, clients []netip.Addr, what string, hooks ...string) {
+// laterState is what connection tracking says of a client's later packets. IPVS takes
+// connections from it, so that each packet is as if it were the first, unless it is to
+// keep them; then it depends on whether answers pass too.
+func (p *party) laterState() uint8 {
+	if p.sysctl(VSConntrack.Key) == "0" {
+		return hostnet.StateNew
+	}
+	return hostnet.StateNew | hostnet.StateEstablished | hostnet.StateInvalid
+}
+
+// sieve adds findings about what a firewall does to packets, of clients that are
+// known and of others, and reports whether some surely do not arrive.
+func (j *judge) sieve(host *party, p parcel, clients []netip.Addr, what string, hooks ...string) bool {
 	if why, _ := host.unread("firewall"); why != "" {
 		j.doubt(host, why)
 	}
 	const most = 16 // clients, of which few differ in a firewall's eyes
 	for _, client := range append(slices.Clone(clients[:min(len(clients), most)]), netip.Addr{}) {
-		one := p
-		if client.IsValid() {
-			one.from = netip.AddrPortFrom(client, 0)
-		}
-		f := host.firewall.follow(one, hooks...)
-		if j.sieved(host, f, one, what) {
-			return
+		if j.sieved(host, host.firewall.follow(p.of(client), hooks...), p, what) {
+			return true
 		}
 	}
+	return false
+}
+
+// of returns the packet as that of a client.
+func (p parcel) of(client netip.Addr) parcel {
+	switch {
+	case !client.IsValid():
+	case p.back:
+		p.to = netip.AddrPortFrom(client, 0)
+	default:
+		p.from = netip.AddrPortFrom(client, 0)
+	}
+	return p
 }
 
 // sieved adds the finding about what becomes of a packet, and reports whether it
 // does not arrive.
 func (j *judge) sieved(host *party, f fate, p parcel, what string) bool {
-	p.from = netip.AddrPort{}
 	switch {
 	case f.drops != nil:
 		j.add(host, finding("firewall", SeverityBroken, "%s are dropped by %s", what, f.drops).run(f.drops.allow(p)))
@@ -71,8 +92,6 @@ func (j *judge) sieved(host *party, f fate, p parcel, what string) bool {
 	case f.sends != nil:
 		j.add(host, finding("firewall", SeverityBroken, "%s are sent elsewhere by %s", what, f.sends).run(f.sends.allow(p)))
 		return true
-	case f.may != nil && f.may.rule != nil && !f.may.rule.Partial && len(f.may.rule.From) > 0 && f.may.rule.Verdict != "other":
-		j.add(host, finding("firewall", SeverityRisk, "%s are dropped for some clients by %s", what, f.may).advise("look whether these clients are to be kept out"))
 	case f.may != nil:
 		j.doubt(host, f.may.String()+" may drop "+what)
 	case f.maySend != nil:
@@ -101,11 +120,11 @@ func (j *judge) bypasses(host *party, name string) {
 	if i.XDP {
 		j.doubts = append(j.doubts, fmt.Sprintf("%s: a program at XDP sees packets of %s first (bpftool net)", where, name))
 	}
-	if i.Ingress {
-		j.doubts = append(j.doubts, fmt.Sprintf("%s: traffic control sees what comes in by %s first (tc filter show dev %s ingress)", where, name, name))
-	}
 	if i.Queue != "" {
 		j.doubts = append(j.doubts, fmt.Sprintf("%s: the queue %s of %s may drop packets (tc -s qdisc show dev %s)", where, i.Queue, name, name))
+	}
+	if i.Loss > 0 {
+		j.add(host, finding("drops-packets", SeverityBroken, "the queue netem of %s drops %d of 100 packets", name, i.Loss).run("tc qdisc del dev "+name+" root"))
 	}
 }
 
@@ -122,34 +141,118 @@ func (j *judge) marks(director *party, e ServiceEntry) {
 		j.doubt(director, "no rule is known that marks packets for "+e.ID.String())
 		return
 	}
-	j.add(director, finding("mark-missing", SeverityBroken, "no rule gives packets the mark of %s", e.ID).
-		advise("add one: iptables -t mangle -A PREROUTING -d VIP -p tcp --dport PORT -j MARK --set-mark %d", e.ID.FWMark()))
+	f := finding("mark-missing", SeverityBroken, "no rule gives packets the mark of %s", e.ID).
+		advise("mark what clients send: iptables -t mangle -A PREROUTING -d VIP -p tcp --dport PORT -j MARK --set-mark %d", e.ID.FWMark())
+	if command := j.markingCommand(director, e.ID); command != "" {
+		f = f.run(command).advise("it is for all packets to that address, where it names no port")
+	}
+	j.add(director, f)
+}
+
+// markingCommand marks packets for a service: those that another rule marks, or those
+// for the setup's VIP. It is "" where neither is known.
+func (j *judge) markingCommand(director *party, id ServiceID) string {
+	for _, r := range director.FirewallRules {
+		if r.Verdict == "mark" && r.hasAddress(id.Is6()) && !j.isMarkUsed(director, r.SetMark) {
+			return r.mark(id.FWMark())
+		}
+	}
+	for _, s := range j.setup {
+		a, ok := s.Want.(Address)
+		if vip := a.Prefix.Addr(); ok && director.isOwn && vip.Is6() == id.Is6() && director.delivers(vip) {
+			return director.markAtEntry(parcel{to: netip.AddrPortFrom(vip, 0), is6: vip.Is6(), protocol: uint8(ProtocolTCP), in: director.placeOf(vip)}, id.FWMark())
+		}
+	}
+	return ""
+}
+
+// hasAddress reports whether a rule is for one address of a family.
+func (r FirewallRule) hasAddress(is6 bool) bool {
+	return slices.ContainsFunc(r.To, func(p netip.Prefix) bool { return p.IsSingleIP() && p.Addr().Is6() == is6 })
+}
+
+// isMarkUsed reports whether a service is for a mark.
+func (j *judge) isMarkUsed(director *party, mark uint32) bool {
+	return slices.ContainsFunc(director.Services, func(e ServiceEntry) bool { return e.ID.FWMark() == mark })
+}
+
+// markAtEntry is the command that marks packets by what the host has: a filter of
+// traffic control at their interface, or a chain at the hook where they come in.
+func (p *party) markAtEntry(packet parcel, mark uint32) string {
+	if p.interfaces[packet.in].Ingress {
+		return markAt(chainKey{family: "tc", table: packet.in, chain: "ingress"}, packet, mark)
+	}
+	for _, c := range p.firewall.chains {
+		if c.Hook == "prerouting" && c.Type != "nat" && c.sees(packet) {
+			return markAt(chainKey{c.Family, c.Table, c.Name, c.Legacy}, packet, mark)
+		}
+	}
+	return ""
 }
 
 // sent follows packets to a real server through the firewall of the director, and
-// through the server's.
+// through the server's, and the answers back.
 func (j *judge) sent(director *party, e ServiceEntry, s RealServer, host *party) {
 	out := director.route(s.Addr.Addr(), netip.Addr{}).Interface
 	what := fmt.Sprintf("packets of %s to %s", e.ID, s.Addr)
-	state := uint8(hostnet.StateUntracked)
+	state, clients := uint8(hostnet.StateUntracked), j.clientsOf(director, s.Addr.Addr())
 	if director.sysctl(VSConntrack.Key) != "0" {
-		state = hostnet.StateNew
+		state, clients = hostnet.StateNew|hostnet.StateInvalid, nil // servers may see other sources
 	}
 	for _, p := range j.forwardedPackets(director, e, s) {
-		p.out, p.state = out, state
-		j.sieve(director, p, nil, what, "output", "postrouting")
+		p.out, p.state, p.remote = out, state, true
+		if s.Mode.isTunnel() {
+			p.state = hostnet.StateNew
+		}
+		j.sieve(director, p, clients, what, "output", "postrouting", "egress")
 		j.bypasses(director, out)
 		if host == nil {
 			continue
 		}
-		p.in, p.out, p.state = host.interfaceOn(s.Addr.Addr()), "", hostnet.StateNew
-		if f := host.firewall.follow(p, "ingress", "prerouting", "input"); f.sends == nil && f.maySend == nil {
-			j.sieve(host, p, nil, what, "ingress", "prerouting", "input")
-		}
+		p.in, p.out, p.state, p.remote = host.interfaceOn(s.Addr.Addr()), "", hostnet.StateNew, false
+		j.arrives(host, p, clients, what)
 		j.bypasses(host, p.in)
+	}
+	if host != nil {
+		j.answersOut(director, e, s, host, clients)
 	}
 	if s.Mode == NAT {
 		j.sentBack(director, e, s, out)
+	}
+}
+
+// arrives follows packets into a real server. What it sends elsewhere in itself it
+// may take there.
+func (j *judge) arrives(host *party, p parcel, clients []netip.Addr, what string) {
+	hooks := []string{"ingress", "prerouting", "input"}
+	if f := host.firewall.follow(p, hooks...); f.sends != nil || f.maySend != nil {
+		return
+	}
+	if !j.sieve(host, p, clients, what, hooks...) && p.protocol == uint8(ProtocolTCP) {
+		p.later, p.state = true, hostnet.StateEstablished
+		j.sieve(host, p, clients, "later "+what, hooks...)
+	}
+}
+
+// answersOut follows the answers of a real server through its own firewall.
+func (j *judge) answersOut(director *party, e ServiceEntry, s RealServer, host *party, clients []netip.Addr) {
+	sources := []netip.AddrPort{s.Addr}
+	if s.Mode != NAT {
+		sources = nil
+		for _, vip := range j.vipsOf(director, e) {
+			sources = append(sources, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+		}
+	}
+	for _, from := range sources {
+		p := packetTo(e, netip.AddrPort{})
+		p.from, p.is6, p.back, p.remote, p.later, p.state = from, from.Addr().Is6(), true, true, true, hostnet.StateEstablished
+		if slices.ContainsFunc(host.FirewallRules, func(r FirewallRule) bool { return r.Verdict == "notrack" }) {
+			p.state |= hostnet.StateNew | hostnet.StateInvalid | hostnet.StateUntracked
+		}
+		if len(clients) > 0 {
+			p.out = host.route(clients[0], from.Addr()).Interface
+		}
+		j.sieve(host, p, clients, fmt.Sprintf("answers of %s", s.Addr), "output", "postrouting", "egress")
 	}
 }
 
@@ -177,20 +280,28 @@ func (j *judge) forwardedPackets(director *party, e ServiceEntry, s RealServer) 
 }
 
 // sentBack follows a NAT server's answers through the director's firewall, which
-// sees them before IPVS gives them the VIP.
+// sees them before IPVS gives them the VIP. Connections that are not tracked begin, in
+// its eyes, with an answer, which is invalid in TCP.
 func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, in string) {
-	state := uint8(hostnet.StateInvalid | hostnet.StateUntracked)
-	if director.sysctl(VSConntrack.Key) != "0" {
-		state = hostnet.StateEstablished
+	p := packetTo(e, netip.AddrPort{})
+	p.from, p.in, p.back, p.remote, p.is6 = s.Addr, in, true, true, e.ID.Is6()
+	isTCP := p.protocol == uint8(ProtocolTCP)
+	states := []uint8{hostnet.StateNew}
+	switch {
+	case director.sysctl(VSConntrack.Key) != "0":
+		states = []uint8{hostnet.StateEstablished}
+	case isTCP:
+		states = []uint8{hostnet.StateInvalid, hostnet.StateNew}
 	}
-	p := parcel{in: in, from: s.Addr, is6: e.ID.Is6(), protocol: uint8(e.ID.Protocol()), state: state}
-	f := director.firewall.follow(p, "prerouting", "forward")
-	what := fmt.Sprintf("answers of %s", s.Addr)
-	if f.drops != nil {
-		command := f.drops.allow(parcel{from: netip.AddrPortFrom(s.Addr.Addr(), 0), is6: p.is6, protocol: p.protocol})
-		j.add(director, finding("firewall", SeverityBroken, "%s are dropped by %s", what, f.drops).run(command))
-	} else if f.may != nil {
-		j.doubt(director, f.may.String()+" may drop "+what)
+	clients := j.clientsOf(director, s.Addr.Addr())
+	if len(clients) > 0 {
+		p.out = director.route(clients[0], netip.Addr{}).Interface
+	}
+	for _, p.state = range states {
+		p.later = isTCP
+		if j.sieve(director, p, clients, fmt.Sprintf("answers of %s", s.Addr), "ingress", "prerouting", "forward", "egress") {
+			return
+		}
 	}
 }
 
@@ -209,6 +320,9 @@ func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *
 	p := packetTo(e, s.Addr)
 	p.out = director.route(server, netip.Addr{}).Interface
 	f := director.firewall.follow(p, "postrouting")
+	if j.untracked(director, e, f.maySource) {
+		return true
+	}
 	why, _ := director.unread("firewall")
 	tracked := director.sysctl(VSConntrack.Key) != "0"
 	switch {
@@ -225,6 +339,20 @@ func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *
 	}
 	j.unclear["return-route"], j.unclear["same-subnet"] = true, true
 	return true
+}
+
+// untracked looks for rules that keep packets from connection tracking, although they
+// are to get another source.
+func (j *judge) untracked(director *party, e ServiceEntry, translated bool) (found bool) {
+	for _, vip := range j.vipsOf(director, e) {
+		p := packetTo(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+		p.in = director.placeOf(vip)
+		if f := director.firewall.follow(p, "prerouting"); translated && f.untracks != nil {
+			j.add(director, finding("nat-conntrack", SeverityBroken, "packets for %s are not tracked, by %s", e.ID, f.untracks).run(f.untracks.allow(p)))
+			found = true
+		}
+	}
+	return found
 }
 
 // firewalls lists what firewalls may do, where that is not known.

@@ -44,6 +44,9 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 		}
 		if s.Mode.isTunnel() {
 			j.filtered(e, host, device)
+			inner := packetTo(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+			inner.in = device
+			j.arrives(host, inner, j.clientsOf(director, vip), fmt.Sprintf("packets for %s out of the tunnel", e.ID))
 		}
 		j.listens(director, host, e, s, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
 		j.answers(director, e, s, host, vip, iface)

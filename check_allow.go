@@ -1,0 +1,158 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// marked returns the addresses whose packets rules give the mark of a service.
+func (w *firewall) marked(id ServiceID) (all []netip.Addr) {
+	for _, r := range w.marking(id) {
+		for _, p := range r.To {
+			if p.IsSingleIP() && p.Addr().Is6() == id.Is6() && !slices.Contains(all, p.Addr()) {
+				all = append(all, p.Addr())
+			}
+		}
+	}
+	return all
+}
+
+// marking returns the rules that give packets the mark of a service.
+func (w *firewall) marking(id ServiceID) (all []FirewallRule) {
+	for _, c := range w.chains {
+		if !slices.Contains([]string{"ingress", "prerouting", "input"}, c.Hook) || c.Family == "ip" && id.Is6() || c.Family == "ip6" && !id.Is6() {
+			continue
+		}
+		for key, rules := range w.rules {
+			if key.family != c.Family || key.table != c.Table || key.legacy != c.Legacy {
+				continue
+			}
+			for _, r := range rules {
+				if r.Verdict == "mark" && r.SetMark == id.FWMark() {
+					all = append(all, r)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// mayTranslate reports whether what comes for an address and port may get another
+// destination.
+func (w *firewall) mayTranslate(protocol Protocol, at netip.AddrPort) bool {
+	f := w.follow(parcel{to: at, is6: at.Addr().Is6(), protocol: uint8(protocol), state: hostnet.StateNew}, "prerouting")
+	return f.sends != nil || f.maySend != nil
+}
+
+// hushes reports whether rules for ARP drop questions for an address, and whether
+// that is sure.
+func (w *firewall) hushes(a netip.Addr, iface string) (quiet, sure bool) {
+	for _, c := range w.chains {
+		if c.Family != "arp" || c.Hook != "input" {
+			continue
+		}
+		f := w.pass(c, &parcel{in: iface, to: netip.AddrPortFrom(a, 0)})
+		if f.drops != nil {
+			return true, true
+		}
+		quiet = quiet || f.may != nil
+	}
+	return quiet, false
+}
+
+// allow is the command that lets packets pass at a stop: before all other rules of
+// the chain.
+func (s stop) allow(p parcel) string {
+	switch {
+	case s.chain.Family == "tc":
+		return s.passFilter(p)
+	case s.chain.Legacy:
+		program := "iptables-legacy"
+		if p.is6 {
+			program = "ip6tables-legacy"
+		}
+		return program + " -t " + s.chain.Table + " -I " + s.chain.Name + matchLegacy(p) + " -j ACCEPT"
+	}
+	return "nft insert rule " + s.chain.Family + " " + s.chain.Table + " " + s.chain.Name + matchNFT(p) + " accept"
+}
+
+// ports returns the name of the packet's protocol, and what is known of its ports.
+func (p parcel) ports() (protocol string, from, to uint16) {
+	protocol = Protocol(p.protocol).String()
+	if strings.HasPrefix(protocol, otherProtocol) {
+		return strconv.Itoa(int(p.protocol)), 0, 0
+	}
+	return protocol, p.from.Port(), p.to.Port()
+}
+
+// matchLegacy are the conditions of iptables for a packet.
+func matchLegacy(p parcel) string {
+	protocol, from, to := p.ports()
+	return with("-p", protocol) + with("-s", p.from.Addr()) + with("-d", p.to.Addr()) + with("--sport", from) + with("--dport", to)
+}
+
+// matchNFT are the conditions of nft for a packet.
+func matchNFT(p parcel) (text string) {
+	family := "ip"
+	if p.is6 {
+		family = "ip6"
+	}
+	protocol, from, to := p.ports()
+	text = with(family+" saddr", p.from.Addr()) + with(family+" daddr", p.to.Addr())
+	if from == 0 && to == 0 {
+		return text + with("meta l4proto", protocol)
+	}
+	return text + with(protocol+" sport", from) + with(protocol+" dport", to)
+}
+
+// passFilter is the command of tc, whose filters come in the order of their
+// numbers.
+func (s stop) passFilter(p parcel) string {
+	return "tc filter add dev " + s.chain.Device + " " + s.chain.Hook + " pref 1" + matchFlower(p) + " action pass"
+}
+
+// matchFlower are the conditions of tc for a packet.
+func matchFlower(p parcel) string {
+	family := "ip"
+	if p.is6 {
+		family = "ipv6"
+	}
+	protocol, from, to := p.ports()
+	return with("protocol", family) + " flower" + with("ip_proto", protocol) +
+		with("src_ip", p.from.Addr()) + with("dst_ip", p.to.Addr()) + with("src_port", from) + with("dst_port", to)
+}
+
+// mark is the command that gives packets a mark where a rule gives them another.
+func (r FirewallRule) mark(mark uint32) string {
+	p := parcel{protocol: r.Protocol, is6: r.Family == "ip6"}
+	var port uint16
+	if len(r.ToPorts) == 1 && r.ToPorts[0][0] == r.ToPorts[0][1] {
+		port = r.ToPorts[0][0]
+	}
+	for _, to := range r.To {
+		if to.IsSingleIP() {
+			p.to, p.is6 = netip.AddrPortFrom(to.Addr(), port), to.Addr().Is6()
+		}
+	}
+	return markAt(r.chainKey(), p, mark)
+}
+
+func (r FirewallRule) chainKey() chainKey { return chainKey{r.Family, r.Table, r.Chain, r.Legacy} }
+
+// markAt is the command that gives packets a mark in a chain.
+func markAt(c chainKey, p parcel, mark uint32) string {
+	switch {
+	case c.family == "tc":
+		return fmt.Sprintf("tc filter add dev %s %s%s action skbedit mark %d", c.table, c.chain, matchFlower(p), mark)
+	case c.legacy && p.is6:
+		return fmt.Sprintf("ip6tables-legacy -t %s -A %s%s -j MARK --set-mark %d", c.table, c.chain, matchLegacy(p), mark)
+	case c.legacy:
+		return fmt.Sprintf("iptables-legacy -t %s -A %s%s -j MARK --set-mark %d", c.table, c.chain, matchLegacy(p), mark)
+	}
+	return fmt.Sprintf("nft add rule %s %s %s%s meta mark set %d", c.family, c.table, c.chain, matchNFT(p), mark)
+}
