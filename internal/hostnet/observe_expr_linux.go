@@ -23,7 +23,7 @@ type loaded struct {
 	what  string // "iif", "oif", "iifname", "oifname", "l4proto", "nfproto", "mark", "saddr", "daddr", "sport", "dport", "flags", "state", "status", "daddr type", "value", or "" of what is not known
 	mask  []byte
 	value []byte // of "value"
-	size  int    // of an address
+	size  int    // of an address, of which the beginning may be loaded alone
 }
 
 // register makes one number of the two that registers have.
@@ -157,6 +157,10 @@ func (d *nftDecoder) payload(attr map[uint16][]byte) {
 		{transportHeader, 0, 2}: "sport", {transportHeader, 2, 2}: "dport", {transportHeader, 13, 1}: "flags",
 		{networkHeader, 14, 4}: "arp sender", {networkHeader, 24, 4}: "arp target",
 	}[place{be32(attr[unix.NFTA_PAYLOAD_BASE]), be32(attr[unix.NFTA_PAYLOAD_OFFSET]), size}]
+	full := int(size)
+	if place, length := addressAt(be32(attr[unix.NFTA_PAYLOAD_BASE]), be32(attr[unix.NFTA_PAYLOAD_OFFSET])); (what == "" || d.rule.Family != "arp" && what[:3] == "arp") && full < length {
+		what, full = place, length
+	}
 	switch {
 	case d.rule.Family == "arp" && what == "arp sender":
 		what = "saddr"
@@ -165,7 +169,24 @@ func (d *nftDecoder) payload(attr map[uint16][]byte) {
 	case d.rule.Family == "arp" || what == "arp sender" || what == "arp target":
 		what = ""
 	}
-	d.regs[register(attr[unix.NFTA_PAYLOAD_DREG])] = loaded{what: what, size: int(size)}
+	d.regs[register(attr[unix.NFTA_PAYLOAD_DREG])] = loaded{what: what, size: full}
+}
+
+// addressAt returns the address that begins at a place of the network's header, and
+// its length.
+func addressAt(base, offset uint32) (what string, length int) {
+	switch {
+	case base != networkHeader:
+	case offset == 12:
+		return "saddr", 4
+	case offset == 16:
+		return "daddr", 4
+	case offset == 8:
+		return "saddr", 16
+	case offset == 24:
+		return "daddr", 16
+	}
+	return "", 0
 }
 
 func (d *nftDecoder) ct(attr map[uint16][]byte) {

@@ -99,6 +99,14 @@ func limitAddresses(rule *ChainRule, from loaded, low, high []byte) bool {
 	if len(*to) == 1 && (*to)[0].Bits() == 0 { // the family, which the address has too
 		*to = nil
 	}
+	if len(low) < from.size && len(low) == len(high) && from.mask == nil { // the beginning
+		from.mask = append(bytes.Repeat([]byte{0xff}, len(low)), make([]byte, from.size-len(low))...)
+		if !bytes.Equal(low, high) {
+			return false
+		}
+		low = append(bytes.Clone(low), make([]byte, from.size-len(low))...)
+		high = low
+	}
 	a, ok := netip.AddrFromSlice(low)
 	b, ok2 := netip.AddrFromSlice(high)
 	if !ok || !ok2 || len(*to) > 0 || len(low) != from.size {
@@ -165,11 +173,14 @@ func limitPorts(rule *ChainRule, what string, low, high uint16) bool {
 	if what == "dport" {
 		to = &rule.ToPorts
 	}
-	if len(*to) > 0 {
+	if len(*to) > 1 {
 		return false
 	}
+	if len(*to) == 1 { // one end of a range comes first
+		low, high = max(low, (*to)[0][0]), min(high, (*to)[0][1])
+	}
 	*to = [][2]uint16{{low, high}}
-	return true
+	return low <= high
 }
 
 const (
