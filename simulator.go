@@ -32,7 +32,8 @@ import (
 //     drop_entry, drop_packet and secure_tcp never begin.
 //   - Sync daemons start, stop and are listed; they send and receive nothing. One
 //     that is stopped as soon as it was started stops; the kernel may fail to, and
-//     not even answer.
+//     not even answer. A master with an IPv6 group starts where disable_ipv6 is 1 or
+//     a route prohibits the group; the kernel's does not.
 //   - With conntrack=1, netfilter tracks the connections of a family if the host
 //     has a [SourceNAT] for it, or if a service of port 21
 //     has a server of [NAT]. Other rules that look at connections are not simulated,
