@@ -3,6 +3,7 @@ package lvs
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/golvs/lvs/internal/hostnet"
 )
@@ -86,8 +87,8 @@ func (j *judge) announce(director *party, vip netip.Addr) {
 }
 
 // askedOn returns the interfaces on which clients and routers ask for an address:
-// those in whose networks it is, else the one that has it, else the one that leads
-// to the rest of the world.
+// those in whose networks it is and what is on top of them with it, else the one that
+// has it, else the one that leads to the rest of the world.
 func (p *party) askedOn(a netip.Addr) (names []string) {
 	seen := make(map[string]bool)
 	add := func(name string) {
@@ -101,11 +102,9 @@ func (p *party) askedOn(a netip.Addr) (names []string) {
 			add(n.Interface)
 		}
 	}
-	if len(names) > 0 {
-		return names
-	}
+	found := slices.Clone(names)
 	for _, own := range p.having(a) {
-		if !p.isBlind(own.Interface) {
+		if i := p.interfaces[own.Interface]; !p.isBlind(own.Interface) && (len(found) == 0 || slices.Contains(found, i.Below)) {
 			add(own.Interface)
 		}
 	}

@@ -18,7 +18,7 @@ func (j *judge) delivered(director *party, e ServiceEntry) {
 			j.announce(director, vip)
 			continue
 		}
-		j.asked(director, e, vip)
+		j.asked(director, vip)
 	}
 	j.dropped(director, e)
 }
@@ -107,24 +107,56 @@ func (p *party) placeOf(vip netip.Addr) string {
 }
 
 // asked looks whether those who ask for a VIP get an answer, and whether the
-// director takes what they send then.
-func (j *judge) asked(director *party, e ServiceEntry, vip netip.Addr) {
+// director takes what they send then. One of several interfaces is enough.
+func (j *judge) asked(director *party, vip netip.Addr) {
+	var answering []string
+	var first Finding
 	for _, name := range director.askedOn(vip) {
-		need := fmt.Sprintf("packets for %s come by it", vip)
-		if f, bad := director.linkFault(name, need); bad {
-			j.add(director, f)
-			continue
+		f, bad := director.linkFault(name, fmt.Sprintf("packets for %s come by it", vip))
+		if !bad {
+			f, bad = director.mute(name, director.askedFor(name, vip))
 		}
-		if f, bad := director.mute(name, vip); bad {
-			j.add(director, f)
-		}
-		for _, client := range j.clientsOf(director, vip) {
-			if f, bad := director.martian(name, client, vip); bad && !director.isBesides(client, name) {
-				j.add(director, f)
-				break
-			}
+		if !bad {
+			answering = append(answering, name)
+		} else if first.Code == "" {
+			first = f
 		}
 	}
+	if len(answering) == 0 {
+		if first.Code != "" {
+			j.add(director, first)
+		}
+		return
+	}
+	for _, client := range j.clientsOf(director, vip) {
+		first = Finding{}
+		for _, name := range answering {
+			f, bad := director.martian(name, client, vip)
+			if !bad || director.isBesides(client, name) {
+				first = Finding{}
+				break
+			}
+			first = f
+		}
+		if first.Code != "" {
+			j.add(director, first)
+			return
+		}
+	}
+}
+
+// askedFor returns the address of the host that is asked for on an interface, so
+// that packets for a VIP come by it: the VIP, or the next hop of a router.
+func (p *party) askedFor(iface string, vip netip.Addr) netip.Addr {
+	if len(p.networks(vip)) > 0 {
+		return vip
+	}
+	for _, a := range p.addresses {
+		if a.Interface == iface && a.Prefix.Addr().Is6() == vip.Is6() {
+			return a.Prefix.Addr()
+		}
+	}
+	return vip
 }
 
 // isBesides reports whether an address is in a network of another interface: its

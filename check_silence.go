@@ -11,7 +11,7 @@ import (
 func (j *judge) silence(director *party, e ServiceEntry, host *party) {
 	for _, vip := range j.vipsOf(director, e) {
 		own := host.having(vip)
-		if len(own) == 0 && !host.stands(vip) || !director.delivers(vip) {
+		if !host.delivers(vip) && !host.stands(vip) || !director.delivers(vip) {
 			continue
 		}
 		for _, name := range director.askedOn(vip) {
