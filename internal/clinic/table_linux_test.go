@@ -87,26 +87,53 @@ func sum(sites, alarms int, all []*result) figures {
 	return f
 }
 
+// measure is one that has a goal.
+type measure struct {
+	what              string
+	is, reached, goal int // in percent
+}
+
+// measures are compared with what was reached before, so that nothing is lost, and
+// with the goal.
+func (f figures) measures() []measure {
+	percent := func(part, whole int) int {
+		if whole == 0 {
+			return 100
+		}
+		return 100 * part / whole
+	}
+	return []measure{
+		{"healthy hosts that are called healthy, in each form", percent(len(forms)*f.sites-f.alarms, len(forms)*f.sites), 0, 100},
+		{"harmless faults that are not called broken", percent(f.faults-f.broke-f.harmlessAlarms, f.faults-f.broke), 0, 100},
+		{"faults found of those that hosts or facts show", percent(f.visibleFound, f.visible), 0, 95},
+		{"faults that are found or named as unseen", percent(f.broke-f.silent, f.broke), 0, 100},
+		{"findings cured by their fix or advice", percent(f.cured+f.heeded, f.treated), 0, 90},
+	}
+}
+
 func (f figures) String() string {
 	var b strings.Builder
-	row := func(what, value string) { fmt.Fprintf(&b, "| %s | %s |\n", what, value) }
-	row("figure", "value")
-	row("---", "---")
-	row("healthy hosts' sites", fmt.Sprint(f.sites))
-	row("false alarms on them, with and without setup and peers", fmt.Sprint(f.alarms))
-	row("single faults", fmt.Sprint(f.faults))
-	row("of these break traffic", fmt.Sprint(f.broke))
-	row("harmless ones called broken", fmt.Sprint(f.harmlessAlarms))
-	row("found, as broken or as a risk", share(f.found+f.risks, f.broke))
-	row("found of those that hosts or facts show", share(f.visibleFound, f.visible))
-	row("not found, named as unseen", share(f.unseen, f.broke))
-	row("silent", share(f.silent, f.broke))
-	row("cured by the findings' own fixes", share(f.cured, f.treated))
-	row("cured by their advice, where there is no fix", share(f.heeded, f.treated))
+	row := func(what, value, goal string) { fmt.Fprintf(&b, "| %s | %s | %s |\n", what, value, goal) }
+	row("figure", "value", "goal")
+	row("---", "---", "---")
+	row("services on hosts that work", fmt.Sprint(f.sites), "")
+	row("false alarms on them, with and without setup and peers", fmt.Sprint(f.alarms), "")
+	row("single faults", fmt.Sprint(f.faults), "")
+	row("of these break traffic", fmt.Sprint(f.broke), "")
+	row("harmless ones called broken", fmt.Sprint(f.harmlessAlarms), "")
+	row("found", share(f.found, f.broke), "")
+	row("found as a risk", share(f.risks, f.broke), "")
+	row("not found, named as unseen", share(f.unseen, f.broke), "")
+	row("silent", share(f.silent, f.broke), "")
+	row("cured by the findings' own fixes", share(f.cured, f.treated), "")
+	row("cured by their advice, where there is no fix", share(f.heeded, f.treated), "")
+	for _, m := range f.measures() {
+		row(m.what, fmt.Sprintf("%d %%", m.is), fmt.Sprintf("%d %%", m.goal))
+	}
 	return b.String()
 }
 
-// table shows each fault.
+// tableOf shows each fault.
 func tableOf(all []*result) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "| site | on | command | traffic | Check | says | fix |\n|---|---|---|---|---|---|---|")
