@@ -131,8 +131,8 @@ func (r *result) try(t *testing.T, s site, healthy []visit) {
 func (r *result) treat(g *ground, all []ailment, answers []string) {
 	err := g.treat(all)
 	if errors.Is(err, errNoFix) {
-		if r.heeded, err = g.heed(r.fault, all); !r.heeded {
-			err = errNoFix
+		if r.advice, err = g.heed(r.fault, all); r.advice == "" {
+			err = fmt.Errorf("%w, and the advice is: %s", errNoFix, all[0].Advice)
 		}
 	}
 	r.cure = g.recovers(answers)
@@ -143,7 +143,7 @@ func (r *result) treat(g *ground, all []ailment, answers []string) {
 
 func judge(r *result, broken, risks []ailment, said []visit) (answer, string) {
 	switch {
-	case !r.broke() && len(broken) > 0:
+	case !r.broke() && len(broken) > 0 && r.right == "":
 		return answerAlarm, join(broken)
 	case !r.broke():
 		return answerHarmless, ""

@@ -30,6 +30,10 @@ type fault struct {
 	// unseen finding begin with that sends the administrator after this fault.
 	doubt string
 
+	// right says why a finding of the severity broken is right although traffic
+	// flows, "" if it is not.
+	right string
+
 	// past says that clients who are answered are not well all the same when a
 	// real server gets none: packets go past the director, or a server is lost.
 	past bool
@@ -61,19 +65,21 @@ func (m *machine) suffer(proto, command string) error {
 		m.stopPrograms()
 		return m.serve(proto, m.listen)
 	case "restore-table":
-		return m.run("ipvsadm -C\n" + m.table())
+		return m.run("ipvsadm -C\n" + m.commands("ipvsadm "))
+	case "restore-network":
+		return m.run("ip -force -batch - <<. 2>&1\n" + m.base + "\n.\n" + m.commands("ip ") + "true")
 	}
 	return m.run(command)
 }
 
-// table are the commands of the guide that make the table.
-func (m *machine) table() (commands string) {
+// commands are those of the guide that begin with a word.
+func (m *machine) commands(word string) (all string) {
 	for line := range strings.Lines(m.guide) {
-		if strings.HasPrefix(line, "ipvsadm") {
-			commands += line
+		if strings.HasPrefix(line, word) {
+			all += line
 		}
 	}
-	return commands
+	return all
 }
 
 // form is how Check is asked.
@@ -209,21 +215,28 @@ var errNoFix = errors.New("there is none")
 // remedies are what an administrator does, by the kind of the fault, who follows an
 // advice that no program can follow: the advice matches the regular expression.
 var remedies = map[string]struct{ advice, do string }{
-	"program":               {"(?i)start|listen", "start-program"},
-	"no service":            {"(?i)service", "restore-table"},
-	"takes no connections":  {"(?i)weight|server|threshold", "restore-table"},
-	"packets dropped by tc": {"(?i)tc ", "tc qdisc del dev eth0 clsact; tc qdisc del dev eth0 root; true"},
+	"program":                       {"(?i)start|listen", "start-program"},
+	"no service":                    {"(?i)service", "restore-table"},
+	"takes no connections":          {"(?i)weight|server|threshold", "restore-table"},
+	"address removed":               {"(?i)address|route", "restore-network"},
+	"device down":                   {"(?i)interface|address|route|port|link", "restore-network"},
+	"link down":                     {"(?i)interface|address|route|link", "restore-network"},
+	"way to a server":               {"(?i)route", "restore-network"},
+	"way back":                      {"(?i)route", "restore-network"},
+	"director's way to the clients": {"(?i)route", "restore-network"},
+	"packets dropped by tc":         {"(?i)tc ", "tc qdisc del dev eth0 clsact; tc qdisc del dev eth0 root; true"},
 }
 
-// heed does what the advice of findings says, and says whether there was any.
-func (g *ground) heed(f fault, all []ailment) (bool, error) {
+// heed does what the advice of findings says, and returns the advice, "" if there
+// is none for the fault.
+func (g *ground) heed(f fault, all []ailment) (string, error) {
 	remedy, ok := remedies[f.kind]
 	for _, a := range all {
 		if ok && regexp.MustCompile(remedy.advice).MatchString(a.Advice) {
-			return true, g.of(a).suffer(g.proto, remedy.do)
+			return a.Advice, g.suffer(fault{on: g.of(a).name, do: remedy.do})
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
 // treat applies the fix of a finding, in the order that it asks for.

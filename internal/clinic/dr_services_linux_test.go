@@ -46,9 +46,9 @@ func pair() site {
 		fault{kind: "no service", do: "ipvsadm -C"}),
 		more("standby",
 			fault{kind: "no service", do: "ipvsadm -C"},
-			fault{kind: "standby", do: "ip link set eth0 down"},
+			fault{kind: "standby", do: "ip link set eth0 down", right: "the standby cannot take over"},
 			fault{kind: "standby", do: "ipvsadm --stop-daemon backup"},
-			fault{kind: "standby", do: "ip addr add 10.1.0.100/32 dev eth0"},
+			fault{kind: "standby", do: "ip addr add 10.1.0.100/32 dev eth0", right: "which director gets a client's packets changes with each ARP entry"},
 			fault{kind: "no service", do: "ipvsadm -C; ip addr add 10.1.0.100/32 dev eth0\n@director ip addr del 10.1.0.100/32 dev eth0"})...)
 	return s
 }

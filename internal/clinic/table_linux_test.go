@@ -13,7 +13,7 @@ type result struct {
 	traffic string // what went wrong, "" if nothing did
 	says    string // what was found, or the unseen that names it
 	answer  answer
-	heeded  bool   // there was no fix, and the advice was followed
+	advice  string // that was followed, where there was no fix
 	cure    string // what was wrong then, "" if nothing was; for answers that are findings
 }
 
@@ -77,7 +77,7 @@ func sum(sites, alarms int, all []*result) figures {
 			f.treated++
 			switch {
 			case r.cure != "":
-			case r.heeded:
+			case r.advice != "":
 				f.heeded++
 			default:
 				f.cured++
@@ -140,7 +140,7 @@ func tableOf(all []*result) string {
 	for _, r := range all {
 		fix := ""
 		if r.answer == answerFound || r.answer == answerRisk {
-			fix = cmp.Or(r.cure, map[bool]string{false: "cures", true: "advice cures"}[r.heeded])
+			fix = cmp.Or(r.cure, map[bool]string{true: "cures", false: "advice cures: " + r.advice}[r.advice == ""])
 		}
 		check := string(r.answer)
 		if r.hidden != "" && r.broke() {
