@@ -1,6 +1,7 @@
 package clinic
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 var (
 	long      = flag.Bool("clinic.long", false, "try all faults, and print the table")
+	family    = flag.String("clinic.family", "", "only sites whose names begin with this")
 	firewalls = flag.Bool("clinic.firewalls", false, "with -clinic.long, only what takes iptables or nft, which not all kernels have")
 )
 
@@ -34,7 +36,7 @@ func TestClinic(t *testing.T) {
 	var c clinic
 	seen := make(map[string]bool)
 	for _, s := range sites() {
-		if *firewalls && (s.needs != "iptables" && s.needs != "nft") {
+		if !strings.HasPrefix(s.name, *family) || *firewalls && s.needs != "iptables" && s.needs != "nft" {
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
@@ -162,7 +164,8 @@ func judge(r *result, broken, risks []ailment, said []visit) (answer, string) {
 func (c *clinic) judge(t *testing.T) {
 	f := sum(c.sites, len(c.alarms), c.all)
 	if *long {
-		fmt.Printf("## %s, Linux %s\n\n%s\n%s\n<!-- end -->\n", os.Getenv("LVS_KERNEL_NAME"), os.Getenv(testbed.KernelEnv), f, tableOf(c.all))
+		fmt.Printf("## %s in Linux %s (%s)\n\n%s\n%s\n<!-- end -->\n",
+			cmp.Or(strings.TrimSpace(*family), "All"), os.Getenv(testbed.KernelEnv), os.Getenv("LVS_KERNEL_NAME"), f, tableOf(c.all))
 	}
 	for _, alarm := range c.alarms {
 		t.Logf("false alarm on a healthy host: %s", alarm)
