@@ -113,12 +113,18 @@ func (g *ground) round(patience time.Duration) outcome {
 	return o
 }
 
-// traffic sends requests. One that fails is not believed before others fail too:
-// the machine may be busy. Patience ends before a lost packet is sent again.
+// traffic sends requests. Those that fail are not believed before as many fail
+// again: the machine may be busy. Patience ends before a lost packet is sent again.
 func (g *ground) traffic() outcome {
 	o := g.round(400 * time.Millisecond)
-	if o.failures > 0 {
-		o = g.round(800 * time.Millisecond)
+	for range 3 {
+		before := o.failures
+		if before == 0 {
+			break
+		}
+		if o = g.round(800 * time.Millisecond); o.failures == before {
+			break
+		}
 	}
 	return o
 }
