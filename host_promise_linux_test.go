@@ -135,7 +135,7 @@ func TestHostDuplicateAddress(t *testing.T) {
 	h, err := OpenHost(ctx, InNamespaceFD(here.File.Fd()))
 	must(t, err)
 	defer h.Close()
-	must(t, h.settle(ctx, Address{Interface: "eth0", Prefix: inner6At(vip6)}))
+	awaitRoutes(t, h, 4) // those of lo, its own, and that of the link
 	before := dumpBriefly(t, here)
 	setup := Setup{forwarding(true, ""), {vipAddress(vip6, "eth0", ""), ""}}
 	plan, err := h.Plan(ctx, setup)

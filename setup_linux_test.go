@@ -32,13 +32,13 @@ func setupGround(t testing.TB) (*testbed.Namespace, *Host) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
-	awaitRoutes(t, h)
+	awaitRoutes(t, h, 8) // two of each device's own, and one of its link
 	return ns, h
 }
 
 // awaitRoutes waits for the routes to the host's own IPv6 addresses, which the kernel
 // makes a moment after them.
-func awaitRoutes(t testing.TB, h *Host) {
+func awaitRoutes(t testing.TB, h *Host, addresses int) {
 	t.Helper()
 	areThere := func() bool {
 		all, err := h.network.Addresses()
@@ -48,7 +48,7 @@ func awaitRoutes(t testing.TB, h *Host) {
 				return false
 			}
 		}
-		return len(all) >= 8 // two of each device's own, and one of its link
+		return len(all) >= addresses
 	}
 	for range 1000 {
 		if areThere() {
