@@ -42,27 +42,40 @@ func (w *firewall) marking(id ServiceID) (all []FirewallRule) {
 	return all
 }
 
-// mayTranslate reports whether what comes for an address and port may get another
-// destination.
-func (w *firewall) mayTranslate(protocol Protocol, at netip.AddrPort) bool {
+// translation returns what gives packets for an address and port another destination,
+// nil if that is not sure, and whether something may.
+func (w *firewall) translation(protocol Protocol, at netip.AddrPort) (surely *stop, may bool) {
 	f := w.follow(parcel{to: at, is6: at.Addr().Is6(), protocol: uint8(protocol), state: hostnet.StateNew}, "prerouting")
-	return f.sends != nil || f.maySend != nil
+	return f.sends, f.maySend != nil
 }
 
-// hushes reports whether rules for ARP drop questions for an address, and whether
-// that is sure.
-func (w *firewall) hushes(a netip.Addr, iface string) (quiet, sure bool) {
+// hushes reports whether rules for ARP surely drop questions for an address, and
+// returns what does.
+func (w *firewall) hushes(a netip.Addr, iface string) (by *stop, surely bool) {
+	p := parcel{in: iface, to: netip.AddrPortFrom(a, 0)}
 	for _, c := range w.chains {
-		if c.Family != "arp" || c.Hook != "input" {
-			continue
+		if c.Family == "arp" && c.Hook == "input" {
+			if f := w.pass(c, &p); f.drops != nil {
+				return f.drops, true
+			}
 		}
-		f := w.pass(c, &parcel{in: iface, to: netip.AddrPortFrom(a, 0)})
-		if f.drops != nil {
-			return true, true
-		}
-		quiet = quiet || f.may != nil
 	}
-	return quiet, false
+	return nil, false
+}
+
+// answerARP is the command that lets questions for an address pass at a stop; all
+// questions, if it drops all.
+func (s stop) answerARP(a netip.Addr) string {
+	all := s.rule == nil || len(s.rule.To) == 0
+	switch {
+	case s.chain.Legacy && all:
+		return "arptables-legacy -I " + s.chain.Name + " -j ACCEPT"
+	case s.chain.Legacy:
+		return fmt.Sprintf("arptables-legacy -I %s -d %s -j ACCEPT", s.chain.Name, a)
+	case all:
+		return fmt.Sprintf("nft insert rule arp %s %s accept", s.chain.Table, s.chain.Name)
+	}
+	return fmt.Sprintf("nft insert rule arp %s %s arp daddr ip %s accept", s.chain.Table, s.chain.Name, a)
 }
 
 // allow is the command that lets packets pass at a stop: before all other rules of

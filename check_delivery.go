@@ -176,6 +176,9 @@ func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
 	if a.Is6() {
 		return Finding{}, false
 	}
+	if by, hushed := p.firewall.hushes(a, name); hushed {
+		return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: %s", a, name, by).run(by.answerARP(a)), true
+	}
 	ignore := p.parameter(name, "arp_ignore")
 	here := slices.ContainsFunc(p.having(a), func(own Address) bool { return own.Interface == name })
 	if answersARP(ignore, p.having(a), here) {

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 )
@@ -18,7 +19,13 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 		j.unclear["program"] = true
 		return
 	}
-	if host.listensAt(e.ID.Protocol(), at) || host.balances(e.ID.Protocol(), at) || host.firewall.mayTranslate(e.ID.Protocol(), at) {
+	if sends, translated := host.firewall.translation(e.ID.Protocol(), at); sends != nil {
+		j.redirected(host, e, s, at, sends)
+		return
+	} else if translated {
+		return // perhaps to a program
+	}
+	if host.listensAt(e.ID.Protocol(), at) || host.balances(e.ID.Protocol(), at) {
 		return
 	}
 	f := finding("program-missing", SeverityBroken, "%s -> %s: no program listens at %s (%s)", e.ID, s.Addr, at, e.ID.Protocol()).
@@ -31,6 +38,19 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 		return
 	}
 	j.add(host, f)
+}
+
+// redirected looks whether a program takes what a rule of the host sends to another
+// port of it.
+func (j *judge) redirected(host *party, e ServiceEntry, s RealServer, at netip.AddrPort, by *stop) {
+	port := cmp.Or(by.rule.ToPort, at.Port())
+	if by.rule.Verdict != "redirect" || slices.ContainsFunc(host.Listeners, func(l Listener) bool {
+		return l.Protocol == e.ID.Protocol() && l.Addr.Port() == port && !l.Addr.Addr().IsLoopback()
+	}) {
+		return
+	}
+	j.add(host, finding("program-missing", SeverityBroken, "%s -> %s: %s sends packets to port %d, where no program listens (%s)", e.ID, s.Addr, by, port, e.ID.Protocol()).
+		run(by.allow(parcel{to: at, is6: at.Addr().Is6(), protocol: uint8(e.ID.Protocol())})))
 }
 
 // listensAt reports whether a program takes what comes for an address and port.

@@ -101,7 +101,7 @@ func (j *judge) listeners() {
 	}
 	services := make(map[port]ServiceID)
 	for _, e := range j.own.Services {
-		if e.ID.FWMark() == 0 {
+		if e.ID.FWMark() == 0 && !j.own.serves(e) {
 			services[port{e.ID.Protocol(), e.ID.VIP().Port()}] = e.ID
 		}
 	}
@@ -124,7 +124,8 @@ func (j *judge) daemons() {
 				j.add(j.own, finding("sync-mixed", SeverityRisk, "%s -> %s beside a sync daemon", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
 			}
 			if master && backup && s.Mode != NAT && j.own.sysctl(VSBackupOnly.Key) == "0" && !j.has("backup-balances") {
-				j.add(j.own, finding("backup-balances", SeverityRisk, "master and backup daemons run, and backup_only is 0").mend(VSBackupOnly.Setting(1, "do not balance what the other director sends")))
+				j.add(j.own, finding("backup-balances", SeverityRisk, "master and backup daemons run, and backup_only is 0").
+					advise("run one of them: the backup while the host stands by, with backup_only=1, and the master while it balances"))
 			}
 		}
 	}

@@ -143,6 +143,7 @@ type FirewallRule struct {
 	Partial   bool           `json:"partial,omitempty"`   // it has conditions that these fields do not say
 	Verdict   string         `json:"verdict,omitempty"`   // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack" or "other"
 	Target    string         `json:"target,omitempty"`    // the chain of a jump, the address of dnat and snat
+	ToPort    uint16         `json:"toPort,omitempty"`    // of redirect and dnat; 0 leaves it, or is not known
 	SetMark   uint32         `json:"setMark,omitempty"`   // of the verdict mark
 }
 

@@ -116,6 +116,7 @@ type ChainRule struct {
 	Partial   bool           // it has conditions that these fields do not say
 	Verdict   string         // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack", or "other"
 	Target    string         // the chain of a jump, the address of dnat or snat
+	ToPort    uint16         // of redirect and dnat; 0 leaves it, or is not known
 	SetMark   uint32         // of the verdict mark
 }
 

@@ -88,11 +88,11 @@ func (d *nftDecoder) statement(name string, attr map[uint16][]byte) {
 	case "masq":
 		d.rule.Verdict = "masquerade"
 	case "redir":
-		d.rule.Verdict = "redirect"
+		d.rule.Verdict, d.rule.ToPort = "redirect", d.portIn(attr[unix.NFTA_REDIR_REG_PROTO_MIN])
 	case "nat":
 		d.rule.Verdict = "snat"
 		if be32(attr[unix.NFTA_NAT_TYPE]) == unix.NFT_NAT_DNAT {
-			d.rule.Verdict = "dnat"
+			d.rule.Verdict, d.rule.ToPort = "dnat", d.portIn(attr[unix.NFTA_NAT_REG_PROTO_MIN])
 		}
 		if a, ok := netip.AddrFromSlice(d.regs[register(attr[unix.NFTA_NAT_REG_ADDR_MIN])].value); ok {
 			d.rule.Target = a.String()
@@ -104,6 +104,14 @@ func (d *nftDecoder) statement(name string, attr map[uint16][]byte) {
 		}
 		d.rule.Verdict, d.rule.Target = verdictOf(attr[unix.NFTA_IMMEDIATE_DATA])
 	}
+}
+
+// portIn returns the port in the register that an attribute names.
+func (d *nftDecoder) portIn(attr []byte) uint16 {
+	if value := d.regs[register(attr)].value; len(value) >= 2 {
+		return binary.BigEndian.Uint16(value)
+	}
+	return 0
 }
 
 func (d *nftDecoder) meta(attr map[uint16][]byte) {

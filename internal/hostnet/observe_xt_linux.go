@@ -130,9 +130,15 @@ func xtTarget(rule *ChainRule, name string, revision uint32, info []byte) {
 		rule.Verdict = map[string]string{
 			"REJECT": "reject", "MASQUERADE": "masquerade", "REDIRECT": "redirect", "NOTRACK": "notrack", "DROP": "drop", "ACCEPT": "accept",
 		}[name]
+		if name == "REDIRECT" {
+			rule.ToPort = xtPort(rule.Family, revision, info)
+		}
 	case "DNAT", "SNAT":
 		rule.Verdict = map[string]string{"DNAT": "dnat", "SNAT": "snat"}[name]
 		rule.Target = xtAddress(rule.Family, revision, info)
+		if name == "DNAT" {
+			rule.ToPort = xtPort(rule.Family, revision, info)
+		}
 	case "MARK":
 		rule.Verdict = "other"
 		if revision == 2 && len(info) >= 8 && binary.NativeEndian.Uint32(info[4:]) != 0 {
@@ -147,6 +153,19 @@ func xtTarget(rule *ChainRule, name string, revision uint32, info []byte) {
 			rule.Verdict = "other"
 		}
 	}
+}
+
+// xtPort returns the port that DNAT or REDIRECT gives, 0 if it gives none.
+func xtPort(family string, revision uint32, info []byte) uint16 {
+	const specified = 2
+	flags, at := 0, 36
+	if family == "ip" && revision == 0 {
+		flags, at = 4, 16
+	}
+	if len(info) < at+2 || binary.NativeEndian.Uint32(info[flags:])&specified == 0 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(info[at:])
 }
 
 // xtAddress returns the address that DNAT or SNAT gives, "" if it is not known.
