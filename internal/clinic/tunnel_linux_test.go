@@ -88,7 +88,7 @@ func sitesOfTunnels() (all []site) {
 				fault{kind: "tunnel's device", do: "ip link set mine down"},
 				fault{kind: "tunnel's device", do: "ip link del mine"},
 				fault{kind: "tunnel's device", do: "ip link set mine down; ip link change mine type gre local 10.4.0.96; ip link set mine up"},
-				fault{kind: "tunnel's device", do: "ip link change mine type gre local 10.4.0.95 remote 10.1.0.91"})},
+				fault{kind: "tunnel's device", do: "ip link del mine; ip link add mine type gre local 10.4.0.95 remote 10.1.0.91; ip link set mine up; ip addr add 10.1.0.100/32 dev mine"})},
 		{name: "TUN of IPv6 in IPv6", mode: lvs.IPIP, flags: "-i", outer6: true, vip6: true, device: "ip6tnl0", module: "ip6_tunnel",
 			guide: "ip link set ip6tnl0 up # %s\n", faults: append(more("rs2",
 				fault{kind: "tunnel's device", do: "ip link set ip6tnl0 down"},
