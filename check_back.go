@@ -3,6 +3,7 @@ package lvs
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // answers looks whether the answers of a DR or tunnel server reach the clients, and
@@ -93,9 +94,7 @@ func (j *judge) returns(director *party, e ServiceEntry, s RealServer, host *par
 	}
 	near := director.beside(host.networks(server))
 	if len(near) == 0 {
-		if wide, ok := j.widen(host, director.route(server, netip.Addr{}).Source); ok { // its mask is too long
-			j.add(host, finding("return-route", SeverityBroken, "the real server %s is in no network of the director", s.Addr).mend(wide))
-		}
+		j.apart(director, s, host)
 		j.unclear["return-route"], j.unclear["same-subnet"] = true, true
 		return
 	}
@@ -118,6 +117,45 @@ func (j *judge) returns(director *party, e ServiceEntry, s RealServer, host *par
 	if len(clients) == 0 && !host.hasHop(director) {
 		j.add(host, finding("return-route", SeverityBroken, "no route of the real server %s goes by the director", s.Addr).mend(byDirector(server, near[0])))
 	}
+}
+
+// apart looks why a director is in no network of a NAT server: it has lost the
+// address that the server's answers go to, or the length of it.
+func (j *judge) apart(director *party, s RealServer, host *party) {
+	server := s.Addr.Addr()
+	if wide, ok := j.widen(director, server); ok {
+		j.add(director, finding("return-route", SeverityBroken, "the director is in no network of the real server %s", s.Addr).mend(wide))
+		return
+	}
+	via := host.route(defaultRoute(server).Addr(), server).Via
+	networks := host.networks(via)
+	if !via.IsValid() || j.byAddr[via] != nil || len(networks) == 0 {
+		return
+	}
+	f := finding("return-route", SeverityRisk, "answers of %s go to %s, which is not an address of the director", s.Addr, via)
+	if name := director.unused(via); name != "" {
+		f.Severity = SeverityBroken
+		f = f.mend(Setting{Address{Interface: name, Prefix: netip.PrefixFrom(via, networks[0].Prefix.Bits())}, "the real servers send their answers to it"})
+	}
+	j.add(director, f.advise("if that is a router, see that it sends them to the director"))
+}
+
+// unused returns the one interface that could be in a network, and has no address of
+// a family; "" if there is none, or there are several.
+func (p *party) unused(family netip.Addr) (name string) {
+	for _, i := range p.Interfaces {
+		has := slices.ContainsFunc(p.addresses, func(a Address) bool {
+			return a.Interface == i.Name && a.Prefix.Addr().Is6() == family.Is6() && !a.Prefix.Addr().IsLinkLocalUnicast()
+		})
+		if has || p.isBlind(i.Name) || !i.Carrier || i.Master != "" {
+			continue
+		}
+		if name != "" {
+			return ""
+		}
+		name = i.Name
+	}
+	return name
 }
 
 // byDirector is the route that sends a server's answers through the director.

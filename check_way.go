@@ -52,6 +52,9 @@ func (p *party) strays(w hostnet.Way, to netip.Addr) (Finding, bool) {
 	if !w.Onward() || len(here) == 0 || isHere && (!w.Via.IsValid() || w.Via == to) || p.isBlind(here[0].Interface) {
 		return Finding{}, false
 	}
+	if f, bad := p.linkFault(here[0].Interface, fmt.Sprintf("%s is behind it", to)); bad {
+		return f, true // its routes went with it
+	}
 	way := "by " + w.Interface
 	if w.Via.IsValid() {
 		way = "by way of " + w.Via.String()
