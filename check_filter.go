@@ -320,7 +320,7 @@ func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *
 	p := packetTo(e, s.Addr)
 	p.out = director.route(server, netip.Addr{}).Interface
 	f := director.firewall.follow(p, "postrouting")
-	if j.untracked(director, e, f.maySource) {
+	if j.untracked(director, e, s, f.maySource) {
 		return true
 	}
 	why, _ := director.unread("firewall")
@@ -343,12 +343,13 @@ func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *
 
 // untracked looks for rules that keep packets from connection tracking, although they
 // are to get another source.
-func (j *judge) untracked(director *party, e ServiceEntry, translated bool) (found bool) {
+func (j *judge) untracked(director *party, e ServiceEntry, s RealServer, translated bool) (found bool) {
 	for _, vip := range j.vipsOf(director, e) {
 		p := packetTo(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
 		p.in = director.placeOf(vip)
 		if f := director.firewall.follow(p, "prerouting"); translated && f.untracks != nil {
-			j.add(director, finding("nat-conntrack", SeverityBroken, "packets for %s are not tracked, by %s", e.ID, f.untracks).run(f.untracks.allow(p)))
+			j.add(director, finding("nat-conntrack", SeverityBroken, "packets for %s are not tracked, by %s", e.ID, f.untracks).
+				run(f.untracks.allow(p), f.untracks.allow(parcel{from: s.Addr, is6: p.is6, protocol: p.protocol})))
 			found = true
 		}
 	}

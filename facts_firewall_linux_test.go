@@ -43,6 +43,10 @@ func TestFactsFirewall(t *testing.T) {
 			[]FirewallRule{{Protocol: tcp, Segments: "first", ToLocal: "local", States: 64, Verdict: "accept"}}},
 		{"iptables", "iptables-legacy -A INPUT -m addrtype --dst-type BROADCAST -j DROP",
 			[]FirewallRule{{States: 16, Verdict: "drop"}}},
+		{"iptables", "iptables-legacy -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT",
+			[]FirewallRule{{States: 2 | 4, Verdict: "accept"}}},
+		{"iptables", "iptables-legacy -t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 8080",
+			[]FirewallRule{{Protocol: tcp, ToPorts: port(80), Verdict: "redirect", ToPort: 8080}}},
 		{"nft", "nft add table inet f; nft add chain inet f c '{ type filter hook input priority 0; }'; " +
 			"nft add rule inet f c iifname != lo ip saddr != 10.0.0.0/8 tcp flags '&' '(syn|ack|rst)' != syn ct state new drop",
 			[]FirewallRule{{NotIn: "lo", From: networks("0.0.0.0/0"), NotFrom: networks("10.0.0.0/8"), Protocol: tcp, Segments: "later", States: 8, Verdict: "drop"}}},

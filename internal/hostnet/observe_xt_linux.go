@@ -55,7 +55,7 @@ func xtPorts(rule *ChainRule, info []byte) bool {
 
 // xtConntrack takes a condition on the state alone.
 func xtConntrack(rule *ChainRule, revision uint32, info []byte) bool {
-	const base, onState = 8*16 + 4 + 4 + 5*2, 1 // XT_CONNTRACK_STATE
+	const base, onState, alias = 8*16 + 4 + 4 + 5*2, 1, 1 << 13 // XT_CONNTRACK_STATE, and as -m state
 	if revision < 1 || revision > 3 || len(info) < base+6 {
 		return false
 	}
@@ -69,7 +69,7 @@ func xtConntrack(rule *ChainRule, revision uint32, info []byte) bool {
 			states |= StateUntracked
 		}
 	}
-	if match != onState {
+	if match&^alias != onState {
 		return false
 	}
 	if invert&onState != 0 {
