@@ -68,23 +68,24 @@ func (g *kernelGround) Release() release { return g.release }
 
 func (g *kernelGround) DialUnprivileged() (genl.Socket, error) {
 	s, err := g.dial()
-	return &unprivilegedSocket{s, g.ns}, err
+	return unprivilegedSocket{s}, err
 }
 
 // unprivilegedSocket sends from a thread that has dropped the capability: the
 // kernel asks who sends a message.
-type unprivilegedSocket struct {
-	genl.Socket
-	ns *testbed.Namespace
-}
+type unprivilegedSocket struct{ genl.Socket }
 
-func (s *unprivilegedSocket) Send(datagram []byte) error {
-	return s.ns.Do(func() error {
-		if err := dropCapability(unix.CAP_NET_ADMIN); err != nil {
-			return fmt.Errorf("dropping the capability: %w", err)
+func (s unprivilegedSocket) Send(datagram []byte) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for ever: nothing else may run on that thread
+		err := dropCapability(unix.CAP_NET_ADMIN)
+		if err == nil {
+			err = s.Socket.Send(datagram)
 		}
-		return s.Socket.Send(datagram)
-	})
+		done <- err
+	}()
+	return <-done
 }
 
 // dropCapability drops one of the capabilities 0 to 31 of the calling thread.

@@ -286,6 +286,7 @@ func TestModuleComesAndGoes(t *testing.T) {
 	defer stop()
 	var wg sync.WaitGroup
 	reloads := 0
+	removeModules(t)
 	wg.Go(func() {
 		for ctx.Err() == nil {
 			if exec.Command("rmmod", "ip_vs").Run() == nil {

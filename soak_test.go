@@ -38,7 +38,7 @@ type held struct{ goroutines, threads, descriptors int }
 type soak struct {
 	t      *testing.T
 	client *Client
-	usual  time.Duration // that a call takes beside the others
+	usual  atomic.Int64 // nanoseconds that a call took beside the others, of late
 
 	calls, short, ended, refused, foreign atomic.Int64
 }
@@ -53,8 +53,6 @@ func (s *soak) run(count func() held) {
 		callers[i] = newSoakCaller(s, byte(i))
 	}
 	start := time.Now()
-	s.play(callers, *soakCalls/100+soakCallers)
-	s.usual = max(time.Since(start)*soakCallers/time.Duration(s.calls.Load()), time.Microsecond)
 	idle := count()
 	s.play(callers, *soakCalls/10)
 	idle.threads += soakCallers // as many as may be inside the kernel
@@ -62,7 +60,7 @@ func (s *soak) run(count func() held) {
 	s.play(callers, *soakCalls)
 	after := s.settle(count, before)
 	s.t.Logf("%d calls in %v, a usual one in %v; %d short, %d ended by their contexts; %d refused, %d foreign failures",
-		s.calls.Load(), time.Since(start).Round(time.Second), s.usual, s.short.Load(), s.ended.Load(), s.refused.Load(), s.foreign.Load())
+		s.calls.Load(), time.Since(start).Round(time.Second), time.Duration(s.usual.Load()), s.short.Load(), s.ended.Load(), s.refused.Load(), s.foreign.Load())
 	s.t.Logf("before %+v and %d KiB, after %+v and %d KiB", before, memory>>10, after, heap()>>10)
 	if s.refused.Load()+s.foreign.Load() > 0 {
 		s.t.Error("calls failed because others ended")
@@ -164,14 +162,19 @@ func newSoakCaller(s *soak, number byte) *soakCaller {
 
 // step makes one call. Only its own context may be the reason that it fails.
 func (c *soakCaller) step() {
-	ctx, isShort := context.Background(), c.usual > 0 && c.random.Float64() < soakShort
+	ctx, usual := context.Background(), c.usual.Load()
+	isShort := usual > 0 && c.random.Float64() < soakShort
 	if isShort {
-		limited, cancel := context.WithTimeout(ctx, time.Duration(c.random.Float64()*2*float64(c.usual)))
+		limited, cancel := context.WithTimeout(ctx, time.Duration(c.random.Float64()*2*float64(usual)))
 		defer cancel()
 		c.short.Add(1)
 		ctx = limited
 	}
+	start := time.Now()
 	err := c.call(ctx)
+	if !isShort {
+		c.usual.Store(usual + (int64(time.Since(start))-usual)/16)
+	}
 	switch {
 	case err == nil:
 	case isShort && errors.Is(err, context.DeadlineExceeded):
