@@ -15,19 +15,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cable is the outer end of a director's interface, without ARP.
-type cable struct {
+// outerEnd is the outer end of a director's interface, without ARP.
+type outerEnd struct {
 	socket  int
 	index   int
 	address net.HardwareAddr // the director's
 }
 
-// openCable gives the director an interface and opens its other end.
-func openCable(t *testing.T, director, outside *testbed.Namespace, name string, addresses ...string) *cable {
+// openOuterEnd gives the director an interface and opens its other end.
+func openOuterEnd(t *testing.T, director, outside *testbed.Namespace, name string, addresses ...string) *outerEnd {
 	t.Helper()
 	director.Run("ip", "link", "add", name, "type", "veth", "peer", "name", "out"+name)
 	director.Run("ip", "link", "set", name, "arp", "off", "up")
-	w := new(cable)
+	w := new(outerEnd)
 	must(t, director.Do(func() error {
 		inner, err := net.InterfaceByName(name)
 		if err == nil {
@@ -61,7 +61,7 @@ func openCable(t *testing.T, director, outside *testbed.Namespace, name string, 
 }
 
 // send lets a packet come in.
-func (w *cable) send(b []byte) error {
+func (w *outerEnd) send(b []byte) error {
 	protocol := uint16(unix.ETH_P_IP)
 	if b[0]>>4 == 6 {
 		protocol = unix.ETH_P_IPV6
@@ -83,7 +83,7 @@ const (
 )
 
 // fate tells what left by a wire because of a tagged packet.
-func (w *cable) fate(tag uint32) string {
+func (w *outerEnd) fate(tag uint32) string {
 	buf := make([]byte, 1<<16)
 	for {
 		n, from, err := unix.Recvfrom(w.socket, buf, unix.MSG_DONTWAIT)
@@ -119,8 +119,8 @@ func TestFidelityWays(t *testing.T) {
 				return
 			}
 			g, outside := &kernelGround{ns: testbed.New(t)}, testbed.New(t)
-			eth0 := openCable(t, g.ns, outside, "eth0", "10.1.0.1/24", "10.1.0.9/32", "fd00:1::1/64")
-			eth1 := openCable(t, g.ns, outside, "eth1", "10.2.0.254/24", "fd00:2::fe/64")
+			eth0 := openOuterEnd(t, g.ns, outside, "eth0", "10.1.0.1/24", "10.1.0.9/32", "fd00:1::1/64")
+			eth1 := openOuterEnd(t, g.ns, outside, "eth1", "10.2.0.254/24", "fd00:2::fe/64")
 			for _, route := range []string{"10.9.0.0/16 via 10.1.0.254 dev eth0", "fd00:9::/64 via fd00:1::fe dev eth0", "10.3.0.0/24 via 10.2.0.1 dev eth1"} {
 				g.ns.Run("ip", append([]string{"route", "add"}, strings.Fields(route)...)...)
 			}
