@@ -104,6 +104,7 @@ var whyOf = map[string]string{
 	"listeners":          "a program that listens on all addresses is reached by the VIP too",
 	"another-writer":     "kube-proxy removes what it does not know from the table",
 	"other-writers":      "another program that writes the table undoes what this one does",
+	"sync-apart":         "a backup that does not hear the master knows none of its connections when it takes over",
 	"sync-mixed":         "the kernel refuses a sync daemon beside servers of another family than their service's",
 	"flooded":            "a server that came back gets all new connections until it has as many as the others",
 	"coarse-persistence": "all clients of a network are one client, which one server has to bear",

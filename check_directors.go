@@ -20,6 +20,30 @@ func (j *judge) order(director *party, e ServiceEntry, other *party) bool {
 	return true
 }
 
+// hears looks whether the sync daemons of two directors of a service hear each other.
+func (j *judge) hears(director *party, e ServiceEntry, other *party) {
+	if _, has := other.services[e.ID]; !has {
+		return
+	}
+	for _, sends := range director.Daemons {
+		if sends.Role != Master {
+			continue
+		}
+		for _, takes := range other.Daemons {
+			if takes.Role == Backup && !takes.hears(sends) {
+				j.add(other, finding("sync-apart", SeverityRisk, "its daemon is %s, and that of its peer %s", takes, sends).
+					advise("give both the same syncid, group and port"))
+			}
+		}
+	}
+}
+
+// hears reports whether a backup takes what a master sends. One with the id 0 takes
+// that of all.
+func (d Daemon) hears(master Daemon) bool {
+	return (d.SyncID == 0 || d.SyncID == master.SyncID) && d.Group == master.Group && d.Port == master.Port
+}
+
 // isHashed reports whether clients are sent by a hash, on which directors agree.
 func (e ServiceEntry) isHashed() bool { return e.Scheduler == SH || e.Scheduler == MH }
 

@@ -160,6 +160,7 @@ func (j *judge) service(director *party, e ServiceEntry) {
 	for _, other := range j.hosts {
 		if other != director {
 			j.silence(director, e, other)
+			j.hears(director, e, other)
 			alone = !j.order(director, e, other) && alone
 		}
 	}

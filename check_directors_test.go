@@ -1,0 +1,61 @@
+package lvs
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+// Daemons that do not hear each other are found, those that do are not.
+func TestCheckDaemonsHear(t *testing.T) {
+	group := netip.MustParseAddr("224.0.0.81")
+	master := Daemon{Role: Master, Interface: "eth0", SyncID: 7, Group: group, Port: 8848}
+	for _, c := range []struct {
+		name   string
+		backup Daemon
+		want   bool
+	}{
+		{"the same", Daemon{Role: Backup, Interface: "eth1", SyncID: 7, Group: group, Port: 8848}, false},
+		{"any id", Daemon{Role: Backup, Interface: "eth0", Group: group, Port: 8848}, false},
+		{"another id", Daemon{Role: Backup, Interface: "eth0", SyncID: 8, Group: group, Port: 8848}, true},
+		{"another port", Daemon{Role: Backup, Interface: "eth0", SyncID: 7, Group: group, Port: 8849}, true},
+		{"another group", Daemon{Role: Backup, Interface: "eth0", SyncID: 7, Group: netip.MustParseAddr("224.0.0.82"), Port: 8848}, true},
+		{"two masters", Daemon{Role: Master, Interface: "eth0", SyncID: 8, Group: group, Port: 8848}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			director, standby := firewallGround(t, DR, "")
+			standby.Services = director.Services
+			director.Daemons, standby.Daemons = []Daemon{master}, []Daemon{c.backup}
+			report := judgeHosts(director, nil, nil, []HostFacts{standby})
+			if got := slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "sync-apart" }); got != c.want {
+				t.Errorf("got %t, want %t: %v", got, c.want, report.Findings)
+			}
+		})
+	}
+}
+
+// A director that rules for ARP keep silent is found.
+func TestCheckARPRules(t *testing.T) {
+	director, server := firewallGround(t, DR, "")
+	director.Chains = []FirewallChain{{Family: "arp", Table: "f", Name: "in", Hook: "input", Type: "filter"}}
+	for _, c := range []struct {
+		rule FirewallRule
+		want string // the command that cures it
+	}{
+		{FirewallRule{Verdict: "drop"}, "nft insert rule arp f in accept"},
+		{FirewallRule{To: []netip.Prefix{hostPrefix(vip4)}, Verdict: "drop"}, "nft insert rule arp f in arp daddr ip 10.168.0.91 accept"},
+		{FirewallRule{To: []netip.Prefix{hostPrefix(local4)}, Verdict: "drop"}, ""},
+	} {
+		c.rule.Family, c.rule.Table, c.rule.Chain = "arp", "f", "in"
+		director.FirewallRules = []FirewallRule{c.rule}
+		got := ""
+		for _, f := range judgeHosts(director, nil, nil, []HostFacts{server}).Findings {
+			if f.Code == "arp-silent" {
+				got = f.Commands[0]
+			}
+		}
+		if got != c.want {
+			t.Errorf("%v: got %q, want %q", c.rule, got, c.want)
+		}
+	}
+}
