@@ -50,6 +50,7 @@ var whyOf = map[string]string{
 	"port-zero":          "without persistence, packets for all other ports of the VIP are refused",
 	"loopback":           "the kernel drops packets from other hosts for a loopback address, and from one to other hosts",
 	"vip-missing":        "IPVS, and a real server, see only packets that are delivered to the host",
+	"address-missing":    "packets for an address that no host has are dropped",
 	"vip-mask":           "a VIP with a network around it makes this host answer its whole network by itself",
 	"arp-flux":           "a real server that answers ARP for the VIP takes the director's place for some clients",
 	"arp-other":          "another machine that answers ARP for the VIP takes the director's place for some clients",

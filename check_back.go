@@ -3,7 +3,6 @@ package lvs
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 )
 
 // answers looks whether the answers of a DR or tunnel server reach the clients, and
@@ -133,29 +132,11 @@ func (j *judge) apart(director *party, s RealServer, host *party) {
 		return
 	}
 	f := finding("return-route", SeverityRisk, "answers of %s go to %s, which is not an address of the director", s.Addr, via)
-	if name := director.unused(via); name != "" {
+	if name := director.bare(via); name != "" {
 		f.Severity = SeverityBroken
-		f = f.mend(Setting{Address{Interface: name, Prefix: netip.PrefixFrom(via, networks[0].Prefix.Bits())}, "the real servers send their answers to it"})
+		f = f.mend(j.readdress(director, name, netip.PrefixFrom(via, networks[0].Prefix.Bits()))...)
 	}
 	j.add(director, f.advise("if that is a router, see that it sends them to the director"))
-}
-
-// unused returns the one interface that could be in a network, and has no address of
-// a family; "" if there is none, or there are several.
-func (p *party) unused(family netip.Addr) (name string) {
-	for _, i := range p.Interfaces {
-		has := slices.ContainsFunc(p.addresses, func(a Address) bool {
-			return a.Interface == i.Name && a.Prefix.Addr().Is6() == family.Is6() && !a.Prefix.Addr().IsLinkLocalUnicast()
-		})
-		if has || p.isBlind(i.Name) || !i.Carrier || i.Master != "" {
-			continue
-		}
-		if name != "" {
-			return ""
-		}
-		name = i.Name
-	}
-	return name
 }
 
 // byDirector is the route that sends a server's answers through the director.

@@ -128,12 +128,20 @@ func (j *judge) neighbourFault(p *party, iface string, hop netip.Addr, need stri
 		if right, sure := j.macOf(p, hop); n.MAC != "" && sure && !slices.Contains(right, n.MAC) {
 			return finding("neighbour-wrong", SeverityBroken, "%s is at %s by the entry of %s, and has %s: %s", hop, n.MAC, iface, right[0], need).run(forget), true
 		}
-		if n.State == "failed" || n.State == "incomplete" {
+		if n.isGone() {
 			return finding("neighbour-silent", SeverityBroken, "%s does not answer on %s: %s", hop, iface, need).
-				advise("look whether it is up, on that network, and answers ARP or neighbour solicitations"), true
+				advise("look whether it is up, on that network, still has that address, and answers ARP or neighbour solicitations; a router that is gone takes a route by another"), true
 		}
 	}
 	return Finding{}, false
+}
+
+// isGone reports whether a neighbour was asked for its address and did not answer.
+func (n Neighbour) isGone() bool { return !n.Proxy && (n.State == "failed" || n.State == "incomplete") }
+
+// misses reports whether a host asked for an address and got no answer.
+func (p *party) misses(a netip.Addr) bool {
+	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool { return n.Addr == a && n.isGone() })
 }
 
 // macOf returns the hardware addresses that a neighbour can have: those of the host

@@ -12,14 +12,19 @@ import (
 
 // gateway returns another next hop than a way has, which other hosts of the network
 // use for the rest of the world; none if they do not agree.
-func (j *judge) gateway(p *party, w hostnet.Way, family netip.Addr) (g netip.Addr) {
+func (j *judge) gateway(p *party, w hostnet.Way, family netip.Addr) netip.Addr {
+	return j.gatewayIn(p, w, family, func(via netip.Addr) bool {
+		_, wider := j.widen(p, via)
+		return wider || len(p.networks(via)) > 0
+	})
+}
+
+// gatewayIn is as gateway, of a host whose networks are those that the function says.
+func (j *judge) gatewayIn(p *party, w hostnet.Way, family netip.Addr, reaches func(netip.Addr) bool) (g netip.Addr) {
 	for _, other := range j.hosts {
 		via := other.route(defaultRoute(family).Addr(), netip.Addr{}).Via
-		if other == p || !via.IsValid() || via == w.Via || p.has(via) {
+		if other == p || !via.IsValid() || via == w.Via || p.has(via) || !reaches(via) {
 			continue
-		}
-		if _, wider := j.widen(p, via); len(p.networks(via)) == 0 && !wider {
-			continue // it is not in its network
 		}
 		if g.IsValid() && g != via {
 			return netip.Addr{}
@@ -52,14 +57,21 @@ func (j *judge) widen(p *party, to netip.Addr) (Setting, bool) {
 // routed adds to a finding about a missing route what gives the host one: the
 // length that others have in that network, or their gateway.
 func (j *judge) routed(f Finding, p *party, to netip.Addr) Finding {
-	if len(f.Commands) > 0 || len(f.Mend) > 0 {
+	if len(f.Mend) > 0 {
+		return f
+	}
+	if len(f.Commands) > 0 && p.leadsOtherwise(to) {
 		return f
 	}
 	if wide, ok := j.widen(p, to); ok && len(p.networks(to)) == 0 {
 		return f.mend(wide)
 	}
+	if s := j.regain(p, to); len(s) > 0 && len(p.networks(to)) == 0 {
+		return f.mend(s...)
+	}
 	g := j.gateway(p, hostnet.Way{}, to)
 	if !g.IsValid() {
+		f.Commands = nil // taking away what blocks gives it no way
 		return f.advise("give it a route, or an address in that network")
 	}
 	route := Setting{Route{To: defaultRoute(to), Via: g}, "the gateway that other hosts of the network use"}
@@ -67,6 +79,14 @@ func (j *judge) routed(f Finding, p *party, to netip.Addr) Finding {
 		return f.mend(wide, route)
 	}
 	return f.mend(route)
+}
+
+// leadsOtherwise reports whether a route leads to an address once those that block it
+// are gone.
+func (p *party) leadsOtherwise(to netip.Addr) bool {
+	return slices.ContainsFunc(p.Routes, func(r RouteEntry) bool {
+		return r.To.Contains(to) && !blocks(r.Type) && r.Table == hostnet.MainTable
+	})
 }
 
 // announce adds the finding that neighbours of a director may still know another

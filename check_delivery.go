@@ -65,9 +65,8 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		mend := Setup{{vipAddress(vip, iface, ""), "packets for it are delivered only to a host that has it"}}
 		if key := InterfaceSysctl(iface, "disable_ipv6", true); vip.Is6() && p.sysctl(key) == "1" {
 			f.Evidence += fmt.Sprintf(": %s is 1", key)
-			mend = append(Setup{{Sysctl{key, "0"}, "an interface without IPv6 has no such address"}}, mend...)
 		}
-		return f.mend(mend...), true
+		return f.mend(append(p.enabled(iface, vip), mend...)...), true
 	}
 	a := own[0]
 	if what, commands := p.blocked(w, vip, netip.Addr{}); what != "" && w.Found {

@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/golvs/lvs/internal/hostnet"
 )
@@ -137,7 +138,18 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 	if !back.Onward() {
 		f = finding("rp-filter", SeverityBroken, "packets from %s come in by %s, whose filter is %s, and there is no route to it", from, iface, filter)
 	}
+	usual := p.route(defaultRoute(from).Addr(), netip.Addr{})
+	if back.Via.IsValid() && back.To.Bits() > 0 && !p.knowsHop(back) && usual.Interface == iface {
+		return f.run(deleteRoute(back.RouteEntry)), true // a filter that is loose lets in what is not answered
+	}
 	return f.mend(p.loosen(iface, back.Onward() && hasAddress)...), true
+}
+
+// knowsHop reports whether the next hop of a way was found on the link.
+func (p *party) knowsHop(w hostnet.Way) bool {
+	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool {
+		return n.Interface == w.Interface && n.Addr == w.Via && n.MAC != "" && !n.isGone()
+	})
 }
 
 // loosen returns the settings of a filter that lets packets through: the loose one

@@ -152,6 +152,7 @@ func (j *judge) service(director *party, e ServiceEntry) {
 		j.sent(director, e, s.RealServer, host)
 		if host == nil {
 			j.absent = append(j.absent, s.Addr.Addr().String())
+			j.missed(director, e, s.RealServer)
 			continue
 		}
 		j.server(director, e, s.RealServer, host)

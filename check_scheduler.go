@@ -71,7 +71,7 @@ func (e ServiceEntry) reopen() (changes []Change) {
 		case s.Weight == 0:
 			server.Weight = 1
 		case s.UpperThreshold != 0:
-			server.UpperThreshold = min(2*max(s.UpperThreshold, s.conns()), math.MaxInt32)
+			server.UpperThreshold, server.LowerThreshold = 0, 0 // how many clients wait for it is not known
 		default:
 			server.Weight = int(min(2*(uint64(s.ActiveConns)+1), math.MaxInt32)) // of ovf, which takes as many connections
 		}

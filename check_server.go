@@ -18,7 +18,9 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 		return
 	}
 	if f, bad := host.mute(iface, server); bad {
-		f.Severity = SeverityRisk // until neighbours forget what the host told them
+		if !director.misses(server) {
+			f.Severity = SeverityRisk // until neighbours forget what the host told them
+		}
 		j.add(host, f)
 	}
 	if s.Mode == NAT {
@@ -36,6 +38,11 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 		f, bad := j.undelivered(host, vip, device)
 		if bad {
 			f.Evidence = fmt.Sprintf("the real server %s of %s: %s", s.Addr, e.ID, f.Evidence)
+			if changes := e.asSiblings(s); len(changes) > 0 && changes[0].server.Mode == NAT && host.hasHop(director) {
+				f.Evidence += ", and it is set up for NAT, by which the others are reached"
+				j.add(director, f.mend().run().change(changes...))
+				return
+			}
 			j.add(host, f)
 			continue
 		}
@@ -114,7 +121,8 @@ func (j *judge) tunnel(e ServiceEntry, s RealServer, host *party) string {
 	}
 	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: server.Is6()}
 	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(factsOf[FOUPort](host.HostFacts), port) {
-		j.add(host, finding("fou-missing", SeverityBroken, "the real server %s by %s has no such port", s.Addr, s.Mode).mend(Setting{port, "the port that the director sends to"}))
+		j.add(host, finding("fou-missing", SeverityBroken, "the real server %s by %s has no such port", s.Addr, s.Mode).
+			mend(Setting{port, "the port that the director sends to"}).run(host.freePort(port)...))
 	}
 	if device.Name != "" {
 		return device.Name
@@ -125,6 +133,16 @@ func (j *judge) tunnel(e ServiceEntry, s RealServer, host *party) string {
 	j.add(host, finding("tunnel-down", SeverityBroken, "the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
 		mend(j.opened(host, want)...))
 	return want.Name
+}
+
+// freePort returns the command that removes a port which takes something else out
+// than another of its number would; none if there is no such port.
+func (p *party) freePort(want FOUPort) []string {
+	want.Other = true
+	if !slices.Contains(factsOf[FOUPort](p.HostFacts), want) {
+		return nil
+	}
+	return []string{fmt.Sprintf("ip fou del port %d%s", want.Port, familyFlag(want.IPv6))}
 }
 
 // filtered looks for a filter that drops what comes out of a tunnel, by which no

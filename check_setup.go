@@ -138,7 +138,30 @@ func (j *judge) missing(s Setting, now Fact) Finding {
 		f.Why = "what this host shall forward besides IPVS is dropped"
 		return f
 	}
-	return finding(code, severity, "%s: there is %s", s.Want, show(now)).mend(s)
+	f := finding(code, severity, "%s: there is %s", s.Want, show(now)).mend(s)
+	if a, ok := s.Want.(Address); ok && a.InSubnet && len(j.own.networks(a.Prefix.Addr())) == 0 {
+		if again := j.regained(a); len(again) > 0 {
+			f = f.mend(again...)
+		}
+	}
+	if port, ok := s.Want.(FOUPort); ok {
+		f = f.run(j.own.freePort(port)...)
+	}
+	return f
+}
+
+// regained are the settings that give the host an address whose network it has lost;
+// none if nothing is known of that network.
+func (j *judge) regained(a Address) Setup {
+	s := j.regain(j.own, a.Prefix.Addr())
+	if len(s) == 0 {
+		s = j.own.enabled(a.Interface, a.Prefix.Addr())
+	}
+	if len(s) == 0 {
+		return nil
+	}
+	a.InSubnet = false
+	return append(s, Setting{a, "packets for it are delivered only to a host that has it"})
 }
 
 // usesNAT reports whether the own host is a director that forwards answers, by its

@@ -1,6 +1,8 @@
 package lvs
 
 import (
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +26,7 @@ func (j *judge) loopback(e ServiceEntry) {
 		switch here := s.Addr.Addr().IsLoopback(); {
 		case here && !local && s.Mode == NAT:
 			j.add(j.own, finding("loopback", SeverityBroken, "%s -> %s: packets of other hosts are dropped", e.ID, s.RealServer).
+				change(e.without(s.RealServer)...).
 				advise("let the program listen on an address of this host that is not a loopback one, and give the server that address"))
 		case !here && local:
 			j.add(j.own, finding("loopback", SeverityBroken, "%s -> %s: the VIP is reached from this host alone, and its packets do not leave it", e.ID, s.RealServer).
@@ -31,6 +34,43 @@ func (j *judge) loopback(e ServiceEntry) {
 			return
 		}
 	}
+}
+
+// asSiblings returns the changes that forward to a server as to all others of its
+// service, whose mode and port are one; none if they are not, or are the server's.
+func (e ServiceEntry) asSiblings(s RealServer) []Change {
+	right, agreed := s, false
+	for _, other := range e.Servers {
+		if other.Addr == s.Addr {
+			continue
+		}
+		at := netip.AddrPortFrom(s.Addr.Addr(), other.Addr.Port())
+		if agreed && (right.Mode != other.Mode || right.Addr != at) {
+			return nil
+		}
+		right.Mode, right.Addr, agreed = other.Mode, at, true
+	}
+	switch {
+	case !agreed || right.Mode == s.Mode:
+		return nil
+	case right.Addr == s.Addr:
+		return []Change{UpdateServer(e.ID, right)}
+	case slices.ContainsFunc(e.Servers, func(other RealServerStatus) bool { return other.Addr == right.Addr }):
+		return nil
+	}
+	return []Change{AddServer(e.ID, right), RemoveServer(e.ID, s.Addr)}
+}
+
+// without returns the change that removes a server which no client can use, if
+// others of the service are left.
+func (e ServiceEntry) without(s RealServer) []Change {
+	left := slices.ContainsFunc(e.Servers, func(other RealServerStatus) bool {
+		return other.Addr != s.Addr && other.Weight > 0 && !other.Addr.Addr().IsLoopback()
+	})
+	if !left {
+		return nil
+	}
+	return []Change{RemoveServer(e.ID, s.Addr)}
 }
 
 func (j *judge) coarse(e ServiceEntry) {

@@ -29,7 +29,7 @@ func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
 	}
 	if s.Mode == DR && w.Via.IsValid() {
 		j.add(director, finding("not-on-link", SeverityBroken, "%s -> %s is reached by %s, and DR only puts the next host's address on a packet for the VIP", e.ID, s.Addr, w.Via).
-			advise("put the server on a network of the director, or forward to it by a tunnel"))
+			change(e.asSiblings(s)...).advise("put the server on a network of the director, or forward to it by a tunnel"))
 		return
 	}
 	f, about, bad := j.onward(director, w, server, netip.Addr{}, need)

@@ -1,0 +1,138 @@
+package lvs
+
+import (
+	"net/netip"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// An interface loses its IPv6 addresses and their routes when it goes down, or IPv6 is
+// switched off on it. Others may know what it had.
+
+// regain returns the settings that let a host reach a network again that an address is
+// in, by the one interface that has lost its addresses; none if that is not known.
+func (j *judge) regain(p *party, in netip.Addr) Setup {
+	name := p.bare(in)
+	if name == "" {
+		return nil
+	}
+	if a, ok := j.formerly(p, name, in); ok {
+		return j.readdress(p, name, a)
+	}
+	if in.Is4() {
+		return nil // without an address it cannot ask for others
+	}
+	for _, other := range j.hosts {
+		for _, n := range other.networks(in) {
+			if other != p {
+				return append(p.enabled(name, in), Setting{Route{To: n.Prefix.Masked(), Interface: name}, "other hosts are in that network"})
+			}
+		}
+	}
+	return nil
+}
+
+// bare returns the one interface that could be in a network and has no address of a
+// family; "" if there is none, or there are several.
+func (p *party) bare(family netip.Addr) (name string) {
+	addressed := make(map[string]bool)
+	for _, a := range p.addresses {
+		if addr := a.Prefix.Addr(); addr.Is6() == family.Is6() && !addr.IsLinkLocalUnicast() {
+			addressed[a.Interface] = true
+		}
+	}
+	for _, i := range p.Interfaces {
+		if addressed[i.Name] || p.isBlind(i.Name) || i.Up && !i.Carrier || i.Master != "" {
+			continue
+		}
+		if name != "" {
+			return ""
+		}
+		name = i.Name
+	}
+	return name
+}
+
+// formerly returns the address that an interface had in the network of another one, by
+// what the neighbours of the host remember.
+func (j *judge) formerly(p *party, name string, in netip.Addr) (a netip.Prefix, ok bool) {
+	mac := p.interfaces[name].MAC
+	for _, other := range j.hosts {
+		if other == p || mac == "" {
+			continue
+		}
+		for _, network := range other.networks(in) {
+			for _, n := range other.Neighbours {
+				if n.MAC != mac || n.Interface != network.Interface || !network.Prefix.Masked().Contains(n.Addr) || j.byAddr[n.Addr] != nil || j.vips[n.Addr] {
+					continue
+				}
+				found := netip.PrefixFrom(n.Addr, network.Prefix.Bits())
+				if ok && a != found {
+					return netip.Prefix{}, false
+				}
+				a, ok = found, true
+			}
+		}
+	}
+	return a, ok
+}
+
+// readdress are the settings that give an interface an address again, and the host its
+// default route if it has none.
+func (j *judge) readdress(p *party, name string, a netip.Prefix) Setup {
+	s := append(p.enabled(name, a.Addr()), Setting{Address{Interface: name, Prefix: a}, "other hosts send to this address"})
+	if p.route(defaultRoute(a.Addr()).Addr(), netip.Addr{}).Onward() {
+		return s
+	}
+	if g := j.gatewayIn(p, hostnet.Way{}, a.Addr(), a.Masked().Contains); g.IsValid() && g != a.Addr() {
+		s = append(s, Setting{Route{To: defaultRoute(g), Via: g}, "the gateway that other hosts of the network use"})
+	}
+	return s
+}
+
+// enabled are the settings by which an interface takes addresses of a family.
+func (p *party) enabled(name string, family netip.Addr) (s Setup) {
+	if key := InterfaceSysctl(name, "disable_ipv6", true); family.Is6() && p.sysctl(key) == "1" {
+		s = append(s, Setting{Sysctl{key, "0"}, "an interface without IPv6 has no such address"})
+	}
+	if !p.interfaces[name].Up {
+		s = append(s, Setting{Link{Name: name, Up: true}, "addresses are used only while it is up"})
+	}
+	return s
+}
+
+// missed looks for the host of a real server that no host has the address of: the one
+// that takes packets for the VIP, balances none, and has lost its addresses.
+func (j *judge) missed(director *party, e ServiceEntry, s RealServer) {
+	server := s.Addr.Addr()
+	networks := director.networks(server)
+	if server.Is4() || len(networks) == 0 || s.Mode == NAT {
+		return
+	}
+	var lost *party
+	for _, p := range j.hosts {
+		if p == director || len(p.Services) > 0 || p.serves(e) || p.bare(server) == "" || !j.hasAll(p, j.vipsOf(director, e)) {
+			continue
+		}
+		if lost != nil {
+			return
+		}
+		lost = p
+	}
+	if lost == nil {
+		return
+	}
+	name := lost.bare(server)
+	j.add(lost, finding("address-missing", SeverityBroken, "no host has the address of the real server %s of %s, and %s has none of that family", s.Addr, e.ID, name).
+		mend(j.readdress(lost, name, netip.PrefixFrom(server, networks[0].Prefix.Bits()))...))
+}
+
+// hasAll reports whether a host has all of some addresses, and there are any.
+func (j *judge) hasAll(p *party, all []netip.Addr) bool {
+	for _, a := range all {
+		if !p.has(a) {
+			return false
+		}
+	}
+	return len(all) > 0
+}
