@@ -96,6 +96,9 @@ func (s stop) allow(p parcel) string {
 
 // ports returns the name of the packet's protocol, and what is known of its ports.
 func (p parcel) ports() (protocol string, from, to uint16) {
+	if p.protocol == 0 {
+		return "", 0, 0 // any
+	}
 	protocol = Protocol(p.protocol).String()
 	if strings.HasPrefix(protocol, otherProtocol) {
 		return strconv.Itoa(int(p.protocol)), 0, 0
@@ -161,7 +164,7 @@ func (r FirewallRule) chainKey() chainKey { return chainKey{r.Family, r.Table, r
 func markAt(c chainKey, p parcel, mark uint32) string {
 	switch {
 	case c.family == "tc":
-		return fmt.Sprintf("tc filter add dev %s %s%s action skbedit mark %d", c.table, c.chain, matchFlower(p), mark)
+		return fmt.Sprintf("tc filter add dev %s %s pref 1%s action skbedit mark %d", c.table, c.chain, matchFlower(p), mark)
 	case c.legacy && p.is6:
 		return fmt.Sprintf("ip6tables-legacy -t %s -A %s%s -j MARK --set-mark %d", c.table, c.chain, matchLegacy(p), mark)
 	case c.legacy:

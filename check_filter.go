@@ -348,7 +348,7 @@ func (j *judge) untracked(director *party, e ServiceEntry, s RealServer, transla
 		p := packetTo(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
 		p.in = director.placeOf(vip)
 		if f := director.firewall.follow(p, "prerouting"); translated && f.untracks != nil {
-			j.add(director, finding("nat-conntrack", SeverityBroken, "packets for %s are not tracked, by %s", e.ID, f.untracks).
+			j.add(director, finding("nat-conntrack", SeverityBroken, "packets of %s to %s, and its answers, are not tracked, by %s", e.ID, s.Addr, f.untracks).
 				run(f.untracks.allow(p), f.untracks.allow(parcel{from: s.Addr, is6: p.is6, protocol: p.protocol})))
 			found = true
 		}

@@ -160,4 +160,8 @@ func TestCheckFirewallCommands(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
+	rule := FirewallRule{Family: "tc", Table: "eth0", Chain: "ingress", To: []netip.Prefix{hostPrefix(vip4)}, Verdict: "mark", SetMark: 1}
+	if got, want := rule.mark(2), "tc filter add dev eth0 ingress pref 1 protocol ip flower dst_ip 10.168.0.91 action skbedit mark 2"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 }
