@@ -164,8 +164,11 @@ func judge(r *result, broken, risks []ailment, said []visit) (answer, string) {
 func (c *clinic) judge(t *testing.T) {
 	f := sum(c.sites, len(c.alarms), c.all)
 	if *long {
-		fmt.Printf("## %s in Linux %s (%s)\n\n%s\n%s\n<!-- end -->\n",
-			cmp.Or(strings.TrimSpace(*family), "All"), os.Getenv(testbed.KernelEnv), os.Getenv("LVS_KERNEL_NAME"), f, tableOf(c.all))
+		which := cmp.Or(strings.Trim(*family, " ,"), "All")
+		if *firewalls {
+			which = "What takes iptables or nft"
+		}
+		fmt.Printf("## %s in Linux %s (%s)\n\n%s\n%s\n<!-- end -->\n", which, os.Getenv(testbed.KernelEnv), os.Getenv("LVS_KERNEL_NAME"), f, tableOf(c.all))
 	}
 	for _, alarm := range c.alarms {
 		t.Logf("false alarm on a healthy host: %s", alarm)
