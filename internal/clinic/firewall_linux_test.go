@@ -42,6 +42,7 @@ func legacyFaults() []fault {
 		"iptables-legacy -I INPUT -s 10.2.0.0/24 -j DROP",
 		"iptables-legacy -I INPUT -p tcp --dport 80 -j REJECT",
 		"iptables-legacy -I INPUT -p tcp --syn --dport 80 -m limit --limit 1/min --limit-burst 3 -j ACCEPT; iptables-legacy -I INPUT 2 -p tcp --syn -j DROP",
+		"iptables-legacy -I INPUT -p tcp ! --syn -m state --state NEW -j DROP",
 		"iptables-legacy -A OUTPUT -d 10.1.0.94 -p tcp -j DROP",
 		"iptables-legacy -A OUTPUT -d 10.1.0.100 -j DROP",
 		"iptables-legacy -P OUTPUT DROP",
