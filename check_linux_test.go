@@ -2,7 +2,9 @@ package lvs
 
 import (
 	"context"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,12 +20,11 @@ func TestHostCheck(t *testing.T) {
 		breaks map[string]string // a command, and the code of what it breaks
 	}{
 		{"DR director", map[string]string{
-			"ip addr del 10.168.0.91/32 dev eth0":  "vip-missing",
-			"ip link set lo down":                  "link-down",
-			"ip route del 10.168.0.91/32 dev eth0": "alias-route",
+			"ip addr del 10.168.0.91/32 dev eth0": "vip-missing",
+			"ip link set lo down":                 "link-down",
 		}},
 		{"DR real server", map[string]string{
-			"sysctl -w net.ipv4.conf.lo.arp_ignore=0":    "arp-flux",
+			"sysctl -w net.ipv4.conf.all.arp_ignore=0":   "arp-flux",
 			"sysctl -w net.ipv4.conf.all.arp_announce=0": "arp-flux",
 			"ip addr del 10.168.0.91/32 dev lo":          "vip-missing",
 			"ip addr add 10.168.0.91/24 dev lo":          "vip-mask",
@@ -50,7 +51,7 @@ func TestHostCheck(t *testing.T) {
 		t.Run(c.setup, func(t *testing.T) {
 			setup := mustSetup(t, caseOf(c.setup))
 			for command, code := range c.breaks {
-				ns, h := setupGround(t)
+				ns, h := machine(t, []string{eth0Address4, eth0Address6}, []string{eth1Address4, eth1Address6})
 				loadModules(t, setup)
 				plan, err := h.Plan(ctx, setup)
 				if err == nil {
@@ -59,11 +60,13 @@ func TestHostCheck(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if report, err := h.Check(ctx, setup); err != nil || len(report.Findings) != 0 {
-					t.Fatalf("%v, on a healthy host: %v", err, report.Findings)
+				report, err := h.Check(ctx, setup)
+				healthy := slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.Code == "no-service" }) // the table is empty
+				if err != nil || len(healthy) != 0 {
+					t.Fatalf("%v, on a healthy host: %v", err, healthy)
 				}
 				ns.Run(strings.Fields(command)[0], strings.Fields(command)[1:]...)
-				report, err := h.Check(ctx, setup)
+				report, err = h.Check(ctx, setup)
 				found := false
 				for _, f := range report.Findings {
 					found = found || f.Code == code && len(f.Mend) > 0
@@ -76,20 +79,40 @@ func TestHostCheck(t *testing.T) {
 	}
 }
 
-// machine is a host in a kernel with eth0 and eth1, whose packets may be of 1,600
-// bytes.
-func machine(t *testing.T, eth0, eth1 string) (*testbed.Namespace, *Host) {
+// machine is a host in a kernel with the network interfaces eth0 and eth1, those that
+// have addresses, whose packets may be of 1,600 bytes.
+func machine(t *testing.T, eth0, eth1 []string) (*testbed.Namespace, *Host) {
 	t.Helper()
 	ns := testbed.New(t)
-	ns.Dummy("eth0", eth0)
-	ns.Dummy("eth1", eth1)
-	ns.Run("ip", "link", "set", "eth0", "mtu", "1600")
+	for name, addresses := range map[string][]string{"eth0": eth0, "eth1": eth1} {
+		if len(addresses) == 0 {
+			continue
+		}
+		ns.Run("ip", "link", "add", name, "mtu", "1600", "type", "veth", "peer", "name", "wire-"+name)
+		ns.Run("ip", "link", "set", "wire-"+name, "arp", "off", "up") // it stands for a switch
+		ns.Run("ip", "link", "set", name, "up")
+		for _, a := range addresses {
+			ns.Run("sh", "-c", "ip addr add "+a+" dev "+name+" nodad || ip addr add "+a+" dev "+name)
+		}
+	}
 	h, err := OpenHost(context.Background(), InNamespaceFD(ns.File.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
 	return ns, h
+}
+
+// serveWeb starts a program that takes connections at port 80.
+func serveWeb(t *testing.T, ns *testbed.Namespace) {
+	t.Helper()
+	must(t, ns.Do(func() error {
+		l, err := net.Listen("tcp", ":80")
+		if err == nil {
+			t.Cleanup(func() { l.Close() })
+		}
+		return err
+	}))
 }
 
 // What is broken on a real server is found on its director, by the server's facts,
@@ -115,8 +138,9 @@ func TestHostCheckPeers(t *testing.T) {
 		t.Run(c.setup, func(t *testing.T) {
 			setup := mustSetup(t, caseOf(c.setup))
 			loadModules(t, setup)
-			_, director := machine(t, "10.168.0.90/24", "192.168.0.11/24")
-			ns, rs := machine(t, eth0Address4, "172.16.0.1/24")
+			_, director := machine(t, []string{"10.168.0.90/24"}, []string{"192.168.0.11/24"})
+			ns, rs := machine(t, []string{eth0Address4}, nil)
+			serveWeb(t, ns)
 			vip := vip4
 			if c.mode == NAT {
 				vip = netip.MustParseAddr("192.168.0.11")

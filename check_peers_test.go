@@ -183,6 +183,9 @@ func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostFacts) {
 		if code == "tunnel-down" && f.Code == "vip-missing" {
 			continue // it went with the device
 		}
+		if code == "arp-flux" && f.Code == "arp-old" {
+			continue // and neighbours were told wrong
+		}
 		if f.Code != code || f.Host != host || !strings.Contains(f.String(), host) {
 			t.Errorf("found %+v, want %q on %q", f, code, host)
 		}

@@ -14,7 +14,7 @@ func (j *judge) settings() {
 		}
 	}
 	for _, s := range j.setup {
-		if a, ok := s.Want.(Address); ok {
+		if a, ok := s.Want.(Address); ok && !a.AnyPrefix {
 			j.masked(j.own, a.Prefix.Addr(), nil)
 		}
 	}
