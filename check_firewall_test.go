@@ -127,7 +127,10 @@ func firewallGround(t *testing.T, mode Mode, tracks string) (director, server Ho
 		makeSo(t, d, Sysctl{VSConntrack.Key, tracks})
 	}
 	makeSo(t, d, vipAddress(vip4, "eth0", ""))
-	if mode == IPIP {
+	switch mode {
+	case DR:
+		setUp(t, s, mustOf(t, DRRealServer{VIP: vip4}.Setup), nil)
+	case IPIP:
 		setUp(t, s, mustOf(t, TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4}.Setup), nil)
 	}
 	director, server = factsOfHost(t, d, "director"), factsOfHost(t, s, "server")

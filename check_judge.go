@@ -20,6 +20,7 @@ type judge struct {
 
 	findings []Finding
 	known    map[string]bool // findings, by what they say
+	asks     map[asked]bool
 	unseen   []Finding
 	unclear  map[string]bool // codes of what could not be told, although peers were given
 	absent   []string        // real servers that are on none of the hosts
@@ -29,7 +30,7 @@ type judge struct {
 
 // judgeHosts returns the report on a host, by its facts and those of its peers.
 func judgeHosts(own HostFacts, setup Setup, found []Fact, peers []HostFacts) Report {
-	j := &judge{setup: setup, found: found, known: make(map[string]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool)}
+	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[asked]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool)}
 	j.gatherParties(own, peers)
 	j.settings()
 	for i, p := range j.hosts {
@@ -96,29 +97,27 @@ func (j *judge) add(about *party, f Finding) {
 	j.findings = append(j.findings, f)
 }
 
-// repeats reports whether another finding of the code asks for the same settings.
+// repeats reports whether earlier findings of the code ask for the same settings, and
+// notes those that it asks for.
 func (j *judge) repeats(f Finding) bool {
-	if len(f.Mend) == 0 {
-		return false
+	all := len(f.Mend) > 0
+	for _, s := range f.Mend {
+		what := asked{f.Code, f.Host, s.subject()}
+		all = all && j.asks[what]
+		j.asks[what] = true
 	}
-	for _, other := range j.findings {
-		if other.Code != f.Code || other.Host != f.Host {
-			continue
-		}
-		if !slices.ContainsFunc(f.Mend, func(s Setting) bool { return !other.Mend.covers(s) }) {
-			return true
-		}
-	}
-	return false
+	return all
 }
 
-// covers reports whether a setup does what a setting would.
-func (s Setup) covers(one Setting) bool {
-	return slices.ContainsFunc(s, func(other Setting) bool {
-		a, isAddress := one.Want.(Address)
-		b, ok := other.Want.(Address)
-		return other.Want.key() == one.Want.key() || isAddress && ok && a.Prefix.Addr() == b.Prefix.Addr()
-	})
+// asked is what a finding asks a host for.
+type asked struct{ code, host, subject string }
+
+// subject is what a setting is about: settings of one do the same.
+func (s Setting) subject() string {
+	if a, ok := s.Want.(Address); ok {
+		return a.Prefix.Addr().String()
+	}
+	return fmt.Sprintf("%T %v", s.Want, s.Want.key())
 }
 
 // has reports whether there is a finding of a code about the own host.

@@ -17,6 +17,7 @@ type party struct {
 	sysctls    map[string]string
 	addresses  []Address
 	byAddr     map[netip.Addr][]Address
+	around     []Address // those of the addresses that have a network around them
 	links      []Link
 	services   map[ServiceID]ServiceEntry
 	routing    *hostnet.Routing
@@ -38,6 +39,9 @@ func newParty(f HostFacts) *party {
 			p.sysctls[one.Key] = one.Value
 		case Address:
 			p.addresses = append(p.addresses, one)
+			if !one.Prefix.IsSingleIP() {
+				p.around = append(p.around, one)
+			}
 			p.byAddr[one.Prefix.Addr()] = append(p.byAddr[one.Prefix.Addr()], one)
 		case Link:
 			p.links = append(p.links, one)
@@ -75,8 +79,8 @@ func (p *party) has(a netip.Addr) bool { return len(p.byAddr[a]) > 0 }
 // networks returns the addresses of the host that have a network around them with
 // a in it.
 func (p *party) networks(a netip.Addr) (all []Address) {
-	for _, own := range p.addresses {
-		if !own.Prefix.IsSingleIP() && own.Prefix.Masked().Contains(a) {
+	for _, own := range p.around {
+		if own.Prefix.Masked().Contains(a) {
 			all = append(all, own)
 		}
 	}

@@ -27,6 +27,11 @@ func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
 		j.add(director, f)
 		return
 	}
+	if wide, ok := j.widen(director, server); ok && w.Via.IsValid() && w.To.Bits() == 0 && len(director.networks(server)) == 0 {
+		j.add(director, finding("route-strays", SeverityBroken, "%s -> %s: the director is in the server's network by its address, and not by the length of that: it is sought by way of %s", e.ID, s.Addr, w.Via).
+			mend(wide))
+		return
+	}
 	if s.Mode == DR && w.Via.IsValid() {
 		j.add(director, finding("not-on-link", SeverityBroken, "%s -> %s is reached by %s, and DR only puts the next host's address on a packet for the VIP", e.ID, s.Addr, w.Via).
 			change(e.asSiblings(s)...).advise("put the server on a network of the director, or forward to it by a tunnel"))

@@ -74,6 +74,11 @@ type DRRealServer struct {
 	// Label is the name of an IPv4 VIP for ifconfig; "" is the device's with
 	// ":0" behind it.
 	Label string
+
+	// Incoming is the interface by which the director's packets come in. Its filter
+	// is made loose, so that clients are taken whose answers go by another interface.
+	// "" leaves the filters as they are, which does on a host of one network.
+	Incoming string
 }
 
 // Setup returns what the host needs. The error names the field. ARP is silenced
@@ -82,7 +87,11 @@ func (r DRRealServer) Setup() (Setup, error) {
 	if r.Device == "" {
 		r.Device = "lo"
 	}
-	return need("DR real server", r.settings, plainAddr("VIP", r.VIP), interfaceName("Device", r.Device))
+	checks := []*Error{plainAddr("VIP", r.VIP), interfaceName("Device", r.Device)}
+	if r.Incoming != "" {
+		checks = append(checks, interfaceName("Incoming", r.Incoming))
+	}
+	return need("DR real server", r.settings, checks...)
 }
 
 func (r DRRealServer) settings() (s Setup) {
@@ -92,6 +101,10 @@ func (r DRRealServer) settings() (s Setup) {
 	}
 	s = append(s, Setting{device, "the VIP is on a device that no network is behind"})
 	s = append(s, silent(r.VIP, r.Device)...)
+	if r.Incoming != "" && r.VIP.Is4() {
+		s = append(s, Setting{Sysctl{InterfaceSysctl(r.Incoming, "rp_filter", false), "2"},
+			"a strict filter drops packets of clients whose answers go by another interface"})
+	}
 	s = append(s, Setting{vipAddress(r.VIP, r.Device, aliasLabel(r.VIP, r.Device, r.Label)), "take packets for the VIP"})
 	if r.VIP.Is4() {
 		s = append(s, Setting{Route{To: hostPrefix(r.VIP), Interface: r.Device}, "the route that ifconfig's alias has"})

@@ -62,6 +62,15 @@ ip route replace 10.168.0.91/32 dev lo`},
 	{name: "DR real server IPv6", setup: DRRealServer{VIP: vip6}.Setup, want: `
 ip link set dev lo up
 ip -6 addr add 2001:db8:1::91/128 dev lo preferred_lft 0`},
+	{name: "DR real server on two networks", setup: DRRealServer{VIP: vip4, Incoming: "eth1"}.Setup, want: `
+ip link set dev lo up
+sysctl -w net.ipv4.conf.lo.arp_ignore=1
+sysctl -w net.ipv4.conf.lo.arp_announce=2
+sysctl -w net.ipv4.conf.all.arp_ignore=1
+sysctl -w net.ipv4.conf.all.arp_announce=2
+sysctl -w net.ipv4.conf.eth1.rp_filter=2
+ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev lo label lo:0
+ip route replace 10.168.0.91/32 dev lo`},
 	{name: "DR real server on a dummy", setup: DRRealServer{VIP: vip4, Device: "vip.0"}.Setup, want: `
 ip link add name vip.0 type dummy && ip link set dev vip.0 up
 sysctl -w net.ipv4.conf.vip/0.arp_ignore=1

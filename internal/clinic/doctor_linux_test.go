@@ -67,7 +67,7 @@ func (m *machine) suffer(proto, command string) error {
 	case "restore-table":
 		return m.run("ipvsadm -C\n" + m.commands("ipvsadm "))
 	case "restore-network":
-		return m.run("ip -force -batch - <<. 2>&1\n" + m.base + "\n.\n" + m.commands("ip ") + "true")
+		return m.run("ip -force -batch - <<. 2>&1\n" + strings.ReplaceAll(m.base, "route add ", "route replace ") + "\n.\n" + m.commands("ip ") + "true")
 	}
 	return m.run(command)
 }

@@ -1,0 +1,115 @@
+package lvs
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+// One fact of hosts that work is changed, and the finding about it is there. The
+// facts as they were have none.
+func TestJudge(t *testing.T) {
+	link := func(f *HostFacts, name string) *InterfaceState {
+		for i := range f.Interfaces {
+			if f.Interfaces[i].Name == name {
+				return &f.Interfaces[i]
+			}
+		}
+		t.Fatalf("no interface %s", name)
+		return nil
+	}
+	set := func(f *HostFacts, s Sysctl) {
+		f.Facts = slices.DeleteFunc(f.Facts, func(one Fact) bool { return one.key() == s.key() })
+		f.Facts = append(f.Facts, s)
+	}
+	without := func(f *HostFacts, a netip.Addr) {
+		f.Facts = slices.DeleteFunc(f.Facts, func(one Fact) bool {
+			has, ok := one.(Address)
+			return ok && has.Prefix.Addr() == a
+		})
+		f.Routes = slices.DeleteFunc(f.Routes, func(r RouteEntry) bool { return r.To.Addr() == a })
+	}
+	server := func(f *HostFacts) *RealServerStatus { return &f.Services[0].Servers[0] }
+	for _, c := range []struct {
+		name   string
+		change func(director, server *HostFacts)
+		code   string
+		host   string // it is about
+		fixed  bool   // it says how
+	}{
+		{name: "nothing", change: func(_, _ *HostFacts) {}},
+		{"VIP of the director", func(d, _ *HostFacts) { without(d, vip4) }, "vip-missing", "", true},
+		{"VIP of the server", func(_, s *HostFacts) { without(s, vip4) }, "vip-missing", "server", true},
+		{"weight 0", func(d, _ *HostFacts) { server(d).Weight = 0 }, "no-server", "", true},
+		{"full", func(d, _ *HostFacts) { server(d).UpperThreshold, server(d).ActiveConns = 4, 4 }, "no-server", "", true},
+		{"no servers", func(d, _ *HostFacts) { d.Services[0].Servers = nil }, "no-server", "", false},
+		{"no scheduler", func(d, _ *HostFacts) { d.Services[0].Scheduler = NoScheduler }, "scheduler-missing", "", true},
+		{"another port", func(d, _ *HostFacts) { server(d).Addr = netip.AddrPortFrom(local4, 8080) }, "port-ignored", "", false},
+		{"a loopback address", func(d, _ *HostFacts) {
+			server(d).Addr, server(d).Mode = netip.MustParseAddrPort("127.0.0.1:80"), NAT
+		}, "loopback", "", false},
+		{"the server answers ARP", func(_, s *HostFacts) { set(s, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "0"}) }, "arp-flux", "server", true},
+		{"the director does not", func(d, _ *HostFacts) { set(d, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "8"}) }, "arp-silent", "", true},
+		{"NOARP", func(d, _ *HostFacts) { link(d, "eth0").NoARP = true }, "arp-silent", "", true},
+		{"the director's link", func(d, _ *HostFacts) { link(d, "eth0").Up, link(d, "eth0").Carrier = false, false }, "link-down", "", true},
+		{"the server's link", func(_, s *HostFacts) { link(s, "eth0").Up, link(s, "eth0").Carrier = false, false }, "link-down", "server", true},
+		{"a bridge takes the link", func(d, _ *HostFacts) {
+			link(d, "eth0").Master = "br0"
+			d.Interfaces = append(d.Interfaces, InterfaceState{Name: "br0", Kind: "bridge", Up: true, Carrier: true})
+		}, "link-taken", "", true},
+		{"a blackhole", func(d, _ *HostFacts) {
+			d.Routes = append(d.Routes, RouteEntry{To: hostPrefix(local4), Table: 254, Type: "blackhole"})
+		}, "route-blocked", "", true},
+		{"a way by a router", func(d, _ *HostFacts) {
+			d.Routes = append(d.Routes, RouteEntry{To: hostPrefix(local4), Table: 254, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})
+		}, "route-strays", "", true},
+		{"a wrong neighbour", func(d, _ *HostFacts) {
+			d.Neighbours = []Neighbour{{Interface: "eth0", Addr: local4, MAC: "02:00:00:00:00:99", State: "permanent"}}
+		}, "neighbour-wrong", "", true},
+		{"a silent neighbour", func(d, _ *HostFacts) {
+			d.Neighbours = []Neighbour{{Interface: "eth0", Addr: local4, State: "failed"}}
+		}, "neighbour-silent", "", false},
+		{"no program", func(_, s *HostFacts) { s.Listeners = nil }, "program-missing", "server", false},
+		{"a program of another address", func(_, s *HostFacts) {
+			s.Listeners = []Listener{{ProtocolTCP, netip.MustParseAddrPort("127.0.0.1:80")}}
+		}, "program-missing", "server", false},
+		{"drop_packet", func(d, _ *HostFacts) { set(d, Sysctl{VSDropPacket.Key, "3"}) }, "drops-packets", "", true},
+		{"backup_only", func(d, _ *HostFacts) {
+			set(d, Sysctl{VSBackupOnly.Key, "1"})
+			d.Daemons = []Daemon{{Role: Backup, Interface: "eth0"}}
+		}, "backup-only", "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			director, host := firewallGround(t, DR, "")
+			wired(&director, "02:00:00:00:00:90")
+			wired(&host, "02:00:00:00:00:94")
+			director.Unread, host.Unread = nil, nil
+			c.change(&director, &host)
+			var found []Finding
+			for _, f := range judgeHosts(director, nil, nil, []HostFacts{host}).Findings {
+				if f.Severity == SeverityBroken && f.Code != "arp-old" {
+					found = append(found, f)
+				}
+			}
+			i := slices.IndexFunc(found, func(f Finding) bool { return f.Code == c.code && f.Host == c.host })
+			switch {
+			case c.code == "" && len(found) > 0, c.code != "" && i < 0:
+				t.Fatalf("found %v, want %q", found, c.code)
+			case c.code == "":
+				return
+			}
+			if f := found[i]; (len(f.Commands)+len(f.Mend)+len(f.Changes) > 0) != c.fixed || !c.fixed && f.Advice == "" {
+				t.Errorf("%v, want a fix: %v", f, c.fixed)
+			}
+		})
+	}
+}
+
+// wired gives a host's network interface a hardware address.
+func wired(f *HostFacts, mac string) {
+	for i := range f.Interfaces {
+		if f.Interfaces[i].Name == "eth0" {
+			f.Interfaces[i].MAC = mac
+		}
+	}
+}
