@@ -53,6 +53,7 @@ var whyOf = map[string]string{
 	"address-missing":    "packets for an address that no host has are dropped",
 	"vip-mask":           "a VIP with a network around it makes this host answer its whole network by itself",
 	"arp-flux":           "a real server that answers ARP for the VIP takes the director's place for some clients",
+	"routers":            "a router on the way can lose packets, or send them elsewhere",
 	"arp-other":          "another machine that answers ARP for the VIP takes the director's place for some clients",
 	"rp-filter":          "a strict filter drops what comes out of the tunnel",
 	"module-missing":     "the kernel cannot take packets out of the tunnel",

@@ -224,7 +224,9 @@ func (j *judge) elsewhere(peers bool) {
 			j.cannotSee(code, "%s", advice)
 		}
 	}
-	unless("arp-other", "ask from a client's network: arping -D -I IFACE VIP")
+	// No peer clears these: a machine that is none of the peers can be at fault.
+	j.cannotSee("arp-other", "ask from a client's network: arping -D -I IFACE VIP")
+	j.cannotSee("routers", "look at the routers between clients, this host and the real servers: ip route get VIP, sysctl net.ipv4.ip_forward, nft list ruleset")
 	unless("path-mtu", "try from a client: ping -M do -s 1472 VIP; let ICMP 'fragmentation needed' and 'packet too big' through, or lower the MSS on the real servers")
 	unless("same-subnet", "clients in the servers' own network need FullNAT")
 	j.cannotSee("clients-hidden", "masquerading in somebody else's table is not looked at: nft list ruleset")

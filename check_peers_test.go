@@ -197,8 +197,13 @@ func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostFacts) {
 		t.Errorf("nothing found, want %s", code)
 	}
 	for _, f := range report.Unseen {
-		if f.Code == "arp-other" || f.Code == "server-order" || f.Code == "real-server" || f.Code == "path-mtu" || f.Code == "return-route" {
+		if f.Code == "server-order" || f.Code == "real-server" || f.Code == "path-mtu" || f.Code == "return-route" {
 			t.Errorf("the peers tell of %s, and still it is unseen: %s", f.Code, f.Advice)
+		}
+	}
+	for _, code := range []string{"arp-other", "routers"} { // of machines that are none of the peers
+		if !slices.Contains(codes(report.Unseen), code) {
+			t.Errorf("%s is not unseen", code)
 		}
 	}
 }

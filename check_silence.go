@@ -23,11 +23,8 @@ func (j *judge) silence(director *party, e ServiceEntry, host *party) {
 				if what == "" {
 					continue
 				}
-				switch near, sure := j.shareWire(director, name, host, i.Name); {
-				case near:
+				if j.shareWire(director, name, host, i.Name) {
 					j.tattles(director, e, host, vip, i.Name, what, severity)
-				case !sure:
-					j.unclear["arp-other"] = true
 				}
 			}
 		}
@@ -125,29 +122,20 @@ func answersARP(ignore string, own []Address, here bool) bool {
 	return ignore != "8"
 }
 
-// shareWire reports whether interfaces of two hosts are on one network: they have
-// addresses in it, or know each other there. It is sure that they are not if the
-// host's networks are all on other interfaces of the director.
-func (j *judge) shareWire(director *party, name string, host *party, its string) (near, sure bool) {
-	elsewhere := 0
+// shareWire reports whether interfaces of two hosts are on one network as far as
+// the facts tell: they have addresses in it, or know each other there.
+func (j *judge) shareWire(director *party, name string, host *party, its string) bool {
 	for _, a := range host.addresses {
 		if a.Interface != its || a.Prefix.IsSingleIP() || a.Prefix.Addr().IsLinkLocalUnicast() {
 			continue
 		}
 		for _, d := range director.addresses {
-			if d.Prefix.IsSingleIP() || d.Prefix.Masked() != a.Prefix.Masked() {
-				continue
+			if d.Interface == name && !d.Prefix.IsSingleIP() && d.Prefix.Masked() == a.Prefix.Masked() {
+				return true
 			}
-			if d.Interface == name {
-				return true, true
-			}
-			elsewhere++
 		}
 	}
-	if knows(director, name, host.interfaces[its].MAC) || knows(host, its, director.interfaces[name].MAC) {
-		return true, true
-	}
-	return false, elsewhere > 0
+	return knows(director, name, host.interfaces[its].MAC) || knows(host, its, director.interfaces[name].MAC)
 }
 
 // knows reports whether a host has a neighbour with a hardware address.

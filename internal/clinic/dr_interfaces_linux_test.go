@@ -100,7 +100,7 @@ func routed() site {
 	s.faults = append(more("director",
 		fault{kind: "VIP missing", do: "ip addr del 10.9.0.100/32 dev lo"},
 		fault{kind: "address removed", do: "ip addr del 10.1.0.90/24 dev eth0"}),
-		fault{kind: "router", on: "router", do: "ip route del 10.9.0.100", hidden: "the router is not looked at", doubt: "route|vip|router"},
+		fault{kind: "router", on: "router", do: "ip route del 10.9.0.100", hidden: "the router is not looked at", doubt: "routers"},
 		fault{kind: "VIP missing", on: "rs2", do: "ip addr del 10.9.0.100/32 dev lo"})
 	return s
 }

@@ -130,8 +130,8 @@ func drDirectorFaults() []fault {
 		fault{kind: "mode", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -i"},
 		fault{kind: "forwarding off", do: "echo 0 >/proc/sys/net/ipv4/ip_forward"}),
 		fault{kind: "router", on: "router", do: "ip addr add 10.1.0.100/32 dev eth0", hidden: "the router is not looked at", doubt: "arp-other"},
-		fault{kind: "router", on: "router", do: "ip route add blackhole 10.1.0.100", hidden: "the router is not looked at", doubt: "route"},
-		fault{kind: "router", on: "router", do: "echo 0 >/proc/sys/net/ipv4/ip_forward", hidden: "the router is not looked at", doubt: "route"})
+		fault{kind: "router", on: "router", do: "ip route add blackhole 10.1.0.100", hidden: "the router is not looked at", doubt: "routers"},
+		fault{kind: "router", on: "router", do: "echo 0 >/proc/sys/net/ipv4/ip_forward", hidden: "the router is not looked at", doubt: "routers"})
 }
 
 // drServerFaults are those of a real server of DR.

@@ -137,5 +137,5 @@ func ipipFaults() []fault {
 			fault{kind: "mode", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.4.0.94:80; ipvsadm -a -t 10.1.0.100:80 -r 10.4.0.94:8080 -i"},
 			fault{kind: "MTU", do: "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc"}),
 			fault{kind: "MTU", on: "router", do: "ip link set eth3 mtu 1400", hidden: "the router is not looked at", doubt: "path-mtu"},
-			fault{kind: "router", on: "router", do: "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress protocol ip flower ip_proto 4 action drop", hidden: "the router is not looked at", doubt: "firewall|path|router"})...)
+			fault{kind: "router", on: "router", do: "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress protocol ip flower ip_proto 4 action drop", hidden: "the router is not looked at", doubt: "routers"})...)
 }
