@@ -26,6 +26,7 @@ func crowdedHost(services int) HostFacts {
 	local := netip.MustParsePrefix("10.0.0.1/8")
 	f.Facts = append(f.Facts, Address{Interface: "eth0", Prefix: local}, Link{Name: "eth0", Up: true})
 	f.Routes = append(f.Routes, RouteEntry{To: local.Masked(), Table: 254, Interface: "eth0", ByKernel: true})
+	f.Rules = []RuleEntry{{Table: localTable}, {Priority: 32766, Table: 254}}
 	for i := range services {
 		vip := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
 		if i%2 == 0 { // the others are missing

@@ -33,7 +33,12 @@ func blocks(kind string) bool {
 // unblock returns the commands that take away the routes that block an address, down
 // to the first that leads to it.
 func (p *party) unblock(to netip.Addr) (commands []string) {
-	routes := slices.DeleteFunc(slices.Clone(p.Routes), func(r RouteEntry) bool { return r.Table != hostnet.MainTable || !r.To.Contains(to) })
+	var routes []RouteEntry
+	for i := range p.Routes {
+		if r := &p.Routes[i]; r.Table == hostnet.MainTable && r.To.Contains(to) {
+			routes = append(routes, *r)
+		}
+	}
 	slices.SortStableFunc(routes, func(a, b RouteEntry) int { return b.To.Bits() - a.To.Bits() })
 	for _, r := range routes {
 		if !blocks(r.Type) {
