@@ -61,7 +61,6 @@ type trial struct {
 	peers                      *netlink.Handle // of the servers
 	fromClients, fromServers   trialLink
 	own                        map[sender]int // sockets of the director
-	ids                        []ServiceID
 	modes                      map[netip.Addr]Mode
 	routes                     []netlink.Route // that were added
 	table                      *os.File        // the director's connections
