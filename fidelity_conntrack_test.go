@@ -19,6 +19,7 @@ func conntracked() map[string]history {
 	server := func(flags uint8) packet { // of NAT
 		return packet{protocolTCP, flags, at("10.2.0.10:80"), at("10.1.9.1:1001"), 0, 0}
 	}
+	answer := packet{protocolUDP, 0, at("10.2.0.10:53"), at("10.1.9.1:1001"), 0, 0}
 	query := packet{protocolUDP, 0, at("10.1.9.1:1001"), at("10.1.254.1:53"), 0, 0}
 	const syn, synAck, ack, fin, rst, rstAck = flagSYN, flagSYN | flagACK, flagACK, flagFIN | flagACK, flagRST, flagRST | flagACK
 	again := history{client(syn), settle, client(syn), settle}
@@ -57,6 +58,30 @@ func conntracked() map[string]history {
 		"the server goes":                         slices.Concat(history{nodest}, of(remove, wait(200*time.Millisecond))),
 		"conntrack is turned on later":            slices.Concat(history{setting{"conntrack", 0}}, of(server(rst), setting{"conntrack", 1})),
 		"conntrack is turned off later":           of(server(rst), setting{"conntrack", 0}),
+		// The entry that a passed packet leaves is not IPVS's to delete.
+		"IPVS passed the port on before": slices.Concat(history{setting{"conntrack", 0}, client(syn)}, serve(masquerade), history{client(syn), server(fin)}, again),
+		"IPVS knew the port before":      slices.Concat(history{setting{"conntrack", 0}}, serve(masquerade), history{client(syn), server(fin)}, again),
+		"direct: reset after an answer": slices.Concat(serve(direct), history{
+			client(syn), packet{protocolTCP, ack, at("10.1.254.1:80"), at("10.1.9.1:1001"), 0, 0}, client(rst), client(syn), settle, client(rst),
+		}, again),
+		// So is that of a connection of one packet, whose answers are the client's as
+		// those of the connection after it would be.
+		"one packet, and then NAT": {
+			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53").set(sFlags, flagBytes(4))),
+			serviceCall(cNewDest, dns, destOf("10.2.0.10:53").set(dMethod, u32(masquerade))),
+			query, serviceCall(cSetService, serviceOf("udp 10.1.254.1:53")), query, answer, query, answer,
+		},
+		"one packet, and then direct": {
+			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53").set(sFlags, flagBytes(4))),
+			serviceCall(cNewDest, dns, destOf("10.2.0.10:53").set(dMethod, u32(direct))),
+			query, serviceCall(cSetService, serviceOf("udp 10.1.254.1:53")), query,
+			packet{protocolUDP, 0, at("10.1.254.1:53"), at("10.1.9.1:1001"), 0, 0}, query,
+		},
+		"the VIP sends to a client of NAT": {
+			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")),
+			serviceCall(cNewDest, dns, destOf("10.2.0.10:53").set(dMethod, u32(masquerade))),
+			query, packet{protocolUDP, 0, at("10.1.254.1:53"), at("10.1.9.1:1001"), 0, 0}, answer, query,
+		},
 		"a datagram's server goes": {
 			nodest, serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")),
 			serviceCall(cNewDest, dns, destOf("10.2.0.10:53")), serviceCall(cNewDest, dns, destOf("10.2.0.11:53")),
@@ -97,6 +122,7 @@ func TestSimulatorConntrack(t *testing.T) {
 	dropped := map[string]bool{
 		"direct: closing": true, "FIN without ACK": true, "the server resets": true, "half open, the server resets": true,
 		"the server resets, and the client waits": true, "the server is quiesced": true, "conntrack is turned off later": true, "the client resets, and then the server": true,
+		"IPVS passed the port on before": true, "one packet, and then NAT": true, "the VIP sends to a client of NAT": true,
 	}
 	for name, h := range conntracked() {
 		s := openSimulatorSide(t, release{6, 12, 117})

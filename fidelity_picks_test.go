@@ -423,10 +423,12 @@ func (p *picker) follow() {
 
 // reply sends a packet of a server's. Where netfilter tracks connections, one of no
 // connection would begin an entry of its own there, in the way of the client's next.
+// Only servers of NAT answered SYNs with SYN+ACK: after the answer of another, netfilter
+// goes by sequence numbers, which are not simulated.
 func (p *picker) reply(pk packet) {
 	if p.conntrack {
 		x, err := p.sim.side.(*simulatorSide).kernel.Explain(pk.raw(), kernel.Suppose{})
-		if err != nil || x.Verdict.Action != kernel.Replied {
+		if err != nil || x.Verdict.Action != kernel.Replied || x.Verdict.Method != masquerade {
 			return
 		}
 	}

@@ -431,12 +431,8 @@ func (c *Client) UpdateServer(ctx context.Context, id ServiceID, s RealServer) e
 // changed, and returns it as it was before, as [Client.EditService] does. The
 // address must stay.
 //
-// Connections keep the mode that they began with when the server's is edited, but
-// the kernel remembers one route for each server, and whichever packet comes first
-// after the edit decides which: one of an old connection, in the old mode, or one
-// of a new connection. Where the two modes need other routes, those of the other
-// mode may get nowhere. To change a mode, add the server by another address or
-// port, or set its weight to 0 until its connections have ended.
+// An edited mode is that of new connections. Existing ones keep the mode that they
+// began with.
 func (c *Client) EditServer(ctx context.Context, id ServiceID, addr netip.AddrPort, edit func(*RealServer)) (RealServer, error) {
 	status, err := c.Server(ctx, id, addr)
 	if err != nil {

@@ -38,7 +38,8 @@ import (
 //     has a [SourceNAT] for it, or if a service of port 21
 //     has a server of [NAT]. Other rules that look at connections are not simulated,
 //     and neither are netfilter's switches and the sequence numbers of TCP, by which
-//     it calls packets invalid.
+//     it calls packets invalid. Explain does not foresee that netfilter drops the
+//     first packet of an entry that another is in the way of.
 //   - Of netlink's controller there is what it takes to find IPVS.
 //   - Connections expire when they are due. The kernel's timers may be late, by
 //     up to an eighth of the timeout, and a connection whose timer fires while a

@@ -1,8 +1,9 @@
 package kernel
 
-// What netfilter's connection tracking knows of the connections that conntrack=1
-// leaves to it. It matters when a client uses a port again: a packet that netfilter
-// takes for one of the old connection does not open a new one.
+// What netfilter's connection tracking knows: the connections that conntrack=1
+// leaves to it, and the packets that IPVS passes on. It matters when a client uses
+// a port again: a packet that netfilter takes for one of an entry that it has does
+// not open a new connection.
 
 // trackState is a state of netfilter's, which has others than IPVS.
 type trackState uint8
@@ -27,12 +28,12 @@ const (
 // track is netfilter's entry of a connection.
 type track struct {
 	state     trackState
-	opener    uint8 // the side whose packet began it: fromClient or fromServer
-	replied   bool  // a packet came back to the opener
-	closing   bool  // a side has begun to close
-	lastReset bool  // the opener's last packet was a reset, and nothing came since
+	replied   bool // a packet came back to the opener
+	closing   bool // a side has begun to close
+	lastReset bool // the opener's last packet was a reset, and nothing came since
 	began     tick
 	expires   tick
+	reply     ends // those of the packets that come back
 }
 
 // What netfilter takes a TCP packet for.
@@ -115,29 +116,26 @@ func trackEvent(flags uint8) (event int, valid bool) {
 	return 0, false
 }
 
-// follow returns the entry after a packet of one side, and whether the packet
+// follow returns the entry after a packet in one direction, and whether the packet
 // belongs to the one of before. An entry without a state is none.
-func (t track) follow(p *Packet, side uint8, now tick) (after track, known bool) {
-	if t.expires <= now {
-		t = track{opener: side}
-	}
+func (t track) follow(p *Packet, direction int, now tick) (after track, known bool) {
 	if p.Protocol == protoUDP {
-		return t.followUDP(side, now)
+		return t.followUDP(direction, now)
 	}
 	event, valid := trackEvent(p.TCP)
 	if !valid {
 		return t, false
 	}
-	if event == trackSyn && side == t.opener && t.givesWay() {
-		t = track{opener: side}
+	if event == trackSyn && direction == fromOpener && t.givesWay() {
+		t = track{}
 	}
 	known = t.state != trackNone
-	direction := side ^ t.opener
 	switch state := trackTCP[direction][event][t.state]; {
 	case state == trackInvalid:
 		return t, false
 	case state == trackIgnored:
 		t.lastReset = false
+		t.replied = t.replied || direction == toOpener
 		return t, known
 	case event == trackRst && !t.replied:
 		return track{}, true // nobody ever answered
@@ -159,23 +157,48 @@ func (t track) givesWay() bool {
 	return (t.state == trackTimeWait || t.state == trackClose) && (t.closing || t.lastReset)
 }
 
-func (t track) followUDP(side uint8, now tick) (after track, known bool) {
+func (t track) followUDP(direction int, now tick) (after track, known bool) {
 	known = t.state != trackNone
 	if !known {
-		t = track{opener: side, state: trackEstablished, began: now}
+		t = track{state: trackEstablished, began: now}
 	}
 	t.expires = now + trackDatagram
 	if t.replied && now >= t.began+streamBegins {
 		t.expires = now + trackStream
 	}
-	t.replied = t.replied || side != t.opener
+	t.replied = t.replied || direction == toOpener
 	return t, known
 }
 
-// conntrack is netfilter's table, as far as connections of IPVS are in it.
+// conntrack is netfilter's table.
 type conntrack struct {
-	entries map[connID]track
+	entries map[ends]track  // by the first packet
+	replies map[ends]ends   // to the first packet
+	enough  int             // entries, at which those that expired are deleted
 	tracked [inet6 + 1]bool // families that something besides IPVS has netfilter track
+}
+
+// find returns the entry that a packet belongs to, and the packet's direction. Without
+// one, the packet is an opener's.
+func (n *conntrack) find(e *ends, now tick) (first ends, t track, direction int) {
+	first = *e
+	if opener, reply := n.replies[*e]; reply {
+		first, direction = opener, toOpener
+	}
+	if t = n.entries[first]; t.expires > now {
+		return first, t, direction
+	}
+	return *e, track{}, fromOpener
+}
+
+// forget deletes the entry that a packet belongs to.
+func (n *conntrack) forget(e *ends) {
+	first := *e
+	if opener, reply := n.replies[*e]; reply {
+		first = opener
+	}
+	delete(n.replies, n.entries[first].reply)
+	delete(n.entries, first)
 }
 
 // Track says of which families netfilter tracks connections. It does so where
@@ -187,36 +210,113 @@ func (k *Kernel) Track(ipv4, ipv6 bool) {
 	k.conntrack.tracked[inet4], k.conntrack.tracked[inet6] = ipv4, ipv6
 }
 
-// tracks reports whether netfilter tracks a connection.
-func (k *Kernel) tracks(c *conn) bool {
-	return c.is(connTracked) && (k.conntrack.tracked[c.family] || k.services.tracking[c.family] > 0)
+// tracks reports whether netfilter tracks a family.
+func (k *Kernel) tracks(family uint32) bool {
+	return k.conntrack.tracked[family] || k.services.tracking[family] > 0
 }
 
-// track lets netfilter see a packet of one side of a connection, and reports
-// whether it belongs to an entry that was there. What a NAT server begins has
-// another address than the client's packets, so it is another entry's.
-func (k *Kernel) track(id connID, c *conn, p *Packet, side uint8) (known bool) {
-	if c.is(connCopied) {
-		return c.protocol != protoTCP || State(c.state) != tcpTimeWait && State(c.state) != tcpClose
+// track lets netfilter see a packet before IPVS does, and reports whether it belongs
+// to an entry that was there. If it does not, begun is the entry that it begins
+// where it gets through: one without a state if it begins none.
+func (k *Kernel) track(p *Packet, e *ends) (begun track, known bool) {
+	if !k.tracks(e.family) {
+		return track{}, false
 	}
-	if id == 0 || !k.tracks(c) {
-		return false
+	n := &k.conntrack
+	first, was, direction := n.find(e, k.now)
+	after, known := was.follow(p, direction, k.now)
+	switch {
+	case was.state == trackNone:
+		n.forget(e) // it may have expired
+		return after, false
+	case after.state == trackNone:
+		n.forget(e)
+	case after == was:
+		// It is invalid, or changes nothing.
+	case !known:
+		n.forget(e)
+		return after, false
+	default:
+		n.entries[first] = after
 	}
-	after, known := k.conntrack.entries[id].follow(p, side, k.now)
-	if after.state == trackNone || after.opener == fromServer && c.method == methodMasq {
-		delete(k.conntrack.entries, id)
-	} else {
-		k.conntrack.entries[id] = after
+	return track{}, known
+}
+
+// confirm enters what a packet began, now that it leaves, and reports whether it may
+// leave. IPVS keeps a packet of its connections from being tracked unless conntrack
+// was 1 when the connection began. Two entries with the same packets cannot be: a
+// packet whose entry would have those of another is dropped. That happens where a
+// connection ended and left its entry, as those of one packet do. Older kernels let
+// datagrams through, without an entry.
+func (k *Kernel) confirm(t track, e *ends, o *outcome) bool {
+	if t.state == trackNone || o.action == Refused || o.action == Dropped || o.conn != nil && !o.conn.is(connTracked) {
+		return true
 	}
-	return known
+	t.reply = k.replyTo(e, o)
+	n := &k.conntrack
+	for _, known := range []*ends{e, &t.reply} {
+		if _, other, _ := n.find(known, k.now); other.state != trackNone {
+			return e.protocol == protoUDP && !k.opts.Release.dropsClashes()
+		}
+		n.forget(known) // it may have expired
+	}
+	n.sweep(k.now)
+	n.entries[*e], n.replies[t.reply] = t, *e
+	return true
+}
+
+// sweep deletes what has expired, whenever there is twice as much as was left.
+func (n *conntrack) sweep(now tick) {
+	const few = 1 << 10
+	if len(n.entries) < max(n.enough, few) {
+		return
+	}
+	for first, t := range n.entries {
+		if t.expires <= now {
+			n.forget(&first)
+		}
+	}
+	n.enough = 2 * len(n.entries)
+}
+
+// replyTo returns the packets that netfilter expects in return: IPVS tells it the other
+// address of NAT, but not that of a connection of one packet.
+func (k *Kernel) replyTo(e *ends, o *outcome) ends {
+	reply := e.reversed()
+	c := o.conn
+	switch {
+	case c == nil || c.method != methodMasq || c.is(connOnePacket):
+	case o.action == Replied:
+		reply.dst, reply.dport = c.virtual, c.vport
+	default:
+		reply.src, reply.sport = k.dests[c.dest].addr16(), c.destPort
+	}
+	return reply
+}
+
+func (e *ends) reversed() ends {
+	return ends{e.family, e.protocol, e.dst, e.src, e.dport, e.sport}
+}
+
+// ends are those of the client's packets.
+func (c *conn) ends() ends {
+	return ends{uint32(c.family), c.protocol, c.client, c.virtual, c.clientPort, c.vport}
+}
+
+// knownCopy reports whether netfilter is taken to know a connection whose entry is
+// on another host.
+func (c *conn) knownCopy() bool {
+	return c.protocol != protoTCP || State(c.state) != tcpTimeWait && State(c.state) != tcpClose
 }
 
 // knows reports what track would, and changes nothing. Of a connection that was
 // copied it says that netfilter may know it.
-func (k *Kernel) knows(id connID, c *conn, p *Packet) bool {
+func (k *Kernel) knows(c *conn, p *Packet) bool {
 	if c.is(connCopied) {
 		return true
 	}
-	_, known := k.conntrack.entries[id].follow(p, fromClient, k.now)
-	return known && k.tracks(c)
+	e := c.ends()
+	_, t, direction := k.conntrack.find(&e, k.now)
+	_, known := t.follow(p, direction, k.now)
+	return known && k.tracks(e.family)
 }

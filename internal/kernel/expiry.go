@@ -24,9 +24,12 @@ func (k *Kernel) expire(id connID, c *conn) {
 		k.timers.set(id, c)
 		return
 	}
+	if c.is(connTracked) {
+		e := c.ends()
+		k.conntrack.forget(&e)
+	}
 	k.unbind(c)
 	k.conns.remove(id)
-	delete(k.conntrack.entries, id)
 }
 
 // expireNow ends a connection before its time.

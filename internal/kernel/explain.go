@@ -84,7 +84,7 @@ func (l *look) receive() (outcome, error) {
 		return transmit(Connected, l.after(*c, fromClient)), nil
 	case why == ServerRemoved && l.sysctl.expireNodestConn == 0:
 		return outcome{action: Dropped, reason: ServerRemoved, conn: c}, nil
-	case !l.suppose.Forgot && l.knows(id, c, l.packet):
+	case !l.suppose.Forgot && l.knows(c, l.packet):
 		return outcome{action: Dropped, reason: Conntracked}, nil
 	}
 	return l.open()

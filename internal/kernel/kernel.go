@@ -182,7 +182,7 @@ func New(opts Options) *Kernel {
 	k.services = newServiceTable(opts.Release, k.rand.Uint64())
 	k.conns = newConnTable(k.rand.Uint64())
 	k.timers.conns = &k.conns
-	k.conntrack.entries = make(map[connID]track)
+	k.conntrack.entries, k.conntrack.replies = make(map[ends]track), make(map[ends]ends)
 	k.sysctl = newSysctls(opts.Release)
 	k.stats = k.newStats()
 	return k

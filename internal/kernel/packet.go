@@ -49,7 +49,7 @@ const (
 	ServerRemoved                    // its connection's server is no longer in the service
 	ServerQuiesced                   // its old connection's server has weight 0
 	Reused                           // its old connection has ended
-	Conntracked                      // its old connection is still known to conntrack
+	Conntracked                      // conntrack knows an old connection of the same addresses and ports
 	DropRate                         // drop_packet
 	TooMany                          // conn_max
 	BackupOnly                       // backup_only, and a backup daemon runs
@@ -156,7 +156,18 @@ type outcome struct {
 	conn    *conn    // nil: none
 }
 
+// receive lets netfilter and IPVS see a packet.
 func (k *Kernel) receive(p *Packet, e *ends) (outcome, error) {
+	begun, known := k.track(p, e)
+	o, err := k.balance(p, e, known)
+	if err == nil && !k.confirm(begun, e, &o) {
+		o.action, o.reason = Dropped, Conntracked
+	}
+	return o, err
+}
+
+// balance is what IPVS does with a packet, of which netfilter may have an entry.
+func (k *Kernel) balance(p *Packet, e *ends, tracked bool) (outcome, error) {
 	if k.services.of(e.family) == 0 {
 		return outcome{action: Passed, reason: NoService}, nil // its hooks are not there
 	}
@@ -174,7 +185,9 @@ func (k *Kernel) receive(p *Packet, e *ends) (outcome, error) {
 		return k.open(p, e)
 	}
 	c := k.conns.at(id)
-	tracked := k.track(id, c, p, fromClient)
+	if c.is(connCopied) {
+		tracked = c.knownCopy()
+	}
 	switch why := k.outdated(c, p); {
 	case why == 0:
 		k.input(id, c, p)
@@ -186,7 +199,8 @@ func (k *Kernel) receive(p *Packet, e *ends) (outcome, error) {
 		return outcome{action: Dropped, reason: Conntracked}, nil
 	}
 	// The kernel ends the old connection with its next tick: while it schedules
-	// the new one, the old one still counts.
+	// the new one, the old one still counts. The new one's entry is not the old one's.
+	c.flags &^= connTracked
 	o, err := k.open(p, e)
 	if err == nil {
 		k.expireNow(id)
@@ -241,7 +255,6 @@ func (k *Kernel) reply(id connID, p *Packet) outcome {
 	if d := k.dests[c.dest]; d != nil && d.Available {
 		k.countOut(d, p.Length)
 	}
-	k.track(id, c, p, fromServer)
 	k.follow(c, p, fromServer)
 	k.rearm(id, c)
 	return outcome{action: Replied, reason: Connected, conn: c}

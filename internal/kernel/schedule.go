@@ -150,7 +150,6 @@ func (k *Kernel) begin(why Reason, s *service, d *dest, template connID, port ui
 		k.conns.at(template).controls++
 	}
 	k.countConn(d)
-	k.track(id, c, p, fromClient)
 	k.input(id, c, p)
 	if c.is(connOnePacket) {
 		k.unbind(c)
@@ -169,6 +168,7 @@ func (k *Kernel) bind(c *conn, d *dest) (connID, *conn) {
 	}
 	k.bound(d, c.is(connTemplate))
 	if c.is(connOnePacket) {
+		k.leaveToConntrack(c)
 		return 0, c
 	}
 	id := k.enter(c)
@@ -187,14 +187,19 @@ func (d *dest) addr16() [16]byte { return d.Addr.Addr().As16() }
 
 // enter takes a connection into the table and starts its timer.
 func (k *Kernel) enter(c *conn) connID {
-	if k.sysctl.conntrack != 0 && !c.is(connTemplate) {
-		c.flags |= connTracked
-	}
+	k.leaveToConntrack(c)
 	id := k.conns.add(c)
 	in := k.conns.at(id)
 	in.expires = k.now + in.timeout
 	k.timers.set(id, in)
 	return id
+}
+
+// leaveToConntrack does what conntrack=1 asks for.
+func (k *Kernel) leaveToConntrack(c *conn) {
+	if k.sysctl.conntrack != 0 && !c.is(connTemplate) {
+		c.flags |= connTracked
+	}
 }
 
 // rearm starts the timer again, as each packet does.
@@ -253,7 +258,6 @@ func (k *Kernel) bypass(s *service, p *Packet, e *ends) outcome {
 	if s.flags&flagOnePacket == 0 || e.protocol != protoUDP {
 		id = k.enter(c)
 		c = k.conns.at(id)
-		k.track(id, c, p, fromClient)
 	}
 	k.input(id, c, p)
 	return transmit(Bypassed, c)
