@@ -6,9 +6,8 @@ import "github.com/golvs/lvs/internal/wire"
 // do not reach them: in IPv4 none does, and in IPv6 only one that names no
 // protocol.
 func (j *judge) clearText(e ServiceEntry) {
-	policies := factsOf[SecurityPolicy](j.own.HostFacts)
 	for _, s := range e.Servers {
-		for _, p := range policies {
+		for _, p := range j.own.policies {
 			if s.Mode.isTunnel() && deceives(p, s.RealServer, e.ID.Is6()) {
 				j.add(j.own, finding("clear-text-tunnel", SeverityRisk, "%s -> %s: there is %s", e.ID, s.RealServer, p).
 					advise("forward by an EncryptedTunnel, or remove the policy"))

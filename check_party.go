@@ -19,6 +19,8 @@ type party struct {
 	byAddr     map[netip.Addr][]Address
 	around     []Address // those of the addresses that have a network around them
 	links      []Link
+	fouPorts   []FOUPort
+	policies   []SecurityPolicy
 	services   map[ServiceID]ServiceEntry
 	routing    *hostnet.Routing
 	firewall   *firewall
@@ -45,6 +47,10 @@ func newParty(f HostFacts) *party {
 			p.byAddr[one.Prefix.Addr()] = append(p.byAddr[one.Prefix.Addr()], one)
 		case Link:
 			p.links = append(p.links, one)
+		case FOUPort:
+			p.fouPorts = append(p.fouPorts, one)
+		case SecurityPolicy:
+			p.policies = append(p.policies, one)
 		}
 	}
 	for _, e := range f.Services {

@@ -120,7 +120,7 @@ func (j *judge) tunnel(e ServiceEntry, s RealServer, host *party) string {
 		}
 	}
 	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: server.Is6()}
-	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(factsOf[FOUPort](host.HostFacts), port) {
+	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(host.fouPorts, port) {
 		j.add(host, finding("fou-missing", SeverityBroken, "the real server %s by %s has no such port", s.Addr, s.Mode).
 			mend(Setting{port, "the port that the director sends to"}).run(host.freePort(port)...))
 	}
@@ -139,7 +139,7 @@ func (j *judge) tunnel(e ServiceEntry, s RealServer, host *party) string {
 // than another of its number would; none if there is no such port.
 func (p *party) freePort(want FOUPort) []string {
 	want.Other = true
-	if !slices.Contains(factsOf[FOUPort](p.HostFacts), want) {
+	if !slices.Contains(p.fouPorts, want) {
 		return nil
 	}
 	return []string{fmt.Sprintf("ip fou del port %d%s", want.Port, familyFlag(want.IPv6))}
