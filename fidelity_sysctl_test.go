@@ -66,6 +66,9 @@ func unlikeTexts(t *testing.T, path string, real, sim files) (wrong []string) {
 	case err != nil:
 		return []string{err.Error()}
 	}
+	// Linux 6.1 leaves disable_ipv6 and forwarding of IPv6 as they were when it cannot
+	// read a text, and does not say so.
+	isMute := strings.Contains(path, "/ipv6/conf/") && real.WriteFile(path, []byte("x\n")) == nil
 	reset := func() {
 		for _, side := range []files{real, sim} {
 			if err := side.WriteFile(path, was); err != nil {
@@ -79,6 +82,9 @@ func unlikeTexts(t *testing.T, path string, real, sim files) (wrong []string) {
 		}
 		reset()
 		got, want := written(sim, path, text), written(real, path, text)
+		if isMute {
+			got = strings.TrimPrefix(got, "22 ")
+		}
 		if got != want && !strings.Contains(got, "not simulated") {
 			wrong = append(wrong, fmt.Sprintf("%.30q: got %s, want %s", text, got, want))
 		}
