@@ -138,7 +138,12 @@ func (j *judge) service(director *party, e ServiceEntry) {
 	for _, s := range e.Servers {
 		method := s.Mode.method()
 		switch {
-		case method == wire.MethodLocalNode, method == wire.MethodBypass, s.Addr.Addr().IsLoopback():
+		case method == wire.MethodLocalNode, method == wire.MethodBypass:
+			continue
+		case s.Addr.Addr().IsLoopback(): // by NAT nothing gets there from elsewhere
+			if s.Mode != NAT {
+				j.localNode(director, e, s.RealServer)
+			}
 			continue
 		case director.has(s.Addr.Addr()):
 			if !j.twice(director, e, s.RealServer) {

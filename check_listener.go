@@ -25,7 +25,7 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 	} else if translated {
 		return // perhaps to a program
 	}
-	if host.listensAt(e.ID.Protocol(), at) || host.balances(e.ID.Protocol(), at) {
+	if host.listensAt(e.ID.Protocol(), at) || host != director && host.balances(e.ID.Protocol(), at) {
 		return
 	}
 	f := finding("program-missing", SeverityBroken, "%s -> %s: no program listens at %s (%s)", e.ID, s.Addr, at, e.ID.Protocol()).
