@@ -68,11 +68,14 @@ func (j *judge) isOpen(want Link) bool {
 		down := j.own.interfaces[want.Name]
 		return !down.Up && j.own.isBlind(want.Name) && !j.needsUp(want.Name)
 	}
+	if want.Remote.IsValid() {
+		return false // no other one leads to that end
+	}
 	for _, l := range j.own.links {
 		if server := want.Local; l.Up && l.takes(want, server) {
 			return true
 		}
-		if l.Up && !want.Local.IsValid() && !want.Remote.IsValid() && l.takes(want, l.Local) && j.own.has(l.Local) {
+		if l.Up && !want.Local.IsValid() && l.takes(want, l.Local) && j.own.has(l.Local) {
 			return true
 		}
 	}
