@@ -21,13 +21,13 @@ type Finding struct {
 	Host     string   `json:"host,omitempty"` // the peer that it is about, by its name; "" is the host that was checked
 	Evidence string   `json:"evidence"`       // what was found
 	Why      string   `json:"why"`            // why it hurts
-	Mend     Setup    `json:"mend,omitempty"` // the settings that mend it, if settings do
+	Mend     Setup    `json:"mend,omitempty"` // the settings that fix it, if settings do
 
 	// Commands are what to run on that host, in this order and before Mend, where
 	// no setting expresses it: to remove a route, an address or a rule.
 	Commands []string `json:"commands,omitempty"`
 
-	Changes []Change `json:"-"`                // the changes of the table that mend it, for [Client.Do], if such do
+	Changes []Change `json:"-"`                // the changes of the table that fix it, for [Client.Do], if such do
 	Advice  string   `json:"advice,omitempty"` // what to do when none of these does
 }
 
@@ -62,7 +62,7 @@ var whyOf = map[string]string{
 	"no-service":         "packets for a VIP that no service is for are refused by the host itself",
 	"vip-unused":         "an address that is not used takes no packets",
 	"arp-silent":         "those who cannot find the host by its address cannot send to it",
-	"arp-old":            "neighbours go on sending where they used to, for minutes, until they are told",
+	"arp-old":            "neighbours go on sending where they used to, for minutes, until they hear of the change",
 	"link-taken":         "a bridge or a bond takes the packets of its ports, and addresses of these are not reached",
 	"route-blocked":      "packets are dropped, or refused, by the host that should send them on",
 	"route-strays":       "packets for a host on the link go another way, and do not arrive",
@@ -73,7 +73,7 @@ var whyOf = map[string]string{
 	"martian-source":     "the kernel drops packets that seem to come from the host itself",
 	"program-missing":    "clients are refused where no program listens",
 	"drops-packets":      "the kernel drops packets, as it was told to",
-	"backup-only":        "a backup does not balance while it is told to be only that",
+	"backup-only":        "while backup_only is set, a host with a backup daemon does not balance",
 	"firewall":           "a firewall drops packets, or sends them elsewhere",
 	"mark-missing":       "a service of a firewall mark finds only packets that a rule gives the mark",
 	"route":              "packets that find no way are dropped",
