@@ -26,6 +26,9 @@ type judge struct {
 	absent   []string        // real servers that are on none of the hosts
 	vips     map[netip.Addr]bool
 	doubts   []string // what firewalls may do, of which that is not known
+
+	about  netip.AddrPort // the real server that is looked at, if one is
+	faults faults         // of those of its service
 }
 
 // judgeHosts returns the report on a host, by its facts and those of its peers.
@@ -89,6 +92,9 @@ func (j *judge) placeAddresses() {
 // add notes a finding about a host, once.
 func (j *judge) add(about *party, f Finding) {
 	f.Host = about.label()
+	if j.about.IsValid() && f.Severity == SeverityBroken {
+		j.faults[j.about] = append(j.faults[j.about], f)
+	}
 	key := f.Code + "\x00" + f.Host + "\x00" + f.Evidence
 	if j.known[key] || j.repeats(f) {
 		return
@@ -100,7 +106,7 @@ func (j *judge) add(about *party, f Finding) {
 // repeats reports whether earlier findings of the code ask for the same settings, and
 // notes those that it asks for.
 func (j *judge) repeats(f Finding) bool {
-	all := len(f.Mend) > 0
+	all := len(f.Mend) > 0 && len(f.Changes) == 0
 	for _, s := range f.Mend {
 		what := asked{f.Code, f.Host, s.subject()}
 		all = all && j.asks[what]
@@ -135,32 +141,13 @@ func (j *judge) cannotSee(code, format string, args ...any) {
 func (j *judge) service(director *party, e ServiceEntry) {
 	j.delivered(director, e)
 	j.filters(director, e)
+	j.faults = make(faults)
 	for _, s := range e.Servers {
-		method := s.Mode.method()
-		switch {
-		case method == wire.MethodLocalNode, method == wire.MethodBypass:
-			continue
-		case s.Addr.Addr().IsLoopback(): // by NAT nothing gets there from elsewhere
-			if s.Mode != NAT {
-				j.localNode(director, e, s.RealServer)
-			}
-			continue
-		case director.has(s.Addr.Addr()):
-			if !j.twice(director, e, s.RealServer) {
-				j.localNode(director, e, s.RealServer)
-			}
-			continue
-		}
-		host := j.byAddr[s.Addr.Addr()]
-		j.ways(director, e, s.RealServer)
-		j.sent(director, e, s.RealServer, host)
-		if host == nil {
-			j.absent = append(j.absent, s.Addr.Addr().String())
-			j.missed(director, e, s.RealServer)
-			continue
-		}
-		j.server(director, e, s.RealServer, host)
+		j.about = s.Addr
+		j.follow(director, e, s.RealServer)
 	}
+	j.about = netip.AddrPort{}
+	j.dead(director, e, j.faults)
 	alone := true
 	for _, other := range j.hosts {
 		if other != director {
@@ -172,6 +159,34 @@ func (j *judge) service(director *party, e ServiceEntry) {
 	if alone && e.isHashed() {
 		j.unclear["server-order"] = true
 	}
+}
+
+// follow follows the packets of a service to one of its real servers, and back.
+func (j *judge) follow(director *party, e ServiceEntry, s RealServer) {
+	server, method := s.Addr.Addr(), s.Mode.method()
+	switch {
+	case method == wire.MethodLocalNode, method == wire.MethodBypass:
+		return
+	case server.IsLoopback(): // by NAT nothing gets there from elsewhere
+		if s.Mode != NAT {
+			j.localNode(director, e, s)
+		}
+		return
+	case director.has(server):
+		if !j.twice(director, e, s) {
+			j.localNode(director, e, s)
+		}
+		return
+	}
+	host := j.byAddr[server]
+	j.ways(director, e, s)
+	j.sent(director, e, s, host)
+	if host == nil {
+		j.absent = append(j.absent, server.String())
+		j.missed(director, e, s)
+		return
+	}
+	j.server(director, e, s, host)
 }
 
 // localNode looks at a real server that is the director itself: by DR its program

@@ -1,0 +1,73 @@
+package lvs
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// faults are the findings about the real servers of a service by which packets are
+// lost, by the server's address.
+type faults map[netip.AddrPort][]Finding
+
+// isFixed reports whether one of the findings about a server has a fix.
+func (f faults) isFixed(s netip.AddrPort) bool {
+	return slices.ContainsFunc(f[s], Finding.hasFix)
+}
+
+// hasFix reports whether a program can apply what cures the finding.
+func (f Finding) hasFix() bool { return len(f.Commands)+len(f.Mend)+len(f.Changes) > 0 }
+
+// dead looks for real servers that cannot serve their clients, where nothing that a
+// program could do cures that. Their clients go to the others once they have the weight
+// 0, as health checkers give it to them.
+func (j *judge) dead(director *party, e ServiceEntry, all faults) {
+	after := e
+	after.Servers = slices.Clone(e.Servers)
+	left := false
+	var dead []RealServer
+	for i, s := range e.Servers {
+		switch {
+		case len(all[s.Addr]) == 0:
+			left = left || s.Weight > 0
+		case !all.isFixed(s.Addr) && (s.Weight > 0 || director.keeps(e, s)):
+			dead = append(dead, s.RealServer)
+			after.Servers[i].Weight = 0
+		}
+	}
+	// dh gives all clients of a VIP to one server, and others no server at all.
+	if !left || e.Scheduler == DH || e.Scheduler == NoScheduler || after.refused(true) > 0 {
+		return
+	}
+	for _, s := range dead {
+		j.add(director, j.retired(director, e, s, all[s.Addr]))
+	}
+}
+
+// keeps reports whether persistence sends clients to a server of weight 0.
+func (p *party) keeps(e ServiceEntry, s RealServerStatus) bool {
+	return e.Persistence.Timeout != 0 && s.PersistentConns > 0 && p.sysctl(VSExpireQuiescentTemplate.Key) == "0"
+}
+
+// retired is the finding about a service that gives clients to a real server which
+// cannot serve them, for the reasons found.
+func (j *judge) retired(director *party, e ServiceEntry, s RealServer, why []Finding) Finding {
+	severity := SeverityRisk
+	vips := j.vipsOf(director, e)
+	if len(vips) == 0 || slices.ContainsFunc(vips, func(vip netip.Addr) bool { return !j.standsBy(director, e.ID, vip) }) {
+		severity = SeverityBroken
+	}
+	f := finding("server-dead", severity, "%s gives clients to %s, which cannot serve them: see %s on %s",
+		e.ID, s.Addr, why[0].Code, cmp.Or(why[0].Host, "this host"))
+	if e.Persistence.Timeout != 0 && director.sysctl(VSExpireQuiescentTemplate.Key) == "0" {
+		f = f.mend(VSExpireQuiescentTemplate.Setting(1, "let persistence go of servers of weight 0"))
+	}
+	advice := "cure the server"
+	if s.Weight > 0 {
+		advice += fmt.Sprintf(", and give it its weight %d again", s.Weight)
+		s.Weight = 0
+		f = f.change(UpdateServer(e.ID, s))
+	}
+	return f.advise("%s; connections that it has stay with it until they end", advice)
+}

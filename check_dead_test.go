@@ -1,0 +1,97 @@
+package lvs
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+)
+
+// A real server that cannot serve clients is taken out where others can, and nothing
+// else cures it.
+func TestCheckDead(t *testing.T) {
+	other := netip.MustParseAddrPort("10.168.0.99:80")
+	stopped := func(_, s *HostFacts) { s.Listeners = nil }
+	by := func(scheduler Scheduler, flags SchedulerFlags) func(d, s *HostFacts) {
+		return func(d, s *HostFacts) {
+			d.Services[0].Scheduler, d.Services[0].Flags = scheduler, flags
+			stopped(d, s)
+		}
+	}
+	persists := func(weight int) func(d, s *HostFacts) {
+		return func(d, s *HostFacts) {
+			e := &d.Services[0]
+			e.Persistence.Timeout, e.Servers[0].Weight, e.Servers[0].PersistentConns = time.Minute, weight, 2
+			stopped(d, s)
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		change  func(director, server *HostFacts)
+		changes int // -1: there is no finding
+		settles bool
+	}{
+		{"all is well", func(_, _ *HostFacts) {}, -1, false},
+		{"no program", stopped, 1, false},
+		{"no answer", func(d, _ *HostFacts) {
+			d.Neighbours = []Neighbour{{Interface: "eth0", Addr: other.Addr(), State: "failed"}}
+		}, 1, false},
+		{"both are dead", func(d, s *HostFacts) {
+			stopped(d, s)
+			d.Neighbours = []Neighbour{{Interface: "eth0", Addr: other.Addr(), State: "failed"}}
+		}, -1, false},
+		{"the other is drained", func(d, s *HostFacts) { d.Services[0].Servers[1].Weight = 0; stopped(d, s) }, -1, false},
+		{"the other is full", func(d, s *HostFacts) {
+			d.Services[0].Servers[1].UpperThreshold, d.Services[0].Servers[1].ActiveConns = 3, 3
+			stopped(d, s)
+		}, -1, false},
+		{"it is drained", func(d, s *HostFacts) { d.Services[0].Servers[0].Weight = 0; stopped(d, s) }, -1, false},
+		{"a fix is known", func(_, s *HostFacts) {
+			s.Facts = slices.DeleteFunc(s.Facts, func(one Fact) bool { a, ok := one.(Address); return ok && a.Interface == "lo" })
+			s.Routes = slices.DeleteFunc(s.Routes, func(r RouteEntry) bool { return r.To.Addr() == vip4 })
+		}, -1, false},
+		{"it is not seen", func(_, s *HostFacts) {
+			s.Listeners, s.Unread = nil, []Unread{{What: "listeners", Why: "there is none"}}
+		}, -1, false},
+		{"wlc", by(WLC, 0), 1, false},
+		{"dh", by(DH, 0), -1, false},
+		{"sh", by(SH, 0), -1, false},
+		{"sh with fallback", by(SH, Fallback), 1, false},
+		{"mh", by(MH, 0), -1, false},
+		{"mh with fallback", by(MH, Fallback), 1, false},
+		{"persistence", persists(1), 1, true},
+		{"persistence with a server that is drained", persists(0), 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			director, server := firewallGround(t, DR, "")
+			director.Unread, server.Unread = nil, nil
+			servers := &director.Services[0].Servers
+			*servers = append(*servers, (*servers)[0])
+			(*servers)[1].Addr = other
+			c.change(&director, &server)
+			for _, own := range []string{"director", "server"} { // that is checked
+				report := judgeHosts(director, nil, nil, []HostFacts{server})
+				host := ""
+				if own == "server" {
+					report, host = judgeHosts(server, nil, nil, []HostFacts{director}), "director"
+				}
+				i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "server-dead" })
+				if i < 0 || c.changes < 0 {
+					if (i < 0) != (c.changes < 0) {
+						t.Errorf("%s: %v", own, report.Findings)
+					}
+					continue
+				}
+				f := report.Findings[i]
+				if f.Host != host || len(f.Changes) != c.changes || (len(f.Mend) > 0) != c.settles || f.Severity != SeverityBroken || f.Advice == "" {
+					t.Errorf("%s: %+v", own, f)
+				}
+				for _, ch := range f.Changes {
+					if ch.server.Weight != 0 || ch.server.Mode != DR {
+						t.Errorf("%s: %s", own, ch)
+					}
+				}
+			}
+		})
+	}
+}
