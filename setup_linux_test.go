@@ -164,7 +164,11 @@ func TestHostSetupKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"NAT director", "DR real server", "IPIP real server", "IPIP real server 4 in 6"} {
+	names := []string{"NAT director", "IPIP real server 4 in 6"}
+	if testbed.IsNewest() { // the others take several times as long to start a process
+		names = append(names, "DR real server", "IPIP real server")
+	}
+	for _, name := range names {
 		for _, end := range []string{"undo", "apply"} {
 			t.Run(name+" "+end, func(t *testing.T) {
 				setup := mustSetup(t, caseOf(name))

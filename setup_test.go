@@ -963,7 +963,8 @@ func savedFiles(t testing.TB) (all [][]byte) {
 	return all
 }
 
-// spoil puts other values in the place of each value in turn.
+// spoil puts other values in the place of each value in turn, but for those of list
+// elements that are like an earlier one.
 func spoil(v any, use func()) {
 	try := func(was any, put func(any)) {
 		for _, other := range []any{nil, "x", -1, []any{nil}, map[string]any{}} {
@@ -979,10 +980,35 @@ func spoil(v any, use func()) {
 			try(was, func(other any) { v[key] = other })
 		}
 	case []any:
+		seen := make(map[string]bool)
 		for i, was := range v {
-			try(was, func(other any) { v[i] = other })
+			if s := shape(was); !seen[s] {
+				seen[s] = true
+				try(was, func(other any) { v[i] = other })
+			}
 		}
 	}
+}
+
+// shape names the fields of a value, and the types that they have.
+func shape(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		var fields []string
+		for key, value := range v {
+			fields = append(fields, key+":"+shape(value))
+		}
+		slices.Sort(fields)
+		return "{" + strings.Join(fields, ",") + "}"
+	case []any:
+		var elements []string
+		for _, e := range v {
+			elements = append(elements, shape(e))
+		}
+		slices.Sort(elements)
+		return "[" + strings.Join(slices.Compact(elements), ",") + "]"
+	}
+	return fmt.Sprintf("%T", v)
 }
 
 // useFile does with a file all that can be done with one. Errors are as good.
