@@ -23,6 +23,7 @@ func (n *Network) putLink(f hostnet.Link) error {
 	}
 	if f.MTU != 0 {
 		l.MTU = f.MTU
+		n.params.fit(*l)
 	}
 	if l.Up && !f.Up {
 		n.goDown(l.Name)

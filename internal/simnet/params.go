@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/golvs/lvs/internal/hostnet"
 	"github.com/golvs/lvs/internal/proctext"
 )
 
@@ -26,19 +27,21 @@ const (
 	conf4     = "ipv4/conf/"
 	conf6     = "ipv6/conf/"
 	ipForward = "ipv4/ip_forward"
+	leastMTU6 = 1280
 )
 
-// Those that each interface has, with the defaults of a new namespace.
+// Those that each interface has, with the defaults of a new namespace. The IPv6 MTU
+// of an interface is that of its link.
 var (
 	interfaceParams4 = map[string]string{
-		"accept_local": "0", "accept_redirects": "1", "accept_source_route": "0", "arp_announce": "0", "arp_filter": "0",
+		"accept_local": "0", "accept_redirects": "1", "accept_source_route": "1", "arp_announce": "0", "arp_filter": "0",
 		"arp_ignore": "0", "disable_policy": "0", "disable_xfrm": "0", "forwarding": "0", "log_martians": "0",
 		"promote_secondaries": "0", "proxy_arp": "0", "route_localnet": "0", "rp_filter": "0", "secure_redirects": "1",
 		"send_redirects": "1", "shared_media": "1", "src_valid_mark": "0",
 	}
 	interfaceParams6 = map[string]string{
 		"accept_dad": "1", "accept_ra": "1", "accept_redirects": "1", "autoconf": "1", "disable_ipv6": "0",
-		"forwarding": "0", "hop_limit": "64", "mtu": "1500", "proxy_ndp": "0",
+		"forwarding": "0", "hop_limit": "64", "mtu": "1280", "proxy_ndp": "0",
 	}
 )
 
@@ -52,28 +55,61 @@ func newParams() params {
 			p.values[conf6+name+"/"+key] = value
 		}
 	}
+	p.values[conf4+"all/accept_source_route"] = "0"
+	p.values[conf6+"all/accept_dad"] = "0"
 	return p
 }
 
 // addInterface gives a new interface the values of default.
-func (p *params) addInterface(name string) {
-	p.interfaces = append(p.interfaces, name)
-	for _, folder := range []string{conf4, conf6} {
-		for path, value := range maps.Clone(p.values) {
-			if key, ok := strings.CutPrefix(path, folder+"default/"); ok {
-				p.values[folder+name+"/"+key] = value
-			}
+func (p *params) addInterface(l hostnet.Link) {
+	p.interfaces = append(p.interfaces, l.Name)
+	p.inherit(conf4, l.Name)
+	p.fit(l)
+	if l.Name == "lo" {
+		for _, path := range []string{conf4 + "lo/disable_policy", conf4 + "lo/disable_xfrm"} {
+			p.values[path], p.own[path] = "1", true
 		}
 	}
 }
 
+func (p *params) inherit(folder, name string) {
+	for path, value := range maps.Clone(p.values) {
+		if key, ok := strings.CutPrefix(path, folder+"default/"); ok {
+			p.values[folder+name+"/"+key] = value
+		}
+	}
+}
+
+// fit makes the IPv6 parameters of an interface fit its MTU: there are none below the
+// least that IPv6 takes.
+func (p *params) fit(l hostnet.Link) {
+	folder := conf6 + l.Name + "/"
+	_, exists := p.values[folder+"mtu"]
+	switch {
+	case l.MTU < leastMTU6:
+		p.forget(folder)
+		return
+	case !exists:
+		p.inherit(conf6, l.Name)
+		if noARP(l) {
+			p.values[folder+"accept_dad"] = "-1"
+		}
+	}
+	p.values[folder+"mtu"] = strconv.Itoa(l.MTU)
+}
+
+// noARP reports whether an interface has no neighbours to ask for.
+func noARP(l hostnet.Link) bool { return l.Kind != "device" || l.Name == "lo" }
+
 func (p *params) removeInterface(name string) {
 	p.interfaces = slices.DeleteFunc(p.interfaces, func(i string) bool { return i == name })
-	gone := func(path string) bool {
-		return strings.HasPrefix(path, conf4+name+"/") || strings.HasPrefix(path, conf6+name+"/")
-	}
-	maps.DeleteFunc(p.values, func(path, _ string) bool { return gone(path) })
-	maps.DeleteFunc(p.own, func(path string, _ bool) bool { return gone(path) })
+	p.forget(conf4 + name + "/")
+	p.forget(conf6 + name + "/")
+}
+
+func (p *params) forget(folder string) {
+	maps.DeleteFunc(p.values, func(path, _ string) bool { return strings.HasPrefix(path, folder) })
+	maps.DeleteFunc(p.own, func(path string, _ bool) bool { return strings.HasPrefix(path, folder) })
 }
 
 // settle makes an interface that has got an IPv4 address keep its values when
@@ -111,7 +147,7 @@ func limits(path string, mtu int) (low, high int) {
 	case "hop_limit":
 		return 1, 255
 	case "mtu":
-		return 1280, mtu
+		return leastMTU6, mtu
 	}
 	return math.MinInt32, math.MaxInt32
 }

@@ -86,7 +86,7 @@ func usualMTU(kind string) int {
 
 func (n *Network) addLink(l hostnet.Link) {
 	n.links = append(n.links, l)
-	n.params.addInterface(l.Name)
+	n.params.addInterface(l)
 }
 
 func (n *Network) link(name string) *hostnet.Link {
