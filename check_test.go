@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -195,15 +196,28 @@ func TestCheckParts(t *testing.T) {
 			t.Errorf("%s is before 5.9: %v", c.release, got)
 		}
 	}
-	const listing = `  sl  local_address rem_address   st tx_queue rx_queue
+	listing := fmt.Sprintf(`  sl  local_address rem_address   st tx_queue rx_queue
    0: 00000000:0050 00000000:0000 0A 00000000:00000000
-   1: 0100007F:0051 00000000:0000 0A 00000000:00000000
+   1: %s:0051 00000000:0000 0A 00000000:00000000
    2: 00000000:0052 0A0A0A0A:0001 01 00000000:00000000
-`
-	want := []Listener{{ProtocolTCP, netip.MustParseAddrPort("0.0.0.0:80")}, {ProtocolTCP, netip.MustParseAddrPort("127.0.0.1:81")}}
+   3: %s:0053 00000000000000000000000000000000:0000 0A 00000000:00000000
+`, procWords("127.0.0.1"), procWords("2001:db8::1"))
+	want := []Listener{
+		{ProtocolTCP, netip.MustParseAddrPort("0.0.0.0:80")}, {ProtocolTCP, netip.MustParseAddrPort("127.0.0.1:81")},
+		{ProtocolTCP, netip.MustParseAddrPort("[2001:db8::1]:83")},
+	}
 	if got := listenersOf(listing, ProtocolTCP, "0A"); !slices.Equal(got, want) {
 		t.Errorf("listeners: %v", got)
 	}
+}
+
+// procWords writes an address as the kernel lists those of sockets: each four bytes
+// as a number of the machine's order.
+func procWords(addr string) (text string) {
+	for word := range slices.Chunk(netip.MustParseAddr(addr).AsSlice(), 4) {
+		text += fmt.Sprintf("%08X", binary.NativeEndian.Uint32(word))
+	}
+	return text
 }
 
 func caseOf(name string) setupCase {

@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/netip"
@@ -219,15 +220,24 @@ func TestNilOptions(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if c, err := Open(ctx, WithLogger(nil), nil); err == nil {
-		c.Close()
-	} else if errors.Is(err, ErrInvalid) {
-		t.Error(err)
+	open := func(options ...Option) error {
+		c, err := Open(ctx, options...)
+		if err == nil {
+			c.Close()
+		}
+		return err
 	}
-	if h, err := OpenHost(ctx, WithLogger(nil), nil); err == nil {
-		h.Close()
-	} else if errors.Is(err, ErrInvalid) {
-		t.Error(err)
+	openHost := func(options ...Option) error {
+		h, err := OpenHost(ctx, options...)
+		if err == nil {
+			h.Close()
+		}
+		return err
+	}
+	for _, open := range []func(...Option) error{open, openHost} {
+		if got, want := fmt.Sprint(open(WithLogger(nil), nil)), fmt.Sprint(open()); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 
