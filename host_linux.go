@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/golvs/lvs/internal/genl"
@@ -51,8 +52,34 @@ func (o *options) openNamespace() (*os.File, error) {
 type threadFiles struct{}
 
 func (threadFiles) ReadFile(path string) ([]byte, error) {
-	text, err := os.ReadFile(ofThread(path))
+	text, err := readWhole(ofThread(path))
 	return text, oneWay(path, 0o444, err)
+}
+
+// readWhole is os.ReadFile without what an os.File does for files that keep their
+// reader waiting: those of /proc are many, and do not.
+func readWhole(path string) (text []byte, err error) {
+	fail := func(op string, err error) ([]byte, error) { return nil, &fs.PathError{Op: op, Path: path, Err: err} }
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fail("open", err)
+	}
+	defer unix.Close(fd)
+	for text = make([]byte, 0, 4096); ; {
+		if len(text) == cap(text) {
+			text = slices.Grow(text, len(text))
+		}
+		n, err := unix.Read(fd, text[len(text):cap(text)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return fail("read", err)
+		case n == 0:
+			return text, nil
+		default:
+			text = text[:len(text)+n]
+		}
+	}
 }
 
 func (f threadFiles) ReadFiles(paths []string) ([]content, error) {

@@ -44,16 +44,22 @@ func TestClinic(t *testing.T) {
 				t.Logf("there is no %s in this kernel", s.needs)
 				return
 			}
-			healthy := c.healthy(t, s)
+			g, healthy := c.healthy(t, s)
 			for _, f := range s.faults {
 				if !*long && seen[f.kind] {
 					continue
 				}
 				seen[f.kind] = true
 				r := &result{site: s.name, fault: f}
-				if t.Run(f.on+" "+f.do, func(t *testing.T) { r.try(t, s, healthy) }) {
+				if t.Run(f.on+" "+f.do, func(t *testing.T) {
+					if g == nil {
+						g = s.working(t, nil)
+					}
+					r.try(t, g, healthy)
+				}) {
 					c.all = append(c.all, r)
 				}
+				g = nil // it is broken
 			}
 		})
 	}
@@ -68,14 +74,12 @@ type clinic struct {
 }
 
 // healthy looks at a site that works, and returns what Check says of it.
-func (c *clinic) healthy(t *testing.T, s site) (said []visit) {
-	g := s.build(t)
-	if bad := g.recovers(s.answers); bad != "" {
-		t.Fatalf("a healthy host does not work: %s", bad)
-	}
+func (c *clinic) healthy(t *testing.T, s site) (g *ground, said []visit) {
+	g = s.working(t, s.answers)
 	c.sites++
+	facts := g.facts(t)
 	for _, f := range forms {
-		all := g.examine(t, f)
+		all := g.examine(t, f, facts)
 		if f == fullForm {
 			said = all
 		}
@@ -83,7 +87,20 @@ func (c *clinic) healthy(t *testing.T, s site) (said []visit) {
 			c.alarms = append(c.alarms, fmt.Sprintf("%s, %s: %s", s.name, f, join(found)))
 		}
 	}
-	return said
+	return g, said
+}
+
+// working builds a site, and waits until clients are answered.
+func (s site) working(t *testing.T, answers []string) *ground {
+	g := s.build(t)
+	bad := g.measure().bad(answers)
+	if bad != "" {
+		bad = g.recovers(answers)
+	}
+	if bad != "" {
+		t.Fatalf("a healthy host does not work: %s", bad)
+	}
+	return g
 }
 
 func join(all []ailment) string {
@@ -99,15 +116,11 @@ func join(all []ailment) string {
 }
 
 // try breaks a site, and sees what comes of it.
-func (r *result) try(t *testing.T, s site, healthy []visit) {
-	g := s.build(t)
+func (r *result) try(t *testing.T, g *ground, healthy []visit) {
 	f := r.fault
-	answers := s.answers
+	answers := g.answers
 	if !f.past {
 		answers = nil
-	}
-	if bad := g.recovers(nil); bad != "" {
-		t.Fatalf("a healthy host does not work: %s", bad)
 	}
 	if err := g.suffer(f); err != nil {
 		t.Fatal(err)
@@ -116,7 +129,7 @@ func (r *result) try(t *testing.T, s site, healthy []visit) {
 		t.Fatal(err)
 	}
 	r.traffic = g.traffic().bad(answers)
-	said := g.examine(t, fullForm)
+	said := g.examine(t, fullForm, g.facts(t))
 	broken, risks := g.ailments(said, healthy, lvs.SeverityBroken), g.ailments(said, healthy, lvs.SeverityRisk)
 	r.answer, r.says = judge(r, broken, risks, said)
 	switch r.answer {

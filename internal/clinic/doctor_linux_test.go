@@ -12,7 +12,6 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -67,7 +66,7 @@ func (m *machine) suffer(proto, command string) error {
 	case "restore-table":
 		return m.run("ipvsadm -C\n" + m.commands("ipvsadm "))
 	case "restore-network":
-		return m.run("ip -force -batch - <<. 2>&1\n" + strings.ReplaceAll(m.base, "route add ", "route replace ") + "\n.\n" + m.commands("ip ") + "true")
+		return m.shell("ip -force -batch - <<. 2>&1\n" + strings.ReplaceAll(m.base, "route add ", "route replace ") + "\n.\n" + m.commands("ip ") + "true")
 	}
 	return m.run(command)
 }
@@ -102,21 +101,23 @@ type visit struct {
 	lvs.Report
 }
 
-// examine checks all machines of a site.
-func (g *ground) examine(t *testing.T, f form) (all []visit) {
+// facts gathers those of all machines of a site.
+func (g *ground) facts(t *testing.T) (all []lvs.HostFacts) {
 	t.Helper()
-	ctx := context.Background()
-	var facts []lvs.HostFacts
-	if f.peers {
-		for _, m := range g.judged() {
-			one, err := m.lvs.Facts(ctx)
-			if err != nil {
-				t.Fatalf("%s: %v", m.name, err)
-			}
-			one.Name = m.name
-			facts = append(facts, one)
+	for _, m := range g.judged() {
+		one, err := m.lvs.Facts(context.Background())
+		if err != nil {
+			t.Fatalf("%s: %v", m.name, err)
 		}
+		one.Name = m.name
+		all = append(all, one)
 	}
+	return all
+}
+
+// examine checks all machines of a site.
+func (g *ground) examine(t *testing.T, f form, facts []lvs.HostFacts) (all []visit) {
+	t.Helper()
 	for _, m := range g.judged() {
 		var setup lvs.Setup
 		if f.setup && m.setup != nil {
@@ -125,8 +126,11 @@ func (g *ground) examine(t *testing.T, f form) (all []visit) {
 				t.Fatalf("%s: %v", m.name, err)
 			}
 		}
-		others := slices.DeleteFunc(slices.Clone(facts), func(o lvs.HostFacts) bool { return o.Name == m.name })
-		report, err := m.lvs.Check(ctx, setup, others...)
+		var peers []lvs.HostFacts
+		if f.peers {
+			peers = slices.DeleteFunc(slices.Clone(facts), func(o lvs.HostFacts) bool { return o.Name == m.name })
+		}
+		report, err := m.lvs.Check(context.Background(), setup, peers...)
 		if err != nil {
 			t.Fatalf("checking %s: %v", m.name, err)
 		}
@@ -264,7 +268,7 @@ const recovery = 2500 * time.Millisecond
 // recovers says what is wrong after a fix, "" if traffic flows.
 func (g *ground) recovers(answers []string) (bad string) {
 	for end := time.Now().Add(recovery); ; time.Sleep(100 * time.Millisecond) {
-		if bad = g.traffic().bad(answers); bad == "" || time.Now().After(end) {
+		if bad = g.round(3 * g.patience).bad(answers); bad == "" || time.Now().After(end) {
 			return bad
 		}
 	}
@@ -282,15 +286,10 @@ func (g *ground) passTime() error {
 }
 
 func (m *machine) forget() error {
-	handle, err := netlink.NewHandleAt(netns.NsHandle(m.space.File.Fd()), unix.NETLINK_ROUTE)
-	if err != nil {
-		return err
-	}
-	defer handle.Close()
-	all, err := handle.NeighList(0, netlink.FAMILY_ALL)
+	all, err := m.links.NeighList(0, netlink.FAMILY_ALL)
 	for _, n := range all {
 		if n.State&(netlink.NUD_NOARP|netlink.NUD_PERMANENT) == 0 && (n.Family == unix.AF_INET || n.Family == unix.AF_INET6) {
-			_ = handle.NeighDel(&n) // it may be gone already
+			_ = m.links.NeighDel(&n) // it may be gone already
 		}
 	}
 	return err

@@ -63,7 +63,7 @@ func legacyFaults() []fault {
 
 func nftFaults() []fault {
 	one := func(family, hook, kind, rule string) string {
-		return "nft 'table " + family + " more { chain c { type " + kind + " hook " + hook + " priority -200; " + rule + "; }; }'"
+		return "nft 'table " + family + " more { chain c { type " + kind + " hook " + hook + " priority -150; " + rule + "; }; }'"
 	}
 	return firewall([]string{
 		"nft flush chain inet filter input",

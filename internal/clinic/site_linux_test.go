@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/internal/netspace"
 	"github.com/golvs/lvs/internal/testbed"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // site is a service on several hosts, set up as a public guide has it.
@@ -43,12 +46,15 @@ type ground struct {
 	site
 	wires *netspace.Wires
 	up    map[string]*machine
+
+	patience time.Duration // after which a request is lost
 }
 
 // machine is a host that was built.
 type machine struct {
 	host
 	space *netspace.Namespace
+	links *netlink.Handle // inside the namespace
 	lvs   *lvs.Host
 	stop  []func() // ends its programs
 }
@@ -76,7 +82,7 @@ func (s site) build(t *testing.T) *ground {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { wires.Close() })
-	g := &ground{s, wires, make(map[string]*machine)}
+	g := &ground{site: s, wires: wires, up: make(map[string]*machine)}
 	if err := wires.Do(func() error { return write("net/ipv6/conf/default/disable_ipv6", "1") }); err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +101,9 @@ func (g *ground) add(t *testing.T, h host) (err error) {
 		return err
 	}
 	t.Cleanup(m.close)
+	if m.links, err = netlink.NewHandleAt(netns.NsHandle(m.space.File.Fd()), unix.NETLINK_ROUTE); err != nil {
+		return err
+	}
 	// Addresses are used at once, as those of hosts that have been up for a while.
 	if err := m.space.Do(func() error { return write("net/ipv6/conf/default/accept_dad", "0") }); err != nil {
 		return err
@@ -104,7 +113,10 @@ func (g *ground) add(t *testing.T, h host) (err error) {
 			return err
 		}
 	}
-	if err := m.run("set -e\nip -batch - <<.\nlink set lo up\n" + h.base + "\n.\n" + h.guide); err != nil {
+	if err := m.connect("link set lo up\n" + h.base); err != nil {
+		return err
+	}
+	if err := m.run(h.guide); err != nil {
 		return err
 	}
 	if h.judged {
@@ -118,19 +130,6 @@ func (g *ground) add(t *testing.T, h host) (err error) {
 	return nil
 }
 
-func write(path, value string) error { return os.WriteFile("/proc/sys/"+path, []byte(value), 0) }
-
-// run runs commands of the shell on the machine.
-func (m *machine) run(commands string) error {
-	return m.space.Do(func() error {
-		out, err := exec.Command("sh", "-c", commands).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, out)
-		}
-		return nil
-	})
-}
-
 func (m *machine) stopPrograms() {
 	for _, stop := range m.stop {
 		stop()
@@ -142,6 +141,9 @@ func (m *machine) close() {
 	m.stopPrograms()
 	if m.lvs != nil {
 		m.lvs.Close()
+	}
+	if m.links != nil {
+		m.links.Close()
 	}
 	m.space.Close()
 }

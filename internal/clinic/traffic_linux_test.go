@@ -113,16 +113,29 @@ func (g *ground) round(patience time.Duration) outcome {
 	return o
 }
 
+// measure sends requests of a site that is thought to work, and sets how long one
+// is waited for by how long all take once the way is known: the machine may be slow.
+func (g *ground) measure() outcome {
+	const enough = 5 * time.Second
+	o := g.round(enough)
+	start := time.Now()
+	if o.failures == 0 {
+		o = g.round(enough)
+	}
+	g.patience = max(150*time.Millisecond, 4*time.Since(start))
+	return o
+}
+
 // traffic sends requests. Those that fail are not believed before as many fail
-// again: the machine may be busy. Patience ends before a lost packet is sent again.
+// again. Where it can, patience ends before a lost packet is sent again.
 func (g *ground) traffic() outcome {
-	o := g.round(400 * time.Millisecond)
+	o := g.round(g.patience)
 	for range 3 {
 		before := o.failures
 		if before == 0 {
 			break
 		}
-		if o = g.round(800 * time.Millisecond); o.failures == before {
+		if o = g.round(3 * g.patience); o.failures == before {
 			break
 		}
 	}

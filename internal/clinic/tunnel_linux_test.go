@@ -3,6 +3,7 @@ package clinic
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/golvs/lvs"
 )
@@ -16,7 +17,7 @@ type tunnel struct {
 	vip6   bool
 	device string // of the VIP on the servers
 	module string // that the guide loads
-	guide  string // with %s for the server's own address
+	guide  string // with LOCAL for the server's own address
 	faults []fault
 }
 
@@ -43,12 +44,8 @@ func (tn tunnel) site() site {
 		judgedHost("director", "lan", 90, director, lvs.TunnelDirector{VIP: service.Addr(), Interface: "eth0"}.Setup))}
 	for i, a := range dcs {
 		guide := silentAll
-		for _, m := range []string{tn.module} {
-			if m != "" {
-				guide += "modprobe " + m + "\n"
-			}
-		}
-		guide += fmt.Sprintf(tn.guide, a) + fmt.Sprintf("%s %s/%d dev %s\n", add, service.Addr(), length, tn.device)
+		guide += "modprobe " + tn.module + "\n" + strings.ReplaceAll(tn.guide, "LOCAL", a) +
+			fmt.Sprintf("%s %s/%d dev %s\n", add, service.Addr(), length, tn.device)
 		setup := lvs.TunnelRealServer{VIP: service.Addr(), Mode: tn.mode, Local: netip.MustParseAddr(a)}.Setup
 		if tn.device == "lo" || tn.device == "mine" {
 			setup = nil // package lvs has another device
@@ -64,14 +61,14 @@ const noFilter = "echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter\n"
 func sitesOfTunnels() (all []site) {
 	for _, tn := range []tunnel{
 		{name: "TUN by IPIP, VIP on tunl0", mode: lvs.IPIP, flags: "-i", device: "tunl0", module: "ipip",
-			guide: "ip link set tunl0 up # %s\n" + noFilter + "echo 0 >/proc/sys/net/ipv4/conf/tunl0/rp_filter\n", faults: ipipFaults()},
+			guide: "ip link set tunl0 up\n" + noFilter + "echo 0 >/proc/sys/net/ipv4/conf/tunl0/rp_filter\n", faults: ipipFaults()},
 		{name: "TUN by IPIP, VIP on lo", mode: lvs.IPIP, flags: "-i", device: "lo", module: "ipip",
-			guide: "ip link set tunl0 up # %s\n", faults: more("rs2",
+			guide: "ip link set tunl0 up\n", faults: more("rs2",
 				fault{kind: "tunnel's device", do: "ip link set tunl0 down"},
 				fault{kind: "strict filter", do: "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter"},
 				fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev lo"})},
 		{name: "TUN by GUE", mode: lvs.GUE(6080), flags: "-i --tun-type gue --tun-port 6080", device: "tunl0", module: "fou",
-			guide: "modprobe ipip; ip fou add port 6080 gue; ip link set tunl0 up # %s\n", faults: append(more("rs2",
+			guide: "modprobe ipip\nip fou add port 6080 gue\nip link set tunl0 up\n", faults: append(more("rs2",
 				fault{kind: "tunnel's type", do: "ip fou del port 6080"},
 				fault{kind: "tunnel's type", do: "ip fou del port 6080; ip fou add port 6081 gue"},
 				fault{kind: "tunnel's type", do: "ip fou del port 6080; ip fou add port 6080 ipproto 4"},
@@ -79,30 +76,30 @@ func sitesOfTunnels() (all []site) {
 				more("director", fault{kind: "tunnel's type", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.4.0.94:80 -i --tun-type gue --tun-port 6666"},
 					fault{kind: "tunnel's type", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.4.0.94:80 -i --tun-type gre"})...)},
 		{name: "TUN by GRE, VIP on gre0", mode: lvs.GRE(), flags: "-i --tun-type gre", device: "gre0", module: "ip_gre",
-			guide: "ip link set gre0 up # %s\n", faults: append(more("rs2",
+			guide: "ip link set gre0 up\n", faults: append(more("rs2",
 				fault{kind: "tunnel's device", do: "ip link set gre0 down"},
 				fault{kind: "strict filter", do: "echo 1 >/proc/sys/net/ipv4/conf/gre0/rp_filter"}),
 				more("director", fault{kind: "tunnel's type", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.4.0.94:80 -i --tun-type gre --tun-csum"})...)},
 		{name: "TUN by GRE, a device with a local address", mode: lvs.GRE(), flags: "-i --tun-type gre", device: "mine", module: "ip_gre",
-			guide: "ip link add mine type gre local %s\nip link set mine up\n", faults: more("rs2",
+			guide: "ip link add mine type gre local LOCAL\nip link set mine up\n", faults: more("rs2",
 				fault{kind: "tunnel's device", do: "ip link set mine down"},
 				fault{kind: "tunnel's device", do: "ip link del mine"},
 				fault{kind: "tunnel's device", do: "ip link set mine down; ip link change mine type gre local 10.4.0.96; ip link set mine up"},
 				fault{kind: "tunnel's device", do: "ip link del mine; ip link add mine type gre local 10.4.0.95 remote 10.1.0.91; ip link set mine up; ip addr add 10.1.0.100/32 dev mine"})},
 		{name: "TUN of IPv6 in IPv6", mode: lvs.IPIP, flags: "-i", outer6: true, vip6: true, device: "ip6tnl0", module: "ip6_tunnel",
-			guide: "ip link set ip6tnl0 up # %s\n", faults: append(more("rs2",
+			guide: "ip link set ip6tnl0 up\n", faults: append(more("rs2",
 				fault{kind: "tunnel's device", do: "ip link set ip6tnl0 down"},
 				fault{kind: "VIP missing", do: "ip -6 addr del 2001:db8:1::100/128 dev ip6tnl0"},
 				fault{kind: "way back", do: "ip -6 route del default"}),
 				more("director", fault{kind: "IPv6 VIP as a source", do: "ip -6 addr change 2001:db8:1::100/128 dev eth0 preferred_lft forever"},
 					fault{kind: "way to a server", do: "ip -6 route del default"})...)},
 		{name: "TUN of IPv4 in IPv6", mode: lvs.IPIP, flags: "-i", outer6: true, device: "mine", module: "ip6_tunnel",
-			guide: "ip link add mine type ip6tnl mode any local %s\nip link set mine up\n", faults: more("rs2",
+			guide: "ip link add mine type ip6tnl mode any local LOCAL\nip link set mine up\n", faults: more("rs2",
 				fault{kind: "tunnel's device", do: "ip link set mine down"},
 				fault{kind: "tunnel's device", do: "ip link del mine; ip link set ip6tnl0 up; ip addr add 10.1.0.100/32 dev ip6tnl0; ip -6 tunnel change ip6tnl0 mode ip6ip6 || true"},
 				fault{kind: "way back", do: "ip route del default"})},
 		{name: "TUN of IPv6 in IPv4", mode: lvs.IPIP, flags: "-i", vip6: true, device: "sit0", module: "sit",
-			guide: "ip link set sit0 up # %s\n", faults: more("rs2",
+			guide: "ip link set sit0 up\n", faults: more("rs2",
 				fault{kind: "tunnel's device", do: "ip link set sit0 down"},
 				fault{kind: "way back", do: "ip -6 route del default"})},
 	} {
