@@ -69,15 +69,17 @@ func (s ServerLoad) InactiveConns() int { return int(s.server.Inactive) }
 // threshold. The kernel's own algorithms pick no other.
 func (s ServerLoad) IsUsable() bool { return s.server.Weight > 0 && !s.server.Overloaded }
 
-// PanicError is the panic of an [Algorithm], or of its picker's Changed, as it
-// reaches who delivers a packet.
+// PanicError is the panic of a function that a [Simulator] was given: of an
+// [Algorithm], or of its picker's Changed, as it reaches who delivers a packet; or of
+// Before of a [Fault] or a [SettingFault], as the call that it strikes returns it.
 type PanicError struct {
 	Value any    // that it panicked with
 	Stack []byte // of the goroutine that panicked
+	who   string // panicked
 }
 
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("lvs: an algorithm panicked when its service was changed: %v\n\n%s", e.Value, e.Stack)
+	return fmt.Sprintf("lvs: %s panicked: %v\n\n%s", e.who, e.Value, e.Stack)
 }
 
 // Unwrap returns the value if it is an error.
@@ -117,7 +119,7 @@ func (o *ownScheduler) changed() {
 func (o *ownScheduler) guard(do func()) {
 	defer func() {
 		if v := recover(); v != nil && o.panicked == nil {
-			o.panicked = &PanicError{Value: v, Stack: debug.Stack()}
+			o.panicked = &PanicError{Value: v, Stack: debug.Stack(), who: "an algorithm whose service was changed"}
 		}
 	}()
 	do()

@@ -1,6 +1,8 @@
 package lvs
 
 import (
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/golvs/lvs/internal/kernel"
@@ -20,7 +22,8 @@ type Fault struct {
 
 	// Before is called before the kernel does what was asked for. It may use the
 	// simulator and its clients: it is somebody who changes the table behind the
-	// caller's back.
+	// caller's back. If it panics, the call fails with a [*PanicError], and the
+	// kernel does nothing.
 	Before func()
 
 	// Delay is how long the kernel takes, by the clock of package time. No
@@ -60,9 +63,33 @@ func (s *Simulator) Inject(f Fault) error {
 		return invalid("Delay", "%s is negative", f.Delay).about("inject", "fault")
 	}
 	s.kernel.Inject(kernel.Fault{
-		Command: uint8(command), Times: max(1, f.Times), Do: f.Before, Delay: f.Delay, Errno: int(f.Errno), Lose: f.LoseReply,
+		Command: uint8(command), Times: max(1, f.Times), Do: guarded("Fault.Before", f.Before), Delay: f.Delay, Errno: int(f.Errno), Lose: f.LoseReply,
 	})
 	return nil
+}
+
+// guarded makes a function of the caller's return what it panicked with. It runs
+// where no caller could recover, so it gets a goroutine that it may also end, as a
+// test's FailNow does.
+func guarded(name string, do func()) func() error {
+	if do == nil {
+		return nil
+	}
+	return func() error {
+		done := make(chan error)
+		go func() {
+			err := fmt.Errorf("%s ended its goroutine, as FailNow of a test does", name)
+			defer func() { done <- err }()
+			defer func() {
+				if v := recover(); v != nil {
+					err = &PanicError{Value: v, Stack: debug.Stack(), who: name}
+				}
+			}()
+			do()
+			err = nil
+		}()
+		return <-done
+	}
 }
 
 func commandOf(op string) (wire.Command, bool) {

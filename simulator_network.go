@@ -26,7 +26,8 @@ type SettingFault struct {
 	// Before is called before the kernel does what was asked for. It may use the
 	// simulator and its hosts: it is somebody who changes the host behind the
 	// caller's back. It cannot wait for [Host.Close] of the host that it strikes,
-	// which waits for what is under way.
+	// which waits for what is under way. If it panics, the setting fails with a
+	// [*PanicError].
 	Before func()
 
 	// Err is the kernel's answer, such as [syscall.EPERM] or [syscall.EROFS]; it
@@ -147,7 +148,9 @@ func (n *simulatedNetwork) strike(command string) error {
 		return nil
 	}
 	if struck.Before != nil {
-		struck.Before()
+		if err := guarded("SettingFault.Before", struck.Before)(); err != nil {
+			return err
+		}
 	}
 	return struck.Err
 }

@@ -114,7 +114,9 @@ func (s *Socket) suffer(r *request, command uint8) errno {
 		return 0
 	}
 	if f.Do != nil {
-		f.Do()
+		if r.broken = f.Do(); r.broken != nil {
+			return eintr
+		}
 	}
 	time.Sleep(f.Delay)
 	r.lost = f.Lose

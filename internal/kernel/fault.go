@@ -9,7 +9,7 @@ import (
 type Fault struct {
 	Command uint8         // that it strikes; 0: any
 	Times   int           // how many requests it strikes
-	Do      func()        // is called first, if not nil; it may use the kernel
+	Do      func() error  // is called first, if not nil; it may use the kernel. Its error ends the datagram
 	Delay   time.Duration // the request takes so long
 	Errno   int           // answers the request, which is not done
 	Lose    bool          // the request is done, and no answer to its datagram comes

@@ -29,9 +29,9 @@ type message struct {
 func (m message) body() []byte { return m.bytes[headerLen+genericLen:] }
 
 // serve does what the messages of a datagram ask for, one after another. A
-// length that cannot be true ends the datagram. It tells whether a fault takes
-// the answers away.
-func (s *Socket) serve(datagram []byte) (lost bool) {
+// length that cannot be true ends the datagram. It reports whether a fault takes
+// the answers away, and what ended the datagram before its time.
+func (s *Socket) serve(datagram []byte) (lost bool, err error) {
 	for rest := datagram; len(rest) >= headerLen; {
 		n := host.Uint32(rest)
 		if n < headerLen || uint64(n) > uint64(len(rest)) {
@@ -40,13 +40,16 @@ func (s *Socket) serve(datagram []byte) (lost bool) {
 		m := message{host.Uint16(rest[4:]), host.Uint16(rest[6:]), host.Uint32(rest[8:]), rest[:n]}
 		s.request = request{message: m}
 		e := s.answer(&s.request)
+		if s.request.broken != nil {
+			return lost, s.request.broken
+		}
 		if e != eintr && (e != 0 || m.flags&flagAck != 0) {
 			s.acknowledge(&s.request, e)
 		}
 		lost = lost || s.request.lost
 		rest = rest[min(align(int(n)), len(rest)):]
 	}
-	return lost
+	return lost, nil
 }
 
 // request is a message while it is answered.
@@ -56,6 +59,7 @@ type request struct {
 	complaint complaint
 	reply     []byte // the message with what was asked for
 	lost      bool   // no answer is to come
+	broken    error  // what ended the datagram
 }
 
 // answer does what a message asks for. What has no request flag, or is

@@ -69,10 +69,11 @@ func (s *Socket) Send(datagram []byte) error {
 	if len(datagram) > maxSent {
 		return errTooLarge
 	}
-	if s.serve(datagram) {
+	lost, err := s.serve(datagram)
+	if lost {
 		s.lose(before)
 	}
-	return nil
+	return err
 }
 
 // lose drops all answers but the first that wait.

@@ -85,8 +85,9 @@ func TestFaults(t *testing.T) {
 		k := New(Options{Release: newRelease, Clock: time.Now})
 		p, other := dialTest(t, k), dialTest(t, k)
 		k.Inject(Fault{Command: cmdNewDest, Errno: int(enodev)})
-		k.Inject(Fault{Command: cmdNewService, Delay: time.Minute, Do: func() {
+		k.Inject(Fault{Command: cmdNewService, Delay: time.Minute, Do: func() error {
 			other.must(cmdNewService, serviceAttrs(testVIP, "lc"))
+			return nil
 		}})
 		start := time.Now()
 		if e := p.do(cmdNewService, serviceAttrs(testVIP, "rr")); e != eexist || time.Since(start) != time.Minute {
