@@ -67,6 +67,7 @@ var whyOf = map[string]string{
 	"route-blocked":      "packets are dropped, or refused, by the host that should send them on",
 	"route-strays":       "packets for a host on the link go another way, and do not arrive",
 	"not-on-link":        "DR reaches only hosts on a network of the director: a router sends the packet back to the VIP",
+	"mode-other":         "a real server takes only packets that are forwarded as it is set up for",
 	"server-dead":        "clients that are given to a server which cannot serve them are lost, and others could serve them",
 	"server-here":        "packets for an address of the host itself do not leave it",
 	"neighbour-wrong":    "packets go to a host that is not there, or not the right one",

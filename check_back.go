@@ -3,6 +3,9 @@ package lvs
 import (
 	"fmt"
 	"net/netip"
+	"strings"
+
+	"github.com/golvs/lvs/internal/hostnet"
 )
 
 // answers looks whether the answers of a DR or tunnel server reach the clients, and
@@ -41,9 +44,6 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 		j.add(about, f)
 		return true
 	}
-	if f, bad := host.martian(iface, client, vip); bad && !client.IsUnspecified() {
-		return note(host, f)
-	}
 	w := host.route(client, vip)
 	if w.Unsure {
 		j.unclear["route"] = true
@@ -52,6 +52,9 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 	if what, commands := host.blocked(w, client, vip); what != "" {
 		f := finding("return-route", SeverityBroken, "answers of %s to %s: %s", s.Addr, to, what).run(commands...)
 		return note(host, j.routed(f, host, client))
+	}
+	if f, bad := host.martian(iface, client, vip); bad && !client.IsUnspecified() {
+		return note(host, f)
 	}
 	if w.Local() {
 		return false
@@ -65,20 +68,27 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 	}
 	f, about, bad := j.onward(host, w, client, vip, need)
 	if bad {
-		return note(about, j.otherGateway(f, host, about, client))
+		if g := j.gateway(host, w, client); about != host && w.Via.IsValid() && g.IsValid() {
+			f.Evidence = strings.TrimSuffix(f.Evidence, ": "+need)
+			return note(host, f.insteadBy(g, w, s, to))
+		}
+		return note(about, f)
 	}
 	return false
 }
 
-// otherGateway makes the way by another gateway the cure of answers that go by a
-// host which does not pass them on.
-func (j *judge) otherGateway(f Finding, host, about *party, to netip.Addr) Finding {
-	w := host.route(to, netip.Addr{})
-	if about == host || f.Code == "martian-source" {
-		return f
+// insteadBy makes the way by another gateway the cure of answers that go by a host
+// which does not pass them on, as the finding says.
+func (f Finding) insteadBy(g netip.Addr, w hostnet.Way, s RealServer, to string) Finding {
+	var there []string
+	for _, setting := range f.Mend {
+		there = append(there, fmt.Sprint(setting.Want))
 	}
-	if g := j.gateway(host, w, to); g.IsValid() && w.Via.IsValid() {
-		f.Advice = fmt.Sprintf("or let %s send its answers by %s, as other hosts of the network do", host.Name, g)
+	f.Evidence = fmt.Sprintf("%s answers %s by %s, and there: %s", s.Addr, to, w.Via, f.Evidence)
+	f = f.run().mend(Setting{Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, viaOthers})
+	f.Advice = ""
+	if len(there) > 0 {
+		f = f.advise("or let %s pass them on: %s", w.Via, strings.Join(there, "; "))
 	}
 	return f
 }
@@ -181,7 +191,7 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 			advise("use FullNAT for clients in the servers' own network"))
 		return true
 	}
-	if f, bad := host.linkFault(w.Interface, fmt.Sprintf("%s answers %s by it", s.Addr, to)); bad {
+	if f, bad := j.linkFault(host, w.Interface, fmt.Sprintf("%s answers %s by it", s.Addr, to)); bad {
 		j.add(host, f)
 		return true
 	}

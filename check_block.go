@@ -99,27 +99,78 @@ func (p *party) linkFault(name, need string) (Finding, bool) {
 		return f, true
 	case i.Below != "" && !p.interfaces[i.Below].Up:
 		return finding("link-down", SeverityBroken, "%s is carried by %s, which is down: %s", name, i.Below, need).mend(up(i.Below)), true
-	case master.Kind == "bridge" || master.Kind == "bond" || master.Kind == "team":
+	case isPorted(master.Kind):
 		return finding("link-taken", SeverityBroken, "%s belongs to %s, which takes its packets: %s", name, i.Master, need).
 			run("ip link set dev " + name + " nomaster"), true
-	case i.Kind == "bridge" && !i.Carrier:
-		return p.bridgeFault(name, need)
+	case isPorted(i.Kind) && !i.Carrier:
+		return p.portFault(name, need)
 	case !i.Carrier:
 		return finding("link-down", SeverityBroken, "%s has no carrier: %s", name, need).advise("look at the cable, or at the other end"), true
 	}
 	return Finding{}, false
 }
 
-// bridgeFault returns the finding about a bridge without a port that passes
-// packets.
-func (p *party) bridgeFault(name, need string) (Finding, bool) {
-	f := finding("link-down", SeverityBroken, "no port of the bridge %s passes packets: %s", name, need)
+// linkFault is as that of the host. The way to the rest of the world went with an
+// interface that is down, and does not come back with it.
+func (j *judge) linkFault(p *party, name, need string) (Finding, bool) {
+	f, bad := p.linkFault(name, need)
+	if len(f.Mend) == 0 {
+		return f, bad
+	}
+	for _, a := range p.around {
+		if a.Interface == name && a.Prefix.Addr().Is4() {
+			f = f.mend(append(f.Mend, j.wayOut(p, a.Prefix)...)...)
+			break
+		}
+	}
+	return f, bad
+}
+
+// isPorted reports whether interfaces of a kind have other ones as their ports.
+func isPorted(kind string) bool { return kind == "bridge" || kind == "bond" || kind == "team" }
+
+// portFault returns the finding about a bridge, or the like, without a port that
+// passes packets.
+func (p *party) portFault(name, need string) (Finding, bool) {
+	f := finding("link-down", SeverityBroken, "no port of the %s %s passes packets: %s", p.interfaces[name].Kind, name, need)
+	ports := false
 	for _, i := range p.Interfaces {
 		if i.Master == name && !i.Up {
 			return f.mend(Setting{Link{Name: i.Name, Up: true}, need}), true
 		}
+		ports = ports || i.Master == name
 	}
-	return f.advise("look at its ports: bridge link"), true
+	if port := p.idle(); port != "" && !ports {
+		f.Evidence += fmt.Sprintf(", and %s has no use", port)
+		commands := []string{fmt.Sprintf("ip link set dev %s master %s", port, name)}
+		if p.interfaces[name].Kind != "bridge" {
+			commands = []string{"ip link set dev " + port + " down", commands[0]} // else it is not taken
+		}
+		return f.run(commands...).mend(Setting{Link{Name: port, Up: true}, need}), true
+	}
+	return f.advise("look at its ports: ip link show master %s", name), true
+}
+
+// idle returns the one network interface that is neither a port nor has an address of
+// its own, or another interface on top of it; "" if there is none, or there are several.
+func (p *party) idle() (name string) {
+	used := make(map[string]bool)
+	for _, a := range p.addresses {
+		used[a.Interface] = used[a.Interface] || !a.Prefix.Addr().IsLinkLocalUnicast()
+	}
+	for _, i := range p.Interfaces {
+		used[i.Below] = true
+	}
+	for _, i := range p.Interfaces {
+		if used[i.Name] || i.Master != "" || i.Below != "" || p.isBlind(i.Name) || isPorted(i.Kind) || i.Up && !i.Carrier {
+			continue
+		}
+		if name != "" {
+			return ""
+		}
+		name = i.Name
+	}
+	return name
 }
 
 // neighbourFault returns the finding about a neighbour that cannot be reached by

@@ -20,19 +20,54 @@ func (j *judge) gateway(p *party, w hostnet.Way, family netip.Addr) netip.Addr {
 }
 
 // gatewayIn is as gateway, of a host whose networks are those that the function says.
-func (j *judge) gatewayIn(p *party, w hostnet.Way, family netip.Addr, reaches func(netip.Addr) bool) (g netip.Addr) {
+// Where directors and real servers do not agree, those count that are what the host is.
+func (j *judge) gatewayIn(p *party, w hostnet.Way, family netip.Addr, reaches func(netip.Addr) bool) netip.Addr {
+	alike, all := make(map[netip.Addr]bool), make(map[netip.Addr]bool)
 	for _, other := range j.hosts {
-		via := other.route(defaultRoute(family).Addr(), netip.Addr{}).Via
+		via := other.route(farAway(family), netip.Addr{}).Via
 		if other == p || !via.IsValid() || via == w.Via || p.has(via) || !reaches(via) {
 			continue
 		}
-		if g.IsValid() && g != via {
-			return netip.Addr{}
+		all[via] = true
+		if (len(other.Services) > 0) == (len(p.Services) > 0) {
+			alike[via] = true
 		}
-		g = via
 	}
-	return g
+	for _, set := range []map[netip.Addr]bool{all, alike} {
+		for via := range set {
+			if len(set) == 1 {
+				return via
+			}
+		}
+	}
+	return netip.Addr{}
 }
+
+// farAway is an address of the rest of the world. In IPv6 the first one is not: the
+// device sit0 brings a route for addresses that begin with 96 zeros.
+func farAway(family netip.Addr) netip.Addr {
+	if family.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return netip.AddrFrom16([16]byte{0x20})
+}
+
+// wayOut are the settings that give a host without a way to the rest of the world the
+// gateway that others use, if it can reach that once it is in some networks.
+func (j *judge) wayOut(p *party, networks ...netip.Prefix) (s Setup) {
+	for _, n := range networks {
+		n = n.Masked()
+		if p.route(farAway(n.Addr()), netip.Addr{}).Onward() {
+			continue
+		}
+		if g := j.gatewayIn(p, hostnet.Way{}, n.Addr(), n.Contains); g.IsValid() {
+			s = append(s, Setting{Route{To: defaultRoute(g), Via: g}, viaOthers})
+		}
+	}
+	return s
+}
+
+const viaOthers = "the gateway that other hosts of the network use"
 
 // widen returns the setting that gives an address of the host the length that
 // another host has in a network that an address is in.
@@ -64,7 +99,7 @@ func (j *judge) routed(f Finding, p *party, to netip.Addr) Finding {
 		return f
 	}
 	if wide, ok := j.widen(p, to); ok && len(p.networks(to)) == 0 {
-		return f.mend(wide)
+		return f.mend(append(Setup{wide}, j.wayOut(p, wide.Want.(Address).Prefix)...)...)
 	}
 	if s := j.regain(p, to); len(s) > 0 && len(p.networks(to)) == 0 {
 		return f.mend(s...)
@@ -74,11 +109,11 @@ func (j *judge) routed(f Finding, p *party, to netip.Addr) Finding {
 		f.Commands = nil // taking away what blocks gives it no way
 		return f.advise("give it a route, or an address in that network")
 	}
-	route := Setting{Route{To: defaultRoute(to), Via: g}, "the gateway that other hosts of the network use"}
+	route := Setting{Route{To: defaultRoute(to), Via: g}, viaOthers}
 	if wide, ok := j.widen(p, g); ok && len(p.networks(g)) == 0 {
 		return f.mend(wide, route)
 	}
-	return f.mend(route)
+	return f.mend(append(p.enabled(p.interfaceOn(g), g), route)...)
 }
 
 // leadsOtherwise reports whether a route leads to an address once those that block it
@@ -91,7 +126,7 @@ func (p *party) leadsOtherwise(to netip.Addr) bool {
 
 // announce adds the finding that neighbours of a director may still know another
 // host by a VIP's address, as they do for minutes after that was changed.
-func (j *judge) announce(director *party, vip netip.Addr) {
+func (j *judge) announce(director *party, vip netip.Addr, severity Severity) {
 	for _, name := range director.askedOn(vip) {
 		i := director.interfaces[name]
 		if i.MAC == "" || i.NoARP {
@@ -101,7 +136,7 @@ func (j *judge) announce(director *party, vip netip.Addr) {
 		if vip.Is6() {
 			key = InterfaceSysctl(name, "ndisc_notify", true)
 		}
-		j.add(director, finding("arp-old", SeverityBroken, "neighbours on %s may still know another host by %s", name, vip).
+		j.add(director, finding("arp-old", severity, "neighbours on %s may still know another host by %s", name, vip).
 			run("sysctl -w "+key+"=1", "ip link set dev "+name+" address "+i.MAC))
 	}
 }

@@ -15,7 +15,7 @@ func (j *judge) delivered(director *party, e ServiceEntry) {
 		if f, bad := j.undelivered(director, vip, director.placeOf(vip)); bad {
 			f.Evidence = fmt.Sprintf("%s: %s", e.ID, f.Evidence)
 			j.add(director, f)
-			j.announce(director, vip)
+			j.announce(director, vip, f.Severity)
 			continue
 		}
 		j.asked(director, vip)
@@ -111,7 +111,7 @@ func (j *judge) asked(director *party, vip netip.Addr) {
 	var answering []string
 	var first Finding
 	for _, name := range director.askedOn(vip) {
-		f, bad := director.linkFault(name, fmt.Sprintf("packets for %s come by it", vip))
+		f, bad := j.linkFault(director, name, fmt.Sprintf("packets for %s come by it", vip))
 		if !bad {
 			f, bad = director.mute(name, director.askedFor(name, vip))
 		}

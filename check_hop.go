@@ -10,7 +10,7 @@ import (
 // onward looks whether a packet gets to the next host of its way, and through it
 // if that is one of the hosts. The need says what the packet is for.
 func (j *judge) onward(p *party, w hostnet.Way, to, from netip.Addr, need string) (Finding, *party, bool) {
-	if f, bad := p.linkFault(w.Interface, need); bad {
+	if f, bad := j.linkFault(p, w.Interface, need); bad {
 		return f, p, true
 	}
 	hop := w.Via
@@ -24,7 +24,7 @@ func (j *judge) onward(p *party, w hostnet.Way, to, from netip.Addr, need string
 	}
 	if f, bad := j.neighbourFault(p, w.Interface, hop, need); bad {
 		if g := j.gateway(p, w, to); w.Via.IsValid() && g.IsValid() && f.Code == "neighbour-silent" {
-			f = f.mend(Setting{Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, "the gateway that other hosts of the network use"})
+			f = f.mend(Setting{Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, viaOthers})
 			f.Advice = ""
 		}
 		return f, p, true
@@ -77,7 +77,8 @@ func (p *party) interfaceOn(a netip.Addr) string {
 func (j *judge) passes(p *party, iface string, to, from netip.Addr, need string) (Finding, bool) {
 	if f, bad := p.martian(iface, from, to); bad {
 		f.Evidence += ": " + need
-		return f, true
+		more, _ := p.relays(iface, to.Is6(), need)
+		return f.mend(append(f.Mend, more.Mend...)...), true
 	}
 	if f, bad := p.relays(iface, to.Is6(), need); bad {
 		return f, true
@@ -121,7 +122,7 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 		if p.parameter(iface, "accept_local") == "1" {
 			return Finding{}, false
 		}
-		f := finding("martian-source", SeverityBroken, "packets from %s come in by %s, and it is an address of this host", from, iface).
+		f := finding("martian-source", SeverityBroken, "packets from %s come in by %s, and it is an address of that host itself", from, iface).
 			mend(Setting{Sysctl{InterfaceSysctl(iface, "accept_local", false), "1"}, "take packets from an address that this host has too"}).
 			advise("or send them another way")
 		return f, true

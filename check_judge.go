@@ -29,11 +29,12 @@ type judge struct {
 
 	about  netip.AddrPort // the real server that is looked at, if one is
 	faults faults         // of those of its service
+	rolls  map[*party]roll
 }
 
 // judgeHosts returns the report on a host, by its facts and those of its peers.
 func judgeHosts(own HostFacts, setup Setup, found []Fact, peers []HostFacts) Report {
-	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[asked]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool)}
+	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[asked]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool), rolls: make(map[*party]roll)}
 	j.gatherParties(own, peers)
 	j.settings()
 	for i, p := range j.hosts {
@@ -179,6 +180,9 @@ func (j *judge) follow(director *party, e ServiceEntry, s RealServer) {
 		return
 	}
 	host := j.byAddr[server]
+	if j.otherMode(director, e, s, host) {
+		return
+	}
 	j.ways(director, e, s)
 	j.sent(director, e, s, host)
 	if host == nil {
@@ -205,6 +209,9 @@ func (j *judge) localNode(director *party, e ServiceEntry, s RealServer) {
 func (j *judge) table() {
 	for _, e := range j.own.Services {
 		if f, ok := e.unserved(); ok {
+			if len(e.Servers) == 0 && f.Code == "no-server" {
+				f = f.change(j.refilled(e)...)
+			}
 			j.add(j.own, f)
 		}
 		j.ports(e)

@@ -42,7 +42,7 @@ func TestJudge(t *testing.T) {
 		{"VIP of the server", func(_, s *HostFacts) { without(s, vip4) }, "vip-missing", "server", true},
 		{"weight 0", func(d, _ *HostFacts) { server(d).Weight = 0 }, "no-server", "", true},
 		{"full", func(d, _ *HostFacts) { server(d).UpperThreshold, server(d).ActiveConns = 4, 4 }, "no-server", "", true},
-		{"no servers", func(d, _ *HostFacts) { d.Services[0].Servers = nil }, "no-server", "", false},
+		{"no servers", func(d, _ *HostFacts) { d.Services[0].Servers = nil }, "no-server", "", true},
 		{"no scheduler", func(d, _ *HostFacts) { d.Services[0].Scheduler = NoScheduler }, "scheduler-missing", "", true},
 		{"another port", func(d, _ *HostFacts) { server(d).Addr = netip.AddrPortFrom(local4, 8080) }, "port-ignored", "", false},
 		{"a loopback address", func(d, _ *HostFacts) {

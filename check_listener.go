@@ -44,13 +44,18 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 // port of it.
 func (j *judge) redirected(host *party, e ServiceEntry, s RealServer, at netip.AddrPort, by *stop) {
 	port := cmp.Or(by.rule.ToPort, at.Port())
-	if by.rule.Verdict != "redirect" || slices.ContainsFunc(host.Listeners, func(l Listener) bool {
-		return l.Protocol == e.ID.Protocol() && l.Addr.Port() == port && !l.Addr.Addr().IsLoopback()
-	}) {
+	if by.rule.Verdict != "redirect" || host.takesAt(e.ID.Protocol(), port) {
 		return
 	}
 	j.add(host, finding("program-missing", SeverityBroken, "%s -> %s: %s sends packets to port %d, where no program listens (%s)", e.ID, s.Addr, by, port, e.ID.Protocol()).
 		run(by.allow(parcel{to: at, is6: at.Addr().Is6(), protocol: uint8(e.ID.Protocol())})))
+}
+
+// takesAt reports whether a program that others can reach listens at a port.
+func (p *party) takesAt(protocol Protocol, port uint16) bool {
+	return slices.ContainsFunc(p.Listeners, func(l Listener) bool {
+		return l.Protocol == protocol && l.Addr.Port() == port && !l.Addr.Addr().IsLoopback()
+	})
 }
 
 // listensAt reports whether a program takes what comes for an address and port.

@@ -1,10 +1,6 @@
 package lvs
 
-import (
-	"net/netip"
-
-	"github.com/golvs/lvs/internal/hostnet"
-)
+import "net/netip"
 
 // An interface loses its IPv6 addresses and their routes when it goes down, or IPv6 is
 // switched off on it. Others may know what it had.
@@ -81,13 +77,7 @@ func (j *judge) formerly(p *party, name string, in netip.Addr) (a netip.Prefix, 
 // default route if it has none.
 func (j *judge) readdress(p *party, name string, a netip.Prefix) Setup {
 	s := append(p.enabled(name, a.Addr()), Setting{Address{Interface: name, Prefix: a}, "other hosts send to this address"})
-	if p.route(defaultRoute(a.Addr()).Addr(), netip.Addr{}).Onward() {
-		return s
-	}
-	if g := j.gatewayIn(p, hostnet.Way{}, a.Addr(), a.Masked().Contains); g.IsValid() && g != a.Addr() {
-		s = append(s, Setting{Route{To: defaultRoute(g), Via: g}, "the gateway that other hosts of the network use"})
-	}
-	return s
+	return append(s, j.wayOut(p, a)...)
 }
 
 // enabled are the settings by which an interface takes addresses of a family.
@@ -99,40 +89,4 @@ func (p *party) enabled(name string, family netip.Addr) (s Setup) {
 		s = append(s, Setting{Link{Name: name, Up: true}, "addresses are used only while it is up"})
 	}
 	return s
-}
-
-// missed looks for the host of a real server that no host has the address of: the one
-// that takes packets for the VIP, balances none, and has lost its addresses.
-func (j *judge) missed(director *party, e ServiceEntry, s RealServer) {
-	server := s.Addr.Addr()
-	networks := director.networks(server)
-	if server.Is4() || len(networks) == 0 || s.Mode == NAT {
-		return
-	}
-	var lost *party
-	for _, p := range j.hosts {
-		if p == director || len(p.Services) > 0 || p.serves(e) || p.bare(server) == "" || !j.hasAll(p, j.vipsOf(director, e)) {
-			continue
-		}
-		if lost != nil {
-			return
-		}
-		lost = p
-	}
-	if lost == nil {
-		return
-	}
-	name := lost.bare(server)
-	j.add(lost, finding("address-missing", SeverityBroken, "no host has the address of the real server %s of %s, and %s has none of that family", s.Addr, e.ID, name).
-		mend(j.readdress(lost, name, netip.PrefixFrom(server, networks[0].Prefix.Bits()))...))
-}
-
-// hasAll reports whether a host has all of some addresses, and there are any.
-func (j *judge) hasAll(p *party, all []netip.Addr) bool {
-	for _, a := range all {
-		if !p.has(a) {
-			return false
-		}
-	}
-	return len(all) > 0
 }

@@ -48,7 +48,7 @@ func (e ServiceEntry) with(s Scheduler, flags SchedulerFlags) Service {
 // refusal is the finding about the share of new clients that get no server.
 func (e ServiceEntry) refusal(share float64) Finding {
 	why := e.unusable()
-	if share == 1 && e.Scheduler != DH {
+	if share == 1 && (e.Scheduler != DH || !slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return !s.mayRefuse() })) {
 		return finding("no-server", SeverityBroken, "none of the real servers of %s takes new connections: %s", e.ID, why).
 			change(e.reopen()...)
 	}

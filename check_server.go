@@ -13,7 +13,7 @@ import (
 func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *party) {
 	server := s.Addr.Addr()
 	iface := host.interfaceOn(server)
-	if f, bad := host.linkFault(iface, fmt.Sprintf("%s has %s", iface, server)); bad {
+	if f, bad := j.linkFault(host, iface, fmt.Sprintf("%s has %s", iface, server)); bad {
 		j.add(host, f)
 		return
 	}
@@ -30,7 +30,7 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 	}
 	device := "lo"
 	if s.Mode.isTunnel() {
-		device = j.tunnel(e, s, host)
+		device = j.tunnel(director, e, s, host)
 		iface = device
 		j.room(director, e, s, host)
 	}
@@ -58,6 +58,18 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 		j.listens(director, host, e, s, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
 		j.answers(director, e, s, host, vip, iface)
 	}
+}
+
+// otherMode looks for a server that is forwarded to by NAT, and is set up as the others
+// of its service, which are not: it has the VIP, and answers past the director.
+func (j *judge) otherMode(director *party, e ServiceEntry, s RealServer, host *party) bool {
+	vips, changes := j.vipsOf(director, e), e.asSiblings(s)
+	if s.Mode != NAT || len(changes) == 0 || host == nil || host.hasHop(director) || !j.hasAll(host, vips) || j.translates(director, e, s, host) {
+		return false
+	}
+	j.add(director, finding("mode-other", SeverityBroken, "%s -> %s: it has %s, as for %s, and its answers do not go by the director",
+		e.ID, s, vips[0], changes[0].server.Mode).change(changes...))
+	return true
 }
 
 // masked looks for a VIP with a network around it on a device that no network is
@@ -102,7 +114,7 @@ func (j *judge) besides(host *party, overlaps netip.Prefix) (all []netip.Addr) {
 
 // tunnel looks for what takes packets out of the tunnel to a real server, and
 // returns its device.
-func (j *judge) tunnel(e ServiceEntry, s RealServer, host *party) string {
+func (j *judge) tunnel(director *party, e ServiceEntry, s RealServer, host *party) string {
 	inner := netip.IPv4Unspecified()
 	if e.ID.Is6() {
 		inner = netip.IPv6Unspecified()
@@ -112,7 +124,7 @@ func (j *judge) tunnel(e ServiceEntry, s RealServer, host *party) string {
 	var device, down Link
 	for _, l := range host.links {
 		switch {
-		case !l.takes(want, server):
+		case !l.takes(want, server) || !director.sendsFrom(l.Remote, server):
 		case !l.Up:
 			down = l
 		case device.Name == "" || l.Local == server:
@@ -170,6 +182,19 @@ func (j *judge) opened(host *party, device Link) (s Setup) {
 		s = append(s, Setting{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
 	}
 	return append(s, Setting{device, "the tunnel's device takes packets only when it is up"})
+}
+
+// sendsFrom reports whether tunnels of IPVS to a server may come from an address, by
+// which a device at their other end knows them; the zero address is any.
+func (p *party) sendsFrom(a, server netip.Addr) bool {
+	w := p.route(server, netip.Addr{})
+	switch {
+	case !a.IsValid() || w.Unsure:
+		return true
+	case w.Source.IsValid():
+		return a == w.Source
+	}
+	return p.has(a)
 }
 
 // takes reports whether a device takes the packets to a server that another one

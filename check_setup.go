@@ -72,6 +72,9 @@ func (j *judge) isOpen(want Link) bool {
 		return false // no other one leads to that end
 	}
 	for _, l := range j.own.links {
+		if !j.isKnown(l.Remote) {
+			continue
+		}
 		if server := want.Local; l.Up && l.takes(want, server) {
 			return true
 		}
@@ -80,6 +83,17 @@ func (j *judge) isOpen(want Link) bool {
 		}
 	}
 	return false
+}
+
+// isKnown reports whether an address may be that of a director; the zero address is any.
+func (j *judge) isKnown(remote netip.Addr) bool {
+	known := false
+	for _, p := range j.hosts {
+		if known = known || len(p.Services) > 0; len(p.Services) > 0 && p.has(remote) {
+			return true
+		}
+	}
+	return !remote.IsValid() || !known
 }
 
 // needsUp reports whether an interface has to be up: one that has only IPv4
@@ -191,11 +205,11 @@ func (j *judge) unserved() {
 			continue
 		}
 		f := finding("no-service", SeverityBroken, "no service of the table is for %s, which the setup is for", a.Prefix.Addr())
-		if changes := j.misplaced(a.Prefix.Addr()); len(changes) > 0 {
-			j.add(j.own, f.change(changes...))
-			continue
+		changes := j.misplaced(a.Prefix.Addr())
+		if len(changes) == 0 {
+			changes = j.standIn(a.Prefix.Addr())
 		}
-		j.add(j.own, f.advise("add the service, with its real servers"))
+		j.add(j.own, f.change(changes...).advise("add the service, with its real servers"))
 	}
 }
 

@@ -49,9 +49,7 @@ func (j *judge) tattles(director *party, e ServiceEntry, host *party, vip netip.
 		f = f.mend(silent(vip, "lo")[2:]...)
 	}
 	j.add(host, f)
-	if severity == SeverityBroken {
-		j.announce(director, vip)
-	}
+	j.announce(director, vip, severity)
 }
 
 // moved takes a VIP off an interface on which it is asked for. A real server gets it

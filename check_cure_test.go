@@ -1,0 +1,251 @@
+package lvs
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// cureGround returns the facts of a director and two real servers that work, with a
+// router between them and the rest of the world.
+func cureGround(t *testing.T, mode Mode) (director, rs1, rs2 *HostFacts) {
+	t.Helper()
+	web := TCP(netip.AddrPortFrom(vip4, 80))
+	var all []*HostFacts
+	for _, number := range []byte{90, 94, 95} {
+		s, h := peerHost(t, number)
+		local := netip.AddrFrom4([4]byte{10, 168, 0, number})
+		makeSo(t, h, Link{Name: "eth0", Kind: "device", Up: true, MTU: 1600}, Sysctl{IPForward, "1"}, Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("10.168.0.1")})
+		switch {
+		case number == 90:
+			makeSo(t, h, vipAddress(vip4, "eth0", ""))
+			must(t, h.Client().Do(context.Background(), AddService(Service{ID: web, Scheduler: RR})))
+			for _, server := range []string{"10.168.0.94:80", "10.168.0.95:80"} {
+				must(t, h.Client().Do(context.Background(), AddServer(web, NewRealServer(netip.MustParseAddrPort(server), mode))))
+			}
+		case mode == DR:
+			setUp(t, h, mustOf(t, DRRealServer{VIP: vip4}.Setup), nil)
+		case mode == NAT:
+			makeSo(t, h, Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("10.168.0.90")})
+		default:
+			s.LoadModule("ip_gre")
+			setUp(t, h, mustOf(t, TunnelRealServer{VIP: vip4, Mode: mode, Local: local}.Setup), nil)
+		}
+		f := factsOfHost(t, h, map[byte]string{90: "director", 94: "rs1", 95: "rs2"}[number])
+		wired(&f, fmt.Sprintf("02:00:00:00:00:%d", number))
+		f.Unread = nil
+		if number != 90 {
+			f.Listeners = []Listener{{ProtocolTCP, netip.MustParseAddrPort("0.0.0.0:80")}}
+		}
+		all = append(all, &f)
+	}
+	return all[0], all[1], all[2]
+}
+
+// strip takes addresses and routes from a host, as an administrator or an interface
+// that goes down does.
+func strip(f *HostFacts, address func(netip.Prefix) bool, route func(RouteEntry) bool) {
+	f.Facts = slices.DeleteFunc(f.Facts, func(one Fact) bool {
+		a, ok := one.(Address)
+		return ok && address(a.Prefix)
+	})
+	f.Routes = slices.DeleteFunc(f.Routes, route)
+}
+
+// withoutAddresses takes the IPv4 addresses of eth0 from a host, and all routes by it.
+func withoutAddresses(f *HostFacts) {
+	strip(f, func(p netip.Prefix) bool { return p.Addr().Is4() && p.Addr() != vip4 }, func(r RouteEntry) bool {
+		return r.To.Addr().Is4() && r.Interface == "eth0"
+	})
+}
+
+func noAddress(netip.Prefix) bool { return false }
+
+func byDefault(r RouteEntry) bool { return r.To == defaultRoute(vip4) }
+
+// renumbered gives a host another address on eth0.
+func renumbered(f *HostFacts, a string) {
+	withoutAddresses(f)
+	p := netip.MustParsePrefix(a)
+	f.Facts = append(f.Facts, Address{Interface: "eth0", Prefix: p, Scope: "global"})
+	f.Routes = append(f.Routes, RouteEntry{To: p.Masked(), Table: 254, Interface: "eth0", ByKernel: true},
+		RouteEntry{To: hostPrefix(p.Addr()), Table: 255, Type: "local", Interface: "eth0", ByKernel: true},
+		RouteEntry{To: defaultRoute(vip4), Table: 254, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})
+}
+
+func stateOf(f *HostFacts, name string) *InterfaceState {
+	i := slices.IndexFunc(f.Interfaces, func(i InterfaceState) bool { return i.Name == name })
+	if i < 0 {
+		f.Interfaces = append(f.Interfaces, InterfaceState{Name: name})
+		i = len(f.Interfaces) - 1
+	}
+	return &f.Interfaces[i]
+}
+
+// silentNeighbour makes a host have asked for another one in vain.
+func silentNeighbour(f *HostFacts, a string) {
+	f.Neighbours = append(f.Neighbours, Neighbour{Interface: "eth0", Addr: netip.MustParseAddr(a), State: "failed"})
+}
+
+// makeFact gives a host a fact in the place of another one.
+func makeFact(f *HostFacts, now Fact) {
+	f.Facts = append(slices.DeleteFunc(f.Facts, func(one Fact) bool { return one.key() == now.key() }), now)
+}
+
+func down(f *HostFacts, name string) {
+	i := stateOf(f, name)
+	i.Up, i.Carrier = false, false
+}
+
+// onPorted makes eth0 a bridge, or the like, that has lost its port eth9.
+func onPorted(f *HostFacts, kind string) {
+	i := stateOf(f, "eth0")
+	i.Kind, i.Carrier = kind, false
+	*stateOf(f, "eth9") = InterfaceState{Name: "eth9", Kind: "device", Up: true, Carrier: true}
+}
+
+// remote gives a host's tunnel another end.
+func remote(f *HostFacts, a string) {
+	for i, one := range f.Facts {
+		if l, ok := one.(Link); ok && l.Kind == "gre" {
+			l.Remote = netip.MustParseAddr(a)
+			f.Facts[i] = l
+		}
+	}
+}
+
+// fixOf shows what a program would do about a finding.
+func fixOf(f Finding) string {
+	fix := slices.Clone(f.Commands)
+	for _, s := range f.Mend {
+		fix = append(fix, fmt.Sprint(s.Want))
+	}
+	for _, ch := range f.Changes {
+		fix = append(fix, ch.String())
+	}
+	return strings.Join(fix, "; ")
+}
+
+// What cures a host is found, on the right one.
+func TestCheckCures(t *testing.T) {
+	const usual = "ip route replace default via 10.168.0.1"
+	for _, c := range []struct {
+		name      string
+		mode      Mode
+		change    func(d, rs1, rs2 *HostFacts)
+		code      string
+		host, fix string // host "" is the director, which is checked
+	}{
+		{"nothing", DR, func(_, _, _ *HostFacts) {}, "", "", ""},
+		{"nothing, by NAT", NAT, func(_, _, _ *HostFacts) {}, "", "", ""},
+		{"nothing, by GRE", GRE(), func(_, _, _ *HostFacts) {}, "", "", ""},
+		{"no default route", DR, func(_, _, rs2 *HostFacts) { strip(rs2, noAddress, byDefault) }, "return-route", "rs2", usual},
+		{"no default route, and a strict filter", DR, func(d, _, rs2 *HostFacts) {
+			d.Clients = []netip.Addr{netip.MustParseAddr("203.0.113.7")}
+			makeFact(rs2, Sysctl{InterfaceSysctl("all", "rp_filter", false), "1"})
+			strip(rs2, noAddress, byDefault)
+		}, "return-route", "rs2", usual},
+		{"an address without its length", DR, func(_, _, rs2 *HostFacts) {
+			withoutAddresses(rs2)
+			rs2.Facts = append(rs2.Facts, Address{Interface: "eth0", Prefix: netip.MustParsePrefix("10.168.0.95/32")})
+		}, "return-route", "rs2", "ip addr add 10.168.0.95/24 dev eth0; " + usual},
+		{"answers by the director", DR, func(_, _, rs2 *HostFacts) {
+			strip(rs2, noAddress, byDefault)
+			rs2.Routes = append(rs2.Routes, RouteEntry{To: defaultRoute(vip4), Table: 254, Via: netip.MustParseAddr("10.168.0.90"), Interface: "eth0"})
+		}, "martian-source", "rs2", usual},
+		{"a link that is down", DR, func(_, _, rs2 *HostFacts) {
+			down(rs2, "eth0")
+			strip(rs2, noAddress, func(r RouteEntry) bool { return r.Interface == "eth0" && r.Type == "" })
+		}, "link-down", "rs2", "ip link set dev eth0 up; " + usual},
+		{"a bridge without its port", DR, func(_, _, rs2 *HostFacts) { onPorted(rs2, "bridge") }, "link-down", "rs2",
+			"ip link set dev eth9 master eth0; ip link set dev eth9 up"},
+		{"a bond without its port", DR, func(_, _, rs2 *HostFacts) { onPorted(rs2, "bond") }, "link-down", "rs2",
+			"ip link set dev eth9 down; ip link set dev eth9 master eth0; ip link set dev eth9 up"},
+		{"a bridge, and two that could be its port", DR, func(_, _, rs2 *HostFacts) {
+			onPorted(rs2, "bridge")
+			*stateOf(rs2, "eth8") = InterfaceState{Name: "eth8", Kind: "device", Up: true, Carrier: true}
+		}, "link-down", "rs2", ""},
+		{"ARP with the VIP", DR, func(_, _, rs2 *HostFacts) {
+			makeFact(rs2, Sysctl{InterfaceSysctl("all", "arp_announce", false), "0"})
+		}, "arp-old", "", "sysctl -w net.ipv4.conf.eth0.arp_notify=1; ip link set dev eth0 address 02:00:00:00:00:90"},
+		{"NAT for a server of DR", DR, func(d, _, _ *HostFacts) { d.Services[0].Servers[1].Mode = NAT }, "mode-other", "",
+			"~ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
+		{"dh with servers of weight 0", DR, func(d, _, _ *HostFacts) {
+			e := &d.Services[0]
+			e.Scheduler, e.Servers[0].Weight, e.Servers[1].Weight = DH, 0, 0
+		}, "no-server", "", "~ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1; ~ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
+		{"a tunnel from another director", GRE(), func(_, _, rs2 *HostFacts) { remote(rs2, "10.168.0.99") }, "tunnel-down", "rs2",
+			"ip link set dev gre0 up"},
+		{"a tunnel from the director", GRE(), func(_, _, rs2 *HostFacts) { remote(rs2, "10.168.0.90") }, "", "", ""},
+		{"no address", DR, func(_, _, rs2 *HostFacts) { withoutAddresses(rs2) }, "address-missing", "rs2",
+			"ip addr add 10.168.0.95/24 dev eth0; " + usual},
+		{"no address, by NAT", NAT, func(_, _, rs2 *HostFacts) { withoutAddresses(rs2) }, "address-missing", "rs2",
+			"ip addr add 10.168.0.95/24 dev eth0; ip route replace default via 10.168.0.90"},
+		{"another address", DR, func(d, _, rs2 *HostFacts) {
+			renumbered(rs2, "10.168.0.96/24")
+			silentNeighbour(d, "10.168.0.95")
+		}, "address-missing", "", "+ tcp://10.168.0.91:80 -> 10.168.0.96:80 dr weight 1; - tcp://10.168.0.91:80 -> 10.168.0.95:80"},
+		{"another address, and nothing says that the old one is gone", DR, func(_, _, rs2 *HostFacts) { renumbered(rs2, "10.168.0.96/24") }, "", "", ""},
+		{"no servers", DR, func(d, _, _ *HostFacts) { d.Services[0].Servers = nil }, "no-server", "",
+			"+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1; + tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
+		{"no servers, and one host that does not listen", DR, func(d, rs1, _ *HostFacts) {
+			d.Services[0].Servers, rs1.Listeners = nil, nil
+		}, "no-server", "", "+ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
+		{"no servers, and one host that answers ARP", DR, func(d, _, rs2 *HostFacts) {
+			d.Services[0].Servers = nil
+			makeFact(rs2, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "0"})
+		}, "no-server", "", "+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			director, rs1, rs2 := cureGround(t, c.mode)
+			c.change(director, rs1, rs2)
+			found := slices.DeleteFunc(judgeHosts(*director, nil, nil, []HostFacts{*rs1, *rs2}).Findings, func(f Finding) bool { return f.Code == "path-mtu" })
+			i := slices.IndexFunc(found, func(f Finding) bool { return f.Code == c.code && f.Host == c.host })
+			switch {
+			case c.code == "" && len(found) > 0, c.code != "" && i < 0:
+				t.Fatalf("found %v, want %q", found, c.code)
+			case c.code != "" && fixOf(found[i]) != c.fix:
+				t.Errorf("fix %q, want %q", fixOf(found[i]), c.fix)
+			}
+		})
+	}
+}
+
+// A director that has lost its service gets it as the one has it that stands by, and as
+// no other.
+func TestCheckStandIn(t *testing.T) {
+	setup := Setup{{Address{Interface: "eth0", Prefix: hostPrefix(vip4)}, "it is the director"}}
+	for _, c := range []struct {
+		name    string
+		standby bool // there is one
+		active  bool // and it has the VIP
+		changes int
+	}{
+		{"a standby", true, false, 3},
+		{"another active one", true, true, 0},
+		{"none", false, false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			director, rs1, rs2 := cureGround(t, DR)
+			peers := []HostFacts{*rs1, *rs2}
+			_, h := peerHost(t, 92)
+			standby := factsOfHost(t, h, "standby")
+			standby.Services, director.Services = director.Services, nil
+			if c.active {
+				standby.Facts = append(standby.Facts, vipAddress(vip4, "eth0", ""))
+				standby.Routes = append(standby.Routes, RouteEntry{To: hostPrefix(vip4), Table: localTable, Type: "local", Interface: "eth0"})
+			}
+			if c.standby {
+				peers = append(peers, standby)
+			}
+			found := judgeHosts(*director, setup, []Fact{setup[0].Want}, peers).Findings
+			i := slices.IndexFunc(found, func(f Finding) bool { return f.Code == "no-service" && f.Host == "" })
+			if i < 0 || len(found[i].Changes) != c.changes || found[i].Advice == "" {
+				t.Errorf("%v", found)
+			}
+		})
+	}
+}

@@ -1,0 +1,113 @@
+package lvs
+
+import "net/netip"
+
+// A real server that no host has the address of may be one of the hosts, which has lost
+// its address, or got another.
+
+// roll says which hosts are real servers of a director.
+type roll struct {
+	serves  map[*party]bool
+	missing map[netip.Addr]bool // addresses of real servers that no host has
+}
+
+// rollOf returns the real servers of a director, of all its services.
+func (j *judge) rollOf(director *party) roll {
+	if r, ok := j.rolls[director]; ok {
+		return r
+	}
+	r := roll{make(map[*party]bool), make(map[netip.Addr]bool)}
+	for _, e := range director.Services {
+		for _, s := range e.Servers {
+			if host := j.byAddr[s.Addr.Addr()]; host != nil {
+				r.serves[host] = true
+			} else if !s.Addr.Addr().IsLoopback() {
+				r.missing[s.Addr.Addr()] = true
+			}
+		}
+	}
+	j.rolls[director] = r
+	return r
+}
+
+// missed looks for the host of a real server that no host has the address of: the only
+// one that is set up for it, and is not a real server by another address.
+func (j *judge) missed(director *party, e ServiceEntry, s RealServer) {
+	server := s.Addr.Addr()
+	if len(j.hosts) == 1 {
+		return
+	}
+	network, known := j.networkOf(server)
+	all := j.rollOf(director)
+	if !known || len(all.missing) > 1 {
+		return
+	}
+	var lost *party
+	for _, p := range j.hosts {
+		if p == director || len(p.Services) > 0 || all.serves[p] || !j.isSetUp(director, e, s, p) {
+			continue
+		}
+		if lost != nil {
+			return
+		}
+		lost = p
+	}
+	if lost == nil {
+		return
+	}
+	if name := lost.bare(server); name != "" {
+		j.add(lost, finding("address-missing", SeverityBroken, "no host has the address of the real server %s of %s, and %s has none of that family", s.Addr, e.ID, name).
+			mend(j.readdress(lost, name, netip.PrefixFrom(server, network.Bits()))...))
+		return
+	}
+	if at, ok := j.addressIn(lost, network); ok && director.misses(server) {
+		right := s
+		right.Addr = netip.AddrPortFrom(at, s.Addr.Port())
+		j.add(director, finding("address-missing", SeverityBroken, "no host has the address of the real server %s of %s, and %s is set up for it, and is no real server by its address %s", s.Addr, e.ID, lost.Name, at).
+			change(AddServer(e.ID, right), RemoveServer(e.ID, s.Addr)).
+			advise("or give it that address again"))
+	}
+}
+
+// isSetUp reports whether a host takes what a director forwards to a real server: it
+// has the VIP or, by NAT, a program at the server's port.
+func (j *judge) isSetUp(director *party, e ServiceEntry, s RealServer, host *party) bool {
+	if s.Mode != NAT {
+		return j.hasAll(host, j.vipsOf(director, e))
+	}
+	return e.ID.FWMark() == 0 && host.takesAt(e.ID.Protocol(), s.Addr.Port())
+}
+
+// networkOf returns the network that an address is in, by the hosts that are in it.
+func (j *judge) networkOf(a netip.Addr) (netip.Prefix, bool) {
+	for _, p := range j.hosts {
+		for _, n := range p.networks(a) {
+			return n.Prefix.Masked(), true
+		}
+	}
+	return netip.Prefix{}, false
+}
+
+// addressIn returns the one address by which a host is in a network, and false if it
+// has none, or several.
+func (j *judge) addressIn(p *party, network netip.Prefix) (at netip.Addr, ok bool) {
+	for _, a := range p.around {
+		if addr := a.Prefix.Addr(); network.Contains(addr) && !p.isBlind(a.Interface) && !j.vips[addr] {
+			if ok {
+				return netip.Addr{}, false
+			}
+			at, ok = addr, true
+		}
+	}
+	return at, ok
+}
+
+// hasAll reports whether a host has all of some addresses, and there are any.
+func (j *judge) hasAll(p *party, all []netip.Addr) bool {
+	for _, a := range all {
+		if !p.has(a) {
+			return false
+		}
+	}
+	return len(all) > 0
+}
