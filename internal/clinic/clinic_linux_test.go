@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/golvs/lvs"
@@ -27,56 +29,104 @@ func sites() (all []site) {
 	return all
 }
 
+// chosen are the sites that the flags ask for, with the faults that are tried: in
+// the short form one of each kind, at the last site that has it.
+func chosen() (all []site) {
+	seen := make(map[string]bool)
+	for _, s := range slices.Backward(sites()) {
+		if !strings.HasPrefix(s.name, *family) || *firewalls && s.needs != "iptables" && s.needs != "nft" {
+			continue
+		}
+		if !works(s.needs) {
+			s.faults = nil
+		}
+		s.faults = slices.DeleteFunc(s.faults, func(f fault) bool {
+			was := seen[f.kind]
+			seen[f.kind] = true
+			return was && !*long
+		})
+		all = append(all, s)
+	}
+	slices.Reverse(all)
+	return all
+}
+
 // TestClinic judges Check by traffic.
 func TestClinic(t *testing.T) {
 	testbed.InKernel(t)
 	if !*long && !testbed.IsNewest() {
 		return // the others take several times as long to start a program
 	}
-	var c clinic
-	seen := make(map[string]bool)
-	for _, s := range sites() {
-		if !strings.HasPrefix(s.name, *family) || *firewalls && s.needs != "iptables" && s.needs != "nft" {
-			continue
-		}
-		t.Run(s.name, func(t *testing.T) {
-			if !works(s.needs) {
-				t.Logf("there is no %s in this kernel", s.needs)
-				return
-			}
-			g, healthy := c.healthy(t, s)
-			for _, f := range s.faults {
-				if !*long && seen[f.kind] {
-					continue
-				}
-				seen[f.kind] = true
-				r := &result{site: s.name, fault: f}
-				if t.Run(f.on+" "+f.do, func(t *testing.T) {
-					if g == nil {
-						g = s.working(t, nil)
-					}
-					r.try(t, g, healthy)
-				}) {
-					c.all = append(c.all, r)
-				}
-				g = nil // it is broken
+	all := chosen()
+	records := make([]record, len(all))
+	atOnce(len(all), func(i int) {
+		t.Run(all[i].name, func(t *testing.T) { records[i].visit(t, all[i]) })
+	})
+	judge(t, records)
+}
+
+// crew is how many sites and faults are worked on at once: most of the time goes by
+// waiting for packets that were lost.
+const crew = 3
+
+// beds are taken by what is worked on.
+var beds = make(chan struct{}, crew)
+
+// atOnce does n things, several at once, and waits for them.
+func atOnce(n int, do func(i int)) {
+	next := make(chan int)
+	var all sync.WaitGroup
+	for range crew {
+		all.Go(func() {
+			for i := range next {
+				do(i)
 			}
 		})
 	}
-	c.judge(t)
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	all.Wait()
 }
 
-// clinic gathers results.
-type clinic struct {
-	sites  int
-	alarms []string
-	all    []*result
+// record is what came of a site.
+type record struct {
+	healthy bool     // it was seen when all was well
+	alarms  []string // false ones then
+	results []*result
 }
 
-// healthy looks at a site that works, and returns what Check says of it.
-func (c *clinic) healthy(t *testing.T, s site) (g *ground, said []visit) {
+func (v *record) visit(t *testing.T, s site) {
+	if !works(s.needs) {
+		t.Logf("there is no %s in this kernel", s.needs)
+		return
+	}
+	g, healthy := v.first(t, s)
+	results := make([]*result, len(s.faults))
+	atOnce(len(s.faults), func(i int) {
+		f := s.faults[i]
+		t.Run(f.on+" "+f.do, func(t *testing.T) {
+			beds <- struct{}{}
+			defer func() { <-beds }()
+			one := g // which is broken then
+			if i > 0 {
+				one = s.working(t, nil)
+			}
+			r := &result{site: s.name, fault: f}
+			r.try(t, one, healthy)
+			results[i] = r
+		})
+	})
+	v.results = slices.DeleteFunc(results, func(r *result) bool { return r == nil }) // it failed
+}
+
+// first looks at a site that works, and returns what Check says of it.
+func (v *record) first(t *testing.T, s site) (g *ground, said []visit) {
+	beds <- struct{}{}
+	defer func() { <-beds }()
 	g = s.working(t, s.answers)
-	c.sites++
+	v.healthy = true
 	facts := g.facts(t)
 	for _, f := range forms {
 		all := g.examine(t, f, facts)
@@ -84,7 +134,7 @@ func (c *clinic) healthy(t *testing.T, s site) (g *ground, said []visit) {
 			said = all
 		}
 		if found := g.ailments(all, nil, lvs.SeverityBroken); len(found) > 0 {
-			c.alarms = append(c.alarms, fmt.Sprintf("%s, %s: %s", s.name, f, join(found)))
+			v.alarms = append(v.alarms, fmt.Sprintf("%s, %s: %s", s.name, f, join(found)))
 		}
 	}
 	return g, said
@@ -131,32 +181,58 @@ func (r *result) try(t *testing.T, g *ground, healthy []visit) {
 	r.traffic = g.traffic().bad(answers)
 	said := g.examine(t, fullForm, g.facts(t))
 	broken, risks := g.ailments(said, healthy, lvs.SeverityBroken), g.ailments(said, healthy, lvs.SeverityRisk)
-	r.answer, r.says = judge(r, broken, risks, said)
+	r.answer, r.says = r.judge(broken, risks, said)
 	switch r.answer {
 	case answerFound:
 		r.treat(g, broken, answers)
 	case answerRisk:
 		r.treat(g, risks, answers)
 	}
-	t.Logf("%s: %s: %s: %s", r.traffic, r.answer, r.says, r.cure)
+	t.Logf("%s: %s: %s: %s", r.traffic, r.answer, r.says, cmp.Or(r.cure, r.by))
 }
 
-// treat applies the fixes of findings, or follows their advice where there is none,
-// and notes what is still wrong.
+// How traffic came to flow again.
+const (
+	byFix    = "cures"
+	byRetire = "cures, by taking the server out"
+	byAdvice = "advice cures: "
+)
+
+// treat applies the fixes of findings until traffic flows, those last that take a
+// real server out, or follows their advice where there is none, and notes what is
+// still wrong.
 func (r *result) treat(g *ground, all []ailment, answers []string) {
-	err := g.treat(all)
-	if errors.Is(err, errNoFix) {
-		if r.advice, err = g.heed(r.fault, all); r.advice == "" {
-			err = fmt.Errorf("%w, and the advice is: %s", errNoFix, all[0].Advice)
+	var why []string
+	try := func(by string, err error) (cured bool) {
+		if errors.Is(err, errNoFix) {
+			return false
+		}
+		if r.by, r.cure = by, g.recovers(answers); r.cure == "" {
+			return true
+		}
+		if err != nil {
+			why = append(why, err.Error())
+		}
+		return false
+	}
+	others := slices.DeleteFunc(slices.Clone(all), ailment.retires)
+	retiring := slices.DeleteFunc(slices.Clone(all), func(a ailment) bool { return !a.retires() })
+	if try(byFix, g.treat(others)) || try(byRetire, g.treat(retiring)) {
+		return
+	}
+	if r.by == "" { // there was no fix
+		advice, err := g.heed(r.fault, all)
+		if try(byAdvice+advice, err) {
+			return
+		}
+		if advice == "" {
+			why, r.cure = append(why, fmt.Sprintf("%v, and the advice is: %s", errNoFix, all[0].Advice)), r.traffic
 		}
 	}
-	r.cure = g.recovers(answers)
-	if r.cure != "" && err != nil {
-		r.cure = fmt.Sprintf("%v; %s", err, r.cure)
-	}
+	r.cure = strings.Join(append(why, r.cure), "; ")
 }
 
-func judge(r *result, broken, risks []ailment, said []visit) (answer, string) {
+func (r *result) judge(broken, risks []ailment, said []visit) (answer, string) {
 	switch {
 	case !r.broke() && len(broken) > 0 && r.right == "":
 		return answerAlarm, join(broken)
@@ -174,19 +250,28 @@ func judge(r *result, broken, risks []ailment, said []visit) (answer, string) {
 }
 
 // judge compares with the goal, and with what was reached before.
-func (c *clinic) judge(t *testing.T) {
-	f := sum(c.sites, len(c.alarms), c.all)
+func judge(t *testing.T, all []record) {
+	var sites int
+	var alarms []string
+	var results []*result
+	for _, v := range all {
+		if v.healthy {
+			sites++
+		}
+		alarms, results = append(alarms, v.alarms...), append(results, v.results...)
+	}
+	f := sum(sites, len(alarms), results)
 	if *long {
 		which := cmp.Or(strings.Trim(*family, " ,"), "All")
 		if *firewalls {
 			which = "What takes iptables or nft"
 		}
-		fmt.Printf("## %s in Linux %s (%s)\n\n%s\n%s\n<!-- end -->\n", which, os.Getenv(testbed.KernelEnv), os.Getenv("LVS_KERNEL_NAME"), f, tableOf(c.all))
+		fmt.Printf("## %s in Linux %s (%s)\n\n%s\n%s\n<!-- end -->\n", which, os.Getenv(testbed.KernelEnv), os.Getenv("LVS_KERNEL_NAME"), f, tableOf(results))
 	}
-	for _, alarm := range c.alarms {
+	for _, alarm := range alarms {
 		t.Logf("false alarm on a healthy host: %s", alarm)
 	}
-	for _, r := range c.all {
+	for _, r := range results {
 		if text := r.unlike(); text != "" {
 			t.Logf("%s, %s: %s: %s: %s %s", r.site, r.on, r.do, text, r.traffic, r.says)
 		}

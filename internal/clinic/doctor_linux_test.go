@@ -161,6 +161,9 @@ func (a ailment) String() string {
 	return fmt.Sprintf("%s on %s: %s", a.Code, on, a.Evidence)
 }
 
+// retires reports whether the fix takes a real server out of a service.
+func (a ailment) retires() bool { return a.Code == "server-dead" }
+
 // ailments are the findings of a severity that were not there before.
 func (g *ground) ailments(now, before []visit, s lvs.Severity) (all []ailment) {
 	was := make(map[string]bool)
@@ -231,16 +234,17 @@ var remedies = map[string]struct{ advice, do string }{
 	"packets dropped by tc":         {"(?i)tc ", "tc qdisc del dev eth0 clsact; tc qdisc del dev eth0 root; true"},
 }
 
-// heed does what the advice of findings says, and returns the advice, "" if there
-// is none for the fault.
+// heed does what the advice of findings says, and returns the advice. None is for
+// the fault when that is "".
 func (g *ground) heed(f fault, all []ailment) (string, error) {
-	remedy, ok := remedies[f.kind]
-	for _, a := range all {
-		if ok && regexp.MustCompile(remedy.advice).MatchString(a.Advice) {
-			return a.Advice, g.suffer(fault{on: g.of(a).name, do: remedy.do})
+	if remedy, ok := remedies[f.kind]; ok {
+		for _, a := range all {
+			if regexp.MustCompile(remedy.advice).MatchString(a.Advice) {
+				return a.Advice, g.suffer(fault{on: g.of(a).name, do: remedy.do})
+			}
 		}
 	}
-	return "", nil
+	return "", errNoFix
 }
 
 // treat applies the fix of a finding, in the order that it asks for.

@@ -138,7 +138,7 @@ func nat6() site {
 // natByRule has servers that answer through the director by a rule, and go elsewhere
 // with what is their own.
 func natByRule() site {
-	s := nat("NAT, servers with a rule for their answers", forwardingOn+vipOnEth0+natTable("-s wlc"), natDirector(lvs.NATDirector{Inside: "eth1"}))
+	s := nat("NAT, servers with a rule for their answers", forwardingOn+vipOnEth0+natTable("-s rr"), natDirector(lvs.NATDirector{Inside: "eth1"}))
 	for i := range s.hosts {
 		switch h := &s.hosts[i]; h.name {
 		case "router":
