@@ -67,7 +67,51 @@ func (j *judge) wayOut(p *party, networks ...netip.Prefix) (s Setup) {
 	return s
 }
 
-const viaOthers = "the gateway that other hosts of the network use"
+const (
+	viaOthers = "the gateway that other hosts of the network use"
+	viaRouter = "clients from elsewhere come by a router, and no other neighbour can be it"
+)
+
+// routerOf returns the router by which clients of a director come that are in none of
+// its networks: the one neighbour that is neither another client, nor one of the hosts,
+// nor the next hop of a way; false if there are several.
+func (j *judge) routerOf(p *party, w hostnet.Way, family netip.Addr) (router Neighbour, ok bool) {
+	others, far := make(map[string]bool), false // by their hardware addresses
+	for _, client := range j.clientsOf(p, family) {
+		far = far || len(p.networks(client)) == 0
+		for _, n := range p.Neighbours {
+			others[n.MAC] = others[n.MAC] || n.Addr == client
+		}
+	}
+	for _, host := range j.hosts {
+		for _, i := range host.Interfaces {
+			others[i.MAC] = true
+		}
+	}
+	for _, n := range p.Neighbours {
+		if n.Addr.Is6() != family.Is6() || n.MAC == "" || others[n.MAC] || n.isGone() || n.Proxy || n.Addr == w.Via || len(p.networks(n.Addr)) == 0 {
+			continue
+		}
+		if !far || ok && router.MAC != n.MAC {
+			return Neighbour{}, false
+		}
+		router, ok = n, true
+	}
+	return router, ok
+}
+
+// instead returns a route by another gateway than a way has: the one that others use, or
+// the router by which clients come; false if none is known.
+func (j *judge) instead(p *party, w hostnet.Way, r Route) (Setting, bool) {
+	if r.Via = j.gateway(p, w, r.To.Addr()); r.Via.IsValid() {
+		return Setting{r, viaOthers}, true
+	}
+	router, ok := j.routerOf(p, w, r.To.Addr())
+	if r.Via = router.Addr; r.Via.IsLinkLocalUnicast() {
+		r.Interface = router.Interface
+	}
+	return Setting{r, viaRouter}, ok
+}
 
 // widen returns the setting that gives an address of the host the length that
 // another host has in a network that an address is in.
@@ -104,14 +148,17 @@ func (j *judge) routed(f Finding, p *party, to netip.Addr) Finding {
 	if s := j.regain(p, to); len(s) > 0 && len(p.networks(to)) == 0 {
 		return f.mend(s...)
 	}
-	g := j.gateway(p, hostnet.Way{}, to)
-	if !g.IsValid() {
+	route, ok := j.instead(p, hostnet.Way{}, Route{To: defaultRoute(to)})
+	if !ok {
 		f.Commands = nil // taking away what blocks gives it no way
 		return f.advise("give it a route, or an address in that network")
 	}
-	route := Setting{Route{To: defaultRoute(to), Via: g}, viaOthers}
+	g := route.Want.(Route).Via
 	if wide, ok := j.widen(p, g); ok && len(p.networks(g)) == 0 {
 		return f.mend(wide, route)
+	}
+	if g.IsLinkLocalUnicast() {
+		return f.mend(route)
 	}
 	return f.mend(append(p.enabled(p.interfaceOn(g), g), route)...)
 }

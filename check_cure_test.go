@@ -117,6 +117,20 @@ func remote(f *HostFacts, a string) {
 	}
 }
 
+// lostGateway takes the default route from a director that has clients near and far, and
+// knows other hosts.
+func lostGateway(f *HostFacts, others ...string) {
+	strip(f, noAddress, byDefault)
+	f.Clients = []netip.Addr{netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("10.168.0.201")}
+	for i, a := range append([]string{"10.168.0.201", "10.168.0.95"}, others...) {
+		mac := fmt.Sprintf("02:00:00:00:01:%02d", i)
+		if a == "10.168.0.95" {
+			mac = "02:00:00:00:00:95"
+		}
+		f.Neighbours = append(f.Neighbours, Neighbour{Interface: "eth0", Addr: netip.MustParseAddr(a), MAC: mac, State: "stale"})
+	}
+}
+
 // fixOf shows what a program would do about a finding.
 func fixOf(f Finding) string {
 	fix := slices.Clone(f.Commands)
@@ -180,6 +194,13 @@ func TestCheckCures(t *testing.T) {
 		{"a tunnel from another director", GRE(), func(_, _, rs2 *HostFacts) { remote(rs2, "10.168.0.99") }, "tunnel-down", "rs2",
 			"ip link set dev gre0 up"},
 		{"a tunnel from the director", GRE(), func(_, _, rs2 *HostFacts) { remote(rs2, "10.168.0.90") }, "", "", ""},
+		{"a director without a default route", NAT, func(d, _, _ *HostFacts) { lostGateway(d, "10.168.0.1") }, "route-blocked", "", usual},
+		{"a director without a default route, and two that could be it", NAT, func(d, _, _ *HostFacts) { lostGateway(d, "10.168.0.1", "10.168.0.2") }, "route-blocked", "", ""},
+		{"a director with a gateway that is gone", NAT, func(d, _, _ *HostFacts) {
+			lostGateway(d, "10.168.0.2")
+			d.Routes = append(d.Routes, RouteEntry{To: defaultRoute(vip4), Table: 254, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})
+			silentNeighbour(d, "10.168.0.1")
+		}, "neighbour-silent", "", "ip route replace default via 10.168.0.2"},
 		{"no address", DR, func(_, _, rs2 *HostFacts) { withoutAddresses(rs2) }, "address-missing", "rs2",
 			"ip addr add 10.168.0.95/24 dev eth0; " + usual},
 		{"no address, by NAT", NAT, func(_, _, rs2 *HostFacts) { withoutAddresses(rs2) }, "address-missing", "rs2",

@@ -23,8 +23,8 @@ func (j *judge) onward(p *party, w hostnet.Way, to, from netip.Addr, need string
 		}
 	}
 	if f, bad := j.neighbourFault(p, w.Interface, hop, need); bad {
-		if g := j.gateway(p, w, to); w.Via.IsValid() && g.IsValid() && f.Code == "neighbour-silent" {
-			f = f.mend(Setting{Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, viaOthers})
+		if route, ok := j.instead(p, w, Route{To: w.To, Table: w.Table, Metric: w.Metric}); ok && w.Via.IsValid() && f.Code == "neighbour-silent" {
+			f = f.mend(route)
 			f.Advice = ""
 		}
 		return f, p, true
