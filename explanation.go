@@ -123,8 +123,8 @@ func (x Explanation) Candidates() []netip.AddrPort {
 //
 // The rest is taken for what is usual: the sizes of tables of [SH] and [MH] that
 // Linux has unless who built it chose others, a 64-bit little-endian machine for
-// MH, a connection whose packets always had the same mark and whose server is
-// reached by the mode that it had then, and, in kernels that count connections the
+// MH, a connection whose packets always had the same mark, whose server is reached by
+// the mode that it had then and which began with conntrack as it is, and, in kernels that count connections the
 // older way, a lower threshold that was not taken away since the last connection
 // went. The host is read in several steps; a busy one changes in between. Cost grows
 // with the number of services and connections, and not with that of servers.

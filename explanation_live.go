@@ -23,6 +23,9 @@ func (h *Host) explainLive(ctx context.Context, f Flow, p *kernel.Packet) (Expla
 	if g.asleep, err = g.backupOnly(ctx); err != nil {
 		return Explanation{}, err
 	}
+	if g.tracked, err = h.mayTrack(ctx); err != nil {
+		return Explanation{}, err
+	}
 	if err := g.guess(); err != nil {
 		return g.x, explainError(f, err)
 	}
@@ -34,8 +37,9 @@ func (h *Host) explainLive(ctx context.Context, f Flow, p *kernel.Packet) (Expla
 type guesser struct {
 	explainer
 	*excerpt
-	host   *Host // the copy
-	asleep bool  // backup_only lets requests pass
+	host    *Host // the copy
+	asleep  bool  // backup_only lets requests pass
+	tracked bool  // netfilter may have entries of connections
 }
 
 // backupOnly tells whether requests pass because a backup daemon runs. The copy
@@ -68,6 +72,14 @@ func (g *guesser) without(name string, do func() error) error {
 }
 
 func (g *guesser) guess() error {
+	if err := g.byDropRate(); err != nil {
+		return err
+	}
+	g.byClash()
+	return nil
+}
+
+func (g *guesser) byDropRate() error {
 	const inEffect = 2 // or 3: always
 	dropping := g.number("drop_packet") >= inEffect
 	if err := g.without("drop_packet", g.byConnection); err != nil || !dropping {
@@ -170,7 +182,7 @@ func (g *guesser) byLost(c *Connection) error {
 
 // renewLost explains without the flow's connection, which conntrack may know.
 func (g *guesser) renewLost() error {
-	if g.number("conntrack") != 0 {
+	if g.tracked {
 		g.unseen("whether conntrack still knows the connection of before")
 		g.add(kernel.Verdict{Action: kernel.Dropped, Reason: kernel.Conntracked})
 	}
@@ -224,10 +236,12 @@ func (g *guesser) byRenewal(s kernel.Suppose) error {
 		return err
 	}
 	if found.Verdict.Reason == kernel.Conntracked {
-		g.unseen("whether conntrack still knows the connection of before")
-		g.describe(&found)
-		g.add(found.Verdict)
 		s.Forgot = true
+		if g.tracked {
+			g.unseen("whether conntrack still knows the connection of before")
+			g.describe(&found)
+			g.add(found.Verdict)
+		}
 	}
 	return g.byService(s)
 }

@@ -35,11 +35,10 @@ import (
 //     not even answer. A master with an IPv6 group starts where disable_ipv6 is 1 or
 //     a route prohibits the group; the kernel's does not.
 //   - With conntrack=1, netfilter tracks the connections of a family if the host
-//     has a [SourceNAT] for it, or if a service of port 21
-//     has a server of [NAT]. Other rules that look at connections are not simulated,
-//     and neither are netfilter's switches and the sequence numbers of TCP, by which
-//     it calls packets invalid. Explain does not foresee that netfilter drops the
-//     first packet of an entry that another is in the way of.
+//     has a [SourceNAT] for it, or if a service of port 21 has a server of [NAT].
+//     Other rules that look at connections are not simulated, and neither are
+//     netfilter's switches and the sequence numbers of TCP, by which it calls packets
+//     invalid.
 //   - Of netlink's controller there is what it takes to find IPVS.
 //   - Connections expire when they are due. The kernel's timers may be late, by
 //     up to an eighth of the timeout, and a connection whose timer fires while a

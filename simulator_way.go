@@ -45,7 +45,7 @@ func (w *simulatedWays) stopsBefore(p *kernel.Packet) (v Verdict, stops bool, er
 	case way.Local():
 		return v, false, nil
 	}
-	x, err := w.network.kernel.Explain(p, kernel.Suppose{})
+	x, err := w.network.kernel.Explain(p, kernel.Suppose{Forgot: true})
 	switch {
 	case err != nil:
 		return v, false, err

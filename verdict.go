@@ -108,7 +108,7 @@ const (
 	ReasonFTPData         = Reason(kernel.FTPData)       // it may be FTP data, for which the service would have to be persistent
 	ReasonFromFTPData     = Reason(kernel.FromFTPData)   // it comes from port 20, which IPVS never schedules
 	ReasonServerRemoved   = Reason(kernel.ServerRemoved) // its connection's server was removed, and expire_nodest_conn is off
-	ReasonConntrack       = Reason(kernel.Conntracked)   // its connection begins anew, which conntrack must forget first
+	ReasonConntrack       = Reason(kernel.Conntracked)   // netfilter has an entry in its way, perhaps of an earlier packet: net.ipv4.vs.conntrack need not be 1
 	ReasonDropRate        = Reason(kernel.DropRate)      // drop_packet is on
 	ReasonConnectionLimit = Reason(kernel.TooMany)       // conn_max is reached
 	ReasonBackupOnly      = Reason(kernel.BackupOnly)    // backup_only is on, and a backup daemon runs
@@ -142,7 +142,7 @@ var reasons = map[Reason]string{
 	ReasonFTPData:         "it may be FTP data, for which the service must be persistent",
 	ReasonFromFTPData:     "it comes from port 20",
 	ReasonServerRemoved:   "its connection's server was removed",
-	ReasonConntrack:       "conntrack still knows its old connection",
+	ReasonConntrack:       "conntrack knows another connection of its addresses and ports",
 	ReasonDropRate:        "drop_packet took it",
 	ReasonConnectionLimit: "conn_max is reached",
 	ReasonBackupOnly:      "backup_only is on and a backup daemon runs",

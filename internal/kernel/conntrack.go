@@ -223,8 +223,7 @@ func (k *Kernel) track(p *Packet, e *ends) (begun track, known bool) {
 		return track{}, false
 	}
 	n := &k.conntrack
-	first, was, direction := n.find(e, k.now)
-	after, known := was.follow(p, direction, k.now)
+	first, was, after, known := k.sees(p, e)
 	switch {
 	case was.state == trackNone:
 		n.forget(e) // it may have expired
@@ -242,27 +241,68 @@ func (k *Kernel) track(p *Packet, e *ends) (begun track, known bool) {
 	return track{}, known
 }
 
+// sees returns what a packet makes of the entry that it belongs to, and changes
+// nothing.
+func (k *Kernel) sees(p *Packet, e *ends) (first ends, was, after track, known bool) {
+	first, was, direction := k.conntrack.find(e, k.now)
+	after, known = was.follow(p, direction, k.now)
+	return first, was, after, known
+}
+
 // confirm enters what a packet began, now that it leaves, and reports whether it may
-// leave. IPVS keeps a packet of its connections from being tracked unless conntrack
-// was 1 when the connection began. Two entries with the same packets cannot be: a
-// packet whose entry would have those of another is dropped. That happens where a
-// connection ended and left its entry, as those of one packet do. Older kernels let
-// datagrams through, without an entry.
+// leave.
 func (k *Kernel) confirm(t track, e *ends, o *outcome) bool {
-	if t.state == trackNone || o.action == Refused || o.action == Dropped || o.conn != nil && !o.conn.is(connTracked) {
+	switch {
+	case !o.enters(t):
 		return true
+	case k.clash(e, o):
+		return !k.DropsClashes(e.protocol)
 	}
 	t.reply = k.replyTo(e, o)
 	n := &k.conntrack
-	for _, known := range []*ends{e, &t.reply} {
-		if _, other, _ := n.find(known, k.now); other.state != trackNone {
-			return e.protocol == protoUDP && !k.opts.Release.dropsClashes()
-		}
-		n.forget(known) // it may have expired
-	}
+	n.forget(e) // they may have expired
+	n.forget(&t.reply)
 	n.sweep(k.now)
 	n.entries[*e], n.replies[t.reply] = t, *e
 	return true
+}
+
+// enters reports whether what a packet began is entered. IPVS keeps a packet of its
+// connections from being tracked unless conntrack was 1 when the connection began.
+func (o *outcome) enters(t track) bool {
+	return t.state != trackNone && o.action != Refused && o.action != Dropped && (o.conn == nil || o.conn.is(connTracked))
+}
+
+// clash reports whether what a packet begins would have the packets of another entry.
+// That happens where a connection ended and left its entry, as those of one packet
+// do, and where a client uses a port for two connections to one server.
+func (k *Kernel) clash(e *ends, o *outcome) bool {
+	reply := k.replyTo(e, o)
+	for _, known := range []*ends{e, &reply} {
+		if first, other, _ := k.conntrack.find(known, k.now); other.state != trackNone && first != *e {
+			return true
+		}
+	}
+	return false
+}
+
+// DropsClashes reports whether a packet is dropped whose entry would have the packets
+// of another. Older kernels let datagrams through, without an entry.
+func (k *Kernel) DropsClashes(protocol uint8) bool {
+	return protocol != protoUDP || k.opts.Release.dropsClashes()
+}
+
+// wouldDropClash reports whether track and confirm would drop a packet of which IPVS
+// would make something, and changes nothing.
+func (k *Kernel) wouldDropClash(p *Packet, e *ends, o *outcome) bool {
+	if !k.tracks(e.family) {
+		return false
+	}
+	_, was, begun, known := k.sees(p, e)
+	if was.state != trackNone && (known || begun == was) {
+		return false
+	}
+	return o.enters(begun) && k.clash(e, o) && k.DropsClashes(e.protocol)
 }
 
 // sweep deletes what has expired, whenever there is twice as much as was left.
@@ -316,7 +356,6 @@ func (k *Kernel) knows(c *conn, p *Packet) bool {
 		return true
 	}
 	e := c.ends()
-	_, t, direction := k.conntrack.find(&e, k.now)
-	_, known := t.follow(p, direction, k.now)
+	_, _, _, known := k.sees(p, &e)
 	return known && k.tracks(e.family)
 }

@@ -57,6 +57,14 @@ type look struct {
 }
 
 func (l *look) receive() (outcome, error) {
+	o, err := l.balance()
+	if err == nil && !l.suppose.Forgot && l.wouldDropClash(l.packet, &l.ends, &o) {
+		o.action, o.reason = Dropped, Conntracked
+	}
+	return o, err
+}
+
+func (l *look) balance() (outcome, error) {
 	if l.services.of(l.ends.family) == 0 {
 		return outcome{action: Passed, reason: NoService}, nil
 	}
@@ -172,7 +180,7 @@ func (l *look) schedule(s *service) outcome {
 	case l.full():
 		return outcome{action: Dropped, reason: TooMany}
 	}
-	return l.begin(Scheduled, d, d.portFor(l.ends.dport))
+	return l.begin(Scheduled, s, d, d.portFor(l.ends.dport))
 }
 
 func (l *look) schedulePersistent(s *service) outcome {
@@ -190,7 +198,7 @@ func (l *look) schedulePersistent(s *service) outcome {
 	if port == s.key.port {
 		port = d.portFor(port)
 	}
-	return l.begin(why, d, port)
+	return l.begin(why, s, d, port)
 }
 
 // tied returns the server to which a template ties the client, nil if none does.
@@ -224,12 +232,16 @@ func (l *look) pick(s *service) *dest {
 }
 
 // begin returns what would become of the packet if it opened a connection.
-func (l *look) begin(why Reason, d *dest, port uint16) outcome {
+func (l *look) begin(why Reason, s *service, d *dest, port uint16) outcome {
 	c := l.fresh(uint8(d.method))
 	c.dest, c.destPort = d.ID, port
 	if c.method != methodMasq {
 		c.flags |= connNoOutput
 	}
+	if s.flags&flagOnePacket != 0 && c.protocol == protoUDP {
+		c.flags |= connOnePacket
+	}
+	l.leaveToConntrack(&c)
 	return transmit(why, l.after(c, fromClient))
 }
 
@@ -247,7 +259,11 @@ func (l *look) leave(s *service, why Reason) outcome {
 	case l.full():
 		return outcome{action: Dropped, reason: TooMany}
 	}
-	return transmit(Bypassed, l.after(l.fresh(methodBypass), fromClient))
+	c := l.fresh(methodBypass)
+	if s.flags&flagOnePacket == 0 || c.protocol != protoUDP {
+		l.leaveToConntrack(&c)
+	}
+	return transmit(Bypassed, l.after(c, fromClient))
 }
 
 // entry is a connection as it is listed.
