@@ -167,8 +167,16 @@ func (f Finding) String() string {
 // Some things take the facts of other hosts, which [Host.Facts] returns there: of
 // the real servers, and of other directors. Given as peers they are looked at
 // together with this host; what they tell is not listed as unseen. A machine that
-// is none of the peers, and what is between them, is not looked at.
+// is none of the peers, and what is between them, is not looked at. Facts without
+// interfaces are of the kind [ErrInvalid].
 func (h *Host) Check(ctx context.Context, setup Setup, peers ...HostFacts) (Report, error) {
+	for i, p := range peers {
+		if len(p.Interfaces) == 0 {
+			bad := invalid(fmt.Sprintf("peers[%d].Interfaces", i), "there are none, and every host has lo")
+			bad.hint = "give the facts of a peer as Host.Facts returns them there"
+			return Report{}, bad.about("check", p.Name)
+		}
+	}
 	own, err := h.Facts(ctx)
 	if err != nil {
 		return Report{}, err

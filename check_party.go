@@ -27,7 +27,6 @@ type party struct {
 }
 
 func newParty(f HostFacts) *party {
-	f = f.upgrade()
 	p := &party{
 		HostFacts: f, interfaces: make(map[string]InterfaceState), sysctls: make(map[string]string),
 		byAddr: make(map[netip.Addr][]Address), services: make(map[ServiceID]ServiceEntry), firewall: newFirewall(f),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -261,5 +262,19 @@ func TestCheckClearText(t *testing.T) {
 				t.Errorf("%v: %v", err, report.Findings)
 			}
 		})
+	}
+}
+
+// Facts that say nothing of a host clear no doubt about it.
+func TestCheckRefusesPeers(t *testing.T) {
+	_, h := simulatedHost(t)
+	full, err := h.Facts(context.Background())
+	must(t, err)
+	var empty HostFacts
+	must(t, json.Unmarshal([]byte(`{"name":"rs2"}`), &empty))
+	_, err = h.Check(context.Background(), nil, full, empty)
+	var bad *Error
+	if !errors.As(err, &bad) || !errors.Is(err, ErrInvalid) || bad.Field != "peers[1].Interfaces" || !strings.Contains(err.Error(), "rs2") {
+		t.Errorf("got %v", err)
 	}
 }

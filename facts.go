@@ -17,8 +17,7 @@ type HostFacts struct {
 	Facts    []Fact         `json:"-"`        // links, addresses, routes, rules, receive ports, policies of IPsec and parameters
 	Services []ServiceEntry `json:"services"` // its IPVS table
 
-	// What follows is only read. Facts that were written before it was there have
-	// none of it, not even interfaces, and what it would tell is not known.
+	// What follows is only read.
 
 	Release       string           `json:"release,omitempty"`       // of the kernel, such as "6.12.48"
 	Interfaces    []InterfaceState `json:"interfaces,omitempty"`    // all of them, lo included
@@ -176,8 +175,7 @@ func (f HostFacts) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes, and what it wrote in releases that
-// knew less of a host.
+// UnmarshalJSON reads what MarshalJSON writes.
 func (f *HostFacts) UnmarshalJSON(text []byte) error {
 	in := hostFactsJSON{plainFacts: new(plainFacts)}
 	if err := json.Unmarshal(text, &in); err != nil {

@@ -277,48 +277,4 @@ func sctpListeners(text string) (all []Listener) {
 	return all
 }
 
-// upgrade returns the facts as Facts would give them, where they are of a release
-// that knew less of a host.
-func (f HostFacts) upgrade() HostFacts {
-	if len(f.Interfaces) > 0 {
-		return f
-	}
-	for _, l := range factsOf[Link](f) {
-		f.Interfaces = append(f.Interfaces, InterfaceState{Name: l.Name, Kind: l.Kind, Up: l.Up, Carrier: l.Up, Loopback: l.Name == "lo", NoARP: linkKinds[l.Kind]})
-	}
-	for _, a := range factsOf[Address](f) {
-		addr := a.Prefix.Addr()
-		f.Routes = append(f.Routes, RouteEntry{To: hostPrefix(addr), Table: localTable, Type: "local", Interface: a.Interface, ByKernel: true})
-	}
-	for _, r := range factsOf[Route](f) {
-		e := RouteEntry{
-			To: r.To, Table: r.Table, Metric: r.Metric, Via: r.Via, Interface: r.Interface, Source: r.Source, MTU: r.MTU, AdvMSS: r.AdvMSS, Partial: r.Other,
-		}
-		if r.Local {
-			e.Type = "local"
-		}
-		f.Routes = append(f.Routes, e)
-	}
-	for _, ipv6 := range []bool{false, true} {
-		f.Rules = append(f.Rules, RuleEntry{IPv6: ipv6, Table: localTable}, RuleEntry{Priority: mainPriority, IPv6: ipv6, Table: hostnet.MainTable})
-	}
-	for _, r := range factsOf[Rule](f) {
-		e := RuleEntry{Priority: r.Priority, IPv6: r.IPv6, From: r.From, To: r.To, Mark: r.Mark, Table: r.Table}
-		if r.Mark != 0 {
-			e.Mask = 0xffffffff
-		}
-		if r.Table != localTable {
-			f.Rules = append(f.Rules, e)
-		}
-	}
-	const why = "its facts are of a release that did not read it"
-	f.Unread = append(slices.Clone(f.Unread),
-		Unread{"firewall", why, "nft list ruleset; iptables-save"}, Unread{"listeners", why, "ss -lntu"}, Unread{"neighbours", why, "ip neigh"})
-	return f
-}
-
-// Numbers of routing that every host has.
-const (
-	localTable   = 255
-	mainPriority = 32766
-)
+const localTable = 255 // of the routes to the host's own addresses
