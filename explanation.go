@@ -130,15 +130,15 @@ func (x Explanation) Candidates() []netip.AddrPort {
 // with the number of services and connections, and not with that of servers.
 //
 // The error is [errors.ErrUnsupported] for what is not simulated, of the kind
-// [ErrInvalid] for what is no flow, or one of reading the host.
+// [ErrInvalid] for what is not a flow, or one of reading the host.
 func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
 	f.Protocol, f.Client, f.VIP = f.protocol(), unmap(f.Client), unmap(f.VIP)
 	p := kernel.Packet{
 		Protocol: uint8(f.Protocol), Source: &f.Client, Destination: &f.VIP, Mark: f.FWMark,
 		Length: headersOf(f.Protocol, f.VIP),
 	}
-	if f.Protocol > 255 {
-		return Explanation{}, explainError(f, invalid("Protocol", "%s is no protocol of a packet", f.Protocol))
+	if bad := f.validate(); bad != nil {
+		return Explanation{}, explainError(f, bad)
 	}
 	if f.Protocol == ProtocolTCP {
 		p.TCP = uint8(SYN)

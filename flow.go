@@ -20,6 +20,13 @@ func (f Flow) Equal(other Flow) bool { return f == other }
 // String shows the flow in one line.
 func (f Flow) String() string { return fmt.Sprintf("%s %s -> %s", f.protocol(), f.Client, f.VIP) }
 
+func (f Flow) validate() *Error {
+	if p := f.protocol(); p > 255 {
+		return invalid("Protocol", "%s is not a protocol of a packet", p)
+	}
+	return validateEnds(f.protocol(), "Client", f.Client, "VIP", f.VIP)
+}
+
 // owns tells whether a connection is the flow's.
 func (f Flow) owns(c Connection) bool {
 	return c.Protocol == f.Protocol && c.Client == f.Client && c.VIP == f.VIP
@@ -55,8 +62,12 @@ func (e *NotForwardedError) Error() string {
 }
 
 // Connect opens a connection: with TCP by the handshake, with UDP by a datagram
-// of no data. The error is a [*NotForwardedError], or [Simulator.Deliver]'s.
+// of no data. The error is a [*NotForwardedError], of the kind [ErrInvalid] for what
+// is not a flow, or [Simulator.Deliver]'s.
 func (s *Simulator) Connect(f Flow) (*Conn, error) {
+	if bad := f.validate(); bad != nil {
+		return nil, bad.about("open", "connection "+f.String())
+	}
 	c := &Conn{sim: s, flow: f}
 	if err := c.toServer(SYN, 0); err != nil {
 		return nil, err

@@ -186,7 +186,7 @@ func plainAddr(field string, a netip.Addr) *Error {
 	case a.Zone() != "":
 		return invalid(field, "%s has a zone", a)
 	case a.Is4In6():
-		return invalid(field, "%s is an IPv4 address in IPv6's clothes: write %s", a, a.Unmap())
+		return invalid(field, "%s is an IPv4 address in the form of IPv6: write %s", a, a.Unmap())
 	case a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return invalid(field, "%s is no address of a host", a)
 	}

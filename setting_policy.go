@@ -50,8 +50,6 @@ func (p SecurityPolicy) validate() *Error {
 		return invalid("From", "needs a network, such as 10.168.0.90/32")
 	case !p.To.IsValid() || p.To != p.To.Masked():
 		return invalid("To", "needs a network, such as 10.168.0.94/32")
-	case p.From.Addr().Is6() != p.To.Addr().Is6():
-		return invalid("To", "%s is not of the family of From, %s", p.To, p.From)
 	}
 	for _, a := range []struct {
 		field string
@@ -61,7 +59,10 @@ func (p SecurityPolicy) validate() *Error {
 			return err
 		}
 	}
-	if p.Other {
+	switch {
+	case p.From.Addr().Is6() != p.To.Addr().Is6():
+		return invalid("To", "%s is not of the family of From, %s", p.To, p.From)
+	case p.Other:
 		return invalid("Other", "is not to be wanted")
 	}
 	return checkSPI(p.SPI)

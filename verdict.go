@@ -3,6 +3,7 @@ package lvs
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -176,12 +177,31 @@ func (p Packet) validate() *Error {
 		return invalid("Protocol", "%s is not a protocol of a packet", p.Protocol)
 	case p.TCP != 0 && p.Protocol != ProtocolTCP:
 		return invalid("TCP", "a %s packet has no flags of TCP", p.Protocol)
-	case p.Source.Addr().Zone() != "":
-		return invalid("Source", "%s has a zone, which no packet has", p.Source)
-	case p.Destination.Addr().Zone() != "":
-		return invalid("Destination", "%s has a zone, which no packet has", p.Destination)
 	case p.Length != 0 && p.Length < headers:
 		return invalid("Length", "%d bytes are less than the %d of the headers", p.Length, headers)
+	case p.Length > math.MaxUint16:
+		return invalid("Length", "a packet has at most %d bytes, not %d", math.MaxUint16, p.Length)
+	}
+	return validateEnds(p.Protocol, "Source", p.Source, "Destination", p.Destination)
+}
+
+// validateEnds refuses fields that cannot be the two ends of a packet.
+func validateEnds(p Protocol, field string, from netip.AddrPort, other string, to netip.AddrPort) *Error {
+	for _, end := range []struct {
+		field string
+		at    netip.AddrPort
+	}{{field, from}, {other, to}} {
+		switch {
+		case !end.at.IsValid():
+			return invalid(end.field, "is not set")
+		case end.at.Addr().Zone() != "":
+			return invalid(end.field, "%s has a zone, which no packet has", end.at)
+		case end.at.Port() == 0 && (p == ProtocolTCP || p == ProtocolUDP):
+			return invalid(end.field, "%s has port 0, which no packet has", end.at)
+		}
+	}
+	if from.Addr().Unmap().Is4() != to.Addr().Unmap().Is4() {
+		return invalid(other, "%s is not of the address family of %s", to, from)
 	}
 	return nil
 }
@@ -193,7 +213,7 @@ func (p Packet) validate() *Error {
 // by no router in mode [DR]. A packet whose source is the director's comes from a
 // program there, others from outside. The error is
 // [errors.ErrUnsupported] for what is not simulated, or of the kind [ErrInvalid]
-// for what is no packet; then nothing has happened.
+// for what is not a packet; then nothing has happened.
 func (s *Simulator) Deliver(p Packet) (v Verdict, err error) {
 	if bad := p.validate(); bad != nil {
 		return v, bad.about("deliver", "packet")
