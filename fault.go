@@ -49,8 +49,8 @@ var readCommands = map[string]wire.Command{
 }
 
 // Inject makes a fault strike the next calls that it is for, after the faults
-// that were injected before. An Op that no call has, negative Times and a negative
-// Delay are of the kind [ErrInvalid].
+// that were injected before. An Op that no call has, a negative Times or Delay, and an
+// Errno that no kernel has are of the kind [ErrInvalid].
 func (s *Simulator) Inject(f Fault) error {
 	command, ok := commandOf(f.Op)
 	if !ok {
@@ -62,11 +62,16 @@ func (s *Simulator) Inject(f Fault) error {
 	if f.Delay < 0 {
 		return invalid("Delay", "%s is negative", f.Delay).about("inject", "fault")
 	}
+	if f.Errno < 0 || f.Errno > maxErrno {
+		return invalid("Errno", "%d is out of range [0, %d]", int(f.Errno), maxErrno).about("inject", "fault")
+	}
 	s.kernel.Inject(kernel.Fault{
 		Command: uint8(command), Times: max(1, f.Times), Do: guarded("Fault.Before", f.Before), Delay: f.Delay, Errno: int(f.Errno), Lose: f.LoseReply,
 	})
 	return nil
 }
+
+const maxErrno = 4095 // that the kernel can answer
 
 // guarded makes a function of the caller's return what it panicked with. It runs
 // where no caller could recover, so it gets a goroutine that it may also end, as a

@@ -56,15 +56,19 @@ const (
 // String returns the name.
 func (s Scheduler) String() string { return string(s) }
 
-// validate refuses names that cannot be one: the kernel would hand them to
-// modprobe.
 func (s Scheduler) validate() *Error {
-	if len(s) > wire.MaxSchedulerName {
-		return invalid("Scheduler", "%q has more than %d characters", string(s), wire.MaxSchedulerName)
+	return validateName("Scheduler", string(s), wire.MaxSchedulerName)
+}
+
+// validateName refuses names that no scheduler or persistence engine has: the kernel
+// would hand them to modprobe.
+func validateName(field, name string, longest int) *Error {
+	if len(name) > longest {
+		return invalid(field, "%q has more than %d characters", name, longest)
 	}
-	for _, r := range s {
+	for _, r := range name {
 		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '-' {
-			return invalid("Scheduler", "%q is not a name of small letters, digits, - and _", string(s))
+			return invalid(field, "%q may have only lowercase letters, digits, - and _", name)
 		}
 	}
 	return nil

@@ -381,8 +381,9 @@ func (p Persistence) validate(id ServiceID) *Error {
 		return invalid("Persistence.Timeout", "%s is not in whole seconds, and the kernel counts no finer", p.Timeout)
 	case p.Timeout == 0 && p.Engine != "":
 		return invalid("Persistence.Engine", "%q needs a Timeout: without persistence it does nothing", p.Engine)
-	case len(p.Engine) > wire.MaxEngineName || strings.ContainsAny(p.Engine, "\x00 \t\n"):
-		return invalid("Persistence.Engine", "%q is not a name of at most %d characters", p.Engine, wire.MaxEngineName)
+	}
+	if bad := validateName("Persistence.Engine", p.Engine, wire.MaxEngineName); bad != nil {
+		return bad
 	}
 	return p.Mask.validate(id)
 }

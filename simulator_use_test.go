@@ -179,6 +179,8 @@ func TestSimulatorFaults(t *testing.T) {
 	}
 	ofKind(t, "no such call", l.Inject(Fault{Op: "make coffee"}), ErrInvalid)
 	ofKind(t, "a negative delay", l.Inject(Fault{Delay: -1}), ErrInvalid)
+	ofKind(t, "a negative errno", l.Inject(Fault{Errno: -EPERM}), ErrInvalid)
+	ofKind(t, "an errno that is too large", l.Inject(Fault{Errno: 4096}), ErrInvalid)
 }
 
 // firstUsable is an algorithm of one's own.

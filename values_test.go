@@ -293,6 +293,8 @@ func TestValuesThatAreRefused(t *testing.T) {
 		{persist(Persistence{Timeout: MaxPersistence + time.Second}), "Persistence.Timeout"},
 		{persist(Persistence{Engine: "sip"}), "Persistence.Engine"},
 		{persist(Persistence{Timeout: time.Second, Engine: "seventeen-letters"}), "Persistence.Engine"},
+		{persist(Persistence{Timeout: time.Second, Engine: "../x"}), "Persistence.Engine"},
+		{persist(Persistence{Timeout: time.Second, Engine: "s\xffp"}), "Persistence.Engine"},
 		{persist(Persistence{Timeout: time.Second, Mask: PrefixMask(33)}), "Persistence.Mask"},
 		{AddService(Service{ID: FWMark6(1), Persistence: Persistence{Timeout: time.Second, Mask: PrefixMask(0)}}), "Persistence.Mask"},
 		{AddService(Service{ID: FWMark6(1), Persistence: Persistence{Timeout: time.Second, Mask: DottedMask([4]byte{1})}}), "Persistence.Mask"},
