@@ -49,41 +49,16 @@ func (w *firewall) translation(protocol Protocol, at netip.AddrPort) (surely *st
 	return f.sends, f.maySend != nil
 }
 
-// hushes reports whether rules for ARP surely drop questions for an address, and
-// returns what does.
-func (w *firewall) hushes(a netip.Addr, iface string) (by *stop, surely bool) {
-	p := parcel{in: iface, to: netip.AddrPortFrom(a, 0)}
-	for _, c := range w.chains {
-		if c.Family == "arp" && c.Hook == "input" {
-			if f := w.pass(c, &p); f.drops != nil {
-				return f.drops, true
-			}
-		}
-	}
-	return nil, false
-}
-
-// answerARP is the command that lets questions for an address pass at a stop; all
-// questions, if it drops all.
-func (s stop) answerARP(a netip.Addr) string {
-	all := s.rule == nil || len(s.rule.To) == 0
-	switch {
-	case s.chain.Legacy && all:
-		return "arptables-legacy -I " + s.chain.Name + " -j ACCEPT"
-	case s.chain.Legacy:
-		return fmt.Sprintf("arptables-legacy -I %s -d %s -j ACCEPT", s.chain.Name, a)
-	case all:
-		return fmt.Sprintf("nft insert rule arp %s %s accept", s.chain.Table, s.chain.Name)
-	}
-	return fmt.Sprintf("nft insert rule arp %s %s arp daddr ip %s accept", s.chain.Table, s.chain.Name, a)
-}
-
 // allow is the command that lets packets pass at a stop: before all other rules of
 // the chain.
 func (s stop) allow(p parcel) string {
 	switch {
+	case s.isFilter():
+		return s.deleteFilter()
 	case s.chain.Family == "tc":
 		return s.passFilter(p)
+	case s.chain.Family == "xfrm":
+		return s.withdraw()
 	case s.chain.Legacy:
 		program := "iptables-legacy"
 		if p.is6 {
@@ -126,10 +101,19 @@ func matchNFT(p parcel) (text string) {
 	return text + with(protocol+" sport", from) + with(protocol+" dport", to)
 }
 
+// isFilter reports whether a filter of traffic control is known by what deletes it.
+func (s stop) isFilter() bool { return s.chain.Device != "" && s.rule != nil && s.rule.Handle != "" }
+
 // passFilter is the command of tc, whose filters come in the order of their
 // numbers.
 func (s stop) passFilter(p parcel) string {
 	return "tc filter add dev " + s.chain.Device + " " + s.chain.Hook + " pref 1" + matchFlower(p) + " action pass"
+}
+
+// deleteFilter is the command that takes away a filter of traffic control. One before
+// it would need a preference of its own.
+func (s stop) deleteFilter() string {
+	return "tc filter del dev " + s.chain.Device + " " + s.chain.Name + " " + s.rule.Handle
 }
 
 // matchFlower are the conditions of tc for a packet.

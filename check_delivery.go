@@ -164,34 +164,6 @@ func (p *party) isBesides(a netip.Addr, iface string) bool {
 	return slices.ContainsFunc(p.networks(a), func(n Address) bool { return n.Interface != iface })
 }
 
-// mute returns the finding about an interface that does not answer those who ask
-// for an address of the host.
-func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
-	i := p.interfaces[name]
-	if i.NoARP && !p.isBlind(name) {
-		return finding("arp-silent", SeverityBroken, "%s neither asks nor answers for addresses: it has the flag NOARP", name).
-			run("ip link set dev " + name + " arp on"), true
-	}
-	if a.Is6() {
-		return Finding{}, false
-	}
-	if by, hushed := p.firewall.hushes(a, name); hushed {
-		return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: %s", a, name, by).run(by.answerARP(a)), true
-	}
-	ignore := p.parameter(name, "arp_ignore")
-	here := slices.ContainsFunc(p.having(a), func(own Address) bool { return own.Interface == name })
-	if answersARP(ignore, p.having(a), here) {
-		return Finding{}, false
-	}
-	var mend Setup
-	for _, where := range []string{"all", name} {
-		if key := InterfaceSysctl(where, "arp_ignore", false); p.sysctl(key) != "0" {
-			mend = append(mend, Setting{Sysctl{key, "0"}, "answer those who ask for the address"})
-		}
-	}
-	return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: arp_ignore is %s", a, name, ignore).mend(mend...), true
-}
-
 // clientsOf returns the clients of a director that are of the family of an address.
 func (j *judge) clientsOf(director *party, family netip.Addr) (all []netip.Addr) {
 	for _, c := range director.Clients {

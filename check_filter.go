@@ -58,8 +58,8 @@ func (p *party) laterState() uint8 {
 // sieve adds findings about what a firewall does to packets, of clients that are
 // known and of others, and reports whether some surely do not arrive.
 func (j *judge) sieve(host *party, p parcel, clients []netip.Addr, what string, hooks ...string) bool {
-	if why, _ := host.unread("firewall"); why != "" {
-		j.doubt(host, why)
+	if why, command := host.unread("firewall"); why != "" {
+		j.doubt(host, why, command)
 	}
 	const most = 16 // clients, of which few differ in a firewall's eyes
 	for _, client := range append(slices.Clone(clients[:min(len(clients), most)]), netip.Addr{}) {
@@ -93,21 +93,35 @@ func (j *judge) sieved(host *party, f fate, p parcel, what string) bool {
 		j.add(host, finding("firewall", SeverityBroken, "%s are sent elsewhere by %s", what, f.sends).run(f.sends.allow(p)))
 		return true
 	case f.may != nil:
-		j.doubt(host, f.may.String()+" may drop "+what)
+		j.doubt(host, f.may.String()+" may drop "+what, f.may.show())
 	case f.maySend != nil:
-		j.doubt(host, f.maySend.String()+" may send "+what+" elsewhere")
+		j.doubt(host, f.maySend.String()+" may send "+what+" elsewhere", f.maySend.show())
 	}
 	return false
 }
 
-// doubt notes why it is not known what a host's firewall does.
-func (j *judge) doubt(host *party, why string) {
+// doubt notes why it is not known what a host's firewall does, and the command that
+// shows it.
+func (j *judge) doubt(host *party, why, command string) {
 	at := "here"
 	if label := host.label(); label != "" {
 		at = "on " + label
 	}
-	_, command := host.unread("firewall")
-	j.doubts = append(j.doubts, fmt.Sprintf("%s: %s (%s)", at, why, cmp.Or(command, "nft list ruleset; iptables-save")))
+	j.doubts = append(j.doubts, fmt.Sprintf("%s: %s (%s)", at, why, cmp.Or(command, showsFirewall)))
+}
+
+// showsFirewall are the commands that show rules of nftables and iptables.
+const showsFirewall = "nft list ruleset; iptables-save"
+
+// show is the command that shows the chain.
+func (s stop) show() string {
+	switch s.chain.Family {
+	case "xfrm":
+		return "ip xfrm policy; ip xfrm policy getdefault"
+	case "tc":
+		return "tc filter show dev " + s.chain.Device + " " + s.chain.Hook
+	}
+	return showsFirewall
 }
 
 // bypasses notes what sees the packets of an interface besides the firewall.
@@ -130,15 +144,15 @@ func (j *judge) bypasses(host *party, name string) {
 
 // marks looks whether packets get the mark of a service.
 func (j *judge) marks(director *party, e ServiceEntry) {
-	if why, _ := director.unread("firewall"); why != "" {
-		j.doubt(director, why)
+	if why, command := director.unread("firewall"); why != "" {
+		j.doubt(director, why, command)
 		return
 	}
 	if len(director.firewall.marking(e.ID)) > 0 {
 		return
 	}
 	if slices.ContainsFunc(director.FirewallRules, func(r FirewallRule) bool { return r.Verdict == "other" }) {
-		j.doubt(director, "no rule is known that marks packets for "+e.ID.String())
+		j.doubt(director, "no rule is known that marks packets for "+e.ID.String(), showsFirewall)
 		return
 	}
 	f := finding("mark-missing", SeverityBroken, "no rule gives packets the mark of %s", e.ID).
@@ -209,7 +223,7 @@ func (j *judge) sent(director *party, e ServiceEntry, s RealServer, host *party)
 		if host == nil {
 			continue
 		}
-		p.in, p.out, p.state, p.remote = host.interfaceOn(s.Addr.Addr()), "", hostnet.StateNew, false
+		p.in, p.out, p.state, p.remote, p.plain = host.interfaceOn(s.Addr.Addr()), "", hostnet.StateNew, false, director.isPlain(s)
 		j.arrives(host, p, clients, what)
 		j.bypasses(host, p.in)
 	}
@@ -217,14 +231,14 @@ func (j *judge) sent(director *party, e ServiceEntry, s RealServer, host *party)
 		j.answersOut(director, e, s, host, clients)
 	}
 	if s.Mode == NAT {
-		j.sentBack(director, e, s, out)
+		j.sentBack(director, e, s, host, out)
 	}
 }
 
 // arrives follows packets into a real server. What it sends elsewhere in itself it
 // may take there.
 func (j *judge) arrives(host *party, p parcel, clients []netip.Addr, what string) {
-	hooks := []string{"ingress", "prerouting", "input"}
+	hooks := []string{"ingress", "prerouting", "input", "xfrm-in"}
 	if f := host.firewall.follow(p, hooks...); f.sends != nil || f.maySend != nil {
 		return
 	}
@@ -252,7 +266,7 @@ func (j *judge) answersOut(director *party, e ServiceEntry, s RealServer, host *
 		if len(clients) > 0 {
 			p.out = host.route(clients[0], from.Addr()).Interface
 		}
-		j.sieve(host, p, clients, fmt.Sprintf("answers of %s", s.Addr), "output", "postrouting", "egress")
+		j.sieve(host, p, clients, fmt.Sprintf("answers of %s", s.Addr), "xfrm-out", "output", "postrouting", "egress")
 	}
 }
 
@@ -282,8 +296,9 @@ func (j *judge) forwardedPackets(director *party, e ServiceEntry, s RealServer) 
 // sentBack follows a NAT server's answers through the director's firewall, which
 // sees them before IPVS gives them the VIP. Connections that are not tracked begin, in
 // its eyes, with an answer, which is invalid in TCP.
-func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, in string) {
+func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, host *party, in string) {
 	p := packetTo(e, netip.AddrPort{})
+	p.plain = host != nil && !host.encrypts() && director.isPlain(s)
 	p.from, p.in, p.back, p.remote, p.is6 = s.Addr, in, true, true, e.ID.Is6()
 	isTCP := p.protocol == uint8(ProtocolTCP)
 	states := []uint8{hostnet.StateNew}
@@ -299,8 +314,14 @@ func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, in strin
 	}
 	for _, p.state = range states {
 		p.later = isTCP
-		if j.sieve(director, p, clients, fmt.Sprintf("answers of %s", s.Addr), "ingress", "prerouting", "forward", "egress") {
+		if j.sieve(director, p, clients, fmt.Sprintf("answers of %s", s.Addr), "ingress", "prerouting", "xfrm-fwd", "xfrm-out", "forward", "egress") {
 			return
+		}
+	}
+	for _, vip := range j.vipsOf(director, e) { // the way of what has the VIP is looked for again
+		p.from, p.remote = netip.AddrPortFrom(vip, e.ID.VIP().Port()), false
+		if director.sysctl(VSSnatReroute.Key) != "0" {
+			j.sieve(director, p, clients, fmt.Sprintf("answers of %s from %s", s.Addr, vip), "xfrm-out")
 		}
 	}
 }

@@ -15,6 +15,8 @@ type firewall struct {
 	chains []FirewallChain // at hooks, in the order in which packets come to them
 	rules  map[chainKey][]FirewallRule
 	marks  bool // rules may mark packets
+
+	spares func(FirewallChain, parcel) bool // a chain of policies is not asked about a packet
 }
 
 type chainKey struct {
@@ -50,6 +52,7 @@ type parcel struct {
 	state    uint8  // of connection tracking; several bits are all that it can be
 	mark     uint32 // unless blurred
 	blurred  bool   // the mark is not known
+	plain    bool   // it did surely not come by IPsec
 }
 
 // fate is what becomes of a packet at hooks.

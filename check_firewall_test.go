@@ -20,6 +20,18 @@ func chainAt(hook string, drops bool) FirewallChain {
 	return FirewallChain{Family: "ip", Table: "filter", Name: strings.ToUpper(hook), Legacy: true, Hook: hook, Type: "filter", Drop: drops}
 }
 
+// policiesAt is the chain of the policies of IPsec of a direction.
+func policiesAt(direction string, drops bool) []FirewallChain {
+	return []FirewallChain{{Family: "xfrm", Table: "policy", Name: direction, Hook: "xfrm-" + direction, Type: "filter", Drop: drops}}
+}
+
+func policyOf(direction string, rules ...FirewallRule) []FirewallRule {
+	for i := range rules {
+		rules[i].Family, rules[i].Table, rules[i].Chain, rules[i].Handle = "xfrm", "policy", direction, "dir "+direction
+	}
+	return rules
+}
+
 var (
 	allowKnown   = FirewallRule{States: 2 | 4, Verdict: "accept"}
 	allowWeb     = FirewallRule{Protocol: 6, ToPorts: [][2]uint16{{80, 80}}, Verdict: "accept"}
@@ -88,6 +100,17 @@ func TestCheckFirewall(t *testing.T) {
 		{name: "server's answers", onServer: true, chains: []FirewallChain{chainAt("output", true)}, want: "firewall"},
 		{name: "server's tunnel", mode: IPIP, onServer: true, chains: []FirewallChain{chainAt("input", true)}, rules: rulesIn("INPUT", allowKnown, allowWeb), want: "firewall"},
 		{name: "server's tunnel, let pass", mode: IPIP, onServer: true, chains: []FirewallChain{chainAt("input", true)}, rules: rulesIn("INPUT", allowKnown, allowWeb, FirewallRule{Protocol: 4, Verdict: "accept"})},
+		{name: "server's policy", onServer: true, chains: policiesAt("in", false), rules: policyOf("in", FirewallRule{To: from("10.168.0.91/32"), Verdict: "drop"}), want: "firewall"},
+		{name: "server's policy, let pass before", onServer: true, chains: policiesAt("in", false), rules: policyOf("in", FirewallRule{Protocol: 6, Verdict: "accept"}, FirewallRule{Verdict: "drop"})},
+		{name: "server's policy for others", onServer: true, chains: policiesAt("in", false), rules: policyOf("in", FirewallRule{To: from("10.168.0.94/32"), Verdict: "drop"})},
+		{name: "server's policy for what comes by IPsec", onServer: true, chains: policiesAt("in", false), rules: policyOf("in", FirewallRule{Verdict: "encrypted"}), want: "firewall"},
+		{name: "server's default", onServer: true, chains: policiesAt("in", true), want: "firewall"},
+		{name: "server's policy for answers", onServer: true, chains: policiesAt("out", false), rules: policyOf("out", FirewallRule{From: from("10.168.0.91/32"), Verdict: "drop"}), want: "firewall"},
+		{name: "server's answers by IPsec", onServer: true, chains: policiesAt("out", false), rules: policyOf("out", FirewallRule{Verdict: "other"}), want: "unseen"},
+		{name: "director's policy, which IPVS does not ask", chains: policiesAt("in", true)},
+		{name: "director's policy for what leaves, which IPVS does not ask", chains: policiesAt("out", true)},
+		{name: "director's policy for answers of NAT", mode: NAT, chains: policiesAt("fwd", false), rules: policyOf("fwd", FirewallRule{From: from("10.168.0.0/24"), Verdict: "drop"}), want: "firewall"},
+		{name: "director's policy for answers of NAT that leave", mode: NAT, chains: policiesAt("out", false), rules: policyOf("out", FirewallRule{From: from("10.168.0.91/32"), Verdict: "drop"}), want: "firewall"},
 		{name: "inside the server's tunnel", mode: IPIP, onServer: true, chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{In: "tunl0", Verdict: "drop"}), want: "firewall"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -160,6 +183,21 @@ func TestCheckFirewallCommands(t *testing.T) {
 		{chainAt("forward", false), parcel{from: netip.AddrPortFrom(local4, 8080), protocol: 6}, "iptables-legacy -t filter -I FORWARD -p tcp -s 10.168.0.94 --sport 8080 -j ACCEPT"},
 	} {
 		if got := (stop{chain: c.chain}).allow(c.p); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+	for _, c := range []struct {
+		chain FirewallChain
+		rule  *FirewallRule
+		want  string
+	}{
+		{FirewallChain{Family: "tc", Table: "eth0", Name: "parent 1:", Hook: "egress", Device: "eth0"},
+			&FirewallRule{Handle: "pref 49152 protocol all handle 0x1 matchall"}, "tc filter del dev eth0 parent 1: pref 49152 protocol all handle 0x1 matchall"},
+		{FirewallChain{Family: "xfrm", Table: "policy", Name: "in", Hook: "xfrm-in"},
+			&FirewallRule{Handle: "src 0.0.0.0/0 dst 10.168.0.91/32 dir in"}, "ip xfrm policy delete src 0.0.0.0/0 dst 10.168.0.91/32 dir in"},
+		{FirewallChain{Family: "xfrm", Table: "policy", Name: "fwd", Hook: "xfrm-fwd"}, nil, "ip xfrm policy setdefault fwd accept"},
+	} {
+		if got := (stop{c.chain, c.rule}).allow(web); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 func (w *firewall) follow(p parcel, hooks ...string) (f fate) {
 	for _, hook := range hooks {
 		for _, c := range w.chains {
-			if c.Hook != hook || !c.sees(p) {
+			if c.Hook != hook || !c.sees(p) || w.spares(c, p) {
 				continue
 			}
 			at := w.pass(c, &p)
@@ -37,7 +37,7 @@ func (c FirewallChain) sees(p parcel) bool {
 		return !p.is6
 	case "ip6":
 		return p.is6
-	case "inet":
+	case "inet", "xfrm":
 		return true
 	case "netdev", "tc":
 		return c.Device == "" || c.Hook == "ingress" && c.Device == p.in || c.Hook == "egress" && c.Device == p.out
@@ -150,6 +150,12 @@ func (w *walker) takes(r *FirewallRule, sure bool, depth int) ends {
 	case "drop", "reject":
 		w.notes(&w.drop, r)
 		return dropped
+	case "encrypted":
+		w.notes(&w.drop, r)
+		if w.packet.plain {
+			return dropped
+		}
+		return accepted | dropped
 	case "jump":
 		return w.through(r.Target, depth+1)
 	case "goto":

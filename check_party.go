@@ -64,6 +64,7 @@ func newParty(f HostFacts) *party {
 		rules[i] = hostnet.RuleEntry(r)
 	}
 	p.routing = hostnet.NewRouting(routes, rules)
+	p.firewall.spares = p.spares
 	return p
 }
 

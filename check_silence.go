@@ -95,7 +95,7 @@ func (p *party) tells(own []Address, vip netip.Addr, iface string) (what string,
 		return "", ""
 	}
 	ignore, announce := p.parameter(iface, "arp_ignore"), p.parameter(iface, "arp_announce")
-	if _, hushed := p.firewall.hushes(vip, iface); hushed {
+	if _, _, hushed := p.firewall.hushes(vip, iface); hushed {
 		return "", ""
 	}
 	switch {

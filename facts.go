@@ -106,11 +106,11 @@ type Neighbour struct {
 
 // FirewallChain is a list of rules of a firewall.
 type FirewallChain struct {
-	Family   string `json:"family"` // "ip", "ip6", "inet", "arp", "bridge", "netdev", or "tc" of filters of traffic control
+	Family   string `json:"family"` // "ip", "ip6", "inet", "arp", "bridge", "netdev", "tc" of filters of traffic control, or "xfrm" of policies of IPsec
 	Table    string `json:"table"`
 	Name     string `json:"name"`
 	Legacy   bool   `json:"legacy,omitempty"`   // of iptables-legacy, not of nftables
-	Hook     string `json:"hook,omitempty"`     // "prerouting", "input", "forward", "output", "postrouting", "ingress", "egress"; "" of one that rules jump to
+	Hook     string `json:"hook,omitempty"`     // "prerouting", "input", "forward", "output", "postrouting", "ingress", "egress", "xfrm-in", "xfrm-fwd", "xfrm-out"; "" of one that rules jump to
 	Type     string `json:"type,omitempty"`     // "filter", "nat" or "route"
 	Priority int    `json:"priority,omitempty"` // lower ones come first at a hook
 	Device   string `json:"device,omitempty"`   // of the hook ingress; "" is any
@@ -140,10 +140,11 @@ type FirewallRule struct {
 	Mark      uint32         `json:"mark,omitempty"`      // that packets have, with Mask
 	Mask      uint32         `json:"mask,omitempty"`      // 0 is any mark
 	Partial   bool           `json:"partial,omitempty"`   // it has conditions that these fields do not say
-	Verdict   string         `json:"verdict,omitempty"`   // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack" or "other"
+	Verdict   string         `json:"verdict,omitempty"`   // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack", "encrypted" of what takes only packets that came by IPsec, or "other"
 	Target    string         `json:"target,omitempty"`    // the chain of a jump, the address of dnat and snat
 	ToPort    uint16         `json:"toPort,omitempty"`    // of redirect and dnat; 0 leaves it, or is not known
 	SetMark   uint32         `json:"setMark,omitempty"`   // of the verdict mark
+	Handle    string         `json:"handle,omitempty"`    // what names the rule to the program that deletes it; "" is not known
 }
 
 // Listener is a program that takes connections or datagrams.

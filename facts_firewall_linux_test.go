@@ -37,6 +37,17 @@ func TestFactsFirewall(t *testing.T) {
 			}},
 		{"tc", "tc qdisc add dev eth0 ingress; tc filter add dev eth0 parent ffff: protocol ip u32 match ip src 10.2.0.0/16 match ip dport 80 0xffff action drop",
 			[]FirewallRule{{From: networks("10.2.0.0/16"), ToPorts: port(80), Verdict: "drop"}}},
+		{"tc", "tc qdisc add dev eth0 root handle 1: prio; tc filter add dev eth0 parent 1: protocol all u32 match u32 0 0 action drop",
+			[]FirewallRule{{Verdict: "drop"}, {Verdict: "drop"}}}, // of ARP too
+		{"tc", "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress protocol arp u32 match u32 0x100 0xff00 at 4 action drop",
+			[]FirewallRule{{Partial: true, Verdict: "drop"}}},
+		{"xfrm", "ip xfrm policy add dir in src 10.2.0.0/16 dst 0.0.0.0/0 proto tcp dport 80 action block priority 7 mark 5 mask 255; " +
+			"ip -6 xfrm policy add dir in src ::/0 dst 2001:db8::/32 tmpl proto esp priority 3; ip xfrm policy add dir fwd src 0.0.0.0/0 dst 0.0.0.0/0",
+			[]FirewallRule{
+				{From: networks("::/0"), To: networks("2001:db8::/32"), Verdict: "encrypted"},
+				{From: networks("10.2.0.0/16"), To: networks("0.0.0.0/0"), Protocol: tcp, ToPorts: port(80), Mark: 5, Mask: 255, Verdict: "drop"},
+				{From: networks("0.0.0.0/0"), To: networks("0.0.0.0/0"), Verdict: "accept"},
+			}},
 		{"iptables", "iptables-legacy -A INPUT ! -i lo ! -s 10.0.0.0/8 -p tcp ! --syn -m conntrack --ctstate NEW,DNAT -j DROP",
 			[]FirewallRule{{NotIn: "lo", NotFrom: networks("10.0.0.0/8"), Protocol: tcp, Segments: "later", States: 8 | 128, Verdict: "drop"}}},
 		{"iptables", "iptables-legacy -A INPUT -p tcp --syn -m addrtype --dst-type LOCAL -m conntrack --ctstate UNTRACKED -j ACCEPT",
@@ -77,7 +88,7 @@ func TestFactsFirewall(t *testing.T) {
 				if !chains[r.Family+r.Table+r.Chain] {
 					continue
 				}
-				r.Family, r.Table, r.Chain, r.Legacy = "", "", "", false
+				r.Family, r.Table, r.Chain, r.Legacy, r.Handle = "", "", "", false, ""
 				got = append(got, r)
 			}
 			if diff := cmp.Diff(c.want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
@@ -91,7 +102,8 @@ func TestFactsFirewall(t *testing.T) {
 func firewallWorks(program string) error {
 	command := map[string]string{
 		"iptables": "iptables-legacy -t filter -L", "nft": "nft list ruleset && nft add table ip try && nft delete table ip try",
-		"tc": "tc qdisc add dev lo clsact && tc filter add dev lo ingress matchall action drop && tc qdisc del dev lo clsact",
+		"xfrm": "ip xfrm policy",
+		"tc":   "tc qdisc add dev lo clsact && tc filter add dev lo ingress matchall action drop && tc qdisc del dev lo clsact",
 	}[program]
 	if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))

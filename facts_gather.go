@@ -68,9 +68,10 @@ func (h *Host) observe(ctx context.Context, f *HostFacts) error {
 // Parameters that each interface has, and that matter to IPVS.
 var (
 	observedParameters4 = []string{
-		"accept_local", "arp_announce", "arp_filter", "arp_ignore", "forwarding", "proxy_arp", "route_localnet", "rp_filter", "send_redirects",
+		"accept_local", "arp_announce", "arp_filter", "arp_ignore", "disable_policy", "disable_xfrm", "drop_unicast_in_l2_multicast", "forwarding",
+		"proxy_arp", "route_localnet", "rp_filter", "send_redirects",
 	}
-	observedParameters6 = []string{"disable_ipv6", "forwarding", "proxy_ndp"}
+	observedParameters6 = []string{"disable_ipv6", "disable_policy", "forwarding", "hop_limit", "proxy_ndp"}
 )
 
 func (h *Host) readParameters(ctx context.Context, f *HostFacts) error {

@@ -82,11 +82,11 @@ type Neighbour struct {
 
 // Chain is a list of rules of a firewall.
 type Chain struct {
-	Family   string // "ip", "ip6", "inet", "arp", "bridge", "netdev", or "tc" of filters of traffic control
+	Family   string // "ip", "ip6", "inet", "arp", "bridge", "netdev", "tc" of filters of traffic control, or "xfrm" of policies of IPsec
 	Table    string
 	Name     string
 	Legacy   bool   // of iptables-legacy or arptables-legacy
-	Hook     string // "prerouting", "input", "forward", "output", "postrouting", "ingress", "egress"; "" of a chain that others jump to
+	Hook     string // "prerouting", "input", "forward", "output", "postrouting", "ingress", "egress", "xfrm-in", "xfrm-fwd", "xfrm-out"; "" of a chain that others jump to
 	Type     string // "filter", "nat", "route"
 	Priority int    // lower ones come first at a hook
 	Device   string // of the hook ingress; "" is any
@@ -114,10 +114,11 @@ type ChainRule struct {
 	Mark      uint32         // that packets have; with Mask
 	Mask      uint32         // 0 is any
 	Partial   bool           // it has conditions that these fields do not say
-	Verdict   string         // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack", or "other"
+	Verdict   string         // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack", "encrypted" of what takes only packets that came by IPsec, or "other"
 	Target    string         // the chain of a jump, the address of dnat or snat
 	ToPort    uint16         // of redirect and dnat; 0 leaves it, or is not known
 	SetMark   uint32         // of the verdict mark
+	Handle    string         // what names the rule to the program that deletes it; "" is not known
 }
 
 // Bits of States.

@@ -35,7 +35,7 @@ type observer struct {
 func (n *Network) Observe(ctx context.Context) (Observed, error) {
 	o := observer{Network: n, names: make(map[int]string)}
 	for _, part := range []func() error{
-		o.interfaces, o.facts, o.addressStates, o.routeEntries, o.ruleEntries, o.neighbours, o.trafficControl, o.firewall,
+		o.interfaces, o.facts, o.addressStates, o.routeEntries, o.ruleEntries, o.neighbours, o.trafficControl, o.policyRules, o.firewall,
 	} {
 		if err := context.Cause(ctx); err != nil {
 			return Observed{}, err

@@ -2,6 +2,7 @@ package hostnet
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 
@@ -30,11 +31,15 @@ func (o *observer) trafficControl() error {
 		index := binary.NativeEndian.Uint32(m.Data[4:])
 		kind := text(attr[unix.TCA_KIND])
 		o.noteQueue(o.names[int(int32(index))], kind, attr[unix.TCA_OPTIONS])
-		if kind == "ingress" || kind == "clsact" {
-			o.filters(index, "ingress", 0xfff2)
-		}
-		if kind == "clsact" {
-			o.filters(index, "egress", 0xfff3)
+		handle, parent := binary.NativeEndian.Uint32(m.Data[8:]), binary.NativeEndian.Uint32(m.Data[12:])
+		switch {
+		case kind == "ingress", kind == "clsact":
+			o.filters(index, "ingress", "ingress", clsact|0xfff2)
+			if kind == "clsact" {
+				o.filters(index, "egress", "egress", clsact|0xfff3)
+			}
+		case parent == math.MaxUint32 && handle != 0:
+			o.filters(index, "egress", fmt.Sprintf("parent %x:", handle>>16), handle)
 		}
 	}
 	return nil
@@ -70,58 +75,89 @@ func (o *observer) noteQueue(name, kind string, options []byte) {
 	}
 }
 
-// filters reads those at one side of an interface.
-func (o *observer) filters(index uint32, hook string, minor uint32) {
-	const clsact = 0xffff0000
+const clsact = 0xffff0000 // the handle of the queues ingress and clsact
+
+// filters reads those of one queue. They see packets of IP, and of ARP, which becomes
+// chains of two families.
+func (o *observer) filters(index uint32, hook, chain string, parent uint32) {
 	name := o.names[int(int32(index))]
 	header := make([]byte, nl.SizeofTcMsg)
 	binary.NativeEndian.PutUint32(header[4:], index)
-	binary.NativeEndian.PutUint32(header[12:], clsact|minor&0xffff)
+	binary.NativeEndian.PutUint32(header[12:], parent)
 	messages, err := o.dump(unix.NETLINK_ROUTE, unix.RTM_GETTFILTER, header)
 	if err != nil {
-		o.unread("firewall", "tc filter show dev "+name+" "+hook, err)
+		o.unread("firewall", "tc filter show dev "+name+" "+chain, err)
 		return
 	}
-	chain := Chain{Family: "tc", Table: name, Name: hook, Hook: hook, Type: "filter", Priority: math.MinInt32, Device: name}
-	var rules []ChainRule
+	rules := make(map[string][]ChainRule)
 	for _, m := range messages {
 		if len(m.Data) < len(header) {
 			continue
 		}
 		attr := nativeAttributes(m.Data[len(header):])
-		if options, ok := attr[unix.TCA_OPTIONS]; ok {
-			f := tcFilter{ChainRule{Family: "tc", Table: name, Chain: hook}}
-			f.protocol(uint16(binary.NativeEndian.Uint32(m.Data[16:])))
+		options, ok := attr[unix.TCA_OPTIONS]
+		if !ok {
+			continue
+		}
+		info := binary.NativeEndian.Uint32(m.Data[16:])
+		protocol := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, uint16(info)))
+		for _, family := range []string{"tc", "arp"} {
+			f := tcFilter{rule: ChainRule{Family: family, Table: name, Chain: chain}, kind: text(attr[unix.TCA_KIND])}
+			if !f.protocol(protocol) {
+				continue
+			}
+			f.name(info>>16, protocol, binary.NativeEndian.Uint32(m.Data[8:]))
 			if _, numbered := attr[tcaChain]; numbered && binary.NativeEndian.Uint32(attr[tcaChain]) != 0 {
 				f.rule.Partial = true // it is gone to by an action
 			}
-			rules = append(rules, f.decode(text(attr[unix.TCA_KIND]), nativeAttributes(options))...)
+			rules[family] = append(rules[family], f.decode(nativeAttributes(options))...)
 		}
 	}
-	if len(rules) > 0 {
-		o.found.Chains, o.found.ChainRules = append(o.found.Chains, chain), append(o.found.ChainRules, rules...)
+	for family, list := range rules {
+		o.found.Chains = append(o.found.Chains, Chain{Family: family, Table: name, Name: chain, Hook: hook, Type: "filter", Priority: math.MinInt32, Device: name})
+		o.found.ChainRules = append(o.found.ChainRules, list...)
 	}
 }
 
 const tcaChain = 11 // TCA_CHAIN
 
 // tcFilter decodes a filter.
-type tcFilter struct{ rule ChainRule }
-
-// protocol takes that of the filter, in the order of the network.
-func (f *tcFilter) protocol(raw uint16) {
-	switch number := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, raw)); number {
-	case unix.ETH_P_ALL, 0:
-	case unix.ETH_P_IP, unix.ETH_P_IPV6:
-		limitFamily(&f.rule, number == unix.ETH_P_IPV6)
-	default:
-		f.rule.States = StateNever
-	}
+type tcFilter struct {
+	rule ChainRule
+	kind string
 }
 
-func (f *tcFilter) decode(kind string, options map[uint16][]byte) []ChainRule {
+// protocol limits the rule to packets of a protocol of the link, and reports whether
+// the rule's family has any of them.
+func (f *tcFilter) protocol(number uint16) bool {
+	switch isARP := f.rule.Family == "arp"; number {
+	case unix.ETH_P_ALL, 0:
+		return true
+	case unix.ETH_P_IP, unix.ETH_P_IPV6:
+		limitFamily(&f.rule, number == unix.ETH_P_IPV6)
+		return !isARP
+	case unix.ETH_P_ARP:
+		return isARP
+	}
+	return false
+}
+
+// name notes by what the program tc deletes the filter.
+func (f *tcFilter) name(preference uint32, protocol uint16, handle uint32) {
+	number := fmt.Sprintf("0x%x", handle)
+	if f.kind == "u32" {
+		number = fmt.Sprintf("%x:%x:%x", handle>>20, handle>>12&0xff, handle&0xfff)
+	}
+	word, ok := map[uint16]string{unix.ETH_P_ALL: "all", unix.ETH_P_IP: "ip", unix.ETH_P_IPV6: "ipv6", unix.ETH_P_ARP: "arp"}[protocol]
+	if !ok {
+		word = fmt.Sprintf("0x%04x", protocol)
+	}
+	f.rule.Handle = fmt.Sprintf("pref %d protocol %s handle %s %s", preference, word, number, f.kind)
+}
+
+func (f *tcFilter) decode(options map[uint16][]byte) []ChainRule {
 	const u32Actions, u32Selector = 7, 5
-	switch kind {
+	switch f.kind {
 	case "matchall":
 		return f.act(options[nl.TCA_MATCHALL_ACT])
 	case "flower":
@@ -177,7 +213,9 @@ func (f *tcFilter) selector(data []byte) {
 		offset, more := int32(binary.NativeEndian.Uint32(k[8:])), binary.NativeEndian.Uint32(k[12:])
 		known := false
 		switch {
-		case more != 0:
+		case binary.NativeEndian.Uint32(mask) == 0:
+			known = true // it is for all packets
+		case f.rule.Family == "arp", more != 0:
 		case offset == 12 || offset == 16:
 			what := map[int32]string{12: "saddr", 16: "daddr"}[offset]
 			known = limitAddresses(&f.rule, loaded{what: what, mask: mask, size: 4}, value, value)

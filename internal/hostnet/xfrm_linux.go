@@ -29,10 +29,7 @@ func ipsecError(err error) error {
 
 // Policies lists the policies of IPsec.
 func (n *Network) Policies() (all []SecurityPolicy, err error) {
-	list, err := retry(func() ([]netlink.XfrmPolicy, error) { return n.routes.XfrmPolicyList(netlink.FAMILY_ALL) })
-	if errors.Is(err, unix.EPROTONOSUPPORT) {
-		return nil, nil
-	}
+	list, err := n.policies()
 	for _, p := range list {
 		if p.Dir == netlink.XFRM_DIR_IN || p.Dir == netlink.XFRM_DIR_OUT {
 			all = append(all, policyOf(p))
@@ -51,9 +48,9 @@ func (n *Network) findPolicy(f SecurityPolicy) (*SecurityPolicy, error) {
 	return nil, err
 }
 
-func policyOf(p netlink.XfrmPolicy) SecurityPolicy {
+func policyOf(p policy) SecurityPolicy {
 	f := SecurityPolicy{
-		From: prefixOf(p.Src), To: prefixOf(p.Dst), Protocol: uint8(p.Proto), In: p.Dir == netlink.XFRM_DIR_IN, Other: true,
+		From: p.from, To: p.to, Protocol: uint8(p.Proto), In: p.Dir == netlink.XFRM_DIR_IN, Other: true,
 	}
 	if p.Action != netlink.XFRM_POLICY_ALLOW || p.Ifid != 0 || p.Ifindex != 0 || p.Mark != nil || p.Priority != 0 ||
 		p.SrcPort != 0 || p.DstPort != 0 || len(p.Tmpls) != 1 {
