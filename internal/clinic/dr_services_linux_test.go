@@ -14,7 +14,7 @@ func sitesOfDRServices() []site {
 			"tc filter del dev eth0 ingress"),
 		marked("iptables", "iptables-legacy -t mangle -A PREROUTING -d 10.1.0.100 -p tcp --dport 80 -j MARK --set-mark 1\n",
 			"iptables-legacy -t mangle -F"),
-		pair(), localNode(), wideVIP(), datagrams(), persistent(), hashed("sh"), hashed("mh"), limited(),
+		pair(), localNode(), wideVIP(), datagrams(), associations(), persistent(), hashed("sh"), hashed("mh"), limited(),
 	}
 }
 
@@ -43,8 +43,10 @@ func pair() site {
 		fault{kind: "standby", do: "ip addr del 10.1.0.100/32 dev eth0"},
 		fault{kind: "backup_only", do: "echo 1 >/proc/sys/net/ipv4/vs/backup_only; ipvsadm --start-daemon backup --mcast-interface eth0"},
 		fault{kind: "standby", do: "ip link set eth0 down"},
+		fault{kind: "standby", do: "ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 1"},
 		fault{kind: "no service", do: "ipvsadm -C"}),
 		more("standby",
+			fault{kind: "standby", do: "ipvsadm --start-daemon master --mcast-interface eth0 --syncid 1"},
 			fault{kind: "no service", do: "ipvsadm -C"},
 			fault{kind: "standby", do: "ip link set eth0 down", right: "the standby cannot take over"},
 			fault{kind: "standby", do: "ipvsadm --stop-daemon backup"},
@@ -98,10 +100,34 @@ func datagrams() site {
 	s.faults = append(more("director",
 		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:53 -s rr; ipvsadm -a -t 10.1.0.100:53 -r 10.1.0.94:53 -g", hidden: "nothing says that UDP is wanted", doubt: "service"},
 		fault{kind: "no service", do: "ipvsadm -C"},
+		fault{kind: "no service", do: "listen-on :53\nipvsadm -C", past: true},
 		fault{kind: "takes no connections", do: "ipvsadm -e -u 10.1.0.100:53 -r 10.1.0.94:53 -g -w 0; ipvsadm -e -u 10.1.0.100:53 -r 10.1.0.95:53 -g -w 0"}),
 		more("rs2",
 			fault{kind: "program", do: "stop-program"},
 			fault{kind: "program", do: "listen-on 10.1.0.95:53"},
+			fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev lo"})...)
+	return s
+}
+
+// associations is SCTP, which signalling of telephony goes by.
+func associations() site {
+	signalling := netip.MustParseAddrPort("10.1.0.100:2905")
+	add := "ipvsadm -A --sctp-service 10.1.0.100:2905 -s rr\n" +
+		"ipvsadm -a --sctp-service 10.1.0.100:2905 -r 10.1.0.94:2905 -g\nipvsadm -a --sctp-service 10.1.0.100:2905 -r 10.1.0.95:2905 -g\n"
+	s := dr("DR, SCTP", vipOnEth0+add, "modprobe sctp\n"+silentAll+vipOnLo, lvs.DRRealServer{})
+	s.proto, s.vip = "sctp", signalling
+	for i := range s.hosts {
+		if s.hosts[i].listen != "" {
+			s.hosts[i].listen = signalling.String()
+		}
+	}
+	s.faults = append(more("director",
+		fault{kind: "no service", do: "ipvsadm -C"},
+		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:2905 -s rr; ipvsadm -a -t 10.1.0.100:2905 -r 10.1.0.94:2905 -g", hidden: "nothing says that SCTP is wanted", doubt: "service"},
+		fault{kind: "takes no connections", do: "ipvsadm -e --sctp-service 10.1.0.100:2905 -r 10.1.0.94:2905 -g -w 0; ipvsadm -e --sctp-service 10.1.0.100:2905 -r 10.1.0.95:2905 -g -w 0"}),
+		more("rs2",
+			fault{kind: "program", do: "stop-program"},
+			fault{kind: "program", do: "listen-on 10.1.0.95:2905"},
 			fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev lo"})...)
 	return s
 }

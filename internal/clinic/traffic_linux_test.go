@@ -36,7 +36,11 @@ func (m *machine) serve(proto, address string) error {
 			}
 			return err
 		}
-		listener, err := config.Listen(context.Background(), "tcp", address)
+		listen := func() (net.Listener, error) { return config.Listen(context.Background(), "tcp", address) }
+		if proto == "sctp" {
+			listen = func() (net.Listener, error) { return listenSCTP(address) }
+		}
+		listener, err := listen()
 		if err == nil {
 			m.stop = append(m.stop, func() { listener.Close() })
 			go m.accept(listener)
@@ -175,17 +179,25 @@ func (o outcome) bad(answers []string) string {
 	return ""
 }
 
-// ask sends one request, and returns who answered.
-func (m *machine) ask(proto string, from netip.Addr, to netip.AddrPort, patience time.Duration) (string, error) {
+// dial connects.
+func dial(proto string, from netip.Addr, to netip.AddrPort, deadline time.Time) (net.Conn, error) {
 	var local net.Addr = &net.TCPAddr{IP: from.AsSlice()}
-	if proto == "udp" {
+	switch proto {
+	case "sctp":
+		return dialSCTP(from, to, time.Until(deadline))
+	case "udp":
 		local = &net.UDPAddr{IP: from.AsSlice()}
 	}
-	deadline := time.Now().Add(patience)
 	dialer := net.Dialer{LocalAddr: local, Deadline: deadline}
+	return dialer.Dial(proto, to.String())
+}
+
+// ask sends one request, and returns who answered.
+func (m *machine) ask(proto string, from netip.Addr, to netip.AddrPort, patience time.Duration) (string, error) {
+	deadline := time.Now().Add(patience)
 	var conn net.Conn
 	err := m.space.Do(func() (err error) {
-		conn, err = dialer.Dial(proto, to.String())
+		conn, err = dial(proto, from, to, deadline)
 		return err
 	})
 	if err != nil {

@@ -122,6 +122,7 @@ func ipipFaults() []fault {
 		fault{kind: "program", do: "listen-on 10.4.0.95:80"},
 		fault{kind: "address removed", do: "ip addr del 10.4.0.95/24 dev eth0", doubt: "real-server.*10.4.0.95"},
 		fault{kind: "MTU", do: "ip link set tunl0 mtu 600"},
+		fault{kind: "MTU", do: "ip link set eth0 mtu 1400"},
 		fault{kind: "gateway is the director", do: "ip route replace 10.1.0.90 via 10.4.0.1; ip link add back type ipip local 10.4.0.95 remote 10.1.0.90; ip link set back up; ip route replace default dev back\n@director ip link add back type ipip local 10.1.0.90 remote 10.4.0.95; ip link set back up; echo 1 >/proc/sys/net/ipv4/ip_forward"}),
 		append(more("director",
 			fault{kind: "way to a server", do: "ip route del default"},
@@ -132,7 +133,8 @@ func ipipFaults() []fault {
 			fault{kind: "tunnel's type", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.4.0.94:80 -i --tun-type gre"},
 			fault{kind: "mode", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.4.0.94:80 -g"},
 			fault{kind: "mode", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.4.0.94:80; ipvsadm -a -t 10.1.0.100:80 -r 10.4.0.94:8080 -i"},
-			fault{kind: "MTU", do: "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc"}),
+			fault{kind: "MTU", do: "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc"},
+			fault{kind: "MTU", do: "ip link set eth0 mtu 1400"}),
 			fault{kind: "MTU", on: "router", do: "ip link set eth3 mtu 1400", hidden: "the router is not looked at", doubt: "path-mtu"},
 			fault{kind: "router", on: "router", do: "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress protocol ip flower ip_proto 4 action drop", hidden: "the router is not looked at", doubt: "routers"})...)
 }
