@@ -95,3 +95,34 @@ func TestCheckDead(t *testing.T) {
 		})
 	}
 }
+
+// What a drained server lacks loses packets only of connections that it still has.
+func TestCheckDrained(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(drained *RealServerStatus, e *ServiceEntry)
+		want   Severity
+	}{
+		{"nothing is left", func(_ *RealServerStatus, _ *ServiceEntry) {}, SeverityRisk},
+		{"it has a connection", func(s *RealServerStatus, _ *ServiceEntry) { s.ActiveConns = 1 }, SeverityBroken},
+		{"persistence sends it clients", func(s *RealServerStatus, e *ServiceEntry) {
+			s.PersistentConns, e.Persistence.Timeout = 1, time.Minute
+		}, SeverityBroken},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			director, server := firewallGround(t, DR, "")
+			director.Unread, server.Unread = nil, nil
+			e := &director.Services[0]
+			e.Servers = append(e.Servers, e.Servers[0])
+			e.Servers[1].Addr = netip.MustParseAddrPort("10.168.0.99:80")
+			e.Servers[0].Weight, server.Listeners = 0, nil
+			c.change(&e.Servers[0], e)
+			for _, f := range judgeHosts(director, nil, nil, []HostFacts{server}).Findings {
+				if f.Code == "program-missing" && f.Severity == c.want {
+					return
+				}
+			}
+			t.Errorf("no program-missing of the severity %s", c.want)
+		})
+	}
+}

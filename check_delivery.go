@@ -176,8 +176,12 @@ func (j *judge) clientsOf(director *party, family netip.Addr) (all []netip.Addr)
 
 // dropped looks for parameters by which IPVS drops packets of new connections.
 func (j *judge) dropped(director *party, e ServiceEntry) {
-	if director.sysctl(VSDropPacket.Key) == "3" {
-		j.add(director, finding("drops-packets", SeverityBroken, "%s is 3", VSDropPacket.Key).mend(VSDropPacket.Setting(0, "drop no packets of new connections")))
+	keep := VSDropPacket.Setting(0, "drop no packets of new connections")
+	switch director.sysctl(VSDropPacket.Key) {
+	case "2": // which the kernel makes of 1
+		j.add(director, finding("drops-packets", SeverityBroken, "%s is 2: less memory is free than %s says", VSDropPacket.Key, VSAmemthresh.Key).mend(keep))
+	case "3":
+		j.add(director, finding("drops-packets", SeverityBroken, "%s is 3", VSDropPacket.Key).mend(keep))
 	}
 	if director.sysctl(VSDropEntry.Key) == "3" {
 		j.add(director, finding("drops-packets", SeverityRisk, "%s is 3", VSDropEntry.Key).mend(VSDropEntry.Setting(0, "keep half-open connections")))

@@ -28,6 +28,7 @@ type judge struct {
 	doubts   []string // what firewalls may do, of which that is not known
 
 	about  netip.AddrPort // the real server that is looked at, if one is
+	idle   bool           // it has no clients, and gets none
 	faults faults         // of those of its service
 	rolls  map[*party]roll
 }
@@ -94,7 +95,9 @@ func (j *judge) placeAddresses() {
 func (j *judge) add(about *party, f Finding) {
 	f.Host = about.label()
 	if j.about.IsValid() && f.Severity == SeverityBroken {
-		j.faults[j.about] = append(j.faults[j.about], f)
+		if j.faults[j.about] = append(j.faults[j.about], f); j.idle {
+			f.Severity = SeverityRisk
+		}
 	}
 	key := f.Code + "\x00" + f.Host + "\x00" + f.Evidence
 	if j.known[key] || j.repeats(f) {
@@ -144,7 +147,7 @@ func (j *judge) service(director *party, e ServiceEntry) {
 	j.filters(director, e)
 	j.faults = make(faults)
 	for _, s := range e.Servers {
-		j.about = s.Addr
+		j.about, j.idle = s.Addr, s.Weight == 0 && s.ActiveConns == 0 && !director.keeps(e, s)
 		j.follow(director, e, s.RealServer)
 	}
 	j.about = netip.AddrPort{}
