@@ -74,7 +74,7 @@ var whyOf = map[string]string{
 	"neighbour-silent":   "packets for a host that does not answer are dropped",
 	"martian-source":     "the kernel drops packets that seem to come from the host itself",
 	"program-missing":    "clients are refused where no program listens",
-	"drops-packets":      "the kernel drops packets, as it was told to",
+	"drops-packets":      "the kernel drops packets, as it is configured to",
 	"backup-only":        "while backup_only is set, a host with a backup daemon does not balance",
 	"firewall":           "a firewall drops packets, or sends them elsewhere",
 	"mark-missing":       "a service of a firewall mark finds only packets that a rule gives the mark",
@@ -147,10 +147,10 @@ func (f Finding) String() string {
 		fmt.Fprintf(&b, "    run: %s\n", command)
 	}
 	for _, s := range f.Mend {
-		fmt.Fprintf(&b, "    mend: %s\n", s.Want)
+		fmt.Fprintf(&b, "    fix: %s\n", s.Want)
 	}
 	for _, ch := range f.Changes {
-		fmt.Fprintf(&b, "    mend: %s\n", ch)
+		fmt.Fprintf(&b, "    fix: %s\n", ch)
 	}
 	if f.Advice != "" {
 		fmt.Fprintf(&b, "    %s\n", f.Advice)
@@ -172,8 +172,8 @@ func (f Finding) String() string {
 func (h *Host) Check(ctx context.Context, setup Setup, peers ...HostFacts) (Report, error) {
 	for i, p := range peers {
 		if len(p.Interfaces) == 0 {
-			bad := invalid(fmt.Sprintf("peers[%d].Interfaces", i), "there are none, and every host has lo")
-			bad.hint = "give the facts of a peer as Host.Facts returns them there"
+			bad := invalid(fmt.Sprintf("peers[%d].Interfaces", i), "is empty, but every host has lo")
+			bad.hint = "pass what Host.Facts returned on that host"
 			return Report{}, bad.about("check", p.Name)
 		}
 	}

@@ -124,7 +124,7 @@ func (j *judge) returns(director *party, e ServiceEntry, s RealServer, host *par
 		}
 	}
 	if len(clients) == 0 && !host.hasHop(director) {
-		j.add(host, finding("return-route", SeverityBroken, "no route of the real server %s goes by the director", s.Addr).mend(byDirector(server, near[0])))
+		j.add(host, finding("return-route", SeverityBroken, "no route of the real server %s goes through the director", s.Addr).mend(byDirector(server, near[0])))
 	}
 }
 

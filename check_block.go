@@ -152,7 +152,7 @@ func (p *party) portFault(name, need string) (Finding, bool) {
 }
 
 // idle returns the one network interface that is neither a port nor has an address of
-// its own, or another interface on top of it; "" if there is none, or there are several.
+// its own, or another interface on top of it; "" if there is not exactly one.
 func (p *party) idle() (name string) {
 	used := make(map[string]bool)
 	for _, a := range p.addresses {

@@ -82,7 +82,7 @@ func (p parcel) of(client netip.Addr) parcel {
 	return p
 }
 
-// sieved adds the finding about what becomes of a packet, and reports whether it
+// sieved adds the finding about what happens to a packet, and reports whether it
 // does not arrive.
 func (j *judge) sieved(host *party, f fate, p parcel, what string) bool {
 	switch {

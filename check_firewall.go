@@ -55,7 +55,7 @@ type parcel struct {
 	plain    bool   // it did surely not come by IPsec
 }
 
-// fate is what becomes of a packet at hooks.
+// fate is what happens to a packet at hooks.
 type fate struct {
 	drops     *stop // what surely drops it
 	may       *stop // what may drop it

@@ -22,7 +22,7 @@ type judge struct {
 	known    map[string]bool // findings, by what they say
 	asks     map[asked]bool
 	unseen   []Finding
-	unclear  map[string]bool // codes of what could not be told, although peers were given
+	unclear  map[string]bool // codes of what could not be determined, although peers were given
 	absent   []string        // real servers that are on none of the hosts
 	vips     map[netip.Addr]bool
 	doubts   []string // what firewalls may do, of which that is not known
@@ -259,7 +259,7 @@ func (j *judge) elsewhere(peers bool) {
 	j.cannotSee("routers", "look at the routers between clients, this host and the real servers: ip route get VIP, sysctl net.ipv4.ip_forward, nft list ruleset")
 	unless("path-mtu", "try from a client: ping -M do -s 1472 VIP; let ICMP 'fragmentation needed' and 'packet too big' through, or lower the MSS on the real servers")
 	unless("same-subnet", "clients in the servers' own network need FullNAT")
-	j.cannotSee("clients-hidden", "masquerading in somebody else's table is not looked at: nft list ruleset")
+	j.cannotSee("clients-hidden", "masquerading in another program's table is not looked at: nft list ruleset")
 	unless("server-order", "compare the tables of all directors: sh and mh depend on the order in which servers were added")
 	j.cannotSee("other-writers", "keepalived, ldirectord and kube-proxy write the table too")
 	j.cannotSee("clients-behind-nat", "clients that share an address share a server")

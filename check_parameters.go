@@ -18,7 +18,7 @@ func (j *judge) parameters() {
 	}
 	switch value(VSConnReuseMode) {
 	case "0":
-		j.add(j.own, finding("reuse-stuck", SeverityRisk, "%s is 0", VSConnReuseMode.Key).mend(VSConnReuseMode.Setting(1, "schedule anew")))
+		j.add(j.own, finding("reuse-stuck", SeverityRisk, "%s is 0", VSConnReuseMode.Key).mend(VSConnReuseMode.Setting(1, "schedule new connections")))
 	case "1":
 		if value(VSConntrack) != "0" && isBefore(j.own.Release, 5, 9) {
 			j.add(j.own, finding("reuse-stall", SeverityRisk, "Linux %s with conn_reuse_mode=1 and conntrack=1", j.own.Release).advise("use a newer kernel"))
@@ -42,7 +42,7 @@ func isBefore(release string, major, minor int) bool {
 	return a < major || a == major && b < minor
 }
 
-// removals looks at what becomes of connections whose server is removed.
+// removals looks at what happens to connections whose server is removed.
 func (j *judge) removals(expires string) {
 	for _, e := range j.own.Services {
 		switch udp := e.ID.Protocol() == ProtocolUDP && e.ID.FWMark() == 0; {

@@ -184,7 +184,7 @@ func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostFacts) {
 			continue // it went with the device
 		}
 		if code == "arp-flux" && f.Code == "arp-old" {
-			continue // and neighbours were told wrong
+			continue // and neighbours have wrong entries
 		}
 		if f.Code != code || f.Host != host || !strings.Contains(f.String(), host) {
 			t.Errorf("found %+v, want %q on %q", f, code, host)

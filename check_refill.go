@@ -25,7 +25,7 @@ func (j *judge) refilled(e ServiceEntry) (changes []Change) {
 }
 
 // drServer returns the address of a host that is set up as a real server by DR: it has
-// the VIP, tells nobody, and listens; false if it is not.
+// the VIP, does not announce it, and listens; false if it is not.
 func (j *judge) drServer(e ServiceEntry, p *party) (at netip.Addr, ok bool) {
 	vips := j.vipsOf(j.own, e)
 	if len(p.Services) > 0 || len(vips) == 0 {

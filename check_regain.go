@@ -29,7 +29,7 @@ func (j *judge) regain(p *party, in netip.Addr) Setup {
 }
 
 // bare returns the one interface that could be in a network and has no address of a
-// family; "" if there is none, or there are several.
+// family; "" if there is not exactly one.
 func (p *party) bare(family netip.Addr) (name string) {
 	addressed := make(map[string]bool)
 	for _, a := range p.addresses {

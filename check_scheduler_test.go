@@ -55,7 +55,7 @@ func openFrom(t *testing.T, s *Simulator, service Service, i uint32) bool {
 	return v.Action == Forwarded
 }
 
-// What Check says of a service is what becomes of the next clients.
+// What Check says of a service is what happens to the next clients.
 func TestCheckSchedulerAgreesWithPicks(t *testing.T) {
 	web := TCP(netip.MustParseAddrPort("10.168.0.94:80"))
 	const clients = 300

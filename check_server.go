@@ -19,7 +19,7 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 	}
 	if f, bad := host.mute(iface, server); bad {
 		if !director.misses(server) {
-			f.Severity = SeverityRisk // until neighbours forget what the host told them
+			f.Severity = SeverityRisk // until neighbours forget what the host announced
 		}
 		j.add(host, f)
 	}

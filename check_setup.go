@@ -115,7 +115,7 @@ func (j *judge) needsUp(name string) bool {
 }
 
 // isSilent reports whether a parameter that silences ARP is not needed: the host
-// tells nobody of the setup's VIPs.
+// does not announce the setup's VIPs.
 func (j *judge) isSilent(want Sysctl) bool {
 	if code := codeOfSysctl(want); code != "arp-flux" {
 		return false

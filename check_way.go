@@ -90,7 +90,7 @@ func (p *party) isFirmly(a netip.Addr) bool {
 	return slices.ContainsFunc(p.having(a), func(own Address) bool { return !own.Prefix.IsSingleIP() && !p.isBlind(own.Interface) })
 }
 
-// untold looks for tunnels that are too narrow, of which clients are not told.
+// untold looks for tunnels that are too narrow, that clients do not hear of.
 func (j *judge) untold(e ServiceEntry) {
 	for _, s := range e.Servers {
 		if !s.Mode.isTunnel() || j.own.sysctl(VSPMTUDisc.Key) != "0" {

@@ -28,9 +28,9 @@ func settingError(op string, f Fact, err error) error {
 	}
 	switch {
 	case isIPv6(f) && errors.Is(err, syscall.EACCES):
-		e.kind, e.hint = errors.ErrUnsupported, "IPv6 is switched off there: see the parameters net.ipv6.conf.*.disable_ipv6"
+		e.kind, e.hint = errors.ErrUnsupported, "IPv6 is disabled there: see the parameters net.ipv6.conf.*.disable_ipv6"
 	case isIPv6(f) && e.kind == errors.ErrUnsupported:
-		e.hint = "this kernel has no IPv6, or it was switched off when it started"
+		e.hint = "this kernel has no IPv6, or was booted with it disabled"
 	}
 	if _, ok := f.(SecurityAssociation); ok && errors.Is(err, syscall.ENOSYS) {
 		e.kind, e.hint = errors.ErrUnsupported, "the kernel lacks ESP's algorithms: load the modules aes, cbc, hmac and sha256, or use a kernel that has CONFIG_CRYPTO_CBC, CRYPTO_AES, CRYPTO_HMAC and CRYPTO_SHA256"
@@ -59,7 +59,7 @@ var hostErrors = []struct {
 	hint string
 }{
 	{[]error{syscall.EROFS}, ErrPermission, "/proc/sys is mounted read-only, as in a container: make the setting on the host, or mount it for writing"},
-	{[]error{errOneWay}, ErrInvalid, "it cannot be set back, so it is no part of a setup"},
+	{[]error{errOneWay}, ErrInvalid, "it cannot be set back, so it cannot be part of a setup"},
 	{[]error{fs.ErrPermission}, ErrPermission, "it takes CAP_NET_ADMIN in the network namespace"},
 	{[]error{hostnet.ErrNoModule}, ErrUnavailable, ""},
 	{[]error{hostnet.ErrNoIPsec}, errors.ErrUnsupported, "load the modules xfrm_user, esp4 and esp6, or use a kernel that has CONFIG_XFRM_USER"},
@@ -77,7 +77,7 @@ var hostErrors = []struct {
 }
 
 // errOneWay is the error of a parameter that is only read, or only written.
-var errOneWay = errors.New("the kernel lets it only be read, or only be written")
+var errOneWay = errors.New("is read-only or write-only")
 
 func explainHost(err error) *Error {
 	if errors.Is(err, ErrClosed) {

@@ -121,9 +121,9 @@ func (w call) explainErrno(e *Error) {
 	case EINVAL, ERANGE:
 		w.explainEINVAL(e)
 	case ENOMEM, ENOBUFS, ENOSPC, ENFILE, EMFILE, EBUSY, EAGAIN, EINTR:
-		e.kind, e.detail, e.hint = ErrBusy, "the kernel could not do it now", "try again later"
+		e.kind, e.detail, e.hint = ErrBusy, "the kernel is busy", "try again later"
 	default:
-		e.kind, e.detail = errors.ErrUnsupported, "the kernel refused, for a reason that IPVS is not known to have"
+		e.kind, e.detail = errors.ErrUnsupported, "the kernel refused with an error that IPVS does not normally return"
 	}
 }
 
@@ -132,13 +132,13 @@ func (w call) explainErrno(e *Error) {
 func explainDaemon(e *Error) bool {
 	switch e.Errno {
 	case ENODEV:
-		e.kind, e.Field, e.detail = ErrInvalid, "Interface", "there is no such network interface, or it does not take the group's address family"
+		e.kind, e.Field, e.detail = ErrInvalid, "Interface", "no such network interface, or it does not support the group's address family"
 	case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EADDRNOTAVAIL, EACCES:
-		e.kind, e.Field, e.detail, e.hint = ErrInvalid, "Interface", "the group cannot be reached from it", hintDaemon
+		e.kind, e.Field, e.detail, e.hint = ErrInvalid, "Interface", "the group is unreachable from it", hintDaemon
 	case EAFNOSUPPORT:
 		e.kind, e.Field, e.detail, e.hint = errors.ErrUnsupported, "Group", "this kernel does not have the address family", hintIPv6
 	case EADDRINUSE:
-		e.kind, e.Field, e.detail = ErrBusy, "Port", "another program listens there"
+		e.kind, e.Field, e.detail = ErrBusy, "Port", "is in use by another program"
 	default:
 		return false
 	}
@@ -178,7 +178,7 @@ func (w call) explainMissing(e *Error) {
 }
 
 func (e *Error) explainGone() {
-	e.kind, e.detail, e.hint = ErrUnavailable, "IPVS is not there any more", hintNoIPVS
+	e.kind, e.detail, e.hint = ErrUnavailable, "IPVS is no longer available", hintNoIPVS
 }
 
 func (w call) explainEINVAL(e *Error) {
@@ -192,7 +192,7 @@ func (w call) explainEINVAL(e *Error) {
 	case setTimeouts:
 		e.hint = "a timeout is longer than the kernel can count"
 	case startDaemon:
-		e.hint = "a sync daemon cannot run beside real servers of another address family than their service's, " +
+		e.hint = "a sync daemon cannot run while real servers have another address family than their service, " +
 			"nor with a group that a blackhole route leads to"
 	}
 }
@@ -208,7 +208,7 @@ func (o *options) openError(err error) error {
 			e.hint = "give the descriptor of a file such as /proc/PID/ns/net, open until Open returns"
 		}
 	case e.kind == nil:
-		e.kind, e.hint = ErrUnavailable, "it takes /proc"
+		e.kind, e.hint = ErrUnavailable, "mount /proc"
 	}
 	return e
 }

@@ -133,7 +133,7 @@ func TestMissingModules(t *testing.T) {
 		{RR, "sip", ErrScheduler, `lvs: add service: the kernel has no scheduler "rr", or no persistence engine "sip" (ENOENT); ` +
 			`run 'modprobe ip_vs_rr' and 'modprobe ip_vs_pe_sip' as root to see why`},
 		{NoScheduler, "sip", ErrScheduler, `lvs: add service: the kernel has no persistence engine "sip" (ENOENT); run 'modprobe ip_vs_pe_sip' as root to see why`},
-		{NoScheduler, "", ErrUnavailable, "lvs: add service: IPVS is not there any more (ENOENT); " + hintNoIPVS},
+		{NoScheduler, "", ErrUnavailable, "lvs: add service: IPVS is no longer available (ENOENT); " + hintNoIPVS},
 	} {
 		what := call{op: "add service", kind: addService, scheduler: tt.scheduler, engine: tt.engine}
 		err := what.explain(&genl.Error{Errno: int(ENOENT)})

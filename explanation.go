@@ -115,7 +115,7 @@ func (x Explanation) Candidates() []netip.AddrPort {
 // Of a [Simulator] everything is known, and the answer is certain, unless an
 // [Algorithm] of one's own decides: that is asked when the packet comes. Of a live
 // host the answer is that of a copy of what the flow can meet, and where it
-// depends on what the kernel does not show, all that may happen are told. Then it
+// depends on what the kernel does not show, all that may happen is listed. Then it
 // is followed on the host's network: by its routes, rules and interfaces the packet
 // comes to IPVS and gets onward, or a [Reason] says why not. Firewalls, routers
 // and neighbours are named in Unseen where there is one that may stop it. A server

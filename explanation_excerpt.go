@@ -15,7 +15,7 @@ type excerpt struct {
 	entries []ServiceEntry // that the flow can meet
 	hooked  bool           // there are services of the flow's family, without which IPVS sees no packets
 	listed  []Connection   // that there are, of any flow
-	own     *Connection    // the flow's, nil if there is none
+	own     *Connection    // the flow's, or nil if there is none
 }
 
 // excerptOf copies the services that packets of a flow can meet, and connections that

@@ -32,7 +32,7 @@ func (x Explanation) String() string {
 	return strings.Join(lines, "\n  ")
 }
 
-// answer says what becomes of the packet, or what may, and what that depends on.
+// answer says what happens to the packet, or may happen, and what that depends on.
 func (x Explanation) answer() []string {
 	if x.Certain {
 		return []string{x.Verdicts[0].String()}

@@ -51,7 +51,7 @@ type trialSum struct {
 }
 
 // trial is a random history. A director stands between a namespace of clients and one
-// of real servers, neither of which has addresses: nobody answers but the trial.
+// of real servers, neither of which has addresses: only the trial answers.
 type trial struct {
 	*testing.T
 	*rand.Rand
@@ -346,7 +346,7 @@ func (h *trial) last() (text string) {
 	return text
 }
 
-// seenFate is what becomes of a packet: where servers get it, and what the client
+// seenFate is what happens to a packet: where servers get it, and what the client
 // gets.
 type seenFate struct {
 	servers string
@@ -358,7 +358,7 @@ func (s seenFate) String() string { return fmt.Sprintf("servers %q, client %q", 
 // is reports whether a verdict is what was seen.
 func (h *trial) is(f Flow, v Verdict, got seenFate) bool {
 	own := f.Client.Addr().String() == trialLocal
-	stack := seenFate{client: "reset"} // nobody listens
+	stack := seenFate{client: "reset"} // no program listens
 	if f.Protocol == ProtocolUDP {
 		stack.client = "icmp 3.3"
 	}

@@ -23,7 +23,7 @@ type trialLink struct {
 	buf      []byte
 }
 
-// send sends a packet to the director, or from it, and sees what becomes of it.
+// send sends a packet to the director, or from it, and sees what happens to it.
 func (h *trial) send(p packet) seenFate {
 	h.drain()
 	h.sent++
@@ -78,7 +78,7 @@ func (h *trial) drain() {
 	}
 }
 
-// next returns the next packet that the director sent, nil if there is none.
+// next returns the next packet that the director sent, or nil if there is none.
 func (w *trialLink) next() []byte {
 	for {
 		n, from, err := unix.Recvfrom(w.socket, w.buf, unix.MSG_DONTWAIT)
@@ -151,7 +151,7 @@ func (h *trial) link(name string, ns *testbed.Namespace, addrs ...string) (w tri
 	return w
 }
 
-// neighbours tells the director all that is on its links, since nobody answers.
+// neighbours tells the director all that is on its links, since no host answers.
 func (h *trial) neighbours() {
 	set := func(w *trialLink, addrs ...string) {
 		for _, a := range addrs {

@@ -107,7 +107,7 @@ func (h *Host) applyStep(ctx context.Context, s Step) (touched bool, made Fact, 
 	if err != nil || now != nil && s.Left.matches(now) {
 		return touched, nil, err
 	}
-	bad := &Error{detail: "the kernel took it, and has " + show(now)}
+	bad := &Error{detail: "the kernel accepted it, but has " + show(now)}
 	if a, ok := now.(Address); ok && a.DADFailed {
 		bad = &Error{kind: ErrExists, detail: "another host on the link has the address, so the kernel does not use it", hint: "take it off that host, or use NoDAD if that host is silent about it"}
 	}

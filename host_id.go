@@ -53,11 +53,11 @@ func (p SetupPlan) isFor(id HostID) *Error {
 	isSameBoot := p.Host.Boot != "" && p.Host.Boot == id.Boot
 	switch {
 	case isSameBoot && differs(p.Host.Namespace, id.Namespace):
-		bad := invalid("Host", "the plan is of another network namespace of this machine")
-		bad.hint = "open that one; if it is gone, what was set in it went with it"
+		bad := invalid("Host", "the plan was made for another network namespace of this machine")
+		bad.hint = "open that namespace; if it is gone, its settings are gone with it"
 		return bad
 	case !isSameBoot && differs(p.Host.Machine, id.Machine):
-		bad := invalid("Host", "the plan is of another machine")
+		bad := invalid("Host", "the plan was made for another machine")
 		bad.hint = "plan again on this one"
 		return bad
 	}

@@ -50,7 +50,7 @@ func newLedger(plan SetupPlan) (ledger, *Error) {
 	return l, nil
 }
 
-// knows tells whether a thing is in a state that it had or gets by the plan.
+// knows reports whether a thing is in a state that it had or gets by the plan.
 func (l ledger) knows(key string, now Fact) bool {
 	for _, f := range l.facts[key] {
 		if f == nil && now == nil || f != nil && now != nil && f.matches(now) {
@@ -60,7 +60,7 @@ func (l ledger) knows(key string, now Fact) bool {
 	return false
 }
 
-// makes tells whether a thing comes with an interface that the plan makes.
+// makes reports whether a thing comes with an interface that the plan makes.
 func (l ledger) makes(f Fact) bool {
 	if link, ok := f.(Link); ok {
 		return l.links[link.Name]
@@ -72,9 +72,9 @@ func (l ledger) makes(f Fact) bool {
 func (s Step) validate() *Error {
 	switch {
 	case s.Setting.Want == nil || s.Left == nil:
-		return invalid("Want", "a step wants nothing")
+		return invalid("Want", "must be set")
 	case s.Found != nil && s.Found.key() != s.Setting.Want.key():
-		return invalid("Found", "it wants one thing and found another")
+		return invalid("Found", "does not match Want")
 	}
 	if bad := s.Setting.Want.validate(); bad != nil {
 		return bad
@@ -93,7 +93,7 @@ func (s Step) validate() *Error {
 	}
 	for _, e := range s.Effects {
 		if !s.has(e) {
-			return invalid("Effects", "it has no effect on %s", e.Found.Key)
+			return invalid("Effects", "the step has no effect on %s", e.Found.Key)
 		}
 	}
 	return nil

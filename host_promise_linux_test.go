@@ -124,7 +124,7 @@ func TestHostKeepsSecondaries(t *testing.T) {
 }
 
 // Another host on the link has the address: Apply says so, and takes it back. One
-// that is there and not in use is mended when the other host gave it up.
+// that is there and not in use is fixed when the other host gave it up.
 func TestHostDuplicateAddress(t *testing.T) {
 	testbed.InKernel(t)
 	ctx := context.Background()

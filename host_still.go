@@ -36,7 +36,7 @@ func (u *undoing) hold(ctx context.Context, still Setup) error {
 	u.still = still
 	for _, s := range still {
 		if s.Want == nil {
-			return invalid("still", "a setting wants nothing").about("undo", s.Why)
+			return invalid("still", "a setting has no Want").about("undo", s.Why)
 		}
 		if bad := s.Want.validate(); bad != nil {
 			return bad.about("undo", s.Want.String())

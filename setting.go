@@ -169,7 +169,7 @@ func interfaceName(field, name string) *Error {
 	case len(name) > 15:
 		return invalid(field, "%q is longer than the 15 bytes that the name of an interface can have", name)
 	case name == "." || name == ".." || name == "all" || name == "default" || strings.ContainsFunc(name, inNoName):
-		return invalid(field, "%q is not a name of an interface", name)
+		return invalid(field, "%q is not a valid interface name", name)
 	}
 	return nil
 }

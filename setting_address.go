@@ -79,9 +79,9 @@ func (a Address) validate() *Error {
 	case a.Label != "" && (len(a.Label) > 15 || len(a.Label) <= len(prefix) || a.Label[:len(prefix)] != prefix):
 		return invalid("Label", "%q does not begin with %q, or is longer than 15 bytes", a.Label, prefix)
 	case a.Scope != "" && is6 && a.Scope != scopeOf6(a.Prefix.Addr()):
-		return invalid("Scope", "%s has the scope %s", a.Prefix.Addr(), scopeOf6(a.Prefix.Addr()))
+		return invalid("Scope", "%s must have the scope %s", a.Prefix.Addr(), scopeOf6(a.Prefix.Addr()))
 	case a.Scope != "" && a.Scope != "global" && a.Scope != "site" && a.Scope != "link" && a.Scope != "host":
-		return invalid("Scope", "%q is none of global, site, link and host", a.Scope)
+		return invalid("Scope", "%q is not global, site, link or host", a.Scope)
 	}
 	return nil
 }
@@ -113,11 +113,11 @@ func (a Address) complete(found Fact) (Fact, *Error) {
 	switch {
 	case isThere && was.Other:
 		if a.Other = true; !a.matches(was) {
-			return nil, &Error{kind: ErrExists, Field: "Prefix", detail: "the address is there, with a lifetime, a metric, a peer or flags that could not be put back: remove it first"}
+			return nil, &Error{kind: ErrExists, Field: "Prefix", detail: "the address already exists, with a lifetime, a metric, a peer or flags that could not be restored: remove it first"}
 		}
 		return was, nil
 	case (a.Other || a.DADFailed) && a != was:
-		return nil, invalid("Other", "is not to be wanted, and neither is DADFailed")
+		return nil, invalid("Other", "must not be set, and neither must DADFailed")
 	}
 	return a, nil
 }

@@ -46,7 +46,7 @@ func (a SecurityAssociation) validate() *Error {
 		return err
 	}
 	if a.Other {
-		return invalid("Other", "is not to be wanted")
+		return invalid("Other", "must not be set")
 	}
 	return checkSPI(a.SPI)
 }

@@ -28,14 +28,14 @@ func (p FOUPort) validate() *Error {
 		return invalid("Port", "needs the UDP port that the director sends to")
 	}
 	if p.Other {
-		return invalid("Other", "is not to be wanted")
+		return invalid("Other", "must not be set")
 	}
 	return nil
 }
 
 func (p FOUPort) complete(found Fact) (Fact, *Error) {
 	if found != nil && found.(FOUPort).Other {
-		return nil, &Error{kind: ErrExists, Field: "Port", detail: "the port takes something other than GUE out, or packets of certain addresses only: remove it ('ip fou show'), or choose another"}
+		return nil, &Error{kind: ErrExists, Field: "Port", detail: "the port decapsulates something other than GUE, or only for some addresses: remove it ('ip fou show'), or choose another"}
 	}
 	return p, nil
 }

@@ -100,7 +100,7 @@ func (l Link) validate() *Error {
 	case l.Kind != "" && !linkKinds[l.Kind]:
 		return invalid("Kind", "an interface of the kind %q cannot be made; want ipip, sit, ip6tnl, gre, ip6gre or dummy", l.Kind)
 	case l.MTU != 0 && (l.MTU < low || l.MTU > high):
-		return invalid("MTU", "%d is not within %d and %d", l.MTU, low, high)
+		return invalid("MTU", "%d is out of range [%d, %d]", l.MTU, low, high)
 	case l.AnyProtocol && l.Kind != "ip6tnl":
 		return invalid("AnyProtocol", "is for a link of the kind ip6tnl, not %q", l.Kind)
 	case l.Checksum && l.Kind != "gre" && l.Kind != "ip6gre":
@@ -161,7 +161,7 @@ func (l Link) complete(found Fact) (Fact, *Error) {
 	}
 	want.Up = l.Up || was.Up
 	if want.MTU < minMTU6 && was.MTU >= minMTU6 {
-		return nil, invalid("MTU", "with less than %d bytes the kernel takes IPv6 and its addresses off %s", minMTU6, l.Name)
+		return nil, invalid("MTU", "below %d bytes the kernel removes IPv6 and its addresses from %s", minMTU6, l.Name)
 	}
 	same := want
 	same.Up, same.MTU = was.Up, was.MTU

@@ -101,7 +101,7 @@ func (n SourceNAT) validate() *Error {
 		}
 	}
 	if n.Other {
-		return invalid("Other", "is not to be wanted")
+		return invalid("Other", "must not be set")
 	}
 	if bad := strings.Trim(n.Table, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"); bad != "" || len(n.Table) > 200 {
 		return invalid("Table", "%q is no name of a table: want letters, digits and _", n.Table)

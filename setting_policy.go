@@ -63,7 +63,7 @@ func (p SecurityPolicy) validate() *Error {
 	case p.From.Addr().Is6() != p.To.Addr().Is6():
 		return invalid("To", "%s is not of the family of From, %s", p.To, p.From)
 	case p.Other:
-		return invalid("Other", "is not to be wanted")
+		return invalid("Other", "must not be set")
 	}
 	return checkSPI(p.SPI)
 }

@@ -119,7 +119,7 @@ func (r Route) validate() *Error {
 	}{{"Table", r.Table, math.MaxUint32}, {"Metric", r.Metric, math.MaxUint32}, {"Protocol", r.Protocol, math.MaxUint8},
 		{"MTU", r.MTU, 65520}, {"AdvMSS", r.AdvMSS, 65495}} { // of greater ones the kernel makes these
 		if n.value < 0 || int64(n.value) > n.high {
-			return invalid(n.field, "%d is not within 0 and %d", n.value, n.high)
+			return invalid(n.field, "%d is out of range [0, %d]", n.value, n.high)
 		}
 	}
 	switch {
@@ -134,7 +134,7 @@ func (r Route) validate() *Error {
 	case r.Scope != "" && (is6 || r.Scope != "global" && r.Scope != "site" && r.Scope != "link" && r.Scope != "host"):
 		return invalid("Scope", "%q is not global, site, link or host, of an IPv4 route", r.Scope)
 	case r.Other:
-		return invalid("Other", "is not to be wanted")
+		return invalid("Other", "must not be set")
 	}
 	return nil
 }

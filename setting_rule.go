@@ -50,7 +50,7 @@ func (r Rule) validate() *Error {
 	case r.Priority <= 0 || int64(r.Priority) > math.MaxUint32:
 		return invalid("Priority", "needs a number up to 4294967295, below 32766 to come before the main table")
 	case r.Other:
-		return invalid("Other", "is not to be wanted")
+		return invalid("Other", "must not be set")
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func networkWithin(field string, p netip.Prefix, is6 bool) *Error {
 
 func (r Rule) complete(found Fact) (Fact, *Error) {
 	if found != nil && found.(Rule).Other {
-		return nil, &Error{kind: ErrExists, Field: "Priority", detail: "there is such a rule with other conditions, and the kernel would not tell them apart: give another priority"}
+		return nil, &Error{kind: ErrExists, Field: "Priority", detail: "a rule with other conditions has this priority, and the kernel cannot tell them apart: use another priority"}
 	}
 	return r, nil
 }

@@ -64,11 +64,11 @@ func (s Sysctl) complete(found Fact) (Fact, *Error) {
 	}
 	for _, n := range want {
 		if looksLikeNumber(n) && !isNumber(n) {
-			return nil, invalid("Value", "%q is not how the kernel writes a number: write it in decimal, without a plus or zeros before it", n)
+			return nil, invalid("Value", "%q is not how the kernel prints a number: write it in decimal, without a plus sign or leading zeros", n)
 		}
 	}
 	if isPart := !slices.ContainsFunc(want, func(n string) bool { return !isNumber(n) }); isPart && len(want) != len(was) {
-		return nil, invalid("Value", "%q has %d numbers, and the parameter has %d: %s", s.Value, len(want), len(was), found.(Sysctl).Value)
+		return nil, invalid("Value", "%q has %d numbers, but the parameter has %d: %s", s.Value, len(want), len(was), found.(Sysctl).Value)
 	}
 	s.Value = strings.Join(want, " ")
 	return s, nil

@@ -169,18 +169,18 @@ func (i SimulatedInterface) validate(others []SimulatedInterface) *Error {
 	const least, most = 68, 65535 // of an MTU
 	switch {
 	case i.Name == "lo" || i.Name == "all" || i.Name == "default" || interfaceName("Name", i.Name) != nil:
-		return invalid("Interfaces", "%q is not the name of an interface besides lo", i.Name)
+		return invalid("Interfaces", "%q is not a valid interface name, or is lo", i.Name)
 	case slices.ContainsFunc(others, func(o SimulatedInterface) bool { return o.Name == i.Name }):
-		return invalid("Interfaces", "%s is there twice", i.Name)
+		return invalid("Interfaces", "duplicate interface %s", i.Name)
 	case i.MTU != 0 && (i.MTU < least || i.MTU > most):
-		return invalid("Interfaces", "the MTU of %s, %d, is not within %d and %d", i.Name, i.MTU, least, most)
+		return invalid("Interfaces", "the MTU of %s, %d, is out of range [%d, %d]", i.Name, i.MTU, least, most)
 	}
 	for n, p := range i.Addresses {
 		switch a := p.Addr(); {
 		case !p.IsValid() || plainAddr("Interfaces", a) != nil:
-			return invalid("Interfaces", "%s of %s is not an address with the length of its network", p, i.Name)
+			return invalid("Interfaces", "%s of %s is not an address with a prefix length", p, i.Name)
 		case slices.ContainsFunc(i.Addresses[:n], func(q netip.Prefix) bool { return q == p }):
-			return invalid("Interfaces", "%s of %s is there twice", p, i.Name)
+			return invalid("Interfaces", "duplicate address %s of %s", p, i.Name)
 		}
 	}
 	return nil

@@ -188,7 +188,7 @@ func TestSimulatorClockPanics(t *testing.T) {
 	}
 	broken = true
 	if deliver() == nil {
-		t.Error("nobody had the panic of a packet")
+		t.Error("the panic of a packet reached no caller")
 	}
 	h := l.Host()
 	defer h.Close()
@@ -200,7 +200,7 @@ func TestSimulatorClockPanics(t *testing.T) {
 	}
 	broken = false
 	if deliver() == nil {
-		t.Error("nobody had the panic of a call")
+		t.Error("the panic of a call reached no caller")
 	}
 	if v := deliver(); v != nil {
 		t.Errorf("it came twice: %v", v)
@@ -303,7 +303,7 @@ func TestSimulatorLogPanics(t *testing.T) {
 	func() {
 		defer func() {
 			if recover() == nil {
-				t.Error("nobody had the panic")
+				t.Error("the panic reached no caller")
 			}
 		}()
 		_ = c.Flush(groundContext(t))

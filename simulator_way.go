@@ -32,7 +32,7 @@ func (w *simulatedWays) to(a netip.Addr, mark uint32) hostnet.Way {
 	return w.Resolve(hostnet.Question{To: a, Mark: mark})
 }
 
-// stopsBefore returns what becomes of a packet that does not come to IPVS. What is
+// stopsBefore returns what happens to a packet that does not come to IPVS. What is
 // for another host does only as an answer, on its way to be forwarded.
 func (w *simulatedWays) stopsBefore(p *kernel.Packet) (v Verdict, stops bool, err error) {
 	source, destination := p.Source.Addr(), p.Destination.Addr()

@@ -25,7 +25,7 @@ func wayLab(t *testing.T, more ...Fact) *simLab {
 	return l
 }
 
-// wayCase is a client's packet on a network, and what becomes of it.
+// wayCase is a client's packet on a network, and what happens to it.
 type wayCase struct {
 	from, vip, server string
 	mode              Mode
@@ -48,7 +48,7 @@ var wayCases = map[string]wayCase{
 	"nat to IPv6's loopback":   {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[::1]:8080", mode: NAT, action: Dropped, reason: ReasonLoopback},
 	"the director is a server": {server: "10.2.0.254:8080", mode: NAT, action: Forwarded, reason: ReasonScheduled},
 	"IPv6 without a route":     {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[fd00:4::1]:80", mode: DR, action: Refused, reason: ReasonNoRoute},
-	"a VIP of nobody's":        {vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: Passed, reason: ReasonNotLocal},
+	"a VIP that no host has":   {vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: Passed, reason: ReasonNotLocal},
 	"a VIP on loopback":        {vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: DR, action: Dropped, reason: ReasonLoopback},
 	"the director's own client of loopback": {
 		from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: NAT, action: Dropped, reason: ReasonLoopback,

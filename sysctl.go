@@ -145,7 +145,7 @@ func (p Parameter) Read(ctx context.Context, h *Host) (int, error) {
 	}
 	value, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil {
-		return 0, invalid("Key", "%q is not a number that an int holds: read it with Host.Sysctl", text).about("read", p.Key)
+		return 0, invalid("Key", "%q does not fit an int: read it with Host.Sysctl", text).about("read", p.Key)
 	}
 	return value, nil
 }
@@ -176,7 +176,7 @@ func (p Parameter) check(text string) *Error {
 	case errors.Is(err, strconv.ErrSyntax):
 		return invalid("Value", "%q is not a number", text)
 	case err != nil || value < p.Min || value > p.Max:
-		return invalid("Value", "%s is not within %d and %d", text, p.Min, p.Max)
+		return invalid("Value", "%s is out of range [%d, %d]", text, p.Min, p.Max)
 	case p.powerOfTwo && value&(value-1) != 0:
 		return invalid("Value", "%d is no power of two", value)
 	}

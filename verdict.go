@@ -176,9 +176,9 @@ func (p Packet) validate() *Error {
 	case p.Protocol > 255:
 		return invalid("Protocol", "%s is not a protocol of a packet", p.Protocol)
 	case p.TCP != 0 && p.Protocol != ProtocolTCP:
-		return invalid("TCP", "a %s packet has no flags of TCP", p.Protocol)
+		return invalid("TCP", "a %s packet has no TCP flags", p.Protocol)
 	case p.Length != 0 && p.Length < headers:
-		return invalid("Length", "%d bytes are less than the %d of the headers", p.Length, headers)
+		return invalid("Length", "%d bytes are less than the %d bytes of headers", p.Length, headers)
 	case p.Length > math.MaxUint16:
 		return invalid("Length", "a packet has at most %d bytes, not %d", math.MaxUint16, p.Length)
 	}
@@ -206,7 +206,7 @@ func validateEnds(p Protocol, field string, from netip.AddrPort, other string, t
 	return nil
 }
 
-// Deliver lets a packet come to the director and returns what becomes of it. If the
+// Deliver lets a packet come to the director and returns what happens to it. If the
 // simulator has interfaces, the packet reaches IPVS only if it is for an address or
 // by a local route of the director, comes from there, or is an answer that the
 // director forwards; and it is [Forwarded] only if there is a route to its server,

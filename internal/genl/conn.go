@@ -213,7 +213,7 @@ func (c *Conn) cameBack(write bool) {
 	}
 }
 
-// explain turns into ErrClosed an error that is no answer of the kernel's when
+// explain turns into ErrClosed an error that is not an answer of the kernel when
 // the Conn is closed: it may come from a namespace that was closed with it.
 func (c *Conn) explain(err error) error {
 	if err != nil && errno(err) == 0 && c.isClosed() {

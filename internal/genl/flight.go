@@ -168,7 +168,7 @@ func call[T any](ctx context.Context, c *Conn, write bool, work func(*socket) (T
 }
 
 // growStack makes room on a new goroutine's stack for what a call takes on the
-// simulator, while there is little to copy. Left to grow by itself the stack is
+// simulator, while there is little to copy. Left to grow on its own the stack is
 // copied again and again, deeper each time: a third of a call's time.
 //
 //go:noinline

@@ -68,11 +68,11 @@ var (
 
 	// ErrMalformed means that an answer is not what netlink or the family says
 	// that it should be.
-	ErrMalformed = errors.New("netlink: an answer that cannot be read")
+	ErrMalformed = errors.New("netlink: malformed answer")
 
 	// ErrMoving means that the family's module was removed and loaded again each
 	// time before a request got to it.
-	ErrMoving = errors.New("the family's module is removed and loaded again and again")
+	ErrMoving = errors.New("the family's module is being removed and loaded repeatedly")
 
 	// ErrStuck means that a call could not begin, because calls that were given up
 	// are still inside the kernel: as many as may hold a thread of this process,

@@ -25,7 +25,7 @@ type fakeKernel struct {
 	dialled  int
 	open     int
 	buffer   int
-	moves    int           // how often the family moves on as soon as its number was told
+	moves    int           // how often the family moves on as soon as its number was given
 	blocking chan struct{} // when not nil, Send waits until it is closed
 	pause    func()        // when not nil, it is called wherever the kernel may take its time
 }
@@ -426,7 +426,7 @@ func TestTooManyCallsInsideTheKernel(t *testing.T) {
 			close(release)
 		})
 		if err := get(time.Hour); err != nil {
-			t.Errorf("when the kernel let go meanwhile: %v", err)
+			t.Errorf("when the kernel let go in the meantime: %v", err)
 		}
 		synctest.Wait()
 		if c.stuck.n != 0 || c.stuck.receded != nil {
@@ -632,8 +632,8 @@ func TestAnswer(t *testing.T) {
 		{"echoed", message{typeError, flagAckTLVs, 1,
 			slices.Concat(host.AppendUint32(nil, ^uint32(21)), echoed, text)}, "errno 22: bad attribute"},
 		{"no attributes", message{typeError, 0, 1, slices.Concat(host.AppendUint32(nil, ^uint32(0)), make([]byte, headerLen))}, "errno 1"},
-		{"cut short", message{typeError, 0, 1, []byte{1}}, "netlink: an answer that cannot be read: an error message of 1 bytes"},
-		{"positive", message{typeError, 0, 1, host.AppendUint32(nil, 1)}, "netlink: an answer that cannot be read: an error message with status 1"},
+		{"cut short", message{typeError, 0, 1, []byte{1}}, "netlink: malformed answer: an error message of 1 bytes"},
+		{"positive", message{typeError, 0, 1, host.AppendUint32(nil, 1)}, "netlink: malformed answer: an error message with status 1"},
 	} {
 		if got := fmt.Sprint(tt.m.answer()); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)

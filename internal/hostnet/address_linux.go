@@ -45,7 +45,7 @@ const (
 	ifaRoutePriority = 9
 	ifaProtocol      = 11
 
-	ifaProtocolKernel = 3 // the greatest that the kernel gives by itself
+	ifaProtocolKernel = 3 // the greatest that the kernel assigns
 )
 
 func entryOf(message []byte) (e entry, ok bool) {
@@ -126,7 +126,7 @@ func (n *Network) Addresses() ([]Address, error) {
 	return all, err
 }
 
-// entry returns the address of an interface with a prefix, nil if there is none. Of
+// entry returns the address of an interface with a prefix, or nil if there is none. Of
 // several, which differ by what Other stands for, it is the plain one.
 func (n *Network) entry(f Address) (*entry, netlink.Link, error) {
 	l, err := n.link(f.Interface)
@@ -155,7 +155,7 @@ func (n *Network) findAddress(f Address) (*Address, error) {
 	return &found, nil
 }
 
-// Settled tells whether the kernel has done what follows from a fact that was put:
+// Settled reports whether the kernel has done what follows from a fact that was put:
 // an IPv6 address is not in use while it asks whether another host has it. It does
 // not ask while nothing can pass by the interface, and that may last.
 func (n *Network) Settled(f Fact) (bool, error) {

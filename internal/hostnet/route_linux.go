@@ -28,7 +28,7 @@ func (n *Network) findRoute(f Route) (*Route, error) {
 	return nil, nil
 }
 
-// routeEnds tells whether an IPv6 route is one of a router's advertisement, which has
+// routeEnds reports whether an IPv6 route is one of a router's advertisement, which has
 // a lifetime or a preference.
 func (n *Network) routeEnds(f Route) (bool, error) {
 	if f.To.Addr().Is4() {

@@ -111,13 +111,13 @@ func associationOf(a *netlink.XfrmState) SecurityAssociation {
 	return f
 }
 
-// isForAll tells whether an association is for all packets between its hosts.
+// isForAll reports whether an association is for all packets between its hosts.
 func isForAll(s *netlink.XfrmPolicy) bool {
 	any := func(n *net.IPNet) bool { return n == nil || prefixOf(n).Bits() == 0 }
 	return s == nil || any(s.Src) && any(s.Dst) && s.Proto == 0 && s.SrcPort == 0 && s.DstPort == 0 && s.Ifindex == 0
 }
 
-// isLimited tells whether an association ends after some time or traffic.
+// isLimited reports whether an association ends after some time or traffic.
 func isLimited(l netlink.XfrmStateLimits) bool {
 	return l.TimeHard != 0 || l.TimeUseHard != 0 || !isForever(l.ByteHard) || !isForever(l.PacketHard)
 }

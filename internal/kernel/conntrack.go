@@ -138,7 +138,7 @@ func (t track) follow(p *Packet, direction int, now tick) (after track, known bo
 		t.replied = t.replied || direction == toOpener
 		return t, known
 	case event == trackRst && !t.replied:
-		return track{}, true // nobody ever answered
+		return track{}, true // no answer ever came
 	default:
 		t.closing = t.closing || state == trackFinWait && t.state != state
 		t.state = state

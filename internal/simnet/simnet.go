@@ -264,7 +264,7 @@ func (n *Network) Policies() ([]hostnet.SecurityPolicy, error) {
 	return slices.Clone(n.policies), nil
 }
 
-// Settled is true at once: nobody else is on the links.
+// Settled is true at once: no other host is on the links.
 func (n *Network) Settled(hostnet.Fact) (bool, error) { return true, nil }
 
 // Identity is none.
