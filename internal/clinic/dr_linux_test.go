@@ -87,7 +87,7 @@ func directorFaults() []fault {
 		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.101:80 -s rr; ipvsadm -a -t 10.1.0.101:80 -r 10.1.0.94:80 -g"},
 		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -u 10.1.0.100:80 -s rr; ipvsadm -a -u 10.1.0.100:80 -r 10.1.0.94:80 -g", hidden: "nothing says that TCP is wanted", doubt: "service"},
 		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 127.0.0.1:80 -s rr; ipvsadm -a -t 127.0.0.1:80 -r 10.1.0.94:80 -g"},
-		fault{kind: "port zero", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:0 -s rr; ipvsadm -a -t 10.1.0.100:0 -r 10.1.0.94:0 -g"},
+		fault{kind: "port zero", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:0 -s rr -p 300; ipvsadm -a -t 10.1.0.100:0 -r 10.1.0.94:0 -g"},
 		fault{kind: "takes no connections", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.1.0.94:80; ipvsadm -d -t 10.1.0.100:80 -r 10.1.0.95:80"},
 		fault{kind: "takes no connections", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -g -w 0; ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.95:80 -g -w 0"},
 		fault{kind: "takes no connections", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -g -x 1; ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.95:80 -g -x 1"},

@@ -67,13 +67,13 @@ var toProc = regexp.MustCompile(`^echo (\S+) >/proc/sys/(\S+)\n$`)
 // that.
 func readerOf(command string) (program, line string) {
 	word, rest, _ := strings.Cut(command, " ")
-	is6 := strings.HasPrefix(rest, "-6 ")
+	rest = strings.Replace(rest, "-6 addr ", "addr ", 1) // which is seen from the address
 	switch {
 	case toProc.MatchString(command):
 		return writing, command
 	case strings.ContainsAny(command, "<>|&;'\"$#"):
-	case word == "ip" && (!is6 || strings.Contains(rest, ":")):
-		return batch, strings.TrimPrefix(rest, "-6 ")
+	case word == "ip" && !strings.HasPrefix(rest, "-"):
+		return batch, rest
 	case word == "ipvsadm" && (strings.HasPrefix(rest, "-A ") || strings.HasPrefix(rest, "-a ")):
 		return restore, rest
 	case word == "modprobe":
