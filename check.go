@@ -63,7 +63,7 @@ var whyOf = map[string]string{
 	"vip-unused":         "an address that is not used takes no packets",
 	"arp-silent":         "those who cannot find the host by its address cannot send to it",
 	"arp-old":            "neighbours go on sending where they used to, for minutes, until they hear of the change",
-	"link-taken":         "a bridge or a bond takes the packets of its ports, and addresses of these are not reached",
+	"link-taken":         "a bridge, a bond or a VRF takes the packets of its ports, and addresses of these are not reached",
 	"route-blocked":      "packets are dropped, or refused, by the host that should send them on",
 	"route-strays":       "packets for a host on the link go another way, and do not arrive",
 	"not-on-link":        "DR reaches only hosts on a network of the director: a router sends the packet back to the VIP",

@@ -3,6 +3,7 @@ package lvs
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/golvs/lvs/internal/hostnet"
@@ -13,7 +14,7 @@ import (
 func (j *judge) answers(director *party, e ServiceEntry, s RealServer, host *party, vip netip.Addr, iface string) {
 	clients := j.clientsOf(director, vip)
 	for _, client := range clients {
-		if !host.has(client) && j.answer(e, s, host, vip, client, iface, SeverityBroken) {
+		if !host.isFirmly(client) && j.answer(e, s, host, vip, client, iface, SeverityBroken) {
 			return
 		}
 	}
@@ -44,14 +45,14 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 		j.add(about, f)
 		return true
 	}
-	w := host.route(client, vip)
+	w := host.answer(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()), client)
 	if w.Unsure {
 		j.unclear["route"] = true
 		return false
 	}
-	if what, commands := host.blocked(w, client, vip); what != "" {
-		f := finding("return-route", SeverityBroken, "answers of %s to %s: %s", s.Addr, to, what).run(commands...)
-		return note(host, j.routed(f, host, client))
+	if what := host.blocked(w); what != "" {
+		f := finding("return-route", SeverityBroken, "answers of %s to %s: %s", s.Addr, to, what)
+		return note(host, j.routed(f, host, w))
 	}
 	if f, bad := host.martian(iface, client, vip); bad && !client.IsUnspecified() {
 		return note(host, f)
@@ -66,7 +67,7 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 	if client.IsUnspecified() && !w.Via.IsValid() {
 		return false // by a tunnel or the like
 	}
-	f, about, bad := j.onward(host, w, client, vip, need)
+	f, about, bad := j.onward(host, w, need)
 	if bad {
 		if g := j.gateway(host, w, client); about != host && w.Via.IsValid() && g.IsValid() {
 			f.Evidence = strings.TrimSuffix(f.Evidence, ": "+need)
@@ -172,15 +173,16 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 	if !client.IsUnspecified() {
 		to = "the client " + client.String()
 	}
-	w := host.route(client, server)
-	what, commands := host.blocked(w, client, server)
+	w := host.answer(e, s.Addr, client)
+	what := host.blocked(w)
 	switch {
 	case w.Unsure:
 		j.unclear["return-route"] = true
 		return false
 	case what != "":
+		commands, leads := host.unblock(w)
 		f := finding("return-route", SeverityBroken, "answers of %s to %s: %s", s.Addr, to, what).run(commands...)
-		if len(commands) == 0 || w.To.Bits() == 0 {
+		if !leads {
 			f = f.mend(byDirector(server, near))
 		}
 		j.add(host, f)
@@ -195,18 +197,21 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 		j.add(host, f)
 		return true
 	}
-	if !j.isDirectorsHop(w.Via, e) {
+	if slices.ContainsFunc(w.Each(), func(by hostnet.Way) bool { return !j.isDirectorsHop(by.Via, e) }) {
 		f := finding("return-route", SeverityBroken, "answers of %s to %s do not go by the director", s.Addr, to)
+		if len(w.Hops) > 0 {
+			f.Evidence += ", or not all of them"
+			j.add(host, f.run(replaceRoute(w.RouteEntry, hostnet.RouteEntry{Via: near})))
+			return true
+		}
 		if w.To.Bits() > 0 {
 			f = f.run(deleteRoute(w.RouteEntry))
 		}
 		r := byDirector(server, near)
-		if rule, ok := host.ruleOf(w, client, server); ok && w.To.Bits() == 0 {
-			route := r.Want.(Route)
-			route.Table = rule.Table
-			r.Want = route
-		} else if w.To.Bits() == 0 {
-			route := r.Want.(Route)
+		if route := r.Want.(Route); w.To.Bits() == 0 {
+			if isUnusual(w.Table) {
+				route.Table = w.Table
+			}
 			route.Metric = w.Metric
 			r.Want = route
 		}
@@ -234,15 +239,19 @@ func (j *judge) sentOn(director *party, e ServiceEntry, s RealServer, client net
 		iface = names[0].Interface
 	}
 	need := fmt.Sprintf("answers of %s are sent on to clients", s.Addr)
-	if f, bad := j.passes(director, iface, client, server, need); bad {
+	if f, bad := j.passes(director, iface, answering(e, s.Addr, client), need); bad {
 		j.add(director, f)
 		return true
 	}
 	for _, vip := range j.vipsOf(director, e) {
-		w := director.route(client, vip)
-		if what, commands := director.blocked(w, client, vip); what != "" && !w.Unsure {
-			f := finding("route-blocked", SeverityBroken, "%s: %s", what, need).run(commands...)
-			j.add(director, j.routed(f, director, client))
+		// IPVS asks again for the way once the answer comes from the VIP.
+		w := director.routing.Resolve(answering(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()), client))
+		if w.Unsure {
+			j.unclear["route"] = true
+			continue
+		}
+		if what := director.blocked(w); what != "" {
+			j.add(director, j.routed(finding("route-blocked", SeverityBroken, "%s: %s", what, need), director, w))
 			return true
 		}
 		if f, bad := director.strays(w, client); bad {
@@ -252,7 +261,7 @@ func (j *judge) sentOn(director *party, e ServiceEntry, s RealServer, client net
 		if client.IsUnspecified() && !w.Via.IsValid() {
 			continue
 		}
-		if f, about, bad := j.onward(director, w, client, vip, need); bad {
+		if f, about, bad := j.onward(director, w, need); bad {
 			if w.To.Bits() > 0 && about != director {
 				f = f.run(deleteRoute(w.RouteEntry))
 				about = director

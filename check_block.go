@@ -3,84 +3,187 @@ package lvs
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 
 	"github.com/golvs/lvs/internal/hostnet"
 )
 
-// blocked describes a way that leads nowhere, and returns the commands that take
-// away what blocks it. It is "" of a way that leads to a host.
-func (p *party) blocked(w hostnet.Way, to, from netip.Addr) (what string, commands []string) {
+// blocked describes a way that leads nowhere. It is "" of a way that leads to a host.
+func (p *party) blocked(w hostnet.Way) string {
+	to := w.Question.To
 	switch {
-	case w.Onward(), w.Local(), w.Found && !blocks(w.Type):
-		return "", nil
+	case !w.Found && len(w.Gotos) > 0:
+		return fmt.Sprintf("there is no route to %s: the rule of priority %d passes over others", to, w.Gotos[0].Priority)
 	case !w.Found:
-		what = "there is no route to " + to.String()
-	default:
-		what = fmt.Sprintf("the route %s is of the type %s", w.To, w.Type)
+		return "there is no route to " + to.String()
+	case blocks(w.Type) && (w.Rule.Action != "" || isUnusual(w.Table)):
+		return fmt.Sprintf("the rule of priority %d makes %s of the type %s", w.Rule.Priority, to, w.Type)
+	case blocks(w.Type):
+		return fmt.Sprintf("the route %s is of the type %s", w.To, w.Type)
+	case w.Onward() && p.isVoid(w.Interface):
+		return fmt.Sprintf("the route %s to %s leads to %s, and no host is behind that", w.To, to, w.Interface)
+	case w.Local() && !p.has(to):
+		return fmt.Sprintf("the route %s keeps packets for %s on the host", w.To, to)
 	}
-	if rule, ok := p.ruleOf(w, to, from); ok && w.Found {
-		return fmt.Sprintf("the rule of priority %d makes %s of the type %s", rule.Priority, to, w.Type),
-			[]string{fmt.Sprintf("ip%s rule del priority %d", familyFlag(to.Is6()), rule.Priority)}
-	}
-	return what, p.unblock(to)
+	return ""
 }
 
 func blocks(kind string) bool {
 	return kind == "blackhole" || kind == "unreachable" || kind == "prohibit" || kind == "throw"
 }
 
-// unblock returns the commands that take away the routes that block an address, down
-// to the first that leads to it.
-func (p *party) unblock(to netip.Addr) (commands []string) {
-	var routes []RouteEntry
-	for i := range p.Routes {
-		if r := &p.Routes[i]; r.Table == hostnet.MainTable && r.To.Contains(to) {
-			routes = append(routes, *r)
+// isUnusual reports whether a table is one that only rules of an administrator ask.
+func isUnusual(table int) bool { return table < hostnet.MainTable-1 || table > localTable }
+
+// isVoid reports whether what goes out by an interface goes nowhere.
+func (p *party) isVoid(iface string) bool {
+	i := p.interfaces[iface]
+	return (i.Loopback || i.Kind == "dummy") && !i.XDP && !i.Ingress
+}
+
+// mostUnblocked is how many routes and rules are taken away, to find a way.
+const mostUnblocked = 8
+
+// unblock returns the commands that take away what blocks a way, down to one that
+// leads to its end, and whether there is one.
+func (p *party) unblock(w hostnet.Way) (commands []string, leads bool) {
+	routing, rules := p.routing, p.rules
+	for range mostUnblocked {
+		if p.blocked(w) == "" {
+			return commands, true
+		}
+		switch {
+		case !w.Found && len(w.Throws) > 0:
+			commands = append(commands, p.removal(w.Throws[0]))
+			routing = routing.Without(w.Throws[0])
+		case !w.Found:
+			command, ok := p.ruled(routing, rules, w)
+			if ok {
+				commands = append(commands, command)
+			}
+			return commands, ok
+		case w.Rule.Action != "" || isUnusual(w.Table) && blocks(w.Type):
+			commands = append(commands, p.deleteRule(*w.Rule))
+			rules = rulesWithout(rules, *w.Rule)
+			routing = routing.WithRules(rules)
+		default:
+			commands = append(commands, p.removal(w.RouteEntry))
+			routing = routing.Without(w.RouteEntry)
+		}
+		w = routing.Resolve(w.Question)
+	}
+	return commands, false
+}
+
+// ruled returns the command that takes away a rule which passes over others, or adds a
+// usual one that is missing, where that leads to the end of a way.
+func (p *party) ruled(routing *hostnet.Routing, rules []hostnet.RuleEntry, w hostnet.Way) (command string, ok bool) {
+	leads := func(rules []hostnet.RuleEntry) bool {
+		return p.blocked(routing.WithRules(rules).Resolve(w.Question)) == ""
+	}
+	for _, rule := range w.Gotos {
+		if leads(rulesWithout(rules, *rule)) {
+			return p.deleteRule(*rule), true
 		}
 	}
-	slices.SortStableFunc(routes, func(a, b RouteEntry) int { return b.To.Bits() - a.To.Bits() })
-	for _, r := range routes {
-		if !blocks(r.Type) {
-			break
+	is6 := w.Question.To.Is6()
+	for table, rule := range map[string]hostnet.RuleEntry{"local": hostnet.LocalRule(is6), "main": hostnet.MainRule(is6)} {
+		if leads(append(slices.Clone(rules), rule)) {
+			return addRule(rule, table), true
 		}
-		commands = append(commands, "ip"+familyFlag(to.Is6())+" route del "+r.Type+" "+r.To.String()+with("metric", r.Metric))
 	}
-	return commands
+	return "", false
+}
+
+// addRule is the command that adds a rule which asks a table.
+func addRule(rule hostnet.RuleEntry, table string) string {
+	return fmt.Sprintf("ip%s rule add priority %d lookup %s", familyFlag(rule.IPv6), rule.Priority, table)
+}
+
+func rulesWithout(all []hostnet.RuleEntry, rule hostnet.RuleEntry) []hostnet.RuleEntry {
+	return slices.DeleteFunc(slices.Clone(all), func(r hostnet.RuleEntry) bool { return reflect.DeepEqual(r, rule) })
+}
+
+// deleteRule is the command that takes a rule of routing away.
+func (p *party) deleteRule(rule hostnet.RuleEntry) string {
+	command := fmt.Sprintf("ip%s rule del priority %d", familyFlag(rule.IPv6), rule.Priority)
+	isOther := func(r hostnet.RuleEntry) bool {
+		return r.IPv6 == rule.IPv6 && r.Priority == rule.Priority && !reflect.DeepEqual(r, rule)
+	}
+	if !slices.ContainsFunc(p.rules, isOther) {
+		return command
+	}
+	if rule.Not {
+		command += " not"
+	}
+	if rule.From.IsValid() {
+		command += " from " + rule.From.String()
+	}
+	if rule.To.IsValid() {
+		command += " to " + rule.To.String()
+	}
+	command += with("iif", rule.In) + with("oif", rule.Out)
+	if rule.Action != "" {
+		return command + " " + rule.Action
+	}
+	return command + with("lookup", rule.Table)
+}
+
+// removal is the command that takes a route away, with the address that it came with
+// if it came with one.
+func (p *party) removal(r hostnet.RouteEntry) string {
+	is6 := r.To.Addr().Is6()
+	for _, a := range p.addresses {
+		if r.ByKernel && a.Interface == r.Interface && a.Prefix.Masked() == r.To {
+			return fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(is6), a.Prefix, a.Interface)
+		}
+	}
+	switch {
+	case r.Type == "local":
+		return "ip" + familyFlag(is6) + " route del local " + r.To.String() + with("dev", r.Interface) + tableFlag(r.Table)
+	case blocks(r.Type): // that of a next hop object has another type for the kernel
+		return "ip" + familyFlag(is6) + " route del " + r.To.String() + with("metric", r.Metric) + tableFlag(r.Table)
+	}
+	return deleteRoute(r)
 }
 
 func tableFlag(table int) string {
 	if table == hostnet.MainTable {
 		return ""
 	}
-	return with(" table", table)[1:]
-}
-
-// ruleOf returns the rule that leads to a way that is blocked: one that blocks, or
-// one that asks a table other than the usual ones.
-func (p *party) ruleOf(w hostnet.Way, to, from netip.Addr) (RuleEntry, bool) {
-	i := slices.IndexFunc(p.Rules, func(r RuleEntry) bool {
-		if r.IPv6 != to.Is6() || r.To.IsValid() && !r.To.Contains(to) || r.From.IsValid() && !r.From.Contains(from) {
-			return false
-		}
-		if w.Table == 0 {
-			return r.Action == w.Type
-		}
-		return r.Action == "" && r.Table == w.Table && w.Table != hostnet.MainTable && w.Table != localTable && w.Table != hostnet.MainTable-1
-	})
-	if i < 0 {
-		return RuleEntry{}, false
-	}
-	return p.Rules[i], true
+	return with("table", table)
 }
 
 // deleteRoute is the command that takes a route away.
 func deleteRoute(r hostnet.RouteEntry) string {
-	to := r.To.String()
-	if r.To.Bits() == 0 {
-		to = "default"
+	if r.Weight != 0 {
+		r.Via, r.Interface = netip.Addr{}, "" // all of its next hops
 	}
-	return "ip" + familyFlag(r.To.Addr().Is6()) + " route del " + to + with("via", r.Via) + with("dev", r.Interface) + tableFlag(r.Table)
+	return "ip" + familyFlag(r.To.Addr().Is6()) + " route del " + destination(r) + with("via", r.Via) + with("dev", r.Interface) + with("metric", r.Metric) + tableFlag(r.Table)
+}
+
+// replaceRoute is the command that gives a route other next hops.
+func replaceRoute(r hostnet.RouteEntry, hops ...hostnet.RouteEntry) string {
+	command := "ip" + familyFlag(r.To.Addr().Is6()) + " route replace " + destination(r) + with("metric", r.Metric) + tableFlag(r.Table)
+	for _, h := range hops {
+		if len(hops) > 1 {
+			command += " nexthop"
+		}
+		command += with("via", h.Via) + with("dev", h.Interface)
+		if len(hops) > 1 {
+			command += with("weight", h.Weight)
+		}
+	}
+	return command
+}
+
+// destination is how commands write that of a route.
+func destination(r hostnet.RouteEntry) string {
+	if r.To.Bits() == 0 {
+		return "default"
+	}
+	return r.To.String()
 }
 
 // linkFault returns the finding about an interface that packets need and that does
@@ -99,7 +202,7 @@ func (p *party) linkFault(name, need string) (Finding, bool) {
 		return f, true
 	case i.Below != "" && !p.interfaces[i.Below].Up:
 		return finding("link-down", SeverityBroken, "%s is carried by %s, which is down: %s", name, i.Below, need).mend(up(i.Below)), true
-	case isPorted(master.Kind):
+	case isPorted(master.Kind), master.Kind == "vrf" && !p.routesIn(name):
 		return finding("link-taken", SeverityBroken, "%s belongs to %s, which takes its packets: %s", name, i.Master, need).
 			run("ip link set dev " + name + " nomaster"), true
 	case isPorted(i.Kind) && !i.Carrier:
@@ -114,7 +217,7 @@ func (p *party) linkFault(name, need string) (Finding, bool) {
 // interface that is down, and does not come back with it.
 func (j *judge) linkFault(p *party, name, need string) (Finding, bool) {
 	f, bad := p.linkFault(name, need)
-	if len(f.Mend) == 0 {
+	if len(f.Mend) == 0 && f.Code != "link-taken" {
 		return f, bad
 	}
 	for _, a := range p.around {
@@ -124,6 +227,14 @@ func (j *judge) linkFault(p *party, name, need string) (Finding, bool) {
 		}
 	}
 	return f, bad
+}
+
+// routesIn reports whether an administrator gave the VRF of an interface routes by it:
+// it is meant to be there.
+func (p *party) routesIn(iface string) bool {
+	return slices.ContainsFunc(p.Routes, func(r RouteEntry) bool {
+		return r.Interface == iface && isUnusual(r.Table) && r.Type == "" && !r.ByKernel
+	})
 }
 
 // isPorted reports whether interfaces of a kind have other ones as their ports.

@@ -134,12 +134,12 @@ func (j *judge) widen(p *party, to netip.Addr) (Setting, bool) {
 }
 
 // routed adds to a finding about a missing route what gives the host one: the
-// length that others have in that network, or their gateway.
-func (j *judge) routed(f Finding, p *party, to netip.Addr) Finding {
-	if len(f.Mend) > 0 {
-		return f
-	}
-	if len(f.Commands) > 0 && p.leadsOtherwise(to) {
+// length that others have in that network, or their gateway. What blocks the way that
+// there is goes first.
+func (j *judge) routed(f Finding, p *party, w hostnet.Way) Finding {
+	to := w.Question.To
+	commands, leads := p.unblock(w)
+	if f = f.run(commands...); leads {
 		return f
 	}
 	if wide, ok := j.widen(p, to); ok && len(p.networks(to)) == 0 {
@@ -161,14 +161,6 @@ func (j *judge) routed(f Finding, p *party, to netip.Addr) Finding {
 		return f.mend(route)
 	}
 	return f.mend(append(p.enabled(p.interfaceOn(g), g), route)...)
-}
-
-// leadsOtherwise reports whether a route leads to an address once those that block it
-// are gone.
-func (p *party) leadsOtherwise(to netip.Addr) bool {
-	return slices.ContainsFunc(p.Routes, func(r RouteEntry) bool {
-		return r.To.Contains(to) && !blocks(r.Type) && r.Table == hostnet.MainTable
-	})
 }
 
 // announce adds the finding that neighbours of a director may still know another

@@ -38,7 +38,7 @@ func cureGround(t *testing.T, mode Mode) (director, rs1, rs2 *HostFacts) {
 		wired(&f, fmt.Sprintf("02:00:00:00:00:%d", number))
 		f.Unread = nil
 		if number != 90 {
-			f.Listeners = []Listener{{ProtocolTCP, netip.MustParseAddrPort("0.0.0.0:80")}}
+			f.Listeners = []Listener{{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("0.0.0.0:80")}}
 		}
 		all = append(all, &f)
 	}

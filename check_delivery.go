@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/golvs/lvs/internal/hostnet"
 )
 
 // delivered looks whether packets for a VIP come to the director, and to IPVS.
@@ -69,7 +71,8 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		return f.mend(append(p.enabled(iface, vip), mend...)...), true
 	}
 	a := own[0]
-	if what, commands := p.blocked(w, vip, netip.Addr{}); what != "" && w.Found {
+	if what := p.blocked(w); what != "" && w.Found {
+		commands, _ := p.unblock(w)
 		return finding("route-blocked", SeverityBroken, "packets for %s do not come to the host: %s", vip, what).run(commands...), true
 	}
 	for _, s := range p.Addresses {
@@ -85,8 +88,13 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 				advise("wait a second, or add it with nodad"), true
 		}
 	}
-	if f, bad := p.linkFault(a.Interface, "it has "+vip.String()); bad && vip.Is6() {
+	if f, bad := j.linkFault(p, a.Interface, "it has "+vip.String()); bad && (vip.Is6() || f.Code == "link-taken") {
 		return f, true
+	}
+	rule := hostnet.LocalRule(vip.Is6())
+	if p.routing.WithRules(append(slices.Clone(p.rules), rule)).Resolve(w.Question).Local() {
+		return finding("vip-missing", SeverityBroken, "%s is on %s, and no rule asks the table local", vip, a.Interface).
+			run(addRule(rule, "local")), true
 	}
 	return finding("vip-missing", SeverityBroken, "%s is on %s, and the table local has no route for it", vip, a.Interface).
 		mend(Setting{Route{To: hostPrefix(vip), Table: localTable, Interface: a.Interface, Local: true, Source: vip}, "packets for it are delivered to the host"}), true

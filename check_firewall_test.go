@@ -157,7 +157,7 @@ func firewallGround(t *testing.T, mode Mode, tracks string) (director, server Ho
 		setUp(t, s, mustOf(t, TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4}.Setup), nil)
 	}
 	director, server = factsOfHost(t, d, "director"), factsOfHost(t, s, "server")
-	server.Listeners = []Listener{{ProtocolTCP, netip.MustParseAddrPort("0.0.0.0:80")}}
+	server.Listeners = []Listener{{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("0.0.0.0:80")}}
 	return director, server
 }
 

@@ -7,9 +7,36 @@ import (
 	"github.com/golvs/lvs/internal/hostnet"
 )
 
-// onward looks whether a packet gets to the next host of its way, and through it
-// if that is one of the hosts. The need says what the packet is for.
-func (j *judge) onward(p *party, w hostnet.Way, to, from netip.Addr, need string) (Finding, *party, bool) {
+// onward looks whether packets get to the next hosts of their way, and through these
+// if they are some of the hosts. The need says what the packets are for.
+func (j *judge) onward(p *party, w hostnet.Way, need string) (f Finding, about *party, bad bool) {
+	var good []hostnet.RouteEntry
+	for _, by := range w.Each() {
+		one, at, isBad := j.onwardBy(p, by, need)
+		switch {
+		case !isBad:
+			good = append(good, by.RouteEntry)
+		case !bad:
+			f, about, bad = one, at, true
+		}
+	}
+	if !bad || len(w.Hops) == 0 {
+		return f, about, bad
+	}
+	if route, ok := j.instead(p, w, Route{To: w.To}); len(good) == 0 && ok {
+		r := route.Want.(Route)
+		good = append(good, hostnet.RouteEntry{Via: r.Via, Interface: r.Interface})
+	}
+	if len(good) > 0 {
+		f = f.run(replaceRoute(w.RouteEntry, good...)).mend()
+		f.Advice, about = "", p
+	}
+	return f, about, true
+}
+
+// onwardBy is as onward, of a way by one next hop.
+func (j *judge) onwardBy(p *party, w hostnet.Way, need string) (Finding, *party, bool) {
+	to := w.Question.To
 	if f, bad := j.linkFault(p, w.Interface, need); bad {
 		return f, p, true
 	}
@@ -18,18 +45,34 @@ func (j *judge) onward(p *party, w hostnet.Way, to, from netip.Addr, need string
 		hop = to
 	}
 	if next, iface := j.nextParty(p, w); next != nil {
-		if f, bad := j.passes(next, iface, to, from, need); bad {
+		q := w.Question
+		q.User, q.AnyUser, q.AnyFlow = 0, false, q.AnyFlow || q.Protocol == 0
+		if f, bad := j.passes(next, iface, q, need); bad {
 			return f, next, true
 		}
 	}
 	if f, bad := j.neighbourFault(p, w.Interface, hop, need); bad {
-		if route, ok := j.instead(p, w, Route{To: w.To, Table: w.Table, Metric: w.Metric}); ok && w.Via.IsValid() && f.Code == "neighbour-silent" {
+		if f.Code != "neighbour-silent" || !w.Via.IsValid() {
+			return f, p, true
+		}
+		if route, ok := j.instead(p, w, Route{To: w.To, Table: w.Table, Metric: w.Metric}); j.leadsWithout(p, w) {
+			f = f.run(deleteRoute(w.RouteEntry))
+			f.Advice = ""
+		} else if ok {
 			f = f.mend(route)
 			f.Advice = ""
 		}
 		return f, p, true
 	}
 	return Finding{}, nil, false
+}
+
+// leadsWithout reports whether packets go another way, to a neighbour that answers,
+// once the route that they go by is gone.
+func (j *judge) leadsWithout(p *party, w hostnet.Way) bool {
+	rest := p.routing.Without(w.RouteEntry).Resolve(w.Question)
+	_, bad := j.linkFault(p, rest.Interface, "")
+	return rest.Onward() && !rest.Unsure && rest.Via.IsValid() && p.blocked(rest) == "" && p.knowsHop(rest) && !bad
 }
 
 // nextParty returns the host that a way goes by, if it is one of the hosts, and the
@@ -74,7 +117,8 @@ func (p *party) interfaceOn(a netip.Addr) string {
 }
 
 // passes looks whether a host forwards a packet that comes in by an interface.
-func (j *judge) passes(p *party, iface string, to, from netip.Addr, need string) (Finding, bool) {
+func (j *judge) passes(p *party, iface string, q hostnet.Question, need string) (Finding, bool) {
+	to, from := q.To, q.From
 	if f, bad := p.martian(iface, from, to); bad {
 		f.Evidence += ": " + need
 		more, _ := p.relays(iface, to.Is6(), need)
@@ -83,10 +127,14 @@ func (j *judge) passes(p *party, iface string, to, from netip.Addr, need string)
 	if f, bad := p.relays(iface, to.Is6(), need); bad {
 		return f, true
 	}
-	w := p.arrival(to, from, iface)
-	if what, commands := p.blocked(w, to, from); what != "" && !w.Unsure {
-		f := finding("route-blocked", SeverityBroken, "%s: %s", what, need).run(commands...)
-		return j.routed(f, p, to), true
+	q.In, q.AnyMark, q.InVRF = iface, p.firewall.marks, p.isInVRF(iface)
+	w := p.routing.Resolve(q)
+	if w.Unsure {
+		j.unclear["route"] = true
+		return Finding{}, false
+	}
+	if what := p.blocked(w); what != "" {
+		return j.routed(finding("route-blocked", SeverityBroken, "%s: %s", what, need), p, w), true
 	}
 	return Finding{}, false
 }
@@ -114,9 +162,13 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 	if from.Is6() || !from.IsValid() || iface == "" {
 		return Finding{}, false
 	}
-	back := p.routing.Resolve(hostnet.Question{To: from, From: to})
+	back := p.routing.Resolve(hostnet.Question{To: from, From: to, AnyFlow: true})
 	if back.Unsure {
 		return Finding{}, false
+	}
+	if back.Local() && !p.has(from) {
+		return finding("martian-source", SeverityBroken, "packets from %s come in by %s, and the route %s keeps those for it on that host itself", from, iface, back.To).
+			run(p.removal(back.RouteEntry)), true
 	}
 	if back.Local() {
 		if p.parameter(iface, "accept_local") == "1" {
@@ -128,7 +180,8 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 		return f, true
 	}
 	filter := p.parameter(iface, "rp_filter")
-	if filter == "0" || filter == "" || back.Onward() && back.Interface == iface {
+	here := slices.ContainsFunc(back.Each(), func(by hostnet.Way) bool { return by.Onward() && by.Interface == iface })
+	if filter == "0" || filter == "" || here {
 		return Finding{}, false
 	}
 	strict, hasAddress := filter == "1", p.hasAddress4(iface)

@@ -71,7 +71,7 @@ func TestJudge(t *testing.T) {
 		}, "neighbour-silent", "", false},
 		{"no program", func(_, s *HostFacts) { s.Listeners = nil }, "program-missing", "server", false},
 		{"a program of another address", func(_, s *HostFacts) {
-			s.Listeners = []Listener{{ProtocolTCP, netip.MustParseAddrPort("127.0.0.1:80")}}
+			s.Listeners = []Listener{{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("127.0.0.1:80")}}
 		}, "program-missing", "server", false},
 		{"drop_packet while memory is short", func(d, _ *HostFacts) { set(d, Sysctl{VSDropPacket.Key, "2"}) }, "drops-packets", "", true},
 		{"drop_packet", func(d, _ *HostFacts) { set(d, Sysctl{VSDropPacket.Key, "3"}) }, "drops-packets", "", true},

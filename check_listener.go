@@ -60,10 +60,13 @@ func (p *party) takesAt(protocol Protocol, port uint16) bool {
 
 // listensAt reports whether a program takes what comes for an address and port.
 func (p *party) listensAt(protocol Protocol, at netip.AddrPort) bool {
-	return slices.ContainsFunc(p.Listeners, func(l Listener) bool {
-		a := l.Addr.Addr()
-		return l.Protocol == protocol && l.Addr.Port() == at.Port() && (a == at.Addr() || a.IsUnspecified() && (a.Is6() || at.Addr().Is4()))
-	})
+	return slices.ContainsFunc(p.Listeners, func(l Listener) bool { return l.takes(protocol, at) })
+}
+
+// takes reports whether a program takes what comes for an address and port.
+func (l Listener) takes(protocol Protocol, at netip.AddrPort) bool {
+	a := l.Addr.Addr()
+	return l.Protocol == protocol && l.Addr.Port() == at.Port() && (a == at.Addr() || a.IsUnspecified() && (a.Is6() || at.Addr().Is4()))
 }
 
 // balances reports whether the host is itself a director for an address and port.

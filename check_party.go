@@ -23,6 +23,7 @@ type party struct {
 	policies   []SecurityPolicy
 	services   map[ServiceID]ServiceEntry
 	routing    *hostnet.Routing
+	rules      []hostnet.RuleEntry
 	firewall   *firewall
 }
 
@@ -59,11 +60,10 @@ func newParty(f HostFacts) *party {
 	for i, r := range f.Routes {
 		routes[i] = hostnet.RouteEntry(r)
 	}
-	rules := make([]hostnet.RuleEntry, len(f.Rules))
-	for i, r := range f.Rules {
-		rules[i] = hostnet.RuleEntry(r)
+	for _, r := range f.Rules {
+		p.rules = append(p.rules, hostnet.RuleEntry(r))
 	}
-	p.routing = hostnet.NewRouting(routes, rules)
+	p.routing = hostnet.NewRouting(routes, p.rules)
 	p.firewall.spares = p.spares
 	return p
 }
@@ -103,14 +103,19 @@ func (p *party) mtu(iface string) int {
 	return 0
 }
 
-// route returns the route of a packet that the host itself sends.
+// route returns the route of a packet that the kernel of the host itself sends.
 func (p *party) route(to, from netip.Addr) hostnet.Way {
 	return p.routing.Resolve(hostnet.Question{To: to, From: from})
 }
 
 // arrival returns the route of a packet that comes in by an interface.
 func (p *party) arrival(to, from netip.Addr, iface string) hostnet.Way {
-	return p.routing.Resolve(hostnet.Question{To: to, From: from, In: iface, AnyMark: p.firewall.marks})
+	return p.routing.Resolve(hostnet.Question{To: to, From: from, In: iface, AnyMark: p.firewall.marks, AnyFlow: true, InVRF: p.isInVRF(iface)})
+}
+
+// isInVRF reports whether an interface belongs to a VRF.
+func (p *party) isInVRF(iface string) bool {
+	return p.interfaces[p.interfaces[iface].Master].Kind == "vrf"
 }
 
 // delivers reports whether packets for an address are delivered to the host.

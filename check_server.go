@@ -32,6 +32,10 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 	if s.Mode.isTunnel() {
 		device = j.tunnel(director, e, s, host)
 		iface = device
+		if f, bad := j.linkFault(host, device, fmt.Sprintf("%s comes out of it", e.ID)); bad && f.Code == "link-taken" {
+			j.add(host, f)
+			return
+		}
 		j.room(director, e, s, host)
 	}
 	for _, vip := range j.vipsOf(director, e) {

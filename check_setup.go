@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -35,6 +36,9 @@ func (j *judge) isSo(want, now Fact) bool {
 			return true
 		}
 	case Route:
+		if j.own.goesAs(want) {
+			return true
+		}
 		if want.To.IsSingleIP() && !want.Via.IsValid() && j.vips[want.To.Addr()] {
 			return true // ifconfig's alias has it; packets find the VIP without
 		}
@@ -44,6 +48,22 @@ func (j *judge) isSo(want, now Fact) bool {
 	}
 	left, bad := want.complete(now)
 	return bad == nil && left.matches(now)
+}
+
+// goesAs reports whether packets take the route that is wanted by another one, which
+// has more options or another metric.
+func (p *party) goesAs(want Route) bool {
+	want = want.normal()
+	var first *RouteEntry
+	for i := range p.Routes {
+		if r := &p.Routes[i]; r.To == want.To && r.Table == want.Table && (first == nil || r.Metric < first.Metric) {
+			first = r
+		}
+	}
+	fits := func(want, has int) bool { return want == 0 || has != 0 && has <= want }
+	return first != nil && first.Via == want.Via && (want.Interface == "" || first.Interface == want.Interface) &&
+		(first.Type == "local") == want.Local && (first.Type == "" || want.Local) && first.Weight == 0 && !first.Partial &&
+		(!want.Source.IsValid() || first.Source == want.Source) && fits(want.MTU, first.MTU) && fits(want.AdvMSS, first.AdvMSS)
 }
 
 // hasVIP reports whether packets for a wanted address are delivered, wherever it
@@ -160,6 +180,9 @@ func (j *judge) missing(s Setting, now Fact) Finding {
 		if again := j.regained(a); len(again) > 0 {
 			f = f.mend(again...)
 		}
+	}
+	if was, ok := now.(Route); ok && was.Other {
+		f = f.mend().run(fmt.Sprint(s.Want)) // its next hops or options cannot be put back
 	}
 	if port, ok := s.Want.(FOUPort); ok {
 		f = f.run(j.own.freePort(port)...)

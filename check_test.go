@@ -204,8 +204,8 @@ func TestCheckParts(t *testing.T) {
    3: %s:0053 00000000000000000000000000000000:0000 0A 00000000:00000000
 `, procWords("127.0.0.1"), procWords("2001:db8::1"))
 	want := []Listener{
-		{ProtocolTCP, netip.MustParseAddrPort("0.0.0.0:80")}, {ProtocolTCP, netip.MustParseAddrPort("127.0.0.1:81")},
-		{ProtocolTCP, netip.MustParseAddrPort("[2001:db8::1]:83")},
+		{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("0.0.0.0:80")}, {Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("127.0.0.1:81")},
+		{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:83")},
 	}
 	if got := listenersOf(listing, ProtocolTCP, "0A"); !slices.Equal(got, want) {
 		t.Errorf("listeners: %v", got)

@@ -12,14 +12,16 @@ import (
 func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
 	server := s.Addr.Addr()
 	need := fmt.Sprintf("%s is forwarded to %s by it", e.ID, s.Addr)
-	w := director.route(server, netip.Addr{})
+	w := director.forwarding(s)
 	if w.Unsure {
 		j.unclear["route"] = true
 		return
 	}
-	if what, commands := director.blocked(w, server, netip.Addr{}); what != "" {
-		f := finding("route-blocked", SeverityBroken, "%s -> %s: %s", e.ID, s.Addr, what).run(commands...)
-		j.add(director, j.routed(f, director, server))
+	if w.Local() && j.byAddr[server] == nil {
+		return // by a route for a whole network that the director takes
+	}
+	if what := director.blocked(w); what != "" {
+		j.add(director, j.routed(finding("route-blocked", SeverityBroken, "%s -> %s: %s", e.ID, s.Addr, what), director, w))
 		return
 	}
 	if f, bad := director.strays(w, server); bad {
@@ -37,16 +39,70 @@ func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
 			change(e.asSiblings(s)...).advise("put the server on a network of the director, or forward to it by a tunnel"))
 		return
 	}
-	f, about, bad := j.onward(director, w, server, netip.Addr{}, need)
+	f, about, bad := j.onward(director, w, need)
 	if bad {
 		j.add(about, f)
 		return
 	}
+	j.disguised(director, e, s, w)
 	if s.Mode == NAT {
 		if f, bad := director.relays(w.Interface, server.Is6(), fmt.Sprintf("answers of the real servers of %s are sent on to the clients", e.ID)); bad {
 			j.add(director, f)
 		}
 	}
+}
+
+// forwarding returns the way of a director's packets to a real server. For a tunnel of
+// IPv4, IPVS asks for it again with the source that it got.
+func (p *party) forwarding(s RealServer) hostnet.Way {
+	w := p.route(s.Addr.Addr(), netip.Addr{})
+	if !s.Mode.isTunnel() || s.Addr.Addr().Is6() || !w.Onward() || w.Unsure {
+		return w
+	}
+	return p.route(s.Addr.Addr(), p.sourceOf(w))
+}
+
+// sourceOf returns the source that the kernel gives what goes a way of IPv4: that of
+// the route, or an address of the interface, in the network of the next hop if one is.
+func (p *party) sourceOf(w hostnet.Way) (source netip.Addr) {
+	hop := w.Via
+	if !hop.IsValid() {
+		hop = w.Question.To
+	}
+	if w.Source.IsValid() {
+		return w.Source
+	}
+	for _, a := range p.addresses {
+		if a.Interface != w.Interface || !a.Prefix.Addr().Is4() {
+			continue
+		}
+		if a.Prefix.Masked().Contains(hop) {
+			return a.Prefix.Addr()
+		}
+		if !source.IsValid() {
+			source = a.Prefix.Addr()
+		}
+	}
+	return source
+}
+
+// disguised looks for a tunnel whose packets come from an address that the real server
+// has too, which drops them.
+func (j *judge) disguised(director *party, e ServiceEntry, s RealServer, w hostnet.Way) {
+	server := s.Addr.Addr()
+	source, host := director.sourceOf(w), j.byAddr[server]
+	if !s.Mode.isTunnel() || server.Is6() || !source.IsValid() || host == nil || !host.delivers(source) ||
+		host.parameter(host.interfaceOn(server), "accept_local") == "1" {
+		return
+	}
+	f := finding("martian-source", SeverityBroken, "%s -> %s: packets of the tunnel come from %s, which is an address of the real server too", e.ID, s, source)
+	for _, a := range director.addresses {
+		if own := a.Prefix.Addr(); a.Interface == w.Interface && own.Is4() && !host.has(own) {
+			j.add(director, f.run(replaceRoute(w.RouteEntry, w.RouteEntry)+with("src", own)))
+			return
+		}
+	}
+	j.add(director, f.advise("give the route to it a source (src) that is an address of the director alone"))
 }
 
 // strays returns the finding about a route that leads away from a network that the

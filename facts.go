@@ -72,27 +72,33 @@ type RouteEntry struct {
 	Source    netip.Addr   `json:"source,omitzero"`
 	MTU       int          `json:"mtu,omitempty"`    // 0 is the interface's
 	AdvMSS    int          `json:"advMSS,omitempty"` // 0 is by the MTU
+	Weight    int          `json:"weight,omitempty"` // of one of several next hops, which are an entry each; 0 is the only one
 	ByKernel  bool         `json:"byKernel,omitempty"`
-	Partial   bool         `json:"partial,omitempty"` // it has what these fields do not say, such as several next hops
+	Partial   bool         `json:"partial,omitempty"` // it has what these fields do not say, such as an encapsulation
 }
 
 // RuleEntry is a rule of policy routing. It says more than a [Rule], and is only
 // read.
 type RuleEntry struct {
-	Priority int          `json:"priority"`
-	IPv6     bool         `json:"ipv6,omitempty"`
-	From     netip.Prefix `json:"from,omitzero"`    // the zero prefix is any
-	To       netip.Prefix `json:"to,omitzero"`      // the zero prefix is any
-	In       string       `json:"in,omitempty"`     // interface that packets come in by; "" is any, "lo" is none
-	Out      string       `json:"out,omitempty"`    // interface that a socket is bound to; "" is any
-	Mark     uint32       `json:"mark,omitempty"`   // of the firewall, with Mask
-	Mask     uint32       `json:"mask,omitempty"`   // 0 is any mark
-	Not      bool         `json:"not,omitempty"`    // it is for all other packets
-	Action   string       `json:"action,omitempty"` // "" asks the table; "goto", "nop", "blackhole", "unreachable" or "prohibit"
-	Table    int          `json:"table,omitempty"`
-	Goto     int          `json:"goto,omitempty"`     // priority of the rule to go on with
-	Shortest int          `json:"shortest,omitempty"` // routes with a shorter prefix do not count
-	Partial  bool         `json:"partial,omitempty"`  // it has conditions that these fields do not say
+	Priority  int          `json:"priority"`
+	IPv6      bool         `json:"ipv6,omitempty"`
+	From      netip.Prefix `json:"from,omitzero"`       // the zero prefix is any
+	To        netip.Prefix `json:"to,omitzero"`         // the zero prefix is any
+	In        string       `json:"in,omitempty"`        // interface that packets come in by; "" is any, "lo" is none
+	Out       string       `json:"out,omitempty"`       // interface that a socket is bound to; "" is any
+	Mark      uint32       `json:"mark,omitempty"`      // of the firewall, with Mask
+	Mask      uint32       `json:"mask,omitempty"`      // 0 is any mark
+	Protocol  uint8        `json:"protocol,omitempty"`  // 0 is any
+	FromPorts [][2]uint16  `json:"fromPorts,omitempty"` // ranges with both ends; none is any
+	ToPorts   [][2]uint16  `json:"toPorts,omitempty"`   // likewise
+	Users     [][2]uint32  `json:"users,omitempty"`     // ranges of those whose sockets send; none is any
+	VRF       bool         `json:"vrf,omitempty"`       // it is for packets of VRFs, and asks their tables
+	Not       bool         `json:"not,omitempty"`       // it is for all other packets
+	Action    string       `json:"action,omitempty"`    // "" asks the table; "goto", "nop", "blackhole", "unreachable" or "prohibit"
+	Table     int          `json:"table,omitempty"`
+	Goto      int          `json:"goto,omitempty"`     // priority of the rule to go on with
+	Shortest  int          `json:"shortest,omitempty"` // routes with a shorter prefix do not count
+	Partial   bool         `json:"partial,omitempty"`  // it has conditions that these fields do not say
 }
 
 // Neighbour is what a host knows of another one on a link.
@@ -150,7 +156,8 @@ type FirewallRule struct {
 // Listener is a program that takes connections or datagrams.
 type Listener struct {
 	Protocol Protocol       `json:"protocol"`
-	Addr     netip.AddrPort `json:"addr"` // 0.0.0.0 is all IPv4 addresses, :: all of both families unless the program says otherwise
+	Addr     netip.AddrPort `json:"addr"`           // 0.0.0.0 is all IPv4 addresses, :: all of both families unless the program says otherwise
+	User     uint32         `json:"user,omitempty"` // whose it is, 0 is root; rules of routing may ask
 }
 
 // Unread is a part of a host that could not be read.

@@ -240,10 +240,19 @@ func listenersOf(text string, protocol Protocol, state string) (all []Listener) 
 			continue
 		}
 		if a, ok := parseSocket(f[1]); ok && a.Port() != 0 {
-			all = append(all, Listener{protocol, a})
+			all = append(all, Listener{protocol, a, userOf(f, 7)})
 		}
 	}
 	return all
+}
+
+// userOf reads whose a socket is; a line without that is root's.
+func userOf(fields []string, at int) uint32 {
+	if len(fields) <= at {
+		return 0
+	}
+	user, _ := strconv.ParseUint(fields[at], 10, 32)
+	return uint32(user)
 }
 
 // parseSocket reads an address whose words are in the machine's order.
@@ -271,7 +280,7 @@ func sctpListeners(text string) (all []Listener) {
 		port, err := strconv.ParseUint(f[5], 10, 16)
 		for _, addr := range f[8:] {
 			if a, aerr := netip.ParseAddr(addr); err == nil && aerr == nil {
-				all = append(all, Listener{ProtocolSCTP, netip.AddrPortFrom(a.Unmap(), uint16(port))})
+				all = append(all, Listener{ProtocolSCTP, netip.AddrPortFrom(a.Unmap(), uint16(port)), userOf(f, 6)})
 			}
 		}
 	}

@@ -52,8 +52,9 @@ type RouteEntry struct {
 	Source    netip.Addr
 	MTU       int
 	AdvMSS    int
+	Weight    int  // of one of several next hops, which are a route each of the same table, destination and metric; 0 is the only one
 	ByKernel  bool // it came with an address
-	Partial   bool // it has what this type does not say: several next hops, an encapsulation, a type of service
+	Partial   bool // it has what this type does not say: an encapsulation, a type of service
 }
 
 // RuleEntry is a rule of policy routing.
@@ -63,6 +64,11 @@ type RuleEntry struct {
 	From, To   netip.Prefix // the zero prefix is any
 	In, Out    string       // interfaces; "" is any
 	Mark, Mask uint32       // both 0 are any
+	Protocol   uint8        // 0 is any
+	FromPorts  [][2]uint16  // ranges with both ends; none is any
+	ToPorts    [][2]uint16  // likewise
+	Users      [][2]uint32  // ranges of those whose sockets send; none is any
+	VRF        bool         // it is for packets of VRFs, and asks their tables
 	Not        bool         // it is for all other packets
 	Action     string       // "" asks the table; "goto", "nop", "blackhole", "unreachable" or "prohibit"
 	Table      int

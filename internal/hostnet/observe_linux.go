@@ -123,7 +123,7 @@ func (o *observer) routeEntries() error {
 				o.unread("routes", "ip route show table all", fmt.Sprintf("there are more than %d", mostRoutes))
 				return nil
 			}
-			o.found.Routes = append(o.found.Routes, o.routeEntry(r, family))
+			o.found.Routes = append(o.found.Routes, o.byHops(r, family)...)
 		}
 	}
 	return nil
@@ -137,12 +137,30 @@ func (o *observer) routeEntry(r rtnetlink.Route, family netip.Addr) RouteEntry {
 	e := RouteEntry{
 		To: prefixOf(r.Dst), Table: r.Table, Metric: r.Priority, Type: kind, Via: addrOf(r.Gw), Interface: o.names[r.LinkIndex],
 		Source: addrOf(r.Src), MTU: r.MTU, AdvMSS: r.AdvMSS, ByKernel: r.Protocol == unix.RTPROT_KERNEL,
-		Partial: len(r.MultiPath) > 0 || r.Encap != nil || r.Via != nil || r.Tos != 0 || !known,
+		Partial: r.Encap != nil || r.Via != nil || r.Tos != 0 || !known,
 	}
 	if r.Dst == nil {
 		e.To = defaultOf(family)
 	}
 	return e
+}
+
+// byHops returns a route once for each of its next hops.
+func (o *observer) byHops(r rtnetlink.Route, family netip.Addr) (all []RouteEntry) {
+	e := o.routeEntry(r, family)
+	if len(r.MultiPath) == 0 {
+		return []RouteEntry{e}
+	}
+	for _, hop := range r.MultiPath {
+		if hop.Flags&unix.RTNH_F_DEAD != 0 {
+			continue
+		}
+		one := e
+		one.Via, one.Interface, one.Weight = addrOf(hop.Gw), o.names[hop.LinkIndex], hop.Hops+1
+		one.Partial = e.Partial || hop.Encap != nil || hop.Via != nil
+		all = append(all, one)
+	}
+	return all
 }
 
 // ruleEntries reads the rules' actions, which the package for netlink leaves out.
@@ -168,7 +186,12 @@ var ruleActions = map[byte]string{
 	nl.FR_ACT_UNREACHABLE: "unreachable", nl.FR_ACT_PROHIBIT: "prohibit",
 }
 
-const ruleInvert = 0x2 // FIB_RULE_INVERT
+// Parts of rules that the package for system calls does not have.
+const (
+	ruleInvert       = 0x2 // FIB_RULE_INVERT
+	ruleFromPortMask = 28  // FRA_SPORT_MASK
+	ruleToPortMask   = 29  // FRA_DPORT_MASK
+)
 
 func ruleEntry(data []byte) (e RuleEntry, ok bool) {
 	if len(data) < unix.SizeofRtMsg {
@@ -207,14 +230,35 @@ func ruleEntry(data []byte) (e RuleEntry, ok bool) {
 			if n := int32(attrs.Uint32()); n >= 0 {
 				e.Shortest = int(n) + 1
 			}
+		case unix.FRA_IP_PROTO:
+			e.Protocol = attrs.Uint8()
+		case unix.FRA_SPORT_RANGE:
+			e.FromPorts = rangeOf[uint16](value)
+		case unix.FRA_DPORT_RANGE:
+			e.ToPorts = rangeOf[uint16](value)
+		case unix.FRA_UID_RANGE:
+			e.Users = rangeOf[uint32](value)
+		case unix.FRA_L3MDEV:
+			e.VRF = attrs.Uint8() != 0
+		case ruleFromPortMask, ruleToPortMask:
+			e.Partial = e.Partial || attrs.Uint16() != 0xffff
 		case nl.FRA_PROTOCOL, unix.RTA_UNSPEC:
 		case nl.FRA_SUPPRESS_IFGROUP, nl.FRA_FLOW:
 			e.Partial = e.Partial || attrs.Type() == nl.FRA_SUPPRESS_IFGROUP && attrs.Uint32() != 0xffffffff
 		default:
-			e.Partial = true // ports, users, VRFs
+			e.Partial = true
 		}
 	}
 	return e, attrs.Err() == nil
+}
+
+// rangeOf reads both ends of a range.
+func rangeOf[N uint16 | uint32](raw []byte) [][2]N {
+	var ends [2]N
+	if _, err := binary.Decode(raw, binary.NativeEndian, &ends); err != nil {
+		return nil
+	}
+	return [][2]N{ends}
 }
 
 func prefixFrom(raw []byte, bits int) netip.Prefix {
