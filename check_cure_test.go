@@ -131,6 +131,19 @@ func lostGateway(f *HostFacts, others ...string) {
 	}
 }
 
+// mine gives a tunnel's device another name, and returns its state.
+func mine(f *HostFacts, name string) *InterfaceState {
+	for i, one := range f.Facts {
+		if l, ok := one.(Link); ok && l.Name == name {
+			l.Name = "mine"
+			f.Facts[i] = l
+		}
+	}
+	i := stateOf(f, name)
+	i.Name = "mine"
+	return i
+}
+
 // fixOf shows what a program would do about a finding.
 func fixOf(f Finding) string {
 	fix := slices.Clone(f.Commands)
@@ -193,6 +206,19 @@ func TestCheckCures(t *testing.T) {
 		}, "no-server", "", "~ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1; ~ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
 		{"a tunnel from another director", GRE(), func(_, _, rs2 *HostFacts) { remote(rs2, "10.168.0.99") }, "tunnel-down", "rs2",
 			"ip link set dev gre0 up"},
+		{"a tunnel with a key", GRE(), func(_, _, rs2 *HostFacts) { mine(rs2, "gre0").Keyed = true }, "tunnel-down", "rs2", "modprobe ip_gre; ip link set dev gre0 up"},
+		{"a tunnel for packets in their order", GRE(), func(_, _, rs2 *HostFacts) {
+			mine(rs2, "gre0").Ordered = true
+			for i, one := range rs2.Facts {
+				if l, ok := one.(Link); ok && l.Name == "mine" {
+					l.Local = netip.MustParseAddr("10.168.0.95")
+					rs2.Facts[i] = l
+				}
+			}
+			rs2.Facts = append(rs2.Facts, vipAddress(vip4, "mine", ""))
+		}, "tunnel-down", "rs2", "ip link del dev mine; modprobe ip_gre; ip link set dev gre0 up; ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev gre0"},
+		{"a tunnel for MPLS alone", IPIP, func(_, _, rs2 *HostFacts) { mine(rs2, "tunl0").Inner = 137 }, "tunnel-down", "rs2", "modprobe ipip; ip link set dev tunl0 up"},
+		{"a tunnel for IPv4 alone", IPIP, func(_, _, rs2 *HostFacts) { mine(rs2, "tunl0").Inner = 4 }, "", "", ""},
 		{"a tunnel from the director", GRE(), func(_, _, rs2 *HostFacts) { remote(rs2, "10.168.0.90") }, "", "", ""},
 		{"a director without a default route", NAT, func(d, _, _ *HostFacts) { lostGateway(d, "10.168.0.1") }, "route-blocked", "", usual},
 		{"a director without a default route, and two that could be it", NAT, func(d, _, _ *HostFacts) { lostGateway(d, "10.168.0.1", "10.168.0.2") }, "route-blocked", "", ""},

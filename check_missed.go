@@ -92,7 +92,7 @@ func (j *judge) networkOf(a netip.Addr) (netip.Prefix, bool) {
 // has none, or several.
 func (j *judge) addressIn(p *party, network netip.Prefix) (at netip.Addr, ok bool) {
 	for _, a := range p.around {
-		if addr := a.Prefix.Addr(); network.Contains(addr) && !p.isBlind(a.Interface) && !j.vips[addr] {
+		if addr := a.Prefix.Addr(); network.Contains(addr) && !addr.IsLinkLocalUnicast() && !p.isBlind(a.Interface) && !j.vips[addr] {
 			if ok {
 				return netip.Addr{}, false
 			}

@@ -22,7 +22,7 @@ func (e ServiceEntry) unserved() (Finding, bool) {
 		return finding("port-zero", SeverityBroken, "%s takes all ports, and has no persistence", e.ID).
 			advise("make it persistent, or give it a port"), true
 	case len(e.Servers) == 0:
-		return finding("no-server", SeverityBroken, "%s has no real servers", e.ID).advise("add real servers"), true
+		return finding("no-server", SeverityBroken, "%s has no real servers", e.ID).advise("add the real servers that are meant for it"), true
 	case !slices.ContainsFunc(e.Servers, RealServerStatus.mayRefuse) && e.Scheduler != OVF:
 		return Finding{}, false
 	}

@@ -125,10 +125,14 @@ func (j *judge) tunnel(director *party, e ServiceEntry, s RealServer, host *part
 	}
 	server := s.Addr.Addr()
 	want := TunnelRealServer{VIP: inner, Mode: s.Mode, Local: server}.device()
-	var device, down Link
+	var device, down, before Link
 	for _, l := range host.links {
 		switch {
-		case !l.takes(want, server) || !director.sendsFrom(l.Remote, server):
+		case l.Kind != want.Kind || !director.sendsFrom(l.Remote, server):
+		case !host.takes(l, want, server):
+			if l.Up && l.Local == server && !host.interfaces[l.Name].Keyed {
+				before = l
+			}
 		case !l.Up:
 			down = l
 		case device.Name == "" || l.Local == server:
@@ -140,15 +144,34 @@ func (j *judge) tunnel(director *party, e ServiceEntry, s RealServer, host *part
 		j.add(host, finding("fou-missing", SeverityBroken, "the real server %s by %s has no such port", s.Addr, s.Mode).
 			mend(Setting{port, "the port that the director sends to"}).run(host.freePort(port)...))
 	}
-	if device.Name != "" {
+	switch {
+	case device.Name != "" && (device.Local == server || before.Name == ""):
 		return device.Name
-	}
-	if down.Name != "" {
+	case device.Name != "":
+		want = Link{Name: device.Name, Up: true}
+	case down.Name != "":
 		want = Link{Name: down.Name, Up: true}
 	}
-	j.add(host, finding("tunnel-down", SeverityBroken, "the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
-		mend(j.opened(host, want)...))
+	f := finding("tunnel-down", SeverityBroken, "the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
+		mend(j.opened(host, want)...)
+	if before.Name != "" {
+		f = j.replaced(f, host, before, want)
+	}
+	j.add(host, f)
 	return want.Name
+}
+
+// replaced adds to a finding what removes a device that the kernel gives packets to, and
+// that drops them for what is in them. Its VIPs get another device.
+func (j *judge) replaced(f Finding, host *party, old, now Link) Finding {
+	f.Evidence += fmt.Sprintf(", and %s drops them", old.Name)
+	f.Commands = append(f.Commands, "ip link del dev "+old.Name)
+	for _, a := range host.addresses {
+		if vip := a.Prefix.Addr(); a.Interface == old.Name && j.vips[vip] {
+			f.Mend = append(f.Mend, Setting{vipAddress(vip, now.Name, ""), "take packets for the VIP"})
+		}
+	}
+	return f
 }
 
 // freePort returns the command that removes a port which takes something else out
@@ -198,12 +221,25 @@ func (p *party) sendsFrom(a, server netip.Addr) bool {
 	case w.Source.IsValid():
 		return a == w.Source
 	}
+	hop := w.Via
+	if !hop.IsValid() {
+		hop = server
+	}
+	for _, own := range p.networks(hop) {
+		if own.Interface == w.Interface {
+			return a == own.Prefix.Addr() // the first one; others in that network are no sources
+		}
+	}
 	return p.has(a)
 }
 
-// takes reports whether a device takes the packets to a server that another one
-// would, once it is up.
-func (l Link) takes(want Link, server netip.Addr) bool {
-	return l.Kind == want.Kind && l.Checksum == want.Checksum && (l.AnyProtocol || !want.AnyProtocol) &&
-		(!l.Local.IsValid() || l.Local == server)
+// takes reports whether a device of the host takes the packets to a server that another
+// one would, once it is up.
+func (p *party) takes(l, want Link, server netip.Addr) bool {
+	i, inner := p.interfaces[l.Name], uint8(4)
+	if want.Kind == "sit" || want.Kind == "ip6tnl" && !want.AnyProtocol {
+		inner = 41
+	}
+	return l.Kind == want.Kind && l.Checksum == want.Checksum && !i.Keyed && !i.Ordered && (i.Inner == 0 || i.Inner == inner) &&
+		(l.AnyProtocol || !want.AnyProtocol || i.Inner == inner) && (!l.Local.IsValid() || l.Local == server)
 }

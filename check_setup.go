@@ -95,10 +95,10 @@ func (j *judge) isOpen(want Link) bool {
 		if !j.isKnown(l.Remote) {
 			continue
 		}
-		if server := want.Local; l.Up && l.takes(want, server) {
+		if server := want.Local; l.Up && j.own.takes(l, want, server) {
 			return true
 		}
-		if l.Up && !want.Local.IsValid() && l.takes(want, l.Local) && j.own.has(l.Local) {
+		if l.Up && !want.Local.IsValid() && j.own.takes(l, want, l.Local) && j.own.has(l.Local) {
 			return true
 		}
 	}

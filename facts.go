@@ -50,6 +50,9 @@ type InterfaceState struct {
 	Ingress  bool   `json:"ingress,omitempty"`  // traffic control may drop or redirect what comes in
 	Queue    string `json:"queue,omitempty"`    // what traffic control does with what goes out, such as "netem"; "" is nothing unusual
 	Loss     int    `json:"loss,omitempty"`     // how much of what goes out that drops, in per cent
+	Inner    uint8  `json:"inner,omitempty"`    // what a tunnel takes out, by the number that IP has for it; 0 is any
+	Keyed    bool   `json:"keyed,omitempty"`    // a tunnel takes only packets with a key
+	Ordered  bool   `json:"ordered,omitempty"`  // a tunnel takes only packets with sequence numbers
 }
 
 // AddressState says why an [Address] is not in use as it stands.

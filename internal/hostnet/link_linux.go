@@ -62,6 +62,23 @@ func linkOf(l netlink.Link) Link {
 	return link
 }
 
+// takesOut returns which packets a tunnel takes out, beside those to its addresses: of
+// one protocol, 0 is any, and only those with a key, or with sequence numbers.
+func takesOut(l netlink.Link) (inner uint8, keyed, ordered bool) {
+	const sequence = 0x1000
+	switch t := l.(type) {
+	case *netlink.Iptun:
+		inner = t.Proto
+	case *netlink.Sittun:
+		inner = t.Proto
+	case *netlink.Ip6tnl:
+		inner = t.Proto
+	case *netlink.Gretun:
+		keyed, ordered = t.IFlags&nl.GRE_KEY != 0, t.IFlags&sequence != 0
+	}
+	return inner, keyed, ordered
+}
+
 // putLink makes a link, or sets the state and MTU of one that is there. A new one
 // comes with all that it shall have in one request.
 func (n *Network) putLink(want Link) error {

@@ -31,6 +31,9 @@ type Interface struct {
 	Ingress  bool   // traffic control may drop or redirect what comes in
 	Queue    string // what traffic control does with what goes out; "" is nothing unusual
 	Loss     int    // how much of what goes out it drops, in per cent
+	Inner    uint8  // what a tunnel takes out, by the number that IP has for it; 0 is any
+	Keyed    bool   // a tunnel takes only packets with a key
+	Ordered  bool   // a tunnel takes only packets with sequence numbers
 }
 
 // AddressState says why an address is not in use as it stands.

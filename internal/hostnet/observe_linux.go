@@ -83,6 +83,7 @@ func (o *observer) interfaces() error {
 		if slices.Contains([]string{"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "macsec"}, i.Kind) && a.NetNsID < 0 {
 			i.Below = o.names[a.ParentIndex]
 		}
+		i.Inner, i.Keyed, i.Ordered = takesOut(l)
 		o.found.Interfaces = append(o.found.Interfaces, i)
 	}
 	return nil
