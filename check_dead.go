@@ -23,6 +23,9 @@ func (f Finding) hasFix() bool { return len(f.Commands)+len(f.Mend)+len(f.Change
 // program could do cures that. Their clients go to the others once they have the weight
 // 0, as health checkers give it to them.
 func (j *judge) dead(director *party, e ServiceEntry, all faults) {
+	if len(all) == 0 {
+		return
+	}
 	after := e
 	after.Servers = slices.Clone(e.Servers)
 	left := false

@@ -78,14 +78,17 @@ func (j *judge) isSetUp(director *party, e ServiceEntry, s RealServer, host *par
 	return e.ID.FWMark() == 0 && host.takesAt(e.ID.Protocol(), s.Addr.Port())
 }
 
-// networkOf returns the network that an address is in, by the hosts that are in it.
-func (j *judge) networkOf(a netip.Addr) (netip.Prefix, bool) {
+// networkOf returns the network that an address is in, the smallest that a host is in;
+// false if there is none.
+func (j *judge) networkOf(a netip.Addr) (network netip.Prefix, ok bool) {
 	for _, p := range j.hosts {
 		for _, n := range p.networks(a) {
-			return n.Prefix.Masked(), true
+			if !ok || n.Prefix.Bits() > network.Bits() {
+				network, ok = n.Prefix.Masked(), true
+			}
 		}
 	}
-	return netip.Prefix{}, false
+	return network, ok
 }
 
 // addressIn returns the one address by which a host is in a network, and false if it

@@ -67,8 +67,15 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 // otherMode looks for a server that is forwarded to by NAT, and is set up as the others
 // of its service, which are not: it has the VIP, and answers past the director.
 func (j *judge) otherMode(director *party, e ServiceEntry, s RealServer, host *party) bool {
-	vips, changes := j.vipsOf(director, e), e.asSiblings(s)
-	if s.Mode != NAT || len(changes) == 0 || host == nil || host.hasHop(director) || !j.hasAll(host, vips) || j.translates(director, e, s, host) {
+	if s.Mode != NAT || host == nil || host.hasHop(director) {
+		return false
+	}
+	vips := j.vipsOf(director, e)
+	if !j.hasAll(host, vips) || j.translates(director, e, s, host) {
+		return false
+	}
+	changes := e.asSiblings(s)
+	if len(changes) == 0 {
 		return false
 	}
 	j.add(director, finding("mode-other", SeverityBroken, "%s -> %s: it has %s, as for %s, and its answers do not go by the director",
