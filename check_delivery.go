@@ -91,6 +91,10 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 	if f, bad := j.linkFault(p, a.Interface, "it has "+vip.String()); bad && (vip.Is6() || f.Code == "link-taken") {
 		return f, true
 	}
+	if w.Onward() && isUnusual(w.Table) {
+		return finding("vip-missing", SeverityBroken, "%s is on %s, and the rule of priority %d leads packets for it to %s", vip, a.Interface, w.Rule.Priority, w.Interface).
+			run(p.deleteRule(*w.Rule)), true
+	}
 	rule := hostnet.LocalRule(vip.Is6())
 	if p.routing.WithRules(append(slices.Clone(p.rules), rule)).Resolve(w.Question).Local() {
 		return finding("vip-missing", SeverityBroken, "%s is on %s, and no rule asks the table local", vip, a.Interface).

@@ -52,7 +52,7 @@ func (j *judge) onwardBy(p *party, w hostnet.Way, need string) (Finding, *party,
 		}
 	}
 	if f, bad := j.neighbourFault(p, w.Interface, hop, need); bad {
-		if f.Code != "neighbour-silent" || !w.Via.IsValid() {
+		if f.Code != "neighbour-silent" || !w.Via.IsValid() && len(p.networks(to)) > 0 {
 			return f, p, true
 		}
 		if route, ok := j.instead(p, w, Route{To: w.To, Table: w.Table, Metric: w.Metric}); j.leadsWithout(p, w) {

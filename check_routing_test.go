@@ -83,6 +83,7 @@ func TestCheckRouting(t *testing.T) {
 			}
 			routes(RouteEntry{To: defaultRoute(vip4), Type: "prohibit"})(f)
 		}, "return-route", "ip route del 0.0.0.0/0"},
+		{"clients on the link", DR, "rs1", silent("10.2.0.10", instead(RouteEntry{To: defaultRoute(vip4), Interface: "eth0"})), "neighbour-silent", "ip route replace default via 10.168.0.1"},
 		{"throw", DR, "rs1", routes(RouteEntry{To: far, Type: "throw"}), "return-route", "ip route del 10.2.0.0/24"},
 		{"its port", DR, "rs1", rules(web), "return-route", "ip rule del priority 100"},
 		{"another port", DR, "rs1", rules(RuleEntry{Priority: 100, Protocol: 6, FromPorts: ports(81, 90), Action: "prohibit"}), "", ""},
@@ -124,6 +125,13 @@ func TestCheckRouting(t *testing.T) {
 			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localTable && !r.IPv6 })
 			rules(RuleEntry{Priority: 100, To: prefix("10.9.0.0/16"), Table: 254})(f)
 		}, "vip-missing", "ip rule add priority 0 lookup local"},
+		{"a table before the table local", DR, "director", func(f *HostFacts) {
+			for i := range f.Rules {
+				f.Rules[i].Priority += 5
+			}
+			rules(RuleEntry{Table: 50})(f)
+			routes(RouteEntry{To: hostPrefix(vip4), Table: 50, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})(f)
+		}, "vip-missing", "ip rule del priority 0"},
 		{"no rule for the table local, and the kernel needs none", DR, "director", func(f *HostFacts) {
 			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localTable })
 		}, "", ""},
