@@ -190,3 +190,53 @@ func TestCheckRouting(t *testing.T) {
 		})
 	}
 }
+
+// A host that meets a setup by something else that does as well is not broken.
+func TestCheckOtherwise(t *testing.T) {
+	gateway := netip.MustParseAddr("10.168.0.90")
+	server, director := mustOf(t, NATRealServer{Director: gateway}.Setup), mustOf(t, NATDirector{VIP: vip4, Interface: "eth0"}.Setup)
+	dr, tun := mustOf(t, DRRealServer{VIP: vip4}.Setup), mustOf(t, TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4}.Setup)
+	vip := netip.MustParsePrefix("10.168.0.91/32")
+	route := func(change func(*Route)) Fact {
+		r := Route{To: defaultRoute(vip4), Via: gateway, Interface: "eth0"}
+		change(&r)
+		return r
+	}
+	for _, c := range []struct {
+		name  string
+		setup Setup
+		is    Fact // what the host has beside the setup, or in the place of it
+	}{
+		{"a route onlink", server, route(func(r *Route) { r.OnLink = true })},
+		{"a route with an MTU", server, route(func(r *Route) { r.MTU = 1400 })},
+		{"a route with a source", server, route(func(r *Route) { r.Source = local4 })},
+		{"a route of another protocol", server, route(func(r *Route) { r.Protocol = 16 })},
+		{"a route with a segment size", server, route(func(r *Route) { r.AdvMSS = 1300 })},
+		{"a route of a metric", server, route(func(r *Route) { r.Metric = 100 })},
+		{"forwarding by another value", director, Sysctl{IPForward, "2"}},
+		{"a labelled VIP", director, Address{Interface: "eth0", Prefix: vip, Label: "eth0:0", Scope: "global"}},
+		{"a VIP with a broadcast address", director, Address{Interface: "eth0", Prefix: vip, Broadcast: vip4, Scope: "global"}},
+		{"a VIP of a narrow scope", dr, Address{Interface: "lo", Prefix: vip, Scope: "host"}},
+		{"arp_ignore for the network", dr, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "2"}},
+		{"arp_ignore for all", dr, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "8"}},
+		{"a tunnel's narrow device", tun, Link{Name: "tunl0", Kind: "ipip", Up: true, MTU: 1400}},
+		{"no filter", tun, Sysctl{InterfaceSysctl("tunl0", "rp_filter", false), "0"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, h := peerHost(t, 94)
+			s.LoadModule("ipip")
+			setUp(t, h, c.setup, nil)
+			if r, ok := c.is.(Route); ok && r.Metric != 0 {
+				must(t, h.remove(Route{To: r.To, Via: r.Via, Interface: "eth0"}))
+			}
+			makeSo(t, h, c.is)
+			report, err := h.Check(t.Context(), c.setup)
+			must(t, err)
+			for _, f := range withoutService(report) {
+				if f.Severity == SeverityBroken {
+					t.Errorf("%v", f)
+				}
+			}
+		})
+	}
+}

@@ -32,7 +32,7 @@ func (j *judge) isSo(want, now Fact) bool {
 			return true
 		}
 	case Sysctl:
-		if j.isSilent(want) {
+		if s, ok := now.(Sysctl); ok && want.Value == "1" && s.isOn() || j.isSilent(want) {
 			return true
 		}
 	case Route:
@@ -48,6 +48,12 @@ func (j *judge) isSo(want, now Fact) bool {
 	}
 	left, bad := want.complete(now)
 	return bad == nil && left.matches(now)
+}
+
+// isOn reports whether a switch is on: for the kernel all values but 0 are.
+func (s Sysctl) isOn() bool {
+	code := codeOfSysctl(s)
+	return (code == "forwarding-off" || code == "nat-conntrack") && s.Value != "0" && s.Value != ""
 }
 
 // goesAs reports whether packets take the route that is wanted by another one, which
