@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -131,7 +132,7 @@ func (g *ground) measure() outcome {
 }
 
 // traffic sends requests. Those that fail are not believed before as many fail
-// again. Where it can, patience ends before a lost packet is sent again.
+// again.
 func (g *ground) traffic() outcome {
 	o := g.round(g.patience)
 	for range 3 {
@@ -192,6 +193,20 @@ func dial(proto string, from netip.Addr, to netip.AddrPort, deadline time.Time) 
 	return dialer.Dial(proto, to.String())
 }
 
+// isResent reports whether the connection's first packet was lost: on a slow machine
+// there is patience enough for a second one.
+func isResent(conn *net.TCPConn) (is bool) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		is = err == nil && info.Total_retrans > 0
+	})
+	return is
+}
+
 // ask sends one request, and returns who answered.
 func (m *machine) ask(proto string, from netip.Addr, to netip.AddrPort, patience time.Duration) (string, error) {
 	deadline := time.Now().Add(patience)
@@ -204,6 +219,9 @@ func (m *machine) ask(proto string, from netip.Addr, to netip.AddrPort, patience
 		return "", err
 	}
 	defer conn.Close()
+	if proto == "tcp" && isResent(conn.(*net.TCPConn)) {
+		return "", os.ErrDeadlineExceeded
+	}
 	_ = conn.SetDeadline(deadline)
 	if proto == "udp" {
 		if _, err := conn.Write([]byte("who?")); err != nil {
