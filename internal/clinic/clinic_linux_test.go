@@ -16,9 +16,9 @@ import (
 )
 
 var (
-	long      = flag.Bool("clinic.long", false, "try all faults, and print the table")
-	family    = flag.String("clinic.family", "", "only sites whose names begin with this")
-	firewalls = flag.Bool("clinic.firewalls", false, "with -clinic.long, only what takes iptables or nft, which not all kernels have")
+	long    = flag.Bool("clinic.long", false, "try all faults, and print the table")
+	family  = flag.String("clinic.family", "", "only sites whose names begin with this")
+	program = flag.String("clinic.needs", "", "only sites that take this program, iptables or nft, which not all kernels have")
 )
 
 // sites are all.
@@ -34,7 +34,7 @@ func sites() (all []site) {
 func chosen() (all []site) {
 	seen := make(map[string]bool)
 	for _, s := range slices.Backward(sites()) {
-		if !strings.HasPrefix(s.name, *family) || *firewalls && s.needs != "iptables" && s.needs != "nft" {
+		if !strings.HasPrefix(s.name, *family) || *program != "" && s.needs != *program {
 			continue
 		}
 		if !works(s.needs) {
@@ -263,8 +263,8 @@ func judge(t *testing.T, all []record) {
 	f := sum(sites, len(alarms), results)
 	if *long {
 		which := cmp.Or(strings.Trim(*family, " ,"), "All")
-		if *firewalls {
-			which = "What takes iptables or nft"
+		if *program != "" {
+			which = "What takes " + *program
 		}
 		fmt.Printf("## %s in Linux %s (%s)\n\n%s\n%s\n<!-- end -->\n", which, os.Getenv(testbed.KernelEnv), os.Getenv("LVS_KERNEL_NAME"), f, tableOf(results))
 	}
