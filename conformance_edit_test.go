@@ -1,0 +1,174 @@
+package lvs
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/google/go-cmp/cmp"
+)
+
+// An edit changes what it touches, keeps all else, and returns what was there.
+func TestConformanceEdits(t *testing.T) {
+	conformOne(t, func(t *testing.T, g ground) {
+		c, ctx := groundClient(t, g), groundContext(t)
+		s := Service{
+			ID: dnsID, Scheduler: SH, Flags: Fallback | flag3, OnePacket: true,
+			Persistence: Persistence{Timeout: time.Minute, Mask: PrefixMask(24), Engine: "sip"},
+		}
+		r := RealServer{
+			Addr: netip.MustParseAddrPort("10.2.0.2:53"), Mode: GUE(6080, TunnelChecksum), Weight: 3, UpperThreshold: 9, LowerThreshold: 8,
+		}
+		must(t, c.Do(ctx, AddService(s), AddServer(dnsID, r)))
+
+		was, err := c.EditService(ctx, dnsID, func(s *Service) { s.Scheduler = MH })
+		must(t, err)
+		compare(t, "the service before", s, was)
+		s.Scheduler = MH
+		now, err := c.Service(ctx, dnsID)
+		must(t, err)
+		compare(t, "the service", s, now.Service)
+
+		wasR, err := c.EditServer(ctx, dnsID, r.Addr, func(s *RealServer) { s.UpperThreshold = 99 })
+		must(t, err)
+		compare(t, "the server before", r, wasR)
+		r.UpperThreshold = 99
+		weight, err := c.SetWeight(ctx, dnsID, r.Addr, 0)
+		must(t, err)
+		compare(t, "the weight before", 3, weight)
+		r.Weight = 0
+		nowR, err := c.Server(ctx, dnsID, r.Addr)
+		must(t, err)
+		compare(t, "the server", r, nowR.RealServer)
+	})
+}
+
+// An edit that changes nothing sends nothing but its question.
+func TestConformanceEditOfNothing(t *testing.T) {
+	conformOne(t, func(t *testing.T, g ground) {
+		var sent atomic.Int64
+		c := clientOf(t, func() (genl.Socket, error) {
+			s, err := g.Dial()
+			return countingSocket{s, &sent}, err
+		})
+		ctx := groundContext(t)
+		must(t, c.Do(ctx, AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR))))
+		sent.Store(0)
+		_, err := c.EditService(ctx, webID, func(*Service) {})
+		must(t, err)
+		_, err = c.SetWeight(ctx, webID, webRIP, 1)
+		must(t, err)
+		if n := sent.Load(); n != 2 {
+			t.Errorf("%d datagrams were sent, want the 2 that ask", n)
+		}
+	})
+}
+
+// The client tells which changes failed, and makes the others.
+func TestConformanceFailuresInTheMiddle(t *testing.T) {
+	conformOne(t, func(t *testing.T, g ground) {
+		c, ctx := groundClient(t, g), groundContext(t)
+		err := c.Do(ctx,
+			AddService(Service{ID: webID, Scheduler: RR}),
+			AddService(Service{ID: webID, Scheduler: LC}),
+			AddServer(dnsID, NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), DR)),
+			AddServer(webID, NewRealServer(webRIP, DR)),
+			UpdateServer(webID, NewRealServer(webRIP2, DR)),
+			AddService(Service{ID: dnsID, Scheduler: "nosuch"}),
+			AddServer(webID, NewRealServer(netip.MustParseAddrPort("10.2.255.255:80"), DR)),
+			AddServer(webID, NewRealServer(webRIP2, DR)),
+		)
+		var all *DoError
+		if !errors.As(err, &all) {
+			t.Fatalf("%v is no *DoError", err)
+		}
+		var got []string
+		for _, f := range all.Failures {
+			got = append(got, fmt.Sprintf("%d %v %s", f.Index, f.Err.Errno, f.Change))
+		}
+		compare(t, "failures", []string{
+			"1 EEXIST + tcp://10.1.0.1:80 lc",
+			"2 ESRCH + udp://10.1.0.1:53 -> 10.2.0.2:53 dr weight 1",
+			"4 ENOENT ~ tcp://10.1.0.1:80 -> 10.2.0.3:80 dr weight 1",
+			"5 ENOENT + udp://10.1.0.1:53 nosuch",
+			"6 EINVAL + tcp://10.1.0.1:80 -> 10.2.255.255:80 dr weight 1",
+		}, got)
+		for i, want := range []error{ErrExists, ErrNotFound, ErrNotFound, ErrScheduler, ErrInvalid} {
+			if i < len(all.Failures) {
+				ofKind(t, got[i], all.Failures[i].Err, want)
+			}
+		}
+		for _, kind := range kinds {
+			if errors.Is(err, kind) {
+				t.Errorf("failures of several kinds are %q as a whole", kind)
+			}
+		}
+		compare(t, "what was made", "tcp://10.1.0.1:80 rr\n\t10.2.0.2:80 dr weight 1\n\t10.2.0.3:80 dr weight 1\ntcp 15m0s tcpfin 2m0s udp 5m0s",
+			describe(t, c))
+	})
+}
+
+// Thousands of failures are told one by one, in order.
+func TestConformanceThousandsOfFailures(t *testing.T) {
+	const n = 6000
+	conformOne(t, func(t *testing.T, g ground) {
+		c, ctx := groundClient(t, g), groundContext(t)
+		changes := make([]Change, n)
+		for i := range changes {
+			changes[i] = RemoveService(FWMark(uint32(i + 1)))
+			if i%1000 == 999 {
+				changes[i] = AddService(Service{ID: FWMark(uint32(i + 1)), Scheduler: RR})
+			}
+		}
+		err := c.Do(ctx, changes...)
+		var all *DoError
+		if !errors.As(err, &all) || !errors.Is(err, ErrNotFound) {
+			t.Fatalf("%v, want a *DoError of ErrNotFound", err)
+		}
+		failed := 0
+		for i := range changes {
+			if i%1000 == 999 {
+				continue
+			}
+			if f := all.Failures[failed]; f.Index != i || !f.Change.Equal(changes[i]) || f.Err.Errno != ESRCH || f.Err.Unknown {
+				t.Fatalf("failure %d is of change %d: %v; want change %d", failed, f.Index, f.Err, i)
+			}
+			failed++
+		}
+		if len(all.Failures) != failed || all.Total != n {
+			t.Errorf("%d failures of %d, want %d of %d", len(all.Failures), all.Total, failed, n)
+		}
+		services, err := c.Services(ctx)
+		must(t, err)
+		if len(services) != n/1000 {
+			t.Errorf("there are %d services, want %d", len(services), n/1000)
+		}
+	})
+}
+
+// Thousands of changes are made, and listed, in the documented order, at once.
+func TestConformanceThousandsOfServices(t *testing.T) {
+	const n = 5000
+	conformOne(t, func(t *testing.T, g ground) {
+		c, ctx := groundClient(t, g), groundContext(t)
+		var changes []Change
+		var want []ServiceStatus
+		for i := range n {
+			s := Service{ID: TCP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 80)), Scheduler: RR}
+			changes = append(changes, AddService(s))
+			want = append(want, ServiceStatus{Service: s})
+		}
+		must(t, c.Do(ctx, changes...))
+		for range 3 {
+			got, err := c.Services(ctx)
+			must(t, err)
+			if diff := cmp.Diff(want, got, exactly); diff != "" {
+				t.Fatalf("%d services are listed, want %d (-want +got)\n%.2000s", len(got), n, diff)
+			}
+		}
+	})
+}
