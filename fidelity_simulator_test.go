@@ -1,0 +1,119 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs/internal/kernel"
+)
+
+// expiryTolerance is in seconds.
+const expiryTolerance = 2
+
+// simulatorSide is a simulator.
+type simulatorSide struct {
+	ground
+	kernel  *kernel.Kernel
+	elapsed time.Duration
+	virtual map[[2]netip.AddrPort]netip.AddrPort // by server and client
+}
+
+func openSimulatorSide(t testing.TB, r release) *simulatorSide {
+	t.Helper()
+	g := openSimulatorGround(r.String())(t)
+	return &simulatorSide{
+		ground: g, kernel: g.(*simulatorGround).kernel,
+		virtual: make(map[[2]netip.AddrPort]netip.AddrPort),
+	}
+}
+
+func (s *simulatorSide) ReadFile(path string) ([]byte, error) { return s.kernel.ReadFile(path) }
+
+func (s *simulatorSide) ReadFiles(paths []string) ([]content, error) {
+	return readEach(paths, s.ReadFile), nil
+}
+
+func (s *simulatorSide) WriteFile(path string, data []byte) error {
+	return s.kernel.WriteFile(path, data)
+}
+
+func (s *simulatorSide) withFiles(do func(files)) { do(newSimulator(s.kernel).network) }
+
+func (s *simulatorSide) Elapsed() time.Duration { return s.elapsed }
+
+func (s *simulatorSide) Wait(d time.Duration) {
+	s.elapsed += d
+	s.ground.Wait(d)
+}
+
+func (s *simulatorSide) Send(packets []packet) (fates []string) {
+	for _, p := range packets {
+		fate, _ := s.deliver(p)
+		fates = append(fates, fate)
+	}
+	return fates
+}
+
+// deliver returns what shows of a packet behind IPVS, and the verdict on it.
+func (s *simulatorSide) deliver(p packet) (fate string, v kernel.Verdict) {
+	err := s.kernel.Deliver(p.raw(), &v)
+	if err != nil {
+		return err.Error(), v
+	}
+	switch v.Action {
+	case kernel.Refused, kernel.Dropped:
+		return fateStopped, v
+	case kernel.Passed:
+		return fateOf(p.from, p.to, startTTL), v
+	case kernel.Replied:
+		if vip, masked := s.virtual[[2]netip.AddrPort{p.from, p.to}]; masked && v.Method == masquerade {
+			return fateOf(vip, p.to, startTTL), v
+		}
+		return fateOf(p.from, p.to, startTTL), v
+	}
+	switch v.Method {
+	case masquerade:
+		server := netip.AddrPortFrom(v.Server.Addr(), v.Port)
+		s.virtual[[2]netip.AddrPort{server, p.from}] = p.to
+		return fateOf(p.from, server, startTTL-1), v
+	case localNode:
+		return fateOf(p.from, p.to, startTTL), v
+	case tunnel:
+		return fateTunnelled(v.Server.Addr()), v
+	}
+	return fateOf(p.from, p.to, startTTL-1), v
+}
+
+// raw is the packet as the simulated kernel has it.
+func (p packet) raw() *kernel.Packet {
+	return &kernel.Packet{
+		Protocol: p.protocol, TCP: p.tcp, Mark: p.mark, Length: p.length(), Source: &p.from, Destination: &p.to,
+	}
+}
+
+// What becomes of a packet: the sender is told that it was stopped, or it is
+// seen when it leaves. Its TTL tells whether IPVS sent it.
+const (
+	fateStopped = "stopped"
+	startTTL    = 64
+)
+
+func fateOf(from, to netip.AddrPort, ttl int) string {
+	return fmt.Sprintf("%s > %s, TTL %d", from, to, ttl)
+}
+
+func fateTunnelled(to netip.Addr) string { return "in a tunnel to " + to.String() }
+
+// length is that of the IP packet.
+func (p packet) length() int {
+	n := 20
+	if p.from.Addr().Is6() {
+		n = 40
+	}
+	if p.protocol == protocolUDP {
+		return n + 8 + tagLength + p.data
+	}
+	return n + 20 + tagLength + p.data
+}
