@@ -1,0 +1,121 @@
+package lvs
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// A server at its upper threshold takes new connections again below its lower
+// one, by default three quarters.
+func TestSimulatorThresholds(t *testing.T) {
+	forEachRelease(t, func(t *testing.T, l *simLab) {
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR)
+		server := RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 5}
+		must(t, l.client.AddServer(context.Background(), simWeb, server))
+		var conns []*Conn
+		for range 5 {
+			conns = append(conns, l.connect())
+		}
+		l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+		for left := 4; left >= 3; left-- {
+			must(t, conns[left].Reset())
+			l.wait(10 * time.Second)
+			l.counts(0, uint32(left), 0, 0)
+			if left == 4 {
+				l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+			}
+		}
+		l.connect()
+	})
+}
+
+// A lower threshold that is given is the number that a server must fall below.
+func TestSimulatorLowerThreshold(t *testing.T) {
+	forEachRelease(t, func(t *testing.T, l *simLab) {
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR)
+		server := RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3, LowerThreshold: 2}
+		must(t, l.client.AddServer(context.Background(), simWeb, server))
+		conns := []*Conn{l.connect(), l.connect(), l.connect()}
+		for left := 2; left >= 1; left-- {
+			must(t, conns[left].Reset())
+			l.wait(10 * time.Second)
+			l.counts(0, uint32(left), 0, 0)
+			if left == 2 {
+				l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+			}
+		}
+		l.connect()
+	})
+}
+
+// What persistence ties to a server comes although the server is at its threshold.
+func TestSimulatorThresholdOfTemplates(t *testing.T) {
+	forEachRelease(t, func(t *testing.T, l *simLab) {
+		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR)
+		must(t, l.client.AddServer(context.Background(), simWeb, RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3}))
+		for range 4 {
+			l.connect()
+		}
+		l.counts(0, 4, 0, 1)
+		other := l.flow()
+		other.Client = netip.MustParseAddrPort("10.9.0.2:1024")
+		l.wants(l.syn(other), Refused, ReasonNoServerUsable)
+	})
+}
+
+// Lowering a threshold below what a server has takes effect at once only in
+// kernels that count all connections together.
+func TestSimulatorLoweredThreshold(t *testing.T) {
+	forEachRelease(t, func(t *testing.T, l *simLab) {
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+		for range 4 {
+			l.connect()
+		}
+		must(t, l.client.UpdateServer(context.Background(), simWeb, RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3}))
+		r, err := parseRelease(l.kernel.Release().String())
+		must(t, err)
+		if r.countsTotals() {
+			l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+		} else {
+			l.wants(l.syn(l.flow()), Forwarded, ReasonScheduled)
+			l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+		}
+	})
+}
+
+func TestSimulatorDropPacket(t *testing.T) {
+	l := newSimLab(t, SimulatorOptions{})
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	l.sysctl("drop_packet", "3")
+	l.sysctl("am_droprate", "4")
+	var got string
+	for range 9 {
+		got += map[Action]string{Forwarded: "f", Dropped: "d"}[l.syn(l.flow()).Action]
+	}
+	if got != "dfffdfffd" {
+		t.Errorf("packets fared %s, want every fourth dropped", got)
+	}
+}
+
+func TestSimulatorConnectionLimit(t *testing.T) {
+	l := newSimLab(t, SimulatorOptions{Kernel: "7.2.7"})
+	l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR, 1)
+	l.sysctl("conn_max", "3") // the template counts
+	l.connect()
+	l.connect()
+	l.wants(l.syn(l.flow()), Dropped, ReasonConnectionLimit)
+	l.counts(0, 2, 0, 1)
+	err := newSimLab(t, SimulatorOptions{Kernel: "7.1.8"}).Host().SetSysctl(context.Background(), "net.ipv4.vs.conn_max", "3")
+	ofKind(t, "conn_max of Linux 7.1", err, ErrNotFound)
+}
+
+func TestSimulatorBackupOnly(t *testing.T) {
+	l := newSimLab(t, SimulatorOptions{Interfaces: []SimulatedInterface{{Name: "eth0", Addresses: prefixesOf("10.1.0.1/8")}}})
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	l.sysctl("backup_only", "1")
+	l.wants(l.syn(l.flow()), Forwarded, ReasonScheduled)
+	must(t, l.client.StartDaemon(context.Background(), Daemon{Role: Backup, Interface: "eth0"}))
+	l.wants(l.syn(l.flow()), Passed, ReasonBackupOnly)
+}
