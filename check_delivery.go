@@ -55,6 +55,9 @@ func (j *judge) standsBy(p *party, id ServiceID, vip netip.Addr) bool {
 // address, which it should have on an interface; false if it takes them.
 func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bool) {
 	w := p.arrival(vip, netip.Addr{}, "*")
+	if w.Unsure {
+		j.unclear["route"] = true
+	}
 	if w.Local() || w.Unsure {
 		return Finding{}, false
 	}

@@ -241,7 +241,7 @@ func (j *judge) elsewhere(peers bool) {
 	}
 	j.firewalls()
 	if j.unclear["route"] {
-		j.cannotSee("route", "rules or routes have to do with the way that are not understood: ip route get SERVER; on a real server: ip route get CLIENT from VIP")
+		j.cannotSee("route", "rules or routes have to do with the way that are not understood: ip rule; ip route get SERVER; on a real server: ip route get CLIENT from VIP")
 	}
 	if j.unclear["program"] {
 		j.cannotSee("program", "look whether the programs of the real servers listen: ss -lntu")
