@@ -75,6 +75,9 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 		}
 		return note(about, f)
 	}
+	if f, short := host.lasts(w, client, routersBefore(w), need); short {
+		return note(host, f)
+	}
 	return false
 }
 
@@ -218,7 +221,7 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 		j.add(host, f.mend(r))
 		return true
 	}
-	return j.sentOn(director, e, s, client)
+	return j.lastsByDirector(director, e, s, host, client) || j.sentOn(director, e, s, client)
 }
 
 // isDirectorsHop reports whether a next hop is a director of the service.

@@ -293,7 +293,11 @@ func (j *judge) neighbourFault(p *party, iface string, hop netip.Addr, need stri
 		}
 		forget := fmt.Sprintf("ip neigh del %s dev %s", hop, iface)
 		if right, sure := j.macOf(p, hop); n.MAC != "" && sure && !slices.Contains(right, n.MAC) {
-			return finding("neighbour-wrong", SeverityBroken, "%s is at %s by the entry of %s, and has %s: %s", hop, n.MAC, iface, right[0], need).run(forget), true
+			f := finding("neighbour-wrong", SeverityBroken, "%s is at %s by the entry of %s, and has %s: %s", hop, n.MAC, iface, right[0], need).run(forget)
+			if j.servesFor(j.hostAt(n.MAC), hop) {
+				f.Severity = SeverityRisk
+			}
+			return f, true
 		}
 		if n.isGone() {
 			return finding("neighbour-silent", SeverityBroken, "%s does not answer on %s: %s", hop, iface, need).

@@ -31,13 +31,16 @@ type judge struct {
 	idle   bool           // it has no clients, and gets none
 	faults faults         // of those of its service
 	rolls  map[*party]roll
+
+	claimed map[spot]claim
 }
 
 // judgeHosts returns the report on a host, by its facts and those of its peers.
 func judgeHosts(own HostFacts, setup Setup, found []Fact, peers []HostFacts) Report {
-	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[asked]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool), rolls: make(map[*party]roll)}
+	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[asked]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool), rolls: make(map[*party]roll), claimed: make(map[spot]claim)}
 	j.gatherParties(own, peers)
 	j.settings()
+	j.duplicates()
 	for i, p := range j.hosts {
 		for _, e := range p.Services {
 			if i == 0 || len(j.own.Services) == 0 && j.own.serves(e) {
@@ -74,6 +77,7 @@ func (j *judge) gatherParties(own HostFacts, peers []HostFacts) {
 			j.vips[a.Prefix.Addr()] = true
 		}
 	}
+	j.claims()
 	j.placeAddresses()
 }
 
@@ -83,7 +87,7 @@ func (j *judge) placeAddresses() {
 	for _, firmly := range []bool{true, false} {
 		for _, p := range j.hosts {
 			for a := range p.byAddr {
-				if j.byAddr[a] == nil && !a.IsLoopback() && !a.IsLinkLocalUnicast() && (p.isFirmly(a) || !firmly) {
+				if _, claimed := j.claimed[spot{p, a}]; !claimed && j.byAddr[a] == nil && !a.IsLoopback() && !a.IsLinkLocalUnicast() && (p.isFirmly(a) || !firmly) {
 					j.byAddr[a] = p
 				}
 			}

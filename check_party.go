@@ -164,8 +164,11 @@ func (p *party) unread(what string) (why, command string) {
 }
 
 // isSame reports whether facts are of the same host: no other one has the addresses
-// by which it is in its networks.
+// by which it is in its networks, and its hardware addresses.
 func (p *party) isSame(other HostFacts) bool {
+	if p.isApart(other) {
+		return false
+	}
 	same := false
 	for _, a := range factsOf[Address](other) {
 		if a.Interface == "lo" || a.Prefix.IsSingleIP() || a.Prefix.Addr().IsLinkLocalUnicast() {
@@ -176,6 +179,20 @@ func (p *party) isSame(other HostFacts) bool {
 		}
 	}
 	return same
+}
+
+// isApart reports whether facts are of a host with other hardware addresses.
+func (p *party) isApart(other HostFacts) bool {
+	macs := make(map[string]bool)
+	for _, i := range p.Interfaces {
+		macs[i.MAC] = i.MAC != "" && !i.Loopback
+	}
+	known, shared := false, false
+	for _, i := range other.Interfaces {
+		known = known || i.MAC != "" && !i.Loopback
+		shared = shared || macs[i.MAC]
+	}
+	return known && !shared && slices.ContainsFunc(p.Interfaces, func(i InterfaceState) bool { return macs[i.MAC] })
 }
 
 // label names the host in texts: "" is the one that was checked.

@@ -73,9 +73,10 @@ type RouteEntry struct {
 	Via       netip.Addr   `json:"via,omitzero"`   // the zero address: the destination is on the link
 	Interface string       `json:"interface,omitempty"`
 	Source    netip.Addr   `json:"source,omitzero"`
-	MTU       int          `json:"mtu,omitempty"`    // 0 is the interface's
-	AdvMSS    int          `json:"advMSS,omitempty"` // 0 is by the MTU
-	Weight    int          `json:"weight,omitempty"` // of one of several next hops, which are an entry each; 0 is the only one
+	MTU       int          `json:"mtu,omitempty"`      // 0 is the interface's
+	AdvMSS    int          `json:"advMSS,omitempty"`   // 0 is by the MTU
+	Weight    int          `json:"weight,omitempty"`   // of one of several next hops, which are an entry each; 0 is the only one
+	HopLimit  int          `json:"hopLimit,omitempty"` // routers that packets may pass, and one; 0 is the host's or the interface's
 	ByKernel  bool         `json:"byKernel,omitempty"`
 	Partial   bool         `json:"partial,omitempty"` // it has what these fields do not say, such as an encapsulation
 }

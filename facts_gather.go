@@ -79,6 +79,7 @@ func (h *Host) readParameters(ctx context.Context, f *HostFacts) error {
 	for _, p := range parameters {
 		keys = append(keys, p.Key)
 	}
+	keys = append(keys, defaultTTL)
 	names := []string{"all", "default"}
 	for _, i := range f.Interfaces {
 		names = append(names, i.Name)

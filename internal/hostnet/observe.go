@@ -56,6 +56,7 @@ type RouteEntry struct {
 	MTU       int
 	AdvMSS    int
 	Weight    int  // of one of several next hops, which are a route each of the same table, destination and metric; 0 is the only one
+	HopLimit  int  // 0 is the host's or the interface's
 	ByKernel  bool // it came with an address
 	Partial   bool // it has what this type does not say: an encapsulation, a type of service
 }

@@ -137,7 +137,7 @@ func (o *observer) routeEntry(r rtnetlink.Route, family netip.Addr) RouteEntry {
 	}
 	e := RouteEntry{
 		To: prefixOf(r.Dst), Table: r.Table, Metric: r.Priority, Type: kind, Via: addrOf(r.Gw), Interface: o.names[r.LinkIndex],
-		Source: addrOf(r.Src), MTU: r.MTU, AdvMSS: r.AdvMSS, ByKernel: r.Protocol == unix.RTPROT_KERNEL,
+		Source: addrOf(r.Src), MTU: r.MTU, AdvMSS: r.AdvMSS, HopLimit: r.Hoplimit, ByKernel: r.Protocol == unix.RTPROT_KERNEL,
 		Partial: r.Encap != nil || r.Via != nil || r.Tos != 0 || !known,
 	}
 	if r.Dst == nil {

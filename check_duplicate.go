@@ -1,0 +1,148 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// spot is an address on a host.
+type spot struct {
+	host *party
+	addr netip.Addr
+}
+
+// claim is why an address is not a host's to have.
+type claim struct {
+	owner    *party // nil is not one of the hosts
+	evidence string
+}
+
+// claims notes addresses that hosts have and that are other machines', so that these
+// are found by them.
+func (j *judge) claims() {
+	for _, p := range j.hosts {
+		for _, own := range p.addresses {
+			a := own.Prefix.Addr()
+			if j.vips[a] || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() {
+				continue
+			}
+			if c, ok := j.claim(p, a); ok {
+				j.claimed[spot{p, a}] = c
+			}
+		}
+	}
+}
+
+// claim returns why an address of a host is another machine's, false if nothing is
+// known of that.
+func (j *judge) claim(p *party, a netip.Addr) (claim, bool) {
+	for _, q := range j.hosts {
+		if q != p && q.isFirmly(a) && !p.isFirst(a) && (q.isFirst(a) || !p.isFirmly(a)) {
+			return claim{q, fmt.Sprintf("it is %s's too", q.Name)}, true
+		}
+	}
+	if p.leadsTo(a) {
+		return claim{nil, "it is the next hop of the host's own routes"}, true
+	}
+	for _, q := range j.hosts {
+		if q != p && q.leadsTo(a) && !p.isFirst(a) && j.isElsewhere(q, p, a) {
+			return claim{nil, fmt.Sprintf("it is the next hop of %s's routes, which has found it at another machine", q.Name)}, true
+		}
+		if slices.Contains(q.Clients, a) && !p.isFirmly(a) && !p.has(q.route(a, netip.Addr{}).Via) && len(p.networks(a)) == 0 {
+			return claim{nil, "a client has it that has connections"}, true
+		}
+	}
+	return claim{}, false
+}
+
+// isFirst reports whether an address is the first that the host has in its network.
+func (p *party) isFirst(a netip.Addr) bool {
+	for _, own := range p.networks(a) {
+		if !p.isBlind(own.Interface) {
+			return own.Prefix.Addr() == a
+		}
+	}
+	return false
+}
+
+// leadsTo reports whether an address is the next hop of one of the host's routes.
+func (p *party) leadsTo(a netip.Addr) bool {
+	return slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.Type == "" && r.Via == a })
+}
+
+// isElsewhere reports whether a host has just found an address at a machine that is
+// none of the hosts.
+func (j *judge) isElsewhere(q, p *party, a netip.Addr) bool {
+	return slices.ContainsFunc(q.Neighbours, func(n Neighbour) bool {
+		return n.Addr == a && !n.Proxy && n.MAC != "" && (n.State == "reachable" || n.State == "delay") && j.hostAt(n.MAC) == nil && len(p.networks(a)) > 0
+	})
+}
+
+// hostAt returns the host that has an interface with a hardware address.
+func (j *judge) hostAt(mac string) *party {
+	for _, p := range j.hosts {
+		if slices.ContainsFunc(p.Interfaces, func(i InterfaceState) bool { return i.MAC == mac && !i.Loopback }) {
+			return p
+		}
+	}
+	return nil
+}
+
+// duplicates adds the findings about addresses that are other machines'.
+func (j *judge) duplicates() {
+	for _, p := range j.hosts {
+		for _, own := range p.addresses {
+			a := own.Prefix.Addr()
+			c, ok := j.claimed[spot{p, a}]
+			if !ok {
+				continue
+			}
+			severity := SeverityBroken
+			if c.owner != nil && (j.areServers(p, c.owner) || !p.answersFor(a) && !j.meets(p, c.owner)) {
+				severity = SeverityRisk // packets for either are served, or none go astray
+			}
+			j.add(p, finding("address-twice", severity, "it has %s on %s, and %s", a, own.Interface, c.evidence).
+				run(fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(a.Is6()), own.Prefix, own.Interface)))
+		}
+	}
+}
+
+// answersFor reports whether the host answers those who ask for an address of its.
+func (p *party) answersFor(a netip.Addr) bool {
+	for _, n := range p.networks(a) {
+		what, severity := p.tells(p.having(a), a, n.Interface)
+		if what != "" && severity == SeverityBroken {
+			return true
+		}
+	}
+	return false
+}
+
+// areServers reports whether two hosts are real servers of one service.
+func (j *judge) areServers(p, q *party) bool {
+	return j.anyService(func(_ *party, e ServiceEntry) bool { return p.serves(e) && q.serves(e) })
+}
+
+// servesFor reports whether a host has the address of another real server too, and
+// serves its clients.
+func (j *judge) servesFor(p *party, a netip.Addr) bool {
+	c, ok := j.claimed[spot{p, a}]
+	return ok && c.owner != nil && j.areServers(p, c.owner)
+}
+
+// meets reports whether packets of a service go between two hosts.
+func (j *judge) meets(p, q *party) bool {
+	return j.anyService(func(director *party, e ServiceEntry) bool {
+		return director == p && q.serves(e) || director == q && p.serves(e)
+	})
+}
+
+func (j *judge) anyService(is func(*party, ServiceEntry) bool) bool {
+	for _, director := range j.hosts {
+		if slices.ContainsFunc(director.Services, func(e ServiceEntry) bool { return is(director, e) }) {
+			return true
+		}
+	}
+	return false
+}
