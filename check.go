@@ -105,6 +105,8 @@ var whyOf = map[string]string{
 	"backup-balances":    "a director that is its own backup sends packets round in a circle",
 	"sysctl-hidden":      "parameters of IPVS are not to be had in this namespace, and stay at their defaults",
 	"idle-timeout":       "a connection that is idle for longer is forgotten, and its next packet refused or dropped",
+	"backlog":            "connections that find no room to wait for the program are dropped, and wait for seconds",
+	"capacity":           "clients are refused when all servers have as many connections as they take",
 	"table-small":        "each packet searches a long chain of connections",
 	"wildcard-listener":  "a program that listens on all addresses is reached by the VIP too",
 	"listeners":          "a program that listens on all addresses is reached by the VIP too",

@@ -202,6 +202,9 @@ func (p *party) linkFault(name, need string) (Finding, bool) {
 		return f, true
 	case i.Below != "" && !p.interfaces[i.Below].Up:
 		return finding("link-down", SeverityBroken, "%s is carried by %s, which is down: %s", name, i.Below, need).mend(up(i.Below)), true
+	case p.taker(name) != "":
+		return finding("link-taken", SeverityBroken, "%s on top of %s takes its packets: %s", p.taker(name), name, need).
+			run("ip link del dev " + p.taker(name)), true
 	case isPorted(master.Kind), master.Kind == "vrf" && !p.routesIn(name):
 		return finding("link-taken", SeverityBroken, "%s belongs to %s, which takes its packets: %s", name, i.Master, need).
 			run("ip link set dev " + name + " nomaster"), true
@@ -239,6 +242,17 @@ func (p *party) routesIn(iface string) bool {
 
 // isPorted reports whether interfaces of a kind have other ones as their ports.
 func isPorted(kind string) bool { return kind == "bridge" || kind == "bond" || kind == "team" }
+
+// taker returns the interface on top of another one that takes all packets of it; ""
+// if there is none.
+func (p *party) taker(name string) string {
+	for _, i := range p.Interfaces {
+		if i.Takes && i.Below == name {
+			return i.Name
+		}
+	}
+	return ""
+}
 
 // portFault returns the finding about a bridge, or the like, without a port that
 // passes packets.
@@ -300,6 +314,9 @@ func (j *judge) neighbourFault(p *party, iface string, hop netip.Addr, need stri
 			return f, true
 		}
 		if n.isGone() {
+			if f, bad := p.asksNot(iface, hop.Is6(), need); bad {
+				return f, true
+			}
 			return finding("neighbour-silent", SeverityBroken, "%s does not answer on %s: %s", hop, iface, need).
 				advise("look whether it is up, on that network, still has that address, and answers ARP or neighbour solicitations; a router that is gone takes a route by another"), true
 		}

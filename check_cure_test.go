@@ -236,6 +236,28 @@ func TestCheckCures(t *testing.T) {
 			silentNeighbour(d, "10.168.0.95")
 		}, "address-missing", "", "+ tcp://10.168.0.91:80 -> 10.168.0.96:80 dr weight 1; - tcp://10.168.0.91:80 -> 10.168.0.95:80"},
 		{"another address, and nothing says that the old one is gone", DR, func(_, _, rs2 *HostFacts) { renumbered(rs2, "10.168.0.96/24") }, "", "", ""},
+		{"a route of another type for the VIP", DR, func(_, _, rs2 *HostFacts) {
+			strip(rs2, noAddress, func(r RouteEntry) bool { return r.To == hostPrefix(vip4) && r.Type == "local" })
+			rs2.Routes = append(rs2.Routes, RouteEntry{To: hostPrefix(vip4), Table: localTable, Type: "broadcast", Interface: "lo", ByKernel: true})
+		}, "vip-missing", "rs2", "ip route prepend local 10.168.0.91 dev lo src 10.168.0.91 table local"},
+		{"a macvlan that takes all packets", DR, func(_, _, rs2 *HostFacts) {
+			*stateOf(rs2, "mv0") = InterfaceState{Name: "mv0", Kind: "macvlan", Below: "eth0", Takes: true}
+		}, "link-taken", "rs2", "ip link del dev mv0"},
+		{"no question for neighbours", DR, func(d, _, _ *HostFacts) {
+			silentNeighbour(d, "10.168.0.95")
+			makeFact(d, Sysctl{"net.ipv4.neigh.eth0.mcast_solicit", "0"})
+		}, "neighbour-silent", "", "sysctl -w net.ipv4.neigh.eth0.mcast_solicit=3"},
+		{"no room to wait for the program", DR, func(_, _, rs2 *HostFacts) {
+			makeFact(rs2, Sysctl{"net.core.somaxconn", "0"})
+		}, "backlog", "rs2", "sysctl -w net.core.somaxconn=4096"},
+		{"ovf with the weights that servers have when none is given", DR, func(d, _, _ *HostFacts) { d.Services[0].Scheduler = OVF }, "capacity", "",
+			"~ tcp://10.168.0.91:80 wlc"},
+		{"ovf with room for few", DR, func(d, _, _ *HostFacts) {
+			d.Services[0].Scheduler, d.Services[0].Servers[1].Weight = OVF, 40
+		}, "capacity", "", ""},
+		{"ovf with room", DR, func(d, _, _ *HostFacts) {
+			d.Services[0].Scheduler, d.Services[0].Servers[1].Weight = OVF, 4000
+		}, "", "", ""},
 		{"no servers", DR, func(d, _, _ *HostFacts) { d.Services[0].Servers = nil }, "no-server", "",
 			"+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1; + tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
 		{"no servers, and one host that does not listen", DR, func(d, rs1, _ *HostFacts) {
@@ -294,5 +316,19 @@ func TestCheckStandIn(t *testing.T) {
 				t.Errorf("%v", found)
 			}
 		})
+	}
+}
+
+// An interface takes IPv6 addresses again once its MTU allows IPv6.
+func TestCheckEnabled(t *testing.T) {
+	_, rs1, _ := cureGround(t, DR)
+	for _, c := range []struct {
+		mtu  int
+		want Setup
+	}{{1500, nil}, {1280, nil}, {1279, Setup{{Link{Name: "eth0", Up: true, MTU: 1500}, "an interface with a smaller MTU than 1280 has no IPv6"}}}} {
+		makeFact(rs1, Link{Name: "eth0", Kind: "device", Up: true, MTU: c.mtu})
+		if got := newParty(*rs1).enabled("eth0", local6); !slices.Equal(got, c.want) {
+			t.Errorf("MTU %d: %s, want %s", c.mtu, got, c.want)
+		}
 	}
 }

@@ -103,8 +103,12 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		return finding("vip-missing", SeverityBroken, "%s is on %s, and no rule asks the table local", vip, a.Interface).
 			run(addRule(rule, "local")), true
 	}
-	return finding("vip-missing", SeverityBroken, "%s is on %s, and the table local has no route for it", vip, a.Interface).
-		mend(Setting{Route{To: hostPrefix(vip), Table: localTable, Interface: a.Interface, Local: true, Source: vip}, "packets for it are delivered to the host"}), true
+	f := finding("vip-missing", SeverityBroken, "%s is on %s, and the table local has no route for it", vip, a.Interface)
+	if slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip) && r.Table == localTable }) {
+		// One of another type stays, behind it.
+		return f.run(fmt.Sprintf("ip%s route prepend local %s dev %s src %s table local", familyFlag(vip.Is6()), vip, a.Interface, vip)), true
+	}
+	return f.mend(Setting{Route{To: hostPrefix(vip), Table: localTable, Interface: a.Interface, Local: true, Source: vip}, "packets for it are delivered to the host"}), true
 }
 
 // placeOf returns the interface that a director's VIP belongs on.

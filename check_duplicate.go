@@ -19,8 +19,13 @@ type claim struct {
 }
 
 // claims notes addresses that hosts have and that are other machines', so that these
-// are found by them.
+// are found by them. Those of a service by a mark may be any.
 func (j *judge) claims() {
+	if j.anyService(func(director *party, e ServiceEntry) bool {
+		return e.ID.FWMark() != 0 && len(j.vipsOf(director, e)) == 0
+	}) {
+		return
+	}
 	for _, p := range j.hosts {
 		for _, own := range p.addresses {
 			a := own.Prefix.Addr()

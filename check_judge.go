@@ -221,6 +221,9 @@ func (j *judge) table() {
 			}
 			j.add(j.own, f)
 		}
+		if f, ok := e.crowded(); ok {
+			j.add(j.own, f)
+		}
 		j.ports(e)
 		j.loopback(e)
 		j.coarse(e)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strconv"
 )
 
 // listens looks whether a program of a real server takes what comes for an address
@@ -25,6 +26,9 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 	} else if translated {
 		return // perhaps to a program
 	}
+	if e.ID.Protocol() == ProtocolTCP {
+		j.queues(host, e, s)
+	}
 	if host.listensAt(e.ID.Protocol(), at) || host != director && host.balances(e.ID.Protocol(), at) {
 		return
 	}
@@ -38,6 +42,19 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 		return
 	}
 	j.add(host, f)
+}
+
+// mostBacklog is the parameter of how many connections may wait for a program.
+const mostBacklog = "net.core.somaxconn"
+
+// queues looks whether connections of clients find room to wait for a program.
+func (j *judge) queues(host *party, e ServiceEntry, s RealServer) {
+	const few = 8
+	if most, err := strconv.Atoi(host.sysctl(mostBacklog)); err == nil && most < few {
+		j.add(host, finding("backlog", SeverityRisk, "%s -> %s: %s is %d", e.ID, s.Addr, mostBacklog, most).
+			mend(Setting{Sysctl{mostBacklog, "4096"}, "let connections wait until the program takes them"}).
+			advise("then start the program again: what listens already keeps its own limit"))
+	}
 }
 
 // redirected looks whether a program takes what a rule of the host sends to another

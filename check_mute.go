@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/golvs/lvs/internal/hostnet"
 )
@@ -34,6 +35,23 @@ func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
 		}
 	}
 	return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: arp_ignore is %s", a, name, ignore).mend(mend...), true
+}
+
+// questions is the parameter of how often an interface asks all hosts of a network for
+// an address before it gives up.
+func questions(iface string, is6 bool) string {
+	return strings.Replace(InterfaceSysctl(iface, "mcast_solicit", is6), ".conf.", ".neigh.", 1)
+}
+
+// asksNot returns the finding about an interface that asks for no address, so that no
+// neighbour is found; false if it asks.
+func (p *party) asksNot(iface string, is6 bool, need string) (Finding, bool) {
+	key := questions(iface, is6)
+	if p.sysctl(key) != "0" {
+		return Finding{}, false
+	}
+	return finding("neighbour-silent", SeverityBroken, "no neighbour is asked for on %s: %s is 0: %s", iface, key, need).
+		mend(Setting{Sysctl{key, "3"}, "ask for the addresses of neighbours"}), true
 }
 
 // hushes reports whether rules surely drop questions for an address on an interface,

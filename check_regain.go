@@ -85,7 +85,10 @@ func (p *party) enabled(name string, family netip.Addr) (s Setup) {
 	if key := InterfaceSysctl(name, "disable_ipv6", true); family.Is6() && p.sysctl(key) == "1" {
 		s = append(s, Setting{Sysctl{key, "0"}, "an interface without IPv6 has no such address"})
 	}
-	if !p.interfaces[name].Up {
+	switch mtu := p.mtu(name); {
+	case family.Is6() && mtu != 0 && mtu < leastMTU6:
+		s = append(s, Setting{Link{Name: name, Up: true, MTU: ordinaryMTU}, "an interface with a smaller MTU than 1280 has no IPv6"})
+	case !p.interfaces[name].Up:
 		s = append(s, Setting{Link{Name: name, Up: true}, "addresses are used only while it is up"})
 	}
 	return s

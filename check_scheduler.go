@@ -39,6 +39,32 @@ func (e ServiceEntry) unserved() (Finding, bool) {
 	return f, true
 }
 
+// crowded returns the finding about a service by ovf that has room for few
+// connections, or for few more: each server takes one more than its weight, and then
+// clients are refused.
+func (e ServiceEntry) crowded() (Finding, bool) {
+	if e.Scheduler != OVF {
+		return Finding{}, false
+	}
+	room, active, weights := int64(0), int64(0), make(map[int]bool)
+	for _, s := range e.Servers {
+		active += int64(s.ActiveConns)
+		if s.Weight > 0 {
+			room += int64(s.Weight) + 1
+			weights[s.Weight] = true
+		}
+	}
+	if room >= crowd && 2*active < room {
+		return Finding{}, false
+	}
+	f := finding("capacity", SeverityRisk, "the real servers of %s by ovf take %d active connections in all, and have %d", e.ID, room, active).
+		advise("give each server the number of connections that it bears as its weight, or use wlc")
+	if len(weights) == 1 && weights[1] {
+		return f.change(UpdateService(e.with(WLC, e.Flags))), true // 1 is what a server has that was given none
+	}
+	return f, true
+}
+
 func (e ServiceEntry) with(s Scheduler, flags SchedulerFlags) Service {
 	service := e.Service
 	service.Scheduler, service.Flags = s, flags

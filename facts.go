@@ -45,6 +45,7 @@ type InterfaceState struct {
 	Loopback bool   `json:"loopback,omitempty"` // no packets come in by it
 	MAC      string `json:"mac,omitempty"`      // "" is none
 	Below    string `json:"below,omitempty"`    // the interface that carries it, of a VLAN or a macvlan
+	Takes    bool   `json:"takes,omitempty"`    // it takes all packets of the one below it, as a macvlan of the mode passthru does
 	Master   string `json:"master,omitempty"`   // the bridge, bond or VRF that it belongs to
 	XDP      bool   `json:"xdp,omitempty"`      // a BPF program sees packets before the network stack does
 	Ingress  bool   `json:"ingress,omitempty"`  // traffic control may drop or redirect what comes in

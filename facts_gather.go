@@ -68,7 +68,7 @@ func (h *Host) observe(ctx context.Context, f *HostFacts) error {
 // Parameters that each interface has, and that matter to IPVS.
 var (
 	observedParameters4 = []string{
-		"accept_local", "arp_announce", "arp_filter", "arp_ignore", "disable_policy", "disable_xfrm", "drop_unicast_in_l2_multicast", "forwarding",
+		"accept_local", "arp_announce", "arp_filter", "arp_ignore", "disable_policy", "disable_xfrm", "forwarding",
 		"proxy_arp", "route_localnet", "rp_filter", "send_redirects",
 	}
 	observedParameters6 = []string{"disable_ipv6", "disable_policy", "forwarding", "hop_limit", "proxy_ndp"}
@@ -79,7 +79,7 @@ func (h *Host) readParameters(ctx context.Context, f *HostFacts) error {
 	for _, p := range parameters {
 		keys = append(keys, p.Key)
 	}
-	keys = append(keys, defaultTTL)
+	keys = append(keys, defaultTTL, mostBacklog)
 	names := []string{"all", "default"}
 	for _, i := range f.Interfaces {
 		names = append(names, i.Name)
@@ -91,6 +91,7 @@ func (h *Host) readParameters(ctx context.Context, f *HostFacts) error {
 		for _, key := range observedParameters6 {
 			keys = append(keys, InterfaceSysctl(name, key, true))
 		}
+		keys = append(keys, questions(name, false), questions(name, true))
 	}
 	return h.addSysctls(ctx, f, keys)
 }

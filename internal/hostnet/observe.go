@@ -26,6 +26,7 @@ type Interface struct {
 	Loopback bool
 	MAC      string // "" is none
 	Below    string // the interface that carries it, of a VLAN or a macvlan
+	Takes    bool   // it takes all packets of the one below it
 	Master   string // the bridge, bond or VRF that it belongs to
 	XDP      bool   // a program sees packets before the network stack does
 	Ingress  bool   // traffic control may drop or redirect what comes in

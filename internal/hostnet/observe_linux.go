@@ -84,6 +84,9 @@ func (o *observer) interfaces() error {
 			i.Below = o.names[a.ParentIndex]
 		}
 		i.Inner, i.Keyed, i.Ordered = takesOut(l)
+		if m, ok := l.(*rtnetlink.Macvlan); ok {
+			i.Takes = m.Mode == rtnetlink.MACVLAN_MODE_PASSTHRU
+		}
 		o.found.Interfaces = append(o.found.Interfaces, i)
 	}
 	return nil

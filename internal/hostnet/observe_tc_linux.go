@@ -69,6 +69,7 @@ func (o *observer) noteQueue(name, kind string, options []byte) {
 		case kind == "netem" && len(options) >= 12:
 			loss := binary.NativeEndian.Uint32(options[8:])
 			found.Loss = max(found.Loss, int(math.Ceil(float64(loss)/math.MaxUint32*100)))
+			found.Queue = kind // it may delay packets, or corrupt them
 		case !slices.Contains(usualQueues, kind):
 			found.Queue = kind
 		}
