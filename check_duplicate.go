@@ -47,7 +47,7 @@ func (j *judge) claim(p *party, a netip.Addr) (claim, bool) {
 			return claim{q, fmt.Sprintf("it is %s's too", q.Name)}, true
 		}
 	}
-	if p.leadsTo(a) {
+	if p.leadsTo(a) && !p.isFirst(a) {
 		return claim{nil, "it is the next hop of the host's own routes"}, true
 	}
 	for _, q := range j.hosts {
