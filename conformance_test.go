@@ -13,7 +13,7 @@ import (
 )
 
 // The conformance suite says what IPVS answers to whom. It has two layers: raw
-// messages, which are built and read by its own code (conformance_raw_test.go),
+// messages, which are built and read by its own code (conformance_raw_test.go, conformance_socket_test.go),
 // and the client. Whatever answers to a [ground] can be put under it.
 
 // ground is an IPVS table to test on, empty and nobody else's, with the network

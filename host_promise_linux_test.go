@@ -33,7 +33,7 @@ func TestHostPutsBackRounded(t *testing.T) {
 	} {
 		plan, err := h.Plan(ctx, Setup{forwarding(false, ""), {want, ""}})
 		must(t, err)
-		if err := h.Apply(ctx, plan); err == nil || !strings.Contains(err.Error(), "the kernel took it, and has") {
+		if err := h.Apply(ctx, plan); err == nil || !strings.Contains(err.Error(), "the kernel accepted it, but has") {
 			t.Errorf("%s: got %v", want, err)
 		}
 		unchanged(t, "a failed Apply of "+want.String(), before, dumpKernel(t, ns))
