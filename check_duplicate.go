@@ -15,6 +15,7 @@ type spot struct {
 // claim is why an address is not a host's to have.
 type claim struct {
 	owner    *party // nil is not one of the hosts
+	client   bool   // it is a client's
 	evidence string
 }
 
@@ -44,26 +45,31 @@ func (j *judge) claims() {
 func (j *judge) claim(p *party, a netip.Addr) (claim, bool) {
 	for _, q := range j.hosts {
 		if q != p && q.isFirmly(a) && !p.isFirst(a) && (q.isFirst(a) || !p.isFirmly(a)) {
-			return claim{q, fmt.Sprintf("it is %s's too", q.Name)}, true
+			return claim{owner: q, evidence: fmt.Sprintf("it is %s's too", q.Name)}, true
 		}
 	}
 	if p.leadsTo(a) && !p.isFirst(a) {
-		return claim{nil, "it is the next hop of the host's own routes"}, true
+		return claim{evidence: "it is the next hop of the host's own routes"}, true
 	}
 	for _, q := range j.hosts {
 		if q != p && q.leadsTo(a) && !p.isFirst(a) && j.isElsewhere(q, p, a) {
-			return claim{nil, fmt.Sprintf("it is the next hop of %s's routes, which has found it at another machine", q.Name)}, true
+			return claim{evidence: fmt.Sprintf("it is the next hop of %s's routes, which has found it at another machine", q.Name)}, true
 		}
 		if slices.Contains(q.Clients, a) && !p.isFirmly(a) && !p.has(q.route(a, netip.Addr{}).Via) && len(p.networks(a)) == 0 {
-			return claim{nil, "a client has it that has connections"}, true
+			return claim{client: true, evidence: "a client has it that has connections"}, true
 		}
 	}
 	return claim{}, false
 }
 
-// isFirst reports whether an address is the first that the host has in its network.
+// isFirst reports whether an address is the first that the host got in its network. The
+// kernel lists those of IPv6 the other way round.
 func (p *party) isFirst(a netip.Addr) bool {
-	for _, own := range p.networks(a) {
+	all := p.networks(a)
+	if a.Is6() {
+		slices.Reverse(all)
+	}
+	for _, own := range all {
 		if !p.isBlind(own.Interface) {
 			return own.Prefix.Addr() == a
 		}
@@ -104,13 +110,23 @@ func (j *judge) duplicates() {
 				continue
 			}
 			severity := SeverityBroken
-			if c.owner != nil && (j.areServers(p, c.owner) || !p.answersFor(a) && !j.meets(p, c.owner)) {
-				severity = SeverityRisk // packets for either are served, or none go astray
+			if j.isBorne(p, a, c) {
+				severity = SeverityRisk
 			}
 			j.add(p, finding("address-twice", severity, "it has %s on %s, and %s", a, own.Interface, c.evidence).
 				run(fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(a.Is6()), own.Prefix, own.Interface)))
 		}
 	}
+}
+
+// isBorne reports whether clients may be served although a host has the address of
+// another machine: packets for either are served, none go astray, or one client alone
+// is not heard by one of the real servers.
+func (j *judge) isBorne(p *party, a netip.Addr, c claim) bool {
+	if c.owner == nil {
+		return c.client && len(p.Services) == 0
+	}
+	return j.areServers(p, c.owner) || !p.answersFor(a) && (a.Is6() || !j.meets(p, c.owner))
 }
 
 // answersFor reports whether the host answers those who ask for an address of its.

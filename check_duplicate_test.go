@@ -33,7 +33,7 @@ func TestCheckDuplicates(t *testing.T) {
 			director.Routes = append(director.Routes, RouteEntry{To: netip.MustParsePrefix("198.51.100.0/24"), Table: 254, Via: local4, Interface: "eth0"})
 			director.Neighbours = []Neighbour{{Interface: "eth0", Addr: local4, MAC: "02:00:00:00:00:07", State: "reachable"}}
 		}, "", ""},
-		{"a client's", onServer("203.0.113.7/32", "lo"), SeverityBroken, "ip addr del 203.0.113.7/32 dev lo"},
+		{"a client's", onServer("203.0.113.7/32", "lo"), SeverityRisk, "ip addr del 203.0.113.7/32 dev lo"},
 		{"a client that the host itself is", func(director, server *HostFacts) {
 			gain(server, "203.0.113.7/32", "lo")
 			director.Routes = append(director.Routes, RouteEntry{To: hostPrefix(far), Table: 254, Via: local4, Interface: "eth0"})
