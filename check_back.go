@@ -55,6 +55,10 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 		return note(host, j.routed(f, host, w))
 	}
 	if f, bad := host.martian(iface, client, vip); bad && !client.IsUnspecified() {
+		if f.Code == "martian-source" && host.has(client) && !j.vips[client] {
+			f = f.mend().run(host.without(client)...)
+			f.Advice = ""
+		}
 		return note(host, f)
 	}
 	if w.Local() {

@@ -148,6 +148,14 @@ func (p *party) removal(r hostnet.RouteEntry) string {
 	return deleteRoute(r)
 }
 
+// without are the commands that take an address from the host.
+func (p *party) without(a netip.Addr) (commands []string) {
+	for _, own := range p.having(a) {
+		commands = append(commands, fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(a.Is6()), own.Prefix, own.Interface))
+	}
+	return commands
+}
+
 func tableFlag(table int) string {
 	if table == hostnet.MainTable {
 		return ""

@@ -74,7 +74,7 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		return f.mend(append(p.enabled(iface, vip), mend...)...), true
 	}
 	a := own[0]
-	if what := p.blocked(w); what != "" && w.Found {
+	if what := p.blocked(w); what != "" && w.Found && !w.Onward() {
 		commands, _ := p.unblock(w)
 		return finding("route-blocked", SeverityBroken, "packets for %s do not come to the host: %s", vip, what).run(commands...), true
 	}

@@ -67,6 +67,22 @@ func TestCheckRouting(t *testing.T) {
 			f.Facts = append(f.Facts, Address{Interface: "d9", Prefix: prefix("10.2.0.1/24")})
 			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.1/32"), Type: "local", Table: localTable, Interface: "d9", ByKernel: true})(f)
 		}, "return-route", "ip addr del 10.2.0.1/24 dev d9"},
+		{"a client's address", DR, "rs1", func(f *HostFacts) {
+			dummy(f)
+			f.Facts = append(f.Facts, Address{Interface: "d9", Prefix: prefix("10.2.0.10/24")})
+			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.10/32"), Type: "local", Table: localTable, Interface: "d9", ByKernel: true})(f)
+		}, "martian-source", "ip addr del 10.2.0.10/24 dev d9"},
+		{"only a route for broadcasts", DR, "rs1", func(f *HostFacts) {
+			for i := range f.Routes {
+				if f.Routes[i].To == hostPrefix(vip4) && f.Routes[i].Table == localTable {
+					f.Routes[i].Type = "broadcast"
+				}
+			}
+		}, "vip-missing", "ip route prepend local 10.168.0.91 dev lo src 10.168.0.91 table local"},
+		{"only a route in the main table", DR, "rs1", func(f *HostFacts) {
+			f.Routes = slices.DeleteFunc(f.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip4) && r.Table == localTable })
+			routes(RouteEntry{To: hostPrefix(vip4), Interface: "lo"})(f)
+		}, "vip-missing", "ip route replace local 10.168.0.91/32 dev lo src 10.168.0.91 table 255"},
 		{"kept here", DR, "rs1", routes(RouteEntry{To: far, Type: "local", Table: localTable, Interface: "lo"}), "return-route", "ip route del local 10.2.0.0/24 dev lo table 255"},
 		{"two hops, one silent", DR, "rs1", silent("10.168.0.250", instead(hop("10.168.0.1"), hop("10.168.0.250"))), "neighbour-silent", "ip route replace default via 10.168.0.1 dev eth0"},
 		{"three hops, one silent", DR, "rs1", silent("10.168.0.250", instead(hop("10.168.0.1"), hop("10.168.0.2"), hop("10.168.0.250"))), "neighbour-silent",
