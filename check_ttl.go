@@ -61,10 +61,15 @@ func routersBefore(w hostnet.Way) int {
 }
 
 // lastsByDirector looks whether the answers of a NAT server live long enough to come
-// to a client: the director passes them on, as routers do.
+// to a client, and to the others that are known: the director passes them on, as
+// routers do.
 func (j *judge) lastsByDirector(director *party, e ServiceEntry, s RealServer, host *party, client netip.Addr) bool {
 	server := s.Addr.Addr()
-	f, short := host.lasts(host.route(client, server), client, 1+routersBefore(director.route(client, netip.Addr{})), fmt.Sprintf("answers of %s by the director", s.Addr))
+	routers := 0
+	for _, c := range append(j.clientsOf(director, server), client) {
+		routers = max(routers, routersBefore(director.route(c, netip.Addr{})))
+	}
+	f, short := host.lasts(host.route(client, server), client, 1+routers, fmt.Sprintf("answers of %s by the director", s.Addr))
 	if short {
 		j.add(host, f)
 	}
