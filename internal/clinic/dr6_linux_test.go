@@ -15,7 +15,7 @@ func dr6(name, server, device string) site {
 
 func sitesOfDR6() []site {
 	lo := dr6("DR of IPv6, VIP on lo", "ip -6 addr add 2001:db8:1::100/128 dev lo\n", "")
-	lo.faults = append(more("director",
+	lo.faults = together(dr6Ways(), more("director",
 		fault{kind: "VIP missing", do: "ip -6 addr del 2001:db8:1::100/128 dev eth0"},
 		fault{kind: "IPv6 switched off", do: "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6"},
 		fault{kind: "IPv6 switched off", do: "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"},
@@ -38,7 +38,7 @@ func sitesOfDR6() []site {
 			fault{kind: "gateway is the director", do: "ip -6 route replace default via 2001:db8:1::90"},
 			fault{kind: "IPv6 switched off", do: "echo 1 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6"},
 			fault{kind: "IPv6 switched off", do: "echo 1 >/proc/sys/net/ipv6/conf/lo/disable_ipv6"},
-			fault{kind: "program", do: "listen-on 0.0.0.0:80"})...)
+			fault{kind: "program", do: "listen-on 0.0.0.0:80"}))
 	dummy := dr6("DR of IPv6, VIP on a dummy", "ip link add dummy0 type dummy\nip link set dummy0 up\nip -6 addr add 2001:db8:1::100/128 dev dummy0\n", "dummy0")
 	dummy.faults = more("rs2",
 		fault{kind: "device down", do: "ip link set dummy0 down"},

@@ -51,7 +51,7 @@ func sitesOfDR() []site {
 	alias := dr("DR, ifconfig's aliases",
 		"ifconfig eth0:0 10.1.0.100 netmask 255.255.255.255 broadcast 10.1.0.100 up\nroute add -host 10.1.0.100 dev eth0:0\n"+drTable("-s rr"),
 		silentLo+silentAll+aliasOnLo, lvs.DRRealServer{})
-	alias.faults = together(directorFaults(), drDirectorFaults(), drServerFaults())
+	alias.faults = together(directorFaults(), drDirectorFaults(), drServerFaults(), drWays())
 
 	all := dr("DR, silent by all, VIP on lo", vipOnEth0+drTable("-s wrr"), silentAll+vipOnLo, lvs.DRRealServer{})
 	all.faults = more("rs2",

@@ -88,6 +88,7 @@ func natTwoLegs() site {
 			fault{kind: "program", do: "listen-on 127.0.0.1:8080"},
 			fault{kind: "program", do: "listen-on :80"},
 			fault{kind: "does not answer ARP", do: "echo 8 >/proc/sys/net/ipv4/conf/all/arp_ignore"})...)
+	s.faults = append(s.faults, natWays()...)
 	return s
 }
 

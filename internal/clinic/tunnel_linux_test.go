@@ -61,7 +61,7 @@ const noFilter = "echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter\n"
 func sitesOfTunnels() (all []site) {
 	for _, tn := range []tunnel{
 		{name: "TUN by IPIP, VIP on tunl0", mode: lvs.IPIP, flags: "-i", device: "tunl0", module: "ipip",
-			guide: "ip link set tunl0 up\n" + noFilter + "echo 0 >/proc/sys/net/ipv4/conf/tunl0/rp_filter\n", faults: ipipFaults()},
+			guide: "ip link set tunl0 up\n" + noFilter + "echo 0 >/proc/sys/net/ipv4/conf/tunl0/rp_filter\n", faults: append(ipipFaults(), tunnelWays()...)},
 		{name: "TUN by IPIP, VIP on lo", mode: lvs.IPIP, flags: "-i", device: "lo", module: "ipip",
 			guide: "ip link set tunl0 up\n", faults: more("rs2",
 				fault{kind: "tunnel's device", do: "ip link set tunl0 down"},
