@@ -11,7 +11,7 @@ import (
 func (j *judge) silence(director *party, e ServiceEntry, host *party) {
 	for _, vip := range j.vipsOf(director, e) {
 		own := host.having(vip)
-		if !host.delivers(vip) && !host.stands(vip) || !director.delivers(vip) {
+		if !director.delivers(vip) {
 			continue
 		}
 		for _, name := range director.askedOn(vip) {
@@ -39,6 +39,13 @@ func (j *judge) tattles(director *party, e ServiceEntry, host *party, vip netip.
 	}
 	f := finding(code, severity, "it has %s, and %s", vip, what)
 	switch {
+	case host.stands(vip, iface):
+		f.Evidence = "it " + what
+		f = f.run(fmt.Sprintf("ip%s neigh del proxy %s dev %s", familyFlag(vip.Is6()), vip, iface))
+		if !host.isProxy(vip, iface) {
+			f = f.run().mend(Setting{Sysctl{InterfaceSysctl("all", "proxy_arp", false), "0"}, "answer for no other hosts"},
+				Setting{Sysctl{InterfaceSysctl(iface, "proxy_arp", false), "0"}, "answer for no other hosts"})
+		}
 	case slices.ContainsFunc(host.having(vip), func(a Address) bool { return a.Interface == iface }):
 		taken := j.moved(host, e, vip, iface)
 		f.Commands, f.Mend = taken.Commands, taken.Mend
@@ -76,19 +83,36 @@ func (j *judge) precedes(host, director *party, e ServiceEntry) bool {
 	return has && director.runs(Backup) && !director.runs(Master)
 }
 
-// stands reports whether a host answers for an address as a proxy.
-func (p *party) stands(a netip.Addr) bool {
-	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool { return n.Proxy && n.Addr == a })
+// stands reports whether a host answers for an address as a proxy on an interface. It
+// does only where it forwards: in IPv4 for addresses behind another interface, and in
+// IPv6, where it was told to be one, for all that the interface does not have itself.
+func (p *party) stands(a netip.Addr, iface string) bool {
+	if p.sysctl(InterfaceSysctl(iface, "forwarding", a.Is6())) != "1" {
+		return false
+	}
+	if a.Is6() {
+		told := max(p.sysctl(InterfaceSysctl(iface, "proxy_ndp", true)), p.sysctl(InterfaceSysctl("all", "proxy_ndp", true)))
+		return told == "1" && p.isProxy(a, iface)
+	}
+	w := p.arrival(a, netip.Addr{}, iface)
+	return w.Onward() && w.Interface != iface && (p.isProxy(a, iface) || p.parameter(iface, "proxy_arp") == "1")
+}
+
+// isProxy reports whether a host was told to answer for an address on an interface.
+func (p *party) isProxy(a netip.Addr, iface string) bool {
+	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool { return n.Proxy && n.Addr == a && n.Interface == iface })
 }
 
 // tells says how a host makes an address known on an interface, "" if it does not.
 // Linux answers in IPv6 only for addresses of the interface that was asked.
 func (p *party) tells(own []Address, vip netip.Addr, iface string) (what string, severity Severity) {
 	here := slices.ContainsFunc(own, func(a Address) bool { return a.Interface == iface })
-	if p.stands(vip) {
-		return "answers for it on " + iface + " as a proxy", SeverityBroken
-	}
-	if vip.Is6() {
+	switch {
+	case p.stands(vip, iface):
+		return fmt.Sprintf("answers for %s on %s as a proxy", vip, iface), SeverityBroken
+	case !p.delivers(vip):
+		return "", ""
+	case vip.Is6():
 		if here {
 			return "answers neighbour solicitations for it on " + iface, SeverityBroken
 		}
