@@ -144,7 +144,7 @@ func TestDumpsComeInLargeDatagrams(t *testing.T) {
 	if _, err := c.Services(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(received) > 15 || received[0] < 16<<10 {
+	if len(received) > 30 || received[0] < 16<<10 { // a table that has just grown is listed twice
 		t.Errorf("datagrams of %v bytes", received)
 	}
 }

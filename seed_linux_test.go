@@ -141,7 +141,7 @@ func (c seedCase) ground(t *testing.T) *testbed.Namespace {
 	ns.Run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
 	for _, name := range []string{"eth0", "eth1"} {
 		if a := c.addresses[name]; a != "" {
-			ns.Dummy(name, a)
+			ns.NIC(name, a)
 		}
 	}
 	return ns

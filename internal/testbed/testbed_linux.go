@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/golvs/lvs/internal/netspace"
 	"github.com/vishvananda/netlink"
@@ -51,34 +52,60 @@ func (ns *Namespace) Run(name string, args ...string) string {
 func (ns *Namespace) Dummy(name string, addrs ...string) {
 	ns.t.Helper()
 	ns.links(func(h *netlink.Handle) error {
-		link := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: name}}
-		if err := h.LinkAdd(link); err != nil {
+		if err := h.LinkAdd(&netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: name}}); err != nil {
 			return err
 		}
-		for _, a := range addrs {
-			addr, err := netlink.ParseAddr(a)
-			if err != nil {
-				return err
-			}
-			if netip.MustParsePrefix(a).Addr().Is6() {
-				addr.Flags = unix.IFA_F_NODAD // usable at once
-			}
-			if err := h.AddrAdd(link, addr); err != nil {
-				return fmt.Errorf("%s: %w", a, err)
-			}
-		}
-		return h.LinkSetUp(link)
+		return raise(h, name, addrs)
 	})
 }
 
-func (ns *Namespace) up(name string) {
+// NIC adds a network interface with addresses, up. It is on a network of its own
+// without other hosts.
+func (ns *Namespace) NIC(name string, addrs ...string) {
+	ns.t.Helper()
+	wires, err := netspace.NewWires()
+	if err != nil {
+		ns.t.Fatal(err)
+	}
+	ns.t.Cleanup(func() { wires.Close() })
+	if err := wires.Plug("lan", ns.Namespace, "wire", name); err != nil {
+		ns.t.Fatal(err)
+	}
 	ns.links(func(h *netlink.Handle) error {
-		link, err := h.LinkByName(name)
+		err := raise(h, name, addrs)
+		for end := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			var link netlink.Link
+			if link, err = h.LinkByName(name); err == nil && link.Attrs().OperState == netlink.OperUp {
+				break // the carrier is noticed a moment later
+			}
+		}
+		return err
+	})
+}
+
+// raise gives a device addresses, and sets it up.
+func raise(h *netlink.Handle, name string, addrs []string) error {
+	link, err := h.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	for _, a := range addrs {
+		addr, err := netlink.ParseAddr(a)
 		if err != nil {
 			return err
 		}
-		return h.LinkSetUp(link)
-	})
+		if netip.MustParsePrefix(a).Addr().Is6() {
+			addr.Flags = unix.IFA_F_NODAD // usable at once
+		}
+		if err := h.AddrAdd(link, addr); err != nil {
+			return fmt.Errorf("%s: %w", a, err)
+		}
+	}
+	return h.LinkSetUp(link)
+}
+
+func (ns *Namespace) up(name string) {
+	ns.links(func(h *netlink.Handle) error { return raise(h, name, nil) })
 }
 
 func (ns *Namespace) links(fn func(*netlink.Handle) error) {

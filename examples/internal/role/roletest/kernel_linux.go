@@ -27,8 +27,8 @@ func InKernel(t *testing.T, modules ...string) (*testbed.Namespace, role.Open) {
 	}
 	ns := testbed.New(t)
 	ns.Run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
-	ns.Dummy("eth0", Addresses["eth0"][0])
-	ns.Dummy("eth1", Addresses["eth1"][0])
+	ns.NIC("eth0", Addresses["eth0"][0])
+	ns.NIC("eth1", Addresses["eth1"][0])
 	before := dump(ns)
 	t.Cleanup(func() {
 		if diff := cmp.Diff(before, dump(ns)); diff != "" {
