@@ -21,13 +21,13 @@ type Finding struct {
 	Host     string   `json:"host,omitempty"` // the peer that it is about, by its name; "" is the host that was checked
 	Evidence string   `json:"evidence"`       // what was found
 	Why      string   `json:"why"`            // why it hurts
-	Mend     Setup    `json:"mend,omitempty"` // the settings that fix it, if settings do
+	Mend     Setup    `json:"mend,omitempty"` // settings that fix it; empty if none do
 
 	// Commands are what to run on that host, in this order and before Mend, where
 	// no setting expresses it: to remove a route, an address or a rule.
 	Commands []string `json:"commands,omitempty"`
 
-	Changes []Change `json:"-"`                // the changes of the table that fix it, for [Client.Do], if such do
+	Changes []Change `json:"-"`                // changes of the table that fix it, for [Client.Do]; empty if none do
 	Advice  string   `json:"advice,omitempty"` // what to do when none of these does
 }
 

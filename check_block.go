@@ -14,9 +14,9 @@ func (p *party) blocked(w hostnet.Way) string {
 	to := w.Question.To
 	switch {
 	case !w.Found && len(w.Gotos) > 0:
-		return fmt.Sprintf("there is no route to %s: the rule of priority %d passes over others", to, w.Gotos[0].Priority)
+		return fmt.Sprintf("no route to %s: the rule of priority %d passes over others", to, w.Gotos[0].Priority)
 	case !w.Found:
-		return "there is no route to " + to.String()
+		return "no route to " + to.String()
 	case blocks(w.Type) && (w.Rule.Action != "" || isUnusual(w.Table)):
 		return fmt.Sprintf("the rule of priority %d makes %s of the type %s", w.Rule.Priority, to, w.Type)
 	case blocks(w.Type):

@@ -64,7 +64,7 @@ func (j *judge) retired(director *party, e ServiceEntry, s RealServer, why []Fin
 	f := finding("server-dead", severity, "%s gives clients to %s, which cannot serve them: see %s on %s",
 		e.ID, s.Addr, why[0].Code, cmp.Or(why[0].Host, "this host"))
 	if e.Persistence.Timeout != 0 && director.sysctl(VSExpireQuiescentTemplate.Key) == "0" {
-		f = f.mend(VSExpireQuiescentTemplate.Setting(1, "let persistence go of servers of weight 0"))
+		f = f.mend(VSExpireQuiescentTemplate.Setting(1, "release persistent clients from servers of weight 0"))
 	}
 	advice := "cure the server"
 	if s.Weight > 0 {

@@ -28,7 +28,7 @@ func TestCheckDead(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		change  func(director, server *HostFacts)
-		changes int // -1: there is no finding
+		changes int // -1 means no finding
 		settles bool
 	}{
 		{"all is well", func(_, _ *HostFacts) {}, -1, false},

@@ -61,7 +61,7 @@ func (j *judge) quiesced(expires string) {
 		for _, s := range e.Servers {
 			if e.Persistence.Timeout != 0 && s.Weight == 0 && expires == "0" {
 				j.add(j.own, finding("persistence-sticks", SeverityRisk, "%s -> %s with expire_quiescent_template=0", e.ID, s.RealServer).
-					mend(VSExpireQuiescentTemplate.Setting(1, "let persistence go of drained servers")))
+					mend(VSExpireQuiescentTemplate.Setting(1, "release persistent clients from drained servers")))
 				return
 			}
 		}

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/golvs/lvs/internal/genl"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -50,11 +48,7 @@ func TestConformanceEdits(t *testing.T) {
 // An edit that changes nothing sends nothing but its question.
 func TestConformanceEditOfNothing(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
-		var sent atomic.Int64
-		c := clientOf(t, func() (genl.Socket, error) {
-			s, err := g.Dial()
-			return countingSocket{s, &sent}, err
-		})
+		c, sent := countingClient(t, g)
 		ctx := groundContext(t)
 		must(t, c.Do(ctx, AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR))))
 		sent.Store(0)

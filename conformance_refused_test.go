@@ -238,15 +238,21 @@ func (s countingSocket) Send(datagram []byte) error {
 	return s.Socket.Send(datagram)
 }
 
+// countingClient returns a client of the ground, and how many datagrams it has sent.
+func countingClient(t *testing.T, g ground) (*Client, *atomic.Int64) {
+	t.Helper()
+	sent := new(atomic.Int64)
+	return clientOf(t, func() (genl.Socket, error) {
+		s, err := g.Dial()
+		return countingSocket{s, sent}, err
+	}), sent
+}
+
 // What can never work is refused before the kernel sees it, and all that was to
 // be done with it.
 func TestConformanceRefusedValues(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
-		var sent atomic.Int64
-		c := clientOf(t, func() (genl.Socket, error) {
-			s, err := g.Dial()
-			return countingSocket{s, &sent}, err
-		})
+		c, sent := countingClient(t, g)
 		ctx := groundContext(t)
 		must(t, c.Do(ctx, AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR)), AddService(Service{ID: FWMark(7)})))
 		sent.Store(0)

@@ -56,7 +56,7 @@ var (
 	VSEstCPUList              = vs("est_cpulist", -1, "processors that take the statistics").since("6.2").text()
 	VSEstNice                 = vs("est_nice", 0, "niceness of the threads that take the statistics").within(-20, 19).since("6.2")
 	VSExpireNodestConn        = vs("expire_nodest_conn", 0, "end a connection whose server was removed when its next packet comes")
-	VSExpireQuiescentTemplate = vs("expire_quiescent_template", 0, "let persistence go of a server of weight 0")
+	VSExpireQuiescentTemplate = vs("expire_quiescent_template", 0, "release persistent clients from a server of weight 0")
 	VSIgnoreTunneled          = vs("ignore_tunneled", 0, "do not schedule again what comes out of a tunnel")
 	VSLBLCExpiration          = vs("lblc_expiration", 86400, "seconds after which lblc forgets a destination").within(-mostSeconds, mostSeconds).needs("ip_vs_lblc")
 	VSLBLCRExpiration         = vs("lblcr_expiration", 86400, "seconds after which lblcr forgets a destination").within(-mostSeconds, mostSeconds).needs("ip_vs_lblcr")
