@@ -66,7 +66,7 @@ var index = regexp.MustCompile(`\[\d+\]`)
 func TestAddressForms(t *testing.T) {
 	ctx := context.Background()
 	_, h := simulatedHost(t)
-	sim := newSimLab(t, SimulatorOptions{})
+	sim := newSimLab(t, SimOptions{})
 	plan := func(s Setup, err error) (string, error) {
 		if err != nil {
 			return "", err
@@ -76,7 +76,7 @@ func TestAddressForms(t *testing.T) {
 	}
 	try := func(v any) (string, error) {
 		switch v := v.(type) {
-		case Fact:
+		case Resource:
 			return plan(Setup{{v, ""}}, nil)
 		case interface{ Setup() (Setup, error) }:
 			return plan(v.Setup())
@@ -86,19 +86,19 @@ func TestAddressForms(t *testing.T) {
 				return "", fmt.Errorf("explained, but not connected: %w", cerr)
 			}
 			return x.String(), err
-		case Packet:
+		case SimPacket:
 			got, err := sim.Deliver(v)
 			return got.String(), err
 		case RealServer:
 			return tryServer(sim.client, v)
-		case Daemon:
+		case SyncDaemon:
 			c := h.Client()
-			if err := c.StartDaemon(ctx, v); err != nil {
+			if err := c.StartSyncDaemon(ctx, v); err != nil {
 				return "", err
 			}
-			all, err := c.Daemons(ctx)
+			all, err := c.SyncDaemons(ctx)
 			must(t, err)
-			return fmt.Sprint(all), c.StopDaemon(ctx, v.Role)
+			return fmt.Sprint(all), c.StopSyncDaemon(ctx, v.Role)
 		}
 		return "", fmt.Errorf("no way to try %T", v)
 	}
@@ -110,19 +110,19 @@ func TestAddressForms(t *testing.T) {
 		Route{To: inner5, Via: router4, Source: local4, Interface: "eth0"}, Route{To: inner7, Via: router6, Source: local6, Interface: "eth0"},
 		Rule{Priority: 9, Table: 9, From: inner4, To: inner5}, Rule{Priority: 9, Table: 9, From: inner7, To: inner7, IPv6: true},
 		SourceNAT{From: inner4, To: inner5, Source: local4},
-		SecurityPolicy{From: hostPrefix(local4), To: inner4, SPI: 256}, SecurityPolicy{From: hostPrefix(local6), To: inner7, SPI: 256},
-		SecurityAssociation{From: local4, To: router4, SPI: 256, Key: testKey(3)}, SecurityAssociation{From: local6, To: router6, SPI: 256, Key: testKey(3)},
+		IPsecPolicy{From: hostPrefix(local4), To: inner4, SPI: 256}, IPsecPolicy{From: hostPrefix(local6), To: inner7, SPI: 256},
+		IPsecAssociation{From: local4, To: router4, SPI: 256, Key: testKey(3)}, IPsecAssociation{From: local6, To: router6, SPI: 256, Key: testKey(3)},
 		DRDirector{VIP: vip4, Interface: "eth0"}, DRDirector{VIP: vip6, Interface: "eth0"}, DRRealServer{VIP: vip4}, DRRealServer{VIP: vip6},
 		NATDirector{VIP: vip4, Interface: "eth0", Network: inner4, FullNAT: true, Source: local4}, NATRealServer{Director: router4, Clients: []netip.Prefix{inner5}},
 		NATRealServer{Director: router6, Clients: []netip.Prefix{inner7}},
 		TunnelDirector{VIP: vip4, Interface: "eth0", Servers: []netip.Addr{netip.MustParseAddr("10.99.0.1")}, Via: router4},
 		TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4, MSS: 1400, Gateway: router4, Interface: "eth0"},
-		TunnelDirector{VIP: vip4, Interface: "eth0", Encrypted: []EncryptedTunnel{{Director: local4, Server: router4, Inner: netip.MustParseAddr("10.99.0.9"), SPI: 300, Key: testKey(3)}}},
-		TunnelRealServer{VIP: vip4, Encrypted: EncryptedTunnel{Director: router4, Server: local4, Inner: netip.MustParseAddr("10.99.0.9"), SPI: 300, Key: testKey(3)}},
+		TunnelDirector{VIP: vip4, Interface: "eth0", IPsec: []IPsecTunnel{{Director: local4, Server: router4, Inner: netip.MustParseAddr("10.99.0.9"), SPI: 300, Key: testKey(3)}}},
+		TunnelRealServer{VIP: vip4, IPsec: IPsecTunnel{Director: router4, Server: local4, Inner: netip.MustParseAddr("10.99.0.9"), SPI: 300, Key: testKey(3)}},
 		Flow{Client: port(router4), VIP: port(vip4)}, Flow{Client: port(router6), VIP: port(vip6)},
-		Packet{Protocol: ProtocolUDP, Source: port(router4), Destination: port(vip4)}, Packet{Protocol: ProtocolUDP, Source: port(router6), Destination: port(vip6)},
-		RealServer{Addr: port(router4)}, RealServer{Addr: port(router6)}, Daemon{Role: Master, Interface: "eth0", Group: netip.MustParseAddr("224.0.0.81")},
-		Daemon{Role: Master, Interface: "eth0", Group: netip.MustParseAddr("ff02::81")},
+		SimPacket{Protocol: ProtocolUDP, Source: port(router4), Destination: port(vip4)}, SimPacket{Protocol: ProtocolUDP, Source: port(router6), Destination: port(vip6)},
+		RealServer{Addr: port(router4)}, RealServer{Addr: port(router6)}, SyncDaemon{Role: SyncMaster, Interface: "eth0", Group: netip.MustParseAddr("224.0.0.81")},
+		SyncDaemon{Role: SyncMaster, Interface: "eth0", Group: netip.MustParseAddr("ff02::81")},
 	} {
 		want, err := try(sample)
 		if err != nil {
@@ -160,19 +160,19 @@ func tryServer(c *Client, s RealServer) (string, error) {
 		return "", err
 	}
 	defer func() { _ = c.RemoveService(ctx, web) }()
-	if err := c.AddServer(ctx, web, s); err != nil {
+	if err := c.AddRealServer(ctx, web, s); err != nil {
 		return "", err
 	}
 	if _, err := c.SetWeight(ctx, web, s.Addr, 7); err != nil {
 		return "", err
 	}
-	one, err := c.Server(ctx, web, s.Addr)
+	one, err := c.RealServer(ctx, web, s.Addr)
 	if err != nil {
 		return "", err
 	}
-	all, err := c.Servers(ctx, web)
+	all, err := c.RealServers(ctx, web)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprint(one, all), c.RemoveServer(ctx, web, s.Addr)
+	return fmt.Sprint(one, all), c.RemoveRealServer(ctx, web, s.Addr)
 }

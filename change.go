@@ -13,7 +13,7 @@ type Change struct {
 	kind     changeKind
 	service  Service // of a change to a server, the identity alone
 	server   RealServer
-	daemon   Daemon
+	daemon   SyncDaemon
 	timeouts Timeouts
 }
 
@@ -70,29 +70,29 @@ func RemoveService(id ServiceID) Change {
 	return Change{kind: removeService, service: Service{ID: id}}
 }
 
-// AddServer adds a real server to a service.
-func AddServer(id ServiceID, s RealServer) Change {
+// AddRealServer adds a real server to a service.
+func AddRealServer(id ServiceID, s RealServer) Change {
 	return Change{kind: addServer, service: Service{ID: id}, server: s}
 }
 
-// UpdateServer replaces everything of a real server but its address, its
+// UpdateRealServer replaces everything of a real server but its address, its
 // counters, and the mode of the connections that it has.
-func UpdateServer(id ServiceID, s RealServer) Change {
+func UpdateRealServer(id ServiceID, s RealServer) Change {
 	return Change{kind: updateServer, service: Service{ID: id}, server: s}
 }
 
-// RemoveServer removes a real server from a service. Packets of its connections
+// RemoveRealServer removes a real server from a service. Packets of its connections
 // are dropped, or scheduled anew while net.ipv4.vs.expire_nodest_conn is 1. To
 // let them end first, set its weight to 0.
-func RemoveServer(id ServiceID, addr netip.AddrPort) Change {
+func RemoveRealServer(id ServiceID, addr netip.AddrPort) Change {
 	return Change{kind: removeServer, service: Service{ID: id}, server: RealServer{Addr: addr}}
 }
 
-// Zero sets the counters of a service and of its real servers to 0; see [Stats].
-func Zero(id ServiceID) Change { return Change{kind: zeroService, service: Service{ID: id}} }
+// ZeroCounters sets the counters of a service and of its real servers to 0; see [Stats].
+func ZeroCounters(id ServiceID) Change { return Change{kind: zeroService, service: Service{ID: id}} }
 
-// ZeroAll sets all counters of the network namespace to 0.
-func ZeroAll() Change { return Change{kind: zeroAll} }
+// ZeroAllCounters sets all counters of the network namespace to 0.
+func ZeroAllCounters() Change { return Change{kind: zeroAll} }
 
 // Flush removes all services of the network namespace, whoever made them.
 func Flush() Change { return Change{kind: flush} }
@@ -100,11 +100,11 @@ func Flush() Change { return Change{kind: flush} }
 // SetTimeouts sets the timeouts that are not zero.
 func SetTimeouts(t Timeouts) Change { return Change{kind: setTimeouts, timeouts: t} }
 
-// StartDaemon starts a sync daemon.
-func StartDaemon(d Daemon) Change { return Change{kind: startDaemon, daemon: d} }
+// StartSyncDaemon starts a sync daemon.
+func StartSyncDaemon(d SyncDaemon) Change { return Change{kind: startDaemon, daemon: d} }
 
-// StopDaemon stops the sync daemon of a role.
-func StopDaemon(r DaemonRole) Change { return Change{kind: stopDaemon, daemon: Daemon{Role: r}} }
+// StopSyncDaemon stops the sync daemon of a role.
+func StopSyncDaemon(r SyncRole) Change { return Change{kind: stopDaemon, daemon: SyncDaemon{Role: r}} }
 
 // Equal tells whether both do the same.
 func (ch Change) Equal(other Change) bool {

@@ -10,8 +10,8 @@ import (
 
 // Report is what [Host.Check] says of a host.
 type Report struct {
-	Findings []Finding // what is wrong or will be; none on a healthy host
-	Unseen   []Finding // what cannot be seen from this host, and is worth a look elsewhere
+	Findings  []Finding // what is wrong or will be; none on a healthy host
+	Unchecked []Finding // what cannot be seen from this host, and is worth a look elsewhere
 }
 
 // Finding is one thing that keeps a host from balancing, or will.
@@ -19,9 +19,9 @@ type Finding struct {
 	Code     string   `json:"code"`           // stable, such as "vip-missing"; all are in [CheckCodes]
 	Severity Severity `json:"severity"`       // how bad it is
 	Host     string   `json:"host,omitempty"` // the peer that it is about, by its name; "" is the host that was checked
-	Evidence string   `json:"evidence"`       // what was found
+	Detail   string   `json:"detail"`         // what was found
 	Why      string   `json:"why"`            // why it hurts
-	Mend     Setup    `json:"mend,omitempty"` // settings that fix it; empty if none do
+	Fix      Setup    `json:"fix,omitempty"`  // settings that fix it; empty if none do
 
 	// Commands are what to run on that host, in this order and before Mend, where
 	// no setting expresses it: to remove a route, an address or a rule.
@@ -124,10 +124,10 @@ var whyOf = map[string]string{
 }
 
 func finding(code string, severity Severity, format string, args ...any) Finding {
-	return Finding{Code: code, Severity: severity, Evidence: fmt.Sprintf(format, args...), Why: whyOf[code]}
+	return Finding{Code: code, Severity: severity, Detail: fmt.Sprintf(format, args...), Why: whyOf[code]}
 }
 
-func (f Finding) mend(s ...Setting) Finding { f.Mend = s; return f }
+func (f Finding) fix(s ...Requirement) Finding { f.Fix = s; return f }
 
 func (f Finding) change(changes ...Change) Finding { f.Changes = changes; return f }
 
@@ -146,11 +146,11 @@ func (f Finding) String() string {
 	if f.Host != "" {
 		where = " on " + f.Host
 	}
-	fmt.Fprintf(&b, "%s (%s)%s: %s\n    %s\n", f.Code, f.Severity, where, f.Evidence, f.Why)
+	fmt.Fprintf(&b, "%s (%s)%s: %s\n    %s\n", f.Code, f.Severity, where, f.Detail, f.Why)
 	for _, command := range f.Commands {
 		fmt.Fprintf(&b, "    run: %s\n", command)
 	}
-	for _, s := range f.Mend {
+	for _, s := range f.Fix {
 		fmt.Fprintf(&b, "    fix: %s\n", s.Want)
 	}
 	for _, ch := range f.Changes {
@@ -168,12 +168,12 @@ func (f Finding) String() string {
 // host without IPVS there is no table to look at. It takes the privilege to read
 // the table: [ErrPermission].
 //
-// Some things take the facts of other hosts, which [Host.Facts] returns there: of
+// Some things take the facts of other hosts, which [Host.State] returns there: of
 // the real servers, and of other directors. Given as peers they are looked at
 // together with this host; what they tell is not listed as unseen. A machine that
 // is none of the peers, and what is between them, is not looked at. Facts without
 // interfaces are of the kind [ErrInvalid].
-func (h *Host) Check(ctx context.Context, setup Setup, peers ...HostFacts) (Report, error) {
+func (h *Host) Check(ctx context.Context, setup Setup, peers ...HostState) (Report, error) {
 	for i, p := range peers {
 		if len(p.Interfaces) == 0 {
 			bad := invalid(fmt.Sprintf("peers[%d].Interfaces", i), "is empty, but every host has lo")
@@ -181,11 +181,11 @@ func (h *Host) Check(ctx context.Context, setup Setup, peers ...HostFacts) (Repo
 			return Report{}, bad.about("check", p.Name)
 		}
 	}
-	own, err := h.Facts(ctx)
+	own, err := h.State(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	found := make([]Fact, len(setup))
+	found := make([]Resource, len(setup))
 	for i, s := range setup {
 		if found[i], err = h.find(ctx, s.Want); err != nil {
 			return Report{}, err

@@ -45,7 +45,7 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 		j.add(about, f)
 		return true
 	}
-	w := host.answer(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()), client)
+	w := host.answer(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()), client)
 	if w.Unsure {
 		j.unclear["route"] = true
 		return false
@@ -56,7 +56,7 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 	}
 	if f, bad := host.martian(iface, client, vip); bad && !client.IsUnspecified() {
 		if f.Code == "martian-source" && host.has(client) && !j.vips[client] {
-			f = f.mend().run(host.without(client)...)
+			f = f.fix().run(host.without(client)...)
 			f.Advice = ""
 		}
 		return note(host, f)
@@ -65,7 +65,7 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 		return false
 	}
 	if f, bad := host.strays(w, client); bad {
-		f.Evidence = fmt.Sprintf("answers of %s: %s", s.Addr, f.Evidence)
+		f.Detail = fmt.Sprintf("answers of %s: %s", s.Addr, f.Detail)
 		return note(host, f)
 	}
 	if client.IsUnspecified() && !w.Via.IsValid() {
@@ -74,7 +74,7 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 	f, about, bad := j.onward(host, w, need)
 	if bad {
 		if g := j.gateway(host, w, client); about != host && w.Via.IsValid() && g.IsValid() {
-			f.Evidence = strings.TrimSuffix(f.Evidence, ": "+need)
+			f.Detail = strings.TrimSuffix(f.Detail, ": "+need)
 			return note(host, f.insteadBy(g, w, s, to))
 		}
 		return note(about, f)
@@ -89,11 +89,11 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 // which does not pass them on, as the finding says.
 func (f Finding) insteadBy(g netip.Addr, w hostnet.Way, s RealServer, to string) Finding {
 	var there []string
-	for _, setting := range f.Mend {
-		there = append(there, fmt.Sprint(setting.Want))
+	for _, requirement := range f.Fix {
+		there = append(there, fmt.Sprint(requirement.Want))
 	}
-	f.Evidence = fmt.Sprintf("%s answers %s by %s, and there: %s", s.Addr, to, w.Via, f.Evidence)
-	f = f.run().mend(Setting{Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, viaOthers})
+	f.Detail = fmt.Sprintf("%s answers %s by %s, and there: %s", s.Addr, to, w.Via, f.Detail)
+	f = f.run().fix(Requirement{Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, viaOthers})
 	f.Advice = ""
 	if len(there) > 0 {
 		f = f.advise("or let %s pass them on: %s", w.Via, strings.Join(there, "; "))
@@ -132,7 +132,7 @@ func (j *judge) returns(director *party, e ServiceEntry, s RealServer, host *par
 		}
 	}
 	if len(clients) == 0 && !host.hasHop(director) {
-		j.add(host, finding("return-route", SeverityBroken, "no route of the real server %s goes through the director", s.Addr).mend(byDirector(server, near[0])))
+		j.add(host, finding("return-route", SeverityBroken, "no route of the real server %s goes through the director", s.Addr).fix(byDirector(server, near[0])))
 	}
 }
 
@@ -141,7 +141,7 @@ func (j *judge) returns(director *party, e ServiceEntry, s RealServer, host *par
 func (j *judge) apart(director *party, s RealServer, host *party) {
 	server := s.Addr.Addr()
 	if wide, ok := j.widen(director, server); ok {
-		j.add(director, finding("return-route", SeverityBroken, "the director is in no network of the real server %s", s.Addr).mend(wide))
+		j.add(director, finding("return-route", SeverityBroken, "the director is in no network of the real server %s", s.Addr).fix(wide))
 		return
 	}
 	via := host.route(defaultRoute(server).Addr(), server).Via
@@ -152,14 +152,14 @@ func (j *judge) apart(director *party, s RealServer, host *party) {
 	f := finding("return-route", SeverityRisk, "answers of %s go to %s, which is not an address of the director", s.Addr, via)
 	if name := director.bare(via); name != "" {
 		f.Severity = SeverityBroken
-		f = f.mend(j.readdress(director, name, netip.PrefixFrom(via, networks[0].Prefix.Bits()))...)
+		f = f.fix(j.readdress(director, name, netip.PrefixFrom(via, networks[0].Prefix.Bits()))...)
 	}
 	j.add(director, f.advise("if that is a router, see that it sends them to the director"))
 }
 
 // byDirector is the route that sends a server's answers through the director.
-func byDirector(server, director netip.Addr) Setting {
-	return Setting{Route{To: defaultRoute(server), Via: director}, "answers go back through the director, which puts the VIP into them"}
+func byDirector(server, director netip.Addr) Requirement {
+	return Requirement{Route{To: defaultRoute(server), Via: director}, "answers go back through the director, which puts the VIP into them"}
 }
 
 // hasHop reports whether a route of the host goes by another one.
@@ -190,7 +190,7 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 		commands, leads := host.unblock(w)
 		f := finding("return-route", SeverityBroken, "answers of %s to %s: %s", s.Addr, to, what).run(commands...)
 		if !leads {
-			f = f.mend(byDirector(server, near))
+			f = f.fix(byDirector(server, near))
 		}
 		j.add(host, f)
 		return true
@@ -207,7 +207,7 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 	if slices.ContainsFunc(w.Each(), func(by hostnet.Way) bool { return !j.isDirectorsHop(by.Via, e) }) {
 		f := finding("return-route", SeverityBroken, "answers of %s to %s do not go by the director", s.Addr, to)
 		if len(w.Hops) > 0 {
-			f.Evidence += ", or not all of them"
+			f.Detail += ", or not all of them"
 			j.add(host, f.run(replaceRoute(w.RouteEntry, hostnet.RouteEntry{Via: near})))
 			return true
 		}
@@ -222,7 +222,7 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 			route.Metric = w.Metric
 			r.Want = route
 		}
-		j.add(host, f.mend(r))
+		j.add(host, f.fix(r))
 		return true
 	}
 	return j.lastsByDirector(director, e, s, host, client) || j.sentOn(director, e, s, client)
@@ -252,7 +252,7 @@ func (j *judge) sentOn(director *party, e ServiceEntry, s RealServer, client net
 	}
 	for _, vip := range j.vipsOf(director, e) {
 		// IPVS asks again for the way once the answer comes from the VIP.
-		w := director.routing.Resolve(answering(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()), client))
+		w := director.routing.Resolve(answering(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()), client))
 		if w.Unsure {
 			j.unclear["route"] = true
 			continue
@@ -272,7 +272,7 @@ func (j *judge) sentOn(director *party, e ServiceEntry, s RealServer, client net
 			if w.To.Bits() > 0 && about != director {
 				f = f.run(deleteRoute(w.RouteEntry))
 				about = director
-				f.Mend = nil
+				f.Fix = nil
 			}
 			j.add(about, f)
 			return true

@@ -21,16 +21,16 @@ func BenchmarkJudge(b *testing.B) {
 
 // crowdedHost returns a director with a VIP for each of many services, each with three
 // real servers.
-func crowdedHost(services int) HostFacts {
-	f := HostFacts{Name: "director", Interfaces: []InterfaceState{{Name: "eth0", Kind: "device", Up: true, Carrier: true, MAC: "02:00:00:00:00:01"}}}
+func crowdedHost(services int) HostState {
+	f := HostState{Name: "director", Interfaces: []InterfaceState{{Name: "eth0", Kind: "device", Up: true, Carrier: true, MAC: "02:00:00:00:00:01"}}}
 	local := netip.MustParsePrefix("10.0.0.1/8")
-	f.Facts = append(f.Facts, Address{Interface: "eth0", Prefix: local}, Link{Name: "eth0", Up: true})
+	f.Resources = append(f.Resources, Address{Interface: "eth0", Prefix: local}, Link{Name: "eth0", Up: true})
 	f.Routes = append(f.Routes, RouteEntry{To: local.Masked(), Table: 254, Interface: "eth0", ByKernel: true})
 	f.Rules = []RuleEntry{{Table: localTable}, {Priority: 32766, Table: 254}}
 	for i := range services {
 		vip := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
 		if i%2 == 0 { // the others are missing
-			f.Facts = append(f.Facts, Address{Interface: "eth0", Prefix: hostPrefix(vip)})
+			f.Resources = append(f.Resources, Address{Interface: "eth0", Prefix: hostPrefix(vip)})
 			f.Routes = append(f.Routes, RouteEntry{To: hostPrefix(vip), Table: localTable, Type: "local", Interface: "eth0", ByKernel: true})
 		}
 		e := ServiceEntry{}

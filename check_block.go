@@ -199,17 +199,17 @@ func destination(r hostnet.RouteEntry) string {
 func (p *party) linkFault(name, need string) (Finding, bool) {
 	i, known := p.interfaces[name]
 	master := p.interfaces[i.Master]
-	up := func(name string) Setting { return Setting{Link{Name: name, Up: true}, need} }
+	up := func(name string) Requirement { return Requirement{Link{Name: name, Up: true}, need} }
 	switch {
 	case !known:
 	case !i.Up:
-		f := finding("link-down", SeverityBroken, "%s is down: %s", name, need).mend(up(name))
+		f := finding("link-down", SeverityBroken, "%s is down: %s", name, need).fix(up(name))
 		if below := p.interfaces[i.Below]; i.Below != "" && !below.Up {
-			f = f.mend(up(i.Below), up(name))
+			f = f.fix(up(i.Below), up(name))
 		}
 		return f, true
 	case i.Below != "" && !p.interfaces[i.Below].Up:
-		return finding("link-down", SeverityBroken, "%s is carried by %s, which is down: %s", name, i.Below, need).mend(up(i.Below)), true
+		return finding("link-down", SeverityBroken, "%s is carried by %s, which is down: %s", name, i.Below, need).fix(up(i.Below)), true
 	case p.taker(name) != "":
 		return finding("link-taken", SeverityBroken, "%s on top of %s takes its packets: %s", p.taker(name), name, need).
 			run("ip link del dev " + p.taker(name)), true
@@ -228,12 +228,12 @@ func (p *party) linkFault(name, need string) (Finding, bool) {
 // interface that is down, and does not come back with it.
 func (j *judge) linkFault(p *party, name, need string) (Finding, bool) {
 	f, bad := p.linkFault(name, need)
-	if len(f.Mend) == 0 && f.Code != "link-taken" {
+	if len(f.Fix) == 0 && f.Code != "link-taken" {
 		return f, bad
 	}
 	for _, a := range p.around {
 		if a.Interface == name && a.Prefix.Addr().Is4() {
-			f = f.mend(append(f.Mend, j.wayOut(p, a.Prefix)...)...)
+			f = f.fix(append(f.Fix, j.wayOut(p, a.Prefix)...)...)
 			break
 		}
 	}
@@ -269,17 +269,17 @@ func (p *party) portFault(name, need string) (Finding, bool) {
 	ports := false
 	for _, i := range p.Interfaces {
 		if i.Master == name && !i.Up {
-			return f.mend(Setting{Link{Name: i.Name, Up: true}, need}), true
+			return f.fix(Requirement{Link{Name: i.Name, Up: true}, need}), true
 		}
 		ports = ports || i.Master == name
 	}
 	if port := p.idle(); port != "" && !ports {
-		f.Evidence += fmt.Sprintf(", and %s has no use", port)
+		f.Detail += fmt.Sprintf(", and %s has no use", port)
 		commands := []string{fmt.Sprintf("ip link set dev %s master %s", port, name)}
 		if p.interfaces[name].Kind != "bridge" {
 			commands = []string{"ip link set dev " + port + " down", commands[0]} // else it is not taken
 		}
-		return f.run(commands...).mend(Setting{Link{Name: port, Up: true}, need}), true
+		return f.run(commands...).fix(Requirement{Link{Name: port, Up: true}, need}), true
 	}
 	return f.advise("look at its ports: ip link show master %s", name), true
 }

@@ -61,7 +61,7 @@ func (j *judge) wayOut(p *party, networks ...netip.Prefix) (s Setup) {
 			continue
 		}
 		if g := j.gatewayIn(p, hostnet.Way{}, n.Addr(), n.Contains); g.IsValid() {
-			s = append(s, Setting{Route{To: defaultRoute(g), Via: g}, viaOthers})
+			s = append(s, Requirement{Route{To: defaultRoute(g), Via: g}, viaOthers})
 		}
 	}
 	return s
@@ -102,20 +102,20 @@ func (j *judge) routerOf(p *party, w hostnet.Way, family netip.Addr) (router Nei
 
 // instead returns a route by another gateway than a way has: the one that others use, or
 // the router by which clients come; false if none is known.
-func (j *judge) instead(p *party, w hostnet.Way, r Route) (Setting, bool) {
+func (j *judge) instead(p *party, w hostnet.Way, r Route) (Requirement, bool) {
 	if r.Via = j.gateway(p, w, r.To.Addr()); r.Via.IsValid() {
-		return Setting{r, viaOthers}, true
+		return Requirement{r, viaOthers}, true
 	}
 	router, ok := j.routerOf(p, w, r.To.Addr())
 	if r.Via = router.Addr; r.Via.IsLinkLocalUnicast() {
 		r.Interface = router.Interface
 	}
-	return Setting{r, viaRouter}, ok
+	return Requirement{r, viaRouter}, ok
 }
 
 // widen returns the setting that gives an address of the host the length that
 // another host has in a network that an address is in.
-func (j *judge) widen(p *party, to netip.Addr) (Setting, bool) {
+func (j *judge) widen(p *party, to netip.Addr) (Requirement, bool) {
 	for _, other := range j.hosts {
 		if other == p {
 			continue
@@ -124,13 +124,13 @@ func (j *judge) widen(p *party, to netip.Addr) (Setting, bool) {
 			for _, own := range p.addresses {
 				a := own.Prefix
 				if !j.vips[a.Addr()] && !p.interfaces[own.Interface].Loopback && n.Prefix.Masked().Contains(a.Addr()) && a.Bits() > n.Prefix.Bits() {
-					return Setting{Address{Interface: own.Interface, Prefix: netip.PrefixFrom(a.Addr(), n.Prefix.Bits())},
+					return Requirement{Address{Interface: own.Interface, Prefix: netip.PrefixFrom(a.Addr(), n.Prefix.Bits())},
 						fmt.Sprintf("the length that others have in %s", n.Prefix.Masked())}, true
 				}
 			}
 		}
 	}
-	return Setting{}, false
+	return Requirement{}, false
 }
 
 // routed adds to a finding about a missing route what gives the host one: the
@@ -143,10 +143,10 @@ func (j *judge) routed(f Finding, p *party, w hostnet.Way) Finding {
 		return f
 	}
 	if wide, ok := j.widen(p, to); ok && len(p.networks(to)) == 0 {
-		return f.mend(append(Setup{wide}, j.wayOut(p, wide.Want.(Address).Prefix)...)...)
+		return f.fix(append(Setup{wide}, j.wayOut(p, wide.Want.(Address).Prefix)...)...)
 	}
 	if s := j.regain(p, to); len(s) > 0 && len(p.networks(to)) == 0 {
-		return f.mend(s...)
+		return f.fix(s...)
 	}
 	route, ok := j.instead(p, hostnet.Way{}, Route{To: defaultRoute(to)})
 	if !ok {
@@ -155,12 +155,12 @@ func (j *judge) routed(f Finding, p *party, w hostnet.Way) Finding {
 	}
 	g := route.Want.(Route).Via
 	if wide, ok := j.widen(p, g); ok && len(p.networks(g)) == 0 {
-		return f.mend(wide, route)
+		return f.fix(wide, route)
 	}
 	if g.IsLinkLocalUnicast() {
-		return f.mend(route)
+		return f.fix(route)
 	}
-	return f.mend(append(p.enabled(p.interfaceOn(g), g), route)...)
+	return f.fix(append(p.enabled(p.interfaceOn(g), g), route)...)
 }
 
 // announce adds the finding that neighbours of a director may still know another

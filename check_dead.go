@@ -17,7 +17,7 @@ func (f faults) isFixed(s netip.AddrPort) bool {
 }
 
 // hasFix reports whether a program can apply what cures the finding.
-func (f Finding) hasFix() bool { return len(f.Commands)+len(f.Mend)+len(f.Changes) > 0 }
+func (f Finding) hasFix() bool { return len(f.Commands)+len(f.Fix)+len(f.Changes) > 0 }
 
 // dead looks for real servers that cannot serve their clients, where nothing that a
 // program could do cures that. Their clients go to the others once they have the weight
@@ -50,7 +50,7 @@ func (j *judge) dead(director *party, e ServiceEntry, all faults) {
 
 // keeps reports whether persistence sends clients to a server of weight 0.
 func (p *party) keeps(e ServiceEntry, s RealServerStatus) bool {
-	return e.Persistence.Timeout != 0 && s.PersistentConns > 0 && p.sysctl(VSExpireQuiescentTemplate.Key) == "0"
+	return e.Persistence.Timeout != 0 && s.PersistentConns > 0 && p.sysctl(SysctlExpireQuiescentTemplate.Key) == "0"
 }
 
 // retired is the finding about a service that gives clients to a real server which
@@ -63,14 +63,14 @@ func (j *judge) retired(director *party, e ServiceEntry, s RealServer, why []Fin
 	}
 	f := finding("server-dead", severity, "%s gives clients to %s, which cannot serve them: see %s on %s",
 		e.ID, s.Addr, why[0].Code, cmp.Or(why[0].Host, "this host"))
-	if e.Persistence.Timeout != 0 && director.sysctl(VSExpireQuiescentTemplate.Key) == "0" {
-		f = f.mend(VSExpireQuiescentTemplate.Setting(1, "release persistent clients from servers of weight 0"))
+	if e.Persistence.Timeout != 0 && director.sysctl(SysctlExpireQuiescentTemplate.Key) == "0" {
+		f = f.fix(SysctlExpireQuiescentTemplate.Requirement(1, "release persistent clients from servers of weight 0"))
 	}
 	advice := "cure the server"
 	if s.Weight > 0 {
 		advice += fmt.Sprintf(", and give it its weight %d again", s.Weight)
 		s.Weight = 0
-		f = f.change(UpdateServer(e.ID, s))
+		f = f.change(UpdateRealServer(e.ID, s))
 	}
 	return f.advise("%s; connections that it has stay with it until they end", advice)
 }

@@ -11,15 +11,15 @@ import (
 // else cures it.
 func TestCheckDead(t *testing.T) {
 	other := netip.MustParseAddrPort("10.168.0.99:80")
-	stopped := func(_, s *HostFacts) { s.Listeners = nil }
-	by := func(scheduler Scheduler, flags SchedulerFlags) func(d, s *HostFacts) {
-		return func(d, s *HostFacts) {
-			d.Services[0].Scheduler, d.Services[0].Flags = scheduler, flags
+	stopped := func(_, s *HostState) { s.Listeners = nil }
+	by := func(scheduler Scheduler, flags SchedulerFlags) func(d, s *HostState) {
+		return func(d, s *HostState) {
+			d.Services[0].Scheduler, d.Services[0].SchedulerFlags = scheduler, flags
 			stopped(d, s)
 		}
 	}
-	persists := func(weight int) func(d, s *HostFacts) {
-		return func(d, s *HostFacts) {
+	persists := func(weight int) func(d, s *HostState) {
+		return func(d, s *HostState) {
 			e := &d.Services[0]
 			e.Persistence.Timeout, e.Servers[0].Weight, e.Servers[0].PersistentConns = time.Minute, weight, 2
 			stopped(d, s)
@@ -27,38 +27,38 @@ func TestCheckDead(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		change  func(director, server *HostFacts)
+		change  func(director, server *HostState)
 		changes int // -1 means no finding
 		settles bool
 	}{
-		{"all is well", func(_, _ *HostFacts) {}, -1, false},
+		{"all is well", func(_, _ *HostState) {}, -1, false},
 		{"no program", stopped, 1, false},
-		{"no answer", func(d, _ *HostFacts) {
+		{"no answer", func(d, _ *HostState) {
 			d.Neighbours = []Neighbour{{Interface: "eth0", Addr: other.Addr(), State: "failed"}}
 		}, 1, false},
-		{"both are dead", func(d, s *HostFacts) {
+		{"both are dead", func(d, s *HostState) {
 			stopped(d, s)
 			d.Neighbours = []Neighbour{{Interface: "eth0", Addr: other.Addr(), State: "failed"}}
 		}, -1, false},
-		{"the other is drained", func(d, s *HostFacts) { d.Services[0].Servers[1].Weight = 0; stopped(d, s) }, -1, false},
-		{"the other is full", func(d, s *HostFacts) {
+		{"the other is drained", func(d, s *HostState) { d.Services[0].Servers[1].Weight = 0; stopped(d, s) }, -1, false},
+		{"the other is full", func(d, s *HostState) {
 			d.Services[0].Servers[1].UpperThreshold, d.Services[0].Servers[1].ActiveConns = 3, 3
 			stopped(d, s)
 		}, -1, false},
-		{"it is drained", func(d, s *HostFacts) { d.Services[0].Servers[0].Weight = 0; stopped(d, s) }, -1, false},
-		{"a fix is known", func(_, s *HostFacts) {
-			s.Facts = slices.DeleteFunc(s.Facts, func(one Fact) bool { a, ok := one.(Address); return ok && a.Interface == "lo" })
+		{"it is drained", func(d, s *HostState) { d.Services[0].Servers[0].Weight = 0; stopped(d, s) }, -1, false},
+		{"a fix is known", func(_, s *HostState) {
+			s.Resources = slices.DeleteFunc(s.Resources, func(one Resource) bool { a, ok := one.(Address); return ok && a.Interface == "lo" })
 			s.Routes = slices.DeleteFunc(s.Routes, func(r RouteEntry) bool { return r.To.Addr() == vip4 })
 		}, -1, false},
-		{"it is not seen", func(_, s *HostFacts) {
+		{"it is not seen", func(_, s *HostState) {
 			s.Listeners, s.Unread = nil, []Unread{{What: "listeners", Why: "there is none"}}
 		}, -1, false},
 		{"wlc", by(WLC, 0), 1, false},
 		{"dh", by(DH, 0), -1, false},
 		{"sh", by(SH, 0), -1, false},
-		{"sh with fallback", by(SH, Fallback), 1, false},
+		{"sh with fallback", by(SH, HashFallback), 1, false},
 		{"mh", by(MH, 0), -1, false},
-		{"mh with fallback", by(MH, Fallback), 1, false},
+		{"mh with fallback", by(MH, HashFallback), 1, false},
 		{"persistence", persists(1), 1, true},
 		{"persistence with a server that is drained", persists(0), 0, true},
 	} {
@@ -70,10 +70,10 @@ func TestCheckDead(t *testing.T) {
 			(*servers)[1].Addr = other
 			c.change(&director, &server)
 			for _, own := range []string{"director", "server"} { // that is checked
-				report := judgeHosts(director, nil, nil, []HostFacts{server})
+				report := judgeHosts(director, nil, nil, []HostState{server})
 				host := ""
 				if own == "server" {
-					report, host = judgeHosts(server, nil, nil, []HostFacts{director}), "director"
+					report, host = judgeHosts(server, nil, nil, []HostState{director}), "director"
 				}
 				i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "server-dead" })
 				if i < 0 || c.changes < 0 {
@@ -83,7 +83,7 @@ func TestCheckDead(t *testing.T) {
 					continue
 				}
 				f := report.Findings[i]
-				if f.Host != host || len(f.Changes) != c.changes || (len(f.Mend) > 0) != c.settles || f.Severity != SeverityBroken || f.Advice == "" {
+				if f.Host != host || len(f.Changes) != c.changes || (len(f.Fix) > 0) != c.settles || f.Severity != SeverityBroken || f.Advice == "" {
 					t.Errorf("%s: %+v", own, f)
 				}
 				for _, ch := range f.Changes {
@@ -117,7 +117,7 @@ func TestCheckDrained(t *testing.T) {
 			e.Servers[1].Addr = netip.MustParseAddrPort("10.168.0.99:80")
 			e.Servers[0].Weight, server.Listeners = 0, nil
 			c.change(&e.Servers[0], e)
-			for _, f := range judgeHosts(director, nil, nil, []HostFacts{server}).Findings {
+			for _, f := range judgeHosts(director, nil, nil, []HostState{server}).Findings {
 				if f.Code == "program-missing" && f.Severity == c.want {
 					return
 				}

@@ -15,7 +15,7 @@ func (j *judge) delivered(director *party, e ServiceEntry) {
 			continue
 		}
 		if f, bad := j.undelivered(director, vip, director.placeOf(vip)); bad {
-			f.Evidence = fmt.Sprintf("%s: %s", e.ID, f.Evidence)
+			f.Detail = fmt.Sprintf("%s: %s", e.ID, f.Detail)
 			j.add(director, f)
 			j.announce(director, vip, f.Severity)
 			continue
@@ -31,7 +31,7 @@ func (j *judge) vipsOf(director *party, e ServiceEntry) []netip.Addr {
 	if e.ID.FWMark() != 0 {
 		return director.firewall.marked(e.ID)
 	}
-	if vip := e.ID.VIP().Addr(); !vip.IsUnspecified() {
+	if vip := e.ID.AddrPort().Addr(); !vip.IsUnspecified() {
 		return []netip.Addr{vip}
 	}
 	return nil
@@ -48,7 +48,7 @@ func (j *judge) standsBy(p *party, id ServiceID, vip netip.Addr) bool {
 			return true
 		}
 	}
-	return p.runs(Backup) && !p.runs(Master)
+	return p.runs(SyncBackup) && !p.runs(SyncMaster)
 }
 
 // undelivered returns the finding about a host that does not take packets for an
@@ -67,11 +67,11 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		if iface == "" {
 			return f.advise("add it to an interface"), true
 		}
-		mend := Setup{{vipAddress(vip, iface, ""), "packets for it are delivered only to a host that has it"}}
+		fix := Setup{{vipAddress(vip, iface, ""), "packets for it are delivered only to a host that has it"}}
 		if key := InterfaceSysctl(iface, "disable_ipv6", true); vip.Is6() && p.sysctl(key) == "1" {
-			f.Evidence += fmt.Sprintf(": %s is 1", key)
+			f.Detail += fmt.Sprintf(": %s is 1", key)
 		}
-		return f.mend(append(p.enabled(iface, vip), mend...)...), true
+		return f.fix(append(p.enabled(iface, vip), fix...)...), true
 	}
 	a := own[0]
 	if what := p.blocked(w); what != "" && w.Found && !w.Onward() {
@@ -84,7 +84,7 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 			again.NoDAD = true
 			return finding("vip-unused", SeverityBroken, "%s on %s is not used: another host was found to have it", vip, s.Interface).
 				run(fmt.Sprintf("ip -6 addr del %s dev %s", s.Prefix, s.Interface)).
-				mend(Setting{again, "use it at once"}).advise("look first for the host that answered"), true
+				fix(Requirement{again, "use it at once"}).advise("look first for the host that answered"), true
 		}
 		if s.Prefix.Addr() == vip && s.Tentative {
 			return finding("vip-unused", SeverityRisk, "%s on %s is not used yet: IPv6 asks whether another host has it", vip, s.Interface).
@@ -108,7 +108,7 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		// One of another type stays, behind it.
 		return f.run(fmt.Sprintf("ip%s route prepend local %s dev %s src %s table local", familyFlag(vip.Is6()), vip, a.Interface, vip)), true
 	}
-	return f.mend(Setting{Route{To: hostPrefix(vip), Table: localTable, Interface: a.Interface, Local: true, Source: vip}, "packets for it are delivered to the host"}), true
+	return f.fix(Requirement{Route{To: hostPrefix(vip), Table: localTable, Interface: a.Interface, Local: true, Source: vip}, "packets for it are delivered to the host"}), true
 }
 
 // placeOf returns the interface that a director's VIP belongs on.
@@ -195,18 +195,18 @@ func (j *judge) clientsOf(director *party, family netip.Addr) (all []netip.Addr)
 
 // dropped looks for parameters by which IPVS drops packets of new connections.
 func (j *judge) dropped(director *party, e ServiceEntry) {
-	keep := VSDropPacket.Setting(0, "drop no packets of new connections")
-	switch director.sysctl(VSDropPacket.Key) {
+	keep := SysctlDropPacket.Requirement(0, "drop no packets of new connections")
+	switch director.sysctl(SysctlDropPacket.Key) {
 	case "2": // which the kernel makes of 1
-		j.add(director, finding("drops-packets", SeverityBroken, "%s is 2: less memory is free than %s says", VSDropPacket.Key, VSAmemthresh.Key).mend(keep))
+		j.add(director, finding("drops-packets", SeverityBroken, "%s is 2: less memory is free than %s says", SysctlDropPacket.Key, SysctlAMemThresh.Key).fix(keep))
 	case "3":
-		j.add(director, finding("drops-packets", SeverityBroken, "%s is 3", VSDropPacket.Key).mend(keep))
+		j.add(director, finding("drops-packets", SeverityBroken, "%s is 3", SysctlDropPacket.Key).fix(keep))
 	}
-	if director.sysctl(VSDropEntry.Key) == "3" {
-		j.add(director, finding("drops-packets", SeverityRisk, "%s is 3", VSDropEntry.Key).mend(VSDropEntry.Setting(0, "keep half-open connections")))
+	if director.sysctl(SysctlDropEntry.Key) == "3" {
+		j.add(director, finding("drops-packets", SeverityRisk, "%s is 3", SysctlDropEntry.Key).fix(SysctlDropEntry.Requirement(0, "keep half-open connections")))
 	}
-	if director.sysctl(VSBackupOnly.Key) != "0" && director.runs(Backup) && !slices.ContainsFunc(j.vipsOf(director, e), func(vip netip.Addr) bool { return !director.delivers(vip) }) {
-		j.add(director, finding("backup-only", SeverityBroken, "%s is %s, a backup daemon runs, and %s comes here", VSBackupOnly.Key, director.sysctl(VSBackupOnly.Key), e.ID).
-			mend(VSBackupOnly.Setting(0, "balance while a backup daemon runs")).advise("or stop the daemon, if this host is the active one"))
+	if director.sysctl(SysctlBackupOnly.Key) != "0" && director.runs(SyncBackup) && !slices.ContainsFunc(j.vipsOf(director, e), func(vip netip.Addr) bool { return !director.delivers(vip) }) {
+		j.add(director, finding("backup-only", SeverityBroken, "%s is %s, a backup daemon runs, and %s comes here", SysctlBackupOnly.Key, director.sysctl(SysctlBackupOnly.Key), e.ID).
+			fix(SysctlBackupOnly.Requirement(0, "balance while a backup daemon runs")).advise("or stop the daemon, if this host is the active one"))
 	}
 }

@@ -13,9 +13,9 @@ func (j *judge) order(director *party, e ServiceEntry, other *party) bool {
 		j.add(other, finding("server-order", SeverityRisk, "%s: %s there, and %s on its peer", e.ID, theirs, ours).
 			advise("add the servers in the same order, with the same weights and flags, on all directors"))
 	}
-	if e.ID.Protocol() == ProtocolTCP && director.sysctl(VSSloppyTCP.Key) == "0" {
+	if e.ID.Protocol() == ProtocolTCP && director.sysctl(SysctlSloppyTCP.Key) == "0" {
 		j.add(director, finding("backup-strict", SeverityRisk, "another director has %s too, and sloppy_tcp is 0", e.ID).
-			mend(VSSloppyTCP.Setting(1, "take connections over from their middle")))
+			fix(SysctlSloppyTCP.Requirement(1, "take connections over from their middle")))
 	}
 	return true
 }
@@ -26,11 +26,11 @@ func (j *judge) hears(director *party, e ServiceEntry, other *party) {
 		return
 	}
 	for _, sends := range director.Daemons {
-		if sends.Role != Master {
+		if sends.Role != SyncMaster {
 			continue
 		}
 		for _, takes := range other.Daemons {
-			if takes.Role == Backup && !takes.hears(sends) {
+			if takes.Role == SyncBackup && !takes.hears(sends) {
 				j.add(other, finding("sync-apart", SeverityRisk, "its daemon is %s, and that of its peer %s", takes, sends).
 					advise("give both the same syncid, group and port"))
 			}
@@ -40,7 +40,7 @@ func (j *judge) hears(director *party, e ServiceEntry, other *party) {
 
 // hears reports whether a backup takes what a master sends. One with the id 0 takes
 // that of all.
-func (d Daemon) hears(master Daemon) bool {
+func (d SyncDaemon) hears(master SyncDaemon) bool {
 	return (d.SyncID == 0 || d.SyncID == master.SyncID) && d.Group == master.Group && d.Port == master.Port
 }
 
@@ -50,8 +50,8 @@ func (e ServiceEntry) isHashed() bool { return e.Scheduler == SH || e.Scheduler 
 // hashes is what decides where a service by hash sends a client.
 func (e ServiceEntry) hashes() string {
 	text := string(e.Scheduler)
-	if e.Flags != 0 {
-		text += " (" + e.Flags.String() + ")"
+	if e.SchedulerFlags != 0 {
+		text += " (" + e.SchedulerFlags.String() + ")"
 	}
 	for _, s := range e.Servers {
 		text += fmt.Sprintf(" %s*%d", s.Addr, s.Weight)

@@ -9,24 +9,24 @@ import (
 // Daemons that do not hear each other are found, those that do are not.
 func TestCheckDaemonsHear(t *testing.T) {
 	group := netip.MustParseAddr("224.0.0.81")
-	master := Daemon{Role: Master, Interface: "eth0", SyncID: 7, Group: group, Port: 8848}
+	master := SyncDaemon{Role: SyncMaster, Interface: "eth0", SyncID: 7, Group: group, Port: 8848}
 	for _, c := range []struct {
 		name   string
-		backup Daemon
+		backup SyncDaemon
 		want   bool
 	}{
-		{"the same", Daemon{Role: Backup, Interface: "eth1", SyncID: 7, Group: group, Port: 8848}, false},
-		{"any id", Daemon{Role: Backup, Interface: "eth0", Group: group, Port: 8848}, false},
-		{"another id", Daemon{Role: Backup, Interface: "eth0", SyncID: 8, Group: group, Port: 8848}, true},
-		{"another port", Daemon{Role: Backup, Interface: "eth0", SyncID: 7, Group: group, Port: 8849}, true},
-		{"another group", Daemon{Role: Backup, Interface: "eth0", SyncID: 7, Group: netip.MustParseAddr("224.0.0.82"), Port: 8848}, true},
-		{"two masters", Daemon{Role: Master, Interface: "eth0", SyncID: 8, Group: group, Port: 8848}, false},
+		{"the same", SyncDaemon{Role: SyncBackup, Interface: "eth1", SyncID: 7, Group: group, Port: 8848}, false},
+		{"any id", SyncDaemon{Role: SyncBackup, Interface: "eth0", Group: group, Port: 8848}, false},
+		{"another id", SyncDaemon{Role: SyncBackup, Interface: "eth0", SyncID: 8, Group: group, Port: 8848}, true},
+		{"another port", SyncDaemon{Role: SyncBackup, Interface: "eth0", SyncID: 7, Group: group, Port: 8849}, true},
+		{"another group", SyncDaemon{Role: SyncBackup, Interface: "eth0", SyncID: 7, Group: netip.MustParseAddr("224.0.0.82"), Port: 8848}, true},
+		{"two masters", SyncDaemon{Role: SyncMaster, Interface: "eth0", SyncID: 8, Group: group, Port: 8848}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			director, standby := firewallGround(t, DR, "")
 			standby.Services = director.Services
-			director.Daemons, standby.Daemons = []Daemon{master}, []Daemon{c.backup}
-			report := judgeHosts(director, nil, nil, []HostFacts{standby})
+			director.Daemons, standby.Daemons = []SyncDaemon{master}, []SyncDaemon{c.backup}
+			report := judgeHosts(director, nil, nil, []HostState{standby})
 			if got := slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "sync-apart" }); got != c.want {
 				t.Errorf("got %t, want %t: %v", got, c.want, report.Findings)
 			}
@@ -49,7 +49,7 @@ func TestCheckARPRules(t *testing.T) {
 		c.rule.Family, c.rule.Table, c.rule.Chain = "arp", "f", "in"
 		director.FirewallRules = []FirewallRule{c.rule}
 		got := ""
-		for _, f := range judgeHosts(director, nil, nil, []HostFacts{server}).Findings {
+		for _, f := range judgeHosts(director, nil, nil, []HostState{server}).Findings {
 			if f.Code == "arp-silent" {
 				got = f.Commands[0]
 			}

@@ -24,7 +24,7 @@ func (j *judge) filters(director *party, e ServiceEntry) {
 			names = []string{""}
 		}
 		for _, name := range names {
-			p := packetTo(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+			p := packetTo(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 			p.in = name
 			what := fmt.Sprintf("packets for %s", e.ID)
 			if !j.sieve(director, p, j.clientsOf(director, vip), what, "ingress", "prerouting", "input") && p.protocol == uint8(ProtocolTCP) {
@@ -49,7 +49,7 @@ func packetTo(e ServiceEntry, to netip.AddrPort) parcel {
 // connections from it, so that each packet is as if it were the first, unless it is to
 // keep them; then it depends on whether answers pass too.
 func (p *party) laterState() uint8 {
-	if p.sysctl(VSConntrack.Key) == "0" {
+	if p.sysctl(SysctlConntrack.Key) == "0" {
 		return hostnet.StateNew
 	}
 	return hostnet.StateNew | hostnet.StateEstablished | hostnet.StateInvalid
@@ -210,7 +210,7 @@ func (j *judge) sent(director *party, e ServiceEntry, s RealServer, host *party)
 	out := director.route(s.Addr.Addr(), netip.Addr{}).Interface
 	what := fmt.Sprintf("packets of %s to %s", e.ID, s.Addr)
 	state, clients := uint8(hostnet.StateUntracked), j.clientsOf(director, s.Addr.Addr())
-	if director.sysctl(VSConntrack.Key) != "0" {
+	if director.sysctl(SysctlConntrack.Key) != "0" {
 		state, clients = hostnet.StateNew|hostnet.StateInvalid, nil // servers may see other sources
 	}
 	for _, p := range j.forwardedPackets(director, e, s) {
@@ -254,7 +254,7 @@ func (j *judge) answersOut(director *party, e ServiceEntry, s RealServer, host *
 	if s.Mode != NAT {
 		sources = nil
 		for _, vip := range j.vipsOf(director, e) {
-			sources = append(sources, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+			sources = append(sources, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 		}
 	}
 	for _, from := range sources {
@@ -276,7 +276,7 @@ func (j *judge) forwardedPackets(director *party, e ServiceEntry, s RealServer) 
 	case s.Mode == NAT:
 		to := s.Addr
 		if to.Port() == 0 {
-			to = netip.AddrPortFrom(to.Addr(), e.ID.VIP().Port())
+			to = netip.AddrPortFrom(to.Addr(), e.ID.AddrPort().Port())
 		}
 		return []parcel{packetTo(e, to)}
 	case s.Mode.isTunnel():
@@ -288,7 +288,7 @@ func (j *judge) forwardedPackets(director *party, e ServiceEntry, s RealServer) 
 		return []parcel{p}
 	}
 	for _, vip := range j.vipsOf(director, e) {
-		all = append(all, packetTo(e, netip.AddrPortFrom(vip, e.ID.VIP().Port())))
+		all = append(all, packetTo(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port())))
 	}
 	return all
 }
@@ -303,7 +303,7 @@ func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, host *pa
 	isTCP := p.protocol == uint8(ProtocolTCP)
 	states := []uint8{hostnet.StateNew}
 	switch {
-	case director.sysctl(VSConntrack.Key) != "0":
+	case director.sysctl(SysctlConntrack.Key) != "0":
 		states = []uint8{hostnet.StateEstablished}
 	case isTCP:
 		states = []uint8{hostnet.StateInvalid, hostnet.StateNew}
@@ -319,8 +319,8 @@ func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, host *pa
 		}
 	}
 	for _, vip := range j.vipsOf(director, e) { // the way of what has the VIP is looked for again
-		p.from, p.remote = netip.AddrPortFrom(vip, e.ID.VIP().Port()), false
-		if director.sysctl(VSSnatReroute.Key) != "0" {
+		p.from, p.remote = netip.AddrPortFrom(vip, e.ID.AddrPort().Port()), false
+		if director.sysctl(SysctlSNATReroute.Key) != "0" {
 			j.sieve(director, p, clients, fmt.Sprintf("answers of %s from %s", s.Addr, vip), "xfrm-out")
 		}
 	}
@@ -331,7 +331,7 @@ func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, host *pa
 // what its routes should be.
 func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *party) bool {
 	server := s.Addr.Addr()
-	planned := director.isOwn && slices.ContainsFunc(j.setup, func(s Setting) bool {
+	planned := director.isOwn && slices.ContainsFunc(j.setup, func(s Requirement) bool {
 		nat, ok := s.Want.(SourceNAT)
 		return ok && nat.To.IsValid() && nat.To.Contains(server)
 	})
@@ -345,13 +345,13 @@ func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *
 		return true
 	}
 	why, _ := director.unread("firewall")
-	tracked := director.sysctl(VSConntrack.Key) != "0"
+	tracked := director.sysctl(SysctlConntrack.Key) != "0"
 	switch {
 	case !f.maySource && why == "":
 		return false
 	case !tracked && f.maySource && !host.hasHop(director):
-		j.add(director, finding("nat-conntrack", SeverityBroken, "rules give %s another source, and %s is 0", s.Addr, VSConntrack.Key).
-			mend(VSConntrack.Setting(1, "source NAT sees only connections that netfilter tracks")))
+		j.add(director, finding("nat-conntrack", SeverityBroken, "rules give %s another source, and %s is 0", s.Addr, SysctlConntrack.Key).
+			fix(SysctlConntrack.Requirement(1, "source NAT sees only connections that netfilter tracks")))
 		return true
 	case !tracked:
 		return false
@@ -366,7 +366,7 @@ func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *
 // are to get another source.
 func (j *judge) untracked(director *party, e ServiceEntry, s RealServer, translated bool) (found bool) {
 	for _, vip := range j.vipsOf(director, e) {
-		p := packetTo(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+		p := packetTo(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 		p.in = director.placeOf(vip)
 		if f := director.firewall.follow(p, "prerouting"); translated && f.untracks != nil {
 			j.add(director, finding("nat-conntrack", SeverityBroken, "packets of %s to %s, and its answers, are not tracked, by %s", e.ID, s.Addr, f.untracks).

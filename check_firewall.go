@@ -24,7 +24,7 @@ type chainKey struct {
 	legacy               bool
 }
 
-func newFirewall(f HostFacts) *firewall {
+func newFirewall(f HostState) *firewall {
 	w := &firewall{rules: make(map[chainKey][]FirewallRule)}
 	for _, c := range f.Chains {
 		if c.Hook != "" {

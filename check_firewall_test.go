@@ -121,33 +121,33 @@ func TestCheckFirewall(t *testing.T) {
 				at = &server
 			}
 			at.Chains, at.FirewallRules = c.chains, c.rules
-			report := judgeHosts(director, nil, nil, []HostFacts{server})
+			report := judgeHosts(director, nil, nil, []HostState{server})
 			got := ""
 			if i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "firewall" }); i >= 0 {
 				got = "firewall"
 				if len(report.Findings[i].Commands) == 0 {
 					t.Errorf("%s: no command", report.Findings[i])
 				}
-			} else if slices.ContainsFunc(report.Unseen, func(f Finding) bool { return f.Code == "firewall" }) {
+			} else if slices.ContainsFunc(report.Unchecked, func(f Finding) bool { return f.Code == "firewall" }) {
 				got = "unseen"
 			}
 			if got != c.want {
-				t.Errorf("got %q, want %q: %v %v", got, c.want, report.Findings, report.Unseen)
+				t.Errorf("got %q, want %q: %v %v", got, c.want, report.Findings, report.Unchecked)
 			}
 		})
 	}
 }
 
 // firewallGround returns the facts of a director and a real server that work.
-func firewallGround(t *testing.T, mode Mode, tracks string) (director, server HostFacts) {
+func firewallGround(t *testing.T, mode Mode, tracks string) (director, server HostState) {
 	t.Helper()
 	_, d := peerHost(t, 90)
 	_, s := peerHost(t, 94)
 	web := TCP(netip.AddrPortFrom(vip4, 80))
 	must(t, d.Client().Do(context.Background(), AddService(Service{ID: web, Scheduler: RR}),
-		AddServer(web, NewRealServer(netip.AddrPortFrom(local4, 80), mode))))
+		AddRealServer(web, NewRealServer(netip.AddrPortFrom(local4, 80), mode))))
 	if tracks != "" {
-		makeSo(t, d, Sysctl{VSConntrack.Key, tracks})
+		makeSo(t, d, Sysctl{SysctlConntrack.Key, tracks})
 	}
 	makeSo(t, d, vipAddress(vip4, "eth0", ""))
 	switch mode {
@@ -156,7 +156,7 @@ func firewallGround(t *testing.T, mode Mode, tracks string) (director, server Ho
 	case IPIP:
 		setUp(t, s, mustOf(t, TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4}.Setup), nil)
 	}
-	director, server = factsOfHost(t, d, "director"), factsOfHost(t, s, "server")
+	director, server = resourcesOfHost(t, d, "director"), resourcesOfHost(t, s, "server")
 	server.Listeners = []Listener{{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("0.0.0.0:80")}}
 	return director, server
 }

@@ -28,7 +28,7 @@ func (j *judge) onward(p *party, w hostnet.Way, need string) (f Finding, about *
 		good = append(good, hostnet.RouteEntry{Via: r.Via, Interface: r.Interface})
 	}
 	if len(good) > 0 {
-		f = f.run(replaceRoute(w.RouteEntry, good...)).mend()
+		f = f.run(replaceRoute(w.RouteEntry, good...)).fix()
 		f.Advice, about = "", p
 	}
 	return f, about, true
@@ -59,7 +59,7 @@ func (j *judge) onwardBy(p *party, w hostnet.Way, need string) (Finding, *party,
 			f = f.run(deleteRoute(w.RouteEntry))
 			f.Advice = ""
 		} else if ok {
-			f = f.mend(route)
+			f = f.fix(route)
 			f.Advice = ""
 		}
 		return f, p, true
@@ -120,9 +120,9 @@ func (p *party) interfaceOn(a netip.Addr) string {
 func (j *judge) passes(p *party, iface string, q hostnet.Question, need string) (Finding, bool) {
 	to, from := q.To, q.From
 	if f, bad := p.martian(iface, from, to); bad {
-		f.Evidence += ": " + need
+		f.Detail += ": " + need
 		more, _ := p.relays(iface, to.Is6(), need)
-		return f.mend(append(f.Mend, more.Mend...)...), true
+		return f.fix(append(f.Fix, more.Fix...)...), true
 	}
 	if f, bad := p.relays(iface, to.Is6(), need); bad {
 		return f, true
@@ -142,15 +142,15 @@ func (j *judge) passes(p *party, iface string, q hostnet.Question, need string) 
 // relays looks whether a host forwards what comes in by an interface.
 func (p *party) relays(iface string, is6 bool, need string) (Finding, bool) {
 	key := InterfaceSysctl(iface, "forwarding", is6)
-	all := IPForward
+	all := SysctlIPForward
 	if is6 {
-		all = IPv6Forwarding
+		all = SysctlIPv6Forwarding
 	}
 	switch {
 	case p.sysctl(all) == "0":
-		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", all, need).mend(forwarding(is6, need)), true
+		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", all, need).fix(forwarding(is6, need)), true
 	case iface != "" && p.sysctl(key) == "0":
-		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", key, need).mend(Setting{Sysctl{key, "1"}, need}), true
+		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", key, need).fix(Requirement{Sysctl{key, "1"}, need}), true
 	}
 	return Finding{}, false
 }
@@ -175,7 +175,7 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 			return Finding{}, false
 		}
 		f := finding("martian-source", SeverityBroken, "packets from %s come in by %s, and it is an address of that host itself", from, iface).
-			mend(Setting{Sysctl{InterfaceSysctl(iface, "accept_local", false), "1"}, "take packets from an address that this host has too"}).
+			fix(Requirement{Sysctl{InterfaceSysctl(iface, "accept_local", false), "1"}, "take packets from an address that this host has too"}).
 			advise("or send them another way")
 		return f, true
 	}
@@ -196,7 +196,7 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 	if back.Via.IsValid() && back.To.Bits() > 0 && !p.knowsHop(back) && usual.Interface == iface {
 		return f.run(deleteRoute(back.RouteEntry)), true // a filter that is loose lets in what is not answered
 	}
-	return f.mend(p.loosen(iface, back.Onward() && hasAddress)...), true
+	return f.fix(p.loosen(iface, back.Onward() && hasAddress)...), true
 }
 
 // knowsHop reports whether the next hop of a way was found on the link.
@@ -215,7 +215,7 @@ func (p *party) loosen(iface string, loose bool) (s Setup) {
 	}
 	for _, name := range []string{"all", iface} {
 		if key := InterfaceSysctl(name, "rp_filter", false); p.sysctl(key) != "0" {
-			s = append(s, Setting{Sysctl{key, "0"}, why})
+			s = append(s, Requirement{Sysctl{key, "0"}, why})
 		}
 	}
 	return s

@@ -16,7 +16,7 @@ type judge struct {
 	byAddr map[netip.Addr]*party
 
 	setup Setup
-	found []Fact // what the host has in the places of the setup's settings; nil is nothing
+	found []Resource // what the host has in the places of the setup's settings; nil is nothing
 
 	findings []Finding
 	known    map[string]bool // findings, by what they say
@@ -36,10 +36,10 @@ type judge struct {
 }
 
 // judgeHosts returns the report on a host, by its facts and those of its peers.
-func judgeHosts(own HostFacts, setup Setup, found []Fact, peers []HostFacts) Report {
+func judgeHosts(own HostState, setup Setup, found []Resource, peers []HostState) Report {
 	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[asked]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool), rolls: make(map[*party]roll), claimed: make(map[spot]claim)}
 	j.gatherParties(own, peers)
-	j.settings()
+	j.requirements()
 	j.duplicates()
 	for i, p := range j.hosts {
 		for _, e := range p.Services {
@@ -56,7 +56,7 @@ func judgeHosts(own HostFacts, setup Setup, found []Fact, peers []HostFacts) Rep
 
 // gatherParties makes parties of the facts. One peer is left out if it is the host
 // itself: all hosts may be given the facts of all.
-func (j *judge) gatherParties(own HostFacts, peers []HostFacts) {
+func (j *judge) gatherParties(own HostState, peers []HostState) {
 	j.own = newParty(own)
 	j.own.isOwn = true
 	j.hosts = []*party{j.own}
@@ -103,7 +103,7 @@ func (j *judge) add(about *party, f Finding) {
 			f.Severity = SeverityRisk
 		}
 	}
-	key := f.Code + "\x00" + f.Host + "\x00" + f.Evidence
+	key := f.Code + "\x00" + f.Host + "\x00" + f.Detail
 	if j.known[key] || j.repeats(f) {
 		return
 	}
@@ -114,8 +114,8 @@ func (j *judge) add(about *party, f Finding) {
 // repeats reports whether earlier findings of the code ask for the same settings, and
 // notes those that it asks for.
 func (j *judge) repeats(f Finding) bool {
-	all := len(f.Mend) > 0 && len(f.Changes) == 0
-	for _, s := range f.Mend {
+	all := len(f.Fix) > 0 && len(f.Changes) == 0
+	for _, s := range f.Fix {
 		what := asked{f.Code, f.Host, s.subject()}
 		all = all && j.asks[what]
 		j.asks[what] = true
@@ -127,7 +127,7 @@ func (j *judge) repeats(f Finding) bool {
 type asked struct{ code, host, subject string }
 
 // subject is what a setting is about: settings of one do the same.
-func (s Setting) subject() string {
+func (s Requirement) subject() string {
 	if a, ok := s.Want.(Address); ok {
 		return a.Prefix.Addr().String()
 	}
@@ -208,7 +208,7 @@ func (j *judge) localNode(director *party, e ServiceEntry, s RealServer) {
 		return
 	}
 	for _, vip := range j.vipsOf(director, e) {
-		j.listens(director, director, e, s, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+		j.listens(director, director, e, s, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // One fact of hosts that work is changed, and the finding about it is there. The
 // facts as they were have none.
 func TestJudge(t *testing.T) {
-	link := func(f *HostFacts, name string) *InterfaceState {
+	link := func(f *HostState, name string) *InterfaceState {
 		for i := range f.Interfaces {
 			if f.Interfaces[i].Name == name {
 				return &f.Interfaces[i]
@@ -18,66 +18,66 @@ func TestJudge(t *testing.T) {
 		t.Fatalf("no interface %s", name)
 		return nil
 	}
-	set := func(f *HostFacts, s Sysctl) {
-		f.Facts = slices.DeleteFunc(f.Facts, func(one Fact) bool { return one.key() == s.key() })
-		f.Facts = append(f.Facts, s)
+	set := func(f *HostState, s Sysctl) {
+		f.Resources = slices.DeleteFunc(f.Resources, func(one Resource) bool { return one.key() == s.key() })
+		f.Resources = append(f.Resources, s)
 	}
-	without := func(f *HostFacts, a netip.Addr) {
-		f.Facts = slices.DeleteFunc(f.Facts, func(one Fact) bool {
+	without := func(f *HostState, a netip.Addr) {
+		f.Resources = slices.DeleteFunc(f.Resources, func(one Resource) bool {
 			has, ok := one.(Address)
 			return ok && has.Prefix.Addr() == a
 		})
 		f.Routes = slices.DeleteFunc(f.Routes, func(r RouteEntry) bool { return r.To.Addr() == a })
 	}
-	server := func(f *HostFacts) *RealServerStatus { return &f.Services[0].Servers[0] }
+	server := func(f *HostState) *RealServerStatus { return &f.Services[0].Servers[0] }
 	for _, c := range []struct {
 		name   string
-		change func(director, server *HostFacts)
+		change func(director, server *HostState)
 		code   string
 		host   string // it is about
 		fixed  bool   // it says how
 	}{
-		{name: "nothing", change: func(_, _ *HostFacts) {}},
-		{"VIP of the director", func(d, _ *HostFacts) { without(d, vip4) }, "vip-missing", "", true},
-		{"VIP of the server", func(_, s *HostFacts) { without(s, vip4) }, "vip-missing", "server", true},
-		{"weight 0", func(d, _ *HostFacts) { server(d).Weight = 0 }, "no-server", "", true},
-		{"full", func(d, _ *HostFacts) { server(d).UpperThreshold, server(d).ActiveConns = 4, 4 }, "no-server", "", true},
-		{"no servers", func(d, _ *HostFacts) { d.Services[0].Servers = nil }, "no-server", "", true},
-		{"no scheduler", func(d, _ *HostFacts) { d.Services[0].Scheduler = NoScheduler }, "scheduler-missing", "", true},
-		{"another port", func(d, _ *HostFacts) { server(d).Addr = netip.AddrPortFrom(local4, 8080) }, "port-ignored", "", false},
-		{"a loopback address", func(d, _ *HostFacts) {
+		{name: "nothing", change: func(_, _ *HostState) {}},
+		{"VIP of the director", func(d, _ *HostState) { without(d, vip4) }, "vip-missing", "", true},
+		{"VIP of the server", func(_, s *HostState) { without(s, vip4) }, "vip-missing", "server", true},
+		{"weight 0", func(d, _ *HostState) { server(d).Weight = 0 }, "no-server", "", true},
+		{"full", func(d, _ *HostState) { server(d).UpperThreshold, server(d).ActiveConns = 4, 4 }, "no-server", "", true},
+		{"no servers", func(d, _ *HostState) { d.Services[0].Servers = nil }, "no-server", "", true},
+		{"no scheduler", func(d, _ *HostState) { d.Services[0].Scheduler = NoScheduler }, "scheduler-missing", "", true},
+		{"another port", func(d, _ *HostState) { server(d).Addr = netip.AddrPortFrom(local4, 8080) }, "port-ignored", "", false},
+		{"a loopback address", func(d, _ *HostState) {
 			server(d).Addr, server(d).Mode = netip.MustParseAddrPort("127.0.0.1:80"), NAT
 		}, "loopback", "", false},
-		{"the server answers ARP", func(_, s *HostFacts) { set(s, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "0"}) }, "arp-flux", "server", true},
-		{"the director does not", func(d, _ *HostFacts) { set(d, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "8"}) }, "arp-silent", "", true},
-		{"NOARP", func(d, _ *HostFacts) { link(d, "eth0").NoARP = true }, "arp-silent", "", true},
-		{"the director's link", func(d, _ *HostFacts) { link(d, "eth0").Up, link(d, "eth0").Carrier = false, false }, "link-down", "", true},
-		{"the server's link", func(_, s *HostFacts) { link(s, "eth0").Up, link(s, "eth0").Carrier = false, false }, "link-down", "server", true},
-		{"a bridge takes the link", func(d, _ *HostFacts) {
+		{"the server answers ARP", func(_, s *HostState) { set(s, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "0"}) }, "arp-flux", "server", true},
+		{"the director does not", func(d, _ *HostState) { set(d, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "8"}) }, "arp-silent", "", true},
+		{"NOARP", func(d, _ *HostState) { link(d, "eth0").NoARP = true }, "arp-silent", "", true},
+		{"the director's link", func(d, _ *HostState) { link(d, "eth0").Up, link(d, "eth0").Carrier = false, false }, "link-down", "", true},
+		{"the server's link", func(_, s *HostState) { link(s, "eth0").Up, link(s, "eth0").Carrier = false, false }, "link-down", "server", true},
+		{"a bridge takes the link", func(d, _ *HostState) {
 			link(d, "eth0").Master = "br0"
 			d.Interfaces = append(d.Interfaces, InterfaceState{Name: "br0", Kind: "bridge", Up: true, Carrier: true})
 		}, "link-taken", "", true},
-		{"a blackhole", func(d, _ *HostFacts) {
+		{"a blackhole", func(d, _ *HostState) {
 			d.Routes = append(d.Routes, RouteEntry{To: hostPrefix(local4), Table: 254, Type: "blackhole"})
 		}, "route-blocked", "", true},
-		{"a way by a router", func(d, _ *HostFacts) {
+		{"a way by a router", func(d, _ *HostState) {
 			d.Routes = append(d.Routes, RouteEntry{To: hostPrefix(local4), Table: 254, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})
 		}, "route-strays", "", true},
-		{"a wrong neighbour", func(d, _ *HostFacts) {
+		{"a wrong neighbour", func(d, _ *HostState) {
 			d.Neighbours = []Neighbour{{Interface: "eth0", Addr: local4, MAC: "02:00:00:00:00:99", State: "permanent"}}
 		}, "neighbour-wrong", "", true},
-		{"a silent neighbour", func(d, _ *HostFacts) {
+		{"a silent neighbour", func(d, _ *HostState) {
 			d.Neighbours = []Neighbour{{Interface: "eth0", Addr: local4, State: "failed"}}
 		}, "neighbour-silent", "", false},
-		{"no program", func(_, s *HostFacts) { s.Listeners = nil }, "program-missing", "server", false},
-		{"a program of another address", func(_, s *HostFacts) {
+		{"no program", func(_, s *HostState) { s.Listeners = nil }, "program-missing", "server", false},
+		{"a program of another address", func(_, s *HostState) {
 			s.Listeners = []Listener{{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("127.0.0.1:80")}}
 		}, "program-missing", "server", false},
-		{"drop_packet while memory is short", func(d, _ *HostFacts) { set(d, Sysctl{VSDropPacket.Key, "2"}) }, "drops-packets", "", true},
-		{"drop_packet", func(d, _ *HostFacts) { set(d, Sysctl{VSDropPacket.Key, "3"}) }, "drops-packets", "", true},
-		{"backup_only", func(d, _ *HostFacts) {
-			set(d, Sysctl{VSBackupOnly.Key, "1"})
-			d.Daemons = []Daemon{{Role: Backup, Interface: "eth0"}}
+		{"drop_packet while memory is short", func(d, _ *HostState) { set(d, Sysctl{SysctlDropPacket.Key, "2"}) }, "drops-packets", "", true},
+		{"drop_packet", func(d, _ *HostState) { set(d, Sysctl{SysctlDropPacket.Key, "3"}) }, "drops-packets", "", true},
+		{"backup_only", func(d, _ *HostState) {
+			set(d, Sysctl{SysctlBackupOnly.Key, "1"})
+			d.Daemons = []SyncDaemon{{Role: SyncBackup, Interface: "eth0"}}
 		}, "backup-only", "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestJudge(t *testing.T) {
 			director.Unread, host.Unread = nil, nil
 			c.change(&director, &host)
 			var found []Finding
-			for _, f := range judgeHosts(director, nil, nil, []HostFacts{host}).Findings {
+			for _, f := range judgeHosts(director, nil, nil, []HostState{host}).Findings {
 				if f.Severity == SeverityBroken && f.Code != "arp-old" {
 					found = append(found, f)
 				}
@@ -99,7 +99,7 @@ func TestJudge(t *testing.T) {
 			case c.code == "":
 				return
 			}
-			if f := found[i]; (len(f.Commands)+len(f.Mend)+len(f.Changes) > 0) != c.fixed || !c.fixed && f.Advice == "" {
+			if f := found[i]; (len(f.Commands)+len(f.Fix)+len(f.Changes) > 0) != c.fixed || !c.fixed && f.Advice == "" {
 				t.Errorf("%v, want a fix: %v", f, c.fixed)
 			}
 		})
@@ -107,7 +107,7 @@ func TestJudge(t *testing.T) {
 }
 
 // wired gives a host's network interface a hardware address.
-func wired(f *HostFacts, mac string) {
+func wired(f *HostState, mac string) {
 	for i := range f.Interfaces {
 		if f.Interfaces[i].Name == "eth0" {
 			f.Interfaces[i].MAC = mac

@@ -69,7 +69,7 @@ func TestHostCheck(t *testing.T) {
 				report, err = h.Check(ctx, setup)
 				found := false
 				for _, f := range report.Findings {
-					found = found || f.Code == code && len(f.Mend) > 0
+					found = found || f.Code == code && len(f.Fix) > 0
 				}
 				if err != nil || !found {
 					t.Errorf("%v, after %s: %v, want %s", err, command, report.Findings, code)
@@ -144,21 +144,21 @@ func TestHostCheckPeers(t *testing.T) {
 			vip := vip4
 			if c.mode == NAT {
 				vip = netip.MustParseAddr("192.168.0.11")
-				makeSo(t, director, Sysctl{IPForward, "1"})
+				makeSo(t, director, Sysctl{SysctlIPForward, "1"})
 			} else {
 				makeSo(t, director, vipAddress(vip, "eth0", ""))
 			}
 			setUp(t, rs, setup, nil)
 			web := TCP(netip.AddrPortFrom(vip, 80))
 			must(t, director.Client().Do(context.Background(), AddService(Service{ID: web, Scheduler: RR}),
-				AddServer(web, NewRealServer(netip.AddrPortFrom(local4, 80), c.mode))))
-			checkPeers(t, director, "", "", factsOfHost(t, rs, "rs"))
+				AddRealServer(web, NewRealServer(netip.AddrPortFrom(local4, 80), c.mode))))
+			checkPeers(t, director, "", "", resourcesOfHost(t, rs, "rs"))
 			for _, b := range c.breaks {
 				ns.Run("sh", "-c", b[0])
-				checkPeers(t, director, b[2], "rs", factsOfHost(t, rs, "rs"))
+				checkPeers(t, director, b[2], "rs", resourcesOfHost(t, rs, "rs"))
 				ns.Run("sh", "-c", b[1])
 			}
-			checkPeers(t, rs, c.breaks[len(c.breaks)-1][2], "", factsOfHost(t, director, "director"))
+			checkPeers(t, rs, c.breaks[len(c.breaks)-1][2], "", resourcesOfHost(t, director, "director"))
 		})
 	}
 }

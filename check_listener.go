@@ -11,7 +11,7 @@ import (
 // and port.
 func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at netip.AddrPort) {
 	if at.Port() == 0 && s.Mode == NAT {
-		at = netip.AddrPortFrom(at.Addr(), e.ID.VIP().Port())
+		at = netip.AddrPortFrom(at.Addr(), e.ID.AddrPort().Port())
 	}
 	if at.Port() == 0 || e.ID.FWMark() != 0 {
 		return // any port
@@ -37,8 +37,8 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 	if port := j.otherPort(host, e, s); port != 0 {
 		right := s
 		right.Addr = netip.AddrPortFrom(s.Addr.Addr(), port)
-		f.Evidence += ", and one does where other servers have theirs"
-		j.add(director, f.change(AddServer(e.ID, right), RemoveServer(e.ID, s.Addr)))
+		f.Detail += ", and one does where other servers have theirs"
+		j.add(director, f.change(AddRealServer(e.ID, right), RemoveRealServer(e.ID, s.Addr)))
 		return
 	}
 	j.add(host, f)
@@ -52,7 +52,7 @@ func (j *judge) queues(host *party, e ServiceEntry, s RealServer) {
 	const few = 8
 	if most, err := strconv.Atoi(host.sysctl(mostBacklog)); err == nil && most < few {
 		j.add(host, finding("backlog", SeverityRisk, "%s -> %s: %s is %d", e.ID, s.Addr, mostBacklog, most).
-			mend(Setting{Sysctl{mostBacklog, "4096"}, "let connections wait until the program takes them"}).
+			fix(Requirement{Sysctl{mostBacklog, "4096"}, "let connections wait until the program takes them"}).
 			advise("then start the program again: what listens already keeps its own limit"))
 	}
 }
@@ -89,7 +89,7 @@ func (l Listener) takes(protocol Protocol, at netip.AddrPort) bool {
 // balances reports whether the host is itself a director for an address and port.
 func (p *party) balances(protocol Protocol, at netip.AddrPort) bool {
 	for id := range p.services {
-		if id.FWMark() != 0 || id.Protocol() == protocol && id.VIP().Addr() == at.Addr() && (id.VIP().Port() == at.Port() || id.VIP().Port() == 0) {
+		if id.FWMark() != 0 || id.Protocol() == protocol && id.AddrPort().Addr() == at.Addr() && (id.AddrPort().Port() == at.Port() || id.AddrPort().Port() == 0) {
 			return true
 		}
 	}

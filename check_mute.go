@@ -28,13 +28,13 @@ func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
 	if answersARP(ignore, p.having(a), here) {
 		return Finding{}, false
 	}
-	var mend Setup
+	var fix Setup
 	for _, where := range []string{"all", name} {
 		if key := InterfaceSysctl(where, "arp_ignore", false); p.sysctl(key) != "0" {
-			mend = append(mend, Setting{Sysctl{key, "0"}, "answer those who ask for the address"})
+			fix = append(fix, Requirement{Sysctl{key, "0"}, "answer those who ask for the address"})
 		}
 	}
-	return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: arp_ignore is %s", a, name, ignore).mend(mend...), true
+	return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: arp_ignore is %s", a, name, ignore).fix(fix...), true
 }
 
 // questions is the parameter of how often an interface asks all hosts of a network for
@@ -51,7 +51,7 @@ func (p *party) asksNot(iface string, is6 bool, need string) (Finding, bool) {
 		return Finding{}, false
 	}
 	return finding("neighbour-silent", SeverityBroken, "no neighbour is asked for on %s: %s is 0: %s", iface, key, need).
-		mend(Setting{Sysctl{key, "3"}, "ask for the addresses of neighbours"}), true
+		fix(Requirement{Sysctl{key, "3"}, "ask for the addresses of neighbours"}), true
 }
 
 // hushes reports whether rules surely drop questions for an address on an interface,

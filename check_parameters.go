@@ -11,21 +11,21 @@ func (j *judge) parameters() {
 		return
 	}
 	value := func(p Parameter) string { return j.own.sysctl(p.Key) }
-	if value(VSConntrack) == "" {
-		j.add(j.own, finding("sysctl-hidden", SeverityRisk, "there is no %s", VSConntrack.Key).
+	if value(SysctlConntrack) == "" {
+		j.add(j.own, finding("sysctl-hidden", SeverityRisk, "there is no %s", SysctlConntrack.Key).
 			advise("Linux before 6.12 hides it in a user namespace: set it from outside"))
 		return
 	}
-	switch value(VSConnReuseMode) {
+	switch value(SysctlConnReuseMode) {
 	case "0":
-		j.add(j.own, finding("reuse-stuck", SeverityRisk, "%s is 0", VSConnReuseMode.Key).mend(VSConnReuseMode.Setting(1, "schedule new connections")))
+		j.add(j.own, finding("reuse-stuck", SeverityRisk, "%s is 0", SysctlConnReuseMode.Key).fix(SysctlConnReuseMode.Requirement(1, "schedule new connections")))
 	case "1":
-		if value(VSConntrack) != "0" && isBefore(j.own.Release, 5, 9) {
+		if value(SysctlConntrack) != "0" && isBefore(j.own.Release, 5, 9) {
 			j.add(j.own, finding("reuse-stall", SeverityRisk, "Linux %s with conn_reuse_mode=1 and conntrack=1", j.own.Release).advise("use a newer kernel"))
 		}
 	}
-	j.removals(value(VSExpireNodestConn))
-	j.quiesced(value(VSExpireQuiescentTemplate))
+	j.removals(value(SysctlExpireNoDestConn))
+	j.quiesced(value(SysctlExpireQuiescentTemplate))
 	j.connections()
 	j.otherWriter()
 	j.listeners()
@@ -47,7 +47,7 @@ func (j *judge) removals(expires string) {
 	for _, e := range j.own.Services {
 		switch udp := e.ID.Protocol() == ProtocolUDP && e.ID.FWMark() == 0; {
 		case udp && !e.OnePacket && expires == "0":
-			j.add(j.own, finding("udp-stuck", SeverityRisk, "%s with expire_nodest_conn=0", e.ID).mend(VSExpireNodestConn.Setting(1, "end flows of removed servers")))
+			j.add(j.own, finding("udp-stuck", SeverityRisk, "%s with expire_nodest_conn=0", e.ID).fix(SysctlExpireNoDestConn.Requirement(1, "end flows of removed servers")))
 			return
 		case !udp && expires != "0":
 			j.add(j.own, finding("drain-breaks", SeverityRisk, "%s with expire_nodest_conn=%s", e.ID, expires).advise("drain servers by weight 0 before they are removed"))
@@ -61,7 +61,7 @@ func (j *judge) quiesced(expires string) {
 		for _, s := range e.Servers {
 			if e.Persistence.Timeout != 0 && s.Weight == 0 && expires == "0" {
 				j.add(j.own, finding("persistence-sticks", SeverityRisk, "%s -> %s with expire_quiescent_template=0", e.ID, s.RealServer).
-					mend(VSExpireQuiescentTemplate.Setting(1, "release persistent clients from drained servers")))
+					fix(SysctlExpireQuiescentTemplate.Requirement(1, "release persistent clients from drained servers")))
 				return
 			}
 		}
@@ -102,7 +102,7 @@ func (j *judge) listeners() {
 	services := make(map[port]ServiceID)
 	for _, e := range j.own.Services {
 		if e.ID.FWMark() == 0 && !j.own.serves(e) {
-			services[port{e.ID.Protocol(), e.ID.VIP().Port()}] = e.ID
+			services[port{e.ID.Protocol(), e.ID.AddrPort().Port()}] = e.ID
 		}
 	}
 	for _, l := range j.own.Listeners {
@@ -117,19 +117,19 @@ func (j *judge) listeners() {
 
 // daemons looks at the sync daemons.
 func (j *judge) daemons() {
-	master, backup := j.own.runs(Master), j.own.runs(Backup)
+	master, backup := j.own.runs(SyncMaster), j.own.runs(SyncBackup)
 	for _, e := range j.own.Services {
 		for _, s := range e.Servers {
 			if (master || backup) && s.Addr.Addr().Is6() != e.ID.Is6() && !j.has("sync-mixed") {
 				j.add(j.own, finding("sync-mixed", SeverityRisk, "%s -> %s beside a sync daemon", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
 			}
-			if master && backup && s.Mode != NAT && j.own.sysctl(VSBackupOnly.Key) == "0" && !j.has("backup-balances") {
+			if master && backup && s.Mode != NAT && j.own.sysctl(SysctlBackupOnly.Key) == "0" && !j.has("backup-balances") {
 				j.add(j.own, finding("backup-balances", SeverityRisk, "master and backup daemons run, and backup_only is 0").
 					advise("run one of them: the backup while the host stands by, with backup_only=1, and the master while it balances"))
 			}
 		}
 	}
-	if backup && j.own.sysctl(VSSloppyTCP.Key) == "0" {
-		j.add(j.own, finding("backup-strict", SeverityRisk, "a backup daemon runs, and sloppy_tcp is 0").mend(VSSloppyTCP.Setting(1, "take connections over from their middle")))
+	if backup && j.own.sysctl(SysctlSloppyTCP.Key) == "0" {
+		j.add(j.own, finding("backup-strict", SeverityRisk, "a backup daemon runs, and sloppy_tcp is 0").fix(SysctlSloppyTCP.Requirement(1, "take connections over from their middle")))
 	}
 }

@@ -11,7 +11,7 @@ import (
 // party is a host that has a part in services, with its facts in a form to look
 // things up in.
 type party struct {
-	HostFacts
+	HostState
 	isOwn      bool
 	interfaces map[string]InterfaceState
 	sysctls    map[string]string
@@ -20,22 +20,22 @@ type party struct {
 	around     []Address // those of the addresses that have a network around them
 	links      []Link
 	fouPorts   []FOUPort
-	policies   []SecurityPolicy
+	policies   []IPsecPolicy
 	services   map[ServiceID]ServiceEntry
 	routing    *hostnet.Routing
 	rules      []hostnet.RuleEntry
 	firewall   *firewall
 }
 
-func newParty(f HostFacts) *party {
+func newParty(f HostState) *party {
 	p := &party{
-		HostFacts: f, interfaces: make(map[string]InterfaceState), sysctls: make(map[string]string),
+		HostState: f, interfaces: make(map[string]InterfaceState), sysctls: make(map[string]string),
 		byAddr: make(map[netip.Addr][]Address), services: make(map[ServiceID]ServiceEntry), firewall: newFirewall(f),
 	}
 	for _, i := range f.Interfaces {
 		p.interfaces[i.Name] = i
 	}
-	for _, one := range f.Facts {
+	for _, one := range f.Resources {
 		switch one := one.(type) {
 		case Sysctl:
 			p.sysctls[one.Key] = one.Value
@@ -49,7 +49,7 @@ func newParty(f HostFacts) *party {
 			p.links = append(p.links, one)
 		case FOUPort:
 			p.fouPorts = append(p.fouPorts, one)
-		case SecurityPolicy:
+		case IPsecPolicy:
 			p.policies = append(p.policies, one)
 		}
 	}
@@ -147,8 +147,8 @@ func (p *party) serves(e ServiceEntry) bool {
 }
 
 // runs reports whether a sync daemon of a role runs.
-func (p *party) runs(role DaemonRole) bool {
-	return slices.ContainsFunc(p.Daemons, func(d Daemon) bool { return d.Role == role })
+func (p *party) runs(role SyncRole) bool {
+	return slices.ContainsFunc(p.Daemons, func(d SyncDaemon) bool { return d.Role == role })
 }
 
 // unread returns why a part of the host was not read, and the command that shows
@@ -165,12 +165,12 @@ func (p *party) unread(what string) (why, command string) {
 
 // isSame reports whether facts are of the same host: no other one has the addresses
 // by which it is in its networks, and its hardware addresses.
-func (p *party) isSame(other HostFacts) bool {
+func (p *party) isSame(other HostState) bool {
 	if p.isApart(other) {
 		return false
 	}
 	same := false
-	for _, a := range factsOf[Address](other) {
+	for _, a := range resourcesOf[Address](other) {
 		if a.Interface == "lo" || a.Prefix.IsSingleIP() || a.Prefix.Addr().IsLinkLocalUnicast() {
 			continue
 		}
@@ -182,7 +182,7 @@ func (p *party) isSame(other HostFacts) bool {
 }
 
 // isApart reports whether facts are of a host with other hardware addresses.
-func (p *party) isApart(other HostFacts) bool {
+func (p *party) isApart(other HostState) bool {
 	macs := make(map[string]bool)
 	for _, i := range p.Interfaces {
 		macs[i.MAC] = i.MAC != "" && !i.Loopback

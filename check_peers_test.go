@@ -11,13 +11,13 @@ import (
 )
 
 // peerHost returns a simulated host with an address of each family on eth0.
-func peerHost(t testing.TB, number byte, more ...SimulatedInterface) (*Simulator, *Host) {
+func peerHost(t testing.TB, number byte, more ...SimInterface) (*Simulator, *Host) {
 	t.Helper()
 	a4 := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 168, 0, number}), 24)
 	b6 := netip.MustParseAddr("2001:db8:1::").As16()
 	b6[15] = number/10<<4 | number%10 // 94 is ::94
-	eth0 := SimulatedInterface{Name: "eth0", Addresses: []netip.Prefix{a4, netip.PrefixFrom(netip.AddrFrom16(b6), 64)}}
-	s, err := NewSimulator(SimulatorOptions{Interfaces: append([]SimulatedInterface{eth0}, more...)})
+	eth0 := SimInterface{Name: "eth0", Addresses: []netip.Prefix{a4, netip.PrefixFrom(netip.AddrFrom16(b6), 64)}}
+	s, err := NewSimulator(SimOptions{Interfaces: append([]SimInterface{eth0}, more...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func peerHost(t testing.TB, number byte, more ...SimulatedInterface) (*Simulator
 }
 
 // makeSo makes facts true, whatever is there.
-func makeSo(t testing.TB, h *Host, all ...Fact) {
+func makeSo(t testing.TB, h *Host, all ...Resource) {
 	t.Helper()
 	for _, f := range all {
 		if err := h.put(f); err != nil {
@@ -51,22 +51,22 @@ func setUp(t testing.TB, h *Host, setup Setup, err error) {
 }
 
 // factsOfHost returns a host's facts as another host gets them.
-func factsOfHost(t testing.TB, h *Host, name string) (f HostFacts) {
+func resourcesOfHost(t testing.TB, h *Host, name string) (f HostState) {
 	t.Helper()
-	facts, err := h.Facts(context.Background())
+	state, err := h.State(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts.Name = name
-	text, err := json.Marshal(facts)
+	state.Name = name
+	text, err := json.Marshal(state)
 	if err == nil {
 		err = json.Unmarshal(text, &f)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(facts, f) {
-		t.Fatalf("by JSON and back:\n%+v\nwant\n%+v", f, facts)
+	if !reflect.DeepEqual(state, f) {
+		t.Fatalf("by JSON and back:\n%+v\nwant\n%+v", f, state)
 	}
 	return f
 }
@@ -84,8 +84,8 @@ type peerCase struct {
 
 // breakage is what somebody does to the real server, and the finding.
 type breakage struct {
-	is   Fact // made true
-	gone Fact // or removed
+	is   Resource // made true
+	gone Resource // or removed
 	code string
 }
 
@@ -138,7 +138,7 @@ func TestCheckPeers(t *testing.T) {
 	} {
 		for _, b := range append([]breakage{{}}, c.breaks...) {
 			t.Run(c.name+" "+b.code, func(t *testing.T) {
-				_, director := peerHost(t, 90, SimulatedInterface{Name: "eth1", Addresses: []netip.Prefix{netip.MustParsePrefix("192.168.0.11/24")}})
+				_, director := peerHost(t, 90, SimInterface{Name: "eth1", Addresses: []netip.Prefix{netip.MustParsePrefix("192.168.0.11/24")}})
 				s, rs := peerHost(t, 94)
 				for _, m := range c.modules {
 					s.LoadModule(m)
@@ -146,9 +146,9 @@ func TestCheckPeers(t *testing.T) {
 				makeSo(t, director, Link{Name: "eth0", Kind: "device", Up: true, MTU: 1600})
 				makeSo(t, rs, Link{Name: "eth0", Kind: "device", Up: true, MTU: 1600})
 				if c.mode == NAT {
-					makeSo(t, director, Sysctl{IPForward, "1"})
+					makeSo(t, director, Sysctl{SysctlIPForward, "1"})
 				} else {
-					setup, err := DRDirector{VIP: c.service.VIP().Addr(), Interface: "eth0"}.Setup()
+					setup, err := DRDirector{VIP: c.service.AddrPort().Addr(), Interface: "eth0"}.Setup()
 					setUp(t, director, setup, err)
 				}
 				setup, err := c.setup()
@@ -158,22 +158,22 @@ func TestCheckPeers(t *testing.T) {
 					local = local6
 				}
 				must(t, director.Client().Do(ctx, AddService(Service{ID: c.service, Scheduler: RR}),
-					AddServer(c.service, NewRealServer(netip.AddrPortFrom(local, 80), c.mode))))
+					AddRealServer(c.service, NewRealServer(netip.AddrPortFrom(local, 80), c.mode))))
 				if b.is != nil {
 					makeSo(t, rs, b.is)
 				}
 				if b.gone != nil {
 					must(t, rs.remove(b.gone))
 				}
-				checkPeers(t, director, b.code, "rs", factsOfHost(t, director, ""), factsOfHost(t, rs, "rs"))
-				checkPeers(t, rs, b.code, "", factsOfHost(t, director, "director")) // the same from the other end
+				checkPeers(t, director, b.code, "rs", resourcesOfHost(t, director, ""), resourcesOfHost(t, rs, "rs"))
+				checkPeers(t, rs, b.code, "", resourcesOfHost(t, director, "director")) // the same from the other end
 			})
 		}
 	}
 }
 
 // checkPeers expects one finding about a host or, without a code, none.
-func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostFacts) {
+func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostState) {
 	t.Helper()
 	report, err := h.Check(context.Background(), nil, peers...)
 	if err != nil {
@@ -189,20 +189,20 @@ func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostFacts) {
 		if f.Code != code || f.Host != host || !strings.Contains(f.String(), host) {
 			t.Errorf("found %+v, want %q on %q", f, code, host)
 		}
-		if len(f.Mend) == 0 && f.Advice == "" {
+		if len(f.Fix) == 0 && f.Advice == "" {
 			t.Errorf("nothing is said to mend %s", f)
 		}
 	}
 	if code != "" && len(report.Findings) == 0 {
 		t.Errorf("nothing found, want %s", code)
 	}
-	for _, f := range report.Unseen {
+	for _, f := range report.Unchecked {
 		if f.Code == "server-order" || f.Code == "real-server" || f.Code == "path-mtu" || f.Code == "return-route" {
 			t.Errorf("the peers tell of %s, and still it is unseen: %s", f.Code, f.Advice)
 		}
 	}
 	for _, code := range []string{"arp-other", "routers"} { // of machines that are none of the peers
-		if !slices.Contains(codes(report.Unseen), code) {
+		if !slices.Contains(codes(report.Unchecked), code) {
 			t.Errorf("%s is not unseen", code)
 		}
 	}
@@ -214,14 +214,14 @@ func TestCheckAbsentServer(t *testing.T) {
 	_, director := peerHost(t, 94)
 	web := TCP(netip.MustParseAddrPort("10.168.0.94:80"))
 	must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: MH}),
-		AddServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), DR))))
+		AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), DR))))
 	_, other := peerHost(t, 96)
-	for _, peers := range [][]HostFacts{nil, {factsOfHost(t, other, "other")}} {
+	for _, peers := range [][]HostState{nil, {resourcesOfHost(t, other, "other")}} {
 		report, err := director.Check(ctx, nil, peers...)
 		if err != nil || len(report.Findings) != 0 {
 			t.Fatalf("%v: %v", err, report.Findings)
 		}
-		unseen := codes(report.Unseen)
+		unseen := codes(report.Unchecked)
 		for _, code := range []string{"real-server", "arp-other", "server-order", "clients-behind-nat"} {
 			if !slices.Contains(unseen, code) {
 				t.Errorf("%s is not unseen: %q", code, unseen)
@@ -255,19 +255,19 @@ func TestCheckDirectors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, ours := peerHost(t, 90)
 			_, theirs := peerHost(t, 92)
-			makeSo(t, ours, vipAddress(vip4, "eth0", ""), Sysctl{IPForward, "1"}, Sysctl{VSSloppyTCP.Key, c.sloppy})
+			makeSo(t, ours, vipAddress(vip4, "eth0", ""), Sysctl{SysctlIPForward, "1"}, Sysctl{SysctlSloppyTCP.Key, c.sloppy})
 			if c.vip {
 				makeSo(t, theirs, vipAddress(vip4, "eth0", ""))
 			}
 			fill := func(h *Host, s Service, servers []RealServer) {
 				must(t, h.Client().Do(ctx, AddService(s)))
 				for _, r := range servers {
-					must(t, h.Client().Do(ctx, AddServer(s.ID, r)))
+					must(t, h.Client().Do(ctx, AddRealServer(s.ID, r)))
 				}
 			}
 			fill(ours, Service{ID: web, Scheduler: MH}, servers)
 			fill(theirs, c.theirs, c.servers)
-			report, err := ours.Check(ctx, nil, factsOfHost(t, theirs, "other"))
+			report, err := ours.Check(ctx, nil, resourcesOfHost(t, theirs, "other"))
 			if err != nil || !slices.Equal(codes(report.Findings), c.want) {
 				t.Errorf("%v: %v, want %q", err, report.Findings, c.want)
 			}
@@ -284,15 +284,15 @@ func TestCheckPeersClients(t *testing.T) {
 		{"192.168.0.201:1000", ""}, {"10.168.0.201:1000", "same-subnet"}, {"203.0.113.1:1000", "return-route"},
 	} {
 		t.Run(c.client, func(t *testing.T) {
-			s, director := peerHost(t, 90, SimulatedInterface{Name: "eth1", Addresses: []netip.Prefix{netip.MustParsePrefix("192.168.0.11/24")}})
+			s, director := peerHost(t, 90, SimInterface{Name: "eth1", Addresses: []netip.Prefix{netip.MustParsePrefix("192.168.0.11/24")}})
 			_, rs := peerHost(t, 94)
-			makeSo(t, director, Sysctl{IPForward, "1"}, Sysctl{VSExpireNodestConn.Key, "1"})
+			makeSo(t, director, Sysctl{SysctlIPForward, "1"}, Sysctl{SysctlExpireNoDestConn.Key, "1"})
 			makeSo(t, rs, Route{To: netip.MustParsePrefix("192.168.0.0/24"), Via: router4})
 			must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}),
-				AddServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:53"), NAT))))
-			_, err := s.Deliver(Packet{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort(c.client), Destination: web.VIP()})
+				AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:53"), NAT))))
+			_, err := s.Deliver(SimPacket{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort(c.client), Destination: web.AddrPort()})
 			must(t, err)
-			checkPeers(t, director, c.code, "rs", factsOfHost(t, rs, "rs"))
+			checkPeers(t, director, c.code, "rs", resourcesOfHost(t, rs, "rs"))
 		})
 	}
 }
@@ -305,15 +305,15 @@ func TestCheckPeersFullNAT(t *testing.T) {
 	_, rs := peerHost(t, 94)
 	setup, err := NATDirector{VIP: vip4, Interface: "eth0", Network: inner4, FullNAT: true}.Setup()
 	setUp(t, director, setup, err)
-	must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT))))
-	facts := factsOfHost(t, rs, "rs")
+	must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT))))
+	state := resourcesOfHost(t, rs, "rs")
 	for _, c := range []struct {
 		setup  Setup
 		unseen bool
 	}{{setup, false}, {nil, false}} { // the rule is seen
-		report, err := director.Check(ctx, c.setup, facts)
-		if err != nil || len(report.Findings) != 0 || slices.Contains(codes(report.Unseen), "return-route") != c.unseen {
-			t.Errorf("%v: %v, unseen %q", err, report.Findings, codes(report.Unseen))
+		report, err := director.Check(ctx, c.setup, state)
+		if err != nil || len(report.Findings) != 0 || slices.Contains(codes(report.Unchecked), "return-route") != c.unseen {
+			t.Errorf("%v: %v, unseen %q", err, report.Findings, codes(report.Unchecked))
 		}
 	}
 }
@@ -329,7 +329,7 @@ func TestCheckPeersSegments(t *testing.T) {
 		setUp(t, director, setup, err)
 		setup, err = TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4, MSS: mss, Gateway: router4, Interface: "eth0"}.Setup()
 		setUp(t, rs, setup, err)
-		must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), IPIP))))
-		checkPeers(t, director, code, "rs", factsOfHost(t, rs, "rs"))
+		must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), IPIP))))
+		checkPeers(t, director, code, "rs", resourcesOfHost(t, rs, "rs"))
 	}
 }

@@ -10,7 +10,7 @@ import "net/netip"
 func (j *judge) refilled(e ServiceEntry) (changes []Change) {
 	for _, p := range j.hosts[1:] {
 		for _, s := range p.services[e.ID].Servers {
-			changes = append(changes, AddServer(e.ID, s.RealServer))
+			changes = append(changes, AddRealServer(e.ID, s.RealServer))
 		}
 		if len(changes) > 0 {
 			return changes
@@ -18,7 +18,7 @@ func (j *judge) refilled(e ServiceEntry) (changes []Change) {
 	}
 	for _, p := range j.hosts[1:] {
 		if at, ok := j.drServer(e, p); ok {
-			changes = append(changes, AddServer(e.ID, NewRealServer(netip.AddrPortFrom(at, e.ID.VIP().Port()), DR)))
+			changes = append(changes, AddRealServer(e.ID, NewRealServer(netip.AddrPortFrom(at, e.ID.AddrPort().Port()), DR)))
 		}
 	}
 	return changes
@@ -32,7 +32,7 @@ func (j *judge) drServer(e ServiceEntry, p *party) (at netip.Addr, ok bool) {
 		return at, false
 	}
 	for _, vip := range vips {
-		at := netip.AddrPortFrom(vip, e.ID.VIP().Port())
+		at := netip.AddrPortFrom(vip, e.ID.AddrPort().Port())
 		if !p.delivers(vip) || at.Port() != 0 && !p.listensAt(e.ID.Protocol(), at) {
 			return netip.Addr{}, false
 		}
@@ -60,7 +60,7 @@ func (j *judge) standIn(vip netip.Addr) (changes []Change) {
 	}
 	for _, p := range j.hosts[1:] {
 		for _, e := range p.Services {
-			if e.ID.FWMark() != 0 || e.ID.VIP().Addr() != vip || len(e.Servers) == 0 {
+			if e.ID.FWMark() != 0 || e.ID.AddrPort().Addr() != vip || len(e.Servers) == 0 {
 				continue
 			}
 			if p.delivers(vip) {
@@ -68,7 +68,7 @@ func (j *judge) standIn(vip netip.Addr) (changes []Change) {
 			}
 			changes = append(changes, AddService(e.Service))
 			for _, s := range e.Servers {
-				changes = append(changes, AddServer(e.ID, s.RealServer))
+				changes = append(changes, AddRealServer(e.ID, s.RealServer))
 			}
 		}
 		if len(changes) > 0 {

@@ -15,7 +15,7 @@ type routeCase struct {
 	name   string
 	mode   Mode
 	on     string // the director, or the first real server
-	change func(*HostFacts)
+	change func(*HostState)
 	code   string // of the finding; "" is none
 	fix    string // what the finding's fix has in it
 }
@@ -25,8 +25,8 @@ type routeCase struct {
 func TestCheckRouting(t *testing.T) {
 	prefix := netip.MustParsePrefix
 	far := prefix("10.2.0.0/24")
-	routes := func(all ...RouteEntry) func(*HostFacts) {
-		return func(f *HostFacts) {
+	routes := func(all ...RouteEntry) func(*HostState) {
+		return func(f *HostState) {
 			for i := range all {
 				if all[i].Table == 0 {
 					all[i].Table = 254
@@ -35,25 +35,25 @@ func TestCheckRouting(t *testing.T) {
 			f.Routes = append(f.Routes, all...)
 		}
 	}
-	instead := func(all ...RouteEntry) func(*HostFacts) {
-		return func(f *HostFacts) {
+	instead := func(all ...RouteEntry) func(*HostState) {
+		return func(f *HostState) {
 			f.Routes = slices.DeleteFunc(f.Routes, byDefault)
 			routes(all...)(f)
 		}
 	}
-	rules := func(all ...RuleEntry) func(*HostFacts) {
-		return func(f *HostFacts) { f.Rules = append(f.Rules, all...) }
+	rules := func(all ...RuleEntry) func(*HostState) {
+		return func(f *HostState) { f.Rules = append(f.Rules, all...) }
 	}
 	hop := func(a string) RouteEntry {
 		return RouteEntry{To: defaultRoute(vip4), Via: netip.MustParseAddr(a), Interface: "eth0", Weight: 1}
 	}
-	silent := func(a string, change func(*HostFacts)) func(*HostFacts) {
-		return func(f *HostFacts) {
+	silent := func(a string, change func(*HostState)) func(*HostState) {
+		return func(f *HostState) {
 			change(f)
 			silentNeighbour(f, a)
 		}
 	}
-	dummy := func(f *HostFacts) {
+	dummy := func(f *HostState) {
 		*stateOf(f, "d9") = InterfaceState{Name: "d9", Kind: "dummy", Up: true, Carrier: true}
 	}
 	ports := func(low, high uint16) [][2]uint16 { return [][2]uint16{{low, high}} }
@@ -61,25 +61,25 @@ func TestCheckRouting(t *testing.T) {
 	for _, c := range []routeCase{
 		{"nothing", DR, "director", routes(), "", ""},
 		{"to lo", DR, "rs1", routes(RouteEntry{To: far, Interface: "lo"}), "return-route", "ip route del 10.2.0.0/24 dev lo"},
-		{"to a dummy", DR, "rs1", func(f *HostFacts) { dummy(f); routes(RouteEntry{To: far, Interface: "d9"})(f) }, "return-route", "ip route del 10.2.0.0/24 dev d9"},
-		{"to the network of a dummy", DR, "rs1", func(f *HostFacts) {
+		{"to a dummy", DR, "rs1", func(f *HostState) { dummy(f); routes(RouteEntry{To: far, Interface: "d9"})(f) }, "return-route", "ip route del 10.2.0.0/24 dev d9"},
+		{"to the network of a dummy", DR, "rs1", func(f *HostState) {
 			dummy(f)
-			f.Facts = append(f.Facts, Address{Interface: "d9", Prefix: prefix("10.2.0.1/24")})
+			f.Resources = append(f.Resources, Address{Interface: "d9", Prefix: prefix("10.2.0.1/24")})
 			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.1/32"), Type: "local", Table: localTable, Interface: "d9", ByKernel: true})(f)
 		}, "return-route", "ip addr del 10.2.0.1/24 dev d9"},
-		{"a client's address", DR, "rs1", func(f *HostFacts) {
+		{"a client's address", DR, "rs1", func(f *HostState) {
 			dummy(f)
-			f.Facts = append(f.Facts, Address{Interface: "d9", Prefix: prefix("10.2.0.10/24")})
+			f.Resources = append(f.Resources, Address{Interface: "d9", Prefix: prefix("10.2.0.10/24")})
 			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.10/32"), Type: "local", Table: localTable, Interface: "d9", ByKernel: true})(f)
 		}, "martian-source", "ip addr del 10.2.0.10/24 dev d9"},
-		{"only a route for broadcasts", DR, "rs1", func(f *HostFacts) {
+		{"only a route for broadcasts", DR, "rs1", func(f *HostState) {
 			for i := range f.Routes {
 				if f.Routes[i].To == hostPrefix(vip4) && f.Routes[i].Table == localTable {
 					f.Routes[i].Type = "broadcast"
 				}
 			}
 		}, "vip-missing", "ip route prepend local 10.168.0.91 dev lo src 10.168.0.91 table local"},
-		{"only a route in the main table", DR, "rs1", func(f *HostFacts) {
+		{"only a route in the main table", DR, "rs1", func(f *HostState) {
 			f.Routes = slices.DeleteFunc(f.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip4) && r.Table == localTable })
 			routes(RouteEntry{To: hostPrefix(vip4), Interface: "lo"})(f)
 		}, "vip-missing", "ip route replace local 10.168.0.91/32 dev lo src 10.168.0.91 table 255"},
@@ -91,7 +91,7 @@ func TestCheckRouting(t *testing.T) {
 		{"two hops", DR, "rs1", instead(hop("10.168.0.1"), hop("10.168.0.2")), "", ""},
 		{"two hops, one not the director", NAT, "rs1", instead(hop("10.168.0.90"), hop("10.168.0.94")), "return-route", "ip route replace default via 10.168.0.90"},
 		{"a blackhole", DR, "rs1", instead(RouteEntry{To: defaultRoute(vip4), Type: "blackhole"}), "return-route", "ip route del 0.0.0.0/0"},
-		{"a blackhole of a less metric", DR, "rs1", func(f *HostFacts) {
+		{"a blackhole of a less metric", DR, "rs1", func(f *HostState) {
 			for i := range f.Routes {
 				if byDefault(f.Routes[i]) {
 					f.Routes[i].Metric = 10
@@ -109,25 +109,25 @@ func TestCheckRouting(t *testing.T) {
 		{"some ports of clients", DR, "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(40000, 40100), Action: "prohibit"}), "unseen route", ""},
 		{"its user", DR, "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{0, 0}}, Action: "prohibit"}), "return-route", "ip rule del priority 100"},
 		{"another user", DR, "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{33, 33}}, Action: "prohibit"}), "", ""},
-		{"an unknown user", DR, "rs1", func(f *HostFacts) {
+		{"an unknown user", DR, "rs1", func(f *HostState) {
 			f.Listeners = append(f.Listeners, Listener{ProtocolTCP, netip.AddrPortFrom(vip4, 80), 33})
 			rules(RuleEntry{Priority: 100, Users: [][2]uint32{{33, 33}}, Action: "prohibit"})(f)
 		}, "unseen route", ""},
 		{"all but one network", DR, "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.168.0.0/24"), Action: "prohibit"}), "return-route", "ip rule del priority 100"},
 		{"all but the client's", DR, "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.0.0.0/8"), Action: "prohibit"}), "", ""},
 		{"goto", DR, "rs1", rules(RuleEntry{Priority: 100, Action: "goto", Goto: 32767}), "return-route", "ip rule del priority 100"},
-		{"without the default route", DR, "rs1", func(f *HostFacts) {
+		{"without the default route", DR, "rs1", func(f *HostState) {
 			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == 254 && !r.IPv6 })
 			rules(RuleEntry{Priority: 100, Table: 254, Shortest: 1})(f)
 		}, "return-route", "ip rule add priority 32766 lookup main"},
 		{"two rules of a priority", DR, "rs1", rules(RuleEntry{Priority: 100, To: prefix("10.9.0.0/16"), Table: 254}, RuleEntry{Priority: 100, To: far, Action: "prohibit"}), "return-route",
 			"ip rule del priority 100 to 10.2.0.0/24 prohibit"},
-		{"in a VRF", DR, "rs1", func(f *HostFacts) {
+		{"in a VRF", DR, "rs1", func(f *HostState) {
 			*stateOf(f, "vrf9") = InterfaceState{Name: "vrf9", Kind: "vrf", Up: true, Carrier: true}
 			stateOf(f, "eth0").Master = "vrf9"
 			instead()(f)
 		}, "link-taken", "ip link set dev eth0 nomaster, ip route replace default via 10.168.0.1"},
-		{"in a VRF with routes", DR, "rs1", func(f *HostFacts) {
+		{"in a VRF with routes", DR, "rs1", func(f *HostState) {
 			*stateOf(f, "vrf9") = InterfaceState{Name: "vrf9", Kind: "vrf", Up: true, Carrier: true}
 			stateOf(f, "eth0").Master = "vrf9"
 			routes(RouteEntry{To: defaultRoute(vip4), Table: 10, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})(f)
@@ -137,31 +137,31 @@ func TestCheckRouting(t *testing.T) {
 		{"not from a network", DR, "director", rules(RuleEntry{Priority: 100, Not: true, From: prefix("10.9.0.0/24"), Action: "unreachable"}), "route-blocked", "ip rule del priority 100"},
 		{"ports that IPVS does not ask for", DR, "director", rules(RuleEntry{Priority: 100, Protocol: 6, ToPorts: ports(80, 80), Action: "unreachable"}), "", ""},
 		{"root's", DR, "director", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{0, 0}}, Action: "prohibit"}), "route-blocked", "ip rule del priority 100"},
-		{"no rule for the table local", DR, "director", func(f *HostFacts) {
+		{"no rule for the table local", DR, "director", func(f *HostState) {
 			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localTable && !r.IPv6 })
 			rules(RuleEntry{Priority: 100, To: prefix("10.9.0.0/16"), Table: 254})(f)
 		}, "vip-missing", "ip rule add priority 0 lookup local"},
-		{"a table before the table local", DR, "director", func(f *HostFacts) {
+		{"a table before the table local", DR, "director", func(f *HostState) {
 			for i := range f.Rules {
 				f.Rules[i].Priority += 5
 			}
 			rules(RuleEntry{Table: 50})(f)
 			routes(RouteEntry{To: hostPrefix(vip4), Table: 50, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})(f)
 		}, "vip-missing", "ip rule del priority 0"},
-		{"no rule for the table local, and the kernel needs none", DR, "director", func(f *HostFacts) {
+		{"no rule for the table local, and the kernel needs none", DR, "director", func(f *HostState) {
 			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localTable })
 		}, "", ""},
 
 		{"by the server's port", NAT, "director", rules(RuleEntry{Priority: 100, Protocol: 6, FromPorts: ports(80, 80), Action: "blackhole"}), "route-blocked", "ip rule del priority 100"},
 		{"to the server's port", NAT, "director", rules(RuleEntry{Priority: 100, Protocol: 6, ToPorts: ports(80, 80), Action: "blackhole"}), "", ""},
-		{"by a silent gateway, and there is a better", NAT, "director", silent("10.168.0.250", func(f *HostFacts) {
+		{"by a silent gateway, and there is a better", NAT, "director", silent("10.168.0.250", func(f *HostState) {
 			f.Neighbours = append(f.Neighbours, Neighbour{Interface: "eth0", Addr: netip.MustParseAddr("10.168.0.1"), MAC: "02:00:00:00:00:01", State: "reachable"})
 			routes(RouteEntry{To: far, Via: netip.MustParseAddr("10.168.0.250"), Interface: "eth0"})(f)
 		}), "neighbour-silent", "ip route del 10.2.0.0/24 via 10.168.0.250 dev eth0"},
 
 		{"from the source that a tunnel has", IPIP, "director", rules(RuleEntry{Priority: 100, From: prefix("10.168.0.90/32"), Action: "prohibit"}), "route-blocked", "ip rule del priority 100"},
 		{"from another source", IPIP, "director", rules(RuleEntry{Priority: 100, From: prefix("10.168.0.91/32"), Action: "prohibit"}), "", ""},
-		{"the VIP is a tunnel's source", IPIP, "director", func(f *HostFacts) {
+		{"the VIP is a tunnel's source", IPIP, "director", func(f *HostState) {
 			for i := range f.Routes {
 				if f.Routes[i].To == prefix("10.168.0.0/24") {
 					f.Routes[i].Source = vip4
@@ -175,8 +175,8 @@ func TestCheckRouting(t *testing.T) {
 			if c.mode == NAT {
 				director.Clients = []netip.Addr{clientFar}
 			}
-			c.change(map[string]*HostFacts{"director": director, "rs1": rs1}[c.on])
-			report := judgeHosts(*director, nil, nil, []HostFacts{*rs1, *rs2})
+			c.change(map[string]*HostState{"director": director, "rs1": rs1}[c.on])
+			report := judgeHosts(*director, nil, nil, []HostState{*rs1, *rs2})
 			var found []Finding
 			for _, f := range report.Findings {
 				if f.Severity == SeverityBroken && f.Code != "arp-old" && f.Code != "server-dead" {
@@ -184,8 +184,8 @@ func TestCheckRouting(t *testing.T) {
 				}
 			}
 			if code, ok := strings.CutPrefix(c.code, "unseen "); ok {
-				if !slices.Contains(codes(report.Unseen), code) || len(found) > 0 {
-					t.Errorf("%v, and unseen %v", found, codes(report.Unseen))
+				if !slices.Contains(codes(report.Unchecked), code) || len(found) > 0 {
+					t.Errorf("%v, and unseen %v", found, codes(report.Unchecked))
 				}
 				return
 			}
@@ -197,7 +197,7 @@ func TestCheckRouting(t *testing.T) {
 				return
 			}
 			fix := slices.Clone(found[i].Commands)
-			for _, s := range found[i].Mend {
+			for _, s := range found[i].Fix {
 				fix = append(fix, s.Want.(interface{ String() string }).String())
 			}
 			if text := strings.Join(fix, ", "); !strings.Contains(text+",", c.fix+",") {
@@ -213,7 +213,7 @@ func TestCheckOtherwise(t *testing.T) {
 	server, director := mustOf(t, NATRealServer{Director: gateway}.Setup), mustOf(t, NATDirector{VIP: vip4, Interface: "eth0"}.Setup)
 	dr, tun := mustOf(t, DRRealServer{VIP: vip4}.Setup), mustOf(t, TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4}.Setup)
 	vip := netip.MustParsePrefix("10.168.0.91/32")
-	route := func(change func(*Route)) Fact {
+	route := func(change func(*Route)) Resource {
 		r := Route{To: defaultRoute(vip4), Via: gateway, Interface: "eth0"}
 		change(&r)
 		return r
@@ -221,7 +221,7 @@ func TestCheckOtherwise(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		setup Setup
-		is    Fact // what the host has beside the setup, or in the place of it
+		is    Resource // what the host has beside the setup, or in the place of it
 	}{
 		{"a route onlink", server, route(func(r *Route) { r.OnLink = true })},
 		{"a route with an MTU", server, route(func(r *Route) { r.MTU = 1400 })},
@@ -229,7 +229,7 @@ func TestCheckOtherwise(t *testing.T) {
 		{"a route of another protocol", server, route(func(r *Route) { r.Protocol = 16 })},
 		{"a route with a segment size", server, route(func(r *Route) { r.AdvMSS = 1300 })},
 		{"a route of a metric", server, route(func(r *Route) { r.Metric = 100 })},
-		{"forwarding by another value", director, Sysctl{IPForward, "2"}},
+		{"forwarding by another value", director, Sysctl{SysctlIPForward, "2"}},
 		{"a labelled VIP", director, Address{Interface: "eth0", Prefix: vip, Label: "eth0:0", Scope: "global"}},
 		{"a VIP with a broadcast address", director, Address{Interface: "eth0", Prefix: vip, Broadcast: vip4, Scope: "global"}},
 		{"a VIP of a narrow scope", dr, Address{Interface: "lo", Prefix: vip, Scope: "host"}},

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/golvs/lvs/internal/kernel/sched"
+	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
 // unserved returns the finding about new clients that a service gives no real
@@ -17,8 +17,8 @@ func (e ServiceEntry) unserved() (Finding, bool) {
 	switch {
 	case e.Scheduler == NoScheduler:
 		return finding("scheduler-missing", SeverityBroken, "%s has no scheduler", e.ID).
-			change(UpdateService(e.with(WLC, e.Flags))), true
-	case e.ID.FWMark() == 0 && e.ID.VIP().Port() == 0 && e.Persistence.Timeout == 0:
+			change(UpdateService(e.with(WLC, e.SchedulerFlags))), true
+	case e.ID.FWMark() == 0 && e.ID.AddrPort().Port() == 0 && e.Persistence.Timeout == 0:
 		return finding("port-zero", SeverityBroken, "%s takes all ports, and has no persistence", e.ID).
 			advise("make it persistent, or give it a port"), true
 	case len(e.Servers) == 0:
@@ -34,7 +34,7 @@ func (e ServiceEntry) unserved() (Finding, bool) {
 	f := e.refusal(max(certain, possible))
 	if certain == 0 {
 		f.Severity = SeverityRisk
-		f.Evidence += e.doubt()
+		f.Detail += e.doubt()
 	}
 	return f, true
 }
@@ -60,14 +60,14 @@ func (e ServiceEntry) crowded() (Finding, bool) {
 	f := finding("capacity", SeverityRisk, "the real servers of %s by ovf take %d active connections in all, and have %d", e.ID, room, active).
 		advise("give each server the number of connections that it bears as its weight, or use wlc")
 	if len(weights) == 1 && weights[1] {
-		return f.change(UpdateService(e.with(WLC, e.Flags))), true // 1 is what a server has that was given none
+		return f.change(UpdateService(e.with(WLC, e.SchedulerFlags))), true // 1 is what a server has that was given none
 	}
 	return f, true
 }
 
 func (e ServiceEntry) with(s Scheduler, flags SchedulerFlags) Service {
 	service := e.Service
-	service.Scheduler, service.Flags = s, flags
+	service.Scheduler, service.SchedulerFlags = s, flags
 	return service
 }
 
@@ -84,9 +84,9 @@ func (e ServiceEntry) refusal(share float64) Finding {
 	}
 	f := finding("hash-no-fallback", SeverityBroken, "%s by %s: %s of new clients is hashed to a server that takes none: %s", e.ID, e.Scheduler, part, why)
 	if e.Scheduler == DH {
-		return f.change(UpdateService(e.with(MH, e.Flags|Fallback))).advise("dh has no fallback: give the server a weight, or use mh with the flag Fallback")
+		return f.change(UpdateService(e.with(MH, e.SchedulerFlags|HashFallback))).advise("dh has no fallback: give the server a weight, or use mh with the flag Fallback")
 	}
-	return f.change(UpdateService(e.with(e.Scheduler, e.Flags|Fallback)))
+	return f.change(UpdateService(e.with(e.Scheduler, e.SchedulerFlags|HashFallback)))
 }
 
 // reopen returns the changes that let the servers take connections again.
@@ -101,7 +101,7 @@ func (e ServiceEntry) reopen() (changes []Change) {
 		default:
 			server.Weight = int(min(2*(uint64(s.ActiveConns)+1), math.MaxInt32)) // of ovf, which takes as many connections
 		}
-		changes = append(changes, UpdateServer(e.ID, server))
+		changes = append(changes, UpdateRealServer(e.ID, server))
 	}
 	return changes
 }
@@ -231,9 +231,9 @@ func (e ServiceEntry) newClient(i uint32) *sched.Flow {
 		addr = netip.AddrFrom16([16]byte(append([]byte{0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0}, spread...)))
 	}
 	client := netip.AddrPortFrom(addr, uint16(32768+i%28000))
-	dest := e.ID.VIP()
+	dest := e.ID.AddrPort()
 	if e.ID.FWMark() != 0 {
 		dest = netip.AddrPortFrom(addr, 80)
 	}
-	return &sched.Flow{Client: client, Dest: dest, Protocol: uint8(e.ID.Protocol()), Flags: uint32(e.Flags)}
+	return &sched.Flow{Client: client, Dest: dest, Protocol: uint8(e.ID.Protocol()), Flags: uint32(e.SchedulerFlags)}
 }

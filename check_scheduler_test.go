@@ -21,10 +21,10 @@ func served(t *testing.T, s *Simulator, service Service, weights, later []int, t
 	changes := []Change{AddService(service)}
 	var edits []Change
 	for i, w := range weights {
-		server := RealServer{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 168, 0, byte(100 + i)}), service.ID.VIP().Port()), Weight: w, UpperThreshold: threshold}
-		changes = append(changes, AddServer(service.ID, server))
+		server := RealServer{Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 168, 0, byte(100 + i)}), service.ID.AddrPort().Port()), Weight: w, UpperThreshold: threshold}
+		changes = append(changes, AddRealServer(service.ID, server))
 		if server.Weight = later[i]; later[i] != w {
-			edits = append(edits, UpdateServer(service.ID, server))
+			edits = append(edits, UpdateRealServer(service.ID, server))
 		}
 	}
 	if err := client.Do(ctx, changes...); err != nil {
@@ -48,11 +48,11 @@ func served(t *testing.T, s *Simulator, service Service, weights, later []int, t
 func openFrom(t *testing.T, s *Simulator, service Service, i uint32) bool {
 	t.Helper()
 	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{byte(i%100 + 11), byte(i >> 8), byte(i * 37), byte(i * 101)}), uint16(1024+i))
-	v, err := s.Deliver(Packet{Protocol: ProtocolTCP, Source: from, Destination: service.ID.VIP(), TCP: SYN})
+	v, err := s.Deliver(SimPacket{Protocol: ProtocolTCP, Source: from, Destination: service.ID.AddrPort(), TCP: SimSYN})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v.Action == Forwarded
+	return v.Action == ActionForwarded
 }
 
 // What Check says of a service is what happens to the next clients.
@@ -73,7 +73,7 @@ func TestCheckSchedulerAgreesWithPicks(t *testing.T) {
 				}
 				service := Service{ID: web, Scheduler: scheduler}
 				if r.IntN(4) == 0 && (scheduler == SH || scheduler == MH) {
-					service.Flags = Fallback
+					service.SchedulerFlags = HashFallback
 				}
 				s, _ := simulatedHost(t)
 				entry := served(t, s, service, weights, later, 0)
@@ -123,7 +123,7 @@ func TestCheckSchedulerFixes(t *testing.T) {
 		{"dh, the other", Service{ID: web, Scheduler: DH}, []int{1, 1}, []int{1, 0}, 0, "hash-no-fallback", true},
 		{"mh, one drained", Service{ID: web, Scheduler: MH}, []int{1, 1}, []int{0, 1}, 0, "hash-no-fallback", true},
 		{"mh, one added without weight", Service{ID: web, Scheduler: MH}, []int{0, 1}, []int{0, 1}, 0, "hash-no-fallback", true},
-		{"mh with fallback", Service{ID: web, Scheduler: MH, Flags: Fallback}, []int{1, 1}, []int{0, 1}, 0, "", false},
+		{"mh with fallback", Service{ID: web, Scheduler: MH, SchedulerFlags: HashFallback}, []int{1, 1}, []int{0, 1}, 0, "", false},
 		{"sh, one full", Service{ID: web, Scheduler: SH}, []int{1, 100}, []int{1, 100}, 30, "hash-no-fallback", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

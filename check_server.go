@@ -41,10 +41,10 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 	for _, vip := range j.vipsOf(director, e) {
 		f, bad := j.undelivered(host, vip, device)
 		if bad {
-			f.Evidence = fmt.Sprintf("the real server %s of %s: %s", s.Addr, e.ID, f.Evidence)
+			f.Detail = fmt.Sprintf("the real server %s of %s: %s", s.Addr, e.ID, f.Detail)
 			if changes := e.asSiblings(s); len(changes) > 0 && changes[0].server.Mode == NAT && host.hasHop(director) {
-				f.Evidence += ", and it is set up for NAT, by which the others are reached"
-				j.add(director, f.mend().run().change(changes...))
+				f.Detail += ", and it is set up for NAT, by which the others are reached"
+				j.add(director, f.fix().run().change(changes...))
 				return
 			}
 			j.add(host, f)
@@ -55,11 +55,11 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 		}
 		if s.Mode.isTunnel() {
 			j.filtered(e, host, device)
-			inner := packetTo(e, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+			inner := packetTo(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 			inner.in = device
 			j.arrives(host, inner, j.clientsOf(director, vip), fmt.Sprintf("packets for %s out of the tunnel", e.ID))
 		}
-		j.listens(director, host, e, s, netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+		j.listens(director, host, e, s, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 		j.answers(director, e, s, host, vip, iface)
 	}
 }
@@ -95,11 +95,11 @@ func (j *judge) masked(host *party, vip netip.Addr, clients []netip.Addr) bool {
 			w := host.route(a, vip)
 			if own.Prefix.Masked().Contains(a) && !host.has(a) && (w.Local() || w.Interface == own.Interface) {
 				f.Severity = SeverityBroken
-				f.Evidence += fmt.Sprintf(", and %s is sought there", a)
+				f.Detail += fmt.Sprintf(", and %s is sought there", a)
 				break
 			}
 		}
-		j.add(host, f.mend(Setting{vipAddress(vip, own.Interface, ""), "take packets for the VIP"}).
+		j.add(host, f.fix(Requirement{vipAddress(vip, own.Interface, ""), "take packets for the VIP"}).
 			run(fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(vip.Is6()), own.Prefix, own.Interface)))
 		return f.Severity == SeverityBroken
 	}
@@ -149,7 +149,7 @@ func (j *judge) tunnel(director *party, e ServiceEntry, s RealServer, host *part
 	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: server.Is6()}
 	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(host.fouPorts, port) {
 		j.add(host, finding("fou-missing", SeverityBroken, "the real server %s by %s has no such port", s.Addr, s.Mode).
-			mend(Setting{port, "the port that the director sends to"}).run(host.freePort(port)...))
+			fix(Requirement{port, "the port that the director sends to"}).run(host.freePort(port)...))
 	}
 	switch {
 	case device.Name != "" && (device.Local == server || before.Name == ""):
@@ -160,7 +160,7 @@ func (j *judge) tunnel(director *party, e ServiceEntry, s RealServer, host *part
 		want = Link{Name: down.Name, Up: true}
 	}
 	f := finding("tunnel-down", SeverityBroken, "the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
-		mend(j.opened(host, want)...)
+		fix(j.opened(host, want)...)
 	if before.Name != "" {
 		f = j.replaced(f, host, before, want)
 	}
@@ -171,11 +171,11 @@ func (j *judge) tunnel(director *party, e ServiceEntry, s RealServer, host *part
 // replaced adds to a finding what removes a device that the kernel gives packets to, and
 // that drops them for what is in them. Its VIPs get another device.
 func (j *judge) replaced(f Finding, host *party, old, now Link) Finding {
-	f.Evidence += fmt.Sprintf(", and %s drops them", old.Name)
+	f.Detail += fmt.Sprintf(", and %s drops them", old.Name)
 	f.Commands = append(f.Commands, "ip link del dev "+old.Name)
 	for _, a := range host.addresses {
 		if vip := a.Prefix.Addr(); a.Interface == old.Name && j.vips[vip] {
-			f.Mend = append(f.Mend, Setting{vipAddress(vip, now.Name, ""), "take packets for the VIP"})
+			f.Fix = append(f.Fix, Requirement{vipAddress(vip, now.Name, ""), "take packets for the VIP"})
 		}
 	}
 	return f
@@ -200,9 +200,9 @@ func (j *judge) filtered(e ServiceEntry, host *party, device string) {
 	}
 	f := finding("rp-filter", SeverityBroken, "the filter of %s is %s", device, filter)
 	if filter == "2" {
-		f.Evidence += ", and it has no address"
+		f.Detail += ", and it has no address"
 	}
-	j.add(host, f.mend(host.loosen(device, hasAddress)...))
+	j.add(host, f.fix(host.loosen(device, hasAddress)...))
 }
 
 // leads reports whether a route goes by an interface.
@@ -213,9 +213,9 @@ func (p *party) leads(iface string) bool {
 // opened are the settings that make a tunnel's device, or set it up.
 func (j *judge) opened(host *party, device Link) (s Setup) {
 	if device.Kind != "" && !slices.ContainsFunc(host.links, func(l Link) bool { return l.Name == device.Name }) {
-		s = append(s, Setting{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
+		s = append(s, Requirement{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
 	}
-	return append(s, Setting{device, "the tunnel's device takes packets only when it is up"})
+	return append(s, Requirement{device, "the tunnel's device takes packets only when it is up"})
 }
 
 // sendsFrom reports whether tunnels of IPVS to a server may come from an address, by

@@ -8,7 +8,7 @@ import (
 )
 
 // settings compares the host with the setup.
-func (j *judge) settings() {
+func (j *judge) requirements() {
 	for i, s := range j.setup {
 		if !j.isSo(s.Want, j.found[i]) {
 			j.add(j.own, j.missing(s, j.found[i]))
@@ -23,7 +23,7 @@ func (j *judge) settings() {
 }
 
 // isSo reports whether the host has what a setting wants, or what does as well.
-func (j *judge) isSo(want, now Fact) bool {
+func (j *judge) isSo(want, now Resource) bool {
 	switch want := want.(type) {
 	case Address:
 		return now != nil && j.own.delivers(want.Prefix.Addr()) || j.hasVIP(want)
@@ -166,7 +166,7 @@ func (j *judge) isSilent(want Sysctl) bool {
 }
 
 // missing is the finding of a setting that the host does not have.
-func (j *judge) missing(s Setting, now Fact) Finding {
+func (j *judge) missing(s Requirement, now Resource) Finding {
 	code, severity := codeOf(s.Want), SeverityBroken
 	want, isSysctl := s.Want.(Sysctl)
 	switch {
@@ -177,18 +177,18 @@ func (j *judge) missing(s Setting, now Fact) Finding {
 	case code == "rp-filter" && isSysctl && j.own.parameter(want.interfaceOf(), "rp_filter") != "1":
 		severity = SeverityRisk // until it is turned on for all interfaces
 	case code == "forwarding-off" && !j.usesNAT():
-		f := finding(code, SeverityRisk, "%s: there is %s", s.Want, show(now)).mend(s)
+		f := finding(code, SeverityRisk, "%s: there is %s", s.Want, show(now)).fix(s)
 		f.Why = "what this host shall forward besides IPVS is dropped"
 		return f
 	}
-	f := finding(code, severity, "%s: there is %s", s.Want, show(now)).mend(s)
+	f := finding(code, severity, "%s: there is %s", s.Want, show(now)).fix(s)
 	if a, ok := s.Want.(Address); ok && a.InSubnet && len(j.own.networks(a.Prefix.Addr())) == 0 {
 		if again := j.regained(a); len(again) > 0 {
-			f = f.mend(again...)
+			f = f.fix(again...)
 		}
 	}
 	if was, ok := now.(Route); ok && was.Other {
-		f = f.mend().run(fmt.Sprint(s.Want)) // its next hops or options cannot be put back
+		f = f.fix().run(fmt.Sprint(s.Want)) // its next hops or options cannot be put back
 	}
 	if port, ok := s.Want.(FOUPort); ok {
 		f = f.run(j.own.freePort(port)...)
@@ -207,7 +207,7 @@ func (j *judge) regained(a Address) Setup {
 		return nil
 	}
 	a.InSubnet = false
-	return append(s, Setting{a, "packets for it are delivered only to a host that has it"})
+	return append(s, Requirement{a, "packets for it are delivered only to a host that has it"})
 }
 
 // usesNAT reports whether the own host is a director that forwards answers, by its
@@ -218,7 +218,7 @@ func (j *judge) usesNAT() bool {
 			return true
 		}
 	}
-	return len(j.own.Services) == 0 && slices.ContainsFunc(j.setup, func(s Setting) bool {
+	return len(j.own.Services) == 0 && slices.ContainsFunc(j.setup, func(s Requirement) bool {
 		a, ok := s.Want.(Address)
 		return ok && a.AnyPrefix
 	})
@@ -229,7 +229,7 @@ func (j *judge) unserved() {
 	for _, s := range j.setup {
 		a, ok := s.Want.(Address)
 		if !ok || !j.isDirectors(a) || slices.ContainsFunc(j.own.Services, func(e ServiceEntry) bool {
-			return e.ID.FWMark() != 0 || e.ID.VIP().Addr() == a.Prefix.Addr() || e.ID.VIP().Addr().IsUnspecified()
+			return e.ID.FWMark() != 0 || e.ID.AddrPort().Addr() == a.Prefix.Addr() || e.ID.AddrPort().Addr().IsUnspecified()
 		}) {
 			continue
 		}
@@ -252,24 +252,24 @@ func (j *judge) isDirectors(a Address) bool {
 // of a service whose VIP the host does not have.
 func (j *judge) misplaced(vip netip.Addr) (changes []Change) {
 	for _, e := range j.own.Services {
-		if e.ID.FWMark() != 0 || e.ID.Is6() != vip.Is6() || j.own.delivers(e.ID.VIP().Addr()) {
+		if e.ID.FWMark() != 0 || e.ID.Is6() != vip.Is6() || j.own.delivers(e.ID.AddrPort().Addr()) {
 			continue
 		}
 		if changes != nil {
 			return nil // which of them is not known
 		}
 		service := e.Service
-		service.ID = addressID(e.ID.Protocol(), netip.AddrPortFrom(vip, e.ID.VIP().Port()))
+		service.ID = addressID(e.ID.Protocol(), netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 		changes = append(changes, AddService(service))
 		for _, s := range e.Servers {
-			changes = append(changes, AddServer(service.ID, s.RealServer))
+			changes = append(changes, AddRealServer(service.ID, s.RealServer))
 		}
 	}
 	return changes
 }
 
 // codeOf names what goes wrong without a fact.
-func codeOf(f Fact) string {
+func codeOf(f Resource) string {
 	switch f := f.(type) {
 	case Sysctl:
 		return codeOfSysctl(f)
@@ -288,9 +288,9 @@ func codeOf(f Fact) string {
 		return "nat-missing"
 	case Rule:
 		return "mtu"
-	case SecurityPolicy:
+	case IPsecPolicy:
 		return "clear-text"
-	case SecurityAssociation:
+	case IPsecAssociation:
 		return "key-missing"
 	case Route:
 		if f.AdvMSS != 0 {
@@ -303,9 +303,9 @@ func codeOf(f Fact) string {
 
 func codeOfSysctl(s Sysctl) string {
 	switch s.Key {
-	case IPForward, IPv6Forwarding:
+	case SysctlIPForward, SysctlIPv6Forwarding:
 		return "forwarding-off"
-	case VSConntrack.Key:
+	case SysctlConntrack.Key:
 		return "nat-conntrack"
 	}
 	switch s.Key[strings.LastIndexByte(s.Key, '.')+1:] {

@@ -40,20 +40,20 @@ func (j *judge) tattles(director *party, e ServiceEntry, host *party, vip netip.
 	f := finding(code, severity, "it has %s, and %s", vip, what)
 	switch {
 	case host.stands(vip, iface):
-		f.Evidence = "it " + what
+		f.Detail = "it " + what
 		f = f.run(fmt.Sprintf("ip%s neigh del proxy %s dev %s", familyFlag(vip.Is6()), vip, iface))
 		if !host.isProxy(vip, iface) {
-			f = f.run().mend(Setting{Sysctl{InterfaceSysctl("all", "proxy_arp", false), "0"}, "answer for no other hosts"},
-				Setting{Sysctl{InterfaceSysctl(iface, "proxy_arp", false), "0"}, "answer for no other hosts"})
+			f = f.run().fix(Requirement{Sysctl{InterfaceSysctl("all", "proxy_arp", false), "0"}, "answer for no other hosts"},
+				Requirement{Sysctl{InterfaceSysctl(iface, "proxy_arp", false), "0"}, "answer for no other hosts"})
 		}
 	case slices.ContainsFunc(host.having(vip), func(a Address) bool { return a.Interface == iface }):
 		taken := j.moved(host, e, vip, iface)
-		f.Commands, f.Mend = taken.Commands, taken.Mend
+		f.Commands, f.Fix = taken.Commands, taken.Fix
 		if j.precedes(host, director, e) {
-			f = f.run().mend().advise("one of the two directors has to give the VIP up")
+			f = f.run().fix().advise("one of the two directors has to give the VIP up")
 		}
 	default:
-		f = f.mend(silent(vip, "lo")[2:]...)
+		f = f.fix(silent(vip, "lo")[2:]...)
 	}
 	j.add(host, f)
 	j.announce(director, vip, severity)
@@ -69,9 +69,9 @@ func (j *judge) moved(host *party, e ServiceEntry, vip netip.Addr, iface string)
 	}
 	if host.serves(e) {
 		if s := silent(vip, "lo"); len(s) > 2 {
-			f.Mend = s[2:]
+			f.Fix = s[2:]
 		}
-		f.Mend = append(f.Mend, Setting{vipAddress(vip, "lo", ""), "take packets for the VIP"})
+		f.Fix = append(f.Fix, Requirement{vipAddress(vip, "lo", ""), "take packets for the VIP"})
 	}
 	return f
 }
@@ -80,7 +80,7 @@ func (j *judge) moved(host *party, e ServiceEntry, vip netip.Addr, iface string)
 // director.
 func (j *judge) precedes(host, director *party, e ServiceEntry) bool {
 	_, has := host.services[e.ID]
-	return has && director.runs(Backup) && !director.runs(Master)
+	return has && director.runs(SyncBackup) && !director.runs(SyncMaster)
 }
 
 // stands reports whether a host answers for an address as a proxy on an interface. It

@@ -11,8 +11,8 @@ import (
 
 func (j *judge) ports(e ServiceEntry) {
 	for _, s := range e.Servers {
-		if s.Mode != NAT && s.Mode.method() != wire.MethodLocalNode && e.ID.FWMark() == 0 && s.Addr.Port() != e.ID.VIP().Port() {
-			j.add(j.own, finding("port-ignored", SeverityBroken, "%s -> %s: packets arrive at port %d", e.ID, s.RealServer, e.ID.VIP().Port()).
+		if s.Mode != NAT && s.Mode.method() != wire.MethodLocalNode && e.ID.FWMark() == 0 && s.Addr.Port() != e.ID.AddrPort().Port() {
+			j.add(j.own, finding("port-ignored", SeverityBroken, "%s -> %s: packets arrive at port %d", e.ID, s.RealServer, e.ID.AddrPort().Port()).
 				advise("give the server the service's port, or use NAT"))
 		}
 	}
@@ -21,7 +21,7 @@ func (j *judge) ports(e ServiceEntry) {
 // loopback looks for addresses that packets from or to other hosts cannot have. A
 // server by DR at a loopback address is the director itself.
 func (j *judge) loopback(e ServiceEntry) {
-	local := e.ID.FWMark() == 0 && e.ID.VIP().Addr().IsLoopback()
+	local := e.ID.FWMark() == 0 && e.ID.AddrPort().Addr().IsLoopback()
 	for _, s := range e.Servers {
 		switch here := s.Addr.Addr().IsLoopback(); {
 		case here && !local && s.Mode == NAT:
@@ -54,11 +54,11 @@ func (e ServiceEntry) asSiblings(s RealServer) []Change {
 	case !agreed || right.Mode == s.Mode:
 		return nil
 	case right.Addr == s.Addr:
-		return []Change{UpdateServer(e.ID, right)}
+		return []Change{UpdateRealServer(e.ID, right)}
 	case slices.ContainsFunc(e.Servers, func(other RealServerStatus) bool { return other.Addr == right.Addr }):
 		return nil
 	}
-	return []Change{AddServer(e.ID, right), RemoveServer(e.ID, s.Addr)}
+	return []Change{AddRealServer(e.ID, right), RemoveRealServer(e.ID, s.Addr)}
 }
 
 // without returns the change that removes a server which no client can use, if
@@ -70,7 +70,7 @@ func (e ServiceEntry) without(s RealServer) []Change {
 	if !left {
 		return nil
 	}
-	return []Change{RemoveServer(e.ID, s.Addr)}
+	return []Change{RemoveRealServer(e.ID, s.Addr)}
 }
 
 func (j *judge) coarse(e ServiceEntry) {

@@ -16,9 +16,9 @@ import (
 )
 
 // names tells whether a finding is mended by a setting.
-func names(r Report, want Setting) bool {
+func names(r Report, want Requirement) bool {
 	for _, f := range r.Findings {
-		if slices.Contains(f.Mend, want) {
+		if slices.Contains(f.Fix, want) {
 			return true
 		}
 	}
@@ -38,11 +38,11 @@ func isSpare(setup Setup, i int) bool {
 		return !want.Via.IsValid() && want.To.IsSingleIP() && want.AdvMSS == 0
 	case Sysctl:
 		name := want.interfaceOf()
-		return name != "" && codeOfSysctl(want) == "arp-flux" && slices.ContainsFunc(setup, func(s Setting) bool {
+		return name != "" && codeOfSysctl(want) == "arp-flux" && slices.ContainsFunc(setup, func(s Requirement) bool {
 			return s.Want == Sysctl{InterfaceSysctl("all", want.Key[strings.LastIndexByte(want.Key, '.')+1:], false), want.Value}
 		})
 	case Link:
-		return want.Kind == "" && want.Name == "lo" && slices.ContainsFunc(setup, func(s Setting) bool {
+		return want.Kind == "" && want.Name == "lo" && slices.ContainsFunc(setup, func(s Requirement) bool {
 			a, ok := s.Want.(Address)
 			return ok && a.Interface == "lo" && a.Prefix.Addr().Is4()
 		})
@@ -52,13 +52,13 @@ func isSpare(setup Setup, i int) bool {
 
 // breakStep takes one setting back, and nothing else. What was so before is broken
 // all the same.
-func breakStep(h *Host, s Step) error {
+func breakStep(h *Host, s SetupStep) error {
 	link, isLink := s.Left.(Link)
 	switch {
-	case isLink && !s.Changes():
+	case isLink && !s.HasChanges():
 		link.Up = false
 		return h.put(link)
-	case s.Found == nil, !s.Changes():
+	case s.Found == nil, !s.HasChanges():
 		return h.remove(s.Left)
 	}
 	return h.put(s.Found)
@@ -96,7 +96,7 @@ func TestCheckNamesMissingSettings(t *testing.T) {
 					t.Errorf("%v, without %s: %v", err, setup[i].Want, report.Findings)
 				}
 				for _, f := range report.Findings {
-					if f.Why == "" || f.Evidence == "" || whyOf[f.Code] == "" {
+					if f.Why == "" || f.Detail == "" || whyOf[f.Code] == "" {
 						t.Errorf("not all is said: %+v", f)
 					}
 				}
@@ -127,24 +127,24 @@ func TestCheckTable(t *testing.T) {
 		sysctls map[string]string
 		want    []string
 	}{
-		{"healthy", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR)), AddServer(web, server("10.168.0.96:80", IPIP))}, nil, nil},
-		{"healthy NAT", []Change{AddService(Service{ID: web, Scheduler: MH}), AddServer(web, server("10.168.0.95:8080", NAT))}, map[string]string{IPForward: "1"}, nil},
+		{"healthy", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", IPIP))}, nil, nil},
+		{"healthy NAT", []Change{AddService(Service{ID: web, Scheduler: MH}), AddRealServer(web, server("10.168.0.95:8080", NAT))}, map[string]string{SysctlIPForward: "1"}, nil},
 		{"no scheduler", []Change{AddService(Service{ID: web, Scheduler: NoScheduler})}, nil, []string{"scheduler-missing"}},
-		{"VIP is elsewhere", []Change{AddService(Service{ID: vip, Scheduler: RR}), AddServer(vip, server("10.168.0.95:80", DR))}, nil, []string{"vip-missing"}},
-		{"NAT without forwarding", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", NAT))}, nil, []string{"forwarding-off"}},
-		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddServer(web, weightless("10.168.0.95:80", DR)), AddServer(web, server("10.168.0.96:80", DR))}, nil, []string{"hash-no-fallback"}},
-		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, Flags: Fallback}), AddServer(web, weightless("10.168.0.95:80", DR)), AddServer(web, server("10.168.0.96:80", DR))}, nil, nil},
-		{"loopback server", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("127.0.0.1:8080", NAT))}, map[string]string{IPForward: "1"}, []string{"loopback"}},
-		{"loopback VIP", []Change{AddService(Service{ID: TCP(addr("127.0.0.1:80")), Scheduler: RR}), AddServer(TCP(addr("127.0.0.1:80")), server("10.168.0.95:80", DR))}, nil, []string{"loopback"}},
-		{"local node", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("127.0.0.1:80", DR))}, nil, nil},
-		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR))}, map[string]string{VSConnReuseMode.Key: "0"}, []string{"reuse-stuck"}},
-		{"UDP", []Change{AddService(Service{ID: dns, Scheduler: RR}), AddServer(dns, server("10.168.0.95:53", DR))}, nil, []string{"udp-stuck"}},
-		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR))}, map[string]string{VSExpireNodestConn.Key: "1"}, []string{"drain-breaks"}},
-		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddServer(web, weightless("10.168.0.95:80", DR)), AddServer(web, server("10.168.0.96:80", DR))}, nil, []string{"persistence-sticks"}},
-		{"tunnel without room", []Change{AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", GUE(6080)))}, map[string]string{VSPMTUDisc.Key: "0"}, []string{"mtu"}},
+		{"VIP is elsewhere", []Change{AddService(Service{ID: vip, Scheduler: RR}), AddRealServer(vip, server("10.168.0.95:80", DR))}, nil, []string{"vip-missing"}},
+		{"NAT without forwarding", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", NAT))}, nil, []string{"forwarding-off"}},
+		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"hash-no-fallback"}},
+		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, SchedulerFlags: HashFallback}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, nil},
+		{"loopback server", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:8080", NAT))}, map[string]string{SysctlIPForward: "1"}, []string{"loopback"}},
+		{"loopback VIP", []Change{AddService(Service{ID: TCP(addr("127.0.0.1:80")), Scheduler: RR}), AddRealServer(TCP(addr("127.0.0.1:80")), server("10.168.0.95:80", DR))}, nil, []string{"loopback"}},
+		{"local node", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:80", DR))}, nil, nil},
+		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[string]string{SysctlConnReuseMode.Key: "0"}, []string{"reuse-stuck"}},
+		{"UDP", []Change{AddService(Service{ID: dns, Scheduler: RR}), AddRealServer(dns, server("10.168.0.95:53", DR))}, nil, []string{"udp-stuck"}},
+		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[string]string{SysctlExpireNoDestConn.Key: "1"}, []string{"drain-breaks"}},
+		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"persistence-sticks"}},
+		{"tunnel without room", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", GUE(6080)))}, map[string]string{SysctlPMTUDisc.Key: "0"}, []string{"mtu"}},
 		{"own backup", []Change{
-			AddService(Service{ID: web, Scheduler: RR}), AddServer(web, server("10.168.0.95:80", DR)),
-			StartDaemon(Daemon{Role: Master, Interface: "eth0"}), StartDaemon(Daemon{Role: Backup, Interface: "eth0"}),
+			AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR)),
+			StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: "eth0"}), StartSyncDaemon(SyncDaemon{Role: SyncBackup, Interface: "eth0"}),
 		}, nil, []string{"backup-balances", "backup-strict"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestCheckTable(t *testing.T) {
 			if diff := cmp.Diff(c.want, codes(report.Findings)); diff != "" {
 				t.Errorf("(-want +got):\n%s\n%v", diff, report.Findings)
 			}
-			if len(report.Unseen) == 0 {
+			if len(report.Unchecked) == 0 {
 				t.Error("all is seen")
 			}
 			if text, err := json.Marshal(report); err != nil || strings.Contains(string(text), "null,") && len(report.Findings) > 0 {
@@ -179,7 +179,7 @@ func TestCheckMask(t *testing.T) {
 	ctx := context.Background()
 	setup := mustSetup(t, caseOf("DR real server"))
 	s, h, _ := applied(t, setup)
-	if err := s.network.Put(addressOfFact(Address{Interface: "lo", Prefix: netip.MustParsePrefix("10.168.0.91/24")})); err != nil {
+	if err := s.network.Put(addressOfResource(Address{Interface: "lo", Prefix: netip.MustParsePrefix("10.168.0.91/24")})); err != nil {
 		t.Fatal(err)
 	}
 	report, err := h.Check(ctx, setup)
@@ -238,23 +238,23 @@ func TestCheckClearText(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		server RealServer
-		policy SecurityPolicy
+		policy IPsecPolicy
 		found  bool
 	}{
-		{"IPIP", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, true},
-		{"any protocol", NewRealServer(netip.AddrPortFrom(router4, 80), GUE(6080)), SecurityPolicy{From: from4, To: inner4, SPI: 256}, true},
-		{"GRE", NewRealServer(netip.AddrPortFrom(router4, 80), GRE()), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 47, SPI: 256}, true},
-		{"another host", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), SecurityPolicy{From: from4, To: hostPrefix(local4), Protocol: 4, SPI: 256}, false},
-		{"another protocol", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 6, SPI: 256}, false},
-		{"DR", NewRealServer(netip.AddrPortFrom(router4, 80), DR), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, false},
-		{"incoming", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), SecurityPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, In: true, SPI: 256}, false},
-		{"IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP), SecurityPolicy{From: from6, To: hostPrefix(router6), Protocol: 4, SPI: 256}, true},
-		{"any protocol in IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP), SecurityPolicy{From: from6, To: hostPrefix(router6), SPI: 256}, false},
+		{"IPIP", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, true},
+		{"any protocol", NewRealServer(netip.AddrPortFrom(router4, 80), GUE(6080)), IPsecPolicy{From: from4, To: inner4, SPI: 256}, true},
+		{"GRE", NewRealServer(netip.AddrPortFrom(router4, 80), GRE()), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 47, SPI: 256}, true},
+		{"another host", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), IPsecPolicy{From: from4, To: hostPrefix(local4), Protocol: 4, SPI: 256}, false},
+		{"another protocol", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 6, SPI: 256}, false},
+		{"DR", NewRealServer(netip.AddrPortFrom(router4, 80), DR), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, false},
+		{"incoming", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, In: true, SPI: 256}, false},
+		{"IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP), IPsecPolicy{From: from6, To: hostPrefix(router6), Protocol: 4, SPI: 256}, true},
+		{"any protocol in IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP), IPsecPolicy{From: from6, To: hostPrefix(router6), SPI: 256}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			web := TCP(netip.AddrPortFrom(local4, 80))
 			_, h, _ := applied(t, Setup{{c.policy, ""}})
-			if err := h.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddServer(web, c.server)); err != nil {
+			if err := h.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, c.server)); err != nil {
 				t.Fatal(err)
 			}
 			report, err := h.Check(ctx, nil)
@@ -268,9 +268,9 @@ func TestCheckClearText(t *testing.T) {
 // Facts that say nothing of a host clear no doubt about it.
 func TestCheckRefusesPeers(t *testing.T) {
 	_, h := simulatedHost(t)
-	full, err := h.Facts(context.Background())
+	full, err := h.State(context.Background())
 	must(t, err)
-	var empty HostFacts
+	var empty HostState
 	must(t, json.Unmarshal([]byte(`{"name":"rs2"}`), &empty))
 	_, err = h.Check(context.Background(), nil, full, empty)
 	var bad *Error

@@ -34,16 +34,16 @@ func TestCheckTTL(t *testing.T) {
 			director, server := firewallGround(t, c.mode, "")
 			director.Clients = []netip.Addr{far}
 			if c.ttl != "" {
-				server.Facts = append(server.Facts, Sysctl{defaultTTL, c.ttl})
+				server.Resources = append(server.Resources, Sysctl{defaultTTL, c.ttl})
 			}
 			back := c.via
 			if c.mode == NAT {
 				back = netip.MustParseAddr("10.168.0.90")
-				director.Facts = append(director.Facts, Sysctl{IPForward, "1"})
+				director.Resources = append(director.Resources, Sysctl{SysctlIPForward, "1"})
 			}
 			director.Routes = append(director.Routes, RouteEntry{To: defaultRoute(vip4), Table: 254, Via: c.via, Interface: "eth0"})
 			server.Routes = append(server.Routes, RouteEntry{To: defaultRoute(vip4), Table: 254, Via: back, Interface: "eth0", HopLimit: c.hops})
-			report := judgeHosts(director, nil, nil, []HostFacts{server})
+			report := judgeHosts(director, nil, nil, []HostState{server})
 			i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "ttl" })
 			if i < 0 && c.severity != "" || i >= 0 && (report.Findings[i].Severity != c.severity || !report.Findings[i].hasFix()) {
 				t.Errorf("want %q: %v", c.severity, report.Findings)

@@ -25,13 +25,13 @@ func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
 		return
 	}
 	if f, bad := director.strays(w, server); bad {
-		f.Evidence = fmt.Sprintf("%s -> %s: %s", e.ID, s.Addr, f.Evidence)
+		f.Detail = fmt.Sprintf("%s -> %s: %s", e.ID, s.Addr, f.Detail)
 		j.add(director, f)
 		return
 	}
 	if wide, ok := j.widen(director, server); ok && w.Via.IsValid() && w.To.Bits() == 0 && len(director.networks(server)) == 0 {
 		j.add(director, finding("route-strays", SeverityBroken, "%s -> %s: the director is in the server's network by its address, and not by the length of that: it is sought by way of %s", e.ID, s.Addr, w.Via).
-			mend(wide))
+			fix(wide))
 		return
 	}
 	if s.Mode == DR && w.Via.IsValid() {
@@ -149,12 +149,12 @@ func (p *party) isFirmly(a netip.Addr) bool {
 // untold looks for tunnels that are too narrow, that clients do not hear of.
 func (j *judge) untold(e ServiceEntry) {
 	for _, s := range e.Servers {
-		if !s.Mode.isTunnel() || j.own.sysctl(VSPMTUDisc.Key) != "0" {
+		if !s.Mode.isTunnel() || j.own.sysctl(SysctlPMTUDisc.Key) != "0" {
 			continue
 		}
 		if mtu := j.own.mtuOf(j.own.route(s.Addr.Addr(), netip.Addr{})); mtu != 0 && mtu < ordinaryMTU+overhead(s.RealServer) {
 			j.add(j.own, finding("mtu", SeverityRisk, "%s -> %s: 1500 bytes and %d of the tunnel do not fit into the MTU %d, and pmtu_disc=0 tells no client",
-				e.ID, s.RealServer, overhead(s.RealServer), mtu).mend(VSPMTUDisc.Setting(1, "tell clients that their packets are too big")))
+				e.ID, s.RealServer, overhead(s.RealServer), mtu).fix(SysctlPMTUDisc.Requirement(1, "tell clients that their packets are too big")))
 		}
 	}
 }
@@ -175,7 +175,7 @@ func (j *judge) room(director *party, e ServiceEntry, s RealServer, host *party)
 			path = mtu
 		}
 	}
-	size, vip := ordinaryMTU, e.ID.VIP().Addr()
+	size, vip := ordinaryMTU, e.ID.AddrPort().Addr()
 	headers := 40
 	if e.ID.Is6() {
 		headers = 60

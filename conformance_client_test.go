@@ -65,14 +65,14 @@ func must(t testing.TB, err error) {
 // clientMethods are the methods of Client that talk to the kernel, each called
 // so that it succeeds on a table with webID and its server webRIP.
 var clientMethods = map[string]func(context.Context, *Client) error{
-	"Services": func(ctx context.Context, c *Client) error { _, err := c.Services(ctx); return err },
-	"Service":  func(ctx context.Context, c *Client) error { _, err := c.Service(ctx, webID); return err },
-	"Servers":  func(ctx context.Context, c *Client) error { _, err := c.Servers(ctx, webID); return err },
-	"Server":   func(ctx context.Context, c *Client) error { _, err := c.Server(ctx, webID, webRIP); return err },
-	"Snapshot": func(ctx context.Context, c *Client) error { _, err := c.Snapshot(ctx); return err },
-	"Info":     func(ctx context.Context, c *Client) error { _, err := c.Info(ctx); return err },
-	"Timeouts": func(ctx context.Context, c *Client) error { _, err := c.Timeouts(ctx); return err },
-	"Daemons":  func(ctx context.Context, c *Client) error { _, err := c.Daemons(ctx); return err },
+	"Services":    func(ctx context.Context, c *Client) error { _, err := c.Services(ctx); return err },
+	"Service":     func(ctx context.Context, c *Client) error { _, err := c.Service(ctx, webID); return err },
+	"RealServers": func(ctx context.Context, c *Client) error { _, err := c.RealServers(ctx, webID); return err },
+	"RealServer":  func(ctx context.Context, c *Client) error { _, err := c.RealServer(ctx, webID, webRIP); return err },
+	"Snapshot":    func(ctx context.Context, c *Client) error { _, err := c.Snapshot(ctx); return err },
+	"Info":        func(ctx context.Context, c *Client) error { _, err := c.Info(ctx); return err },
+	"Timeouts":    func(ctx context.Context, c *Client) error { _, err := c.Timeouts(ctx); return err },
+	"SyncDaemons": func(ctx context.Context, c *Client) error { _, err := c.SyncDaemons(ctx); return err },
 	"Do": func(ctx context.Context, c *Client) error {
 		return only(c.Do(ctx, AddService(Service{ID: FWMark(1)})))
 	},
@@ -80,33 +80,33 @@ var clientMethods = map[string]func(context.Context, *Client) error{
 	"UpdateService": func(ctx context.Context, c *Client) error {
 		return c.UpdateService(ctx, Service{ID: webID, Scheduler: RR})
 	},
-	"EditService": func(ctx context.Context, c *Client) error {
-		_, err := c.EditService(ctx, webID, func(s *Service) { s.Scheduler = LC })
+	"ModifyService": func(ctx context.Context, c *Client) error {
+		_, err := c.ModifyService(ctx, webID, func(s *Service) { s.Scheduler = LC })
 		return err
 	},
 	"RemoveService": func(ctx context.Context, c *Client) error { return c.RemoveService(ctx, webID) },
-	"AddServer": func(ctx context.Context, c *Client) error {
-		return c.AddServer(ctx, webID, NewRealServer(webRIP2, DR))
+	"AddRealServer": func(ctx context.Context, c *Client) error {
+		return c.AddRealServer(ctx, webID, NewRealServer(webRIP2, DR))
 	},
-	"UpdateServer": func(ctx context.Context, c *Client) error {
-		return c.UpdateServer(ctx, webID, NewRealServer(webRIP, NAT))
+	"UpdateRealServer": func(ctx context.Context, c *Client) error {
+		return c.UpdateRealServer(ctx, webID, NewRealServer(webRIP, NAT))
 	},
-	"EditServer": func(ctx context.Context, c *Client) error {
-		_, err := c.EditServer(ctx, webID, webRIP, func(s *RealServer) { s.Weight = 7 })
+	"ModifyRealServer": func(ctx context.Context, c *Client) error {
+		_, err := c.ModifyRealServer(ctx, webID, webRIP, func(s *RealServer) { s.Weight = 7 })
 		return err
 	},
-	"SetWeight":    func(ctx context.Context, c *Client) error { _, err := c.SetWeight(ctx, webID, webRIP, 5); return err },
-	"RemoveServer": func(ctx context.Context, c *Client) error { return c.RemoveServer(ctx, webID, webRIP) },
-	"Zero":         func(ctx context.Context, c *Client) error { return c.Zero(ctx, webID) },
-	"ZeroAll":      func(ctx context.Context, c *Client) error { return c.ZeroAll(ctx) },
-	"Flush":        func(ctx context.Context, c *Client) error { return c.Flush(ctx) },
+	"SetWeight":        func(ctx context.Context, c *Client) error { _, err := c.SetWeight(ctx, webID, webRIP, 5); return err },
+	"RemoveRealServer": func(ctx context.Context, c *Client) error { return c.RemoveRealServer(ctx, webID, webRIP) },
+	"ZeroCounters":     func(ctx context.Context, c *Client) error { return c.ZeroCounters(ctx, webID) },
+	"ZeroAllCounters":  func(ctx context.Context, c *Client) error { return c.ZeroAllCounters(ctx) },
+	"Flush":            func(ctx context.Context, c *Client) error { return c.Flush(ctx) },
 	"SetTimeouts": func(ctx context.Context, c *Client) error {
 		return c.SetTimeouts(ctx, Timeouts{UDP: time.Second})
 	},
-	"StartDaemon": func(ctx context.Context, c *Client) error {
-		return c.StartDaemon(ctx, Daemon{Role: Master, Interface: groundDevice})
+	"StartSyncDaemon": func(ctx context.Context, c *Client) error {
+		return c.StartSyncDaemon(ctx, SyncDaemon{Role: SyncMaster, Interface: groundDevice})
 	},
-	"StopDaemon": func(ctx context.Context, c *Client) error { return c.StopDaemon(ctx, Master) },
+	"StopSyncDaemon": func(ctx context.Context, c *Client) error { return c.StopSyncDaemon(ctx, SyncMaster) },
 }
 
 // TestConformanceMethods calls every method there is, as one who may, as one who
@@ -127,9 +127,9 @@ func TestConformanceMethods(t *testing.T) {
 		for name, method := range clientMethods {
 			t.Run(name, func(t *testing.T) {
 				t.Cleanup(conn.stopDaemons)
-				must(t, c.Do(ctx, Flush(), AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR))))
-				if name == "StopDaemon" {
-					must(t, clientMethods["StartDaemon"](ctx, c))
+				must(t, c.Do(ctx, Flush(), AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR))))
+				if name == "StopSyncDaemon" {
+					must(t, clientMethods["StartSyncDaemon"](ctx, c))
 				}
 				before := conn.table()
 				if err := method(over, c); !errors.Is(err, context.Canceled) {
@@ -173,9 +173,9 @@ func TestConformanceChanges(t *testing.T) {
 		}
 		return text
 	}
-	daemon := Daemon{Role: Master, Interface: groundDevice, SyncID: 9}
-	running := Daemon{
-		Role: Master, Interface: groundDevice, SyncID: 9, MaxLen: 1472, Group: netip.MustParseAddr("224.0.0.81"), Port: 8848, TTL: 1,
+	daemon := SyncDaemon{Role: SyncMaster, Interface: groundDevice, SyncID: 9}
+	running := SyncDaemon{
+		Role: SyncMaster, Interface: groundDevice, SyncID: 9, MaxLen: 1472, Group: netip.MustParseAddr("224.0.0.81"), Port: 8848, TTL: 1,
 	}
 	const usual = "tcp 15m0s tcpfin 2m0s udp 5m0s"
 	cases := []struct {
@@ -184,17 +184,17 @@ func TestConformanceChanges(t *testing.T) {
 		want  string
 	}{
 		{nil, AddService(web), table(web) + "\n" + usual},
-		{[]Change{AddService(web)}, UpdateService(Service{ID: webID, Scheduler: SH, Flags: Fallback}), table(Service{ID: webID, Scheduler: SH, Flags: Fallback}) + "\n" + usual},
+		{[]Change{AddService(web)}, UpdateService(Service{ID: webID, Scheduler: SH, SchedulerFlags: HashFallback}), table(Service{ID: webID, Scheduler: SH, SchedulerFlags: HashFallback}) + "\n" + usual},
 		{[]Change{AddService(web), AddService(Service{ID: dnsID, Scheduler: RR})}, RemoveService(dnsID), table(web) + "\n" + usual},
-		{[]Change{AddService(web)}, AddServer(webID, rip), table(web, rip) + "\n" + usual},
-		{[]Change{AddService(web), AddServer(webID, rip)}, UpdateServer(webID, NewRealServer(webRIP, NAT)), table(web, NewRealServer(webRIP, NAT)) + "\n" + usual},
-		{[]Change{AddService(web), AddServer(webID, rip)}, RemoveServer(webID, webRIP), table(web) + "\n" + usual},
-		{[]Change{AddService(web)}, Zero(webID), table(web) + "\n" + usual},
-		{[]Change{AddService(web)}, ZeroAll(), table(web) + "\n" + usual},
+		{[]Change{AddService(web)}, AddRealServer(webID, rip), table(web, rip) + "\n" + usual},
+		{[]Change{AddService(web), AddRealServer(webID, rip)}, UpdateRealServer(webID, NewRealServer(webRIP, NAT)), table(web, NewRealServer(webRIP, NAT)) + "\n" + usual},
+		{[]Change{AddService(web), AddRealServer(webID, rip)}, RemoveRealServer(webID, webRIP), table(web) + "\n" + usual},
+		{[]Change{AddService(web)}, ZeroCounters(webID), table(web) + "\n" + usual},
+		{[]Change{AddService(web)}, ZeroAllCounters(), table(web) + "\n" + usual},
 		{[]Change{AddService(web)}, Flush(), usual},
 		{nil, SetTimeouts(Timeouts{TCPFin: time.Second, UDP: time.Hour}), "tcp 15m0s tcpfin 1s udp 1h0m0s"},
-		{nil, StartDaemon(daemon), running.String() + "\n" + usual},
-		{[]Change{StartDaemon(daemon)}, StopDaemon(Master), usual},
+		{nil, StartSyncDaemon(daemon), running.String() + "\n" + usual},
+		{[]Change{StartSyncDaemon(daemon)}, StopSyncDaemon(SyncMaster), usual},
 	}
 	covered := make(map[changeKind]bool)
 	for _, c := range cases {
@@ -233,7 +233,7 @@ func describe(t *testing.T, c *Client) string {
 			lines = append(lines, "\t"+s.RealServer.String())
 		}
 	}
-	daemons, err := c.Daemons(ctx)
+	daemons, err := c.SyncDaemons(ctx)
 	must(t, err)
 	for _, d := range daemons {
 		lines = append(lines, d.String())

@@ -15,15 +15,15 @@ func TestConformanceEdits(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
 		s := Service{
-			ID: dnsID, Scheduler: SH, Flags: Fallback | flag3, OnePacket: true,
+			ID: dnsID, Scheduler: SH, SchedulerFlags: HashFallback | flag3, OnePacket: true,
 			Persistence: Persistence{Timeout: time.Minute, Mask: PrefixMask(24), Engine: "sip"},
 		}
 		r := RealServer{
 			Addr: netip.MustParseAddrPort("10.2.0.2:53"), Mode: GUE(6080, TunnelChecksum), Weight: 3, UpperThreshold: 9, LowerThreshold: 8,
 		}
-		must(t, c.Do(ctx, AddService(s), AddServer(dnsID, r)))
+		must(t, c.Do(ctx, AddService(s), AddRealServer(dnsID, r)))
 
-		was, err := c.EditService(ctx, dnsID, func(s *Service) { s.Scheduler = MH })
+		was, err := c.ModifyService(ctx, dnsID, func(s *Service) { s.Scheduler = MH })
 		must(t, err)
 		compare(t, "the service before", s, was)
 		s.Scheduler = MH
@@ -31,7 +31,7 @@ func TestConformanceEdits(t *testing.T) {
 		must(t, err)
 		compare(t, "the service", s, now.Service)
 
-		wasR, err := c.EditServer(ctx, dnsID, r.Addr, func(s *RealServer) { s.UpperThreshold = 99 })
+		wasR, err := c.ModifyRealServer(ctx, dnsID, r.Addr, func(s *RealServer) { s.UpperThreshold = 99 })
 		must(t, err)
 		compare(t, "the server before", r, wasR)
 		r.UpperThreshold = 99
@@ -39,7 +39,7 @@ func TestConformanceEdits(t *testing.T) {
 		must(t, err)
 		compare(t, "the weight before", 3, weight)
 		r.Weight = 0
-		nowR, err := c.Server(ctx, dnsID, r.Addr)
+		nowR, err := c.RealServer(ctx, dnsID, r.Addr)
 		must(t, err)
 		compare(t, "the server", r, nowR.RealServer)
 	})
@@ -50,9 +50,9 @@ func TestConformanceEditOfNothing(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, sent := countingClient(t, g)
 		ctx := groundContext(t)
-		must(t, c.Do(ctx, AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR))))
+		must(t, c.Do(ctx, AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR))))
 		sent.Store(0)
-		_, err := c.EditService(ctx, webID, func(*Service) {})
+		_, err := c.ModifyService(ctx, webID, func(*Service) {})
 		must(t, err)
 		_, err = c.SetWeight(ctx, webID, webRIP, 1)
 		must(t, err)
@@ -69,14 +69,14 @@ func TestConformanceFailuresInTheMiddle(t *testing.T) {
 		err := c.Do(ctx,
 			AddService(Service{ID: webID, Scheduler: RR}),
 			AddService(Service{ID: webID, Scheduler: LC}),
-			AddServer(dnsID, NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), DR)),
-			AddServer(webID, NewRealServer(webRIP, DR)),
-			UpdateServer(webID, NewRealServer(webRIP2, DR)),
+			AddRealServer(dnsID, NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), DR)),
+			AddRealServer(webID, NewRealServer(webRIP, DR)),
+			UpdateRealServer(webID, NewRealServer(webRIP2, DR)),
 			AddService(Service{ID: dnsID, Scheduler: "nosuch"}),
-			AddServer(webID, NewRealServer(netip.MustParseAddrPort("10.2.255.255:80"), DR)),
-			AddServer(webID, NewRealServer(webRIP2, DR)),
+			AddRealServer(webID, NewRealServer(netip.MustParseAddrPort("10.2.255.255:80"), DR)),
+			AddRealServer(webID, NewRealServer(webRIP2, DR)),
 		)
-		var all *DoError
+		var all *BatchError
 		if !errors.As(err, &all) {
 			t.Fatalf("%v is no *DoError", err)
 		}
@@ -119,7 +119,7 @@ func TestConformanceThousandsOfFailures(t *testing.T) {
 			}
 		}
 		err := c.Do(ctx, changes...)
-		var all *DoError
+		var all *BatchError
 		if !errors.As(err, &all) || !errors.Is(err, ErrNotFound) {
 			t.Fatalf("%v, want a *DoError of ErrNotFound", err)
 		}

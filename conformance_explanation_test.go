@@ -13,8 +13,8 @@ func TestConformanceExplain(t *testing.T) {
 	tied := Persistence{Timeout: time.Minute, Mask: PrefixMask(16)}
 	for _, s := range []Service{
 		{Scheduler: LC}, {Scheduler: WLC}, {Scheduler: DH},
-		{Scheduler: SH, Flags: SourcePort}, {Scheduler: SH, Flags: SourcePort | Fallback},
-		{Scheduler: MH, Flags: SourcePort}, {Scheduler: MH, Flags: SourcePort | Fallback},
+		{Scheduler: SH, SchedulerFlags: HashPort}, {Scheduler: SH, SchedulerFlags: HashPort | HashFallback},
+		{Scheduler: MH, SchedulerFlags: HashPort}, {Scheduler: MH, SchedulerFlags: HashPort | HashFallback},
 		{Scheduler: RR, Persistence: tied},
 	} {
 		s.ID = UDP(netip.MustParseAddrPort("10.1.0.1:53"))
@@ -37,12 +37,12 @@ func explainDatagrams(t *testing.T, g ground, s Service) {
 		if i == 2 {
 			server.UpperThreshold = 20 // so many that its counts tell that it is open
 		}
-		must(t, h.Client().AddServer(ctx, s.ID, server))
+		must(t, h.Client().AddRealServer(ctx, s.ID, server))
 	}
 	certain := 0
 	for port := range uint16(5) {
 		for _, from := range []string{"10.1.0.1", "10.2.0.1"} {
-			f := Flow{Protocol: ProtocolUDP, Client: netip.AddrPortFrom(netip.MustParseAddr(from), 5000+port), VIP: s.ID.VIP()}
+			f := Flow{Protocol: ProtocolUDP, Client: netip.AddrPortFrom(netip.MustParseAddr(from), 5000+port), VIP: s.ID.AddrPort()}
 			if explainDatagram(t, g, h, f) {
 				certain++
 			}
@@ -65,14 +65,14 @@ func explainDatagram(t *testing.T, g ground, h *Host, f Flow) (certain bool) {
 	live.guard.files = aliveFiles{h.guard.files}
 	x, err := live.Explain(groundContext(t), f)
 	must(t, err)
-	if slices.ContainsFunc(x.Verdicts, func(v Verdict) bool { return v.Action != Forwarded }) {
+	if slices.ContainsFunc(x.Verdicts, func(v Verdict) bool { return v.Action != ActionForwarded }) {
 		return x.Certain // a ground takes no datagram that is refused
 	}
 	g.Datagram(t, f.Client, f.VIP)
 	all, err := h.Connections(groundContext(t))
 	must(t, err)
 	mine, _ := split(all, f.owns)
-	if len(mine) != 1 || !slices.Contains(x.Candidates(), mine[0].Server) {
+	if len(mine) != 1 || !slices.Contains(x.Servers(), mine[0].Server) {
 		t.Fatalf("connections %v, and it was to be\n%s", mine, x)
 	}
 	if f.Client.Port()%5 == 0 {

@@ -45,7 +45,7 @@ func foreignServices() []foreignService {
 		{name: "a link-local VIP", put: s6.set(sAddr, address16("fe80::1")), listed: Service{ID: id("tcp://[fe80::1]:80"), Scheduler: RR}},
 		{name: "an IPv4 VIP in IPv6", put: s6.set(sAddr, address16("::ffff:10.1.0.1")), listed: Service{ID: mapped, Scheduler: RR}},
 		{name: "no scheduler", put: s.set(sScheduler, text("none")), listed: Service{ID: webID, Scheduler: NoScheduler}},
-		{name: "unknown flags", put: s.set(sFlags, flagged(0xdeadbee0, ^uint32(0))), listed: Service{ID: webID, Scheduler: RR, Flags: 0xdeadbee0}},
+		{name: "unknown flags", put: s.set(sFlags, flagged(0xdeadbee0, ^uint32(0))), listed: Service{ID: webID, Scheduler: RR, SchedulerFlags: 0xdeadbee0}},
 		{name: "one packet of TCP", put: s.set(sFlags, flagged(4, 4)), listed: Service{ID: webID, Scheduler: RR, OnePacket: true}},
 		{
 			name: "an engine without persistence", put: s.plus(sEngine, text("sip")),
@@ -53,11 +53,11 @@ func foreignServices() []foreignService {
 		},
 		{
 			name: "persistent for no time", put: persistent(s, 0),
-			listed: Service{ID: webID, Scheduler: RR, Flags: 1},
+			listed: Service{ID: webID, Scheduler: RR, SchedulerFlags: 1},
 		},
 		{
 			name: "persistent for no time, with a mask", put: persistent(s, 0).set(sNetmask, []byte{255, 0, 0, 0}),
-			listed: Service{ID: webID, Scheduler: RR, Flags: 1, Persistence: Persistence{Mask: PrefixMask(8)}},
+			listed: Service{ID: webID, Scheduler: RR, SchedulerFlags: 1, Persistence: Persistence{Mask: PrefixMask(8)}},
 		},
 		{
 			name: "a mask with holes", put: persistent(s, 60).set(sNetmask, []byte{255, 0, 255, 1}),
@@ -70,7 +70,7 @@ func foreignServices() []foreignService {
 		{
 			name: "everything", put: persistent(s6, 60).set(sFlags, flagged(^uint32(0), ^uint32(0))).set(sNetmask, u32(1)).plus(sEngine, text("sip")),
 			listed: Service{
-				ID: web6ID, Scheduler: RR, Flags: ^SchedulerFlags(7), OnePacket: true,
+				ID: web6ID, Scheduler: RR, SchedulerFlags: ^SchedulerFlags(7), OnePacket: true,
 				Persistence: Persistence{Timeout: time.Minute, Mask: PrefixMask(1), Engine: "sip"},
 			},
 		},
@@ -98,15 +98,15 @@ func TestConformanceForeignServices(t *testing.T) {
 				compare(t, "service", f.listed, one.Service)
 
 				before := conn.one(listServices())
-				was, err := c.EditService(ctx, id, func(s *Service) { s.Scheduler = LC })
+				was, err := c.ModifyService(ctx, id, func(s *Service) { s.Scheduler = LC })
 				must(t, err)
 				compare(t, "service before the edit", f.listed, was)
 				checkEdit(t, before, conn.one(listServices()), attribute{sScheduler, text("lc")}, append(f.loses, sStats, sStats64))
 
-				server := NewRealServer(netip.AddrPortFrom(webRIP.Addr(), id.VIP().Port()), IPIP)
-				must(t, c.Do(ctx, AddServer(id, server), Zero(id)))
+				server := NewRealServer(netip.AddrPortFrom(webRIP.Addr(), id.AddrPort().Port()), IPIP)
+				must(t, c.Do(ctx, AddRealServer(id, server), ZeroCounters(id)))
 				compareServers(t, c, id, []RealServerStatus{{RealServer: server}})
-				must(t, c.Do(ctx, RemoveServer(id, server.Addr), RemoveService(id)))
+				must(t, c.Do(ctx, RemoveRealServer(id, server.Addr), RemoveService(id)))
 				look{get: listServices()}.check(t, conn)
 			})
 		}
@@ -135,10 +135,10 @@ func TestConformanceForeignTimeout(t *testing.T) {
 			t.Errorf("the timeout is %s, want more than %s", s.Persistence.Timeout, MaxPersistence)
 		}
 		before := conn.one(listServices())
-		_, err = c.EditService(ctx, webID, func(s *Service) { s.Scheduler = LC })
+		_, err = c.ModifyService(ctx, webID, func(s *Service) { s.Scheduler = LC })
 		must(t, err)
 		checkEdit(t, before, conn.one(listServices()), attribute{sScheduler, text("lc")}, []uint16{sStats, sStats64})
-		_, err = c.EditService(ctx, webID, func(s *Service) { s.Persistence.Mask = PrefixMask(24) })
+		_, err = c.ModifyService(ctx, webID, func(s *Service) { s.Persistence.Mask = PrefixMask(24) })
 		ofKind(t, "an edit of the persistence", err, ErrInvalid)
 	})
 }
@@ -158,7 +158,7 @@ func foreignServers(r release) []foreignServer {
 	servers := []foreignServer{
 		{"method 5", d.set(dMethod, u32(5)), at(server, newMode(5, 0, 0, 0))},
 		{"method 7", d.set(dMethod, u32(7)), at(server, newMode(7, 0, 0, 0))},
-		{"local node", d.set(dMethod, u32(localNode)), at(server, LocalNode)},
+		{"local node", d.set(dMethod, u32(localNode)), at(server, ModeLocalNode)},
 		{"tunnel type 9", d.set(dMethod, u32(tunnel)).plus(dTunType, u8(9)), at(server, newMode(tunnel, 9, 0, 0))},
 		{"tunnel type 255 with everything", d.set(dMethod, u32(tunnel)).plus(dTunType, u8(255)).plus(dTunPort, be16(0xfffe)).plus(dTunFlags, u16(0xfffd)), at(server, newMode(tunnel, 255, 0xfffe, 0xfffd))},
 		{"GRE with a port and all flags", d.set(dMethod, u32(tunnel)).plus(dTunType, u8(tunGRE)).plus(dTunPort, be16(5)).plus(dTunFlags, u16(3)), at(server, newMode(tunnel, tunGRE, 5, 3))},
@@ -193,7 +193,7 @@ func TestConformanceForeignServers(t *testing.T) {
 				compare(t, "weight before", 1, was)
 				checkEdit(t, before, conn.one(list), attribute{dWeight, u32(77)}, []uint16{dStats, dStats64})
 
-				must(t, c.RemoveServer(ctx, webID, f.listed.Addr))
+				must(t, c.RemoveRealServer(ctx, webID, f.listed.Addr))
 				look{get: list}.check(t, conn)
 			})
 		}
@@ -225,7 +225,7 @@ func TestConformanceForeignTable(t *testing.T) {
 		var undo []Change
 		for _, e := range all {
 			for _, s := range e.Servers {
-				undo = append(undo, RemoveServer(e.ID, s.Addr))
+				undo = append(undo, RemoveRealServer(e.ID, s.Addr))
 			}
 			undo = append(undo, RemoveService(e.ID))
 		}

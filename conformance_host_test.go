@@ -95,12 +95,12 @@ func TestConformanceConnections(t *testing.T) {
 		server := netip.MustParseAddrPort("10.2.0.2:53")
 		must(t, h.Client().Do(ctx, SetTimeouts(Timeouts{UDP: 77 * time.Second}),
 			AddService(Service{ID: dns, Scheduler: RR, Persistence: Persistence{Timeout: 99 * time.Second, Mask: PrefixMask(24)}}),
-			AddServer(dns, NewRealServer(server, DR))))
+			AddRealServer(dns, NewRealServer(server, DR))))
 		compareConnections(t, h, nil)
-		g.Datagram(t, client, dns.VIP())
+		g.Datagram(t, client, dns.AddrPort())
 		compareConnections(t, h, []Connection{
-			{Protocol: ProtocolUDP, Client: netip.MustParseAddrPort("10.1.0.0:0"), VIP: dns.VIP(), Server: server, State: StateNone, Expires: 99 * time.Second},
-			{Protocol: ProtocolUDP, Client: client, VIP: dns.VIP(), Server: server, State: StateUDP, Expires: 77 * time.Second},
+			{Protocol: ProtocolUDP, Client: netip.MustParseAddrPort("10.1.0.0:0"), VIP: dns.AddrPort(), Server: server, State: StateNone, Expires: 99 * time.Second},
+			{Protocol: ProtocolUDP, Client: client, VIP: dns.AddrPort(), Server: server, State: StateUDP, Expires: 77 * time.Second},
 		})
 	})
 }
@@ -141,7 +141,7 @@ func TestConformanceProcServices(t *testing.T) {
 		{Service{ID: webID, Scheduler: WRR}, server, "TCP  0A010001:0050 wrr  \n  -> 0A020008:0050      Masq    1      0          0         \n"},
 		{Service{ID: webID, Scheduler: WRR, Persistence: persistence}, NewRealServer(server.Addr, DR),
 			"TCP  0A010001:0050 wrr  persistent N FFFFFF00\n  -> 0A020008:0050      Route   1      0          0         \n"},
-		{Service{ID: UDP(webID.VIP()), Scheduler: RR, OnePacket: true}, server, "UDP  0A010001:0050 rr ops  \n  -> 0A020008:0050      Masq    1      0          0         \n"},
+		{Service{ID: UDP(webID.AddrPort()), Scheduler: RR, OnePacket: true}, server, "UDP  0A010001:0050 rr ops  \n  -> 0A020008:0050      Masq    1      0          0         \n"},
 		{Service{ID: web6ID, Scheduler: RR, Persistence: persistence6}, server6,
 			"TCP  [fd00:0001:0000:0000:0000:0000:0000:0001]:0050 rr persistent N 40000000\n  -> [fd00:0001:0000:0000:0000:0000:0000:0002]:0050      Tunnel  7      0          0         \n"},
 		{Service{ID: FWMark(7), Scheduler: RR, Persistence: persistence}, RealServer{Addr: netip.MustParseAddrPort("10.2.0.8:0")},
@@ -150,7 +150,7 @@ func TestConformanceProcServices(t *testing.T) {
 		t.Run(c.service.String(), func(t *testing.T) {
 			conformOne(t, func(t *testing.T, g ground) {
 				h, ctx := g.Host(t), groundContext(t)
-				must(t, h.Client().Do(ctx, AddService(c.service), AddServer(c.service.ID, c.server)))
+				must(t, h.Client().Do(ctx, AddService(c.service), AddRealServer(c.service.ID, c.server)))
 				text, err := h.readFile(ctx, "/proc/net/ip_vs")
 				must(t, err)
 				lines := strings.SplitAfterN(string(text), "\n", 4)
@@ -170,13 +170,13 @@ func TestConformanceSimulatorFrom(t *testing.T) {
 		limited := NewRealServer(netip.MustParseAddrPort("10.2.0.3:53"), DR)
 		limited.UpperThreshold, limited.LowerThreshold = 10, 5
 		must(t, h.Client().Do(ctx, AddService(Service{ID: dns, Scheduler: WLC, Persistence: Persistence{Timeout: time.Minute}}),
-			AddServer(dns, NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), DR)), AddServer(dns, limited),
-			AddService(Service{ID: FWMark6(9), Scheduler: RR}), AddService(Service{ID: webID, Scheduler: SH, Flags: Fallback})))
+			AddRealServer(dns, NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), DR)), AddRealServer(dns, limited),
+			AddService(Service{ID: FWMark6(9), Scheduler: RR}), AddService(Service{ID: webID, Scheduler: SH, SchedulerFlags: HashFallback})))
 		must(t, h.SetSysctl(ctx, "net.ipv4.vs.expire_quiescent_template", "1"))
 		for port := range uint16(5) {
-			g.Datagram(t, netip.AddrPortFrom(dns.VIP().Addr(), 5000+port), dns.VIP())
+			g.Datagram(t, netip.AddrPortFrom(dns.AddrPort().Addr(), 5000+port), dns.AddrPort())
 		}
-		copied, missed, err := SimulatorFrom(ctx, h, SimulatorOptions{})
+		copied, missed, err := SimulatorFrom(ctx, h, SimOptions{})
 		must(t, err)
 		compare(t, "what is missed", []string{
 			"fwmark6://9: where in its round rr stands",
@@ -196,7 +196,7 @@ func TestConformanceSimulatorFrom(t *testing.T) {
 		if err != nil || value != "1" {
 			t.Errorf("expire_quiescent_template is %q, %v", value, err)
 		}
-		v, err := copied.Deliver(Packet{Protocol: ProtocolUDP, Source: netip.AddrPortFrom(dns.VIP().Addr(), 6000), Destination: dns.VIP()})
+		v, err := copied.Deliver(SimPacket{Protocol: ProtocolUDP, Source: netip.AddrPortFrom(dns.AddrPort().Addr(), 6000), Destination: dns.AddrPort()})
 		must(t, err)
 		if v.Reason != ReasonPersistence {
 			t.Errorf("a client who was there before: %s", v)
@@ -225,7 +225,7 @@ func TestConformanceAddresses(t *testing.T) {
 			t.Helper()
 			port++ // a server that was there comes back without questions
 			server := NewRealServer(netip.AddrPortFrom(netip.MustParseAddr(addr), port), NAT)
-			err := h.Client().AddServer(ctx, webID, server)
+			err := h.Client().AddRealServer(ctx, webID, server)
 			if want {
 				ofKind(t, addr+" "+when, err, ErrInvalid)
 				return
@@ -233,7 +233,7 @@ func TestConformanceAddresses(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s %s: %v", addr, when, err)
 			}
-			must(t, h.Client().RemoveServer(ctx, webID, server.Addr))
+			must(t, h.Client().RemoveRealServer(ctx, webID, server.Addr))
 		}
 		a := Address{Interface: "d0", Prefix: netip.MustParsePrefix("10.9.0.1/24"), Broadcast: netip.MustParseAddr("10.9.7.7"), Scope: "global"}
 		link := Link{Name: "d0", Kind: "dummy", Up: true, MTU: 1500}

@@ -18,8 +18,8 @@ func TestConformanceErrorKinds(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
 		conn := dialRaw(t, g.Dial)
-		must(t, c.Do(ctx, AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR)), AddService(Service{ID: web6ID}),
-			StartDaemon(Daemon{Role: Backup, Interface: groundDevice})))
+		must(t, c.Do(ctx, AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR)), AddService(Service{ID: web6ID}),
+			StartSyncDaemon(SyncDaemon{Role: SyncBackup, Interface: groundDevice})))
 		t.Cleanup(conn.stopDaemons)
 		before := conn.table()
 		for _, tc := range []struct {
@@ -33,31 +33,31 @@ func TestConformanceErrorKinds(t *testing.T) {
 			{"update a service that is not", UpdateService(Service{ID: dnsID, Scheduler: RR}), ErrNotFound, ESRCH, ""},
 			{"remove a service that is not", RemoveService(dnsID), ErrNotFound, ESRCH, ""},
 			{"remove a mark that is not", RemoveService(FWMark6(7)), ErrNotFound, ESRCH, ""},
-			{"zero a service that is not", Zero(dnsID), ErrNotFound, ESRCH, ""},
+			{"zero a service that is not", ZeroCounters(dnsID), ErrNotFound, ESRCH, ""},
 			{"unknown scheduler", AddService(Service{ID: dnsID, Scheduler: "nosuch"}), ErrScheduler, ENOENT, ""},
 			{"update to an unknown scheduler", UpdateService(Service{ID: webID, Scheduler: "nosuch"}), ErrScheduler, ENOENT, ""},
 			{
 				"unknown engine", AddService(Service{ID: dnsID, Persistence: Persistence{Timeout: time.Second, Engine: "nosuch"}}),
 				ErrScheduler, ENOENT, "",
 			},
-			{"add a server that is there", AddServer(webID, NewRealServer(webRIP, NAT)), ErrExists, EEXIST, ""},
-			{"add a server to a service that is not", AddServer(dnsID, at("10.2.0.2:53", DR)), ErrNotFound, ESRCH, ""},
-			{"update a server that is not", UpdateServer(webID, NewRealServer(absent, DR)), ErrNotFound, ENOENT, ""},
-			{"update a server of a service that is not", UpdateServer(dnsID, at("10.2.0.2:53", DR)), ErrNotFound, ESRCH, ""},
-			{"remove a server that is not", RemoveServer(webID, absent), ErrNotFound, ENOENT, ""},
-			{"remove a server of a service that is not", RemoveServer(dnsID, absent), ErrNotFound, ESRCH, ""},
-			{"a broadcast address", AddServer(webID, at("10.2.255.255:80", DR)), ErrInvalid, EINVAL, ""},
-			{"the broadcast address", AddServer(webID, at("255.255.255.255:80", DR)), ErrInvalid, EINVAL, ""},
-			{"a link-local address", AddServer(web6ID, at("[fe80::1]:80", DR)), ErrInvalid, EINVAL, ""},
-			{"another family while a daemon runs", AddServer(webID, at("[fd00:1::2]:80", IPIP)), ErrInvalid, EINVAL, ""},
+			{"add a server that is there", AddRealServer(webID, NewRealServer(webRIP, NAT)), ErrExists, EEXIST, ""},
+			{"add a server to a service that is not", AddRealServer(dnsID, at("10.2.0.2:53", DR)), ErrNotFound, ESRCH, ""},
+			{"update a server that is not", UpdateRealServer(webID, NewRealServer(absent, DR)), ErrNotFound, ENOENT, ""},
+			{"update a server of a service that is not", UpdateRealServer(dnsID, at("10.2.0.2:53", DR)), ErrNotFound, ESRCH, ""},
+			{"remove a server that is not", RemoveRealServer(webID, absent), ErrNotFound, ENOENT, ""},
+			{"remove a server of a service that is not", RemoveRealServer(dnsID, absent), ErrNotFound, ESRCH, ""},
+			{"a broadcast address", AddRealServer(webID, at("10.2.255.255:80", DR)), ErrInvalid, EINVAL, ""},
+			{"the broadcast address", AddRealServer(webID, at("255.255.255.255:80", DR)), ErrInvalid, EINVAL, ""},
+			{"a link-local address", AddRealServer(web6ID, at("[fe80::1]:80", DR)), ErrInvalid, EINVAL, ""},
+			{"another family while a daemon runs", AddRealServer(webID, at("[fd00:1::2]:80", IPIP)), ErrInvalid, EINVAL, ""},
 			{"timeouts too long", SetTimeouts(Timeouts{TCP: math.MaxInt32 * time.Second}), ErrInvalid, EINVAL, ""},
-			{"start a daemon that runs", StartDaemon(Daemon{Role: Backup, Interface: groundDevice}), ErrExists, EEXIST, ""},
-			{"start a daemon on no interface", StartDaemon(Daemon{Role: Master, Interface: "nosuch"}), ErrInvalid, ENODEV, "Interface"},
+			{"start a daemon that runs", StartSyncDaemon(SyncDaemon{Role: SyncBackup, Interface: groundDevice}), ErrExists, EEXIST, ""},
+			{"start a daemon on no interface", StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: "nosuch"}), ErrInvalid, ENODEV, "Interface"},
 			{
 				"a daemon on lo with an IPv6 group",
-				StartDaemon(Daemon{Role: Master, Interface: "lo", Group: netip.MustParseAddr("ff02::81")}), ErrInvalid, ENETUNREACH, "Interface",
+				StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: "lo", Group: netip.MustParseAddr("ff02::81")}), ErrInvalid, ENETUNREACH, "Interface",
 			},
-			{"stop a daemon that does not run", StopDaemon(Master), ErrNotFound, ESRCH, ""},
+			{"stop a daemon that does not run", StopSyncDaemon(SyncMaster), ErrNotFound, ESRCH, ""},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
 				err := only(c.Do(ctx, tc.do))
@@ -83,18 +83,18 @@ func TestConformanceReadErrors(t *testing.T) {
 		server := func(s *RealServer) { s.Weight = 3 }
 		for name, call := range map[string]func() error{
 			"service":                      func() error { _, err := c.Service(ctx, dnsID); return err },
-			"servers":                      func() error { _, err := c.Servers(ctx, dnsID); return err },
-			"server":                       func() error { _, err := c.Server(ctx, webID, webRIP); return err },
-			"server of no service":         func() error { _, err := c.Server(ctx, dnsID, webRIP); return err },
-			"edit service":                 func() error { _, err := c.EditService(ctx, dnsID, service); return err },
-			"edit server":                  func() error { _, err := c.EditServer(ctx, webID, webRIP, server); return err },
-			"edit server of no service":    func() error { _, err := c.EditServer(ctx, dnsID, webRIP, server); return err },
+			"servers":                      func() error { _, err := c.RealServers(ctx, dnsID); return err },
+			"server":                       func() error { _, err := c.RealServer(ctx, webID, webRIP); return err },
+			"server of no service":         func() error { _, err := c.RealServer(ctx, dnsID, webRIP); return err },
+			"edit service":                 func() error { _, err := c.ModifyService(ctx, dnsID, service); return err },
+			"edit server":                  func() error { _, err := c.ModifyRealServer(ctx, webID, webRIP, server); return err },
+			"edit server of no service":    func() error { _, err := c.ModifyRealServer(ctx, dnsID, webRIP, server); return err },
 			"set weight":                   func() error { _, err := c.SetWeight(ctx, webID, webRIP, 3); return err },
 			"set weight of another family": func() error { _, err := c.SetWeight(ctx, webID, webRIP6, 3); return err },
 		} {
 			ofKind(t, name, call(), ErrNotFound)
 		}
-		if got, err := c.Servers(ctx, webID); err != nil || len(got) != 0 {
+		if got, err := c.RealServers(ctx, webID); err != nil || len(got) != 0 {
 			t.Errorf("a service without servers lists %v, %v", got, err)
 		}
 	})
@@ -122,7 +122,7 @@ func refused() []struct {
 	server := func(name, field string, change func(*RealServer)) row {
 		s := NewRealServer(webRIP, DR)
 		change(&s)
-		return row{"server: " + name, AddServer(webID, s), field}
+		return row{"server: " + name, AddRealServer(webID, s), field}
 	}
 	mode := func(name string, m Mode) row {
 		return server(name, "Mode", func(s *RealServer) { s.Mode = m })
@@ -130,10 +130,10 @@ func refused() []struct {
 	addr := func(name, a string) row {
 		return server(name, "Addr", func(s *RealServer) { s.Addr = netip.MustParseAddrPort(a) })
 	}
-	daemon := func(name, field string, change func(*Daemon)) row {
-		d := Daemon{Role: Master, Interface: groundDevice}
+	daemon := func(name, field string, change func(*SyncDaemon)) row {
+		d := SyncDaemon{Role: SyncMaster, Interface: groundDevice}
 		change(&d)
-		return row{"daemon: " + name, StartDaemon(d), field}
+		return row{"daemon: " + name, StartSyncDaemon(d), field}
 	}
 	id := func(s string) ServiceID {
 		id, err := ParseServiceID(s)
@@ -156,9 +156,9 @@ func refused() []struct {
 		service("a scheduler with capitals", "Scheduler", func(s *Service) { s.Scheduler = "RR" }),
 		service("a scheduler that is a path", "Scheduler", func(s *Service) { s.Scheduler = "../rr" }),
 		service("a scheduler with NUL", "Scheduler", func(s *Service) { s.Scheduler = "rr\x00" }),
-		service("the persistent flag", "Flags", func(s *Service) { s.Flags = 1 }),
-		service("the hashed flag", "Flags", func(s *Service) { s.Flags = 2 }),
-		service("the one-packet flag", "Flags", func(s *Service) { s.Flags = 4 }),
+		service("the persistent flag", "Flags", func(s *Service) { s.SchedulerFlags = 1 }),
+		service("the hashed flag", "Flags", func(s *Service) { s.SchedulerFlags = 2 }),
+		service("the one-packet flag", "Flags", func(s *Service) { s.SchedulerFlags = 4 }),
 		service("one packet of TCP", "OnePacket", func(s *Service) { s.OnePacket = true }),
 		service("one packet of SCTP", "OnePacket", func(s *Service) { s.ID, s.OnePacket = sctpID, true }),
 		service("port 0 without persistence", "Persistence", func(s *Service) { s.ID = id("tcp://10.1.0.1:0") }),
@@ -176,7 +176,7 @@ func refused() []struct {
 		persistent("a mask that is none", "Persistence.Mask", webID, Persistence{Timeout: sec, Mask: 24}),
 		{"service: an update without a scheduler", UpdateService(Service{ID: webID}), "Scheduler"},
 		{"service: removal without identity", RemoveService(ServiceID{}), "ID"},
-		{"service: zeroing without identity", Zero(ServiceID{}), "ID"},
+		{"service: zeroing without identity", ZeroCounters(ServiceID{}), "ID"},
 
 		server("no address", "Addr", func(s *RealServer) { s.Addr = netip.AddrPort{} }),
 		addr("an address with a zone", "[fe80::1%eth0]:80"),
@@ -205,25 +205,25 @@ func refused() []struct {
 		server("upper threshold 2^31", "UpperThreshold", func(s *RealServer) { s.UpperThreshold = 1 << 31 }),
 		server("lower threshold above upper", "LowerThreshold", func(s *RealServer) { s.UpperThreshold, s.LowerThreshold = 5, 6 }),
 		server("lower threshold without upper", "LowerThreshold", func(s *RealServer) { s.LowerThreshold = 1 }),
-		{"server: of no service", AddServer(ServiceID{}, NewRealServer(webRIP, DR)), "ID"},
-		{"server: of a mark, with a port", AddServer(FWMark(7), NewRealServer(webRIP, DR)), "Addr"},
-		{"server: an update", UpdateServer(webID, NewRealServer(webRIP, GUE(0))), "Mode"},
-		{"server: removal without address", RemoveServer(webID, netip.AddrPort{}), "Addr"},
-		{"server: removal from no service", RemoveServer(ServiceID{}, webRIP), "ID"},
+		{"server: of no service", AddRealServer(ServiceID{}, NewRealServer(webRIP, DR)), "ID"},
+		{"server: of a mark, with a port", AddRealServer(FWMark(7), NewRealServer(webRIP, DR)), "Addr"},
+		{"server: an update", UpdateRealServer(webID, NewRealServer(webRIP, GUE(0))), "Mode"},
+		{"server: removal without address", RemoveRealServer(webID, netip.AddrPort{}), "Addr"},
+		{"server: removal from no service", RemoveRealServer(ServiceID{}, webRIP), "ID"},
 
 		{"timeouts: negative", SetTimeouts(Timeouts{TCP: -sec}), "TCP"},
 		{"timeouts: a fraction", SetTimeouts(Timeouts{TCPFin: sec / 2}), "TCPFin"},
 		{"timeouts: too long for any kernel", SetTimeouts(Timeouts{UDP: (math.MaxInt32 + 1) * sec}), "UDP"},
 
-		daemon("no role", "Role", func(d *Daemon) { d.Role = 0 }),
-		daemon("role 3", "Role", func(d *Daemon) { d.Role = 3 }),
-		daemon("no interface", "Interface", func(d *Daemon) { d.Interface = "" }),
-		daemon("an interface of 16 characters", "Interface", func(d *Daemon) { d.Interface = "abcdefghijklmnop" }),
-		daemon("an interface with a slash", "Interface", func(d *Daemon) { d.Interface = "a/b" }),
-		daemon("sync id 256", "SyncID", func(d *Daemon) { d.SyncID = 256 }),
-		daemon("a group that is not multicast", "Group", func(d *Daemon) { d.Group = netip.MustParseAddr("10.0.0.1") }),
-		daemon("a group with a zone", "Group", func(d *Daemon) { d.Group = netip.MustParseAddr("ff02::1%eth0") }),
-		{"daemon: stopping no role", StopDaemon(0), "Role"},
+		daemon("no role", "Role", func(d *SyncDaemon) { d.Role = 0 }),
+		daemon("role 3", "Role", func(d *SyncDaemon) { d.Role = 3 }),
+		daemon("no interface", "Interface", func(d *SyncDaemon) { d.Interface = "" }),
+		daemon("an interface of 16 characters", "Interface", func(d *SyncDaemon) { d.Interface = "abcdefghijklmnop" }),
+		daemon("an interface with a slash", "Interface", func(d *SyncDaemon) { d.Interface = "a/b" }),
+		daemon("sync id 256", "SyncID", func(d *SyncDaemon) { d.SyncID = 256 }),
+		daemon("a group that is not multicast", "Group", func(d *SyncDaemon) { d.Group = netip.MustParseAddr("10.0.0.1") }),
+		daemon("a group with a zone", "Group", func(d *SyncDaemon) { d.Group = netip.MustParseAddr("ff02::1%eth0") }),
+		{"daemon: stopping no role", StopSyncDaemon(0), "Role"},
 	}
 }
 
@@ -254,12 +254,12 @@ func TestConformanceRefusedValues(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, sent := countingClient(t, g)
 		ctx := groundContext(t)
-		must(t, c.Do(ctx, AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR)), AddService(Service{ID: FWMark(7)})))
+		must(t, c.Do(ctx, AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR)), AddService(Service{ID: FWMark(7)})))
 		sent.Store(0)
 		for _, tc := range refused() {
 			t.Run(tc.name, func(t *testing.T) {
 				err := c.Do(ctx, AddService(Service{ID: dnsID}), tc.do)
-				var all *DoError
+				var all *BatchError
 				if !errors.As(err, &all) || len(all.Failures) != 1 || all.Failures[0].Index != 1 || all.Total != 2 {
 					t.Fatalf("%v, want a *DoError of the second of two changes", err)
 				}
@@ -282,9 +282,9 @@ func TestConformanceRefusedReads(t *testing.T) {
 		c, ctx := groundClient(t, g), groundContext(t)
 		for name, call := range map[string]func() error{
 			"service":      func() error { _, err := c.Service(ctx, ServiceID{}); return err },
-			"servers":      func() error { _, err := c.Servers(ctx, ServiceID{}); return err },
-			"server":       func() error { _, err := c.Server(ctx, ServiceID{}, webRIP); return err },
-			"edit service": func() error { _, err := c.EditService(ctx, ServiceID{}, func(*Service) {}); return err },
+			"servers":      func() error { _, err := c.RealServers(ctx, ServiceID{}); return err },
+			"server":       func() error { _, err := c.RealServer(ctx, ServiceID{}, webRIP); return err },
+			"edit service": func() error { _, err := c.ModifyService(ctx, ServiceID{}, func(*Service) {}); return err },
 		} {
 			err := call()
 			ofKind(t, name, err, ErrInvalid)
@@ -300,11 +300,11 @@ func TestConformanceRefusedReads(t *testing.T) {
 func TestConformanceRefusedEdits(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
-		must(t, c.Do(ctx, AddService(Service{ID: webID, Scheduler: RR}), AddServer(webID, NewRealServer(webRIP, DR))))
+		must(t, c.Do(ctx, AddService(Service{ID: webID, Scheduler: RR}), AddRealServer(webID, NewRealServer(webRIP, DR))))
 		conn := dialRaw(t, g.Dial)
 		before := conn.table()
-		service := func(edit func(*Service)) error { _, err := c.EditService(ctx, webID, edit); return err }
-		server := func(edit func(*RealServer)) error { _, err := c.EditServer(ctx, webID, webRIP, edit); return err }
+		service := func(edit func(*Service)) error { _, err := c.ModifyService(ctx, webID, edit); return err }
+		server := func(edit func(*RealServer)) error { _, err := c.ModifyRealServer(ctx, webID, webRIP, edit); return err }
 		for _, tc := range []struct {
 			field string
 			err   error
@@ -312,7 +312,7 @@ func TestConformanceRefusedEdits(t *testing.T) {
 			{"ID", service(func(s *Service) { s.ID = dnsID })},
 			{"Scheduler", service(func(s *Service) { s.Scheduler = "" })},
 			{"Scheduler", service(func(s *Service) { s.Scheduler = "A" })},
-			{"Flags", service(func(s *Service) { s.Flags = 1 })},
+			{"Flags", service(func(s *Service) { s.SchedulerFlags = 1 })},
 			{"OnePacket", service(func(s *Service) { s.OnePacket = true })},
 			{"Persistence.Timeout", service(func(s *Service) { s.Persistence.Timeout = 1 })},
 			{"Persistence.Mask", service(func(s *Service) { s.Persistence.Mask = PrefixMask(33) })},

@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"github.com/golvs/lvs/internal/genl"
-	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/simipvs"
 )
 
 // simulatorGround is a kernel of the simulator.
 type simulatorGround struct {
-	kernel  *kernel.Kernel
+	kernel  *simipvs.Kernel
 	release release
 }
 
@@ -23,13 +23,13 @@ func openSimulatorGround(text string) func(testing.TB) ground {
 		if err != nil {
 			t.Fatal(err)
 		}
-		device := kernel.Interface{Name: groundDevice, MTU: 1500}
+		device := simipvs.Interface{Name: groundDevice, MTU: 1500}
 		for _, a := range groundAddresses {
 			device.Addrs = append(device.Addrs, netip.MustParsePrefix(a))
 		}
-		k := kernel.New(kernel.Options{
-			Release:    kernel.Release{Major: r.major, Minor: r.minor, Patch: r.patch},
-			Interfaces: []kernel.Interface{device},
+		k := simipvs.New(simipvs.Options{
+			Release:    simipvs.Release{Major: r.major, Minor: r.minor, Patch: r.patch},
+			Interfaces: []simipvs.Interface{device},
 		})
 		return &simulatorGround{k, r}
 	}
@@ -42,9 +42,9 @@ func (g *simulatorGround) DialUnprivileged() (genl.Socket, error) { return g.ker
 func (g *simulatorGround) Datagram(t testing.TB, from, to netip.AddrPort) {
 	t.Helper()
 	const udp, length = 17, 20 + 8 + 5 // "hello" behind the headers of IPv4 and UDP
-	var v kernel.Verdict
-	err := g.kernel.Deliver(&kernel.Packet{Protocol: udp, Source: &from, Destination: &to, Length: length}, &v)
-	if err != nil || v.Action != kernel.Forwarded {
+	var v simipvs.Verdict
+	err := g.kernel.Deliver(&simipvs.Packet{Protocol: udp, Source: &from, Destination: &to, Length: length}, &v)
+	if err != nil || v.Action != simipvs.Forwarded {
 		t.Fatalf("sending a datagram from %s to %s: %+v, %v", from, to, v, err)
 	}
 }

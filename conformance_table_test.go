@@ -23,10 +23,10 @@ func TestConformanceServiceRoundTrip(t *testing.T) {
 		{ID: TCP(netip.MustParseAddrPort("10.1.0.1:65535")), Scheduler: NoScheduler},
 		{ID: TCP(netip.MustParseAddrPort("10.1.0.1:0")), Scheduler: SH, Persistence: Persistence{Timeout: time.Minute}},
 		{ID: TCP(netip.MustParseAddrPort("[fd00:1::1]:0")), Scheduler: SH, Persistence: Persistence{Timeout: time.Minute}},
-		{ID: webID, Scheduler: SH, Flags: Fallback},
-		{ID: webID, Scheduler: MH, Flags: SourcePort},
-		{ID: webID, Scheduler: MH, Flags: Fallback | SourcePort | flag3},
-		{ID: webID, Scheduler: RR, Flags: 0xdeadbec0},
+		{ID: webID, Scheduler: SH, SchedulerFlags: HashFallback},
+		{ID: webID, Scheduler: MH, SchedulerFlags: HashPort},
+		{ID: webID, Scheduler: MH, SchedulerFlags: HashFallback | HashPort | flag3},
+		{ID: webID, Scheduler: RR, SchedulerFlags: 0xdeadbec0},
 		{ID: webID, Scheduler: RR, Persistence: Persistence{Timeout: MaxPersistence}},
 		{ID: webID, Scheduler: RR, Persistence: Persistence{Timeout: 5 * time.Minute, Mask: PrefixMask(24)}},
 		{ID: webID, Scheduler: RR, Persistence: Persistence{Timeout: 5 * time.Minute, Mask: PrefixMask(0)}},
@@ -48,7 +48,7 @@ func TestConformanceServiceRoundTrip(t *testing.T) {
 				t.Errorf("%s is added (-want +got)\n%s", s, diff)
 			}
 			// The same by an update, from a service that has everything else.
-			other := Service{ID: s.ID, Scheduler: s.Scheduler, Flags: flag3, Persistence: Persistence{Timeout: time.Minute, Mask: PrefixMask(9)}}
+			other := Service{ID: s.ID, Scheduler: s.Scheduler, SchedulerFlags: flag3, Persistence: Persistence{Timeout: time.Minute, Mask: PrefixMask(9)}}
 			must(t, c.UpdateService(ctx, other))
 			must(t, c.UpdateService(ctx, s))
 			all, err := c.Services(ctx)
@@ -111,8 +111,8 @@ func TestConformanceServerRoundTrip(t *testing.T) {
 			{Addr: addr("10.2.0.4:80"), Mode: GUE(1, TunnelRemoteChecksum), Weight: 1},
 			{Addr: addr("10.2.0.10:80"), Mode: GRE(), Weight: 1},
 			{Addr: addr("10.2.0.3:80"), Mode: GRE(TunnelChecksum), Weight: 1},
-			{Addr: addr("10.2.0.2:80"), Mode: LocalNode, Weight: 1},
-			{Addr: addr("10.2.0.1:80"), Mode: Bypass, Weight: 1},
+			{Addr: addr("10.2.0.2:80"), Mode: ModeLocalNode, Weight: 1},
+			{Addr: addr("10.2.0.1:80"), Mode: ModeBypass, Weight: 1},
 			{Addr: addr("10.2.0.20:80"), Weight: 1, UpperThreshold: math.MaxInt32, LowerThreshold: math.MaxInt32},
 			{Addr: addr("10.2.0.21:80"), Weight: 1, UpperThreshold: 10},
 			{Addr: addr("10.2.0.22:80"), Weight: 1, UpperThreshold: 10, LowerThreshold: 1},
@@ -138,7 +138,7 @@ func TestConformanceServerRoundTrip(t *testing.T) {
 			changes := []Change{AddService(Service{ID: id})}
 			var want []RealServerStatus
 			for _, s := range servers {
-				changes = append(changes, AddServer(id, s))
+				changes = append(changes, AddRealServer(id, s))
 				want = append(want, RealServerStatus{RealServer: s})
 			}
 			must(t, c.Do(ctx, changes...))
@@ -152,12 +152,12 @@ func TestConformanceServerRoundTrip(t *testing.T) {
 				}
 				next.Addr = want[i].Addr
 				want[i].RealServer = next
-				must(t, c.UpdateServer(ctx, id, next))
+				must(t, c.UpdateRealServer(ctx, id, next))
 			}
 			compareServers(t, c, id, want)
 
 			for _, s := range servers {
-				must(t, c.RemoveServer(ctx, id, s.Addr))
+				must(t, c.RemoveRealServer(ctx, id, s.Addr))
 			}
 			compareServers(t, c, id, nil)
 		}
@@ -166,7 +166,7 @@ func TestConformanceServerRoundTrip(t *testing.T) {
 
 func compareServers(t *testing.T, c *Client, id ServiceID, want []RealServerStatus) {
 	t.Helper()
-	got, err := c.Servers(groundContext(t), id)
+	got, err := c.RealServers(groundContext(t), id)
 	must(t, err)
 	if len(got) == 0 && len(want) == 0 {
 		return
@@ -175,7 +175,7 @@ func compareServers(t *testing.T, c *Client, id ServiceID, want []RealServerStat
 		t.Errorf("the servers of %s (-want +got)\n%s", id, diff)
 	}
 	for _, s := range want {
-		got, err := c.Server(groundContext(t), id, s.Addr)
+		got, err := c.RealServer(groundContext(t), id, s.Addr)
 		must(t, err)
 		if diff := cmp.Diff(s, got, exactly); diff != "" {
 			t.Errorf("the server %s (-want +got)\n%s", s.Addr, diff)
@@ -193,13 +193,13 @@ func TestConformanceServersInOrder(t *testing.T) {
 		for i := range 500 {
 			s := NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, byte(1 + i/200), byte(1 + i%200)}), 80), DR)
 			want = append(want, RealServerStatus{RealServer: s})
-			must(t, c.AddServer(ctx, webID, s))
+			must(t, c.AddRealServer(ctx, webID, s))
 		}
 		again := want[7]
 		mapped := netip.AddrPortFrom(netip.AddrFrom16(again.Addr.Addr().As16()), 80)
-		must(t, c.Do(ctx, RemoveServer(webID, mapped), AddServer(webID, NewRealServer(mapped, DR))))
+		must(t, c.Do(ctx, RemoveRealServer(webID, mapped), AddRealServer(webID, NewRealServer(mapped, DR))))
 		want = append(append(want[:7:7], want[8:]...), again)
-		got, err := c.Servers(ctx, webID)
+		got, err := c.RealServers(ctx, webID)
 		must(t, err)
 		if diff := cmp.Diff(want, got, exactly); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
@@ -247,36 +247,36 @@ func TestConformanceInfo(t *testing.T) {
 }
 
 func TestConformanceDaemons(t *testing.T) {
-	master := Daemon{Role: Master, Interface: groundDevice, SyncID: 255, MaxLen: 1200, Group: netip.MustParseAddr("239.1.2.3"), Port: 9999, TTL: 7}
-	backup := Daemon{Role: Backup, Interface: groundDevice, Group: netip.MustParseAddr("ff02::81")}
+	master := SyncDaemon{Role: SyncMaster, Interface: groundDevice, SyncID: 255, MaxLen: 1200, Group: netip.MustParseAddr("239.1.2.3"), Port: 9999, TTL: 7}
+	backup := SyncDaemon{Role: SyncBackup, Interface: groundDevice, Group: netip.MustParseAddr("ff02::81")}
 	started := backup
 	started.MaxLen, started.Port, started.TTL = 1452, 8848, 1
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
 		t.Cleanup(dialRaw(t, g.Dial).stopDaemons)
-		check := func(want ...Daemon) {
+		check := func(want ...SyncDaemon) {
 			t.Helper()
-			got, err := c.Daemons(ctx)
+			got, err := c.SyncDaemons(ctx)
 			must(t, err)
 			if len(got)+len(want) > 0 {
 				compare(t, "daemons", want, got)
 			}
 		}
 		check()
-		must(t, c.StartDaemon(ctx, backup))
+		must(t, c.StartSyncDaemon(ctx, backup))
 		check(started)
-		must(t, c.StartDaemon(ctx, master))
+		must(t, c.StartSyncDaemon(ctx, master))
 		check(master, started)
-		must(t, c.StopDaemon(ctx, Backup))
+		must(t, c.StopSyncDaemon(ctx, SyncBackup))
 		check(master)
 
 		// The kernel does not answer who stops a daemon that has not run yet.
-		must(t, c.StopDaemon(ctx, Master))
+		must(t, c.StopSyncDaemon(ctx, SyncMaster))
 		for range 5 {
-			must(t, c.Do(ctx, StartDaemon(master), StopDaemon(Master)))
-			must(t, c.Do(ctx, StartDaemon(master), StartDaemon(backup), StopDaemon(Master), StopDaemon(Backup), ZeroAll()))
-			must(t, c.StartDaemon(ctx, master))
-			must(t, c.StopDaemon(ctx, Master))
+			must(t, c.Do(ctx, StartSyncDaemon(master), StopSyncDaemon(SyncMaster)))
+			must(t, c.Do(ctx, StartSyncDaemon(master), StartSyncDaemon(backup), StopSyncDaemon(SyncMaster), StopSyncDaemon(SyncBackup), ZeroAllCounters()))
+			must(t, c.StartSyncDaemon(ctx, master))
+			must(t, c.StopSyncDaemon(ctx, SyncMaster))
 		}
 		check()
 	})
@@ -289,12 +289,12 @@ func TestConformanceCounters(t *testing.T) {
 		rip := netip.MustParseAddrPort(dnsServer)
 		must(t, c.Do(ctx,
 			AddService(Service{ID: dnsID, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}),
-			AddServer(dnsID, NewRealServer(rip, DR))))
+			AddRealServer(dnsID, NewRealServer(rip, DR))))
 		send := func() { g.Datagram(t, dnsClient, dnsVIP) }
 		counters := func() (Stats, RealServerStatus) {
 			s, err := c.Service(ctx, dnsID)
 			must(t, err)
-			r, err := c.Server(ctx, dnsID, rip)
+			r, err := c.RealServer(ctx, dnsID, rip)
 			must(t, err)
 			s.Stats.Rates, r.Stats.Rates = Rates{}, Rates{} // depend on the moment
 			return s.Stats, r
@@ -318,13 +318,13 @@ func TestConformanceCounters(t *testing.T) {
 		expect("one packet", Stats{Conns: 1, InPackets: 1, InBytes: size})
 		send()
 		expect("two packets", Stats{Conns: 1, InPackets: 2, InBytes: 2 * size})
-		must(t, c.Zero(ctx, dnsID))
+		must(t, c.ZeroCounters(ctx, dnsID))
 		if s, r := counters(); s != (Stats{}) || r.Stats != (Stats{}) {
 			t.Errorf("zeroed, there are %v and %v", s, r.Stats)
 		}
 		send()
 		expect("one packet after that", Stats{InPackets: 1, InBytes: size})
-		must(t, c.ZeroAll(ctx))
+		must(t, c.ZeroAllCounters(ctx))
 		if s, r := counters(); s != (Stats{}) || r.Stats != (Stats{}) {
 			t.Errorf("all zeroed, there are %v and %v", s, r.Stats)
 		}
@@ -344,9 +344,9 @@ func TestConformanceSnapshot(t *testing.T) {
 			changes = append([]Change{AddService(e.Service)}, changes...) // backwards, but with the servers behind
 			for i := range len(want) % 4 {
 				addr := netip.MustParseAddr([]string{"10.2.0.9", "10.2.0.7", "10.2.0.8"}[i])
-				s := NewRealServer(netip.AddrPortFrom(addr, id.VIP().Port()), IPIP)
+				s := NewRealServer(netip.AddrPortFrom(addr, id.AddrPort().Port()), IPIP)
 				e.Servers = append(e.Servers, RealServerStatus{RealServer: s})
-				changes = append(changes, AddServer(id, s))
+				changes = append(changes, AddRealServer(id, s))
 			}
 			want = append(want, e)
 		}

@@ -50,7 +50,7 @@ func (s Service) toWire() wire.Service {
 		ServiceKey: s.ID.toWire(),
 		Scheduler:  string(s.Scheduler),
 		Engine:     s.Persistence.Engine,
-		Flags:      uint32(s.Flags),
+		Flags:      uint32(s.SchedulerFlags),
 		FlagsMask:  ^uint32(0), // replace all of them
 		Timeout:    uint32(s.Persistence.Timeout / time.Second),
 		Netmask:    s.Persistence.Mask.toWire(s.ID),
@@ -74,14 +74,14 @@ func serviceFromWire(w *wire.Service) ServiceStatus {
 	var s ServiceStatus
 	s.ID = idFromWire(&w.ServiceKey)
 	s.Scheduler = Scheduler(w.Scheduler)
-	s.Flags = SchedulerFlags(w.Flags &^ (wire.FlagPersistent | wire.FlagHashed | wire.FlagOnePacket))
+	s.SchedulerFlags = SchedulerFlags(w.Flags &^ (wire.FlagPersistent | wire.FlagHashed | wire.FlagOnePacket))
 	s.OnePacket = w.Flags&wire.FlagOnePacket != 0
 	s.Persistence.Engine = w.Engine
 	if w.Flags&wire.FlagPersistent != 0 {
 		s.Persistence.Timeout = time.Duration(w.Timeout) * time.Second
 		s.Persistence.Mask = maskFromWire(s.ID, w.Netmask)
 		if w.Timeout == 0 {
-			s.Flags |= wire.FlagPersistent
+			s.SchedulerFlags |= wire.FlagPersistent
 		}
 	}
 	s.Stats = statsFromWire(&w.Stats)
@@ -151,7 +151,7 @@ func statsFromWire(w *wire.Stats) Stats {
 	}
 }
 
-func (d Daemon) toWire() wire.Daemon {
+func (d SyncDaemon) toWire() wire.Daemon {
 	w := wire.Daemon{
 		State: uint32(d.Role), Interface: d.Interface, SyncID: d.SyncID, MaxLen: d.MaxLen, Port: d.Port, TTL: d.TTL,
 	}
@@ -161,9 +161,9 @@ func (d Daemon) toWire() wire.Daemon {
 	return w
 }
 
-func daemonFromWire(w *wire.Daemon) Daemon {
-	d := Daemon{
-		Role: DaemonRole(w.State), Interface: w.Interface, SyncID: w.SyncID, MaxLen: w.MaxLen, Port: w.Port, TTL: w.TTL,
+func daemonFromWire(w *wire.Daemon) SyncDaemon {
+	d := SyncDaemon{
+		Role: SyncRole(w.State), Interface: w.Interface, SyncID: w.SyncID, MaxLen: w.MaxLen, Port: w.Port, TTL: w.TTL,
 	}
 	if w.GroupFam != 0 {
 		d.Group = addrFromWire(w.GroupFam, &w.Group)

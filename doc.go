@@ -15,15 +15,15 @@
 //	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 //	err = client.Do(ctx,
 //		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-//		lvs.AddServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
-//		lvs.AddServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
+//		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
+//		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
 //	)
 //
 // # Writing
 //
 // All writes are values of type [Change] that [Client.Do] sends, many with one
 // system call; methods such as [Client.AddService] send one. An update replaces
-// everything, as the kernel does; [Client.EditService], [Client.EditServer] and
+// everything, as the kernel does; [Client.ModifyService], [Client.ModifyRealServer] and
 // [Client.SetWeight] change one thing and keep the rest. Values that the kernel
 // takes although they can never work are refused before it sees them.
 //
@@ -38,7 +38,7 @@
 // Every error is an [*Error], of one kind ([ErrNotFound], [ErrExists],
 // [ErrPermission], [ErrUnavailable], [ErrScheduler], [ErrUnstable],
 // [ErrInvalid], [ErrStuck], [ErrBusy], [ErrClosed], [errors.ErrUnsupported]), or
-// a [*DoError] that lists them.
+// a [*BatchError] that lists them.
 //
 // # Testing
 //
@@ -48,7 +48,7 @@
 // [testing/synctest]. [SimulatorFrom] makes one of a live host, to try something
 // there first.
 //
-//	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+//	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 //	if err != nil {
 //		return err
 //	}

@@ -10,7 +10,7 @@ import (
 // answers with ENOENT to three different things.
 type Errno int
 
-// The errnos that IPVS answers with, for [Error.Errno] and [Fault.Errno]. On
+// The errnos that IPVS answers with, for [Error.Errno] and [SimFault.Errno]. On
 // systems other than Linux those of package syscall are other numbers.
 const (
 	EPERM           Errno = 1

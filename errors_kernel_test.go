@@ -19,16 +19,16 @@ import (
 // callOf is a method that makes a call of the kernel by that name.
 var callOf = map[string]string{
 	"add service": "AddService", "update service": "UpdateService", "remove service": "RemoveService",
-	"add real server": "AddServer", "update real server": "UpdateServer", "remove real server": "RemoveServer",
-	"zero counters of": "Zero", "zero all counters": "ZeroAll", "flush": "Flush", "set timeouts": "SetTimeouts",
-	"start sync daemon": "StartDaemon", "stop sync daemon": "StopDaemon",
-	"list services": "Services", "get service": "Service", "list real servers of": "Servers",
-	"list daemons": "Daemons", "get timeouts": "Timeouts", "get info": "Info",
+	"add real server": "AddRealServer", "update real server": "UpdateRealServer", "remove real server": "RemoveRealServer",
+	"zero counters of": "ZeroCounters", "zero all counters": "ZeroAllCounters", "flush": "Flush", "set timeouts": "SetTimeouts",
+	"start sync daemon": "StartSyncDaemon", "stop sync daemon": "StopSyncDaemon",
+	"list services": "Services", "get service": "Service", "list real servers of": "RealServers",
+	"list daemons": "SyncDaemons", "get timeouts": "Timeouts", "get info": "Info",
 }
 
 // Every call says of every errno its name and what kind it is.
 func TestEveryErrnoOfEveryCall(t *testing.T) {
-	sim, err := NewSimulator(SimulatorOptions{})
+	sim, err := NewSimulator(SimOptions{})
 	must(t, err)
 	c := sim.Client()
 	defer c.Close()
@@ -42,7 +42,7 @@ func TestEveryErrnoOfEveryCall(t *testing.T) {
 			if errno == EINTR {
 				continue // netlink does not answer
 			}
-			must(t, sim.Inject(Fault{Op: op, Errno: errno}))
+			must(t, sim.Inject(SimFault{Op: op, Errno: errno}))
 			err := clientMethods[method](t.Context(), c)
 			var of []error
 			for _, kind := range kinds {
@@ -158,19 +158,19 @@ func TestKindOfOtherErrors(t *testing.T) {
 // for later.
 func TestLaterChangeCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim, err := NewSimulator(SimulatorOptions{})
+		sim, err := NewSimulator(SimOptions{})
 		must(t, err)
 		c := sim.Client()
 		defer c.Close()
-		must(t, c.Do(t.Context(), AddService(Service{ID: webID}), AddServer(webID, NewRealServer(webRIP, DR))))
+		must(t, c.Do(t.Context(), AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR))))
 		set := func(weight int, limit time.Duration) error {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			s := NewRealServer(webRIP, DR)
 			s.Weight = weight
-			return c.UpdateServer(ctx, webID, s)
+			return c.UpdateRealServer(ctx, webID, s)
 		}
-		must(t, sim.Inject(Fault{Op: "update real server", Delay: time.Minute}))
+		must(t, sim.Inject(SimFault{Op: "update real server", Delay: time.Minute}))
 		var e *Error
 		if err := set(1, time.Second); !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) || !e.Unknown {
 			t.Errorf("the change that is given up: %v", err)
@@ -179,7 +179,7 @@ func TestLaterChangeCounts(t *testing.T) {
 			t.Errorf("a later one, with too little time: %v", err)
 		}
 		must(t, set(3, time.Hour))
-		s, err := c.Server(t.Context(), webID, webRIP)
+		s, err := c.RealServer(t.Context(), webID, webRIP)
 		if err != nil || s.Weight != 3 {
 			t.Errorf("the weight is %d, %v; the last change was to 3", s.Weight, err)
 		}
@@ -189,16 +189,16 @@ func TestLaterChangeCounts(t *testing.T) {
 // Close during a change: what was sent may have been made, and the rest was not.
 func TestClosedDuringAChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sim, err := NewSimulator(SimulatorOptions{})
+		sim, err := NewSimulator(SimOptions{})
 		must(t, err)
 		c := sim.Client()
-		must(t, sim.Inject(Fault{Op: "add service", Delay: time.Minute}))
+		must(t, sim.Inject(SimFault{Op: "add service", Delay: time.Minute}))
 		time.AfterFunc(time.Second, func() { c.Close() })
 		var changes []Change
 		for mark := range uint32(3000) {
 			changes = append(changes, AddService(Service{ID: FWMark(mark + 1)}))
 		}
-		var e *DoError
+		var e *BatchError
 		if err := c.Do(t.Context(), changes...); !errors.As(err, &e) || len(e.Failures) != len(changes) {
 			t.Fatal(err)
 		}
@@ -220,19 +220,19 @@ func TestClosedDuringAChange(t *testing.T) {
 
 // A master cannot send on an interface that is down; a backup does not ask.
 func TestDaemonOnAnInterfaceThatIsDown(t *testing.T) {
-	sim, err := NewSimulator(SimulatorOptions{Interfaces: []SimulatedInterface{{Name: "eth0"}}})
+	sim, err := NewSimulator(SimOptions{Interfaces: []SimInterface{{Name: "eth0"}}})
 	must(t, err)
 	must(t, sim.network.Put(hostnet.Link{Name: "eth0"}))
 	c := sim.Client()
 	defer c.Close()
 	group := netip.MustParseAddr("ff02::81")
-	for _, d := range []Daemon{{Role: Master, Interface: "eth0"}, {Role: Master, Interface: "eth0", Group: group}} {
-		err := c.StartDaemon(t.Context(), d)
+	for _, d := range []SyncDaemon{{Role: SyncMaster, Interface: "eth0"}, {Role: SyncMaster, Interface: "eth0", Group: group}} {
+		err := c.StartSyncDaemon(t.Context(), d)
 		ofKind(t, d.String(), err, ErrInvalid)
 		var e *Error
 		if !errors.As(err, &e) || e.Errno != ENETUNREACH || e.Field != "Interface" || !strings.Contains(e.Error(), "must be up") {
 			t.Errorf("%v: %v", d, err)
 		}
 	}
-	must(t, c.StartDaemon(t.Context(), Daemon{Role: Backup, Interface: "eth0"}))
+	must(t, c.StartSyncDaemon(t.Context(), SyncDaemon{Role: SyncBackup, Interface: "eth0"}))
 }

@@ -15,11 +15,11 @@ import (
 // shortest response time, which monitoring knows, times the connections that it
 // would have.
 type leastResponseTime struct {
-	servers *lvs.Servers
+	servers *lvs.SimServers
 	times   map[netip.AddrPort]time.Duration
 }
 
-func (p *leastResponseTime) Pick(lvs.Flow) (best lvs.ServerLoad) {
+func (p *leastResponseTime) Pick(lvs.Flow) (best lvs.SimServer) {
 	var shortest time.Duration
 	for s := range p.servers.All {
 		wait := p.times[s.Addr()] * time.Duration(s.ActiveConns()+1)
@@ -34,20 +34,20 @@ func (p *leastResponseTime) Changed() {}
 
 // An algorithm of one's own beside those of the kernel: what would clients gain if
 // the director knew that one of three servers has become slow?
-func ExampleAlgorithm_leastResponseTime() {
+func ExampleSimAlgorithm_leastResponseTime() {
 	third := netip.MustParseAddrPort("10.168.0.96:80")
 	times := map[netip.AddrPort]time.Duration{first: 400 * time.Millisecond, other: 100 * time.Millisecond, third: 100 * time.Millisecond}
-	own := map[lvs.Scheduler]lvs.Algorithm{
-		"lrt": func(servers *lvs.Servers) lvs.Picker { return &leastResponseTime{servers, times} },
+	own := map[lvs.Scheduler]lvs.SimAlgorithm{
+		"lrt": func(servers *lvs.SimServers) lvs.SimPicker { return &leastResponseTime{servers, times} },
 	}
 	for _, scheduler := range []lvs.Scheduler{lvs.RR, lvs.LC, lvs.SED, "lrt"} {
-		sim, err := lvs.NewSimulator(lvs.SimulatorOptions{Algorithms: own})
+		sim, err := lvs.NewSimulator(lvs.SimOptions{Algorithms: own})
 		if err != nil {
 			log.Fatal(err)
 		}
 		changes := []lvs.Change{lvs.AddService(lvs.Service{ID: site, Scheduler: scheduler})}
 		for _, addr := range []netip.AddrPort{first, other, third} {
-			changes = append(changes, lvs.AddServer(site, lvs.NewRealServer(addr, lvs.DR)))
+			changes = append(changes, lvs.AddRealServer(site, lvs.NewRealServer(addr, lvs.DR)))
 		}
 		if err := sim.Client().Do(context.Background(), changes...); err != nil {
 			log.Fatal(err)

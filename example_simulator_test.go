@@ -20,15 +20,15 @@ var (
 )
 
 // simulated returns a simulator with a service of two real servers.
-func simulated(scheduler lvs.Scheduler, o lvs.SimulatorOptions) *lvs.Simulator {
+func simulated(scheduler lvs.Scheduler, o lvs.SimOptions) *lvs.Simulator {
 	sim, err := lvs.NewSimulator(o)
 	if err != nil {
 		log.Fatal(err)
 	}
 	err = sim.Client().Do(context.Background(),
 		lvs.AddService(lvs.Service{ID: site, Scheduler: scheduler}),
-		lvs.AddServer(site, lvs.RealServer{Addr: first, Weight: 3}),
-		lvs.AddServer(site, lvs.RealServer{Addr: other, Weight: 1}),
+		lvs.AddRealServer(site, lvs.RealServer{Addr: first, Weight: 3}),
+		lvs.AddRealServer(site, lvs.RealServer{Addr: other, Weight: 1}),
 	)
 	if err != nil {
 		log.Fatal(err)
@@ -43,7 +43,7 @@ func client(i int) netip.AddrPort {
 
 func ExampleNewSimulator() {
 	ctx := context.Background()
-	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{Kernel: "6.1.176"})
+	sim, err := lvs.NewSimulator(lvs.SimOptions{Kernel: "6.1.176"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func ExampleNewSimulator() {
 }
 
 func ExampleSimulator_Connect() {
-	sim := simulated(lvs.WRR, lvs.SimulatorOptions{})
+	sim := simulated(lvs.WRR, lvs.SimOptions{})
 	for i := range 4 {
 		conn, err := sim.Connect(lvs.Flow{Client: client(i), VIP: vip})
 		if err != nil {
@@ -73,8 +73,8 @@ func ExampleSimulator_Connect() {
 	// 10.168.0.94:80 ESTABLISHED
 }
 
-func ExampleConn() {
-	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+func ExampleSimConn() {
+	sim := simulated(lvs.RR, lvs.SimOptions{})
 	conn, err := sim.Connect(lvs.Flow{Client: client(1), VIP: vip})
 	if err != nil {
 		log.Fatal(err)
@@ -93,8 +93,8 @@ func ExampleConn() {
 
 func ExampleSimulator_Deliver() {
 	ctx := context.Background()
-	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
-	syn := lvs.Packet{Protocol: lvs.ProtocolTCP, Source: client(1), Destination: vip, TCP: lvs.SYN}
+	sim := simulated(lvs.RR, lvs.SimOptions{})
+	syn := lvs.SimPacket{Protocol: lvs.ProtocolTCP, Source: client(1), Destination: vip, TCP: lvs.SimSYN}
 	deliver := func() {
 		v, err := sim.Deliver(syn)
 		if err != nil {
@@ -110,7 +110,7 @@ func ExampleSimulator_Deliver() {
 	}
 	syn.Source = client(2)
 	deliver()
-	syn.TCP = lvs.ACK
+	syn.TCP = lvs.SimACK
 	deliver()
 	// Output:
 	// forwarded to 10.168.0.95:80 by dr: the scheduler picked it
@@ -120,8 +120,8 @@ func ExampleSimulator_Deliver() {
 
 func ExampleSimulator_Advance() {
 	ctx := context.Background()
-	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
-	_, err := sim.Client().EditService(ctx, site, func(s *lvs.Service) { s.Persistence.Timeout = 5 * time.Minute })
+	sim := simulated(lvs.RR, lvs.SimOptions{})
+	_, err := sim.Client().ModifyService(ctx, site, func(s *lvs.Service) { s.Persistence.Timeout = 5 * time.Minute })
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func ExampleSimulator_Advance() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(conn.Opened())
+		fmt.Println(conn.Verdict())
 	}
 	connect()
 	connect() // round robin would take the other server
@@ -148,11 +148,11 @@ func ExampleSimulator_Advance() {
 
 func ExampleSimulator_Inject() {
 	ctx := context.Background()
-	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+	sim := simulated(lvs.RR, lvs.SimOptions{})
 	client := sim.Client()
 	// Somebody removes the server after it was read and before it is written.
-	err := sim.Inject(lvs.Fault{Op: "update real server", Before: func() {
-		if err := client.RemoveServer(ctx, site, first); err != nil {
+	err := sim.Inject(lvs.SimFault{Op: "update real server", Before: func() {
+		if err := client.RemoveRealServer(ctx, site, first); err != nil {
 			log.Fatal(err)
 		}
 	}})
@@ -167,9 +167,9 @@ func ExampleSimulator_Inject() {
 
 // leastWeighted picks the usable server with the fewest connections of all kinds
 // for its weight.
-type leastWeighted struct{ servers *lvs.Servers }
+type leastWeighted struct{ servers *lvs.SimServers }
 
-func (p leastWeighted) Pick(lvs.Flow) (best lvs.ServerLoad) {
+func (p leastWeighted) Pick(lvs.Flow) (best lvs.SimServer) {
 	found := false
 	for s := range p.servers.All {
 		if s.IsUsable() && (!found || conns(s)*best.Weight() < conns(best)*s.Weight()) {
@@ -181,11 +181,11 @@ func (p leastWeighted) Pick(lvs.Flow) (best lvs.ServerLoad) {
 
 func (p leastWeighted) Changed() {}
 
-func conns(s lvs.ServerLoad) int { return s.ActiveConns() + s.InactiveConns() }
+func conns(s lvs.SimServer) int { return s.ActiveConns() + s.InactiveConns() }
 
-func ExampleAlgorithm() {
-	sim := simulated("mine", lvs.SimulatorOptions{Algorithms: map[lvs.Scheduler]lvs.Algorithm{
-		"mine": func(servers *lvs.Servers) lvs.Picker { return leastWeighted{servers} },
+func ExampleSimAlgorithm() {
+	sim := simulated("mine", lvs.SimOptions{Algorithms: map[lvs.Scheduler]lvs.SimAlgorithm{
+		"mine": func(servers *lvs.SimServers) lvs.SimPicker { return leastWeighted{servers} },
 	}})
 	for i := range 4 {
 		conn, err := sim.Connect(lvs.Flow{Client: client(i), VIP: vip})
@@ -203,7 +203,7 @@ func ExampleAlgorithm() {
 
 func ExampleHost_Connections() {
 	ctx := context.Background()
-	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+	sim := simulated(lvs.RR, lvs.SimOptions{})
 	for i := range 2 {
 		if _, err := sim.Connect(lvs.Flow{Client: client(i + 1), VIP: vip}); err != nil {
 			log.Fatal(err)
@@ -226,7 +226,7 @@ func ExampleHost_Connections() {
 
 func ExampleHost_SetSysctl() {
 	ctx := context.Background()
-	sim := simulated(lvs.RR, lvs.SimulatorOptions{})
+	sim := simulated(lvs.RR, lvs.SimOptions{})
 	host := sim.Host()
 	defer host.Close()
 	if err := host.SetSysctl(ctx, "net.ipv4.vs.expire_nodest_conn", "1"); err != nil {
@@ -236,7 +236,7 @@ func ExampleHost_SetSysctl() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := host.Client().RemoveServer(ctx, site, conn.Server()); err != nil {
+	if err := host.Client().RemoveRealServer(ctx, site, conn.Server()); err != nil {
 		log.Fatal(err)
 	}
 	// Without expire_nodest_conn packets would be dropped until it expires.
@@ -247,9 +247,9 @@ func ExampleHost_SetSysctl() {
 
 func ExampleSimulatorFrom() {
 	ctx := context.Background()
-	live := simulated(lvs.WLC, lvs.SimulatorOptions{}).Host() // lvs.OpenHost on a director
+	live := simulated(lvs.WLC, lvs.SimOptions{}).Host() // lvs.OpenHost on a director
 	defer live.Close()
-	sim, missed, err := lvs.SimulatorFrom(ctx, live, lvs.SimulatorOptions{})
+	sim, missed, err := lvs.SimulatorFrom(ctx, live, lvs.SimOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -17,8 +17,8 @@ func ExampleChange() {
 	web := lvs.TCP(netip.MustParseAddrPort("192.168.0.11:80"))
 	changes := []lvs.Change{
 		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.LC, Persistence: lvs.Persistence{Timeout: 5 * time.Minute}}),
-		lvs.AddServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.NAT)),
-		lvs.AddServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:8080"), lvs.NAT)),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.NAT)),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:8080"), lvs.NAT)),
 	}
 	for _, change := range changes {
 		fmt.Println(change)
@@ -69,8 +69,8 @@ func ExampleClient_Do() {
 	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 	err = client.Do(ctx,
 		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-		lvs.AddServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
-		lvs.AddServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
 	)
 	if err != nil && !errors.Is(err, lvs.ErrExists) { // true only when every failure is of that kind
 		log.Fatal(err)
@@ -78,7 +78,7 @@ func ExampleClient_Do() {
 }
 
 // Change one thing of a real server and keep the rest.
-func ExampleClient_EditServer() {
+func ExampleClient_ModifyRealServer() {
 	ctx := context.Background()
 	client, err := lvs.Open(ctx, lvs.InNamespace("director"))
 	if err != nil {
@@ -87,7 +87,7 @@ func ExampleClient_EditServer() {
 	defer client.Close()
 
 	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
-	was, err := client.EditServer(ctx, web, netip.MustParseAddrPort("10.168.0.94:80"), func(s *lvs.RealServer) {
+	was, err := client.ModifyRealServer(ctx, web, netip.MustParseAddrPort("10.168.0.94:80"), func(s *lvs.RealServer) {
 		s.UpperThreshold = 1000
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ func conntracked() map[string]history {
 	of := func(then ...step) history {
 		return slices.Concat(serve(masquerade), history{client(syn), server(synAck), client(ack)}, then, again)
 	}
-	evenFinWait, nodest := setting{"conn_reuse_mode", 3}, setting{"expire_nodest_conn", 1}
+	evenFinWait, nodest := requirement{"conn_reuse_mode", 3}, requirement{"expire_nodest_conn", 1}
 	quiesce := serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade)).set(dWeight, u32(0)))
 	remove := serviceCall(cDelDest, web, destOf("10.2.0.10:80"))
 	return map[string]history{
@@ -56,11 +56,11 @@ func conntracked() map[string]history {
 		"half open, the client resets":            slices.Concat(serve(masquerade), history{client(syn), server(synAck), client(rst)}, again),
 		"the server is quiesced":                  slices.Concat(history{nodest}, of(quiesce)),
 		"the server goes":                         slices.Concat(history{nodest}, of(remove, wait(200*time.Millisecond))),
-		"conntrack is turned on later":            slices.Concat(history{setting{"conntrack", 0}}, of(server(rst), setting{"conntrack", 1})),
-		"conntrack is turned off later":           of(server(rst), setting{"conntrack", 0}),
+		"conntrack is turned on later":            slices.Concat(history{requirement{"conntrack", 0}}, of(server(rst), requirement{"conntrack", 1})),
+		"conntrack is turned off later":           of(server(rst), requirement{"conntrack", 0}),
 		// The entry that a passed packet leaves is not IPVS's to delete.
-		"IPVS passed the port on before": slices.Concat(history{setting{"conntrack", 0}, client(syn)}, serve(masquerade), history{client(syn), server(fin)}, again),
-		"IPVS knew the port before":      slices.Concat(history{setting{"conntrack", 0}}, serve(masquerade), history{client(syn), server(fin)}, again),
+		"IPVS passed the port on before": slices.Concat(history{requirement{"conntrack", 0}, client(syn)}, serve(masquerade), history{client(syn), server(fin)}, again),
+		"IPVS knew the port before":      slices.Concat(history{requirement{"conntrack", 0}}, serve(masquerade), history{client(syn), server(fin)}, again),
 		"direct: reset after an answer": slices.Concat(serve(direct), history{
 			client(syn), packet{protocolTCP, ack, at("10.1.254.1:80"), at("10.1.9.1:1001"), 0, 0}, client(rst), client(syn), settle, client(rst),
 		}, again),
@@ -102,7 +102,7 @@ var ftpByNAT = history{
 func TestFidelityConntrack(t *testing.T) {
 	open := openFidelity(t)
 	for name, h := range conntracked() {
-		on := history{setting{"conntrack", 1}}
+		on := history{requirement{"conntrack", 1}}
 		for tracking, h := range map[string]history{
 			"tracked":   slices.Concat(on, ftpByNAT, h),
 			"untracked": slices.Concat(on, h),
@@ -128,11 +128,11 @@ func TestSimulatorConntrack(t *testing.T) {
 		s := openSimulatorSide(t, release{6, 12, 117})
 		p := newPlayer(t, s)
 		var stopped bool
-		for _, step := range slices.Concat(history{setting{"conntrack", 1}}, ftpByNAT, h) {
+		for _, step := range slices.Concat(history{requirement{"conntrack", 1}}, ftpByNAT, h) {
 			switch step := step.(type) {
 			case control:
 				p.call([]control{step})
-			case setting:
+			case requirement:
 				p.set(step)
 			case wait:
 				p.Wait(time.Duration(step))

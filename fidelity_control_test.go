@@ -22,7 +22,7 @@ func makeCalls(_ testing.TB, _ release, seed uint64) (history, int) {
 	c := &controller{Rand: rand.New(rand.NewPCG(seed, 2))}
 	const actions, surveyed = 300, 25
 	daemons := c.IntN(10) == 0
-	c.h = append(c.h, setting{"conn_reuse_mode", 0}) // or else there would be waiting
+	c.h = append(c.h, requirement{"conn_reuse_mode", 0}) // or else there would be waiting
 	for i := range actions {
 		switch n := c.IntN(40); {
 		case daemons && n == 0:
@@ -300,7 +300,7 @@ func (c *controller) revive() {
 		vip = at("[fd00:1::fe:9]:80")
 	}
 	for range 1 + c.IntN(6) {
-		settings := serviceOf("tcp "+vip.String()).set(sScheduler, text(c.scheduler())).set(sFlags, flagBytes(c.Uint32N(2))).
+		requirements := serviceOf("tcp "+vip.String()).set(sScheduler, text(c.scheduler())).set(sFlags, flagBytes(c.Uint32N(2))).
 			set(sTimeout, u32(60))
 		d := destOf(one(c.Rand, servers...)).set(dMethod, u32(one(c.Rand, uint32(direct), masquerade, tunnel))).
 			set(dWeight, u32(c.Uint32N(4))).set(dUpper, u32(one(c.Rand, 0, 2+c.Uint32N(3)))).set(dLower, u32(c.Uint32N(3)))
@@ -308,7 +308,7 @@ func (c *controller) revive() {
 		case 0:
 			c.add(serviceCall(cDelService, key))
 		case 1, 2:
-			c.add(serviceCall(cNewService, settings))
+			c.add(serviceCall(cNewService, requirements))
 		case 3, 4:
 			c.add(serviceCall(cNewDest, key, d))
 		case 5:

@@ -19,7 +19,7 @@ func TestFidelityDaemons(t *testing.T) {
 	} {
 		g.ns.Run("ip", args...)
 	}
-	s, err := NewSimulator(SimulatorOptions{Kernel: g.release.String(), Interfaces: []SimulatedInterface{
+	s, err := NewSimulator(SimOptions{Kernel: g.release.String(), Interfaces: []SimInterface{
 		{Name: groundDevice, Addresses: prefixesOf(groundAddresses...)}, {Name: "down0", Addresses: prefixesOf("10.3.0.1/16")},
 		{Name: "bare0"}, {Name: "four0", Addresses: prefixesOf("10.4.0.1/16")},
 	}})

@@ -69,7 +69,7 @@ func (d *duel) step(batch []step) string {
 	case packet:
 		packets := kindOf[packet](batch)
 		return unlike(batch, d.real.Send(packets), d.sim.Send(packets))
-	case setting:
+	case requirement:
 		return unlike(batch, d.real.set(s), d.sim.set(s))
 	case wait:
 		d.real.Wait(time.Duration(s))
@@ -85,7 +85,7 @@ func kindOf[T step](batch []step) (all []T) {
 	return all
 }
 
-func (p *player) set(s setting) []string {
+func (p *player) set(s requirement) []string {
 	err := p.WriteFile("/proc/sys/net/ipv4/vs/"+s.name, fmt.Append(nil, s.value))
 	return []string{fmt.Sprint(err != nil)}
 }

@@ -91,7 +91,7 @@ func newTrial(t *testing.T, seed uint64, sum *trialSum) *trial {
 	h.host = host
 	for range 12 {
 		id := h.anyID()
-		_ = host.Client().Do(context.Background(), AddService(h.service(id)), AddServer(id, h.server(id)), AddServer(id, h.server(id)))
+		_ = host.Client().Do(context.Background(), AddService(h.service(id)), AddRealServer(id, h.server(id)), AddRealServer(id, h.server(id)))
 	}
 	t.Cleanup(func() {
 		_ = host.Client().Flush(context.Background())
@@ -134,11 +134,11 @@ func (h *trial) step() {
 	case n < 4:
 		change(AddService(h.service(id)))
 	case n < 16:
-		change(AddServer(id, h.server(id)))
+		change(AddRealServer(id, h.server(id)))
 	case n < 21:
-		change(UpdateServer(id, h.server(id)))
+		change(UpdateRealServer(id, h.server(id)))
 	case n < 24:
-		change(RemoveServer(id, h.server(id).Addr))
+		change(RemoveRealServer(id, h.server(id).Addr))
 	case n < 26:
 		change(UpdateService(h.service(id)))
 	case n == 26 && h.IntN(2) == 0:
@@ -167,8 +167,8 @@ func (h *trial) anyID() ServiceID {
 
 func (h *trial) service(id ServiceID) Service {
 	schedulers := []Scheduler{RR, WRR, LC, WLC, SED, NQ, FO, OVF, DH, SH, MH, LBLC, LBLCR, LC, WLC, SH, DH, FO}
-	s := Service{ID: id, Scheduler: schedulers[h.IntN(len(schedulers))], Flags: []SchedulerFlags{0, Fallback, SourcePort, Fallback | SourcePort}[h.IntN(4)]}
-	if h.IntN(3) == 0 || id.FWMark() == 0 && id.VIP().Port() == 0 {
+	s := Service{ID: id, Scheduler: schedulers[h.IntN(len(schedulers))], SchedulerFlags: []SchedulerFlags{0, HashFallback, HashPort, HashFallback | HashPort}[h.IntN(4)]}
+	if h.IntN(3) == 0 || id.FWMark() == 0 && id.AddrPort().Port() == 0 {
 		s.Persistence = Persistence{Timeout: time.Duration(1+h.IntN(100)) * time.Second, Mask: PrefixMask(24 + 8*h.IntN(2))}
 	}
 	s.OnePacket = id.Protocol() == ProtocolUDP && h.IntN(6) == 0
@@ -177,7 +177,7 @@ func (h *trial) service(id ServiceID) Service {
 
 func (h *trial) server(id ServiceID) RealServer {
 	addrs := []string{"10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.4", trialUnlinked, trialNoRoute, trialLocal, "127.0.0.1"}
-	addr := netip.AddrPortFrom(netip.MustParseAddr(addrs[h.IntN(len(addrs))]), id.VIP().Port())
+	addr := netip.AddrPortFrom(netip.MustParseAddr(addrs[h.IntN(len(addrs))]), id.AddrPort().Port())
 	s := RealServer{Addr: addr, Mode: h.mode(addr.Addr()), Weight: []int{0, 1, 1, 1, 2, 3, 40}[h.IntN(7)]}
 	if s.Mode == NAT && addr.Port() == 80 && h.IntN(3) == 0 {
 		s.Addr = netip.AddrPortFrom(addr.Addr(), 8000)
@@ -369,25 +369,25 @@ func (h *trial) is(f Flow, v Verdict, got seenFate) bool {
 	}
 	const onward = startTTL - 1
 	switch {
-	case v.Action == Forwarded && v.Mode == NAT:
+	case v.Action == ActionForwarded && v.Mode == NAT:
 		return got.servers == fateOf(f.Client, netip.AddrPortFrom(v.Server.Addr(), v.Port), onward)
-	case v.Action == Forwarded && v.Mode == IPIP:
+	case v.Action == ActionForwarded && v.Mode == IPIP:
 		return got.servers == fateTunnelled(v.Server.Addr())
-	case v.Action == Forwarded && (v.Mode == DR || v.Mode == Bypass):
+	case v.Action == ActionForwarded && (v.Mode == DR || v.Mode == ModeBypass):
 		conns := h.connections(f)
 		return got.servers == fateOf(f.Client, f.VIP, onward) &&
-			(len(conns) == 0 || v.Mode == Bypass || conns[0].Server.Addr() == v.Server.Addr())
+			(len(conns) == 0 || v.Mode == ModeBypass || conns[0].Server.Addr() == v.Server.Addr())
 	case v.Reason == ReasonNotListening:
 		return got == stack
-	case v.Reason == ReasonNoRoute && v.Action == Refused:
+	case v.Reason == ReasonNoRoute && v.Action == ActionRefused:
 		return got == unreachable
-	case v.Action == Refused:
+	case v.Action == ActionRefused:
 		return got == refused
 	case v.Reason == ReasonNotLocal:
 		return got.servers == "" && got.client != "icmp 3.3" && got.client != "reset"
-	case v.Action == Passed && own && f.VIP.Addr().String() == trialNotLocal:
+	case v.Action == ActionPassed && own && f.VIP.Addr().String() == trialNotLocal:
 		return true
-	case v.Action == Passed:
+	case v.Action == ActionPassed:
 		return got == stack
 	}
 	return got == seenFate{}

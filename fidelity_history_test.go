@@ -34,7 +34,7 @@ type packet struct {
 }
 
 // setting is a write to a file of /proc/sys/net/ipv4/vs.
-type setting struct {
+type requirement struct {
 	name  string
 	value int
 }
@@ -71,7 +71,7 @@ func (w wait) String() string {
 
 func (l survey) String() string { return fmt.Sprintf("survey{%t}", l.stats) }
 
-func (s setting) String() string { return fmt.Sprintf("setting{%q, %d}", s.name, s.value) }
+func (s requirement) String() string { return fmt.Sprintf("setting{%q, %d}", s.name, s.value) }
 
 func (p packet) String() string {
 	return fmt.Sprintf("packet{%d, %#x, at(%q), at(%q), %d, %d}", p.protocol, p.tcp, p.from, p.to, p.mark, p.data)

@@ -23,9 +23,9 @@ func (p *picker) addService() {
 		s.mark = 1 + p.Uint32N(3)
 		s.ids = attributes{{sAF, u16(af)}, {sFWMark, u32(s.mark)}}
 	}
-	s.settings = p.settingsOf(s, p.scheduler)
+	s.requirements = p.requirementsOf(s, p.scheduler)
 	p.services = append(p.services, s)
-	p.do(serviceCall(cNewService, s.settings))
+	p.do(serviceCall(cNewService, s.requirements))
 	for range 1 + p.IntN(5) {
 		s.servers = append(s.servers, p.server(s))
 		p.do(serviceCall(cNewDest, s.ids, s.servers[len(s.servers)-1]))
@@ -34,7 +34,7 @@ func (p *picker) addService() {
 
 // settingsOf returns a whole service. One without a port of its own is mostly
 // persistent: it schedules nothing otherwise.
-func (p *picker) settingsOf(s *pickService, scheduler string) attributes {
+func (p *picker) requirementsOf(s *pickService, scheduler string) attributes {
 	const persistent, onePacket, fallback, withPort = 1, 4, 8, 16
 	flags := one(p.Rand, uint32(0), fallback, withPort, fallback|withPort)
 	timeout := uint32(0)
@@ -157,13 +157,13 @@ func (p *picker) editServer(s *pickService) {
 func (p *picker) editService(s *pickService) {
 	if p.IntN(3) == 0 {
 		other := one(p.Rand, "rr", "wrr", "lc", "none", "sh")
-		p.do(serviceCall(cSetService, p.settingsOf(s, other)))
+		p.do(serviceCall(cSetService, p.requirementsOf(s, other)))
 		for range p.IntN(3) {
 			p.open(s)
 		}
 	}
-	s.settings = p.settingsOf(s, p.scheduler)
-	p.do(serviceCall(cSetService, s.settings))
+	s.requirements = p.requirementsOf(s, p.scheduler)
+	p.do(serviceCall(cSetService, s.requirements))
 }
 
 // remakeService removes a service and adds it again, with some servers.
@@ -172,14 +172,14 @@ func (p *picker) remakeService(s *pickService) {
 		p.do(newCall(cFlush, nil))
 		for _, other := range p.services {
 			if other != s {
-				p.do(serviceCall(cNewService, other.settings))
+				p.do(serviceCall(cNewService, other.requirements))
 			}
 		}
 	} else {
 		p.do(serviceCall(cDelService, s.ids))
 	}
 	p.settleRemoval()
-	p.do(serviceCall(cNewService, s.settings))
+	p.do(serviceCall(cNewService, s.requirements))
 	for _, d := range s.servers {
 		if p.IntN(3) > 0 {
 			p.do(serviceCall(cNewDest, s.ids, d))
@@ -196,7 +196,7 @@ func (p *picker) withoutServices() {
 		p.follow()
 	}
 	for _, s := range p.services {
-		p.do(serviceCall(cNewService, s.settings))
+		p.do(serviceCall(cNewService, s.requirements))
 		for _, d := range s.servers {
 			p.do(serviceCall(cNewDest, s.ids, d))
 		}
@@ -212,7 +212,7 @@ func (p *picker) set() {
 	if p.mood == moodExpiry {
 		switches = []string{"expire_quiescent_template", "cache_bypass"}
 	}
-	s := setting{one(p.Rand, switches...), p.IntN(2)}
+	s := requirement{one(p.Rand, switches...), p.IntN(2)}
 	switch s.name {
 	case "conn_reuse_mode":
 		s.value = p.IntN(4)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/simipvs"
 )
 
 // pickSchedulers are those whose picks are compared. Those of twos are random: see
@@ -58,20 +58,20 @@ func (p *picker) chooseMood() {
 
 // pickService is a service, and the servers that it has or had.
 type pickService struct {
-	settings attributes // all that is said of it
-	ids      attributes
-	six      bool
-	mark     uint32
-	protocol uint8
-	port     uint16 // 0: any
-	vip      netip.Addr
-	servers  []attributes
+	requirements attributes // all that is said of it
+	ids          attributes
+	six          bool
+	mark         uint32
+	protocol     uint8
+	port         uint16 // 0: any
+	vip          netip.Addr
+	servers      []attributes
 }
 
 // opened is a packet from a client, and what became of it.
 type opened struct {
 	packet
-	verdict kernel.Verdict
+	verdict simipvs.Verdict
 }
 
 // makePicks returns what makes histories for a scheduler.
@@ -111,7 +111,7 @@ func (p *picker) begin() {
 	switch p.mood {
 	case moodReuse:
 		if p.conntrack = p.IntN(2) == 0; p.conntrack {
-			p.do(setting{"conntrack", 1})
+			p.do(requirement{"conntrack", 1})
 		}
 		if p.conntrack && p.IntN(3) > 0 {
 			p.do(ftpByNAT[0])
@@ -122,10 +122,10 @@ func (p *picker) begin() {
 		p.do(newCall(cSetConfig, top))
 	case moodDefence:
 		if p.IntN(2) == 0 {
-			p.do(setting{"secure_tcp", 3})
+			p.do(requirement{"secure_tcp", 3})
 		} else {
-			p.do(setting{"am_droprate", 1 + p.IntN(4)})
-			p.do(setting{"drop_packet", 3})
+			p.do(requirement{"am_droprate", 1 + p.IntN(4)})
+			p.do(requirement{"drop_packet", 3})
 		}
 		p.do(wait(2500 * time.Millisecond))
 	}
@@ -161,17 +161,17 @@ func (p *picker) rest(last bool) {
 }
 
 // do adds a step, and plays it.
-func (p *picker) do(s step) (v kernel.Verdict) {
+func (p *picker) do(s step) (v simipvs.Verdict) {
 	p.h = append(p.h, s)
 	switch s := s.(type) {
 	case control:
 		p.sim.call([]control{s})
 	case packet:
 		_, v = p.sim.side.(*simulatorSide).deliver(s)
-		if v.Reason == kernel.Scheduled {
+		if v.Reason == simipvs.Scheduled {
 			p.picks++
 		}
-	case setting:
+	case requirement:
 		p.sim.set(s)
 	case wait:
 		p.sim.Wait(time.Duration(s))
@@ -241,14 +241,14 @@ func (p *picker) open(s *pickService) {
 // accept answers a SYN where netfilter tracks connections. A client of NAT that
 // acknowledges what no server sent has its packets dropped by netfilter.
 func (p *picker) accept(o opened) {
-	if p.conntrack && o.tcp == flagSYN && o.verdict.Action == kernel.Forwarded && o.verdict.Method == masquerade {
+	if p.conntrack && o.tcp == flagSYN && o.verdict.Action == simipvs.Forwarded && o.verdict.Method == masquerade {
 		p.do(o.reply(flagSYN|flagACK, 0))
 	}
 }
 
 // establish ends the handshake.
 func (p *picker) establish(o opened) {
-	if o.verdict.Action != kernel.Forwarded {
+	if o.verdict.Action != simipvs.Forwarded {
 		return
 	}
 	if o.verdict.Method == masquerade {
@@ -291,7 +291,7 @@ func (p *picker) follow() {
 		flags = flagACK
 	}
 	if p.IntN(3) == 0 {
-		if o.verdict.Action == kernel.Forwarded {
+		if o.verdict.Action == simipvs.Forwarded {
 			p.reply(o.reply(flags, p.IntN(50)))
 		}
 		return
@@ -303,7 +303,7 @@ func (p *picker) follow() {
 	o.verdict = p.do(o.packet)
 	p.opened[at] = o
 	p.accept(o)
-	if o.verdict.Reason != kernel.Connected && (p.mood == moodReuse || p.nodest) {
+	if o.verdict.Reason != simipvs.Connected && (p.mood == moodReuse || p.nodest) {
 		p.do(settle)
 	}
 }
@@ -314,8 +314,8 @@ func (p *picker) follow() {
 // goes by sequence numbers, which are not simulated.
 func (p *picker) reply(pk packet) {
 	if p.conntrack {
-		x, err := p.sim.side.(*simulatorSide).kernel.Explain(pk.raw(), kernel.Suppose{})
-		if err != nil || x.Verdict.Action != kernel.Replied || x.Verdict.Method != masquerade {
+		x, err := p.sim.side.(*simulatorSide).kernel.Explain(pk.raw(), simipvs.Suppose{})
+		if err != nil || x.Verdict.Action != simipvs.Replied || x.Verdict.Method != masquerade {
 			return
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/simipvs"
 )
 
 // expiryTolerance is in seconds.
@@ -15,7 +15,7 @@ const expiryTolerance = 2
 // simulatorSide is a simulator.
 type simulatorSide struct {
 	ground
-	kernel  *kernel.Kernel
+	kernel  *simipvs.Kernel
 	elapsed time.Duration
 	virtual map[[2]netip.AddrPort]netip.AddrPort // by server and client
 }
@@ -57,17 +57,17 @@ func (s *simulatorSide) Send(packets []packet) (fates []string) {
 }
 
 // deliver returns what shows of a packet behind IPVS, and the verdict on it.
-func (s *simulatorSide) deliver(p packet) (fate string, v kernel.Verdict) {
+func (s *simulatorSide) deliver(p packet) (fate string, v simipvs.Verdict) {
 	err := s.kernel.Deliver(p.raw(), &v)
 	if err != nil {
 		return err.Error(), v
 	}
 	switch v.Action {
-	case kernel.Refused, kernel.Dropped:
+	case simipvs.Refused, simipvs.Dropped:
 		return fateStopped, v
-	case kernel.Passed:
+	case simipvs.Passed:
 		return fateOf(p.from, p.to, startTTL), v
-	case kernel.Replied:
+	case simipvs.Replied:
 		if vip, masked := s.virtual[[2]netip.AddrPort{p.from, p.to}]; masked && v.Method == masquerade {
 			return fateOf(vip, p.to, startTTL), v
 		}
@@ -87,8 +87,8 @@ func (s *simulatorSide) deliver(p packet) (fate string, v kernel.Verdict) {
 }
 
 // raw is the packet as the simulated kernel has it.
-func (p packet) raw() *kernel.Packet {
-	return &kernel.Packet{
+func (p packet) raw() *simipvs.Packet {
+	return &simipvs.Packet{
 		Protocol: p.protocol, TCP: p.tcp, Mark: p.mark, Length: p.length(), Source: &p.from, Destination: &p.to,
 	}
 }

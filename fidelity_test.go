@@ -291,7 +291,7 @@ func TestFidelityHistories(t *testing.T) {
 			client(flagSYN, "10.1.9.1:1002"), settle,
 		},
 		"a NAT server's packet of no connection is refused": {
-			setting{"nat_icmp_send", 1},
+			requirement{"nat_icmp_send", 1},
 			serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80")),
 			serviceCall(cNewDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade))),
 			serviceCall(cNewDest, web, destOf("10.2.0.11:80")), // not one of NAT

@@ -126,23 +126,23 @@ func TestFidelityWays(t *testing.T) {
 			}
 			h := g.Host(t)
 			defer func() { _ = h.Client().Flush(groundContext(t)) }()
-			for _, f := range c.facts {
+			for _, f := range c.state {
 				must(t, h.put(f))
 			}
 			c.serve(t, h.Client())
 			const tag = 7
-			p := packet{protocolTCP, flagSYN, from, c.service().VIP(), 0, 0}
+			p := packet{protocolTCP, flagSYN, from, c.service().AddrPort(), 0, 0}
 			in := eth0
-			if slices.Contains(c.facts, Fact(Link{Name: "eth0"})) {
+			if slices.Contains(c.state, Resource(Link{Name: "eth0"})) {
 				in = eth1
 			}
 			must(t, in.send(p.encode(tag)))
 			time.Sleep(50 * time.Millisecond)
 			want, at, server := wayNothing, eth1, netip.MustParseAddrPort(c.server).Addr()
 			switch {
-			case c.action == Forwarded && (server.IsLoopback() || server == netip.MustParseAddr("10.2.0.254")):
+			case c.action == ActionForwarded && (server.IsLoopback() || server == netip.MustParseAddr("10.2.0.254")):
 				want, at = wayReset, eth0
-			case c.action == Forwarded, c.reason == ReasonNotOnLink: // the router's turn
+			case c.action == ActionForwarded, c.reason == ReasonNotOnLink: // the router's turn
 				want = wayLeft
 			case c.reason == ReasonNoRoute:
 				want, at = wayUnreachable, eth0

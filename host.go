@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/golvs/lvs/internal/genl"
@@ -131,22 +132,6 @@ func (h *Host) SetSysctl(ctx context.Context, key, value string) error {
 	return fileError("write", key+" = "+value, werr)
 }
 
-// sysctlPath returns the file of a parameter. As for sysctl(8), a slash after the
-// first dot stands for a dot in a name. What would lead out of the folder is
-// refused.
-func sysctlPath(key string) (string, *Error) {
-	path := "/proc/sys"
-	for part := range strings.SplitSeq(key, ".") {
-		name := strings.ReplaceAll(part, "/", ".")
-		isFirst := path == "/proc/sys"
-		if name == "" || name[0] == '.' || isFirst && name != part || strings.ContainsAny(name, "\x00\n") {
-			return "", invalid("key", "%q is no name of a kernel parameter, such as net.ipv4.ip_forward", key)
-		}
-		path += "/" + name
-	}
-	return path, nil
-}
-
 func (h *Host) readFile(ctx context.Context, path string) ([]byte, error) {
 	text, err := within(ctx, func() ([]byte, error) { return h.files.ReadFile(path) })
 	return text, fileError("read", path, err)
@@ -182,4 +167,21 @@ func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	case <-ctx.Done():
 		return *new(T), context.Cause(ctx)
 	}
+}
+
+// debianVersionText finds the version in what Debian's kernels say of their build.
+// Their release names the ABI instead: 6.1.0-56-amd64.
+var debianVersionText = regexp.MustCompile(`Debian (\d+\.\d+\.\d+)`)
+
+// kernelRelease returns the host's release of Linux.
+func (h *Host) kernelRelease(ctx context.Context) (string, error) {
+	files, err := h.readFiles(ctx, []string{"/proc/sys/kernel/version", "/proc/sys/kernel/osrelease"})
+	if err != nil {
+		return "", err
+	}
+	version, release := files[0], files[1]
+	if m := debianVersionText.FindSubmatch(version.text); m != nil {
+		return string(m[1]), nil
+	}
+	return strings.TrimSpace(string(release.text)), cmp.Or(version.err, release.err)
 }

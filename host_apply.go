@@ -34,7 +34,7 @@ func (h *Host) Apply(ctx context.Context, plan SetupPlan) error {
 		return err
 	}
 	u := undoing{host: h, ledger: l, ended: func(context.Context) error { return nil }}
-	var touched []Step
+	var touched []SetupStep
 	for _, s := range plan.Steps {
 		var changed bool
 		changed, u.made, err = h.applyStep(ctx, s)
@@ -79,16 +79,16 @@ func (h *Host) preflight(ctx context.Context, plan SetupPlan, l ledger) error {
 			continue
 		}
 		e := &Error{kind: ErrUnstable, detail: "somebody changed it since the plan was made: there is " + show(now) + " now, and was " + show(s.Found), hint: "plan again"}
-		return e.about("apply", s.Setting.Want.String())
+		return e.about("apply", s.Requirement.Want.String())
 	}
 	return nil
 }
 
 // applyStep makes a setting unless it is made. It reports whether it touched the host,
 // and what there is if that is not what was asked for.
-func (h *Host) applyStep(ctx context.Context, s Step) (touched bool, made Fact, err error) {
+func (h *Host) applyStep(ctx context.Context, s SetupStep) (touched bool, made Resource, err error) {
 	if err := h.ended(ctx); err != nil {
-		return false, nil, settingError("apply", s.Setting.Want, err)
+		return false, nil, resourceError("apply", s.Requirement.Want, err)
 	}
 	now, err := h.find(ctx, s.Left)
 	if err != nil {
@@ -111,7 +111,7 @@ func (h *Host) applyStep(ctx context.Context, s Step) (touched bool, made Fact, 
 	if a, ok := now.(Address); ok && a.DADFailed {
 		bad = &Error{kind: ErrExists, detail: "another host on the link has the address, so the kernel does not use it", hint: "take it off that host, or use NoDAD if that host is silent about it"}
 	}
-	return touched, now, bad.about("apply", s.Setting.Want.String())
+	return touched, now, bad.about("apply", s.Requirement.Want.String())
 }
 
 // settlePause is how long to wait before the kernel is asked again.
@@ -119,7 +119,7 @@ const settlePause = 10 * time.Millisecond
 
 // settle waits until an IPv6 address is in use or refused: the kernel asks a second
 // or two whether another host has it.
-func (h *Host) settle(ctx context.Context, f Fact) error {
+func (h *Host) settle(ctx context.Context, f Resource) error {
 	a, ok := f.(Address)
 	if !ok || !a.Prefix.Addr().Is6() || a.NoDAD {
 		return nil
@@ -127,17 +127,17 @@ func (h *Host) settle(ctx context.Context, f Fact) error {
 	for {
 		done, err := within(ctx, func() (bool, error) { return h.network.Settled(f.toNetwork()) })
 		if done || err != nil {
-			return settingError("apply", f, err)
+			return resourceError("apply", f, err)
 		}
 		if err := cmp.Or(h.ended(ctx), pause(ctx, settlePause)); err != nil {
-			return settingError("apply", f, err)
+			return resourceError("apply", f, err)
 		}
 	}
 }
 
 // between tells whether a host is on its way from what was found to what shall
 // be left: where that takes more than one step in the kernel.
-func (s Step) between(now Fact) bool {
+func (s SetupStep) between(now Resource) bool {
 	switch found := s.Found.(type) {
 	case Link:
 		left, isLink := s.Left.(Link)

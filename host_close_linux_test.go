@@ -52,7 +52,7 @@ func TestHostClosed(t *testing.T) {
 			unchanged(t, "calls on a closed host, there", there, dumpBriefly(t, ns))
 		})
 	}
-	if _, err := other.Facts(ctx); err != nil {
+	if _, err := other.State(ctx); err != nil {
 		t.Errorf("another host of the namespace: %v", err)
 	}
 }
@@ -65,7 +65,7 @@ func TestHostCloseRacesApply(t *testing.T) {
 	var setup Setup
 	for i := range 200 {
 		vip := netip.AddrFrom4([4]byte{10, 77, byte(i >> 8), byte(i)})
-		setup = append(setup, Setting{Address{Interface: "lo", Prefix: hostPrefix(vip)}, ""})
+		setup = append(setup, Requirement{Address{Interface: "lo", Prefix: hostPrefix(vip)}, ""})
 	}
 	here := addressesHere(t)
 	ended, rounds := 0, 20
@@ -180,7 +180,7 @@ func TestHostIsInOneNamespace(t *testing.T) {
 		ns.Dummy(name)
 		h, err := OpenHost(ctx, InNamespaceFD(ns.File.Fd()))
 		must(t, err)
-		must(t, h.SetSysctl(ctx, IPForward, map[string]string{"a": "0", "b": "1"}[name]))
+		must(t, h.SetSysctl(ctx, SysctlIPForward, map[string]string{"a": "0", "b": "1"}[name]))
 		must(t, h.Client().SetTimeouts(ctx, Timeouts{TCP: map[string]time.Duration{"a": 100e9, "b": 200e9}[name]}))
 		must(t, h.Close())
 	}
@@ -217,7 +217,7 @@ func allIn(t *testing.T, h *Host, want string) {
 	ctx := context.Background()
 	timeouts, err := h.Client().Timeouts(ctx)
 	must(t, err)
-	forwards, err := h.Sysctl(ctx, IPForward)
+	forwards, err := h.Sysctl(ctx, SysctlIPForward)
 	must(t, err)
 	links, err := h.linkNames(ctx)
 	must(t, err)

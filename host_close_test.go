@@ -17,10 +17,10 @@ import (
 func allCalls(h *Host, plan SetupPlan) map[string]func(context.Context) error {
 	setup := Setup{forwarding(false, "")}
 	return map[string]func(context.Context) error{
-		"Sysctl":          func(ctx context.Context) error { _, err := h.Sysctl(ctx, IPForward); return err },
-		"SetSysctl":       func(ctx context.Context) error { return h.SetSysctl(ctx, IPForward, "1") },
-		"Parameter.Read":  func(ctx context.Context) error { _, err := VSConntrack.Read(ctx, h); return err },
-		"Parameter.Write": func(ctx context.Context) error { return VSConntrack.Write(ctx, h, 1) },
+		"Sysctl":          func(ctx context.Context) error { _, err := h.Sysctl(ctx, SysctlIPForward); return err },
+		"SetSysctl":       func(ctx context.Context) error { return h.SetSysctl(ctx, SysctlIPForward, "1") },
+		"Parameter.Read":  func(ctx context.Context) error { _, err := SysctlConntrack.Read(ctx, h); return err },
+		"Parameter.Write": func(ctx context.Context) error { return SysctlConntrack.Write(ctx, h, 1) },
 		"Plan":            func(ctx context.Context) error { _, err := h.Plan(ctx, setup); return err },
 		"Plan of nothing": func(ctx context.Context) error { _, err := h.Plan(ctx, nil); return err },
 		"Apply":           func(ctx context.Context) error { return h.Apply(ctx, plan) },
@@ -29,14 +29,14 @@ func allCalls(h *Host, plan SetupPlan) map[string]func(context.Context) error {
 		"Undo nothing":    func(ctx context.Context) error { _, err := h.Undo(ctx, SetupPlan{}); return err },
 		"Check":           func(ctx context.Context) error { _, err := h.Check(ctx, setup); return err },
 		"Check nothing":   func(ctx context.Context) error { _, err := h.Check(ctx, nil); return err },
-		"Facts":           func(ctx context.Context) error { _, err := h.Facts(ctx); return err },
+		"Facts":           func(ctx context.Context) error { _, err := h.State(ctx); return err },
 		"Connections":     func(ctx context.Context) error { _, err := h.Connections(ctx); return err },
 		"Explain": func(ctx context.Context) error {
 			_, err := h.Explain(ctx, Flow{Client: netip.MustParseAddrPort("10.168.0.1:1"), VIP: netip.MustParseAddrPort("10.168.0.91:80")})
 			return err
 		},
 		"SimulatorFrom": func(ctx context.Context) error {
-			_, _, err := SimulatorFrom(ctx, h, SimulatorOptions{})
+			_, _, err := SimulatorFrom(ctx, h, SimOptions{})
 			return err
 		},
 		"Client": func(ctx context.Context) error { _, err := h.Client().Services(ctx); return err },
@@ -79,7 +79,7 @@ func TestCloseDuringApply(t *testing.T) {
 	ctx := context.Background()
 	for _, name := range []string{"DR real server", "NAT director", "IPIP real server 4 in 6", "encrypted director"} {
 		setup := mustSetup(t, caseOf(name))
-		for i, setting := range setup {
+		for i, requirement := range setup {
 			t.Run(fmt.Sprintf("%s %d", name, i), func(t *testing.T) {
 				s, h := simulatedHost(t)
 				for _, other := range setup {
@@ -89,12 +89,12 @@ func TestCloseDuringApply(t *testing.T) {
 				}
 				plan, err := h.Plan(ctx, setup)
 				must(t, err)
-				if !plan.Steps[i].Changes() {
+				if !plan.Steps[i].HasChanges() {
 					return
 				}
 				before := s.dump()
 				var closed chan error
-				must(t, s.InjectSetting(SettingFault{Command: setting.Want.String(), Before: func() { closed = closeDuring(h) }}))
+				must(t, s.InjectHost(SimHostFault{Command: requirement.Want.String(), Before: func() { closed = closeDuring(h) }}))
 				err = h.Apply(ctx, plan)
 				if i < len(setup)-1 && !errors.Is(err, ErrClosed) {
 					t.Errorf("Apply: got %v, want ErrClosed", err)
@@ -119,7 +119,7 @@ func TestCloseDuringUndo(t *testing.T) {
 	must(t, err)
 	must(t, h.Apply(ctx, plan))
 	var closed chan error
-	must(t, s.InjectSetting(SettingFault{Command: "ip addr add", Before: func() { closed = closeDuring(h) }}))
+	must(t, s.InjectHost(SimHostFault{Command: "ip addr add", Before: func() { closed = closeDuring(h) }}))
 	if _, err := h.Undo(ctx, plan); !errors.Is(err, ErrClosed) {
 		t.Errorf("got %v, want ErrClosed", err)
 	}
@@ -143,7 +143,7 @@ func TestCloseByMany(t *testing.T) {
 	before := s.dump()
 	const many = 8
 	errs := make(chan error, many)
-	must(t, s.InjectSetting(SettingFault{Command: "ip addr add", Before: func() {
+	must(t, s.InjectHost(SimHostFault{Command: "ip addr add", Before: func() {
 		for range many {
 			go func() {
 				err := h.Close()
@@ -173,8 +173,8 @@ func TestCloseAwaitsAbandoned(t *testing.T) {
 		s, h := simulatedHost(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		letGo := make(chan struct{})
-		must(t, s.InjectSetting(SettingFault{Command: "sysctl", Before: func() { cancel(); <-letGo }}))
-		if err := h.SetSysctl(ctx, IPForward, "1"); !errors.Is(err, context.Canceled) {
+		must(t, s.InjectHost(SimHostFault{Command: "sysctl", Before: func() { cancel(); <-letGo }}))
+		if err := h.SetSysctl(ctx, SysctlIPForward, "1"); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want Canceled", err)
 		}
 		isClosed := false
@@ -191,7 +191,7 @@ func TestCloseAwaitsAbandoned(t *testing.T) {
 		if !isClosed {
 			t.Error("Close waits for ever")
 		}
-		if value, err := s.Host().Sysctl(context.Background(), IPForward); value != "1" {
+		if value, err := s.Host().Sysctl(context.Background(), SysctlIPForward); value != "1" {
 			t.Errorf("%s, %v", value, err)
 		}
 	})

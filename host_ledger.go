@@ -8,7 +8,7 @@ import (
 // ledger has all that a plan knows of a thing, by key: what was there, and what
 // the plan makes of it.
 type ledger struct {
-	facts map[string][]Fact
+	state map[string][]Resource
 	links map[string]bool // that the plan makes or brings up
 }
 
@@ -33,15 +33,15 @@ func (h *Host) ledger(ctx context.Context, op string, plan SetupPlan) (ledger, e
 }
 
 func newLedger(plan SetupPlan) (ledger, *Error) {
-	l := ledger{make(map[string][]Fact), make(map[string]bool)}
+	l := ledger{make(map[string][]Resource), make(map[string]bool)}
 	for i, s := range plan.Steps {
 		if bad := s.validate(); bad != nil {
 			return l, invalid("Steps", "step %d: %v", i, bad)
 		}
 		key := s.Left.key()
-		l.facts[key] = append(l.facts[key], s.Found, s.Left)
+		l.state[key] = append(l.state[key], s.Found, s.Left)
 		for _, e := range s.Effects {
-			l.facts[e.Left.key()] = append(l.facts[e.Left.key()], e.Found, e.Left, e.Undone)
+			l.state[e.Left.key()] = append(l.state[e.Left.key()], e.Found, e.Left, e.Undone)
 		}
 		if link, ok := s.Left.(Link); ok {
 			l.links[link.Name] = true
@@ -51,8 +51,8 @@ func newLedger(plan SetupPlan) (ledger, *Error) {
 }
 
 // knows reports whether a thing is in a state that it had or gets by the plan.
-func (l ledger) knows(key string, now Fact) bool {
-	for _, f := range l.facts[key] {
+func (l ledger) knows(key string, now Resource) bool {
+	for _, f := range l.state[key] {
 		if f == nil && now == nil || f != nil && now != nil && f.matches(now) {
 			return true
 		}
@@ -61,7 +61,7 @@ func (l ledger) knows(key string, now Fact) bool {
 }
 
 // makes reports whether a thing comes with an interface that the plan makes.
-func (l ledger) makes(f Fact) bool {
+func (l ledger) makes(f Resource) bool {
 	if link, ok := f.(Link); ok {
 		return l.links[link.Name]
 	}
@@ -69,14 +69,14 @@ func (l ledger) makes(f Fact) bool {
 }
 
 // validate refuses a step that cannot come of what it wants and what it found.
-func (s Step) validate() *Error {
+func (s SetupStep) validate() *Error {
 	switch {
-	case s.Setting.Want == nil || s.Left == nil:
+	case s.Requirement.Want == nil || s.Left == nil:
 		return invalid("Want", "must be set")
-	case s.Found != nil && s.Found.key() != s.Setting.Want.key():
+	case s.Found != nil && s.Found.key() != s.Requirement.Want.key():
 		return invalid("Found", "does not match Want")
 	}
-	if bad := s.Setting.Want.validate(); bad != nil {
+	if bad := s.Requirement.Want.validate(); bad != nil {
 		return bad
 	}
 	if s.Found != nil {
@@ -84,7 +84,7 @@ func (s Step) validate() *Error {
 			return bad
 		}
 	}
-	left, bad := s.Setting.Want.complete(s.Found)
+	left, bad := s.Requirement.Want.complete(s.Found)
 	if bad != nil {
 		return bad
 	}
@@ -100,8 +100,8 @@ func (s Step) validate() *Error {
 }
 
 // has reports whether an effect is one of the step's.
-func (s Step) has(e Effect) bool {
-	want, isSysctl := s.Setting.Want.(Sysctl)
+func (s SetupStep) has(e SideEffect) bool {
+	want, isSysctl := s.Requirement.Want.(Sysctl)
 	found, wasSysctl := s.Found.(Sysctl)
 	if !isSysctl || !wasSysctl || e.Found.Key != e.Left.Key {
 		return false

@@ -35,7 +35,7 @@ type network interface {
 }
 
 // find returns what the host has in the place of a fact, nil if nothing is there.
-func (h *Host) find(ctx context.Context, f Fact) (Fact, error) {
+func (h *Host) find(ctx context.Context, f Resource) (Resource, error) {
 	if s, ok := f.(Sysctl); ok {
 		value, err := h.Sysctl(ctx, s.Key)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -48,13 +48,13 @@ func (h *Host) find(ctx context.Context, f Fact) (Fact, error) {
 	}
 	found, err := within(ctx, func() (hostnet.Fact, error) { return h.network.Find(f.toNetwork()) })
 	if err != nil {
-		return nil, settingError("read", f, err)
+		return nil, resourceError("read", f, err)
 	}
-	return factOf(found), nil
+	return resourceOf(found), nil
 }
 
 // factOf returns a fact of the seam as ours, nil of nil.
-func factOf(f hostnet.Fact) Fact {
+func resourceOf(f hostnet.Fact) Resource {
 	switch f := f.(type) {
 	case hostnet.Link:
 		return Link(f)
@@ -69,7 +69,7 @@ func factOf(f hostnet.Fact) Fact {
 	case hostnet.FOUPort:
 		return FOUPort(f)
 	case hostnet.SecurityPolicy:
-		return SecurityPolicy(f)
+		return IPsecPolicy(f)
 	case hostnet.SecurityAssociation:
 		return associationOf(f)
 	case hostnet.Module:
@@ -80,29 +80,29 @@ func factOf(f hostnet.Fact) Fact {
 
 // put makes a fact true. It is not cut short: whoever gives up must know where
 // the host stands.
-func (h *Host) put(f Fact) error {
+func (h *Host) put(f Resource) error {
 	if s, ok := f.(Sysctl); ok {
 		path, err := sysctlPath(s.Key)
 		if err != nil {
 			return err.about("apply", s.String())
 		}
-		return settingError("apply", s, h.files.WriteFile(path, []byte(s.Value+"\n")))
+		return resourceError("apply", s, h.files.WriteFile(path, []byte(s.Value+"\n")))
 	}
-	if a, ok := f.(SecurityAssociation); ok && a.Key == (Key{}) {
+	if a, ok := f.(IPsecAssociation); ok && a.Key == (IPsecKey{}) {
 		return a.keyless().about("apply", a.String())
 	}
-	return settingError("apply", f, h.network.Put(f.toNetwork()))
+	return resourceError("apply", f, h.network.Put(f.toNetwork()))
 }
 
-func (h *Host) remove(f Fact) error {
-	return settingError("undo", f, h.network.Remove(f.toNetwork()))
+func (h *Host) remove(f Resource) error {
+	return resourceError("undo", f, h.network.Remove(f.toNetwork()))
 }
 
 // linkNames returns the names of the interfaces.
 func (h *Host) linkNames(ctx context.Context) ([]string, error) {
 	links, err := within(ctx, h.network.Links)
 	if err != nil {
-		return nil, settingError("list", nil, err)
+		return nil, resourceError("list", nil, err)
 	}
 	names := make([]string, len(links))
 	for i, l := range links {
@@ -112,7 +112,7 @@ func (h *Host) linkNames(ctx context.Context) ([]string, error) {
 }
 
 // interfaceOf returns the interface that must be there for a fact, "" if none.
-func interfaceOf(f Fact) string {
+func interfaceOf(f Resource) string {
 	switch f := f.(type) {
 	case Sysctl:
 		return f.interfaceOf()
@@ -125,7 +125,7 @@ func interfaceOf(f Fact) string {
 }
 
 // show returns the text of a fact for people, also of one that is not there.
-func show(f Fact) string {
+func show(f Resource) string {
 	switch f := f.(type) {
 	case nil:
 		return "nothing"

@@ -10,20 +10,20 @@ import (
 // a value that marshals to JSON: save it before [Host.Apply], for [Host.Undo]
 // needs it, in this process or a later one. It holds no secrets.
 type SetupPlan struct {
-	Host  HostID `json:"host,omitzero"` // that it was made on
-	Steps []Step `json:"steps"`         // in the order of the setup
+	Host  HostID      `json:"host,omitzero"` // that it was made on
+	Steps []SetupStep `json:"steps"`         // in the order of the setup
 }
 
-// Step is one setting of a plan.
-type Step struct {
-	Setting Setting  // what was wanted
-	Found   Fact     // what was there in its place; nil is nothing
-	Left    Fact     // what will be there; equal to Found when there is nothing to do
-	Effects []Effect // what the kernel changes along with it
+// SetupStep is one setting of a plan.
+type SetupStep struct {
+	Requirement Requirement  // what was wanted
+	Found       Resource     // what was there in its place; nil is nothing
+	Left        Resource     // what will be there; equal to Found when there is nothing to do
+	Effects     []SideEffect // what the kernel changes along with it
 }
 
-// Effect is what the kernel changes by itself when a setting is made.
-type Effect struct {
+// SideEffect is what the kernel changes by itself when a setting is made.
+type SideEffect struct {
 	Found  Sysctl `json:"found"`  // what was there
 	Left   Sysctl `json:"left"`   // what the kernel makes of it when the setting is made,
 	Undone Sysctl `json:"undone"` // and when it is taken back
@@ -33,13 +33,15 @@ type Effect struct {
 	Maybe bool `json:"maybe,omitempty"`
 }
 
-// Changes tells whether the step has anything to do.
-func (s Step) Changes() bool { return s.Found == nil || s.Left == nil || !s.Left.matches(s.Found) }
+// HasChanges tells whether the step has anything to do.
+func (s SetupStep) HasChanges() bool {
+	return s.Found == nil || s.Left == nil || !s.Left.matches(s.Found)
+}
 
-// Changes tells whether the plan has anything to do.
-func (p SetupPlan) Changes() bool {
+// HasChanges tells whether the plan has anything to do.
+func (p SetupPlan) HasChanges() bool {
 	for _, s := range p.Steps {
-		if s.Changes() {
+		if s.HasChanges() {
 			return true
 		}
 	}
@@ -51,11 +53,11 @@ func (p SetupPlan) Changes() bool {
 func (p SetupPlan) String() string {
 	var b strings.Builder
 	for _, s := range p.Steps {
-		if !s.Changes() {
-			b.WriteString("# is so: " + Setting{Want: s.Setting.Want}.String() + "\n")
+		if !s.HasChanges() {
+			b.WriteString("# is so: " + Requirement{Want: s.Requirement.Want}.String() + "\n")
 			continue
 		}
-		b.WriteString(s.Setting.String() + "\n")
+		b.WriteString(s.Requirement.String() + "\n")
 		if s.Found != nil {
 			b.WriteString("#   was: " + show(s.Found) + "\n")
 		}
@@ -82,7 +84,7 @@ func (h *Host) Plan(ctx context.Context, setup Setup) (SetupPlan, error) {
 	if err := h.open("plan", "setup"); err != nil {
 		return SetupPlan{}, err
 	}
-	p := planner{host: h, known: make(map[string]Fact)}
+	p := planner{host: h, known: make(map[string]Resource)}
 	id, err := h.identify(ctx)
 	if err != nil {
 		return SetupPlan{}, err
@@ -104,16 +106,16 @@ func (h *Host) Plan(ctx context.Context, setup Setup) (SetupPlan, error) {
 // planner plans setting after setting. It knows what the ones before will leave.
 type planner struct {
 	host   *Host
-	known  map[string]Fact // by key
-	wanted Setup           // the settings before
+	known  map[string]Resource // by key
+	wanted Setup               // the settings before
 }
 
-func (p *planner) step(ctx context.Context, s Setting) (Step, error) {
-	refuse := func(e *Error) (Step, error) { return Step{}, e.about("plan", s.Want.String()) }
+func (p *planner) step(ctx context.Context, s Requirement) (SetupStep, error) {
+	refuse := func(e *Error) (SetupStep, error) { return SetupStep{}, e.about("plan", s.Want.String()) }
 	if err := s.Want.validate(); err != nil {
 		return refuse(err)
 	}
-	if a, ok := s.Want.(SecurityAssociation); ok && a.Key == (Key{}) {
+	if a, ok := s.Want.(IPsecAssociation); ok && a.Key == (IPsecKey{}) {
 		return refuse(a.keyless())
 	}
 	if a, ok := s.Want.(Address); ok {
@@ -122,7 +124,7 @@ func (p *planner) step(ctx context.Context, s Setting) (Step, error) {
 			return refuse(bad)
 		}
 		if err != nil {
-			return Step{}, err
+			return SetupStep{}, err
 		}
 		s.Want = a
 	}
@@ -134,11 +136,11 @@ func (p *planner) step(ctx context.Context, s Setting) (Step, error) {
 	p.wanted = append(p.wanted, s)
 	found, err := p.find(ctx, s.Want)
 	if err != nil {
-		return Step{}, err
+		return SetupStep{}, err
 	}
 	if name := interfaceOf(s.Want); name != "" {
 		if link, err := p.find(ctx, Link{Name: name}); err != nil {
-			return Step{}, err
+			return SetupStep{}, err
 		} else if link == nil {
 			return refuse(&Error{kind: ErrNotFound, Field: "Interface", detail: "there is no interface " + name})
 		}
@@ -147,9 +149,9 @@ func (p *planner) step(ctx context.Context, s Setting) (Step, error) {
 	if bad != nil {
 		return refuse(bad)
 	}
-	step := Step{Setting: s, Found: found, Left: left}
+	step := SetupStep{Requirement: s, Found: found, Left: left}
 	p.known[s.Want.key()] = left
-	if want, ok := s.Want.(Sysctl); ok && step.Changes() {
+	if want, ok := s.Want.(Sysctl); ok && step.HasChanges() {
 		step.Effects, err = p.effects(ctx, want, found.(Sysctl))
 	}
 	return step, err
@@ -157,7 +159,7 @@ func (p *planner) step(ctx context.Context, s Setting) (Step, error) {
 
 // isSame reports whether two wanted facts of one key ask for the same. A parameter
 // may have two names.
-func isSame(a, b Fact) bool {
+func isSame(a, b Resource) bool {
 	if s, ok := a.(Sysctl); ok {
 		return s.matches(b)
 	}
@@ -172,7 +174,7 @@ func (p *planner) address(ctx context.Context, want Address) (Address, *Error, e
 	}
 	all, err := within(ctx, p.host.network.Addresses)
 	if err != nil {
-		return want, nil, settingError("list", want, err)
+		return want, nil, resourceError("list", want, err)
 	}
 	inSubnet := false
 	for _, a := range all {
@@ -194,7 +196,7 @@ func (p *planner) address(ctx context.Context, want Address) (Address, *Error, e
 }
 
 // find returns what will be there when the settings before have been made.
-func (p *planner) find(ctx context.Context, f Fact) (Fact, error) {
+func (p *planner) find(ctx context.Context, f Resource) (Resource, error) {
 	if known, ok := p.known[f.key()]; ok {
 		if s, ok := known.(Sysctl); ok { // it may have another name
 			return Sysctl{f.(Sysctl).Key, s.Value}, nil
@@ -220,7 +222,7 @@ func (p *planner) find(ctx context.Context, f Fact) (Fact, error) {
 }
 
 // inherit returns the parameter of an interface that will be made.
-func (p *planner) inherit(ctx context.Context, s Sysctl) (Fact, error) {
+func (p *planner) inherit(ctx context.Context, s Sysctl) (Resource, error) {
 	from, err := p.find(ctx, s.inherited())
 	if from == nil || err != nil {
 		return nil, err
@@ -228,7 +230,7 @@ func (p *planner) inherit(ctx context.Context, s Sysctl) (Fact, error) {
 	return Sysctl{s.Key, from.(Sysctl).Value}, nil
 }
 
-func (p *planner) effects(ctx context.Context, want, found Sysctl) (all []Effect, err error) {
+func (p *planner) effects(ctx context.Context, want, found Sysctl) (all []SideEffect, err error) {
 	names, err := p.host.linkNames(ctx)
 	if err != nil {
 		return nil, err
@@ -243,7 +245,7 @@ func (p *planner) effects(ctx context.Context, want, found Sysctl) (all []Effect
 		if was == nil {
 			continue // an interface without that protocol
 		}
-		all = append(all, Effect{was.(Sysctl), left, undone[i], maybe})
+		all = append(all, SideEffect{was.(Sysctl), left, undone[i], maybe})
 		if !maybe {
 			p.known[left.key()] = left
 		}
@@ -252,33 +254,33 @@ func (p *planner) effects(ctx context.Context, want, found Sysctl) (all []Effect
 }
 
 type stepJSON struct {
-	Setting Setting  `json:"setting"`
-	Found   *oneFact `json:"found,omitempty"`
-	Left    *oneFact `json:"left"`
-	Effects []Effect `json:"effects,omitempty"`
+	Setting Requirement  `json:"requirement"`
+	Found   *oneResource `json:"found,omitempty"`
+	Left    *oneResource `json:"left"`
+	Effects []SideEffect `json:"effects,omitempty"`
 }
 
-// MarshalJSON writes the step's facts as [Setting.MarshalJSON] does.
-func (s Step) MarshalJSON() ([]byte, error) {
-	return json.Marshal(stepJSON{s.Setting, wrapFact(s.Found), wrapFact(s.Left), s.Effects})
+// MarshalJSON writes the step's facts as [Requirement.MarshalJSON] does.
+func (s SetupStep) MarshalJSON() ([]byte, error) {
+	return json.Marshal(stepJSON{s.Requirement, wrapResource(s.Found), wrapResource(s.Left), s.Effects})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
-func (s *Step) UnmarshalJSON(text []byte) error {
+func (s *SetupStep) UnmarshalJSON(text []byte) error {
 	var in stepJSON
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
 	}
-	found, err := in.Found.fact()
+	found, err := in.Found.resource()
 	if err != nil {
 		return err
 	}
-	left, err := in.Left.fact()
+	left, err := in.Left.resource()
 	if err == nil && left == nil {
 		err = invalid("left", "a step leaves nothing").about("parse", "plan")
 	}
 	if err == nil {
-		*s = Step{in.Setting, found, left, in.Effects}
+		*s = SetupStep{in.Setting, found, left, in.Effects}
 	}
 	return err
 }

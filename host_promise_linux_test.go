@@ -54,7 +54,7 @@ func TestHostReplacesNothingItCannotTell(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
 		commands string
-		want     Fact
+		want     Resource
 		isSo     bool
 	}{
 		{"ip addr add 10.168.0.91/32 dev eth0 valid_lft 3600 preferred_lft 1800", vipAddress(vip4, "eth0", "eth0:0"), false},
@@ -70,9 +70,9 @@ func TestHostReplacesNothingItCannotTell(t *testing.T) {
 		{"modprobe fou; ip fou add port 6080 ipproto 4", FOUPort{Port: 6080}, false},
 		{"modprobe fou; ip fou add port 6080 gue", FOUPort{Port: 6080}, true},
 		{"ip xfrm policy add src 10.168.0.94/32 dst 10.168.0.90/32 dir out priority 9 tmpl src 10.168.0.94 dst 10.168.0.90 proto esp reqid 256 mode transport",
-			SecurityPolicy{From: hostPrefix(local4), To: hostPrefix(router4), SPI: 256}, false},
+			IPsecPolicy{From: hostPrefix(local4), To: hostPrefix(router4), SPI: 256}, false},
 		{"ip xfrm policy add src 10.168.0.94/32 dst 10.168.0.90/32 dir out mark 7 tmpl src 10.168.0.94 dst 10.168.0.90 proto esp reqid 256 mode transport",
-			SecurityPolicy{From: hostPrefix(local4), To: hostPrefix(router4), SPI: 256}, false},
+			IPsecPolicy{From: hostPrefix(local4), To: hostPrefix(router4), SPI: 256}, false},
 		{"ip -6 route add default via 2001:db8:1::1 dev eth0 metric 1024 proto ra expires 600", Route{To: defaultRoute(vip6), Via: router6}, false},
 		{"ip -6 route add default via 2001:db8:1::1 dev eth0 metric 1024 pref high", Route{To: defaultRoute(vip6), Via: router6}, false},
 		{"ip route add 203.0.113.0/24 dev eth0 initcwnd 20", Route{To: inner5, Interface: "eth0", MTU: 1400}, false},
@@ -83,7 +83,7 @@ func TestHostReplacesNothingItCannotTell(t *testing.T) {
 			before := dumpBriefly(t, ns)
 			plan, err := h.Plan(ctx, Setup{{c.want, ""}})
 			switch {
-			case c.isSo && (err != nil || plan.Changes()):
+			case c.isSo && (err != nil || plan.HasChanges()):
 				t.Errorf("got %v, want nothing to do:\n%s", err, plan)
 			case !c.isSo && !errors.Is(err, ErrExists):
 				t.Errorf("got %v, want ErrExists:\n%s", err, plan)
@@ -151,7 +151,7 @@ func TestHostDuplicateAddress(t *testing.T) {
 	there.Run("ip", "-6", "addr", "del", "2001:db8:1::91/128", "dev", "eth0")
 	plan, err = h.Plan(ctx, setup)
 	must(t, err)
-	if !plan.Steps[1].Changes() {
+	if !plan.Steps[1].HasChanges() {
 		t.Errorf("an address that failed is taken for good:\n%s", plan)
 	}
 	must(t, h.Apply(ctx, plan))
@@ -172,7 +172,7 @@ func inner4At(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, inner4.Bit
 func inner6At(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, inner6.Bits()) }
 
 // completed is an address as the seam has it.
-func completed(t *testing.T, a Address) Fact {
+func completed(t *testing.T, a Address) Resource {
 	t.Helper()
 	full, bad := a.complete(nil)
 	if bad != nil {

@@ -16,14 +16,14 @@ import (
 
 // oddFacts are at the edge of what a kernel takes, over it, or written in another
 // way than the kernel writes them. Those that have a field are refused for it.
-var oddFacts = []struct {
-	field string
-	fact  Fact
+var oddResources = []struct {
+	field    string
+	resource Resource
 }{
-	{"Value", Sysctl{IPForward, "01"}},
-	{"Value", Sysctl{IPForward, "0x1"}},
-	{"Value", Sysctl{IPForward, "+1"}},
-	{"Value", Sysctl{IPForward, "-0"}},
+	{"Value", Sysctl{SysctlIPForward, "01"}},
+	{"Value", Sysctl{SysctlIPForward, "0x1"}},
+	{"Value", Sysctl{SysctlIPForward, "+1"}},
+	{"Value", Sysctl{SysctlIPForward, "-0"}},
 	{"Value", Sysctl{InterfaceSysctl("eth0", "rp_filter", false), "01"}},
 	{"Value", Sysctl{InterfaceSysctl("eth0", "hop_limit", true), "0x40"}},
 	{"Value", Sysctl{InterfaceSysctl("eth0", "hop_limit", true), "0100"}},
@@ -31,11 +31,11 @@ var oddFacts = []struct {
 	{"Value", Sysctl{InterfaceSysctl("eth0", "hop_limit", true), "1 2"}},
 	{"", Sysctl{InterfaceSysctl("eth0", "hop_limit", true), " 61\t"}},
 	{"", Sysctl{InterfaceSysctl("all", "forwarding", false), "1"}},
-	{"Value", Sysctl{VSSyncThreshold.Key, "4"}},
-	{"Value", Sysctl{VSSyncThreshold.Key, "04 50"}},
-	{"Value", Sysctl{VSSyncThreshold.Key, "4 50 6"}},
-	{"", Sysctl{VSSyncThreshold.Key, "4\t60"}},
-	{"Value", Sysctl{VSAmDroprate.Key, "0010"}},
+	{"Value", Sysctl{SysctlSyncThreshold.Key, "4"}},
+	{"Value", Sysctl{SysctlSyncThreshold.Key, "04 50"}},
+	{"Value", Sysctl{SysctlSyncThreshold.Key, "4 50 6"}},
+	{"", Sysctl{SysctlSyncThreshold.Key, "4\t60"}},
+	{"Value", Sysctl{SysctlAMDropRate.Key, "0010"}},
 
 	{"MTU", Link{Name: "d0", Kind: "dummy", MTU: 67}},
 	{"", Link{Name: "d0", Kind: "dummy", MTU: 68}},
@@ -112,12 +112,12 @@ var oddFacts = []struct {
 	{"", FOUPort{Port: 65535, IPv6: true}},
 	{"Other", FOUPort{Port: 1, Other: true}},
 
-	{"", SecurityPolicy{From: hostPrefix(local4), To: inner4, SPI: 256, Protocol: 255}},
-	{"", SecurityPolicy{From: hostPrefix(local6), To: hostPrefix(router6), SPI: 99_999_999, In: true}},
-	{"From", SecurityPolicy{From: netip.MustParsePrefix("0.0.0.0/0"), To: inner4, SPI: 256}},
-	{"SPI", SecurityPolicy{From: hostPrefix(local4), To: inner4, SPI: 255}},
-	{"", SecurityAssociation{From: local6, To: router6, SPI: 99_999_999, Key: testKey(3)}},
-	{"Other", SecurityAssociation{From: local6, To: router6, SPI: 256, Key: testKey(3), Other: true}},
+	{"", IPsecPolicy{From: hostPrefix(local4), To: inner4, SPI: 256, Protocol: 255}},
+	{"", IPsecPolicy{From: hostPrefix(local6), To: hostPrefix(router6), SPI: 99_999_999, In: true}},
+	{"From", IPsecPolicy{From: netip.MustParsePrefix("0.0.0.0/0"), To: inner4, SPI: 256}},
+	{"SPI", IPsecPolicy{From: hostPrefix(local4), To: inner4, SPI: 255}},
+	{"", IPsecAssociation{From: local6, To: router6, SPI: 99_999_999, Key: testKey(3)}},
+	{"Other", IPsecAssociation{From: local6, To: router6, SPI: 256, Key: testKey(3), Other: true}},
 	{"From", SourceNAT{From: netip.MustParsePrefix("0.0.0.0/0")}},
 	{"Source", SourceNAT{From: inner4, Source: netip.MustParseAddr("224.0.0.1")}},
 	{"Name", Module{"IPIP"}},
@@ -130,9 +130,9 @@ var inner5, inner7 = netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePre
 func keepsPromises(t *testing.T, h *Host, dump func() string) {
 	ctx := context.Background()
 	before := dump()
-	for _, c := range oddFacts {
-		t.Run(strings.ReplaceAll(c.fact.String(), "/", "|"), func(t *testing.T) {
-			plan, err := h.Plan(ctx, Setup{{c.fact, ""}})
+	for _, c := range oddResources {
+		t.Run(strings.ReplaceAll(c.resource.String(), "/", "|"), func(t *testing.T) {
+			plan, err := h.Plan(ctx, Setup{{c.resource, ""}})
 			var bad *Error
 			switch {
 			case c.field != "" && (!errors.As(err, &bad) || bad.Field != c.field || !errors.Is(err, ErrInvalid)):
@@ -145,7 +145,7 @@ func keepsPromises(t *testing.T, h *Host, dump func() string) {
 			if err := h.Apply(ctx, plan); err != nil {
 				t.Fatalf("Apply of what Plan took: %v", err)
 			}
-			if again, err := h.Plan(ctx, Setup{{c.fact, ""}}); err != nil || again.Changes() {
+			if again, err := h.Plan(ctx, Setup{{c.resource, ""}}); err != nil || again.HasChanges() {
 				t.Errorf("still to do, %v:\n%s", err, again)
 			}
 			kept, err := h.Undo(ctx, saved(t, plan))
@@ -203,7 +203,7 @@ func TestApplySaysWhatItLeft(t *testing.T) {
 	plan, err := h.Plan(ctx, mustSetup(t, caseOf("DR real server")))
 	must(t, err)
 	arp := InterfaceSysctl("all", "arp_ignore", false)
-	must(t, s.InjectSetting(SettingFault{Command: "ip addr add", Err: syscall.EINVAL, Before: func() {
+	must(t, s.InjectHost(SimHostFault{Command: "ip addr add", Err: syscall.EINVAL, Before: func() {
 		must(t, s.network.Network.WriteFile("/proc/sys/net/ipv4/conf/all/arp_ignore", []byte("8\n")))
 	}}))
 	err = h.Apply(ctx, plan)
@@ -240,7 +240,7 @@ func TestUndoKeepsForOthers(t *testing.T) {
 			t.Errorf("kept %s", k)
 		}
 	}
-	if again, err := h.Plan(ctx, second); err != nil || again.Changes() {
+	if again, err := h.Plan(ctx, second); err != nil || again.HasChanges() {
 		t.Errorf("%v, the second setup is not so any more:\n%s", err, again)
 	}
 	if a, err := h.find(ctx, Address{Interface: "vip0", Prefix: hostPrefix(vip4)}); a != nil || err != nil {
@@ -265,7 +265,7 @@ func TestUndoMakesAgainForOthers(t *testing.T) {
 	for _, c := range []struct {
 		name        string
 		mine, other Setup
-		kept        Fact
+		kept        Resource
 	}{
 		{"by its other name", Setup{forwarding(false, "")}, Setup{{Sysctl{InterfaceSysctl("all", "forwarding", false), "1"}, ""}}, forwarding(false, "").Want},
 		{"an effect", Setup{forwarding(false, "")}, Setup{{eth1, ""}}, eth1},
@@ -287,7 +287,7 @@ func TestUndoMakesAgainForOthers(t *testing.T) {
 			if len(kept) != 1 || kept[0].Want != c.kept {
 				t.Errorf("kept %v, want %s", kept, c.kept)
 			}
-			if again, err := h.Plan(ctx, c.other); err != nil || again.Changes() {
+			if again, err := h.Plan(ctx, c.other); err != nil || again.HasChanges() {
 				t.Errorf("%v, there is to do:\n%s", err, again)
 			}
 		})
@@ -362,7 +362,7 @@ func TestPlanReplacesNoLease(t *testing.T) {
 	lease := hostnet.Address{Interface: "eth0", Prefix: hostPrefix(vip4), Scope: "global", Other: true}
 	must(t, s.network.Put(lease))
 	want := Address{Interface: "eth0", Prefix: hostPrefix(vip4)}
-	if plan, err := h.Plan(ctx, Setup{{want, ""}}); err != nil || plan.Changes() {
+	if plan, err := h.Plan(ctx, Setup{{want, ""}}); err != nil || plan.HasChanges() {
 		t.Errorf("as it is: %v, %v", plan, err)
 	}
 	want.Label = "eth0:0"
@@ -375,29 +375,29 @@ func TestPlanReplacesNoLease(t *testing.T) {
 func TestSettingErrors(t *testing.T) {
 	v6 := Address{Interface: "eth0", Prefix: hostPrefix(vip6)}
 	for _, c := range []struct {
-		fact Fact
-		err  error
-		kind error
-		says string
+		resource Resource
+		err      error
+		kind     error
+		says     string
 	}{
 		{v6, syscall.EACCES, errors.ErrUnsupported, "disable_ipv6"},
 		{v6, syscall.EPERM, ErrPermission, "CAP_NET_ADMIN"},
 		{v6, syscall.EAFNOSUPPORT, errors.ErrUnsupported, "no IPv6"},
-		{Sysctl{IPForward, "1"}, syscall.EACCES, ErrPermission, "CAP_NET_ADMIN"},
+		{Sysctl{SysctlIPForward, "1"}, syscall.EACCES, ErrPermission, "CAP_NET_ADMIN"},
 		{Sysctl{"net.ipv4", "1"}, syscall.EISDIR, ErrInvalid, "folder"},
 		{Sysctl{"net.ipv4.route.flush", "1"}, errOneWay, ErrInvalid, "cannot be set back"},
-		{SecurityAssociation{}, syscall.ENOSYS, errors.ErrUnsupported, "hmac"},
-		{SecurityAssociation{}, fmt.Errorf("%w: %w", hostnet.ErrNoIPsec, syscall.EPROTONOSUPPORT), errors.ErrUnsupported, "esp4"},
+		{IPsecAssociation{}, syscall.ENOSYS, errors.ErrUnsupported, "hmac"},
+		{IPsecAssociation{}, fmt.Errorf("%w: %w", hostnet.ErrNoIPsec, syscall.EPROTONOSUPPORT), errors.ErrUnsupported, "esp4"},
 		{FOUPort{Port: 1}, syscall.EADDRINUSE, ErrExists, "ss -lun"},
 		{Link{Name: "t0"}, syscall.EEXIST, ErrExists, "another name"},
 		{Link{Name: "t0"}, syscall.EBUSY, ErrUnstable, "try again"},
 		{Link{Name: "t0"}, syscall.ENOSPC, nil, "no room"},
 		{Route{}, syscall.ENETDOWN, ErrInvalid, "down"},
 	} {
-		err := settingError("apply", c.fact, c.err)
+		err := resourceError("apply", c.resource, c.err)
 		var e *Error
 		if !errors.As(err, &e) || e.kind != c.kind || !errors.Is(err, c.err) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%T %v: got %v, want %v that says %q", c.fact, c.err, err, c.kind, c.says)
+			t.Errorf("%T %v: got %v, want %v that says %q", c.resource, c.err, err, c.kind, c.says)
 		}
 	}
 	_, h := simulatedHost(t)

@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// Kept is what [Host.Undo] left on the host, and why.
-type Kept struct {
-	Want Fact   // what the plan had made, or what went along with it and another setup wants
-	Now  Fact   // what is there; nil is nothing
-	Why  string // why it was left so
+// Leftover is what [Host.Undo] left on the host, and why.
+type Leftover struct {
+	Want Resource // what the plan had made, or what went along with it and another setup wants
+	Now  Resource // what is there; nil is nothing
+	Why  string   // why it was left so
 }
 
 // String says it in a line.
-func (k Kept) String() string { return k.Want.String() + ": " + k.Why }
+func (k Leftover) String() string { return k.Want.String() + ": " + k.Why }
 
 // Undo sets a host back to what it was when the plan was made, in the opposite
 // order. It sets back only what is as [Host.Apply] left it: what others changed
@@ -30,7 +30,7 @@ func (k Kept) String() string { return k.Want.String() + ": " + k.Why }
 //
 // The error is of the kind [ErrInvalid] when the plan is of another host, or cannot
 // have been made by [Host.Plan].
-func (h *Host) Undo(ctx context.Context, plan SetupPlan, still ...Setup) ([]Kept, error) {
+func (h *Host) Undo(ctx context.Context, plan SetupPlan, still ...Setup) ([]Leftover, error) {
 	if err := h.lock(ctx); err != nil {
 		return nil, fileError("undo", "plan", err)
 	}
@@ -52,20 +52,20 @@ type undoing struct {
 	host   *Host
 	ledger ledger
 	ended  func(context.Context) error // says why to stop
-	made   Fact                        // what the kernel made of the last step
+	made   Resource                    // what the kernel made of the last step
 	still  Setup                       // what others want
 	held   Setup                       // what of it is so
-	kept   []Kept
+	kept   []Leftover
 	errs   []error
 }
 
-func (u *undoing) all(ctx context.Context, steps []Step) {
+func (u *undoing) all(ctx context.Context, steps []SetupStep) {
 	for i := len(steps) - 1; i >= 0; i-- {
 		if err := u.ended(ctx); err != nil {
-			u.errs = append(u.errs, settingError("undo", steps[i].Setting.Want, err))
+			u.errs = append(u.errs, resourceError("undo", steps[i].Requirement.Want, err))
 			return
 		}
-		if !steps[i].Changes() {
+		if !steps[i].HasChanges() {
 			continue
 		}
 		err := u.step(ctx, steps[i])
@@ -76,7 +76,7 @@ func (u *undoing) all(ctx context.Context, steps []Step) {
 }
 
 // rollBack undoes steps, and returns why, with what could not be undone.
-func (u *undoing) rollBack(ctx context.Context, steps []Step, why error) error {
+func (u *undoing) rollBack(ctx context.Context, steps []SetupStep, why error) error {
 	u.all(context.WithoutCancel(ctx), steps)
 	errs := u.errs
 	for _, k := range u.kept {
@@ -90,12 +90,12 @@ func (u *undoing) rollBack(ctx context.Context, steps []Step, why error) error {
 	return why
 }
 
-func (u *undoing) keep(s Step, now Fact, why string) error {
-	u.kept = append(u.kept, Kept{s.Setting.Want, now, why})
+func (u *undoing) keep(s SetupStep, now Resource, why string) error {
+	u.kept = append(u.kept, Leftover{s.Requirement.Want, now, why})
 	return nil
 }
 
-func (u *undoing) step(ctx context.Context, s Step) error {
+func (u *undoing) step(ctx context.Context, s SetupStep) error {
 	now, err := u.host.find(ctx, s.Left)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (u *undoing) step(ctx context.Context, s Step) error {
 }
 
 // setBack puts back what a step found.
-func (u *undoing) setBack(ctx context.Context, s Step, now Fact) error {
+func (u *undoing) setBack(ctx context.Context, s SetupStep, now Resource) error {
 	if s.Found == nil {
 		if link, ok := now.(Link); ok {
 			if used, err := u.inUse(ctx, link.Name); used != "" || err != nil {
@@ -155,11 +155,11 @@ func (u *undoing) inUse(ctx context.Context, name string) (string, error) {
 			return a.Prefix.String(), nil
 		}
 	}
-	return "", settingError("list", nil, err)
+	return "", resourceError("list", nil, err)
 }
 
-func (u *undoing) readEffects(ctx context.Context, s Step) ([]Fact, error) {
-	all := make([]Fact, len(s.Effects))
+func (u *undoing) readEffects(ctx context.Context, s SetupStep) ([]Resource, error) {
+	all := make([]Resource, len(s.Effects))
 	for i, e := range s.Effects {
 		var err error
 		if all[i], err = u.host.find(ctx, e.Left); err != nil {
@@ -171,7 +171,7 @@ func (u *undoing) readEffects(ctx context.Context, s Step) ([]Fact, error) {
 
 // setEffectBack repairs a parameter that the kernel has just set along with
 // another: to what was found, or to what somebody had made of it since.
-func (u *undoing) setEffectBack(ctx context.Context, s Step, e Effect, before Fact) error {
+func (u *undoing) setEffectBack(ctx context.Context, s SetupStep, e SideEffect, before Resource) error {
 	if before == nil {
 		return nil // its interface is gone
 	}
@@ -186,7 +186,7 @@ func (u *undoing) setEffectBack(ctx context.Context, s Step, e Effect, before Fa
 
 // finishEffects goes on where an earlier undoing was interrupted: the parameter
 // is back, and others are still as the kernel then made them.
-func (u *undoing) finishEffects(ctx context.Context, s Step) error {
+func (u *undoing) finishEffects(ctx context.Context, s SetupStep) error {
 	for _, e := range s.Effects {
 		now, err := u.host.find(ctx, e.Found)
 		if err != nil {

@@ -158,7 +158,7 @@ func (c *Client) Close() error {
 // Do makes changes, in order, many with one system call. The kernel goes on
 // after a change that failed: those that the error does not list were made.
 // But when a value can never work, nothing at all is sent. The error is a
-// [*DoError].
+// [*BatchError].
 func (c *Client) Do(ctx context.Context, changes ...Change) error {
 	return c.do(ctx, changes, Change.validate)
 }
@@ -173,7 +173,7 @@ func only(err error) error {
 	if err == nil {
 		return nil
 	}
-	return err.(*DoError).Failures[0].Err
+	return err.(*BatchError).Failures[0].Err
 }
 
 func (c *Client) do(ctx context.Context, changes []Change, validate func(Change) *Error) error {
@@ -192,7 +192,7 @@ func (c *Client) do(ctx context.Context, changes []Change, validate func(Change)
 
 // refuse returns the error of the changes that can never work.
 func refuse(changes []Change, validate func(Change) *Error) error {
-	e := &DoError{Total: len(changes)}
+	e := &BatchError{Total: len(changes)}
 	for i, ch := range changes {
 		if err := validate(ch); err != nil {
 			what := ch.call()
@@ -209,7 +209,7 @@ func doError(changes []Change, fates []genl.Fate, cause error) error {
 	if fates == nil {
 		return nil
 	}
-	e := &DoError{Total: len(changes)}
+	e := &BatchError{Total: len(changes)}
 	for i, fate := range fates {
 		if fate.State == genl.Done {
 			continue
@@ -314,9 +314,9 @@ func naming(cmd wire.Command, id ServiceID) genl.Request {
 	}
 }
 
-// Servers returns the real servers of a service in the order in which they
+// RealServers returns the real servers of a service in the order in which they
 // were added. [ErrNotFound]: the service is not there.
-func (c *Client) Servers(ctx context.Context, id ServiceID) ([]RealServerStatus, error) {
+func (c *Client) RealServers(ctx context.Context, id ServiceID) ([]RealServerStatus, error) {
 	what := call{op: "list real servers of", object: id.String()}
 	if err := requireID(id); err != nil {
 		return nil, err.about(what.op, what.object)
@@ -352,10 +352,10 @@ func inOrderAdded(all []RealServerStatus) []RealServerStatus {
 	})
 }
 
-// Server returns one real server of a service. [ErrNotFound]: it, or the
+// RealServer returns one real server of a service. [ErrNotFound]: it, or the
 // service, is not there. The kernel has no call for one, so all are listed.
-func (c *Client) Server(ctx context.Context, id ServiceID, addr netip.AddrPort) (RealServerStatus, error) {
-	all, err := c.Servers(ctx, id)
+func (c *Client) RealServer(ctx context.Context, id ServiceID, addr netip.AddrPort) (RealServerStatus, error) {
+	all, err := c.RealServers(ctx, id)
 	if err != nil {
 		return RealServerStatus{}, err
 	}
@@ -379,32 +379,9 @@ func (c *Client) AddService(ctx context.Context, s Service) error {
 
 // UpdateService replaces everything of a service but its identity, real servers
 // and counters: what s leaves out is gone afterwards. To change one thing, use
-// [Client.EditService]. [ErrNotFound]: the service is not there.
+// [Client.ModifyService]. [ErrNotFound]: the service is not there.
 func (c *Client) UpdateService(ctx context.Context, s Service) error {
 	return c.do1(ctx, UpdateService(s))
-}
-
-// EditService reads a service, lets edit change it, writes it back if it
-// changed, and returns it as it was before. What edit does not touch stays,
-// whatever it is; the identity must. Reading and writing are two steps: the
-// last of two who edit at once wins.
-func (c *Client) EditService(ctx context.Context, id ServiceID, edit func(*Service)) (Service, error) {
-	status, err := c.Service(ctx, id)
-	if err != nil {
-		return Service{}, err
-	}
-	was, now := status.Service, status.Service
-	edit(&now)
-	if now == was {
-		return was, nil
-	}
-	validate := func(ch Change) *Error {
-		if now.ID != was.ID {
-			return invalid("ID", "cannot be edited: remove the service and add another")
-		}
-		return ch.validateUpdate(&was)
-	}
-	return was, only(c.do(ctx, []Change{UpdateService(now)}, validate))
 }
 
 // RemoveService removes a service with its real servers. [ErrNotFound]: it is
@@ -413,66 +390,34 @@ func (c *Client) RemoveService(ctx context.Context, id ServiceID) error {
 	return c.do1(ctx, RemoveService(id))
 }
 
-// AddServer adds a real server to a service. [ErrExists]: it is there;
+// AddRealServer adds a real server to a service. [ErrExists]: it is there;
 // [ErrNotFound]: the service is not.
-func (c *Client) AddServer(ctx context.Context, id ServiceID, s RealServer) error {
-	return c.do1(ctx, AddServer(id, s))
+func (c *Client) AddRealServer(ctx context.Context, id ServiceID, s RealServer) error {
+	return c.do1(ctx, AddRealServer(id, s))
 }
 
-// UpdateServer replaces everything of a real server but its address and
+// UpdateRealServer replaces everything of a real server but its address and
 // counters: what s leaves out, the tunnel too, is gone afterwards. To change
-// one thing, use [Client.EditServer]. [ErrNotFound]: it, or the service, is not
+// one thing, use [Client.ModifyRealServer]. [ErrNotFound]: it, or the service, is not
 // there.
-func (c *Client) UpdateServer(ctx context.Context, id ServiceID, s RealServer) error {
-	return c.do1(ctx, UpdateServer(id, s))
+func (c *Client) UpdateRealServer(ctx context.Context, id ServiceID, s RealServer) error {
+	return c.do1(ctx, UpdateRealServer(id, s))
 }
 
-// EditServer reads a real server, lets edit change it, writes it back if it
-// changed, and returns it as it was before, as [Client.EditService] does. The
-// address must stay.
-//
-// An edited mode is that of new connections. Existing ones keep the mode that they
-// began with.
-func (c *Client) EditServer(ctx context.Context, id ServiceID, addr netip.AddrPort, edit func(*RealServer)) (RealServer, error) {
-	status, err := c.Server(ctx, id, addr)
-	if err != nil {
-		return RealServer{}, err
-	}
-	was, now := status.RealServer, status.RealServer
-	edit(&now)
-	if now == was {
-		return was, nil
-	}
-	validate := func(ch Change) *Error {
-		if now.Addr != was.Addr {
-			return invalid("Addr", "cannot be edited: remove the real server and add another")
-		}
-		return ch.server.validate(id, &was)
-	}
-	return was, only(c.do(ctx, []Change{UpdateServer(id, now)}, validate))
-}
-
-// SetWeight sets the weight of a real server and returns the one it had. With
-// 0 the server takes no new connections and keeps those that it has; clients
-// that persistence ties to it still come, unless
-// net.ipv4.vs.expire_quiescent_template is 1.
-func (c *Client) SetWeight(ctx context.Context, id ServiceID, addr netip.AddrPort, weight int) (int, error) {
-	was, err := c.EditServer(ctx, id, addr, func(s *RealServer) { s.Weight = weight })
-	return was.Weight, err
-}
-
-// RemoveServer removes a real server from a service. [ErrNotFound]: it, or the
+// RemoveRealServer removes a real server from a service. [ErrNotFound]: it, or the
 // service, is not there. What becomes of connections says the function
-// [RemoveServer].
-func (c *Client) RemoveServer(ctx context.Context, id ServiceID, addr netip.AddrPort) error {
-	return c.do1(ctx, RemoveServer(id, addr))
+// [RemoveRealServer].
+func (c *Client) RemoveRealServer(ctx context.Context, id ServiceID, addr netip.AddrPort) error {
+	return c.do1(ctx, RemoveRealServer(id, addr))
 }
 
-// Zero sets the counters of a service and of its real servers to 0; see [Stats].
-func (c *Client) Zero(ctx context.Context, id ServiceID) error { return c.do1(ctx, Zero(id)) }
+// ZeroCounters sets the counters of a service and of its real servers to 0; see [Stats].
+func (c *Client) ZeroCounters(ctx context.Context, id ServiceID) error {
+	return c.do1(ctx, ZeroCounters(id))
+}
 
-// ZeroAll sets all counters of the network namespace to 0.
-func (c *Client) ZeroAll(ctx context.Context) error { return c.do1(ctx, ZeroAll()) }
+// ZeroAllCounters sets all counters of the network namespace to 0.
+func (c *Client) ZeroAllCounters(ctx context.Context) error { return c.do1(ctx, ZeroAllCounters()) }
 
 // Flush removes all services of the network namespace, whoever made them.
 func (c *Client) Flush(ctx context.Context) error { return c.do1(ctx, Flush()) }

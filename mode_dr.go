@@ -2,13 +2,6 @@ package lvs
 
 import "net/netip"
 
-// DR is direct routing: the director puts the server's MAC address on the packet
-// and changes nothing else. The server must be on the same network, have the
-// VIP on a device that does not answer ARP for it, and listen on the service's
-// own port; it answers the client directly. It is the zero [Mode]. [DRDirector]
-// and [DRRealServer] set the hosts up.
-const DR Mode = 0
-
 // DRDirector is the host of a director for [DR]: it has the VIP, and is on the
 // network of the real servers.
 //
@@ -33,10 +26,10 @@ type DRDirector struct {
 
 // Setup returns what the host needs. The error names the field.
 func (d DRDirector) Setup() (Setup, error) {
-	return need("DR director", d.settings, plainAddr("VIP", d.VIP), interfaceName("Interface", d.Interface))
+	return need("DR director", d.requirements, plainAddr("VIP", d.VIP), interfaceName("Interface", d.Interface))
 }
 
-func (d DRDirector) settings() (s Setup) {
+func (d DRDirector) requirements() (s Setup) {
 	if d.Forwarding {
 		s = append(s, forwarding(d.VIP.Is6(), "forward packets; DR itself does not need it"))
 	}
@@ -52,7 +45,7 @@ func directorVIP(vip netip.Addr, iface, label string, routed bool) Setup {
 		{a, "IPVS sees only packets that are delivered to this host"},
 	}
 	if vip.Is4() {
-		s = append(s, Setting{Route{To: hostPrefix(vip), Interface: iface}, "the route that ifconfig's alias has"})
+		s = append(s, Requirement{Route{To: hostPrefix(vip), Interface: iface}, "the route that ifconfig's alias has"})
 	}
 	return s
 }
@@ -91,23 +84,23 @@ func (r DRRealServer) Setup() (Setup, error) {
 	if r.Incoming != "" {
 		checks = append(checks, interfaceName("Incoming", r.Incoming))
 	}
-	return need("DR real server", r.settings, checks...)
+	return need("DR real server", r.requirements, checks...)
 }
 
-func (r DRRealServer) settings() (s Setup) {
+func (r DRRealServer) requirements() (s Setup) {
 	device := Link{Name: r.Device, Up: true}
 	if r.Device != "lo" {
 		device.Kind = "dummy"
 	}
-	s = append(s, Setting{device, "the VIP is on a device that no network is behind"})
+	s = append(s, Requirement{device, "the VIP is on a device that no network is behind"})
 	s = append(s, silent(r.VIP, r.Device)...)
 	if r.Incoming != "" && r.VIP.Is4() {
-		s = append(s, Setting{Sysctl{InterfaceSysctl(r.Incoming, "rp_filter", false), "2"},
+		s = append(s, Requirement{Sysctl{InterfaceSysctl(r.Incoming, "rp_filter", false), "2"},
 			"a strict filter drops packets of clients whose answers go by another interface"})
 	}
-	s = append(s, Setting{vipAddress(r.VIP, r.Device, aliasLabel(r.VIP, r.Device, r.Label)), "take packets for the VIP"})
+	s = append(s, Requirement{vipAddress(r.VIP, r.Device, aliasLabel(r.VIP, r.Device, r.Label)), "take packets for the VIP"})
 	if r.VIP.Is4() {
-		s = append(s, Setting{Route{To: hostPrefix(r.VIP), Interface: r.Device}, "the route that ifconfig's alias has"})
+		s = append(s, Requirement{Route{To: hostPrefix(r.VIP), Interface: r.Device}, "the route that ifconfig's alias has"})
 	}
 	return s
 }

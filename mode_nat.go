@@ -2,16 +2,7 @@ package lvs
 
 import (
 	"net/netip"
-
-	"github.com/golvs/lvs/internal/wire"
 )
-
-// NAT is network address translation (ipvsadm calls it masquerading): the
-// director rewrites address and port of the packet and of its answer, which
-// must come back through it. The only mode in which a server may listen on
-// another port than the service's. [NATDirector] and [NATRealServer] set the
-// hosts up.
-const NAT = Mode(wire.MethodMasq ^ wire.MethodDirect)
 
 // NATDirector is the host of a director for [NAT]: a router between clients and
 // real servers.
@@ -59,7 +50,7 @@ func (d NATDirector) Setup() (Setup, error) {
 		d.Inside = d.Interface
 	}
 	translates := d.FullNAT || d.Masquerade
-	return need("NAT director", d.settings,
+	return need("NAT director", d.requirements,
 		plainAddr("VIP", d.VIP), interfaceName("Interface", d.Interface), interfaceName("Inside", d.Inside),
 		optional(translates || d.Network.IsValid(), func() *Error { return networkOf("Network", d.Network, d.VIP) }),
 		optional(d.Source.IsValid(), func() *Error { return plainAddr("Source", d.Source) }),
@@ -67,13 +58,13 @@ func (d NATDirector) Setup() (Setup, error) {
 		optional(d.Source.IsValid() && !d.FullNAT, func() *Error { return invalid("Source", "is for FullNAT, which is off") }))
 }
 
-func (d NATDirector) settings() (s Setup) {
-	s = append(s, Setting{Link{Name: "lo", Up: true}, "IPVS takes no real server while lo is down"})
+func (d NATDirector) requirements() (s Setup) {
+	s = append(s, Requirement{Link{Name: "lo", Up: true}, "IPVS takes no real server while lo is down"})
 	s = append(s, forwarding(d.VIP.Is6(), "answers of the real servers are forwarded to the clients"))
 	if d.VIP.Is4() {
 		s = append(s, noRedirects(d.Interface, d.Inside)...)
 	}
-	s = append(s, Setting{
+	s = append(s, Requirement{
 		Address{
 			Interface: d.Interface, Prefix: hostPrefix(d.VIP), Label: d.Label, Deprecated: d.VIP.Is6(),
 			InSubnet: !d.Routed, AnyPrefix: true,
@@ -81,22 +72,22 @@ func (d NATDirector) settings() (s Setup) {
 		"IPVS sees only packets that are delivered to this host",
 	})
 	if d.Masquerade {
-		s = append(s, Setting{SourceNAT{IPv6: d.VIP.Is6(), From: d.Network}, "the servers reach others by the director's address"})
+		s = append(s, Requirement{SourceNAT{IPv6: d.VIP.Is6(), From: d.Network}, "the servers reach others by the director's address"})
 	}
 	if d.FullNAT {
 		s = append(s,
-			VSConntrack.Setting(1, "source NAT sees only connections that netfilter tracks"),
-			Setting{SourceNAT{IPv6: d.VIP.Is6(), To: d.Network, Source: d.Source}, "the servers answer to the director, whatever their routes"})
+			SysctlConntrack.Requirement(1, "source NAT sees only connections that netfilter tracks"),
+			Requirement{SourceNAT{IPv6: d.VIP.Is6(), To: d.Network, Source: d.Source}, "the servers answer to the director, whatever their routes"})
 	}
 	return s
 }
 
-func forwarding(is6 bool, why string) Setting {
-	key := IPForward
+func forwarding(is6 bool, why string) Requirement {
+	key := SysctlIPForward
 	if is6 {
-		key = IPv6Forwarding
+		key = SysctlIPv6Forwarding
 	}
-	return Setting{Sysctl{key, "1"}, why}
+	return Requirement{Sysctl{key, "1"}, why}
 }
 
 // noRedirects keeps real servers from learning shorter ways than through the
@@ -105,7 +96,7 @@ func noRedirects(interfaces ...string) (s Setup) {
 	seen := make(map[string]bool)
 	for _, name := range append([]string{"all", "default"}, interfaces...) {
 		if !seen[name] {
-			s = append(s, Setting{Sysctl{InterfaceSysctl(name, "send_redirects", false), "0"}, "do not tell servers of a way around the director"})
+			s = append(s, Requirement{Sysctl{InterfaceSysctl(name, "send_redirects", false), "0"}, "do not tell servers of a way around the director"})
 		}
 		seen[name] = true
 	}
@@ -139,16 +130,16 @@ func (r NATRealServer) Setup() (Setup, error) {
 	if r.Metric < 0 {
 		checks = append(checks, invalid("Metric", "%d is negative", r.Metric))
 	}
-	return need("NAT real server", r.settings, checks...)
+	return need("NAT real server", r.requirements, checks...)
 }
 
-func (r NATRealServer) settings() (s Setup) {
+func (r NATRealServer) requirements() (s Setup) {
 	clients := r.Clients
 	if len(clients) == 0 {
 		clients = []netip.Prefix{defaultRoute(r.Director)}
 	}
 	for _, c := range clients {
-		s = append(s, Setting{Route{To: c, Via: r.Director, Metric: r.Metric}, "answers go back through the director, which puts the VIP into them"})
+		s = append(s, Requirement{Route{To: c, Via: r.Director, Metric: r.Metric}, "answers go back through the director, which puts the VIP into them"})
 	}
 	return s
 }

@@ -33,8 +33,8 @@ func silent(vip netip.Addr, device string) (s Setup) {
 	}
 	for _, name := range []string{device, "all"} {
 		s = append(s,
-			Setting{Sysctl{InterfaceSysctl(name, "arp_ignore", false), "1"}, "do not answer ARP for the VIP: clients must find the director"},
-			Setting{Sysctl{InterfaceSysctl(name, "arp_announce", false), "2"}, "do not ask by ARP with the VIP: it would teach others a wrong way"})
+			Requirement{Sysctl{InterfaceSysctl(name, "arp_ignore", false), "1"}, "do not answer ARP for the VIP: clients must find the director"},
+			Requirement{Sysctl{InterfaceSysctl(name, "arp_announce", false), "2"}, "do not ask by ARP with the VIP: it would teach others a wrong way"})
 	}
 	return s
 }
@@ -47,27 +47,6 @@ func need(what string, setup func() Setup, checks ...*Error) (Setup, error) {
 		}
 	}
 	return setup(), nil
-}
-
-// sameFamily refuses addresses of two families.
-func sameFamily(field string, a netip.Addr, with string, b netip.Addr) *Error {
-	if a.Is6() != b.Is6() {
-		return invalid(field, "%s is not of the family of %s, %s", a, with, b)
-	}
-	return nil
-}
-
-// network refuses what is no network of the family of an address.
-func networkOf(field string, p netip.Prefix, a netip.Addr) *Error {
-	switch {
-	case !p.IsValid():
-		return invalid(field, "needs a network, such as 10.168.0.0/24")
-	case p != p.Masked():
-		return invalid(field, "%s has an address where a network is due: write %s", p, p.Masked())
-	case a.IsValid() && p.Addr().Is6() != a.Is6():
-		return invalid(field, "%s is not of the family of %s", p, a)
-	}
-	return nil
 }
 
 // optional passes a check over when there is nothing to check.

@@ -1,143 +1,224 @@
 package lvs
 
 import (
-	"strconv"
-	"strings"
+	"cmp"
+	"net/netip"
 
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// IPIP is a tunnel: the packet travels inside another IP packet to the server,
-// which takes it out, has the VIP on a device of its own, and answers the client
-// directly. The server may be anywhere, even in the other address family. The
-// tunnel is not encrypted.
-const IPIP = Mode(wire.MethodTunnel ^ wire.MethodDirect)
+// TunnelDirector is the host of a director for a tunnel ([IPIP], [GUE], [GRE]):
+// it has the VIP, and a route to each real server. The tunnel itself is IPVS's.
+// It is not encrypted, whatever it is called: who can read packets between
+// director and real server reads what the client sends. An IPsec policy between
+// the two does not change that for an IPv4 tunnel, whose packets do not pass
+// through it: [IPsecTunnel] is encrypted.
+type TunnelDirector struct {
+	VIP       netip.Addr // that clients connect to
+	Interface string     // where clients reach the VIP
 
-// TunnelFlags are switches of a [GUE] or [GRE] tunnel. Zero sends no checksum.
-type TunnelFlags uint16
+	Label  string // as in [DRDirector]
+	Routed bool   // as in [DRDirector]
 
-// Switches of a tunnel.
-const (
-	// TunnelChecksum adds a checksum to the outer header.
-	TunnelChecksum TunnelFlags = wire.TunnelChecksum
-	// TunnelRemoteChecksum leaves the inner checksum to the receiver. For GUE.
-	TunnelRemoteChecksum TunnelFlags = wire.TunnelRemoteChecksum
-)
+	// Servers are real servers that are reached by Via, when the host has no
+	// route to them yet. They may be of the other family than the VIP.
+	Servers []netip.Addr
+	Via     netip.Addr // of the family of Servers; used with them only
 
-// GUE is a tunnel through UDP to a port of the server, which must not be 0:
-// generic UDP encapsulation. Linux has it since 5.2.
-func GUE(port uint16, flags ...TunnelFlags) Mode {
-	return IPIP | tunnelMode(wire.TunnelGUE, port, uint16(join(flags)))
+	IPsec []IPsecTunnel // to real servers that IPVS forwards to by them
 }
 
-// GRE is a tunnel by generic routing encapsulation. Linux has it since 5.3.
-func GRE(flags ...TunnelFlags) Mode {
-	return IPIP | tunnelMode(wire.TunnelGRE, 0, uint16(join(flags)))
+// Setup returns what the host needs. The error names the field.
+func (d TunnelDirector) Setup() (Setup, error) {
+	checks := []*Error{plainAddr("VIP", d.VIP), interfaceName("Interface", d.Interface)}
+	if len(d.Servers) > 0 || d.Via.IsValid() {
+		checks = append(checks, plainAddr("Via", d.Via))
+	}
+	for _, server := range d.Servers {
+		checks = append(checks, plainAddr("Servers", server), sameFamily("Servers", server, "Via", d.Via))
+	}
+	numbers, inner := make(map[uint32]bool), make(map[netip.Addr]bool)
+	for _, t := range d.IPsec {
+		checks = append(checks, t.validate(d.VIP))
+		if numbers[t.SPI] || inner[t.Inner] {
+			checks = append(checks, invalid("IPsec", "two tunnels have the SPI %d, or the inner address %s", t.SPI, t.Inner))
+		}
+		numbers[t.SPI], inner[t.Inner] = true, true
+	}
+	return need("tunnel director", d.requirements, checks...)
 }
 
-func join(flags []TunnelFlags) (all TunnelFlags) {
-	for _, f := range flags {
-		all |= f
+func (d TunnelDirector) requirements() Setup {
+	s := directorVIP(d.VIP, d.Interface, d.Label, d.Routed)
+	for _, server := range d.Servers {
+		s = append(s, Requirement{Route{To: hostPrefix(server), Via: d.Via}, "the outer packets go to the real server"})
 	}
-	return all
-}
-
-// Tunnel types by their text.
-var tunnelNames = [...]string{wire.TunnelIPIP: "ipip", wire.TunnelGUE: "gue", wire.TunnelGRE: "gre"}
-
-const otherTunnel = "tunnel-" // then the number
-
-func (m Mode) tunnelString() string {
-	s := otherTunnel + strconv.Itoa(int(m.tunnelType()))
-	if int(m.tunnelType()) < len(tunnelNames) {
-		s = tunnelNames[m.tunnelType()]
-	}
-	if m.tunnelPort() != 0 {
-		s += ":" + strconv.Itoa(int(m.tunnelPort()))
-	}
-	flags := m.tunnelFlags()
-	if flags&TunnelChecksum != 0 {
-		s += "+csum"
-	}
-	if flags&TunnelRemoteChecksum != 0 {
-		s += "+remcsum"
-	}
-	if rest := flags &^ (TunnelChecksum | TunnelRemoteChecksum); rest != 0 {
-		s += "+" + otherFlag + strconv.FormatUint(uint64(rest), 16)
+	for _, t := range d.IPsec {
+		s = append(s, t.directorSide(d.VIP.Is6())...)
 	}
 	return s
 }
 
-// parseTunnel reads "gue:6080+csum" as the tunnel of a mode, without a method.
-func parseTunnel(s string) (Mode, bool) {
-	parts := strings.Split(s, "+")
-	name, portText, hasPort := strings.Cut(parts[0], ":")
-	kind, ok := parseTunnelType(name)
-	if !ok {
-		return 0, false
-	}
-	var port uint64
-	if hasPort {
-		var err error
-		if port, err = strconv.ParseUint(portText, 10, 16); err != nil {
-			return 0, false
-		}
-	}
-	var flags TunnelFlags
-	for _, part := range parts[1:] {
-		f, ok := parseTunnelFlag(part)
-		if !ok {
-			return 0, false
-		}
-		flags |= f
-	}
-	return tunnelMode(kind, uint16(port), uint16(flags)), true
+// TunnelRealServer is the host of a real server behind a tunnel: it takes the
+// client's packets out, has the VIP, tells nobody, and answers directly.
+//
+// What comes for it must be let through by firewalls on the way: protocol 4 or
+// 41 for [IPIP], 47 for [GRE], the UDP port for [GUE].
+type TunnelRealServer struct {
+	VIP netip.Addr // that packets come for
+
+	// Mode is that of the real server in the director's table. With IPsec it is
+	// [DR].
+	Mode Mode
+
+	// Local is the address by which the director knows the real server. It may be
+	// of the other family than the VIP. IPsec has its own.
+	Local netip.Addr
+
+	// IPsec is the tunnel by which packets come, if its packets are encrypted.
+	IPsec IPsecTunnel
+
+	// MTU is that of the tunnel device; 0 leaves it to the kernel. IPsec has its
+	// own.
+	MTU int
+
+	// MSS is the greatest TCP segment that clients are told to send, so that
+	// their packets fit into the tunnel; 0 tells them nothing, and clients must
+	// hear of it by path MTU discovery. It is set here, for the answers of the
+	// server do not pass by the director. 1500 bytes on the way to the server
+	// leave 1440 for IPIP in IPv4. It needs Gateway and Interface.
+	MSS int
+
+	// Gateway and Interface are the way to the clients. Used with MSS only.
+	Gateway   netip.Addr
+	Interface string
+
+	// Table is the number of the routing table that answers use when MSS is set,
+	// and the priority of the rule that sends them there; 0 is 4004. Another VIP
+	// with another MSS or gateway needs another.
+	Table int
 }
 
-func parseTunnelType(s string) (uint8, bool) {
-	if s == "tun" {
-		return wire.TunnelIPIP, true
+const tunnelTable = 4004
+
+// Setup returns what the host needs. The error names the field. The module fou,
+// for [GUE], is not loaded by the kernel itself: see [Module].
+func (r TunnelRealServer) Setup() (Setup, error) {
+	if r.Table == 0 {
+		r.Table = tunnelTable
 	}
-	for kind, name := range tunnelNames {
-		if s == name {
-			return uint8(kind), true
-		}
-	}
-	number, ok := strings.CutPrefix(s, otherTunnel)
-	n, err := strconv.ParseUint(number, 10, 8)
-	return uint8(n), ok && err == nil
+	return need("tunnel real server", r.requirements,
+		plainAddr("VIP", r.VIP), r.checkTunnel(),
+		optional(r.MTU != 0, func() *Error { return Link{Name: "tunl0", MTU: r.MTU}.validate() }),
+		optional(r.MSS != 0, r.checkMSS))
 }
 
-func parseTunnelFlag(s string) (TunnelFlags, bool) {
-	switch s {
-	case "csum":
-		return TunnelChecksum, true
-	case "remcsum":
-		return TunnelRemoteChecksum, true
+func (r TunnelRealServer) checkTunnel() *Error {
+	if r.IPsec.isZero() {
+		return cmp.Or(r.checkMode(), plainAddr("Local", r.Local))
 	}
-	hex, ok := strings.CutPrefix(s, otherFlag)
-	n, err := strconv.ParseUint(hex, 16, 16)
-	return TunnelFlags(n), ok && err == nil
-}
-
-func (m Mode) validateTunnel() *Error {
-	const known = TunnelChecksum | TunnelRemoteChecksum
-	flags := m.tunnelFlags()
 	switch {
-	case int(m.tunnelType()) >= len(tunnelNames):
-		return invalid("Mode", "the kernel has no tunnel type %d", m.tunnelType())
-	case flags&^known != 0:
-		return invalid("Mode", "the tunnel flags %#x have no meaning", uint16(flags&^known))
-	case m.tunnelType() == wire.TunnelGUE && m.tunnelPort() == 0:
-		return invalid("Mode", "a GUE tunnel needs the UDP port that the server receives on")
-	case m.tunnelType() != wire.TunnelGUE && m.tunnelPort() != 0:
-		return invalid("Mode", "only a GUE tunnel has a port, and %s has %d", m, m.tunnelPort())
-	case m.tunnelType() == wire.TunnelIPIP && flags != 0:
-		return invalid("Mode", "an IPIP tunnel has no checksum, and %s asks for one", m)
-	case m.tunnelType() == wire.TunnelGRE && flags&TunnelRemoteChecksum != 0:
-		return invalid("Mode", "only a GUE tunnel can leave the checksum to the receiver")
-	case flags == known:
-		return invalid("Mode", "a tunnel sends a checksum or leaves it to the receiver, not both")
+	case r.Mode != DR:
+		return invalid("Mode", "is %s, and what comes by an encrypted tunnel is forwarded by DR: leave it out", r.Mode)
+	case r.Local.IsValid():
+		return invalid("Local", "is for a tunnel of IPVS's: IPsec.Server is the address of an encrypted one")
+	case r.MTU != 0:
+		return invalid("MTU", "is for a tunnel of IPVS's: IPsec has its own")
 	}
-	return nil
+	return r.IPsec.validate(r.VIP)
+}
+
+func (r TunnelRealServer) checkMode() *Error {
+	if !r.Mode.isTunnel() {
+		return invalid("Mode", "%s is no tunnel: want IPIP, GUE or GRE", r.Mode)
+	}
+	return r.Mode.validate()
+}
+
+func (r TunnelRealServer) checkMSS() *Error {
+	if r.MSS < 88 || r.MSS > 65495 {
+		return invalid("MSS", "%d is not within 88 and 65495", r.MSS)
+	}
+	if r.Table < 1 || r.Table > 32765 {
+		return invalid("Table", "%d is not within 1 and 32765", r.Table)
+	}
+	if err := plainAddr("Gateway", r.Gateway); err != nil {
+		return err
+	}
+	if err := sameFamily("Gateway", r.Gateway, "the VIP", r.VIP); err != nil {
+		return err
+	}
+	return interfaceName("Interface", r.Interface)
+}
+
+func (r TunnelRealServer) requirements() Setup {
+	s, device := r.open()
+	if r.VIP.Is4() {
+		s = append(s, Requirement{Sysctl{InterfaceSysctl(device.Name, "rp_filter", false), "2"},
+			"clients are not reached by the tunnel: a strict filter drops what comes out of it"})
+	}
+	s = append(s, silent(r.VIP, device.Name)...)
+	s = append(s, Requirement{vipAddress(r.VIP, device.Name, ""), "take packets for the VIP"})
+	if r.MSS != 0 {
+		s = append(s, r.segments()...)
+	}
+	return s
+}
+
+// open are the settings that bring packets out of the tunnel, and its device.
+func (r TunnelRealServer) open() (s Setup, device Link) {
+	if !r.IPsec.isZero() {
+		return r.IPsec.serverSide(r.VIP.Is6())
+	}
+	device = r.device()
+	s = append(s, Requirement{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
+	if r.Mode.tunnelType() == wire.TunnelGUE {
+		s = append(s,
+			Requirement{Module{"fou"}, "it takes packets out of UDP"},
+			Requirement{FOUPort{Port: r.Mode.tunnelPort(), IPv6: r.Local.Is6()}, "the port that the director sends to"})
+	}
+	return append(s, Requirement{device, "the tunnel's device takes packets only when it is up"}), device
+}
+
+// device returns the device that takes the packets out. Where there is one that
+// takes all, it is used; otherwise one is made for the server's own address.
+func (r TunnelRealServer) device() Link {
+	own := func(name, kind string) Link {
+		return Link{Name: name, Kind: kind, Up: true, MTU: r.MTU, Local: r.Local}
+	}
+	every := func(name, kind string) Link { return Link{Name: name, Kind: kind, Up: true, MTU: r.MTU} }
+	outer6, checksum := r.Local.Is6(), r.Mode.tunnelFlags()&TunnelChecksum != 0
+	switch {
+	case r.Mode.tunnelType() == wire.TunnelGRE && checksum:
+		device := own("lvs-gre", "gre")
+		if outer6 {
+			device = own("lvs-gre6", "ip6gre")
+		}
+		device.Checksum = true
+		return device
+	case r.Mode.tunnelType() == wire.TunnelGRE && outer6:
+		return every("ip6gre0", "ip6gre")
+	case r.Mode.tunnelType() == wire.TunnelGRE:
+		return every("gre0", "gre")
+	case outer6 && r.VIP.Is4():
+		device := own("lvs-tun6", "ip6tnl")
+		device.AnyProtocol = true
+		return device
+	case outer6:
+		return every("ip6tnl0", "ip6tnl")
+	case r.VIP.Is6():
+		return every("sit0", "sit")
+	}
+	return every("tunl0", "ipip")
+}
+
+// segments are the settings by which clients hear of the MSS: the answers, which
+// come from the VIP, have a route of their own.
+func (r TunnelRealServer) segments() Setup {
+	is6 := r.VIP.Is6()
+	return Setup{
+		{Route{To: defaultRoute(r.VIP), Table: r.Table, Via: r.Gateway, Interface: r.Interface, AdvMSS: r.MSS},
+			"tell clients to send segments that fit into the tunnel"},
+		{Rule{Priority: r.Table, From: hostPrefix(r.VIP), Table: r.Table, IPv6: is6}, "answers of the VIP use that route"},
+	}
 }

@@ -62,21 +62,21 @@ func oracleTable() []oracleCase {
 		{"-A -u 10.1.0.1:5060 -s rr -p 60 --pe sip", AddService(Service{ID: udpAt("10.1.0.1:5060"), Scheduler: RR, Persistence: sip})},
 		{"-A -u 10.1.0.2:5060 -s rr -p 60 --pe sip -o", AddService(Service{ID: udpAt("10.1.0.2:5060"), Scheduler: RR, Persistence: sip, OnePacket: true})},
 
-		{"-A -t 10.1.0.4:80 -s sh -b sh-fallback", AddService(Service{ID: tcpAt("10.1.0.4:80"), Scheduler: SH, Flags: Fallback})},
-		{"-A -t 10.1.0.4:81 -s sh -b sh-port", AddService(Service{ID: tcpAt("10.1.0.4:81"), Scheduler: SH, Flags: SourcePort})},
-		{"-A -t 10.1.0.4:82 -s sh -b sh-fallback,sh-port", AddService(Service{ID: tcpAt("10.1.0.4:82"), Scheduler: SH, Flags: Fallback | SourcePort})},
-		{"-A -t 10.1.0.4:83 -s mh -b mh-fallback", AddService(Service{ID: tcpAt("10.1.0.4:83"), Scheduler: MH, Flags: Fallback})},
-		{"-A -t 10.1.0.4:84 -s mh -b mh-fallback,mh-port", AddService(Service{ID: tcpAt("10.1.0.4:84"), Scheduler: MH, Flags: Fallback | SourcePort})},
-		{"-A -t 10.1.0.4:85 -s rr -b flag-3", AddService(Service{ID: tcpAt("10.1.0.4:85"), Scheduler: RR, Flags: flag3})}, // of sh it saves "-b " alone
-		{"-A -t 10.1.0.4:86 -s rr -b flag-1,flag-2,flag-3", AddService(Service{ID: tcpAt("10.1.0.4:86"), Scheduler: RR, Flags: Fallback | SourcePort | flag3})},
+		{"-A -t 10.1.0.4:80 -s sh -b sh-fallback", AddService(Service{ID: tcpAt("10.1.0.4:80"), Scheduler: SH, SchedulerFlags: HashFallback})},
+		{"-A -t 10.1.0.4:81 -s sh -b sh-port", AddService(Service{ID: tcpAt("10.1.0.4:81"), Scheduler: SH, SchedulerFlags: HashPort})},
+		{"-A -t 10.1.0.4:82 -s sh -b sh-fallback,sh-port", AddService(Service{ID: tcpAt("10.1.0.4:82"), Scheduler: SH, SchedulerFlags: HashFallback | HashPort})},
+		{"-A -t 10.1.0.4:83 -s mh -b mh-fallback", AddService(Service{ID: tcpAt("10.1.0.4:83"), Scheduler: MH, SchedulerFlags: HashFallback})},
+		{"-A -t 10.1.0.4:84 -s mh -b mh-fallback,mh-port", AddService(Service{ID: tcpAt("10.1.0.4:84"), Scheduler: MH, SchedulerFlags: HashFallback | HashPort})},
+		{"-A -t 10.1.0.4:85 -s rr -b flag-3", AddService(Service{ID: tcpAt("10.1.0.4:85"), Scheduler: RR, SchedulerFlags: flag3})}, // of sh it saves "-b " alone
+		{"-A -t 10.1.0.4:86 -s rr -b flag-1,flag-2,flag-3", AddService(Service{ID: tcpAt("10.1.0.4:86"), Scheduler: RR, SchedulerFlags: HashFallback | HashPort | flag3})},
 		{
 			"-A -f 10 -6 -s sh -p 300 -M 64 -b sh-fallback,sh-port",
-			AddService(Service{ID: FWMark6(10), Scheduler: SH, Flags: Fallback | SourcePort, Persistence: persist(300*sec, PrefixMask(64))}),
+			AddService(Service{ID: FWMark6(10), Scheduler: SH, SchedulerFlags: HashFallback | HashPort, Persistence: persist(300*sec, PrefixMask(64))}),
 		},
 	}
 	for i, name := range []Scheduler{RR, WRR, LC, WLC, SED, NQ, FO, OVF, LBLC, LBLCR, DH, SH, MH} {
 		id := TCP(netip.AddrPortFrom(netip.MustParseAddr("10.1.0.5"), uint16(80+i)))
-		table = append(table, oracleCase{"-A -t " + id.VIP().String() + " -s " + string(name), AddService(Service{ID: id, Scheduler: name})})
+		table = append(table, oracleCase{"-A -t " + id.AddrPort().String() + " -s " + string(name), AddService(Service{ID: id, Scheduler: name})})
 	}
 	return append(table, oracleServers()...)
 }
@@ -94,54 +94,54 @@ func oracleServers() []oracleCase {
 	sip := udpAt("10.1.0.2:5060")
 	return []oracleCase{
 		// In no order that anybody would sort them into.
-		{"-a -t 10.1.0.1:80 -r 10.2.0.9:80", AddServer(webID, server("10.2.0.9:80", DR, 1))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.3:80 -g -w 0", AddServer(webID, server("10.2.0.3:80", DR, 0))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.4 -w 3", AddServer(webID, server("10.2.0.4:80", DR, 3))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.5:80 -m -w 65535", AddServer(webID, server("10.2.0.5:80", NAT, 65535))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.5:8080 -m -w 2147483647", AddServer(webID, server("10.2.0.5:8080", NAT, 1<<31-1))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.6:80 -i", AddServer(webID, server("10.2.0.6:80", IPIP, 1))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.7:9999 -g", AddServer(webID, server("10.2.0.7:80", DR, 1))}, // ipvsadm rewrites the port
-		{"-a -t 10.1.0.1:80 -r 127.0.0.1:80 -m", AddServer(webID, server("127.0.0.1:80", NAT, 1))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.12:80 -x 10 -y 5", AddServer(webID, limited)},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.13:80 -x 2000", AddServer(webID, upper)},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.9:80", AddRealServer(webID, server("10.2.0.9:80", DR, 1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.3:80 -g -w 0", AddRealServer(webID, server("10.2.0.3:80", DR, 0))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.4 -w 3", AddRealServer(webID, server("10.2.0.4:80", DR, 3))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.5:80 -m -w 65535", AddRealServer(webID, server("10.2.0.5:80", NAT, 65535))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.5:8080 -m -w 2147483647", AddRealServer(webID, server("10.2.0.5:8080", NAT, 1<<31-1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.6:80 -i", AddRealServer(webID, server("10.2.0.6:80", IPIP, 1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.7:9999 -g", AddRealServer(webID, server("10.2.0.7:80", DR, 1))}, // ipvsadm rewrites the port
+		{"-a -t 10.1.0.1:80 -r 127.0.0.1:80 -m", AddRealServer(webID, server("127.0.0.1:80", NAT, 1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.12:80 -x 10 -y 5", AddRealServer(webID, limited)},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.13:80 -x 2000", AddRealServer(webID, upper)},
 
-		{"-a -t 10.1.0.2:80 -r 10.2.0.8:80 -i --tun-type ipip", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.8:80", IPIP, 1))},
-		{"-a -t 10.1.0.2:80 -r 10.2.0.7:80 -i --tun-type gue --tun-port 6080", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.7:80", GUE(6080), 1))},
-		{"-a -t 10.1.0.2:80 -r 10.2.0.6:80 -i --tun-type gue --tun-port 6080 --tun-nocsum", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.6:80", GUE(6080), 1))},
-		{"-a -t 10.1.0.2:80 -r 10.2.0.5:80 -i --tun-type gue --tun-port 6081 --tun-csum", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.5:80", GUE(6081, TunnelChecksum), 1))},
-		{"-a -t 10.1.0.2:80 -r 10.2.0.4:80 -i --tun-type gue --tun-port 65535 --tun-remcsum", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.4:80", GUE(65535, TunnelRemoteChecksum), 1))},
-		{"-a -t 10.1.0.2:80 -r 10.2.0.3:80 -i --tun-type gre", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.3:80", GRE(), 1))},
-		{"-a -t 10.1.0.2:80 -r 10.2.0.2:80 -i --tun-type gre --tun-csum", AddServer(tcpAt("10.1.0.2:80"), server("10.2.0.2:80", GRE(TunnelChecksum), 1))},
-		{"-a -t 10.1.0.2:80 -r [fd00:1::9]:80 -i", AddServer(tcpAt("10.1.0.2:80"), server("[fd00:1::9]:80", IPIP, 1))},
-		{"-a -t 10.1.0.2:80 -r [fd00:1::8]:80 -i --tun-type gue --tun-port 6080 --tun-csum", AddServer(tcpAt("10.1.0.2:80"), server("[fd00:1::8]:80", GUE(6080, TunnelChecksum), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.8:80 -i --tun-type ipip", AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.8:80", IPIP, 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.7:80 -i --tun-type gue --tun-port 6080", AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.7:80", GUE(6080), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.6:80 -i --tun-type gue --tun-port 6080 --tun-nocsum", AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.6:80", GUE(6080), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.5:80 -i --tun-type gue --tun-port 6081 --tun-csum", AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.5:80", GUE(6081, TunnelChecksum), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.4:80 -i --tun-type gue --tun-port 65535 --tun-remcsum", AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.4:80", GUE(65535, TunnelRemoteChecksum), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.3:80 -i --tun-type gre", AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.3:80", GRE(), 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.2:80 -i --tun-type gre --tun-csum", AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.2:80", GRE(TunnelChecksum), 1))},
+		{"-a -t 10.1.0.2:80 -r [fd00:1::9]:80 -i", AddRealServer(tcpAt("10.1.0.2:80"), server("[fd00:1::9]:80", IPIP, 1))},
+		{"-a -t 10.1.0.2:80 -r [fd00:1::8]:80 -i --tun-type gue --tun-port 6080 --tun-csum", AddRealServer(tcpAt("10.1.0.2:80"), server("[fd00:1::8]:80", GUE(6080, TunnelChecksum), 1))},
 
-		{"-a -t [fd00:1::1]:80 -r [fd00:1::4]:80 -g -w 2", AddServer(web6ID, server("[fd00:1::4]:80", DR, 2))},
-		{"-a -t [fd00:1::1]:80 -r [fd00:1::2]:8080 -m", AddServer(web6ID, server("[fd00:1::2]:8080", NAT, 1))},
-		{"-a -t [fd00:1::1]:80 -r [fd00:1::3]:80 -i", AddServer(web6ID, server("[fd00:1::3]:80", IPIP, 1))},
-		{"-a -t [fd00:1::1]:80 -r 10.2.0.2:80 -i --tun-type gre", AddServer(web6ID, server("10.2.0.2:80", GRE(), 1))},
+		{"-a -t [fd00:1::1]:80 -r [fd00:1::4]:80 -g -w 2", AddRealServer(web6ID, server("[fd00:1::4]:80", DR, 2))},
+		{"-a -t [fd00:1::1]:80 -r [fd00:1::2]:8080 -m", AddRealServer(web6ID, server("[fd00:1::2]:8080", NAT, 1))},
+		{"-a -t [fd00:1::1]:80 -r [fd00:1::3]:80 -i", AddRealServer(web6ID, server("[fd00:1::3]:80", IPIP, 1))},
+		{"-a -t [fd00:1::1]:80 -r 10.2.0.2:80 -i --tun-type gre", AddRealServer(web6ID, server("10.2.0.2:80", GRE(), 1))},
 
-		{"-a -f 7 -r 10.2.0.3 -g", AddServer(FWMark(7), server("10.2.0.3:0", DR, 1))},
-		{"-a -f 7 -r 10.2.0.2:0 -i", AddServer(FWMark(7), server("10.2.0.2:0", IPIP, 1))},
-		{"-a -f 7 -r 10.2.0.4:8080 -m", AddServer(FWMark(7), server("10.2.0.4:8080", NAT, 1))},
-		{"-a -f 7 -6 -r [fd00:1::2]:0 -g", AddServer(FWMark6(7), server("[fd00:1::2]:0", DR, 1))},
-		{"-a -t 10.1.0.3:0 -r 10.2.0.2:0 -g", AddServer(tcpAt("10.1.0.3:0"), server("10.2.0.2:0", DR, 1))},
-		{"-a --sctp-service 10.1.0.1:5060 -r 10.2.0.2:5060 -m", AddServer(sctpID, server("10.2.0.2:5060", NAT, 1))},
+		{"-a -f 7 -r 10.2.0.3 -g", AddRealServer(FWMark(7), server("10.2.0.3:0", DR, 1))},
+		{"-a -f 7 -r 10.2.0.2:0 -i", AddRealServer(FWMark(7), server("10.2.0.2:0", IPIP, 1))},
+		{"-a -f 7 -r 10.2.0.4:8080 -m", AddRealServer(FWMark(7), server("10.2.0.4:8080", NAT, 1))},
+		{"-a -f 7 -6 -r [fd00:1::2]:0 -g", AddRealServer(FWMark6(7), server("[fd00:1::2]:0", DR, 1))},
+		{"-a -t 10.1.0.3:0 -r 10.2.0.2:0 -g", AddRealServer(tcpAt("10.1.0.3:0"), server("10.2.0.2:0", DR, 1))},
+		{"-a --sctp-service 10.1.0.1:5060 -r 10.2.0.2:5060 -m", AddRealServer(sctpID, server("10.2.0.2:5060", NAT, 1))},
 
 		// What is there is updated, removed and zeroed.
-		{"-a -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 9", AddServer(dnsID, server("10.2.0.3:53", IPIP, 9))},
-		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", AddServer(dnsID, server("10.2.0.2:53", NAT, 1))},
-		{"-a -u 10.1.0.1:53 -r 10.2.0.4:53 -i --tun-type gre", AddServer(dnsID, server("10.2.0.4:53", GRE(), 1))},
-		{"-E -u 10.1.0.1:53 -s sh -b sh-port -p 30", UpdateService(Service{ID: dnsID, Scheduler: SH, Flags: SourcePort, Persistence: persist(30*time.Second, 0)})},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 9", AddRealServer(dnsID, server("10.2.0.3:53", IPIP, 9))},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", AddRealServer(dnsID, server("10.2.0.2:53", NAT, 1))},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.4:53 -i --tun-type gre", AddRealServer(dnsID, server("10.2.0.4:53", GRE(), 1))},
+		{"-E -u 10.1.0.1:53 -s sh -b sh-port -p 30", UpdateService(Service{ID: dnsID, Scheduler: SH, SchedulerFlags: HashPort, Persistence: persist(30*time.Second, 0)})},
 		{"-E -u 10.1.0.2:5060 -s rr", UpdateService(Service{ID: sip, Scheduler: RR})},
-		{"-e -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 1", UpdateServer(dnsID, server("10.2.0.3:53", IPIP, 1))},
-		{"-e -u 10.1.0.1:53 -r 10.2.0.4:53 -g -x 9 -y 8", UpdateServer(dnsID, limited2)},
-		{"-d -u 10.1.0.1:53 -r 10.2.0.2:53", RemoveServer(dnsID, addrAt("10.2.0.2:53"))},
-		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", AddServer(dnsID, server("10.2.0.2:53", NAT, 1))},
-		{"-d -t 10.1.0.2:80 -r [fd00:1::9]:80", RemoveServer(tcpAt("10.1.0.2:80"), addrAt("[fd00:1::9]:80"))},
+		{"-e -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 1", UpdateRealServer(dnsID, server("10.2.0.3:53", IPIP, 1))},
+		{"-e -u 10.1.0.1:53 -r 10.2.0.4:53 -g -x 9 -y 8", UpdateRealServer(dnsID, limited2)},
+		{"-d -u 10.1.0.1:53 -r 10.2.0.2:53", RemoveRealServer(dnsID, addrAt("10.2.0.2:53"))},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", AddRealServer(dnsID, server("10.2.0.2:53", NAT, 1))},
+		{"-d -t 10.1.0.2:80 -r [fd00:1::9]:80", RemoveRealServer(tcpAt("10.1.0.2:80"), addrAt("[fd00:1::9]:80"))},
 		{"-D -t 10.1.0.5:81", RemoveService(tcpAt("10.1.0.5:81"))},
 		{"-D -f 8", RemoveService(FWMark(8))},
-		{"-Z -t 10.1.0.1:80", Zero(webID)},
-		{"-Z", ZeroAll()},
+		{"-Z -t 10.1.0.1:80", ZeroCounters(webID)},
+		{"-Z", ZeroAllCounters()},
 	}
 }
 
@@ -301,9 +301,9 @@ func TestOracleMixed(t *testing.T) {
 		"-E -t 10.1.0.1:80 -s mh -b mh-fallback -p 60 -M 255.255.0.0\n-d -t 10.1.0.1:80 -r 10.2.0.3:80\n-D -f 7 -6\n")
 	_, err := ours.client.SetWeight(ctx, webID, webRIP, 0)
 	must(t, err)
-	_, err = ours.client.EditService(ctx, webID, func(s *Service) { s.Scheduler = MH })
+	_, err = ours.client.ModifyService(ctx, webID, func(s *Service) { s.Scheduler = MH })
 	must(t, err)
-	must(t, ours.client.RemoveServer(ctx, webID, webRIP2))
+	must(t, ours.client.RemoveRealServer(ctx, webID, webRIP2))
 	must(t, ours.client.RemoveService(ctx, FWMark6(7)))
 	alike(t, theirs, ours)
 
@@ -325,8 +325,8 @@ func TestOracleDaemonsAndTimeouts(t *testing.T) {
 			"--start-daemon backup --mcast-interface dummy0 --syncid 255 --sync-maxlen 1200 --mcast-group 239.1.2.3 --mcast-port 9999 --mcast-ttl 7\n" +
 				"--start-daemon master --mcast-interface dummy0\n--set 100 50 20\n--set 0 0 2678400\n",
 			[]Change{
-				StartDaemon(Daemon{Role: Backup, Interface: groundDevice, SyncID: 255, MaxLen: 1200, Group: netip.MustParseAddr("239.1.2.3"), Port: 9999, TTL: 7}),
-				StartDaemon(Daemon{Role: Master, Interface: groundDevice}),
+				StartSyncDaemon(SyncDaemon{Role: SyncBackup, Interface: groundDevice, SyncID: 255, MaxLen: 1200, Group: netip.MustParseAddr("239.1.2.3"), Port: 9999, TTL: 7}),
+				StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: groundDevice}),
 				SetTimeouts(Timeouts{TCP: 100 * time.Second, TCPFin: 50 * time.Second, UDP: 20 * time.Second}),
 				SetTimeouts(Timeouts{UDP: 31 * 24 * time.Hour}),
 			},
@@ -335,7 +335,7 @@ func TestOracleDaemonsAndTimeouts(t *testing.T) {
 			"an IPv6 group",
 			"--start-daemon master --mcast-interface dummy0 --syncid 1 --mcast-group ff02::81\n",
 			[]Change{
-				StartDaemon(Daemon{Role: Master, Interface: groundDevice, SyncID: 1, Group: netip.MustParseAddr("ff02::81")}),
+				StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: groundDevice, SyncID: 1, Group: netip.MustParseAddr("ff02::81")}),
 			},
 		},
 	} {
@@ -352,7 +352,7 @@ func TestOracleDaemonsAndTimeouts(t *testing.T) {
 			look()
 
 			theirs.daemonCommands("--stop-daemon master")
-			must(t, ours.client.StopDaemon(groundContext(t), Master))
+			must(t, ours.client.StopSyncDaemon(groundContext(t), SyncMaster))
 			look()
 		})
 	}

@@ -201,7 +201,7 @@ func useOneService(t *testing.T, c *Client, g int) {
 	ctx := t.Context()
 	id := TCP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 50, 1, byte(g)}), 80))
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, byte(g)}), 80)
-	if err := c.Do(ctx, AddService(Service{ID: id, Scheduler: RR}), AddServer(id, NewRealServer(addr, DR))); err != nil {
+	if err := c.Do(ctx, AddService(Service{ID: id, Scheduler: RR}), AddRealServer(id, NewRealServer(addr, DR))); err != nil {
 		t.Error(err)
 		return
 	}
@@ -209,7 +209,7 @@ func useOneService(t *testing.T, c *Client, g int) {
 		if _, err := c.SetWeight(ctx, id, addr, weight); err != nil {
 			t.Error(err)
 		}
-		s, err := c.Server(ctx, id, addr)
+		s, err := c.RealServer(ctx, id, addr)
 		if err != nil || s.Weight != weight {
 			t.Errorf("weight %d, want %d: %v", s.Weight, weight, err)
 		}
@@ -253,16 +253,16 @@ func TestDaemonWithoutAWay(t *testing.T) {
 	group := netip.MustParseAddr("ff02::81")
 	for _, tt := range []struct {
 		name    string
-		daemon  Daemon
+		daemon  SyncDaemon
 		prepare []string
 		errno   Errno
 	}{
-		{"down", Daemon{Interface: "d0"}, []string{"ip", "link", "set", "d0", "down"}, ENETUNREACH},
-		{"down, IPv6", Daemon{Interface: "d0", Group: group}, []string{"ip", "link", "set", "d0", "down"}, ENETUNREACH},
-		{"lo, IPv6", Daemon{Interface: "lo", Group: group}, nil, ENETUNREACH},
-		{"IPv6 off", Daemon{Interface: "d0", Group: group}, []string{"sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"}, EADDRNOTAVAIL},
-		{"IPv6 off there", Daemon{Interface: "d0", Group: group}, []string{"sysctl", "-qw", "net.ipv6.conf.d0.disable_ipv6=1"}, ENETUNREACH},
-		{"prohibited", Daemon{Interface: "lo", Group: group}, []string{"ip", "-6", "route", "add", "prohibit", "ff00::/8"}, EACCES},
+		{"down", SyncDaemon{Interface: "d0"}, []string{"ip", "link", "set", "d0", "down"}, ENETUNREACH},
+		{"down, IPv6", SyncDaemon{Interface: "d0", Group: group}, []string{"ip", "link", "set", "d0", "down"}, ENETUNREACH},
+		{"lo, IPv6", SyncDaemon{Interface: "lo", Group: group}, nil, ENETUNREACH},
+		{"IPv6 off", SyncDaemon{Interface: "d0", Group: group}, []string{"sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"}, EADDRNOTAVAIL},
+		{"IPv6 off there", SyncDaemon{Interface: "d0", Group: group}, []string{"sysctl", "-qw", "net.ipv6.conf.d0.disable_ipv6=1"}, ENETUNREACH},
+		{"prohibited", SyncDaemon{Interface: "lo", Group: group}, []string{"ip", "-6", "route", "add", "prohibit", "ff00::/8"}, EACCES},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ns := testbed.New(t)
@@ -271,18 +271,18 @@ func TestDaemonWithoutAWay(t *testing.T) {
 				ns.Run(tt.prepare[0], tt.prepare[1:]...)
 			}
 			c := openIn(t, ns)
-			tt.daemon.Role = Master
-			err := c.StartDaemon(t.Context(), tt.daemon)
+			tt.daemon.Role = SyncMaster
+			err := c.StartSyncDaemon(t.Context(), tt.daemon)
 			ofKind(t, tt.name, err, ErrInvalid)
 			var e *Error
 			if !errors.As(err, &e) || e.Errno != tt.errno || e.Field != "Interface" || e.hint == "" || strings.Contains(e.hint, "CAP_") {
 				t.Errorf("%v, want %v", err, tt.errno)
 			}
-			tt.daemon.Role = Backup
-			if err := c.StartDaemon(t.Context(), tt.daemon); err != nil {
+			tt.daemon.Role = SyncBackup
+			if err := c.StartSyncDaemon(t.Context(), tt.daemon); err != nil {
 				t.Errorf("a backup: %v", err)
 			}
-			must(t, c.StopDaemon(t.Context(), Backup))
+			must(t, c.StopSyncDaemon(t.Context(), SyncBackup))
 		})
 	}
 }

@@ -151,7 +151,7 @@ func TestNoIPVS(t *testing.T) {
 		_, listErr := c.Services(t.Context())
 		for what, err := range map[string]error{
 			"opening": openErr, "listing": listErr, "adding": c.AddService(t.Context(), Service{ID: id}),
-			"removing": c.RemoveServer(t.Context(), id, id.VIP()),
+			"removing": c.RemoveRealServer(t.Context(), id, id.AddrPort()),
 		} {
 			if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNotFound) || !strings.Contains(fmt.Sprint(err), "modprobe ip_vs") {
 				t.Errorf("%s: %v", what, err)

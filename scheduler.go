@@ -41,10 +41,10 @@ const (
 	LBLCR Scheduler = "lblcr"
 	// DH, destination hashing: by the destination address alone.
 	DH Scheduler = "dh"
-	// SH, source hashing: by the client's address. See [Fallback], [SourcePort].
+	// SH, source hashing: by the client's address. See [HashFallback], [HashPort].
 	SH Scheduler = "sh"
 	// MH, Maglev hashing: by the client's address, such that few clients move
-	// when a server comes or goes. See [Fallback], [SourcePort].
+	// when a server comes or goes. See [HashFallback], [HashPort].
 	MH Scheduler = "mh"
 	// TWOS, two choices: the less loaded of two that are drawn by weight. Not
 	// every distribution builds it.
@@ -81,11 +81,11 @@ type SchedulerFlags uint32
 
 // Switches of [SH] and [MH].
 const (
-	// Fallback takes another server when the one that the client's address
+	// HashFallback takes another server when the one that the client's address
 	// leads to is not usable. Without it that client gets no server.
-	Fallback SchedulerFlags = wire.FlagSched1
-	// SourcePort makes the client's port count too, for TCP, UDP and SCTP.
-	SourcePort SchedulerFlags = wire.FlagSched2
+	HashFallback SchedulerFlags = wire.FlagSched1
+	// HashPort makes the client's port count too, for TCP, UDP and SCTP.
+	HashPort SchedulerFlags = wire.FlagSched2
 )
 
 // ownFlags are bits of the same word that are not the scheduler's.
@@ -115,12 +115,12 @@ func (f SchedulerFlags) join(first, second string) string {
 	for _, flag := range []struct {
 		bit  SchedulerFlags
 		name string
-	}{{Fallback, first}, {SourcePort, second}, {flag3, "flag-3"}} {
+	}{{HashFallback, first}, {HashPort, second}, {flag3, "flag-3"}} {
 		if f&flag.bit != 0 {
 			names = append(names, flag.name)
 		}
 	}
-	if rest := f &^ (Fallback | SourcePort | flag3); rest != 0 {
+	if rest := f &^ (HashFallback | HashPort | flag3); rest != 0 {
 		names = append(names, otherFlag+strconv.FormatUint(uint64(rest), 16))
 	}
 	return strings.Join(names, ",")
@@ -136,9 +136,9 @@ func (f *SchedulerFlags) UnmarshalText(text []byte) error {
 		switch name {
 		case "":
 		case "fallback", "sh-fallback", "mh-fallback", "flag-1":
-			*f |= Fallback
+			*f |= HashFallback
 		case "port", "sh-port", "mh-port", "flag-2":
-			*f |= SourcePort
+			*f |= HashPort
 		case "flag-3":
 			*f |= flag3
 		default:

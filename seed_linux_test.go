@@ -47,8 +47,8 @@ var seedCases = []seedCase{
 		table: []Change{
 			Flush(),
 			AddService(Service{ID: tcpAt("192.168.0.11:80"), Scheduler: LC, Persistence: Persistence{Timeout: 300 * time.Second}}),
-			AddServer(tcpAt("192.168.0.11:80"), NewRealServer(addrAt("10.168.0.94:80"), NAT)),
-			AddServer(tcpAt("192.168.0.11:80"), NewRealServer(addrAt("10.168.0.95:80"), NAT)),
+			AddRealServer(tcpAt("192.168.0.11:80"), NewRealServer(addrAt("10.168.0.94:80"), NAT)),
+			AddRealServer(tcpAt("192.168.0.11:80"), NewRealServer(addrAt("10.168.0.95:80"), NAT)),
 		},
 		nat: []replacement{
 			{"table ip nat {", "table ip lvs_nat_from_10_168_0_0_24 {", "a table of our own: what others have in theirs stays"},
@@ -64,8 +64,8 @@ var seedCases = []seedCase{
 		table: []Change{
 			Flush(),
 			AddService(Service{ID: tcpAt("10.168.0.91:80"), Scheduler: RR}),
-			AddServer(tcpAt("10.168.0.91:80"), NewRealServer(addrAt("10.168.0.94:80"), DR)),
-			AddServer(tcpAt("10.168.0.91:80"), NewRealServer(addrAt("10.168.0.95:80"), DR)),
+			AddRealServer(tcpAt("10.168.0.91:80"), NewRealServer(addrAt("10.168.0.94:80"), DR)),
+			AddRealServer(tcpAt("10.168.0.91:80"), NewRealServer(addrAt("10.168.0.95:80"), DR)),
 		},
 		differs: []replacement{
 			{"10.168.0.91 dev eth0 scope link src 10.168.0.91 \n", "10.168.0.91 dev eth0 proto static scope link \n", seedProtocol + "; " + seedSource},
@@ -168,7 +168,7 @@ func (c seedCase) apply(t *testing.T, ns *testbed.Namespace) {
 	setup, err := c.setup()
 	must(t, err)
 	if !testbed.HasNFT() {
-		setup = slices.DeleteFunc(setup, func(s Setting) bool { _, is := s.Want.(SourceNAT); return is })
+		setup = slices.DeleteFunc(setup, func(s Requirement) bool { _, is := s.Want.(SourceNAT); return is })
 	}
 	plan, err := h.Plan(ctx, setup)
 	must(t, err)

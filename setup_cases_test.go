@@ -25,7 +25,7 @@ var (
 	vip4, vip6       = netip.MustParseAddr("10.168.0.91"), netip.MustParseAddr("2001:db8:1::91")
 	local4, local6   = netip.MustParseAddr("10.168.0.94"), netip.MustParseAddr("2001:db8:1::94")
 	router4, router6 = netip.MustParseAddr("10.168.0.90"), netip.MustParseAddr("2001:db8:1::90")
-	tunnel4          = EncryptedTunnel{Director: router4, Server: local4, Inner: netip.MustParseAddr("10.255.0.94"), SPI: 4096, Key: testKey(1)}
+	tunnel4          = IPsecTunnel{Director: router4, Server: local4, Inner: netip.MustParseAddr("10.255.0.94"), SPI: 4096, Key: testKey(1)}
 	inner4, inner6   = netip.MustParsePrefix("10.168.0.0/24"), netip.MustParsePrefix("2001:db8:1::/64")
 )
 
@@ -173,7 +173,7 @@ ip -6 addr add 2001:db8:1::91/128 dev ip6gre0 preferred_lft 0`},
 modprobe ip6_gre
 ip link add name lvs-gre6 type ip6gre local 2001:db8:1::94 icsum ocsum && ip link set dev lvs-gre6 up
 ip -6 addr add 2001:db8:1::91/128 dev lvs-gre6 preferred_lft 0`},
-	{name: "encrypted director", setup: TunnelDirector{VIP: vip4, Interface: "eth0", Encrypted: []EncryptedTunnel{
+	{name: "encrypted director", setup: TunnelDirector{VIP: vip4, Interface: "eth0", IPsec: []IPsecTunnel{
 		{Director: local4, Server: router4, Inner: netip.MustParseAddr("10.255.0.94"), SPI: 4096, Key: testKey(1)},
 		{Director: local6, Server: router6, Inner: netip.MustParseAddr("10.255.0.95"), SPI: 4097, Key: testKey(2), MTU: 1300},
 	}}.Setup, want: `
@@ -191,7 +191,7 @@ ip xfrm state add src 2001:db8:1::94 dst 2001:db8:1::90 proto esp spi 4097 reqid
 modprobe ip6_tunnel
 ip link add name lvs-esp4097 mtu 1300 type ip6tnl mode any local 2001:db8:1::94 remote 2001:db8:1::90 && ip link set dev lvs-esp4097 up
 ip route replace 10.255.0.95/32 dev lvs-esp4097`},
-	{name: "encrypted real server", setup: TunnelRealServer{VIP: vip4, Encrypted: tunnel4}.Setup, want: `
+	{name: "encrypted real server", setup: TunnelRealServer{VIP: vip4, IPsec: tunnel4}.Setup, want: `
 ip xfrm policy add src 10.168.0.90/32 dst 10.168.0.94/32 proto 4 dir in tmpl src 10.168.0.90 dst 10.168.0.94 proto esp reqid 4096 mode transport
 ip xfrm state add src 10.168.0.90 dst 10.168.0.94 proto esp spi 4096 reqid 4096 mode transport enc 'cbc(aes)' <redacted> auth-trunc 'hmac(sha256)' <redacted> 128 extra-flag oseq-may-wrap
 modprobe ipip
@@ -202,7 +202,7 @@ sysctl -w net.ipv4.conf.lvs-esp4096.arp_announce=2
 sysctl -w net.ipv4.conf.all.arp_ignore=1
 sysctl -w net.ipv4.conf.all.arp_announce=2
 ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev lvs-esp4096`},
-	{name: "encrypted real server 6 in 4", setup: TunnelRealServer{VIP: vip6, Encrypted: EncryptedTunnel{
+	{name: "encrypted real server 6 in 4", setup: TunnelRealServer{VIP: vip6, IPsec: IPsecTunnel{
 		Director: router4, Server: local4, Inner: netip.MustParseAddr("2001:db8:e::94"), SPI: 4096, Key: testKey(1),
 	}}.Setup, want: `
 ip xfrm policy add src 10.168.0.90/32 dst 10.168.0.94/32 proto 41 dir in tmpl src 10.168.0.90 dst 10.168.0.94 proto esp reqid 4096 mode transport
@@ -213,8 +213,8 @@ ip -6 addr add 2001:db8:1::91/128 dev lvs-esp4096 preferred_lft 0`},
 }
 
 // testKey is a key that tells which it is.
-func testKey(n byte) Key {
-	k, err := NewKey(bytes.Repeat([]byte{n}, KeySize))
+func testKey(n byte) IPsecKey {
+	k, err := NewIPsecKey(bytes.Repeat([]byte{n}, IPsecKeySize))
 	if err != nil {
 		panic(err)
 	}
@@ -223,8 +223,8 @@ func testKey(n byte) Key {
 
 func commands(s Setup) string {
 	var b strings.Builder
-	for _, setting := range s {
-		b.WriteString("\n" + setting.Want.String())
+	for _, requirement := range s {
+		b.WriteString("\n" + requirement.Want.String())
 	}
 	return b.String()
 }

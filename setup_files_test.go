@@ -55,11 +55,11 @@ func savedFiles(t testing.TB) (all [][]byte) {
 	}
 	l := simLab{TB: t, Simulator: s, client: s.Client(), id: simWeb}
 	l.serve(Service{ID: simWeb, Scheduler: SH}, GUE(6080), 1, 2)
-	facts, err := h.Facts(ctx)
+	state, err := h.State(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	save(facts)
+	save(state)
 	return all
 }
 
@@ -126,8 +126,8 @@ func useFile(t testing.TB, text []byte) {
 	var setup Setup
 	_ = json.Unmarshal(text, &setup)
 	_ = setup.String()
-	var facts HostFacts
-	if json.Unmarshal(text, &facts) == nil {
-		_, _ = h.Check(ctx, setup, facts)
+	var state HostState
+	if json.Unmarshal(text, &state) == nil {
+		_, _ = h.Check(ctx, setup, state)
 	}
 }

@@ -105,7 +105,7 @@ func TestHostSetups(t *testing.T) {
 				}
 			}
 			again, err := h.Plan(ctx, setup)
-			if err != nil || again.Changes() {
+			if err != nil || again.HasChanges() {
 				t.Fatalf("after Apply there is still to do, %v:\n%s", err, again)
 			}
 			unchanged(t, "the commands, and after Apply", neutral(byHand(t, plan)), neutral(shown(t, ns)))
@@ -136,13 +136,13 @@ func byHand(t *testing.T, plan SetupPlan) string {
 	ns, h := setupGround(t)
 	var c commandLines
 	for _, step := range plan.Steps {
-		switch step.Setting.Want.(type) {
+		switch step.Requirement.Want.(type) {
 		case Module:
-		case SecurityAssociation:
+		case IPsecAssociation:
 			must(t, h.put(step.Left))
 		default:
-			if step.Changes() {
-				c.add(step.Setting.Want.String())
+			if step.HasChanges() {
+				c.add(step.Requirement.Want.String())
 			}
 		}
 	}
@@ -202,7 +202,7 @@ func TestHostRefuses(t *testing.T) {
 	must(t, err)
 	for _, c := range []struct {
 		name string
-		want Fact
+		want Resource
 		kind error
 	}{
 		{"next hop that is nowhere", Route{To: defaultRoute(vip4), Via: far}, ErrInvalid},
@@ -266,7 +266,7 @@ func TestHostUndoKeeps(t *testing.T) {
 			ns.Run("sh", "-c", c.command)
 			kept, err := h.Undo(ctx, saved(t, plan))
 			must(t, err)
-			kept = slices.DeleteFunc(kept, func(k Kept) bool { _, ok := k.Want.(Module); return ok })
+			kept = slices.DeleteFunc(kept, func(k Leftover) bool { _, ok := k.Want.(Module); return ok })
 			switch {
 			case c.kept == "" && len(kept) != 0:
 				t.Errorf("kept %v", kept)

@@ -70,10 +70,10 @@ func TestUndoKeepsOthers(t *testing.T) {
 			}, ""},
 		{"address has another label", Setup{{vipAddress(vip4, "eth0", "eth0:0"), ""}},
 			func(s *Simulator, _ *Host) error {
-				return s.network.Put(addressOfFact(vipAddress(vip4, "eth0", "eth0:7")))
+				return s.network.Put(addressOfResource(vipAddress(vip4, "eth0", "eth0:7")))
 			}, "eth0:7"},
 		{"link is in use", Setup{{Link{Name: "d0", Kind: "dummy", Up: true}, ""}},
-			func(s *Simulator, _ *Host) error { return s.network.Put(addressOfFact(vipAddress(vip4, "d0", ""))) }, "uses it"},
+			func(s *Simulator, _ *Host) error { return s.network.Put(addressOfResource(vipAddress(vip4, "d0", ""))) }, "uses it"},
 		{"route", Setup{{Route{To: defaultRoute(vip4), Via: router4}, ""}},
 			func(s *Simulator, _ *Host) error {
 				return s.network.Put(Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("10.168.0.1")}.toNetwork())
@@ -114,7 +114,7 @@ func TestUndoKeepsOthers(t *testing.T) {
 	}
 }
 
-func addressOfFact(a Address) hostnet.Fact {
+func addressOfResource(a Address) hostnet.Fact {
 	full, _ := a.complete(nil)
 	return full.toNetwork()
 }
@@ -131,7 +131,7 @@ func TestPlanRefuses(t *testing.T) {
 	director, _ := DRDirector{VIP: far, Interface: "eth0"}.Setup()
 	for _, c := range []struct {
 		name string
-		want Fact
+		want Resource
 		kind error
 	}{
 		{"VIP outside any subnet", director[1].Want, ErrInvalid},
@@ -159,7 +159,7 @@ func TestPlanRefuses(t *testing.T) {
 		})
 	}
 	t.Run("contradiction", func(t *testing.T) {
-		_, err := h.Plan(ctx, Setup{forwarding(false, ""), {Sysctl{IPForward, "0"}, ""}})
+		_, err := h.Plan(ctx, Setup{forwarding(false, ""), {Sysctl{SysctlIPForward, "0"}, ""}})
 		if !errors.Is(err, ErrInvalid) {
 			t.Errorf("got %v", err)
 		}
@@ -196,7 +196,7 @@ func TestApplyTwiceFailsGently(t *testing.T) {
 	if err := h.SetSysctl(ctx, "net.ipv4.conf.lo.arp_announce", "0"); err != nil { // as it was found
 		t.Fatal(err)
 	}
-	if err := s.InjectSetting(SettingFault{Command: "sysctl -w net.ipv4.conf.lo.arp_announce", Err: fs.ErrPermission}); err != nil {
+	if err := s.InjectHost(SimHostFault{Command: "sysctl -w net.ipv4.conf.lo.arp_announce", Err: fs.ErrPermission}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Apply(ctx, plan); !errors.Is(err, ErrPermission) {
@@ -248,7 +248,7 @@ func TestApplyEndsWithContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := s.InjectSetting(SettingFault{Command: "ip addr add", Before: cancel}); err != nil {
+	if err := s.InjectHost(SimHostFault{Command: "ip addr add", Before: cancel}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Apply(ctx, plan); !errors.Is(err, context.Canceled) {
@@ -300,9 +300,9 @@ func TestSetupByManyGoroutines(t *testing.T) {
 func TestApplyRefusesForgedPlan(t *testing.T) {
 	_, h := simulatedHost(t)
 	for _, text := range []string{
-		`{"steps":[{"setting":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"kernel.core_pattern","value":"1"}}}]}`,
-		`{"steps":[{"setting":{"want":{"sysctl":{"key":"net.//.x","value":"1"}}},"left":{"sysctl":{"key":"net.//.x","value":"1"}}}]}`,
-		`{"steps":[{"setting":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}},"effects":[{"found":{"key":"//.x","value":"1"},"left":{"key":"//.x","value":"1"},"undone":{"key":"//.x","value":"1"}}]}]}`,
+		`{"steps":[{"requirement":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"kernel.core_pattern","value":"1"}}}]}`,
+		`{"steps":[{"requirement":{"want":{"sysctl":{"key":"net.//.x","value":"1"}}},"left":{"sysctl":{"key":"net.//.x","value":"1"}}}]}`,
+		`{"steps":[{"requirement":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}},"effects":[{"found":{"key":"//.x","value":"1"},"left":{"key":"//.x","value":"1"},"undone":{"key":"//.x","value":"1"}}]}]}`,
 	} {
 		var plan SetupPlan
 		if err := json.Unmarshal([]byte(text), &plan); err != nil {
@@ -315,12 +315,12 @@ func TestApplyRefusesForgedPlan(t *testing.T) {
 			t.Errorf("Undo: got %v of %s", err, text)
 		}
 	}
-	var step Step
-	for _, text := range []string{`{}`, `{"setting":{"want":{"sysctl":{"key":"a"}}}}`, `{"setting":{"want":{}},"left":{}}`} {
+	var step SetupStep
+	for _, text := range []string{`{}`, `{"requirement":{"want":{"sysctl":{"key":"a"}}}}`, `{"requirement":{"want":{}},"left":{}}`} {
 		if err := json.Unmarshal([]byte(text), &step); err == nil {
 			t.Errorf("%s was read", text)
 		}
-		if diff := cmp.Diff(Step{}, step); diff != "" {
+		if diff := cmp.Diff(SetupStep{}, step); diff != "" {
 			t.Errorf("%s left\n%s", text, diff)
 		}
 	}

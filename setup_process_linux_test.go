@@ -48,7 +48,7 @@ func TestHostSetupKilled(t *testing.T) {
 						if err := h.Apply(ctx, plan); err != nil {
 							t.Fatalf("killed after %d changes: %v", after, err)
 						}
-						if again, err := h.Plan(ctx, setup); err != nil || again.Changes() {
+						if again, err := h.Plan(ctx, setup); err != nil || again.HasChanges() {
 							t.Fatalf("killed after %d changes, %v:\n%s", after, err, again)
 						}
 					}

@@ -18,9 +18,9 @@ import (
 )
 
 // forgotten is a setting as it comes back from where it was saved.
-func forgotten(f Fact) Fact {
-	if a, ok := f.(SecurityAssociation); ok {
-		a.Key = Key{}
+func forgotten(f Resource) Resource {
+	if a, ok := f.(IPsecAssociation); ok {
+		a.Key = IPsecKey{}
 		return a
 	}
 	return f
@@ -28,7 +28,7 @@ func forgotten(f Fact) Fact {
 
 // hasKeys tells whether a plan can be applied only by who has the keys.
 func hasKeys(p SetupPlan) bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Left != forgotten(s.Left) })
+	return slices.ContainsFunc(p.Steps, func(s SetupStep) bool { return s.Left != forgotten(s.Left) })
 }
 
 func TestSetups(t *testing.T) {
@@ -100,15 +100,15 @@ func TestSetupRefused(t *testing.T) {
 		{"MSS without a gateway", "Gateway", TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4, MSS: 1400}.Setup},
 		{"MSS with a gateway of the other family", "Gateway", TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4, MSS: 1400, Gateway: router6, Interface: "eth0"}.Setup},
 		{"MSS without an interface", "Interface", TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4, MSS: 1400, Gateway: router4}.Setup},
-		{"encrypted without a key", "Encrypted.Key", TunnelDirector{VIP: vip4, Interface: "eth0", Encrypted: []EncryptedTunnel{{Director: local4, Server: router4, Inner: inner4.Addr(), SPI: 256}}}.Setup},
-		{"encrypted from nowhere", "Encrypted.Director", TunnelDirector{VIP: vip4, Interface: "eth0", Encrypted: []EncryptedTunnel{{Server: router4, Key: testKey(1)}}}.Setup},
-		{"encrypted between families", "Encrypted.Server", TunnelRealServer{VIP: vip4, Encrypted: EncryptedTunnel{Director: local4, Server: router6}}.Setup},
-		{"encrypted to an inner address of the other family", "Encrypted.Inner", TunnelRealServer{VIP: vip6, Encrypted: tunnel4}.Setup},
-		{"encrypted to the real server's own address", "Encrypted.Inner", TunnelRealServer{VIP: vip4, Encrypted: EncryptedTunnel{Director: router4, Server: local4, Inner: local4, SPI: 256, Key: testKey(1)}}.Setup},
-		{"encrypted by a reserved number", "SPI", TunnelRealServer{VIP: vip4, Encrypted: EncryptedTunnel{Director: router4, Server: local4, Inner: vip4, SPI: 255, Key: testKey(1)}}.Setup},
-		{"encrypted twice", "Encrypted", TunnelDirector{VIP: vip4, Interface: "eth0", Encrypted: []EncryptedTunnel{tunnel4, tunnel4}}.Setup},
-		{"encrypted in another mode", "Mode", TunnelRealServer{VIP: vip4, Mode: IPIP, Encrypted: tunnel4}.Setup},
-		{"encrypted with an address of its own", "Local", TunnelRealServer{VIP: vip4, Local: local4, Encrypted: tunnel4}.Setup},
+		{"encrypted without a key", "IPsec.Key", TunnelDirector{VIP: vip4, Interface: "eth0", IPsec: []IPsecTunnel{{Director: local4, Server: router4, Inner: inner4.Addr(), SPI: 256}}}.Setup},
+		{"encrypted from nowhere", "IPsec.Director", TunnelDirector{VIP: vip4, Interface: "eth0", IPsec: []IPsecTunnel{{Server: router4, Key: testKey(1)}}}.Setup},
+		{"encrypted between families", "IPsec.Server", TunnelRealServer{VIP: vip4, IPsec: IPsecTunnel{Director: local4, Server: router6}}.Setup},
+		{"encrypted to an inner address of the other family", "IPsec.Inner", TunnelRealServer{VIP: vip6, IPsec: tunnel4}.Setup},
+		{"encrypted to the real server's own address", "IPsec.Inner", TunnelRealServer{VIP: vip4, IPsec: IPsecTunnel{Director: router4, Server: local4, Inner: local4, SPI: 256, Key: testKey(1)}}.Setup},
+		{"encrypted by a reserved number", "SPI", TunnelRealServer{VIP: vip4, IPsec: IPsecTunnel{Director: router4, Server: local4, Inner: vip4, SPI: 255, Key: testKey(1)}}.Setup},
+		{"encrypted twice", "IPsec", TunnelDirector{VIP: vip4, Interface: "eth0", IPsec: []IPsecTunnel{tunnel4, tunnel4}}.Setup},
+		{"encrypted in another mode", "Mode", TunnelRealServer{VIP: vip4, Mode: IPIP, IPsec: tunnel4}.Setup},
+		{"encrypted with an address of its own", "Local", TunnelRealServer{VIP: vip4, Local: local4, IPsec: tunnel4}.Setup},
 		{"MSS too great", "MSS", TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4, MSS: 1 << 20}.Setup},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func simulatedHost(t testing.TB) (*Simulator, *Host) {
 // briefHost is one that the caller closes: a test of thousands cannot keep them all.
 func briefHost(t testing.TB) (*Simulator, *Host) {
 	t.Helper()
-	s, err := NewSimulator(SimulatorOptions{Interfaces: []SimulatedInterface{
+	s, err := NewSimulator(SimOptions{Interfaces: []SimInterface{
 		{Name: "eth0", Addresses: []netip.Prefix{netip.MustParsePrefix(eth0Address4), netip.MustParsePrefix(eth0Address6)}},
 		{Name: "eth1", Addresses: []netip.Prefix{netip.MustParsePrefix(eth1Address4), netip.MustParsePrefix(eth1Address6)}},
 	}})
@@ -172,7 +172,7 @@ func saved(t testing.TB, p SetupPlan) (back SetupPlan) {
 	}
 	want := SetupPlan{p.Host, slices.Clone(p.Steps)}
 	for i, s := range want.Steps {
-		want.Steps[i].Setting.Want, want.Steps[i].Left = forgotten(s.Setting.Want), forgotten(s.Left)
+		want.Steps[i].Requirement.Want, want.Steps[i].Left = forgotten(s.Requirement.Want), forgotten(s.Left)
 	}
 	if diff := cmp.Diff(want, back); diff != "" {
 		t.Fatalf("saved and read (-want +got):\n%s", diff)
@@ -189,8 +189,8 @@ func TestSetupApplyAndUndo(t *testing.T) {
 				s.LoadModule(m)
 			}
 			setup := mustSetup(t, c)
-			for _, setting := range setup { // modules stay
-				if m, ok := setting.Want.(Module); ok {
+			for _, requirement := range setup { // modules stay
+				if m, ok := requirement.Want.(Module); ok {
 					s.LoadModule(m.Name)
 				}
 			}
@@ -208,7 +208,7 @@ func TestSetupApplyAndUndo(t *testing.T) {
 				}
 			}
 			again, err := h.Plan(ctx, setup)
-			if err != nil || again.Changes() {
+			if err != nil || again.HasChanges() {
 				t.Fatalf("after Apply there is still to do, %v:\n%s", err, again)
 			}
 			later := s.Host()
@@ -276,8 +276,8 @@ func TestSetupKilled(t *testing.T) {
 				for after := 0; ; after++ {
 					s, h := simulatedHost(t)
 					setup := mustSetup(t, c)
-					for _, setting := range setup {
-						if m, ok := setting.Want.(Module); ok {
+					for _, requirement := range setup {
+						if m, ok := requirement.Want.(Module); ok {
 							s.LoadModule(m.Name)
 						}
 					}
@@ -296,7 +296,7 @@ func TestSetupKilled(t *testing.T) {
 						if err := h.Apply(ctx, again); err != nil {
 							t.Fatalf("killed after %d changes, then applied: %v", after, err)
 						}
-						if again, err := h.Plan(ctx, setup); err != nil || again.Changes() {
+						if again, err := h.Plan(ctx, setup); err != nil || again.HasChanges() {
 							t.Fatalf("killed after %d changes, there is still to do, %v:\n%s", after, err, again)
 						}
 					}
@@ -321,7 +321,7 @@ func TestSetupFails(t *testing.T) {
 	kinds := []struct{ err, kind error }{{syscall.EPERM, ErrPermission}, {syscall.EROFS, ErrPermission}, {syscall.EINVAL, ErrInvalid}}
 	for _, c := range setupCases {
 		setup := mustSetup(t, c)
-		for i, setting := range setup {
+		for i, requirement := range setup {
 			t.Run(fmt.Sprintf("%s %d", c.name, i), func(t *testing.T) {
 				s, h := simulatedHost(t)
 				for _, m := range c.modules {
@@ -336,14 +336,14 @@ func TestSetupFails(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !plan.Steps[i].Changes() {
+				if !plan.Steps[i].HasChanges() {
 					return
 				}
 				before := s.dump()
 				k := kinds[i%len(kinds)]
 				// The command of a new device's state begins as the wanted one's.
-				command, _, _ := strings.Cut(setting.Want.String(), " up")
-				if err := s.InjectSetting(SettingFault{Command: command, Err: k.err}); err != nil {
+				command, _, _ := strings.Cut(requirement.Want.String(), " up")
+				if err := s.InjectHost(SimHostFault{Command: command, Err: k.err}); err != nil {
 					t.Fatal(err)
 				}
 				err = h.Apply(ctx, plan)
@@ -391,11 +391,11 @@ func TestHostWithoutIPVS(t *testing.T) {
 	if report, err := h.Check(ctx, setup); err != nil || len(report.Findings) != 0 {
 		t.Errorf("Check: %v, %v", report.Findings, err)
 	}
-	facts, err := h.Facts(ctx)
-	if err != nil || len(facts.Services) != 0 {
-		t.Errorf("Facts: %v, %v", facts, err)
+	state, err := h.State(ctx)
+	if err != nil || len(state.Services) != 0 {
+		t.Errorf("Facts: %v, %v", state, err)
 	}
-	if _, err := other.Check(ctx, nil, facts); err != nil {
+	if _, err := other.Check(ctx, nil, state); err != nil {
 		t.Error(err)
 	}
 	if _, err := h.Client().Services(ctx); !errors.Is(err, ErrUnavailable) {
@@ -415,15 +415,15 @@ func TestSimulatedInterfaces(t *testing.T) {
 	s, h := simulatedHost(t)
 	plan, err := h.Plan(ctx, mustSetup(t, caseOf("DR real server on a dummy")))
 	must(t, err)
-	daemon := Daemon{Role: Backup, Interface: "vip.0"}
+	daemon := SyncDaemon{Role: SyncBackup, Interface: "vip.0"}
 	starts := func(when string, want bool) {
 		t.Helper()
-		err := h.Client().StartDaemon(ctx, daemon)
+		err := h.Client().StartSyncDaemon(ctx, daemon)
 		if (err == nil) != want {
 			t.Errorf("a daemon %s: %v", when, err)
 		}
 		if err == nil {
-			must(t, h.Client().StopDaemon(ctx, Backup))
+			must(t, h.Client().StopSyncDaemon(ctx, SyncBackup))
 		}
 	}
 	starts("without its interface", false)

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/golvs/lvs/internal/genl"
-	"github.com/golvs/lvs/internal/kernel"
-	"github.com/golvs/lvs/internal/kernel/sched"
+	"github.com/golvs/lvs/internal/simipvs"
+	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
 // Simulator is an IPVS in this process: it answers a [Client] as the kernel
@@ -21,7 +21,7 @@ import (
 // by random histories that are played to both. Where it differs on purpose:
 //
 //   - A packet that is delivered is one that has reached IPVS, and what IPVS forwards
-//     gets to its server, unless [SimulatorOptions.Interfaces] are given. Then
+//     gets to its server, unless [SimOptions.Interfaces] are given. Then
 //     addresses, links, routes and forwarding are simulated: a packet that is not for
 //     the director does not reach IPVS, and one that the director has no way for
 //     gets no further. Firewall, ARP, MTU, TTL and rp_filter are not simulated, and
@@ -46,7 +46,7 @@ import (
 //   - secure_tcp and drop_packet are obeyed at once. The kernel looks at them about
 //     once a second.
 //   - Statistics lag by the two seconds of the kernel's estimator, but not by the
-//     delays of its threads. See [SimulatorOptions.ImmediateStats].
+//     delays of its threads. See [SimOptions.ImmediateStats].
 //   - Since Linux 7.1 a table that grows can be listed incompletely for a moment,
 //     and before that a change waits for all namespaces. Here, neither.
 //   - Services are listed in an order that the seed decides; the kernel's hangs
@@ -56,14 +56,14 @@ import (
 //   - The cache of [LBLC] and [LBLCR] does not keep a real server from being
 //     forgotten that was removed minutes ago.
 type Simulator struct {
-	kernel  *kernel.Kernel
+	kernel  *simipvs.Kernel
 	network *simulatedNetwork
 }
 
-// SimulatorOptions choose a simulated kernel. The zero value is a good choice.
-type SimulatorOptions struct {
+// SimOptions choose a simulated kernel. The zero value is a good choice.
+type SimOptions struct {
 	// Kernel is the release of Linux to behave as, such as "6.1.176" or "7.2";
-	// "" is [DefaultSimulatedKernel]. Answers to some requests depend on it, and
+	// "" is [SimDefaultKernel]. Answers to some requests depend on it, and
 	// so does the load by which [LC] and [WLC] pick: it changed in 7.2, 6.12.104
 	// and 6.1.183.
 	Kernel string
@@ -88,7 +88,7 @@ type SimulatorOptions struct {
 	// director count where the kernel asks whether an address is its own, and a
 	// sync daemon needs an interface. Setups add and remove both. With any
 	// interface here, packets need a way: see [Simulator.Deliver].
-	Interfaces []SimulatedInterface
+	Interfaces []SimInterface
 
 	// SHTableBits and MHTableIndex are two choices of who builds a kernel, which
 	// are the sizes of tables: IP_VS_SH_TAB_BITS, 4 to 20, and
@@ -97,40 +97,40 @@ type SimulatorOptions struct {
 	SHTableBits, MHTableIndex int
 
 	// Algorithms are schedulers of one's own, by the names that services give.
-	Algorithms map[Scheduler]Algorithm
+	Algorithms map[Scheduler]SimAlgorithm
 }
 
-// SimulatedInterface is a network interface of the simulated director, which is
+// SimInterface is a network interface of the simulated director, which is
 // up.
-type SimulatedInterface struct {
+type SimInterface struct {
 	Name      string         // at most 15 characters; each only once
 	MTU       int            // in bytes, 68 to 65535; 0 is 1500
 	Addresses []netip.Prefix // with the length of their network
 }
 
-// DefaultSimulatedKernel is the release that a simulator behaves as when it is
+// SimDefaultKernel is the release that a simulator behaves as when it is
 // not told: that of Debian 13.
-const DefaultSimulatedKernel = "6.12.117"
+const SimDefaultKernel = "6.12.117"
 
 // NewSimulator returns a simulator with an empty table. The error is of the
 // kind [ErrInvalid].
-func NewSimulator(o SimulatorOptions) (*Simulator, error) {
+func NewSimulator(o SimOptions) (*Simulator, error) {
 	opts, err := o.kernel()
 	if err != nil {
 		return nil, err.about("make", "simulator")
 	}
-	return newSimulator(kernel.New(opts)), nil
+	return newSimulator(simipvs.New(opts)), nil
 }
 
-func (o SimulatorOptions) kernel() (opts kernel.Options, bad *Error) {
+func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 	if o.Kernel == "" {
-		o.Kernel = DefaultSimulatedKernel
+		o.Kernel = SimDefaultKernel
 	}
-	release, err := kernel.ParseRelease(o.Kernel)
+	release, err := simipvs.ParseRelease(o.Kernel)
 	if err != nil {
 		return opts, invalid("Kernel", "%v", err)
 	}
-	opts = kernel.Options{
+	opts = simipvs.Options{
 		Release: release, Clock: o.Clock, ImmediateStats: o.ImmediateStats, Seed: o.Seed,
 		Schedulers: make(map[string]func() sched.Scheduler),
 	}
@@ -150,7 +150,7 @@ func (o SimulatorOptions) kernel() (opts kernel.Options, bad *Error) {
 		if i.MTU == 0 {
 			i.MTU = 1500
 		}
-		opts.Interfaces = append(opts.Interfaces, kernel.Interface{Name: i.Name, MTU: i.MTU, Addrs: slices.Clone(i.Addresses)})
+		opts.Interfaces = append(opts.Interfaces, simipvs.Interface{Name: i.Name, MTU: i.MTU, Addrs: slices.Clone(i.Addresses)})
 	}
 	for name, algorithm := range o.Algorithms {
 		if err := name.validate(); err != nil {
@@ -165,12 +165,12 @@ func (o SimulatorOptions) kernel() (opts kernel.Options, bad *Error) {
 }
 
 // validate refuses what Linux would not have as an interface, beside others.
-func (i SimulatedInterface) validate(others []SimulatedInterface) *Error {
+func (i SimInterface) validate(others []SimInterface) *Error {
 	const least, most = 68, 65535 // of an MTU
 	switch {
 	case i.Name == "lo" || i.Name == "all" || i.Name == "default" || interfaceName("Name", i.Name) != nil:
 		return invalid("Interfaces", "%q is not a valid interface name, or is lo", i.Name)
-	case slices.ContainsFunc(others, func(o SimulatedInterface) bool { return o.Name == i.Name }):
+	case slices.ContainsFunc(others, func(o SimInterface) bool { return o.Name == i.Name }):
 		return invalid("Interfaces", "duplicate interface %s", i.Name)
 	case i.MTU != 0 && (i.MTU < least || i.MTU > most):
 		return invalid("Interfaces", "the MTU of %s, %d, is out of range [%d, %d]", i.Name, i.MTU, least, most)
@@ -206,7 +206,7 @@ func (s *Simulator) Host() *Host {
 
 // Advance lets time pass: connections expire, statistics are taken, the trash
 // is emptied. It is an error of the kind [ErrInvalid] to go back, to go further
-// than 292 years from the beginning, and when [SimulatorOptions.Clock] is the clock.
+// than 292 years from the beginning, and when [SimOptions.Clock] is the clock.
 func (s *Simulator) Advance(d time.Duration) error {
 	if err := s.kernel.Advance(d); err != nil {
 		return (&Error{kind: ErrInvalid, cause: err}).about("advance", d.String())

@@ -24,7 +24,7 @@ func BenchmarkConnection(b *testing.B) {
 	for _, mode := range []Mode{DR, NAT} {
 		for _, scheduler := range []Scheduler{RR, WRR, LC, WLC} {
 			b.Run(fmt.Sprint(mode, "/", scheduler), func(b *testing.B) {
-				l := newSimLab(b, SimulatorOptions{})
+				l := newSimLab(b, SimOptions{})
 				l.serve(Service{ID: simWeb, Scheduler: scheduler}, mode, make([]int, 100)...)
 				for i := range 100 {
 					l.setWeight(i, 1+i%4)
@@ -32,11 +32,11 @@ func BenchmarkConnection(b *testing.B) {
 				b.ReportAllocs()
 				b.ResetTimer()
 				for i := range b.N {
-					p := Packet{Protocol: ProtocolTCP, Source: benchFlow(i), Destination: simWeb.VIP(), TCP: SYN}
+					p := SimPacket{Protocol: ProtocolTCP, Source: benchFlow(i), Destination: simWeb.AddrPort(), TCP: SimSYN}
 					benchDeliver(b, l, &p)
-					p.TCP = ACK
+					p.TCP = SimACK
 					benchDeliver(b, l, &p)
-					p.TCP = RST
+					p.TCP = SimRST
 					benchDeliver(b, l, &p)
 					if i%100 == 99 {
 						l.wait(100 * time.Millisecond)
@@ -53,9 +53,9 @@ func BenchmarkConnection(b *testing.B) {
 	}
 }
 
-func benchDeliver(b *testing.B, l *simLab, p *Packet) {
+func benchDeliver(b *testing.B, l *simLab, p *SimPacket) {
 	v, err := l.Deliver(*p)
-	if err != nil || v.Action != Forwarded {
+	if err != nil || v.Action != ActionForwarded {
 		b.Fatal(v.String(), err)
 	}
 }
@@ -65,12 +65,12 @@ func benchDeliver(b *testing.B, l *simLab, p *Packet) {
 func BenchmarkLiveConnections(b *testing.B) {
 	for _, mode := range []Mode{DR, NAT} {
 		b.Run(fmt.Sprint(mode), func(b *testing.B) {
-			l := newSimLab(b, SimulatorOptions{})
+			l := newSimLab(b, SimOptions{})
 			l.serve(Service{ID: simWeb, Scheduler: WLC}, mode, 1, 2, 3, 4)
 			before := heap()
 			b.ResetTimer()
 			for i := range b.N {
-				benchDeliver(b, l, &Packet{Protocol: ProtocolTCP, Source: benchFlow(i), Destination: simWeb.VIP(), TCP: SYN})
+				benchDeliver(b, l, &SimPacket{Protocol: ProtocolTCP, Source: benchFlow(i), Destination: simWeb.AddrPort(), TCP: SimSYN})
 			}
 			b.StopTimer()
 			b.ReportMetric(float64(heap()-before)/float64(b.N), "bytes/conn")
@@ -97,17 +97,17 @@ func BenchmarkControlCall(b *testing.B) {
 	ctx := context.Background()
 	for name, call := range map[string]func(l *simLab, i int) error{
 		"UpdateServer": func(l *simLab, i int) error {
-			return l.client.UpdateServer(ctx, simWeb, RealServer{Addr: l.server(0), Weight: i & 7})
+			return l.client.UpdateRealServer(ctx, simWeb, RealServer{Addr: l.server(0), Weight: i & 7})
 		},
 		"SetWeight": func(l *simLab, i int) error {
 			_, err := l.client.SetWeight(ctx, simWeb, l.server(0), i&7)
 			return err
 		},
 		"Service": func(l *simLab, _ int) error { _, err := l.client.Service(ctx, simWeb); return err },
-		"Servers": func(l *simLab, _ int) error { _, err := l.client.Servers(ctx, simWeb); return err },
+		"Servers": func(l *simLab, _ int) error { _, err := l.client.RealServers(ctx, simWeb); return err },
 	} {
 		b.Run(name, func(b *testing.B) {
-			l := newSimLab(b, SimulatorOptions{})
+			l := newSimLab(b, SimOptions{})
 			l.serve(Service{ID: simWeb, Scheduler: WLC}, DR, 1, 2, 3, 4)
 			l.server(0)
 			b.ReportAllocs()

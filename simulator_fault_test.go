@@ -24,8 +24,8 @@ var hooks = map[string]struct {
 func TestFaultWithoutReturn(t *testing.T) {
 	for name, c := range hooks {
 		t.Run(name, func(t *testing.T) {
-			l, ctx := newSimLab(t, SimulatorOptions{}), groundContext(t)
-			var panicked *PanicError
+			l, ctx := newSimLab(t, SimOptions{}), groundContext(t)
+			var panicked *SimPanicError
 			fails := func(err error) {
 				t.Helper()
 				if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -35,10 +35,10 @@ func TestFaultWithoutReturn(t *testing.T) {
 					t.Errorf("got %v", err)
 				}
 			}
-			must(t, l.Inject(Fault{Op: "list services", Before: c.do}))
+			must(t, l.Inject(SimFault{Op: "list services", Before: c.do}))
 			_, err := l.client.Services(ctx)
 			fails(err)
-			must(t, l.Inject(Fault{Op: "add service", Before: c.do}))
+			must(t, l.Inject(SimFault{Op: "add service", Before: c.do}))
 			add := AddService(Service{ID: simWeb, Scheduler: RR})
 			fails(l.client.Do(ctx, AddService(Service{ID: FWMark(1), Scheduler: RR}), add))
 			if list, err := l.client.Services(ctx); err != nil || len(list) != 0 {
@@ -57,7 +57,7 @@ func TestSettingFaultWithoutReturn(t *testing.T) {
 			before := s.dump()
 			plan, err := h.Plan(ctx, mustSetup(t, caseOf("DR real server")))
 			must(t, err)
-			must(t, s.InjectSetting(SettingFault{Command: "ip addr add", Before: c.do, Err: syscall.EPERM}))
+			must(t, s.InjectHost(SimHostFault{Command: "ip addr add", Before: c.do, Err: syscall.EPERM}))
 			if err := h.Apply(ctx, plan); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want one with %q", err, c.want)
 			}

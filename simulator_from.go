@@ -1,15 +1,13 @@
 package lvs
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
 
-	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/simipvs"
 )
 
 // SimulatorFrom returns a simulator that is a copy of a host as it is now, to
@@ -20,7 +18,7 @@ import (
 // What could not be copied is told in words, one a string: what the kernel does
 // not show (where in its round [RR] stands, the phase of [WRR]) and what the
 // simulator does not have. A simulation is as good as that list lets it be.
-func SimulatorFrom(ctx context.Context, h *Host, o SimulatorOptions) (s *Simulator, missed []string, err error) {
+func SimulatorFrom(ctx context.Context, h *Host, o SimOptions) (s *Simulator, missed []string, err error) {
 	c, err := newCopier(ctx, h, o)
 	if err != nil {
 		return nil, nil, err
@@ -40,7 +38,7 @@ func SimulatorFrom(ctx context.Context, h *Host, o SimulatorOptions) (s *Simulat
 
 // newCopier makes the simulator that a host is copied to. It has the host's release,
 // parameters and timeouts.
-func newCopier(ctx context.Context, h *Host, o SimulatorOptions) (c *copier, err error) {
+func newCopier(ctx context.Context, h *Host, o SimOptions) (c *copier, err error) {
 	if o.Kernel == "" {
 		if o.Kernel, err = h.kernelRelease(ctx); err != nil {
 			return nil, err
@@ -54,23 +52,6 @@ func newCopier(ctx context.Context, h *Host, o SimulatorOptions) (c *copier, err
 		err = c.timeouts(ctx)
 	}
 	return c, err
-}
-
-// debianVersionText finds the version in what Debian's kernels say of their build.
-// Their release names the ABI instead: 6.1.0-56-amd64.
-var debianVersionText = regexp.MustCompile(`Debian (\d+\.\d+\.\d+)`)
-
-// kernelRelease returns the host's release of Linux.
-func (h *Host) kernelRelease(ctx context.Context) (string, error) {
-	files, err := h.readFiles(ctx, []string{"/proc/sys/kernel/version", "/proc/sys/kernel/osrelease"})
-	if err != nil {
-		return "", err
-	}
-	version, release := files[0], files[1]
-	if m := debianVersionText.FindSubmatch(version.text); m != nil {
-		return string(m[1]), nil
-	}
-	return strings.TrimSpace(string(release.text)), cmp.Or(version.err, release.err)
 }
 
 // copier copies a host to a simulator and notes what it misses.
@@ -134,7 +115,7 @@ func (c *copier) table(ctx context.Context, entries []ServiceEntry) error {
 	var servers []Change
 	for _, e := range entries {
 		for _, s := range e.Servers {
-			servers = append(servers, AddServer(e.ID, s.RealServer))
+			servers = append(servers, AddRealServer(e.ID, s.RealServer))
 			if e.Scheduler == MH && s.Weight == 0 {
 				c.miss("%s -> %s: which weight it had before 0, by which mh gives it buckets", e.ID, s.Addr)
 			}
@@ -183,7 +164,7 @@ func (c *copier) unscheduled(ctx context.Context, to *Client, entries []ServiceE
 // not to be judged. It returns those that the simulator refused.
 func put(ctx context.Context, to *Client, changes []Change) ([]Failure, error) {
 	err := to.do(ctx, changes, func(Change) *Error { return nil })
-	if failed, ok := err.(*DoError); ok && failed.cause == nil {
+	if failed, ok := err.(*BatchError); ok && failed.cause == nil {
 		return failed.Failures, nil
 	}
 	return nil, err
@@ -210,10 +191,10 @@ func (c *copier) connections(ctx context.Context, entries []ServiceEntry) error 
 
 // toEntries returns connections as the simulated kernel has them. The mark of
 // their packets is nil if it is not known.
-func toEntries(all []Connection, mark *uint32) []kernel.Entry {
-	entries := make([]kernel.Entry, len(all))
+func toEntries(all []Connection, mark *uint32) []simipvs.Entry {
+	entries := make([]simipvs.Entry, len(all))
 	for i, c := range all {
-		entries[i] = kernel.Entry{
+		entries[i] = simipvs.Entry{
 			Protocol: uint8(c.Protocol), Client: c.Client, VIP: c.VIP, Server: c.Server,
 			State: string(c.State), Expires: int(c.Expires.Seconds()), Mark: mark,
 		}
@@ -236,11 +217,11 @@ func (c *copier) counts(id ServiceID, s RealServerStatus) {
 	}
 }
 
-func (s RealServerStatus) counts() kernel.Counts {
-	return kernel.Counts{Active: int(s.ActiveConns), Inactive: int(s.InactiveConns), Persistent: int(s.PersistentConns)}
+func (s RealServerStatus) counts() simipvs.Counts {
+	return simipvs.Counts{Active: int(s.ActiveConns), Inactive: int(s.InactiveConns), Persistent: int(s.PersistentConns)}
 }
 
 // toName returns the identity as the simulated kernel has it.
-func (id ServiceID) toName() kernel.ServiceName {
-	return kernel.ServiceName{Family: uint8(id.family), Protocol: uint16(id.protocol), Addr: id.vip, Mark: id.mark}
+func (id ServiceID) toName() simipvs.ServiceName {
+	return simipvs.ServiceName{Family: uint8(id.family), Protocol: uint16(id.protocol), Addr: id.vip, Mark: id.mark}
 }

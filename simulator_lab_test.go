@@ -26,11 +26,11 @@ var simReleases = []string{"6.1.176", "7.2.7"}
 func forEachRelease(t *testing.T, test func(t *testing.T, l *simLab)) {
 	t.Helper()
 	for _, release := range simReleases {
-		t.Run(release, func(t *testing.T) { test(t, newSimLab(t, SimulatorOptions{Kernel: release})) })
+		t.Run(release, func(t *testing.T) { test(t, newSimLab(t, SimOptions{Kernel: release})) })
 	}
 }
 
-func newSimLab(t testing.TB, o SimulatorOptions) *simLab {
+func newSimLab(t testing.TB, o SimOptions) *simLab {
 	t.Helper()
 	sim, err := NewSimulator(o)
 	must(t, err)
@@ -47,13 +47,13 @@ func (l *simLab) serve(s Service, mode Mode, weights ...int) {
 	must(l, l.client.AddService(context.Background(), s))
 	for i, w := range weights {
 		server := RealServer{Addr: l.server(i), Mode: mode, Weight: w}
-		must(l, l.client.AddServer(context.Background(), s.ID, server))
+		must(l, l.client.AddRealServer(context.Background(), s.ID, server))
 	}
 }
 
 func (l *simLab) server(i int) netip.AddrPort {
 	port := uint16(80)
-	if l.id.FWMark() != 0 || l.id.VIP().Port() == 0 {
+	if l.id.FWMark() != 0 || l.id.AddrPort().Port() == 0 {
 		port = 0
 	}
 	if l.id.Is6() {
@@ -70,14 +70,14 @@ func (l *simLab) sysctl(name string, value string) {
 // flow returns a flow to the service from a port that nobody had before.
 func (l *simLab) flow() Flow {
 	l.port++
-	f := Flow{Protocol: l.id.Protocol(), Client: netip.AddrPortFrom(netip.MustParseAddr("10.9.0.1"), l.port), VIP: l.id.VIP(), FWMark: l.id.FWMark()}
+	f := Flow{Protocol: l.id.Protocol(), Client: netip.AddrPortFrom(netip.MustParseAddr("10.9.0.1"), l.port), VIP: l.id.AddrPort(), FWMark: l.id.FWMark()}
 	if f.FWMark != 0 {
 		f.Protocol, f.VIP = ProtocolTCP, netip.MustParseAddrPort("10.1.0.77:8080")
 	}
 	return f
 }
 
-func (l *simLab) connect() *Conn {
+func (l *simLab) connect() *SimConn {
 	l.Helper()
 	c, err := l.Connect(l.flow())
 	must(l, err)
@@ -87,15 +87,15 @@ func (l *simLab) connect() *Conn {
 // syn is the first packet of a flow.
 func (l *simLab) syn(f Flow) Verdict {
 	l.Helper()
-	return l.packet(f, SYN)
+	return l.packet(f, SimSYN)
 }
 
-func (l *simLab) packet(f Flow, flags TCPFlags) Verdict {
+func (l *simLab) packet(f Flow, flags SimTCPFlags) Verdict {
 	l.Helper()
 	if f.protocol() != ProtocolTCP {
 		flags = 0
 	}
-	v, err := l.Deliver(Packet{Protocol: f.protocol(), Source: f.Client, Destination: f.VIP, TCP: flags, FWMark: f.FWMark})
+	v, err := l.Deliver(SimPacket{Protocol: f.protocol(), Source: f.Client, Destination: f.VIP, TCP: flags, FWMark: f.FWMark})
 	must(l, err)
 	return v
 }
@@ -115,7 +115,7 @@ func (l *simLab) wait(d time.Duration) {
 // status returns the only server's, or that of a server.
 func (l *simLab) status(i int) RealServerStatus {
 	l.Helper()
-	s, err := l.client.Server(context.Background(), l.id, l.server(i))
+	s, err := l.client.RealServer(context.Background(), l.id, l.server(i))
 	must(l, err)
 	return s
 }
@@ -154,7 +154,7 @@ func (l *simLab) picks(n int) string {
 	var b strings.Builder
 	for range n {
 		v := l.syn(l.flow())
-		l.wants(v, Forwarded, ReasonScheduled)
+		l.wants(v, ActionForwarded, ReasonScheduled)
 		for i := range 26 {
 			if v.Server == l.server(i) {
 				b.WriteByte("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i])

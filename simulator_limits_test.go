@@ -13,18 +13,18 @@ func TestSimulatorThresholds(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: simWeb, Scheduler: RR}, DR)
 		server := RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 5}
-		must(t, l.client.AddServer(context.Background(), simWeb, server))
-		var conns []*Conn
+		must(t, l.client.AddRealServer(context.Background(), simWeb, server))
+		var conns []*SimConn
 		for range 5 {
 			conns = append(conns, l.connect())
 		}
-		l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+		l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 		for left := 4; left >= 3; left-- {
 			must(t, conns[left].Reset())
 			l.wait(10 * time.Second)
 			l.counts(0, uint32(left), 0, 0)
 			if left == 4 {
-				l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+				l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 			}
 		}
 		l.connect()
@@ -36,14 +36,14 @@ func TestSimulatorLowerThreshold(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: simWeb, Scheduler: RR}, DR)
 		server := RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3, LowerThreshold: 2}
-		must(t, l.client.AddServer(context.Background(), simWeb, server))
-		conns := []*Conn{l.connect(), l.connect(), l.connect()}
+		must(t, l.client.AddRealServer(context.Background(), simWeb, server))
+		conns := []*SimConn{l.connect(), l.connect(), l.connect()}
 		for left := 2; left >= 1; left-- {
 			must(t, conns[left].Reset())
 			l.wait(10 * time.Second)
 			l.counts(0, uint32(left), 0, 0)
 			if left == 2 {
-				l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+				l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 			}
 		}
 		l.connect()
@@ -54,14 +54,14 @@ func TestSimulatorLowerThreshold(t *testing.T) {
 func TestSimulatorThresholdOfTemplates(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR)
-		must(t, l.client.AddServer(context.Background(), simWeb, RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3}))
+		must(t, l.client.AddRealServer(context.Background(), simWeb, RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3}))
 		for range 4 {
 			l.connect()
 		}
 		l.counts(0, 4, 0, 1)
 		other := l.flow()
 		other.Client = netip.MustParseAddrPort("10.9.0.2:1024")
-		l.wants(l.syn(other), Refused, ReasonNoServerUsable)
+		l.wants(l.syn(other), ActionRefused, ReasonNoServerUsable)
 	})
 }
 
@@ -73,26 +73,26 @@ func TestSimulatorLoweredThreshold(t *testing.T) {
 		for range 4 {
 			l.connect()
 		}
-		must(t, l.client.UpdateServer(context.Background(), simWeb, RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3}))
+		must(t, l.client.UpdateRealServer(context.Background(), simWeb, RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3}))
 		r, err := parseRelease(l.kernel.Release().String())
 		must(t, err)
 		if r.countsTotals() {
-			l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+			l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 		} else {
-			l.wants(l.syn(l.flow()), Forwarded, ReasonScheduled)
-			l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+			l.wants(l.syn(l.flow()), ActionForwarded, ReasonScheduled)
+			l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 		}
 	})
 }
 
 func TestSimulatorDropPacket(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
 	l.sysctl("drop_packet", "3")
 	l.sysctl("am_droprate", "4")
 	var got string
 	for range 9 {
-		got += map[Action]string{Forwarded: "f", Dropped: "d"}[l.syn(l.flow()).Action]
+		got += map[Action]string{ActionForwarded: "f", ActionDropped: "d"}[l.syn(l.flow()).Action]
 	}
 	if got != "dfffdfffd" {
 		t.Errorf("packets fared %s, want every fourth dropped", got)
@@ -100,22 +100,22 @@ func TestSimulatorDropPacket(t *testing.T) {
 }
 
 func TestSimulatorConnectionLimit(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{Kernel: "7.2.7"})
+	l := newSimLab(t, SimOptions{Kernel: "7.2.7"})
 	l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR, 1)
 	l.sysctl("conn_max", "3") // the template counts
 	l.connect()
 	l.connect()
-	l.wants(l.syn(l.flow()), Dropped, ReasonConnectionLimit)
+	l.wants(l.syn(l.flow()), ActionDropped, ReasonConnectionLimit)
 	l.counts(0, 2, 0, 1)
-	err := newSimLab(t, SimulatorOptions{Kernel: "7.1.8"}).Host().SetSysctl(context.Background(), "net.ipv4.vs.conn_max", "3")
+	err := newSimLab(t, SimOptions{Kernel: "7.1.8"}).Host().SetSysctl(context.Background(), "net.ipv4.vs.conn_max", "3")
 	ofKind(t, "conn_max of Linux 7.1", err, ErrNotFound)
 }
 
 func TestSimulatorBackupOnly(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{Interfaces: []SimulatedInterface{{Name: "eth0", Addresses: prefixesOf("10.1.0.1/8")}}})
+	l := newSimLab(t, SimOptions{Interfaces: []SimInterface{{Name: "eth0", Addresses: prefixesOf("10.1.0.1/8")}}})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
 	l.sysctl("backup_only", "1")
-	l.wants(l.syn(l.flow()), Forwarded, ReasonScheduled)
-	must(t, l.client.StartDaemon(context.Background(), Daemon{Role: Backup, Interface: "eth0"}))
-	l.wants(l.syn(l.flow()), Passed, ReasonBackupOnly)
+	l.wants(l.syn(l.flow()), ActionForwarded, ReasonScheduled)
+	must(t, l.client.StartSyncDaemon(context.Background(), SyncDaemon{Role: SyncBackup, Interface: "eth0"}))
+	l.wants(l.syn(l.flow()), ActionPassed, ReasonBackupOnly)
 }

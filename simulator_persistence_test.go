@@ -58,7 +58,7 @@ func TestSimulatorPersistence6(t *testing.T) {
 		}, DR, 1, 1)
 		from := func(addr string) netip.AddrPort {
 			l.port++
-			c, err := l.Connect(Flow{Client: netip.AddrPortFrom(netip.MustParseAddr(addr), l.port), VIP: l.id.VIP()})
+			c, err := l.Connect(Flow{Client: netip.AddrPortFrom(netip.MustParseAddr(addr), l.port), VIP: l.id.AddrPort()})
 			must(t, err)
 			return c.Server()
 		}
@@ -82,10 +82,10 @@ func TestSimulatorQuiescedTemplate(t *testing.T) {
 			t.Fatalf("the client is tied to %s", tied)
 		}
 		l.setWeight(old, 0)
-		l.wants(l.syn(l.flow()), Forwarded, ReasonPersistence)
+		l.wants(l.syn(l.flow()), ActionForwarded, ReasonPersistence)
 		l.sysctl("expire_quiescent_template", "1")
 		v := l.syn(l.flow())
-		l.wants(v, Forwarded, ReasonScheduled)
+		l.wants(v, ActionForwarded, ReasonScheduled)
 		if v.Server != l.server(0) {
 			t.Errorf("the client is tied to %s now", v.Server)
 		}
@@ -93,7 +93,7 @@ func TestSimulatorQuiescedTemplate(t *testing.T) {
 		l.counts(0, 1, 0, 1)
 		l.setWeight(old, 1)
 		v = l.syn(l.flow())
-		l.wants(v, Forwarded, ReasonPersistence)
+		l.wants(v, ActionForwarded, ReasonPersistence)
 		if v.Server != l.server(0) {
 			t.Errorf("the client went back to %s", v.Server)
 		}
@@ -125,7 +125,7 @@ func TestSimulatorReuse(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: simWeb, Scheduler: RR}, NAT, 1, 1)
 		f := l.flow()
-		open := func() *Conn {
+		open := func() *SimConn {
 			c, err := l.Connect(f)
 			must(t, err)
 			return c
@@ -136,14 +136,14 @@ func TestSimulatorReuse(t *testing.T) {
 			t.Fatalf("it is %s after it was closed", first.State())
 		}
 		second := open()
-		l.wants(second.Opened(), Forwarded, ReasonScheduled)
+		l.wants(second.Verdict(), ActionForwarded, ReasonScheduled)
 		if second.Server() == first.Server() {
 			t.Error("the scheduler was not asked")
 		}
-		l.wants(l.syn(f), Forwarded, ReasonConnection) // it is established
+		l.wants(l.syn(f), ActionForwarded, ReasonConnection) // it is established
 		must(t, second.Close())
 		l.sysctl("conn_reuse_mode", "0")
-		l.wants(l.syn(f), Forwarded, ReasonConnection)
+		l.wants(l.syn(f), ActionForwarded, ReasonConnection)
 	})
 }
 
@@ -160,7 +160,7 @@ func TestSimulatorReuseFinWait(t *testing.T) {
 			if c.State() != StateFinWait {
 				t.Fatalf("it is %s after it was closed", c.State())
 			}
-			l.wants(l.syn(f), Forwarded, want)
+			l.wants(l.syn(f), ActionForwarded, want)
 		}
 	})
 }
@@ -174,18 +174,18 @@ func TestSimulatorRemovedServer(t *testing.T) {
 		f := l.flow()
 		c, err := l.Connect(f)
 		must(t, err)
-		must(t, l.client.RemoveServer(ctx, simWeb, c.Server()))
-		l.wants(l.packet(f, ACK), Dropped, ReasonServerRemoved)
-		l.wants(l.packet(f, SYN), Dropped, ReasonServerRemoved)
+		must(t, l.client.RemoveRealServer(ctx, simWeb, c.Server()))
+		l.wants(l.packet(f, SimACK), ActionDropped, ReasonServerRemoved)
+		l.wants(l.packet(f, SimSYN), ActionDropped, ReasonServerRemoved)
 		if n := len(l.table()); n != 1 {
 			t.Errorf("there are %d connections, want the old one", n)
 		}
 		l.sysctl("expire_nodest_conn", "1")
-		l.wants(l.packet(f, ACK), Passed, ReasonNotOpening)
-		l.wants(l.packet(f, SYN), Forwarded, ReasonScheduled)
+		l.wants(l.packet(f, SimACK), ActionPassed, ReasonNotOpening)
+		l.wants(l.packet(f, SimSYN), ActionForwarded, ReasonScheduled)
 		l.counts(0, 1, 0, 0)
 
-		must(t, l.client.RemoveServer(ctx, simWeb, l.server(0))) // at once now
+		must(t, l.client.RemoveRealServer(ctx, simWeb, l.server(0))) // at once now
 		if got := l.table(); len(got) != 0 {
 			t.Errorf("connections are left: %v", got)
 		}
@@ -200,11 +200,11 @@ func TestSimulatorQuiescedServer(t *testing.T) {
 		f := l.flow()
 		l.syn(f)
 		l.setWeight(1, 0)
-		l.wants(l.syn(f), Forwarded, ReasonConnection)
+		l.wants(l.syn(f), ActionForwarded, ReasonConnection)
 		l.sysctl("expire_nodest_conn", "1")
-		l.wants(l.packet(f, ACK), Forwarded, ReasonConnection)
+		l.wants(l.packet(f, SimACK), ActionForwarded, ReasonConnection)
 		v := l.syn(f)
-		l.wants(v, Forwarded, ReasonScheduled)
+		l.wants(v, ActionForwarded, ReasonScheduled)
 		if v.Server != l.server(0) {
 			t.Errorf("it went to %s", v.Server)
 		}
@@ -223,11 +223,11 @@ func TestSimulatorRevival(t *testing.T) {
 		l.wait(4 * time.Second)
 		again := func() {
 			t.Helper()
-			must(t, l.client.Do(ctx, RemoveServer(simWeb, l.server(0)), AddServer(simWeb, NewRealServer(l.server(0), DR))))
+			must(t, l.client.Do(ctx, RemoveRealServer(simWeb, l.server(0)), AddRealServer(simWeb, NewRealServer(l.server(0), DR))))
 		}
 		again()
 		l.counts(0, 1, 0, 0)
-		l.wants(l.packet(f, ACK), Forwarded, ReasonConnection)
+		l.wants(l.packet(f, SimACK), ActionForwarded, ReasonConnection)
 		if n := l.status(0).Stats.Conns; n != 1 {
 			t.Errorf("%d connections are counted, want 1", n)
 		}
@@ -238,9 +238,9 @@ func TestSimulatorRevival(t *testing.T) {
 		if n := l.status(0).Stats.Conns; n != 1 {
 			t.Errorf("%d connections are counted, want 1", n)
 		}
-		must(t, l.client.RemoveServer(ctx, simWeb, l.server(0)))
+		must(t, l.client.RemoveRealServer(ctx, simWeb, l.server(0)))
 		l.wait(4 * time.Minute)
-		must(t, l.client.AddServer(ctx, simWeb, NewRealServer(l.server(0), DR)))
+		must(t, l.client.AddRealServer(ctx, simWeb, NewRealServer(l.server(0), DR)))
 		if n := l.status(0).Stats.Conns; n != 0 {
 			t.Errorf("%d connections are counted by a new server", n)
 		}
@@ -254,7 +254,7 @@ func TestSimulatorFlush(t *testing.T) {
 		f := l.flow()
 		l.syn(f)
 		must(t, l.client.Flush(context.Background()))
-		l.wants(l.packet(f, ACK), Passed, ReasonNoService)
+		l.wants(l.packet(f, SimACK), ActionPassed, ReasonNoService)
 		if len(l.table()) != 1 {
 			t.Error("the connection is gone")
 		}

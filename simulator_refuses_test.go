@@ -15,21 +15,21 @@ import (
 // What no simulator can be made of is refused by the name of its field.
 func TestSimulatorRefusesOptions(t *testing.T) {
 	prefix := netip.MustParsePrefix("10.1.0.1/16")
-	eth0 := func(change func(*SimulatedInterface)) SimulatorOptions {
-		i := SimulatedInterface{Name: "eth0", Addresses: []netip.Prefix{prefix}}
+	eth0 := func(change func(*SimInterface)) SimOptions {
+		i := SimInterface{Name: "eth0", Addresses: []netip.Prefix{prefix}}
 		change(&i)
-		return SimulatorOptions{Interfaces: []SimulatedInterface{i}}
+		return SimOptions{Interfaces: []SimInterface{i}}
 	}
-	named := func(name string) SimulatorOptions {
-		return eth0(func(i *SimulatedInterface) { i.Name = name })
+	named := func(name string) SimOptions {
+		return eth0(func(i *SimInterface) { i.Name = name })
 	}
-	mtu := func(mtu int) SimulatorOptions { return eth0(func(i *SimulatedInterface) { i.MTU = mtu }) }
-	addressed := func(p ...netip.Prefix) SimulatorOptions {
-		return eth0(func(i *SimulatedInterface) { i.Addresses = p })
+	mtu := func(mtu int) SimOptions { return eth0(func(i *SimInterface) { i.MTU = mtu }) }
+	addressed := func(p ...netip.Prefix) SimOptions {
+		return eth0(func(i *SimInterface) { i.Addresses = p })
 	}
 	address := prefix.Addr()
 	mapped := netip.PrefixFrom(netip.MustParseAddr("::ffff:10.1.0.1"), 112)
-	for field, all := range map[string][]SimulatorOptions{
+	for field, all := range map[string][]SimOptions{
 		"Kernel": {
 			{Kernel: "-1.2"}, {Kernel: "1.-2"}, {Kernel: "6"}, {Kernel: "6."}, {Kernel: ".6"}, {Kernel: "+6.1"}, {Kernel: " 6.1"}, {Kernel: "6.1.-3"},
 			{Kernel: "99999.1"}, {Kernel: "6.x"}, {Kernel: "newest"}, {Kernel: "6.1\x00"}, {Kernel: strings.Repeat("9", 1<<16)},
@@ -39,11 +39,11 @@ func TestSimulatorRefusesOptions(t *testing.T) {
 			named("sixteen-letters-"), named("a\x00"), named("a\n"), mtu(-1), mtu(1), mtu(67), mtu(65536), mtu(math.MinInt),
 			addressed(netip.Prefix{}), addressed(netip.PrefixFrom(address, 33)), addressed(netip.PrefixFrom(address, -1)), addressed(mapped),
 			addressed(netip.MustParsePrefix("0.0.0.0/0")), addressed(netip.MustParsePrefix("224.0.0.1/4")), addressed(netip.MustParsePrefix("ff02::1/64")),
-			addressed(prefix, prefix), {Interfaces: []SimulatedInterface{{Name: "eth0"}, {Name: "eth0"}}},
+			addressed(prefix, prefix), {Interfaces: []SimInterface{{Name: "eth0"}, {Name: "eth0"}}},
 		},
 		"SHTableBits":  {{SHTableBits: -1}, {SHTableBits: 3}, {SHTableBits: 21}, {SHTableBits: math.MaxInt}},
 		"MHTableIndex": {{MHTableIndex: -1}, {MHTableIndex: 7}, {MHTableIndex: 18}},
-		"Algorithms":   {{Algorithms: map[Scheduler]Algorithm{"mine": nil}}, {Algorithms: map[Scheduler]Algorithm{"": newest}}},
+		"Algorithms":   {{Algorithms: map[Scheduler]SimAlgorithm{"mine": nil}}, {Algorithms: map[Scheduler]SimAlgorithm{"": newest}}},
 	} {
 		for _, o := range all {
 			_, err := NewSimulator(o)
@@ -54,18 +54,18 @@ func TestSimulatorRefusesOptions(t *testing.T) {
 		}
 	}
 	for _, release := range []string{"6.1", "6.12.101", "7.3-rc7", "6.1.0-56-amd64", "5.10.16.3-microsoft", "4.18.0-553.el8_10.x86_64", "6.12.101+deb13"} {
-		if _, err := NewSimulator(SimulatorOptions{Kernel: release}); err != nil {
+		if _, err := NewSimulator(SimOptions{Kernel: release}); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
 // newest is an algorithm that picks the server that was added last.
-func newest(servers *Servers) Picker { return newestPicker{servers} }
+func newest(servers *SimServers) SimPicker { return newestPicker{servers} }
 
-type newestPicker struct{ *Servers }
+type newestPicker struct{ *SimServers }
 
-func (p newestPicker) Pick(Flow) (last ServerLoad) {
+func (p newestPicker) Pick(Flow) (last SimServer) {
 	for s := range p.All {
 		return s
 	}
@@ -76,15 +76,15 @@ func (newestPicker) Changed() {}
 
 // Packets that cannot be are refused by the name of their field.
 func TestSimulatorRefusesPackets(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
-	l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, DR, 1)
-	good := Packet{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort("10.9.0.1:1"), Destination: simWeb.VIP()}
-	for field, spoil := range map[string]func(*Packet){
-		"TCP":         func(p *Packet) { p.TCP = SYN },
-		"Protocol":    func(p *Packet) { p.Protocol = 256 },
-		"Source":      func(p *Packet) { p.Source = netip.MustParseAddrPort("[fe80::1%eth0]:1") },
-		"Destination": func(p *Packet) { p.Destination = netip.MustParseAddrPort("[fe80::1%eth0]:1") },
-		"Length":      func(p *Packet) { p.Length = 27 },
+	l := newSimLab(t, SimOptions{})
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
+	good := SimPacket{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort("10.9.0.1:1"), Destination: simWeb.AddrPort()}
+	for field, spoil := range map[string]func(*SimPacket){
+		"TCP":         func(p *SimPacket) { p.TCP = SimSYN },
+		"Protocol":    func(p *SimPacket) { p.Protocol = 256 },
+		"Source":      func(p *SimPacket) { p.Source = netip.MustParseAddrPort("[fe80::1%eth0]:1") },
+		"Destination": func(p *SimPacket) { p.Destination = netip.MustParseAddrPort("[fe80::1%eth0]:1") },
+		"Length":      func(p *SimPacket) { p.Length = 27 },
 	} {
 		p := good
 		spoil(&p)
@@ -94,7 +94,7 @@ func TestSimulatorRefusesPackets(t *testing.T) {
 			t.Errorf("%v does not name %s", err, field)
 		}
 	}
-	c, err := l.Connect(Flow{Protocol: ProtocolUDP, Client: good.Source, VIP: simWeb.VIP()})
+	c, err := l.Connect(Flow{Protocol: ProtocolUDP, Client: good.Source, VIP: simWeb.AddrPort()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestSimulatorRefusesPackets(t *testing.T) {
 
 // A master daemon that cannot reach its group is refused.
 func TestSimulatorDaemonReachesNobody(t *testing.T) {
-	s, err := NewSimulator(SimulatorOptions{Interfaces: []SimulatedInterface{{Name: groundDevice}}})
+	s, err := NewSimulator(SimOptions{Interfaces: []SimInterface{{Name: groundDevice}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,8 +134,8 @@ func TestSimulatorDaemonReachesNobody(t *testing.T) {
 
 // Time ends after 292 years, and does not begin again.
 func TestSimulatorEndOfTime(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
-	l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, DR, 1)
+	l := newSimLab(t, SimOptions{})
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
 	l.connect()
 	const half = time.Duration(math.MaxInt64/2 + 1)
 	if err := l.Advance(half); err != nil {
@@ -157,15 +157,15 @@ func TestSimulatorEndOfTime(t *testing.T) {
 
 // A fault that strikes often costs no more than one that strikes once.
 func TestInjectMany(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
-	if err := l.Inject(Fault{Op: "zero all counters", Times: math.MaxInt, Errno: EPERM}); err != nil {
+	l := newSimLab(t, SimOptions{})
+	if err := l.Inject(SimFault{Op: "zero all counters", Times: math.MaxInt, Errno: EPERM}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Inject(Fault{Op: "zero all counters", Errno: ENOENT}); err != nil {
+	if err := l.Inject(SimFault{Op: "zero all counters", Errno: ENOENT}); err != nil {
 		t.Fatal(err)
 	}
 	for range 1000 {
-		ofKind(t, "zero", l.client.ZeroAll(groundContext(t)), ErrPermission)
+		ofKind(t, "zero", l.client.ZeroAllCounters(groundContext(t)), ErrPermission)
 	}
 }
 
@@ -173,14 +173,14 @@ func TestInjectMany(t *testing.T) {
 // recover.
 func TestSimulatorClockPanics(t *testing.T) {
 	broken := false
-	l := newSimLab(t, SimulatorOptions{Clock: func() time.Time {
+	l := newSimLab(t, SimOptions{Clock: func() time.Time {
 		if broken {
 			panic("the battery is empty")
 		}
 		return time.Unix(0, 0)
 	}})
-	l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, DR, 1)
-	query := Packet{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort("10.9.0.1:1"), Destination: simWeb.VIP()}
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
+	query := SimPacket{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort("10.9.0.1:1"), Destination: simWeb.AddrPort()}
 	deliver := func() (panicked any) {
 		defer func() { panicked = recover() }()
 		_, _ = l.Deliver(query)
@@ -209,7 +209,7 @@ func TestSimulatorClockPanics(t *testing.T) {
 
 // Options do not panic: without a logger nothing is logged.
 func TestNilOptions(t *testing.T) {
-	s, err := NewSimulator(SimulatorOptions{})
+	s, err := NewSimulator(SimOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,13 +244,13 @@ func TestNilOptions(t *testing.T) {
 // Whatever a simulator is made of, it is made and works, or is refused.
 func FuzzSimulatorOptions(f *testing.F) {
 	f.Add("6.1.176", "eth0", 1500, []byte{10, 1, 0, 1}, 16, "eth1", 8, 12, int64(time.Second), uint8(0))
-	f.Add("-1.2", "../x", -1, []byte{}, 0, "../x", -1, 99, int64(-1), uint8(SYN))
+	f.Add("-1.2", "../x", -1, []byte{}, 0, "../x", -1, 99, int64(-1), uint8(SimSYN))
 	f.Add("7.2", "eth0", 0, make([]byte, 16), 129, "eth0", 4, 17, int64(math.MaxInt64), uint8(255))
 	f.Fuzz(func(t *testing.T, release, name string, mtu int, addr []byte, bits int, other string, sh, mh int, advance int64, flags uint8) {
 		a, _ := netip.AddrFromSlice(addr)
-		s, err := NewSimulator(SimulatorOptions{
+		s, err := NewSimulator(SimOptions{
 			Kernel: release, SHTableBits: sh % 12, MHTableIndex: mh % 14, // larger ones take long
-			Interfaces: []SimulatedInterface{{name, mtu, []netip.Prefix{netip.PrefixFrom(a, bits)}}, {Name: other}},
+			Interfaces: []SimInterface{{name, mtu, []netip.Prefix{netip.PrefixFrom(a, bits)}}, {Name: other}},
 		})
 		if err != nil {
 			if !errors.Is(err, ErrInvalid) {
@@ -263,12 +263,12 @@ func FuzzSimulatorOptions(f *testing.F) {
 		ctx := context.Background()
 		vip := netip.AddrPortFrom(a, 80)
 		if err := c.AddService(ctx, Service{ID: TCP(vip), Scheduler: SH}); err == nil {
-			_ = c.AddServer(ctx, TCP(vip), RealServer{Addr: vip, Mode: NAT, Weight: 1})
+			_ = c.AddRealServer(ctx, TCP(vip), RealServer{Addr: vip, Mode: NAT, Weight: 1})
 		}
 		_ = s.Advance(time.Duration(advance))
 		_, _ = s.Connect(Flow{Client: netip.AddrPortFrom(a, uint16(bits)), VIP: vip})
-		_, _ = s.Deliver(Packet{Protocol: Protocol(mtu), Source: vip, Destination: vip, TCP: TCPFlags(flags), Length: mh})
-		_ = s.Inject(Fault{Op: name, Times: mtu, Errno: Errno(bits)})
+		_, _ = s.Deliver(SimPacket{Protocol: Protocol(mtu), Source: vip, Destination: vip, TCP: SimTCPFlags(flags), Length: mh})
+		_ = s.Inject(SimFault{Op: name, Times: mtu, Errno: Errno(bits)})
 	})
 }
 
@@ -294,7 +294,7 @@ func (b brokenLog) Enabled(context.Context, slog.Level) bool {
 
 // A log that panics leaves the client and the simulator usable.
 func TestSimulatorLogPanics(t *testing.T) {
-	s, err := NewSimulator(SimulatorOptions{})
+	s, err := NewSimulator(SimOptions{})
 	must(t, err)
 	broken := false
 	c := s.Client(WithLogger(slog.New(brokenLog{slog.DiscardHandler, &broken})))

@@ -17,7 +17,7 @@ func TestSimulatorStatsLag(t *testing.T) {
 			t.Errorf("%d connections are told at once", n)
 		}
 		l.counts(0, 7, 0, 0)
-		must(t, l.client.Zero(context.Background(), simWeb))
+		must(t, l.client.ZeroCounters(context.Background(), simWeb))
 		if n := conns(); n != 0 {
 			t.Errorf("%d connections after zeroing", n)
 		}
@@ -25,7 +25,7 @@ func TestSimulatorStatsLag(t *testing.T) {
 		if n := conns(); n != 7 {
 			t.Errorf("%d connections came back, want 7", n)
 		}
-		must(t, l.client.Zero(context.Background(), simWeb))
+		must(t, l.client.ZeroCounters(context.Background(), simWeb))
 		l.wait(3 * time.Second)
 		if n := conns(); n != 0 {
 			t.Errorf("%d connections after zeroing in time", n)
@@ -34,7 +34,7 @@ func TestSimulatorStatsLag(t *testing.T) {
 }
 
 func TestSimulatorImmediateStats(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{ImmediateStats: true})
+	l := newSimLab(t, SimOptions{ImmediateStats: true})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, NAT, 1)
 	c := l.connect()
 	must(t, c.Send(100))
@@ -44,15 +44,15 @@ func TestSimulatorImmediateStats(t *testing.T) {
 	s, err := l.client.Service(context.Background(), simWeb)
 	must(t, err)
 	compare(t, "service's", want, s.Stats)
-	must(t, l.client.Zero(context.Background(), simWeb))
+	must(t, l.client.ZeroCounters(context.Background(), simWeb))
 	compare(t, "server's after zeroing", Stats{}, l.status(0).Stats)
 }
 
 // The kernel's averages: 5 packets of 28 bytes are 13 bytes a second, and no
 // packet, two passes later.
 func TestSimulatorRates(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{Kernel: "6.1.176"})
-	l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, DR, 1)
+	l := newSimLab(t, SimOptions{Kernel: "6.1.176"})
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
 	f := l.flow()
 	for range 5 {
 		l.packet(f, 0)
@@ -69,7 +69,7 @@ func TestSimulatorRates(t *testing.T) {
 
 // run_estimation=0 freezes counters as well as rates.
 func TestSimulatorFrozenStats(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
 	l.picks(3)
 	l.wait(3 * time.Second)

@@ -41,7 +41,7 @@ func TestSimulatorPicks(t *testing.T) {
 func TestSimulatorLoad(t *testing.T) {
 	for release, want := range map[string]string{"6.1.182": "A", "6.1.183": "B", "6.12.103": "A", "6.12.104": "B", "7.1.8": "A", "7.2.0": "B"} {
 		t.Run(release, func(t *testing.T) {
-			l := newSimLab(t, SimulatorOptions{Kernel: release})
+			l := newSimLab(t, SimOptions{Kernel: release})
 			l.serve(Service{ID: simWeb, Scheduler: LC}, DR, 1, 0)
 			l.syn(l.flow()) // A has an active one
 			l.setWeight(0, 0)
@@ -49,7 +49,7 @@ func TestSimulatorLoad(t *testing.T) {
 			for range 257 { // B has inactive ones
 				f := l.flow()
 				l.syn(f)
-				l.packet(f, FIN)
+				l.packet(f, SimFIN)
 			}
 			l.counts(0, 1, 0, 0)
 			l.counts(1, 0, 257, 0)
@@ -64,12 +64,12 @@ func TestSimulatorLoad(t *testing.T) {
 // What each packet makes of a connection, with and without sight of replies.
 func TestSimulatorStates(t *testing.T) {
 	type step struct {
-		do      func(c *Conn) error
+		do      func(c *SimConn) error
 		want    ConnState
 		expires time.Duration
 	}
-	send := func(c *Conn) error { return c.Send(100) }
-	reply := func(c *Conn) error { return c.Reply(100) }
+	send := func(c *SimConn) error { return c.Send(100) }
+	reply := func(c *SimConn) error { return c.Reply(100) }
 	for _, c := range []struct {
 		name  string
 		mode  Mode
@@ -78,28 +78,28 @@ func TestSimulatorStates(t *testing.T) {
 		{"DR", DR, []step{
 			{send, StateEstablished, 900 * time.Second},
 			{reply, StateEstablished, 900 * time.Second},
-			{(*Conn).CloseClient, StateFinWait, 120 * time.Second},
-			{(*Conn).CloseServer, StateFinWait, 120 * time.Second},
+			{(*SimConn).CloseClient, StateFinWait, 120 * time.Second},
+			{(*SimConn).CloseServer, StateFinWait, 120 * time.Second},
 		}},
-		{"DR, reset", DR, []step{{(*Conn).Reset, StateClose, 10 * time.Second}}},
+		{"DR, reset", DR, []step{{(*SimConn).Reset, StateClose, 10 * time.Second}}},
 		{"NAT, the client closes", NAT, []step{
 			{send, StateEstablished, 900 * time.Second},
-			{(*Conn).CloseClient, StateCloseWait, 60 * time.Second},
+			{(*SimConn).CloseClient, StateCloseWait, 60 * time.Second},
 			{reply, StateCloseWait, 60 * time.Second},
-			{(*Conn).CloseServer, StateTimeWait, 120 * time.Second},
+			{(*SimConn).CloseServer, StateTimeWait, 120 * time.Second},
 		}},
 		{"NAT, the server closes", NAT, []step{
-			{(*Conn).CloseServer, StateFinWait, 120 * time.Second},
-			{(*Conn).CloseClient, StateTimeWait, 120 * time.Second},
+			{(*SimConn).CloseServer, StateFinWait, 120 * time.Second},
+			{(*SimConn).CloseClient, StateTimeWait, 120 * time.Second},
 		}},
-		{"NAT, reset", NAT, []step{{(*Conn).Reset, StateClose, 10 * time.Second}}},
+		{"NAT, reset", NAT, []step{{(*SimConn).Reset, StateClose, 10 * time.Second}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			forEachRelease(t, func(t *testing.T, l *simLab) {
 				l.serve(Service{ID: simWeb, Scheduler: RR}, c.mode, 1)
 				conn := l.connect()
-				if conn.State() != StateEstablished || conn.Opened().State != StateSynRecv {
-					t.Errorf("opened to %s by %s, want ESTABLISHED by SYN_RECV", conn.State(), conn.Opened().State)
+				if conn.State() != StateEstablished || conn.Verdict().State != StateSynRecv {
+					t.Errorf("opened to %s by %s, want ESTABLISHED by SYN_RECV", conn.State(), conn.Verdict().State)
 				}
 				l.counts(0, 1, 0, 0)
 				for i, s := range c.steps {
@@ -131,9 +131,9 @@ func TestSimulatorHalfOpen(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
 		f := l.flow()
-		l.wants(l.syn(f), Forwarded, ReasonScheduled)
+		l.wants(l.syn(f), ActionForwarded, ReasonScheduled)
 		l.counts(0, 1, 0, 0)
-		if v := l.packet(f, RST); v.State != StateSynRecv {
+		if v := l.packet(f, SimRST); v.State != StateSynRecv {
 			t.Errorf("the state is %s, want SYN_RECV", v.State)
 		}
 		if l.expiry(0) != 60*time.Second {
@@ -148,7 +148,7 @@ func TestSimulatorHalfOpen(t *testing.T) {
 // secure_tcp=3 uses the other table: a SYN that only the client's side shows is
 // not half of a handshake.
 func TestSimulatorSecureTCP(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
 	l.sysctl("secure_tcp", "3")
 	if v := l.syn(l.flow()); v.State != StateSynAck {
@@ -158,7 +158,7 @@ func TestSimulatorSecureTCP(t *testing.T) {
 
 func TestSimulatorUDP(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, NAT, 1)
+		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, NAT, 1)
 		conn := l.connect()
 		l.counts(0, 0, 1, 0)
 		if conn.State() != StateUDP || l.expiry(0) != 300*time.Second {
@@ -186,7 +186,7 @@ func TestSimulatorUDPPicks(t *testing.T) {
 	} {
 		t.Run(c.scheduler.String(), func(t *testing.T) {
 			forEachRelease(t, func(t *testing.T, l *simLab) {
-				l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: c.scheduler}, DR, 3, 2, 1)
+				l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: c.scheduler}, DR, 3, 2, 1)
 				if got := l.picks(len(c.want)); got != c.want {
 					t.Errorf("picked %s, want %s", got, c.want)
 				}
@@ -201,7 +201,7 @@ func TestSimulatorUDPPicks(t *testing.T) {
 
 func TestSimulatorOnePacket(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR, OnePacket: true}, DR, 1, 1)
+		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR, OnePacket: true}, DR, 1, 1)
 		f := l.flow()
 		for i := range 4 {
 			v := l.packet(f, 0)
@@ -224,44 +224,44 @@ func TestSimulatorOnePacket(t *testing.T) {
 func TestSimulatorLookup(t *testing.T) {
 	const client = "10.9.0.1:1024"
 	vip := netip.MustParseAddr("10.1.0.1")
-	tcp := func(port uint16, flags TCPFlags) Packet {
-		return Packet{Protocol: ProtocolTCP, Source: netip.MustParseAddrPort(client), Destination: netip.AddrPortFrom(vip, port), TCP: flags}
+	tcp := func(port uint16, flags SimTCPFlags) SimPacket {
+		return SimPacket{Protocol: ProtocolTCP, Source: netip.MustParseAddrPort(client), Destination: netip.AddrPortFrom(vip, port), TCP: flags}
 	}
-	from := func(p Packet, source string) Packet { p.Source = netip.MustParseAddrPort(source); return p }
-	marked := func(p Packet) Packet { p.FWMark = 7; return p }
+	from := func(p SimPacket, source string) SimPacket { p.Source = netip.MustParseAddrPort(source); return p }
+	marked := func(p SimPacket) SimPacket { p.FWMark = 7; return p }
 	at := func(port uint16) ServiceID { return TCP(netip.AddrPortFrom(vip, port)) }
 	persistent := Persistence{Timeout: time.Minute}
 	for _, c := range []struct {
 		name   string
 		has    []Service
-		packet Packet
+		packet SimPacket
 		want   string
 		of     ServiceID
 	}{
-		{"no service", nil, tcp(80, SYN), "passed on: no service is for it", ServiceID{}},
-		{"another port", []Service{{ID: at(80)}}, tcp(81, SYN), "passed on: no service is for it", ServiceID{}},
-		{"its service", []Service{{ID: at(80)}}, tcp(80, SYN), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", at(80)},
-		{"not a SYN", []Service{{ID: at(80)}}, tcp(80, ACK), "passed on: it belongs to no connection and cannot open one", at(80)},
-		{"SYN and RST", []Service{{ID: at(80)}}, tcp(80, SYN|RST), "passed on: it belongs to no connection and cannot open one", at(80)},
-		{"from port 20", []Service{{ID: at(80)}}, from(tcp(80, SYN), "10.9.0.1:20"), "passed on: it comes from port 20", at(80)},
-		{"a mark before an address", []Service{{ID: at(80)}, {ID: FWMark(7)}}, marked(tcp(80, SYN)), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", FWMark(7)},
-		{"another mark", []Service{{ID: at(80)}, {ID: FWMark(8)}}, marked(tcp(80, SYN)), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", at(80)},
-		{"any port", []Service{{ID: at(0), Persistence: persistent}}, tcp(8080, SYN), "forwarded to 10.2.0.1:8080 by nat: the scheduler picked it", at(0)},
-		{"its port before any port", []Service{{ID: at(0), Persistence: persistent}, {ID: at(80)}}, tcp(80, SYN), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", at(80)},
-		{"FTP", []Service{{ID: at(21)}}, tcp(21, SYN), "forwarded to 10.2.0.1:21 by nat: the scheduler picked it", at(21)},
-		{"FTP data", []Service{{ID: at(21), Persistence: persistent}}, tcp(20, SYN), "forwarded to 10.2.0.1:20 by nat: the scheduler picked it", at(21)},
-		{"passive FTP data", []Service{{ID: at(21), Persistence: persistent}}, tcp(1024, SYN), "forwarded to 10.2.0.1:1024 by nat: the scheduler picked it", at(21)},
-		{"not FTP data", []Service{{ID: at(21), Persistence: persistent}}, tcp(1023, SYN), "passed on: no service is for it", ServiceID{}},
-		{"FTP data without persistence", []Service{{ID: at(21)}}, tcp(1024, SYN), "passed on: it may be FTP data, for which the service must be persistent", at(21)},
-		{"no scheduler", []Service{{ID: at(80), Scheduler: NoScheduler}}, tcp(80, SYN), "refused: the service has no scheduler", at(80)},
+		{"no service", nil, tcp(80, SimSYN), "passed on: no service is for it", ServiceID{}},
+		{"another port", []Service{{ID: at(80)}}, tcp(81, SimSYN), "passed on: no service is for it", ServiceID{}},
+		{"its service", []Service{{ID: at(80)}}, tcp(80, SimSYN), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", at(80)},
+		{"not a SYN", []Service{{ID: at(80)}}, tcp(80, SimACK), "passed on: it belongs to no connection and cannot open one", at(80)},
+		{"SYN and RST", []Service{{ID: at(80)}}, tcp(80, SimSYN|SimRST), "passed on: it belongs to no connection and cannot open one", at(80)},
+		{"from port 20", []Service{{ID: at(80)}}, from(tcp(80, SimSYN), "10.9.0.1:20"), "passed on: it comes from port 20", at(80)},
+		{"a mark before an address", []Service{{ID: at(80)}, {ID: FWMark(7)}}, marked(tcp(80, SimSYN)), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", FWMark(7)},
+		{"another mark", []Service{{ID: at(80)}, {ID: FWMark(8)}}, marked(tcp(80, SimSYN)), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", at(80)},
+		{"any port", []Service{{ID: at(0), Persistence: persistent}}, tcp(8080, SimSYN), "forwarded to 10.2.0.1:8080 by nat: the scheduler picked it", at(0)},
+		{"its port before any port", []Service{{ID: at(0), Persistence: persistent}, {ID: at(80)}}, tcp(80, SimSYN), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", at(80)},
+		{"FTP", []Service{{ID: at(21)}}, tcp(21, SimSYN), "forwarded to 10.2.0.1:21 by nat: the scheduler picked it", at(21)},
+		{"FTP data", []Service{{ID: at(21), Persistence: persistent}}, tcp(20, SimSYN), "forwarded to 10.2.0.1:20 by nat: the scheduler picked it", at(21)},
+		{"passive FTP data", []Service{{ID: at(21), Persistence: persistent}}, tcp(1024, SimSYN), "forwarded to 10.2.0.1:1024 by nat: the scheduler picked it", at(21)},
+		{"not FTP data", []Service{{ID: at(21), Persistence: persistent}}, tcp(1023, SimSYN), "passed on: no service is for it", ServiceID{}},
+		{"FTP data without persistence", []Service{{ID: at(21)}}, tcp(1024, SimSYN), "passed on: it may be FTP data, for which the service must be persistent", at(21)},
+		{"no scheduler", []Service{{ID: at(80), Scheduler: NoScheduler}}, tcp(80, SimSYN), "refused: the service has no scheduler", at(80)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			forEachRelease(t, func(t *testing.T, l *simLab) {
 				ctx := context.Background()
 				for _, s := range c.has {
 					must(t, l.client.AddService(ctx, s))
-					port := s.ID.VIP().Port()
-					must(t, l.client.AddServer(ctx, s.ID, NewRealServer(netip.AddrPortFrom(netip.MustParseAddr("10.2.0.1"), port), NAT)))
+					port := s.ID.AddrPort().Port()
+					must(t, l.client.AddRealServer(ctx, s.ID, NewRealServer(netip.AddrPortFrom(netip.MustParseAddr("10.2.0.1"), port), NAT)))
 				}
 				v, err := l.Deliver(c.packet)
 				must(t, err)
@@ -276,23 +276,23 @@ func TestSimulatorLookup(t *testing.T) {
 // A service of port 0 that is not persistent refuses all ports. The client
 // would not make one; other tools do.
 func TestSimulatorBlackHole(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	conn := dialRaw(t, l.dial)
 	conn.must(newService(serviceOf("tcp 10.1.0.1:0")))
 	l.id = simWeb
-	l.wants(l.syn(l.flow()), Refused, ReasonNotPersistent)
+	l.wants(l.syn(l.flow()), ActionRefused, ReasonNotPersistent)
 }
 
 // Why a service takes no one.
 func TestSimulatorNoServer(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: simWeb, Scheduler: RR}, DR)
-		l.wants(l.syn(l.flow()), Refused, ReasonNoServers)
-		must(t, l.client.AddServer(context.Background(), simWeb, RealServer{Addr: l.server(0)}))
-		l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+		l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServers)
+		must(t, l.client.AddRealServer(context.Background(), simWeb, RealServer{Addr: l.server(0)}))
+		l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 		_, err := l.Connect(l.flow())
 		var refused *NotForwardedError
-		if !errors.As(err, &refused) || refused.Verdict.Action != Refused {
+		if !errors.As(err, &refused) || refused.Verdict.Action != ActionRefused {
 			t.Errorf("connecting: %v, want a refusal", err)
 		}
 	})
@@ -302,36 +302,36 @@ func TestSimulatorBypass(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: FWMark(7), Scheduler: RR}, DR, 0)
 		f := l.flow()
-		l.wants(l.syn(f), Refused, ReasonNoServerUsable)
+		l.wants(l.syn(f), ActionRefused, ReasonNoServerUsable)
 		l.sysctl("cache_bypass", "1")
-		l.wants(l.syn(f), Forwarded, ReasonBypass)
-		if v := l.packet(f, ACK); v.Mode != Bypass || v.Server != f.VIP || v.State != StateEstablished {
+		l.wants(l.syn(f), ActionForwarded, ReasonBypass)
+		if v := l.packet(f, SimACK); v.Mode != ModeBypass || v.Server != f.VIP || v.State != StateEstablished {
 			t.Errorf("the bypass goes to %s by %s in %s", v.Server, v.Mode, v.State)
 		}
 		compare(t, "table", []string{"tcp 10.9.0.1:1024 10.1.0.77:8080 0.0.0.0:0 ESTABLISHED"}, l.table())
 		f.VIP = netip.MustParseAddrPort("127.0.0.1:80") // the director's own
-		l.wants(l.syn(f), Refused, ReasonNoServerUsable)
+		l.wants(l.syn(f), ActionRefused, ReasonNoServerUsable)
 	})
 }
 
 func TestSimulatorSloppyTCP(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
 	l.sysctl("sloppy_tcp", "1")
 	f := l.flow()
-	l.wants(l.packet(f, RST), Passed, ReasonNotOpening)
-	l.wants(l.packet(f, ACK), Forwarded, ReasonScheduled)
+	l.wants(l.packet(f, SimRST), ActionPassed, ReasonNotOpening)
+	l.wants(l.packet(f, SimACK), ActionForwarded, ReasonScheduled)
 	l.counts(0, 1, 0, 0)
 }
 
 // What is not simulated says so, and does nothing.
 func TestSimulatorUnsupported(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
-	id := UDP(simWeb.VIP())
+	l := newSimLab(t, SimOptions{})
+	id := UDP(simWeb.AddrPort())
 	l.serve(Service{ID: id, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Engine: "sip"}}, DR, 1)
 	flow := l.flow()
 	for name, protocol := range map[string]Protocol{"sctp": ProtocolSCTP, "esp": 50, "sip": ProtocolUDP} {
-		_, err := l.Deliver(Packet{Protocol: protocol, Source: flow.Client, Destination: flow.VIP})
+		_, err := l.Deliver(SimPacket{Protocol: protocol, Source: flow.Client, Destination: flow.VIP})
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: %v, want ErrUnsupported", name, err)
 		}
@@ -348,16 +348,16 @@ func TestSimulatorUnsupported(t *testing.T) {
 
 // What is no packet is refused.
 func TestSimulatorBadPackets(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
-	good := Packet{Protocol: ProtocolTCP, Source: l.flow().Client, Destination: simWeb.VIP(), TCP: SYN}
-	for name, spoil := range map[string]func(*Packet){
-		"no source":      func(p *Packet) { p.Source = netip.AddrPort{} },
-		"no destination": func(p *Packet) { p.Destination = netip.AddrPort{} },
-		"two families":   func(p *Packet) { p.Source = netip.MustParseAddrPort("[fd00::1]:80") },
-		"port 0":         func(p *Packet) { p.Source = netip.MustParseAddrPort("10.9.0.1:0") },
-		"length":         func(p *Packet) { p.Length = -1 },
-		"protocol":       func(p *Packet) { p.Protocol = 300 },
+	good := SimPacket{Protocol: ProtocolTCP, Source: l.flow().Client, Destination: simWeb.AddrPort(), TCP: SimSYN}
+	for name, spoil := range map[string]func(*SimPacket){
+		"no source":      func(p *SimPacket) { p.Source = netip.AddrPort{} },
+		"no destination": func(p *SimPacket) { p.Destination = netip.AddrPort{} },
+		"two families":   func(p *SimPacket) { p.Source = netip.MustParseAddrPort("[fd00::1]:80") },
+		"port 0":         func(p *SimPacket) { p.Source = netip.MustParseAddrPort("10.9.0.1:0") },
+		"length":         func(p *SimPacket) { p.Length = -1 },
+		"protocol":       func(p *SimPacket) { p.Protocol = 300 },
 	} {
 		p := good
 		spoil(&p)
@@ -365,11 +365,11 @@ func TestSimulatorBadPackets(t *testing.T) {
 		ofKind(t, name, err, ErrInvalid)
 	}
 	ofKind(t, "going back", l.Advance(-1), ErrInvalid)
-	for name, o := range map[string]SimulatorOptions{
+	for name, o := range map[string]SimOptions{
 		"no release":           {Kernel: "newest"},
-		"an interface's name":  {Interfaces: []SimulatedInterface{{Name: "lo"}}},
-		"an algorithm's name":  {Algorithms: map[Scheduler]Algorithm{"MINE": func(*Servers) Picker { return nil }}},
-		"no algorithm at all ": {Algorithms: map[Scheduler]Algorithm{"mine": nil}},
+		"an interface's name":  {Interfaces: []SimInterface{{Name: "lo"}}},
+		"an algorithm's name":  {Algorithms: map[Scheduler]SimAlgorithm{"MINE": func(*SimServers) SimPicker { return nil }}},
+		"no algorithm at all ": {Algorithms: map[Scheduler]SimAlgorithm{"mine": nil}},
 	} {
 		_, err := NewSimulator(o)
 		ofKind(t, name, err, ErrInvalid)

@@ -19,8 +19,8 @@ import (
 // Inside synctest a simulator shares the test's clock with everything else.
 func TestSimulatorFollowsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newSimLab(t, SimulatorOptions{Clock: time.Now})
-		l.serve(Service{ID: UDP(simWeb.VIP()), Scheduler: RR}, DR, 1)
+		l := newSimLab(t, SimOptions{Clock: time.Now})
+		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
 		l.connect()
 		time.Sleep(300*time.Second - time.Nanosecond)
 		l.counts(0, 0, 1, 0)
@@ -39,14 +39,14 @@ func TestSimulatorFollowsClock(t *testing.T) {
 
 // Any number of goroutines may use a simulator in every way.
 func TestSimulatorManyGoroutines(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: WLC}, NAT, 1, 1, 1, 1)
 	h := l.Host()
 	defer h.Close()
 	ctx := groundContext(t)
 	ways := []func(r *rand.Rand) error{
 		func(r *rand.Rand) error {
-			_, err := l.Connect(Flow{Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte{11, 1, 1, byte(r.Uint32())}), uint16(1+r.Uint32N(65535))), VIP: simWeb.VIP()})
+			_, err := l.Connect(Flow{Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte{11, 1, 1, byte(r.Uint32())}), uint16(1+r.Uint32N(65535))), VIP: simWeb.AddrPort()})
 			var refused *NotForwardedError
 			if errors.As(err, &refused) {
 				return nil
@@ -63,7 +63,7 @@ func TestSimulatorManyGoroutines(t *testing.T) {
 		func(r *rand.Rand) error {
 			return h.SetSysctl(ctx, "net.ipv4.vs.conn_reuse_mode", fmt.Sprint(r.IntN(4)))
 		},
-		func(*rand.Rand) error { return l.client.ZeroAll(ctx) },
+		func(*rand.Rand) error { return l.client.ZeroAllCounters(ctx) },
 	}
 	var all sync.WaitGroup
 	for i := range 2 * len(ways) {
@@ -82,7 +82,7 @@ func TestSimulatorManyGoroutines(t *testing.T) {
 // Ten thousand services and a hundred thousand connections are no trouble.
 func TestSimulatorLarge(t *testing.T) {
 	const services, conns = 10_000, 100_000
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	ctx := groundContext(t)
 	id := func(i int) ServiceID {
 		return TCP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 80))
@@ -90,11 +90,11 @@ func TestSimulatorLarge(t *testing.T) {
 	var changes []Change
 	for i := range services {
 		changes = append(changes, AddService(Service{ID: id(i), Scheduler: WLC}),
-			AddServer(id(i), NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT)))
+			AddRealServer(id(i), NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT)))
 	}
 	must(t, l.client.Do(ctx, changes...))
 	for i := range conns {
-		l.wants(l.syn(Flow{Client: benchFlow(i), VIP: id(i % services).VIP()}), Forwarded, ReasonScheduled)
+		l.wants(l.syn(Flow{Client: benchFlow(i), VIP: id(i % services).AddrPort()}), ActionForwarded, ReasonScheduled)
 	}
 	all, err := l.client.Snapshot(ctx)
 	must(t, err)
@@ -115,7 +115,7 @@ func TestSimulatorLarge(t *testing.T) {
 // A simulator does the same again, and another seed lists in another order.
 func TestSimulatorIsDeterministic(t *testing.T) {
 	run := func(seed uint64) string {
-		l := newSimLab(t, SimulatorOptions{Seed: seed})
+		l := newSimLab(t, SimOptions{Seed: seed})
 		l.serve(Service{ID: simWeb, Scheduler: TWOS}, DR, 1, 2, 3, 4)
 		return l.picks(50)
 	}
@@ -136,11 +136,11 @@ func TestSimulatorFaults(t *testing.T) {
 		t.Cleanup(cancel)
 		return ctx
 	}
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
-	other := Service{ID: UDP(simWeb.VIP()), Scheduler: RR}
+	other := Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}
 
-	must(t, l.Inject(Fault{Op: "add service", Errno: 12, Times: 2})) // ENOMEM
+	must(t, l.Inject(SimFault{Op: "add service", Errno: 12, Times: 2})) // ENOMEM
 	_, err := l.client.Services(ctx)
 	must(t, err)
 	for range 2 {
@@ -151,11 +151,11 @@ func TestSimulatorFaults(t *testing.T) {
 	}
 	must(t, l.client.AddService(ctx, other))
 
-	must(t, l.Inject(Fault{Op: "list services", Errno: 1}))
+	must(t, l.Inject(SimFault{Op: "list services", Errno: 1}))
 	_, err = l.client.Services(ctx)
 	ofKind(t, "a listing without privilege", err, ErrPermission)
 
-	must(t, l.Inject(Fault{Op: "remove service", LoseReply: true}))
+	must(t, l.Inject(SimFault{Op: "remove service", LoseReply: true}))
 	err = l.client.RemoveService(short(), other.ID)
 	var e *Error
 	if !errors.As(err, &e) || !e.Unknown || !errors.Is(err, context.DeadlineExceeded) {
@@ -164,56 +164,56 @@ func TestSimulatorFaults(t *testing.T) {
 	_, err = l.client.Service(ctx, other.ID)
 	ofKind(t, "a service whose removal was not answered", err, ErrNotFound)
 
-	must(t, l.Inject(Fault{Delay: 250 * time.Millisecond}))
+	must(t, l.Inject(SimFault{Delay: 250 * time.Millisecond}))
 	if err := l.client.AddService(short(), other); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a kernel that takes long: %v", err)
 	}
 
-	must(t, l.Inject(Fault{Op: "update real server", Before: func() {
-		must(t, l.client.RemoveServer(ctx, simWeb, l.server(0)))
+	must(t, l.Inject(SimFault{Op: "update real server", Before: func() {
+		must(t, l.client.RemoveRealServer(ctx, simWeb, l.server(0)))
 	}}))
 	_, err = l.client.SetWeight(ctx, simWeb, l.server(0), 5)
 	ofKind(t, "a server that somebody removed meanwhile", err, ErrNotFound)
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v is not os.ErrNotExist", err)
 	}
-	ofKind(t, "no such call", l.Inject(Fault{Op: "make coffee"}), ErrInvalid)
-	ofKind(t, "a negative delay", l.Inject(Fault{Delay: -1}), ErrInvalid)
-	ofKind(t, "a negative errno", l.Inject(Fault{Errno: -EPERM}), ErrInvalid)
-	ofKind(t, "an errno that is too large", l.Inject(Fault{Errno: 4096}), ErrInvalid)
+	ofKind(t, "no such call", l.Inject(SimFault{Op: "make coffee"}), ErrInvalid)
+	ofKind(t, "a negative delay", l.Inject(SimFault{Delay: -1}), ErrInvalid)
+	ofKind(t, "a negative errno", l.Inject(SimFault{Errno: -EPERM}), ErrInvalid)
+	ofKind(t, "an errno that is too large", l.Inject(SimFault{Errno: 4096}), ErrInvalid)
 }
 
 // firstUsable is an algorithm of one's own.
 type firstUsable struct {
-	servers *Servers
+	servers *SimServers
 	changes int
 }
 
-func (p *firstUsable) Pick(Flow) ServerLoad {
+func (p *firstUsable) Pick(Flow) SimServer {
 	for s := range p.servers.All {
 		if s.IsUsable() && s.ActiveConns() < 2 {
 			return s
 		}
 	}
-	return ServerLoad{}
+	return SimServer{}
 }
 
 func (p *firstUsable) Changed() { p.changes++ }
 
 func TestSimulatorAlgorithm(t *testing.T) {
 	var picker *firstUsable
-	l := newSimLab(t, SimulatorOptions{Algorithms: map[Scheduler]Algorithm{
-		"first": func(s *Servers) Picker { picker = &firstUsable{servers: s}; return picker },
+	l := newSimLab(t, SimOptions{Algorithms: map[Scheduler]SimAlgorithm{
+		"first": func(s *SimServers) SimPicker { picker = &firstUsable{servers: s}; return picker },
 	}})
 	l.serve(Service{ID: simWeb, Scheduler: "first"}, DR, 1, 0, 7)
 	if got := l.picks(4); got != "CCAA" {
 		t.Errorf("picked %s, want CCAA", got)
 	}
-	l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 	if picker.changes != 3 || picker.servers.Len() != 3 {
 		t.Errorf("it was told of %d changes and has %d servers, want 3 and 3", picker.changes, picker.servers.Len())
 	}
-	must(t, l.client.RemoveServer(context.Background(), simWeb, l.server(2)))
+	must(t, l.client.RemoveRealServer(context.Background(), simWeb, l.server(2)))
 	l.setWeight(1, 1)
 	if picker.changes != 5 {
 		t.Errorf("it was told of %d changes, want 5", picker.changes)
@@ -224,41 +224,41 @@ func TestSimulatorAlgorithm(t *testing.T) {
 }
 
 // elsewhere picks a server that its service does not have.
-type elsewhere struct{ server ServerLoad }
+type elsewhere struct{ server SimServer }
 
-func (p *elsewhere) Pick(Flow) ServerLoad { return p.server }
-func (p *elsewhere) Changed()             {}
+func (p *elsewhere) Pick(Flow) SimServer { return p.server }
+func (p *elsewhere) Changed()            {}
 
 func TestSimulatorAlgorithmPicksElsewhere(t *testing.T) {
 	var picker *elsewhere
-	l := newSimLab(t, SimulatorOptions{Algorithms: map[Scheduler]Algorithm{
-		"elsewhere": func(*Servers) Picker { picker = &elsewhere{}; return picker },
-		"spy": func(s *Servers) Picker {
-			return &spy{s, func(server ServerLoad) { picker.server = server }}
+	l := newSimLab(t, SimOptions{Algorithms: map[Scheduler]SimAlgorithm{
+		"elsewhere": func(*SimServers) SimPicker { picker = &elsewhere{}; return picker },
+		"spy": func(s *SimServers) SimPicker {
+			return &spy{s, func(server SimServer) { picker.server = server }}
 		},
 	}})
 	l.serve(Service{ID: simWeb, Scheduler: "elsewhere"}, DR, 1)
 	l.serve(Service{ID: TCP(netip.MustParseAddrPort("10.1.0.2:80")), Scheduler: "spy"}, DR, 1)
 	l.syn(l.flow())
-	if picker.server == (ServerLoad{}) {
+	if picker.server == (SimServer{}) {
 		t.Fatal("the other service's server is not known")
 	}
 	l.id = simWeb
-	l.wants(l.syn(l.flow()), Refused, ReasonNoServerUsable)
+	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 }
 
 // spy shows somebody its servers.
 type spy struct {
-	servers *Servers
-	show    func(ServerLoad)
+	servers *SimServers
+	show    func(SimServer)
 }
 
-func (p *spy) Pick(Flow) ServerLoad {
+func (p *spy) Pick(Flow) SimServer {
 	for s := range p.servers.All {
 		p.show(s)
 		return s
 	}
-	return ServerLoad{}
+	return SimServer{}
 }
 
 func (p *spy) Changed() {}
@@ -287,7 +287,7 @@ func TestServicesToldTwice(t *testing.T) {
 	}{"one change": {1, nil}, "change without end": {1000, ErrUnstable}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newSimLab(t, SimulatorOptions{})
+				l := newSimLab(t, SimOptions{})
 				defer l.client.Close()
 				ctx := context.Background()
 				var changes, comeOrGo []Change

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/golvs/lvs/internal/hostnet"
-	"github.com/golvs/lvs/internal/kernel"
+	"github.com/golvs/lvs/internal/simipvs"
 )
 
 // simulatedWays is where packets of a simulated host go, before IPVS and after it.
@@ -26,7 +26,7 @@ func (n *simulatedNetwork) findWays() (*simulatedWays, hostnet.Observed, error) 
 }
 
 // isOwn reports whether a packet is the director's own.
-func (w *simulatedWays) isOwn(p *kernel.Packet) bool { return w.to(p.Source.Addr(), p.Mark).Local() }
+func (w *simulatedWays) isOwn(p *simipvs.Packet) bool { return w.to(p.Source.Addr(), p.Mark).Local() }
 
 func (w *simulatedWays) to(a netip.Addr, mark uint32) hostnet.Way {
 	return w.Resolve(hostnet.Question{To: a, Mark: mark})
@@ -34,27 +34,27 @@ func (w *simulatedWays) to(a netip.Addr, mark uint32) hostnet.Way {
 
 // stopsBefore returns what happens to a packet that does not come to IPVS. What is
 // for another host does only as an answer, on its way to be forwarded.
-func (w *simulatedWays) stopsBefore(p *kernel.Packet) (v Verdict, stops bool, err error) {
+func (w *simulatedWays) stopsBefore(p *simipvs.Packet) (v Verdict, stops bool, err error) {
 	source, destination := p.Source.Addr(), p.Destination.Addr()
 	way := w.to(destination, p.Mark)
 	switch {
 	case w.isOwn(p):
-		return Verdict{Action: Dropped, Reason: ReasonNoRoute}, !way.Found || !way.Local() && !way.Onward(), nil
+		return Verdict{Action: ActionDropped, Reason: ReasonNoRoute}, !way.Found || !way.Local() && !way.Onward(), nil
 	case destination.IsLoopback() && !w.isOn(w.to(source, 0).Interface, "route_localnet", destination):
-		return Verdict{Action: Dropped, Reason: ReasonLoopback}, true, nil
+		return Verdict{Action: ActionDropped, Reason: ReasonLoopback}, true, nil
 	case way.Local():
 		return v, false, nil
 	}
-	x, err := w.network.kernel.Explain(p, kernel.Suppose{Forgot: true})
+	x, err := w.network.kernel.Explain(p, simipvs.Suppose{Forgot: true})
 	switch {
 	case err != nil:
 		return v, false, err
-	case x.Verdict.Action != kernel.Replied && x.Verdict.Reason != kernel.NoConnection:
-		return Verdict{Action: Passed, Reason: ReasonNotLocal}, true, nil
+	case x.Verdict.Action != simipvs.Replied && x.Verdict.Reason != simipvs.NoConnection:
+		return Verdict{Action: ActionPassed, Reason: ReasonNotLocal}, true, nil
 	case !w.isOn(w.to(source, 0).Interface, "forwarding", destination):
-		return Verdict{Action: Dropped, Reason: ReasonForwardingOff}, true, nil
+		return Verdict{Action: ActionDropped, Reason: ReasonForwardingOff}, true, nil
 	}
-	return Verdict{Action: Dropped, Reason: ReasonNoRoute}, !way.Onward(), nil
+	return Verdict{Action: ActionDropped, Reason: ReasonNoRoute}, !way.Onward(), nil
 }
 
 // isOn reports whether a parameter of an interface is on. IPv6 has one for all of
@@ -70,8 +70,8 @@ func (w *simulatedWays) isOn(iface, parameter string, family netip.Addr) bool {
 
 // stopAfter changes the verdict on a packet that IPVS forwards, and that gets no
 // further.
-func (w *simulatedWays) stopAfter(p *kernel.Packet, v *Verdict) {
-	if v.Action != Forwarded || v.Mode == LocalNode {
+func (w *simulatedWays) stopAfter(p *simipvs.Packet, v *Verdict) {
+	if v.Action != ActionForwarded || v.Mode == ModeLocalNode {
 		return
 	}
 	server := v.Server.Addr()
@@ -79,10 +79,10 @@ func (w *simulatedWays) stopAfter(p *kernel.Packet, v *Verdict) {
 	switch {
 	case way.Local() && (v.Mode != NAT || !server.IsLoopback() || w.isOwn(p)):
 	case way.Local(), way.Onward() && p.Source.Addr().IsLoopback():
-		v.Action, v.Reason = Dropped, ReasonLoopback
+		v.Action, v.Reason = ActionDropped, ReasonLoopback
 	case !way.Onward():
-		v.Action, v.Reason = Refused, ReasonNoRoute
+		v.Action, v.Reason = ActionRefused, ReasonNoRoute
 	case v.Mode == DR && way.Via.IsValid():
-		v.Action, v.Reason = Dropped, ReasonNotOnLink
+		v.Action, v.Reason = ActionDropped, ReasonNotOnLink
 	}
 }

@@ -62,7 +62,7 @@ func (c *Client) readServers(ctx context.Context, services []ServiceStatus, know
 		if entry, ok := known[s.ID]; ok && entry.Service == s.Service {
 			continue
 		}
-		servers, err := c.Servers(ctx, s.ID)
+		servers, err := c.RealServers(ctx, s.ID)
 		if errors.Is(err, ErrNotFound) {
 			delete(known, s.ID)
 			continue

@@ -24,7 +24,7 @@ const (
 )
 
 func TestSoakSimulator(t *testing.T) {
-	sim, err := NewSimulator(SimulatorOptions{})
+	sim, err := NewSimulator(SimOptions{})
 	must(t, err)
 	c := sim.Client()
 	defer c.Close()
@@ -113,7 +113,7 @@ func (h held) isWithin(before held) bool {
 // Calls that were given up before they got to the kernel, or wait for a processor,
 // hold nothing that others would have to wait for.
 func TestGivenUpCallsLeaveOthersAlone(t *testing.T) {
-	l := newSimLab(t, SimulatorOptions{})
+	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: WLC}, DR, 1, 2, 3, 4)
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -156,7 +156,7 @@ func newSoakCaller(s *soak, number byte) *soakCaller {
 	vip := netip.AddrFrom4([4]byte{10, 60, 0, number})
 	c.id, c.spare = TCP(netip.AddrPortFrom(vip, 80)), TCP(netip.AddrPortFrom(vip, 81))
 	c.server = NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, number}), 80), DR)
-	must(s.t, s.client.Do(s.t.Context(), AddService(Service{ID: c.id, Scheduler: RR}), AddServer(c.id, c.server)))
+	must(s.t, s.client.Do(s.t.Context(), AddService(Service{ID: c.id, Scheduler: RR}), AddRealServer(c.id, c.server)))
 	return c
 }
 
@@ -214,7 +214,7 @@ func (c *soakCaller) call(ctx context.Context) error {
 func (c *soakCaller) setWeight(ctx context.Context) error {
 	now := c.server
 	now.Weight = c.random.IntN(1000)
-	err := c.client.UpdateServer(ctx, c.id, now)
+	err := c.client.UpdateRealServer(ctx, c.id, now)
 	var e *Error
 	switch {
 	case err == nil:
@@ -228,7 +228,7 @@ func (c *soakCaller) setWeight(ctx context.Context) error {
 // replaceSpare ends with the service there, whatever was before.
 func (c *soakCaller) replaceSpare(ctx context.Context) error {
 	err := c.client.Do(ctx, RemoveService(c.spare), AddService(Service{ID: c.spare, Scheduler: WRR}))
-	var e *DoError
+	var e *BatchError
 	if errors.As(err, &e) && len(e.Failures) == 1 && e.Failures[0].Index == 0 && errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -245,7 +245,7 @@ func (c *soakCaller) checkService(ctx context.Context) error {
 
 // checkWeight looks whether the last change is the one that counts.
 func (c *soakCaller) checkWeight(ctx context.Context) error {
-	s, err := c.client.Server(ctx, c.id, c.server.Addr)
+	s, err := c.client.RealServer(ctx, c.id, c.server.Addr)
 	if err == nil && c.sure && s.Weight != c.server.Weight {
 		err = fmt.Errorf("weight %d, and the last change was to %d", s.Weight, c.server.Weight)
 	}

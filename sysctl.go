@@ -32,8 +32,8 @@ type Parameter struct {
 
 // Parameters of routing that the modes need.
 const (
-	IPForward      = "net.ipv4.ip_forward"
-	IPv6Forwarding = "net.ipv6.conf.all.forwarding"
+	SysctlIPForward      = "net.ipv4.ip_forward"
+	SysctlIPv6Forwarding = "net.ipv6.conf.all.forwarding"
 )
 
 // mostSeconds is the most that a kernel keeps in ticks of 10 ms, the longest there
@@ -42,41 +42,41 @@ const mostSeconds = math.MaxInt32 / 100
 
 // Parameters of IPVS. Each namespace has its own.
 var (
-	VSAmDroprate              = vs("am_droprate", 10, "1/rate of the packets that drop_packet=3 drops")
-	VSAmemthresh              = vs("amemthresh", 1024, "pages of free memory below which the automatic defences begin")
-	VSBackupOnly              = vs("backup_only", 0, "while a backup sync daemon runs, do not balance")
-	VSCacheBypass             = vs("cache_bypass", 0, "without a server, send packets on to where they were going")
-	VSConnLfactor             = vs("conn_lfactor", -1, "how full the connection table gets before it grows, as a power of two").within(-8, 8).since("7.1")
-	VSConnMax                 = vs("conn_max", -1, "greatest number of connections, templates included").within(0, 1<<30).since("7.2")
-	VSConnReuseMode           = vs("conn_reuse_mode", 1, "schedule anew when a client uses a port again")
-	VSConntrack               = vs("conntrack", 0, "keep netfilter's entries for connections; needed for source NAT")
-	VSDebugLevel              = vs("debug_level", 0, "how much is logged; of kernels built with IP_VS_DEBUG").needs("IP_VS_DEBUG")
-	VSDropEntry               = vs("drop_entry", 0, "drop half-open connections: 0 never, 1 and 2 when memory is short, 3 always").within(0, 3)
-	VSDropPacket              = vs("drop_packet", 0, "drop packets of new connections: 0 never, 1 and 2 when memory is short, 3 always").within(0, 3)
-	VSEstCPUList              = vs("est_cpulist", -1, "processors that take the statistics").since("6.2").text()
-	VSEstNice                 = vs("est_nice", 0, "niceness of the threads that take the statistics").within(-20, 19).since("6.2")
-	VSExpireNodestConn        = vs("expire_nodest_conn", 0, "end a connection whose server was removed when its next packet comes")
-	VSExpireQuiescentTemplate = vs("expire_quiescent_template", 0, "release persistent clients from a server of weight 0")
-	VSIgnoreTunneled          = vs("ignore_tunneled", 0, "do not schedule again what comes out of a tunnel")
-	VSLBLCExpiration          = vs("lblc_expiration", 86400, "seconds after which lblc forgets a destination").within(-mostSeconds, mostSeconds).needs("ip_vs_lblc")
-	VSLBLCRExpiration         = vs("lblcr_expiration", 86400, "seconds after which lblcr forgets a destination").within(-mostSeconds, mostSeconds).needs("ip_vs_lblcr")
-	VSNATICMPSend             = vs("nat_icmp_send", 0, "refuse packets of NAT servers that belong to no connection")
-	VSPMTUDisc                = vs("pmtu_disc", 1, "tell clients of tunnels that their packets are too big")
-	VSRunEstimation           = vs("run_estimation", 1, "take statistics")
-	VSScheduleICMP            = vs("schedule_icmp", 0, "schedule ICMP errors that belong to no connection")
-	VSSecureTCP               = vs("secure_tcp", 0, "shorter TCP timeouts: 0 never, 1 and 2 when memory is short, 3 always").within(0, 3)
-	VSSloppySCTP              = vs("sloppy_sctp", 0, "begin SCTP connections with any packet")
-	VSSloppyTCP               = vs("sloppy_tcp", 0, "begin TCP connections with any packet")
-	VSSnatReroute             = vs("snat_reroute", 1, "route the answers of NAT servers anew")
-	VSSvcLfactor              = vs("svc_lfactor", -1, "how full the service table gets before it grows, as a power of two").within(-8, 8).since("7.1")
-	VSSyncPersistMode         = vs("sync_persist_mode", 0, "of persistent services, sync templates only")
-	VSSyncPorts               = vs("sync_ports", 1, "threads of a sync daemon: a power of two").within(1, math.MaxInt32).power()
-	VSSyncQlenMax             = vs("sync_qlen_max", -1, "sync messages that may wait").within(0, math.MaxInt)
-	VSSyncRefreshPeriod       = vs("sync_refresh_period", 0, "seconds after which a connection is synced again").within(0, mostSeconds)
-	VSSyncRetries             = vs("sync_retries", 0, "how often a sync message is repeated").within(0, 3)
-	VSSyncSockSize            = vs("sync_sock_size", 0, "bytes of the buffers of sync sockets; 0 is the system's")
-	VSSyncThreshold           = vs("sync_threshold", -1, "packets until a connection is synced, and between two times").text()
-	VSSyncVersion             = vs("sync_version", 1, "version of the sync protocol").within(0, 1)
+	SysctlAMDropRate              = vs("am_droprate", 10, "1/rate of the packets that drop_packet=3 drops")
+	SysctlAMemThresh              = vs("amemthresh", 1024, "pages of free memory below which the automatic defences begin")
+	SysctlBackupOnly              = vs("backup_only", 0, "while a backup sync daemon runs, do not balance")
+	SysctlCacheBypass             = vs("cache_bypass", 0, "without a server, send packets on to where they were going")
+	SysctlConnLFactor             = vs("conn_lfactor", -1, "how full the connection table gets before it grows, as a power of two").within(-8, 8).since("7.1")
+	SysctlConnMax                 = vs("conn_max", -1, "greatest number of connections, templates included").within(0, 1<<30).since("7.2")
+	SysctlConnReuseMode           = vs("conn_reuse_mode", 1, "schedule anew when a client uses a port again")
+	SysctlConntrack               = vs("conntrack", 0, "keep netfilter's entries for connections; needed for source NAT")
+	SysctlDebugLevel              = vs("debug_level", 0, "how much is logged; of kernels built with IP_VS_DEBUG").needs("IP_VS_DEBUG")
+	SysctlDropEntry               = vs("drop_entry", 0, "drop half-open connections: 0 never, 1 and 2 when memory is short, 3 always").within(0, 3)
+	SysctlDropPacket              = vs("drop_packet", 0, "drop packets of new connections: 0 never, 1 and 2 when memory is short, 3 always").within(0, 3)
+	SysctlEstCPUList              = vs("est_cpulist", -1, "processors that take the statistics").since("6.2").text()
+	SysctlEstNice                 = vs("est_nice", 0, "niceness of the threads that take the statistics").within(-20, 19).since("6.2")
+	SysctlExpireNoDestConn        = vs("expire_nodest_conn", 0, "end a connection whose server was removed when its next packet comes")
+	SysctlExpireQuiescentTemplate = vs("expire_quiescent_template", 0, "release persistent clients from a server of weight 0")
+	SysctlIgnoreTunneled          = vs("ignore_tunneled", 0, "do not schedule again what comes out of a tunnel")
+	SysctlLBLCExpiration          = vs("lblc_expiration", 86400, "seconds after which lblc forgets a destination").within(-mostSeconds, mostSeconds).needs("ip_vs_lblc")
+	SysctlLBLCRExpiration         = vs("lblcr_expiration", 86400, "seconds after which lblcr forgets a destination").within(-mostSeconds, mostSeconds).needs("ip_vs_lblcr")
+	SysctlNATICMPSend             = vs("nat_icmp_send", 0, "refuse packets of NAT servers that belong to no connection")
+	SysctlPMTUDisc                = vs("pmtu_disc", 1, "tell clients of tunnels that their packets are too big")
+	SysctlRunEstimation           = vs("run_estimation", 1, "take statistics")
+	SysctlScheduleICMP            = vs("schedule_icmp", 0, "schedule ICMP errors that belong to no connection")
+	SysctlSecureTCP               = vs("secure_tcp", 0, "shorter TCP timeouts: 0 never, 1 and 2 when memory is short, 3 always").within(0, 3)
+	SysctlSloppySCTP              = vs("sloppy_sctp", 0, "begin SCTP connections with any packet")
+	SysctlSloppyTCP               = vs("sloppy_tcp", 0, "begin TCP connections with any packet")
+	SysctlSNATReroute             = vs("snat_reroute", 1, "route the answers of NAT servers anew")
+	SysctlSvcLFactor              = vs("svc_lfactor", -1, "how full the service table gets before it grows, as a power of two").within(-8, 8).since("7.1")
+	SysctlSyncPersistMode         = vs("sync_persist_mode", 0, "of persistent services, sync templates only")
+	SysctlSyncPorts               = vs("sync_ports", 1, "threads of a sync daemon: a power of two").within(1, math.MaxInt32).power()
+	SysctlSyncQlenMax             = vs("sync_qlen_max", -1, "sync messages that may wait").within(0, math.MaxInt)
+	SysctlSyncRefreshPeriod       = vs("sync_refresh_period", 0, "seconds after which a connection is synced again").within(0, mostSeconds)
+	SysctlSyncRetries             = vs("sync_retries", 0, "how often a sync message is repeated").within(0, 3)
+	SysctlSyncSockSize            = vs("sync_sock_size", 0, "bytes of the buffers of sync sockets; 0 is the system's")
+	SysctlSyncThreshold           = vs("sync_threshold", -1, "packets until a connection is synced, and between two times").text()
+	SysctlSyncVersion             = vs("sync_version", 1, "version of the sync protocol").within(0, 1)
 )
 
 // parameters are those of IPVS, in the order in which they stand above.
@@ -84,13 +84,13 @@ var parameters []Parameter
 
 func init() {
 	parameters = []Parameter{
-		VSAmDroprate, VSAmemthresh, VSBackupOnly, VSCacheBypass, VSConnLfactor, VSConnMax, VSConnReuseMode, VSConntrack,
-		VSDebugLevel, VSDropEntry, VSDropPacket, VSEstCPUList, VSEstNice, VSExpireNodestConn, VSExpireQuiescentTemplate,
-		VSIgnoreTunneled, VSLBLCExpiration, VSLBLCRExpiration, VSNATICMPSend, VSPMTUDisc, VSRunEstimation, VSScheduleICMP,
-		VSSecureTCP, VSSloppySCTP, VSSloppyTCP, VSSnatReroute, VSSvcLfactor, VSSyncPersistMode, VSSyncPorts, VSSyncQlenMax,
-		VSSyncRefreshPeriod, VSSyncRetries, VSSyncSockSize, VSSyncThreshold, VSSyncVersion,
-		{Key: IPForward, Max: 1, About: "forward packets"},
-		{Key: IPv6Forwarding, Max: 1, About: "forward IPv6 packets"},
+		SysctlAMDropRate, SysctlAMemThresh, SysctlBackupOnly, SysctlCacheBypass, SysctlConnLFactor, SysctlConnMax, SysctlConnReuseMode, SysctlConntrack,
+		SysctlDebugLevel, SysctlDropEntry, SysctlDropPacket, SysctlEstCPUList, SysctlEstNice, SysctlExpireNoDestConn, SysctlExpireQuiescentTemplate,
+		SysctlIgnoreTunneled, SysctlLBLCExpiration, SysctlLBLCRExpiration, SysctlNATICMPSend, SysctlPMTUDisc, SysctlRunEstimation, SysctlScheduleICMP,
+		SysctlSecureTCP, SysctlSloppySCTP, SysctlSloppyTCP, SysctlSNATReroute, SysctlSvcLFactor, SysctlSyncPersistMode, SysctlSyncPorts, SysctlSyncQlenMax,
+		SysctlSyncRefreshPeriod, SysctlSyncRetries, SysctlSyncSockSize, SysctlSyncThreshold, SysctlSyncVersion,
+		{Key: SysctlIPForward, Max: 1, About: "forward packets"},
+		{Key: SysctlIPv6Forwarding, Max: 1, About: "forward IPv6 packets"},
 	}
 }
 
@@ -161,9 +161,9 @@ func (p Parameter) Write(ctx context.Context, h *Host, value int) error {
 	return h.SetSysctl(ctx, p.Key, text)
 }
 
-// Setting returns the parameter's value as a part of a [Setup].
-func (p Parameter) Setting(value int, why string) Setting {
-	return Setting{Sysctl{p.Key, strconv.Itoa(value)}, why}
+// Requirement returns the parameter's value as a part of a [Setup].
+func (p Parameter) Requirement(value int, why string) Requirement {
+	return Requirement{Sysctl{p.Key, strconv.Itoa(value)}, why}
 }
 
 // check refuses a value that the kernel would refuse, or misread.

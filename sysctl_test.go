@@ -40,10 +40,10 @@ func TestParameterRefuses(t *testing.T) {
 		value int
 		ok    bool
 	}{
-		{VSDropEntry, 4, false}, {VSDropEntry, -1, false}, {VSDropEntry, 1, true},
-		{VSSyncPorts, 3, false}, {VSSyncPorts, 0, false}, {VSSyncPorts, 4, true},
-		{VSEstNice, 20, false}, {VSEstNice, -20, true},
-		{VSConntrack, 1, true},
+		{SysctlDropEntry, 4, false}, {SysctlDropEntry, -1, false}, {SysctlDropEntry, 1, true},
+		{SysctlSyncPorts, 3, false}, {SysctlSyncPorts, 0, false}, {SysctlSyncPorts, 4, true},
+		{SysctlEstNice, 20, false}, {SysctlEstNice, -20, true},
+		{SysctlConntrack, 1, true},
 	} {
 		err := c.p.Write(ctx, h, c.value)
 		if c.ok && err != nil || !c.ok && !errors.Is(err, ErrInvalid) {

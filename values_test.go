@@ -71,7 +71,7 @@ func TestTextThatIsRefused(t *testing.T) {
 		{new(Persistence), "5m/33.0.0", "mask:"},
 		{new(Persistence), "5m sip", `"sip" is not pe=NAME`},
 		{new(SchedulerFlags), "fast", `flags: "fast" is neither`},
-		{new(DaemonRole), "slave", "want master or backup"},
+		{new(SyncRole), "slave", "want master or backup"},
 	} {
 		err := tt.into.UnmarshalText([]byte(tt.text))
 		if !errors.Is(err, ErrInvalid) || !strings.Contains(fmt.Sprint(err), tt.want) {
@@ -82,7 +82,7 @@ func TestTextThatIsRefused(t *testing.T) {
 
 func TestModeText(t *testing.T) {
 	for m, text := range map[Mode]string{
-		DR: "dr", NAT: "nat", IPIP: "ipip", LocalNode: "local", Bypass: "bypass",
+		DR: "dr", NAT: "nat", IPIP: "ipip", ModeLocalNode: "local", ModeBypass: "bypass",
 		GUE(6080): "gue:6080", GUE(6080, TunnelChecksum): "gue:6080+csum", GUE(1, TunnelRemoteChecksum): "gue:1+remcsum",
 		GRE(): "gre", GRE(TunnelChecksum): "gre+csum",
 		newMode(7, 0, 0, 0): "method-7", newMode(wire.MethodTunnel, 9, 5, 0x10): "tunnel-9:5+0x10",
@@ -201,7 +201,7 @@ func TestGoCmpWorksOnEveryValue(t *testing.T) {
 	server := RealServerStatus{RealServer: NewRealServer(netip.MustParseAddrPort("10.0.0.1:80"), GRE())}
 	for _, v := range []any{
 		status, server, ServiceEntry{status, []RealServerStatus{server}}, AddService(status.Service),
-		Daemon{Group: netip.MustParseAddr("224.0.0.81")}, Timeouts{TCP: 1}, Info{Version: "1.2.1"},
+		SyncDaemon{Group: netip.MustParseAddr("224.0.0.81")}, Timeouts{TCP: 1}, Info{Version: "1.2.1"},
 	} {
 		if diff := cmp.Diff(v, v); diff != "" {
 			t.Errorf("%T differs from itself: %s", v, diff)
@@ -216,14 +216,14 @@ func TestGoCmpWorksOnEveryValue(t *testing.T) {
 
 func TestJSON(t *testing.T) {
 	service := Service{
-		ID: tcp(t, "192.168.0.11:80"), Scheduler: MH, Flags: Fallback | SourcePort,
+		ID: tcp(t, "192.168.0.11:80"), Scheduler: MH, SchedulerFlags: HashFallback | HashPort,
 		Persistence: Persistence{Timeout: 5 * time.Minute, Mask: PrefixMask(24)},
 	}
 	text, err := json.Marshal(service)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"id":"tcp://192.168.0.11:80","scheduler":"mh","flags":"fallback,port","persistence":"5m0s/24"}`
+	const want = `{"id":"tcp://192.168.0.11:80","scheduler":"mh","schedulerFlags":"fallback,port","persistence":"5m0s/24"}`
 	if string(text) != want {
 		t.Errorf("got  %s\nwant %s", text, want)
 	}
@@ -285,7 +285,7 @@ func TestValuesThatAreRefused(t *testing.T) {
 		{AddService(Service{ID: tcp(t, "10.0.0.1:0")}), "Persistence"},
 		{AddService(Service{ID: id, Scheduler: "sixteen-letters-"}), "Scheduler"},
 		{AddService(Service{ID: id, Scheduler: "../x"}), "Scheduler"},
-		{AddService(Service{ID: id, Flags: 1}), "Flags"},
+		{AddService(Service{ID: id, SchedulerFlags: 1}), "Flags"},
 		{AddService(Service{ID: id, OnePacket: true}), "OnePacket"},
 		{UpdateService(Service{ID: id}), "Scheduler"},
 		{persist(Persistence{Timeout: -time.Second}), "Persistence.Timeout"},
@@ -298,40 +298,40 @@ func TestValuesThatAreRefused(t *testing.T) {
 		{persist(Persistence{Timeout: time.Second, Mask: PrefixMask(33)}), "Persistence.Mask"},
 		{AddService(Service{ID: FWMark6(1), Persistence: Persistence{Timeout: time.Second, Mask: PrefixMask(0)}}), "Persistence.Mask"},
 		{AddService(Service{ID: FWMark6(1), Persistence: Persistence{Timeout: time.Second, Mask: DottedMask([4]byte{1})}}), "Persistence.Mask"},
-		{AddServer(ServiceID{}, server(DR)), "ID"},
-		{AddServer(id, RealServer{}), "Addr"},
-		{AddServer(id, NewRealServer(netip.MustParseAddrPort("0.0.0.0:80"), DR)), "Addr"},
-		{AddServer(id, NewRealServer(netip.MustParseAddrPort("224.0.0.1:80"), DR)), "Addr"},
-		{AddServer(id, NewRealServer(netip.MustParseAddrPort("[fe80::1%eth0]:80"), IPIP)), "Addr"},
-		{AddServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), DR)), "Addr"},
-		{AddServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), IPIP)), "Addr"},
-		{AddServer(FWMark(1), server(DR)), "Addr"},
-		{AddServer(id, NewRealServer(rip6, DR)), "Mode"},
-		{AddServer(id, NewRealServer(rip6, NAT)), "Mode"},
-		{AddServer(id, server(GUE(0))), "Mode"},
-		{AddServer(id, server(GRE(TunnelRemoteChecksum))), "Mode"},
-		{AddServer(id, server(GUE(1, TunnelChecksum, TunnelRemoteChecksum))), "Mode"},
-		{AddServer(id, server(GUE(1, 4))), "Mode"},
-		{AddServer(id, server(newMode(7, 0, 0, 0))), "Mode"},
-		{AddServer(id, server(newMode(wire.MethodTunnel, 9, 0, 0))), "Mode"},
-		{AddServer(id, server(newMode(wire.MethodTunnel, 0, 0, 1))), "Mode"},
-		{AddServer(id, server(newMode(wire.MethodTunnel, 2, 1, 0))), "Mode"},
-		{AddServer(id, server(newMode(wire.MethodMasq, 1, 1, 0))), "Mode"},
-		{AddServer(id, RealServer{Addr: rip, Weight: -1}), "Weight"},
-		{AddServer(id, RealServer{Addr: rip, LowerThreshold: 1}), "LowerThreshold"},
-		{AddServer(id, RealServer{Addr: rip, UpperThreshold: 1 << 31}), "UpperThreshold"},
-		{RemoveServer(id, netip.AddrPort{}), "Addr"},
+		{AddRealServer(ServiceID{}, server(DR)), "ID"},
+		{AddRealServer(id, RealServer{}), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("0.0.0.0:80"), DR)), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("224.0.0.1:80"), DR)), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("[fe80::1%eth0]:80"), IPIP)), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), DR)), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), IPIP)), "Addr"},
+		{AddRealServer(FWMark(1), server(DR)), "Addr"},
+		{AddRealServer(id, NewRealServer(rip6, DR)), "Mode"},
+		{AddRealServer(id, NewRealServer(rip6, NAT)), "Mode"},
+		{AddRealServer(id, server(GUE(0))), "Mode"},
+		{AddRealServer(id, server(GRE(TunnelRemoteChecksum))), "Mode"},
+		{AddRealServer(id, server(GUE(1, TunnelChecksum, TunnelRemoteChecksum))), "Mode"},
+		{AddRealServer(id, server(GUE(1, 4))), "Mode"},
+		{AddRealServer(id, server(newMode(7, 0, 0, 0))), "Mode"},
+		{AddRealServer(id, server(newMode(wire.MethodTunnel, 9, 0, 0))), "Mode"},
+		{AddRealServer(id, server(newMode(wire.MethodTunnel, 0, 0, 1))), "Mode"},
+		{AddRealServer(id, server(newMode(wire.MethodTunnel, 2, 1, 0))), "Mode"},
+		{AddRealServer(id, server(newMode(wire.MethodMasq, 1, 1, 0))), "Mode"},
+		{AddRealServer(id, RealServer{Addr: rip, Weight: -1}), "Weight"},
+		{AddRealServer(id, RealServer{Addr: rip, LowerThreshold: 1}), "LowerThreshold"},
+		{AddRealServer(id, RealServer{Addr: rip, UpperThreshold: 1 << 31}), "UpperThreshold"},
+		{RemoveRealServer(id, netip.AddrPort{}), "Addr"},
 		{RemoveService(ServiceID{}), "ID"},
-		{Zero(ServiceID{}), "ID"},
+		{ZeroCounters(ServiceID{}), "ID"},
 		{SetTimeouts(Timeouts{TCP: -1}), "TCP"},
 		{SetTimeouts(Timeouts{TCPFin: time.Millisecond}), "TCPFin"},
 		{SetTimeouts(Timeouts{UDP: math.MaxInt64}), "UDP"},
-		{StartDaemon(Daemon{Interface: "eth0"}), "Role"},
-		{StartDaemon(Daemon{Role: Master}), "Interface"},
-		{StartDaemon(Daemon{Role: Master, Interface: "../etc"}), "Interface"},
-		{StartDaemon(Daemon{Role: Master, Interface: "eth0", SyncID: 256}), "SyncID"},
-		{StartDaemon(Daemon{Role: Master, Interface: "eth0", Group: netip.MustParseAddr("10.0.0.1")}), "Group"},
-		{StopDaemon(3), "Role"},
+		{StartSyncDaemon(SyncDaemon{Interface: "eth0"}), "Role"},
+		{StartSyncDaemon(SyncDaemon{Role: SyncMaster}), "Interface"},
+		{StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: "../etc"}), "Interface"},
+		{StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: "eth0", SyncID: 256}), "SyncID"},
+		{StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: "eth0", Group: netip.MustParseAddr("10.0.0.1")}), "Group"},
+		{StopSyncDaemon(3), "Role"},
 	} {
 		err := tt.change.validate()
 		if err == nil || err.Field != tt.field || !errors.Is(err, ErrInvalid) {
@@ -347,11 +347,11 @@ func TestValuesThatAreTaken(t *testing.T) {
 		AddService(Service{ID: tcp(t, "10.0.0.1:0"), Persistence: Persistence{Timeout: time.Second}}),
 		AddService(Service{ID: FWMark(1), OnePacket: true}),
 		AddService(Service{ID: UDP(vip), OnePacket: true, Scheduler: NoScheduler}),
-		AddServer(TCP(vip), NewRealServer(rip6, IPIP)),
-		AddServer(TCP(vip), NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), NAT)),
-		AddServer(TCP(vip), RealServer{Addr: vip, UpperThreshold: 5, LowerThreshold: 5, Weight: math.MaxInt32}),
+		AddRealServer(TCP(vip), NewRealServer(rip6, IPIP)),
+		AddRealServer(TCP(vip), NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), NAT)),
+		AddRealServer(TCP(vip), RealServer{Addr: vip, UpperThreshold: 5, LowerThreshold: 5, Weight: math.MaxInt32}),
 		RemoveService(addressID(99, vip)), // whatever can be listed can be removed
-		Flush(), ZeroAll(), SetTimeouts(Timeouts{}), StopDaemon(Backup),
+		Flush(), ZeroAllCounters(), SetTimeouts(Timeouts{}), StopSyncDaemon(SyncBackup),
 	} {
 		if err := ch.validate(); err != nil {
 			t.Errorf("%s: %v", ch, err)
@@ -366,16 +366,16 @@ func TestChangeText(t *testing.T) {
 		want   string
 	}{
 		{AddService(Service{ID: id, Scheduler: RR}), "+ tcp://10.168.0.91:80 rr"},
-		{UpdateService(Service{ID: id, Scheduler: SH, Flags: Fallback | 0x40}), "~ tcp://10.168.0.91:80 sh (sh-fallback,0x40)"},
-		{AddServer(id, NewRealServer(rip, DR)), "+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1"},
-		{RemoveServer(id, rip), "- tcp://10.168.0.91:80 -> 10.168.0.94:80"},
+		{UpdateService(Service{ID: id, Scheduler: SH, SchedulerFlags: HashFallback | 0x40}), "~ tcp://10.168.0.91:80 sh (sh-fallback,0x40)"},
+		{AddRealServer(id, NewRealServer(rip, DR)), "+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1"},
+		{RemoveRealServer(id, rip), "- tcp://10.168.0.91:80 -> 10.168.0.94:80"},
 		{RemoveService(id), "- tcp://10.168.0.91:80"},
-		{Zero(id), "zero tcp://10.168.0.91:80"},
-		{ZeroAll(), "zero everything"},
+		{ZeroCounters(id), "zero tcp://10.168.0.91:80"},
+		{ZeroAllCounters(), "zero everything"},
 		{Flush(), "flush"},
 		{SetTimeouts(Timeouts{TCP: time.Minute}), "set timeouts tcp 1m0s tcpfin 0s udp 0s"},
-		{StartDaemon(Daemon{Role: Master, Interface: "eth0", SyncID: 5, TTL: 2}), "+ daemon master on eth0 syncid 5 ttl 2"},
-		{StopDaemon(Backup), "- daemon backup"},
+		{StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: "eth0", SyncID: 5, TTL: 2}), "+ daemon master on eth0 syncid 5 ttl 2"},
+		{StopSyncDaemon(SyncBackup), "- daemon backup"},
 	} {
 		if got := tt.change.String(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
@@ -429,11 +429,11 @@ func TestDoErrorIsOfAKindWhenAllOfItIs(t *testing.T) {
 	failure := func(errno Errno) Failure {
 		return Failure{Err: call{op: "add", kind: addServer}.explain(&genl.Error{Errno: int(errno)})}
 	}
-	exists := &DoError{Total: 3, Failures: []Failure{failure(EEXIST), failure(EEXIST)}}
+	exists := &BatchError{Total: 3, Failures: []Failure{failure(EEXIST), failure(EEXIST)}}
 	if !errors.Is(exists, ErrExists) || !errors.Is(exists, os.ErrExist) || errors.Is(exists, ErrNotFound) {
 		t.Errorf("%v", exists)
 	}
-	mixed := &DoError{Total: 3, Failures: []Failure{failure(EEXIST), failure(ESRCH)}, cause: io.ErrUnexpectedEOF}
+	mixed := &BatchError{Total: 3, Failures: []Failure{failure(EEXIST), failure(ESRCH)}, cause: io.ErrUnexpectedEOF}
 	if errors.Is(mixed, ErrExists) || errors.Is(mixed, ErrNotFound) || !errors.Is(mixed, io.ErrUnexpectedEOF) {
 		t.Errorf("%v", mixed)
 	}

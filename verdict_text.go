@@ -12,7 +12,7 @@ func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // UnmarshalText reads the word. The error is of the kind [ErrInvalid].
 func (a *Action) UnmarshalText(text []byte) error {
-	for *a = Forwarded; *a <= Passed; *a++ {
+	for *a = ActionForwarded; *a <= ActionPassed; *a++ {
 		if a.String() == string(text) {
 			return nil
 		}

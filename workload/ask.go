@@ -10,7 +10,7 @@ import (
 
 // director is asked where packets go. A simulator is one; a test asks a kernel.
 type director interface {
-	Deliver(lvs.Packet) (lvs.Verdict, error)
+	Deliver(lvs.SimPacket) (lvs.Verdict, error)
 }
 
 // asker asks directors where connections go.
@@ -33,10 +33,10 @@ func newAsker(service lvs.ServiceID, clients Clients) (*asker, error) {
 
 // flow returns a packet of the i-th client's connection, without flags. Those
 // that share an address have different ports.
-func (a *asker) flow(i int) lvs.Packet {
+func (a *asker) flow(i int) lvs.SimPacket {
 	address := a.clients.addressOf(i)
 	offset := uint64(address)*0x9e3779b97f4a7c15>>32 + uint64(i-address*max(1, a.clients.PerAddress))
-	p := lvs.Packet{
+	p := lvs.SimPacket{
 		Protocol: lvs.ProtocolTCP, FWMark: a.service.FWMark(), Destination: a.dest,
 		Source: netip.AddrPortFrom(a.crowd.at(address), firstPort+uint16(offset%portCount)),
 	}
@@ -48,9 +48,9 @@ func (a *asker) flow(i int) lvs.Packet {
 
 // open lets a client connect, and returns what became of its first packet.
 func (a *asker) open(d director, i int) (lvs.Verdict, error) {
-	v, err := a.send(d, i, lvs.SYN)
-	if err == nil && v.Action == lvs.Forwarded && a.isTCP() {
-		_, err = a.send(d, i, lvs.ACK)
+	v, err := a.send(d, i, lvs.SimSYN)
+	if err == nil && v.Action == lvs.ActionForwarded && a.isTCP() {
+		_, err = a.send(d, i, lvs.SimACK)
 	}
 	return v, err
 }
@@ -60,11 +60,11 @@ func (a *asker) reset(d director, i int) error {
 	if !a.isTCP() {
 		return nil
 	}
-	_, err := a.send(d, i, lvs.RST)
+	_, err := a.send(d, i, lvs.SimRST)
 	return err
 }
 
-func (a *asker) send(d director, i int, flags lvs.TCPFlags) (lvs.Verdict, error) {
+func (a *asker) send(d director, i int, flags lvs.SimTCPFlags) (lvs.Verdict, error) {
 	p := a.flow(i)
 	if a.isTCP() {
 		p.TCP = flags
@@ -84,7 +84,7 @@ func (a *asker) directors(ctx context.Context, sims []*lvs.Simulator) ([]directo
 			return nil, invalid("Simulator", "is nil")
 		}
 		client := sim.Client()
-		servers, err := client.Servers(ctx, a.service)
+		servers, err := client.RealServers(ctx, a.service)
 		client.Close()
 		if err != nil {
 			return nil, err

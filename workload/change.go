@@ -153,7 +153,7 @@ func (r *run) apply(e Event) error {
 		b.coldAt, b.warmAt = r.now, r.now+min(e.delay, forever-r.now)
 		if !b.inTable {
 			b.Weight, b.inTable = b.before, true
-			return r.client.AddServer(r.ctx, r.Service, b.RealServer)
+			return r.client.AddRealServer(r.ctx, r.Service, b.RealServer)
 		}
 		if b.Weight == 0 {
 			return r.setWeight(b, b.before)
@@ -169,7 +169,7 @@ func (r *run) add(e Event) error {
 	}
 	b := r.backend(s)
 	b.Weight, b.inTable, b.dead = e.weight, true, false
-	return r.client.AddServer(r.ctx, r.Service, b.RealServer)
+	return r.client.AddRealServer(r.ctx, r.Service, b.RealServer)
 }
 
 func (r *run) takeOut(b *backend) error {
@@ -178,7 +178,7 @@ func (r *run) takeOut(b *backend) error {
 		b.before = b.Weight
 	}
 	r.cut(b)
-	return r.client.RemoveServer(r.ctx, r.Service, b.Addr)
+	return r.client.RemoveRealServer(r.ctx, r.Service, b.Addr)
 }
 
 func (r *run) setWeight(b *backend, weight int) error {

@@ -63,8 +63,8 @@ func (t *connections) portsOf(address int, yield func(uint16)) {
 }
 
 // packet returns a packet of the client's.
-func (r *run) packet(c *conn, flags lvs.TCPFlags) lvs.Packet {
-	p := lvs.Packet{
+func (r *run) packet(c *conn, flags lvs.SimTCPFlags) lvs.SimPacket {
+	p := lvs.SimPacket{
 		Protocol: lvs.ProtocolTCP, TCP: flags, FWMark: r.Service.FWMark(),
 		Source: netip.AddrPortFrom(r.crowd.addr(int(c.address)), c.port), Destination: c.dest,
 	}
@@ -79,14 +79,14 @@ func (r *run) isDatagram() bool {
 }
 
 // send sends a packet from the client to the server.
-func (r *run) send(c *conn, flags lvs.TCPFlags) error {
+func (r *run) send(c *conn, flags lvs.SimTCPFlags) error {
 	_, err := r.sim.Deliver(r.packet(c, flags))
 	return err
 }
 
 // reply sends a packet from the server to the client, which the director sees
 // with NAT only.
-func (r *run) reply(c *conn, flags lvs.TCPFlags) error {
+func (r *run) reply(c *conn, flags lvs.SimTCPFlags) error {
 	if !c.nat {
 		return nil
 	}
@@ -102,10 +102,10 @@ func (r *run) handshake(c *conn) error {
 	if r.isDatagram() {
 		return nil
 	}
-	if err := r.reply(c, lvs.SYN|lvs.ACK); err != nil {
+	if err := r.reply(c, lvs.SimSYN|lvs.SimACK); err != nil {
 		return err
 	}
-	return r.send(c, lvs.ACK)
+	return r.send(c, lvs.SimACK)
 }
 
 // farewell ends a connection: the client first, as with HTTP.
@@ -113,11 +113,11 @@ func (r *run) farewell(c *conn) error {
 	if r.isDatagram() {
 		return nil
 	}
-	if err := r.send(c, lvs.FIN|lvs.ACK); err != nil {
+	if err := r.send(c, lvs.SimFIN|lvs.SimACK); err != nil {
 		return err
 	}
-	if err := r.reply(c, lvs.FIN|lvs.ACK); err != nil {
+	if err := r.reply(c, lvs.SimFIN|lvs.SimACK); err != nil {
 		return err
 	}
-	return r.send(c, lvs.ACK)
+	return r.send(c, lvs.SimACK)
 }

@@ -66,7 +66,7 @@ func (a *asker) disagreement(ctx context.Context, seed uint64, directors []direc
 		order := rand.New(rand.NewPCG(seed, uint64(d))).Perm(a.clients.Count)
 		err := each(ctx, order, func(i int) error {
 			v, err := a.open(director, i)
-			if err != nil || v.Action != lvs.Forwarded {
+			if err != nil || v.Action != lvs.ActionForwarded {
 				return err
 			}
 			picks[d][i] = servers.of(v.Server)

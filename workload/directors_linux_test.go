@@ -31,7 +31,7 @@ func TestDirectorsInKernel(t *testing.T) {
 		clients int
 	}{
 		{"mh, another order", lvs.Service{Scheduler: lvs.MH}, countdown(servers), 1000},
-		{"mh, one server more", lvs.Service{Scheduler: lvs.MH, Flags: lvs.SourcePort}, countup(servers + 1), 100},
+		{"mh, one server more", lvs.Service{Scheduler: lvs.MH, SchedulerFlags: lvs.HashPort}, countup(servers + 1), 100},
 		{"rr", lvs.Service{Scheduler: lvs.RR}, countup(servers), 100},
 	}
 	first, second := newKernelDirector(t), newKernelDirector(t)
@@ -85,7 +85,7 @@ func copyOf(t *testing.T, directors ...*kernelDirector) pair {
 	t.Helper()
 	var sims []*lvs.Simulator
 	for _, d := range directors {
-		sim, _, err := lvs.SimulatorFrom(t.Context(), d.host, lvs.SimulatorOptions{})
+		sim, _, err := lvs.SimulatorFrom(t.Context(), d.host, lvs.SimOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ func (d *kernelDirector) serve(t *testing.T, s lvs.Service, servers []int) {
 	t.Helper()
 	changes := []lvs.Change{lvs.AddService(s)}
 	for _, i := range servers {
-		changes = append(changes, lvs.AddServer(s.ID, lvs.NewRealServer(addrOf(i), lvs.IPIP)))
+		changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(addrOf(i), lvs.IPIP)))
 	}
 	if err := d.host.Client().Do(t.Context(), changes...); err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func (d *kernelDirector) serve(t *testing.T, s lvs.Service, servers []int) {
 // holds checks that so many connections to a service are established.
 func (d *kernelDirector) holds(t *testing.T, id lvs.ServiceID, want int) {
 	t.Helper()
-	servers, err := d.host.Client().Servers(t.Context(), id)
+	servers, err := d.host.Client().RealServers(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,11 +205,11 @@ func (d *kernelDirector) holds(t *testing.T, id lvs.ServiceID, want int) {
 }
 
 // Deliver sends a TCP packet, and tells to which server it went, if it went to one.
-func (d *kernelDirector) Deliver(p lvs.Packet) (v lvs.Verdict, err error) {
+func (d *kernelDirector) Deliver(p lvs.SimPacket) (v lvs.Verdict, err error) {
 	packet := encode(p)
 	err = unix.Sendto(d.out, packet, 0, &unix.SockaddrInet4{Addr: p.Destination.Addr().As4()})
 	if errors.Is(err, unix.EPERM) {
-		return lvs.Verdict{Action: lvs.Refused}, nil
+		return lvs.Verdict{Action: lvs.ActionRefused}, nil
 	}
 	if err != nil {
 		return v, fmt.Errorf("sending a packet: %w", err)
@@ -222,10 +222,10 @@ func (d *kernelDirector) Deliver(p lvs.Packet) (v lvs.Verdict, err error) {
 		}
 		const header, tunnelled = 20, 4
 		outer, inner := d.buf[:n], d.buf[:n]
-		v.Action, v.Server = lvs.Passed, netip.AddrPort{}
+		v.Action, v.Server = lvs.ActionPassed, netip.AddrPort{}
 		if n > header && outer[9] == tunnelled {
 			inner = outer[header:]
-			v.Action = lvs.Forwarded
+			v.Action = lvs.ActionForwarded
 			v.Server = netip.AddrPortFrom(netip.AddrFrom4([4]byte(outer[16:])), p.Destination.Port())
 		}
 		// What else leaves are answers of this host's.
@@ -237,7 +237,7 @@ func (d *kernelDirector) Deliver(p lvs.Packet) (v lvs.Verdict, err error) {
 
 // encode returns a TCP packet without data. The kernel adds the length and the
 // checksum of the IP header.
-func encode(p lvs.Packet) []byte {
+func encode(p lvs.SimPacket) []byte {
 	const tcpLength, protocol, ttl = 20, 6, 64
 	src, dst := p.Source.Addr().As4(), p.Destination.Addr().As4()
 	ip := append([]byte{0x45, 0, 0, 0, 0, 0, 0, 0, ttl, protocol, 0, 0}, append(src[:], dst[:]...)...)

@@ -19,7 +19,7 @@ func newDirector(t *testing.T, s lvs.Service, reverse bool, servers int) *lvs.Si
 		if reverse {
 			i = servers - 1 - i
 		}
-		if err := client.AddServer(t.Context(), s.ID, lvs.NewRealServer(addrOf(i), lvs.DR)); err != nil {
+		if err := client.AddRealServer(t.Context(), s.ID, lvs.NewRealServer(addrOf(i), lvs.DR)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +34,7 @@ func TestDisagree(t *testing.T) {
 	}{
 		{lvs.Service{ID: web, Scheduler: lvs.SH}, 0, 1}, // with 4 servers, buckets 0 to 3 are those 3 to 0
 		{lvs.Service{ID: web, Scheduler: lvs.MH}, 0, 0.003},
-		{lvs.Service{ID: web, Scheduler: lvs.MH, Flags: lvs.SourcePort}, 0, 0.003},
+		{lvs.Service{ID: web, Scheduler: lvs.MH, SchedulerFlags: lvs.HashPort}, 0, 0.003},
 		{lvs.Service{ID: web, Scheduler: lvs.RR}, 0.75, 0.75},
 	} {
 		d, err := Disagree(t.Context(), web, clients, 1,
@@ -129,7 +129,7 @@ func TestDirectorsInvalid(t *testing.T) {
 	if _, err := Disagree(ctx, web, some, 1, one, one); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Failover(t.Context(), lvs.UDP(web.VIP()), some, 1, one, one); !errors.Is(err, lvs.ErrNotFound) {
+	if _, err := Failover(t.Context(), lvs.UDP(web.AddrPort()), some, 1, one, one); !errors.Is(err, lvs.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -21,13 +21,13 @@ var (
 
 // simulated returns a simulator with a service of real servers.
 func simulated(s lvs.Service, servers ...netip.AddrPort) *lvs.Simulator {
-	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	changes := []lvs.Change{lvs.AddService(s)}
 	for _, addr := range servers {
-		changes = append(changes, lvs.AddServer(s.ID, lvs.NewRealServer(addr, lvs.DR)))
+		changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(addr, lvs.DR)))
 	}
 	client := sim.Client()
 	defer client.Close()
@@ -38,7 +38,7 @@ func simulated(s lvs.Service, servers ...netip.AddrPort) *lvs.Simulator {
 }
 
 func ExampleRun() {
-	sim := simulated(lvs.Service{ID: web, Scheduler: lvs.MH, Flags: lvs.Fallback}, first, other, third)
+	sim := simulated(lvs.Service{ID: web, Scheduler: lvs.MH, SchedulerFlags: lvs.HashFallback}, first, other, third)
 	report, err := workload.Run(context.Background(), sim, workload.Workload{
 		Service:  web,
 		Duration: 2 * time.Minute,

@@ -54,7 +54,7 @@ func (a *asker) takeover(ctx context.Context, seed uint64, from, to director) (*
 		if err != nil {
 			return err
 		}
-		if v.Action != lvs.Forwarded {
+		if v.Action != lvs.ActionForwarded {
 			out.Refused++
 			return nil
 		}
@@ -69,11 +69,11 @@ func (a *asker) takeover(ctx context.Context, seed uint64, from, to director) (*
 		if !servers[i].IsValid() {
 			return nil
 		}
-		v, err := a.send(to, i, lvs.ACK)
+		v, err := a.send(to, i, lvs.SimACK)
 		switch {
 		case err != nil:
 			return err
-		case v.Action != lvs.Forwarded:
+		case v.Action != lvs.ActionForwarded:
 			out.Unknown++
 		case v.Server == servers[i]:
 			out.Kept++

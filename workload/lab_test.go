@@ -17,13 +17,13 @@ func addrOf(i int) netip.AddrPort {
 // newSim returns a simulator with a service of so many weights.
 func newSim(t testing.TB, s lvs.Service, mode lvs.Mode, weights ...int) *lvs.Simulator {
 	t.Helper()
-	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	changes := []lvs.Change{lvs.AddService(s)}
 	for i, w := range weights {
-		changes = append(changes, lvs.AddServer(s.ID, lvs.RealServer{Addr: addrOf(i), Mode: mode, Weight: w}))
+		changes = append(changes, lvs.AddRealServer(s.ID, lvs.RealServer{Addr: addrOf(i), Mode: mode, Weight: w}))
 	}
 	client := sim.Client()
 	defer client.Close()

@@ -44,8 +44,8 @@ type Report struct {
 // nameOf returns the scheduler and its flags, such as "mh fallback,port".
 func nameOf(s lvs.Service) string {
 	name := s.Scheduler.String()
-	if s.Flags != 0 {
-		name += " " + s.Flags.String()
+	if s.SchedulerFlags != 0 {
+		name += " " + s.SchedulerFlags.String()
 	}
 	return name
 }

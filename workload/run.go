@@ -120,7 +120,7 @@ func (r *run) read() error {
 		return fmt.Errorf("workload: %w", err)
 	}
 	r.served = service.Service
-	servers, err := r.client.Servers(r.ctx, r.Service)
+	servers, err := r.client.RealServers(r.ctx, r.Service)
 	if err != nil {
 		return fmt.Errorf("workload: %w", err)
 	}
@@ -215,7 +215,7 @@ func (r *run) destinations() spread {
 // destination returns where a service's clients connect to, unless the workload
 // says more of it.
 func destination(id lvs.ServiceID) netip.AddrPort {
-	dest := id.VIP()
+	dest := id.AddrPort()
 	if id.FWMark() != 0 {
 		dest = netip.MustParseAddrPort("192.0.2.1:80")
 		if id.Is6() {
@@ -313,13 +313,13 @@ func (r *run) arrive(a *arrival) error {
 		return nil
 	}
 	c := conn{client: int32(a.client), address: int32(a.address), port: port, dest: a.dest, arrived: r.now, work: a.work}
-	p := r.packet(&c, lvs.SYN)
+	p := r.packet(&c, lvs.SimSYN)
 	v, err := r.sim.Deliver(p)
 	if err != nil {
 		return err
 	}
 	i, known := r.index[v.Server]
-	if v.Action != lvs.Forwarded || !known {
+	if v.Action != lvs.ActionForwarded || !known {
 		r.crowd.release(a.address, port)
 		r.refuse(a.client, v.Reason.String())
 		return nil
@@ -379,7 +379,7 @@ func (r *run) remind(t timer) error {
 	}
 	if c.ends > r.now {
 		r.setTimer(t.conn)
-		return r.send(c, lvs.ACK)
+		return r.send(c, lvs.SimACK)
 	}
 	b := r.backends[c.server]
 	r.ended(c, b)

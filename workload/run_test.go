@@ -86,7 +86,7 @@ func TestActiveAgrees(t *testing.T) {
 			w := usual()
 			w.Duration = 10 * time.Second
 			sim, r := run1(t, lvs.Service{ID: web, Scheduler: scheduler}, mode, w, 1, 2, 3)
-			servers, err := sim.Client().Servers(t.Context(), web)
+			servers, err := sim.Client().RealServers(t.Context(), web)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +175,7 @@ func TestDisruption(t *testing.T) {
 		ordinary, share float64
 	}{
 		{lvs.Service{ID: web, Scheduler: lvs.MH}, 0, 0.25},
-		{lvs.Service{ID: web, Scheduler: lvs.SH, Flags: lvs.Fallback}, 0, 0.75}, // all buckets change
+		{lvs.Service{ID: web, Scheduler: lvs.SH, SchedulerFlags: lvs.HashFallback}, 0, 0.75}, // all buckets change
 		{lvs.Service{ID: web, Scheduler: lvs.RR}, 0.75, 0.75},
 	} {
 		_, r := run1(t, c.service, lvs.DR, w, 1, 1, 1, 1)
@@ -205,7 +205,7 @@ func TestEvents(t *testing.T) {
 		Weigh(14*time.Second, addrOf(2), 1),
 	}
 	sim, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.WRR}, lvs.NAT, w, 1, 1)
-	servers, err := sim.Client().Servers(t.Context(), web)
+	servers, err := sim.Client().RealServers(t.Context(), web)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,13 +318,13 @@ func TestPorts(t *testing.T) {
 func TestServices(t *testing.T) {
 	six := lvs.TCP(netip.MustParseAddrPort("[2001:db8:1::91]:80"))
 	for _, s := range []lvs.Service{
-		{ID: lvs.UDP(web.VIP()), Scheduler: lvs.WLC},
-		{ID: lvs.UDP(web.VIP()), Scheduler: lvs.RR, OnePacket: true},
-		{ID: lvs.TCP(netip.AddrPortFrom(web.VIP().Addr(), 0)), Scheduler: lvs.WLC, Persistence: lvs.Persistence{Timeout: time.Minute}},
+		{ID: lvs.UDP(web.AddrPort()), Scheduler: lvs.WLC},
+		{ID: lvs.UDP(web.AddrPort()), Scheduler: lvs.RR, OnePacket: true},
+		{ID: lvs.TCP(netip.AddrPortFrom(web.AddrPort().Addr(), 0)), Scheduler: lvs.WLC, Persistence: lvs.Persistence{Timeout: time.Minute}},
 		{ID: lvs.FWMark(7), Scheduler: lvs.LBLC},
-		{ID: six, Scheduler: lvs.MH, Flags: lvs.SourcePort},
+		{ID: six, Scheduler: lvs.MH, SchedulerFlags: lvs.HashPort},
 	} {
-		sim, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+		sim, err := lvs.NewSimulator(lvs.SimOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -333,8 +333,8 @@ func TestServices(t *testing.T) {
 			if s.ID.Is6() {
 				a = "2001:db8:1::" + a[len(a)-2:]
 			}
-			addr := netip.AddrPortFrom(netip.MustParseAddr(a), s.ID.VIP().Port())
-			changes = append(changes, lvs.AddServer(s.ID, lvs.NewRealServer(addr, lvs.DR)))
+			addr := netip.AddrPortFrom(netip.MustParseAddr(a), s.ID.AddrPort().Port())
+			changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(addr, lvs.DR)))
 		}
 		if err := sim.Client().Do(t.Context(), changes...); err != nil {
 			t.Fatal(err)
@@ -362,7 +362,7 @@ func TestKeepAlive(t *testing.T) {
 		Service: web, Duration: time.Hour, Recorded: []Arrival{{Lifetime: 2 * time.Hour}}, Clients: Clients{Count: 1},
 	}
 	sim, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1)
-	s, err := sim.Client().Server(t.Context(), web, addrOf(0))
+	s, err := sim.Client().RealServer(t.Context(), web, addrOf(0))
 	if err != nil || s.ActiveConns != 1 || r.Servers[0].Active != 1 {
 		t.Errorf("%+v, the kernel has %d: %v", r.Servers[0], s.ActiveConns, err)
 	}
@@ -455,14 +455,14 @@ func TestInvalid(t *testing.T) {
 	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR), usual(), "Service")
 	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, 0, 0), usual(), "Service")
 	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.NoScheduler}, lvs.DR, 1), usual(), "Service")
-	clocked, err := lvs.NewSimulator(lvs.SimulatorOptions{Clock: time.Now})
+	clocked, err := lvs.NewSimulator(lvs.SimOptions{Clock: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	refused(t, clocked, usual(), "Simulator")
 
 	none := usual()
-	none.Service = lvs.UDP(web.VIP())
+	none.Service = lvs.UDP(web.AddrPort())
 	if _, err := Run(t.Context(), newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, 1), none); !errors.Is(err, lvs.ErrNotFound) {
 		t.Errorf("a service that is not there: %v", err)
 	}

@@ -23,7 +23,7 @@ func oursReading() contender {
 				return objects, err
 			}
 			var servers []lvs.RealServerStatus
-			servers, err = c.Servers(ctx, s.ID)
+			servers, err = c.RealServers(ctx, s.ID)
 			objects += len(servers)
 		}
 		return objects, err

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/golvs/lvs/internal/kernel/sched"
+	"github.com/golvs/lvs/internal/simipvs/sched"
 	"github.com/kkdai/maglev"
 )
 

@@ -24,7 +24,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/golvs/lvs/internal/lab"
+	"github.com/golvs/lvs/examples/internal/lab"
 )
 
 func main() {

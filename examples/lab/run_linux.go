@@ -10,7 +10,7 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/examples/internal/ipvsadm"
-	"github.com/golvs/lvs/internal/lab"
+	"github.com/golvs/lvs/examples/internal/lab"
 )
 
 const patience = 5 * time.Second // of a request

@@ -10,7 +10,7 @@ import (
 // onSimulator is a kernel in this process. It answers and balances as Linux does,
 // and its time passes when it is told to.
 func onSimulator(context.Context) (*ground, error) {
-	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -52,13 +52,13 @@ func (t *town) connect(_ context.Context, from netip.Addr, to netip.AddrPort) (s
 func (t *town) resume(to netip.AddrPort) (answers, error) {
 	got := make(answers)
 	for _, flow := range t.open[to] {
-		verdict, err := t.sim.Deliver(lvs.Packet{
-			Protocol: lvs.ProtocolTCP, Source: flow.Client, Destination: flow.VIP, TCP: lvs.ACK,
+		verdict, err := t.sim.Deliver(lvs.SimPacket{
+			Protocol: lvs.ProtocolTCP, Source: flow.Client, Destination: flow.VIP, TCP: lvs.SimACK,
 		})
 		if err != nil {
 			return nil, err
 		}
-		if verdict.Action != lvs.Forwarded {
+		if verdict.Action != lvs.ActionForwarded {
 			return nil, &lvs.NotForwardedError{Flow: flow, Verdict: verdict}
 		}
 		client := flow.Client.Addr()

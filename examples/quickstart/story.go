@@ -27,12 +27,12 @@ const persistence = 300 * time.Second
 // are printed below, then sent to the kernel with one call.
 var sites = []lvs.Change{
 	lvs.AddService(lvs.Service{ID: drSite, Scheduler: lvs.RR}),
-	lvs.AddServer(drSite, lvs.NewRealServer(rs1, lvs.DR)),
-	lvs.AddServer(drSite, lvs.NewRealServer(rs2, lvs.DR)),
+	lvs.AddRealServer(drSite, lvs.NewRealServer(rs1, lvs.DR)),
+	lvs.AddRealServer(drSite, lvs.NewRealServer(rs2, lvs.DR)),
 
 	lvs.AddService(lvs.Service{ID: natSite, Scheduler: lvs.LC, Persistence: lvs.Persistence{Timeout: persistence}}),
-	lvs.AddServer(natSite, lvs.NewRealServer(rs1, lvs.NAT)),
-	lvs.AddServer(natSite, lvs.NewRealServer(rs2, lvs.NAT)),
+	lvs.AddRealServer(natSite, lvs.NewRealServer(rs1, lvs.NAT)),
+	lvs.AddRealServer(natSite, lvs.NewRealServer(rs2, lvs.NAT)),
 }
 
 // story is a run of the program.
@@ -95,7 +95,7 @@ func (s *story) goOn() error {
 	if s.resume == nil {
 		return nil
 	}
-	now, err := s.resume(drSite.VIP())
+	now, err := s.resume(drSite.AddrPort())
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (s *story) later(ctx context.Context) error {
 // raise brings the server back with three times the other's share.
 func (s *story) raise(ctx context.Context) error {
 	s.say("\nBring %s back with weight 3 against 1, and let weights count: weighted round robin (wrr).", rs1)
-	was, err := s.director.EditService(ctx, drSite, func(s *lvs.Service) { s.Scheduler = lvs.WRR })
+	was, err := s.director.ModifyService(ctx, drSite, func(s *lvs.Service) { s.Scheduler = lvs.WRR })
 	if err != nil {
 		return err
 	}

@@ -67,9 +67,9 @@ func (s *story) visit(ctx context.Context, site lvs.ServiceID, who crowd) error 
 	now := make(answers)
 	for _, client := range who.clients {
 		for i := range who.each {
-			server, err := s.connect(ctx, client, site.VIP())
+			server, err := s.connect(ctx, client, site.AddrPort())
 			if err != nil {
-				return fmt.Errorf("connection %d of %s to %s: %w", i+1, client, site.VIP(), err)
+				return fmt.Errorf("connection %d of %s to %s: %w", i+1, client, site.AddrPort(), err)
 			}
 			now[client] = append(now[client], server)
 		}
@@ -87,7 +87,7 @@ func (s *story) report(site lvs.ServiceID, now answers) {
 	for _, n := range t {
 		total += n
 	}
-	s.say("    %s, %s connections", site.VIP(), thousands(total))
+	s.say("    %s, %s connections", site.AddrPort(), thousands(total))
 	for _, server := range slices.Sorted(maps.Keys(t)) {
 		share := float64(t[server]) / float64(total)
 		s.say("      %-12s %7s  %5.1f %%  %s", server, thousands(t[server]), 100*share, strings.Repeat("#", int(share*bar+0.5)))

@@ -32,7 +32,7 @@ type experiment struct {
 // usual is what is simulated unless one says more.
 func usual() experiment {
 	return experiment{
-		Schedulers: []scheduler{{name: lvs.RR}, {name: lvs.WRR}, {name: lvs.WLC}, {name: lvs.SED}, {name: lvs.MH, flags: lvs.Fallback}},
+		Schedulers: []scheduler{{name: lvs.RR}, {name: lvs.WRR}, {name: lvs.WLC}, {name: lvs.SED}, {name: lvs.MH, flags: lvs.HashFallback}},
 		Servers:    4, Weights: []int{1},
 		Workload: workload.Workload{
 			Service: lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80")), Duration: 2 * time.Minute,
@@ -97,15 +97,15 @@ func (e *experiment) simulator(ctx context.Context, s scheduler) (*lvs.Simulator
 	if len(e.Weights) == 0 {
 		return nil, errors.New("there are no weights")
 	}
-	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{Kernel: e.Kernel, Seed: e.Workload.Seed, MHTableIndex: e.MHTableIndex})
+	sim, err := lvs.NewSimulator(lvs.SimOptions{Kernel: e.Kernel, Seed: e.Workload.Seed, MHTableIndex: e.MHTableIndex})
 	if err != nil {
 		return nil, err
 	}
 	client := sim.Client()
 	defer client.Close()
-	changes := []lvs.Change{lvs.AddService(lvs.Service{ID: e.Workload.Service, Scheduler: s.name, Flags: s.flags})}
+	changes := []lvs.Change{lvs.AddService(lvs.Service{ID: e.Workload.Service, Scheduler: s.name, SchedulerFlags: s.flags})}
 	for i := range e.Servers {
-		changes = append(changes, lvs.AddServer(e.Workload.Service, lvs.RealServer{
+		changes = append(changes, lvs.AddRealServer(e.Workload.Service, lvs.RealServer{
 			Addr: serverAddr(i, e.Workload.Service), Mode: e.Mode, Weight: e.Weights[i%len(e.Weights)],
 		}))
 	}
@@ -118,7 +118,7 @@ func serverAddr(i int, service lvs.ServiceID) netip.AddrPort {
 	if service.Is6() {
 		addr = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 1, 14: byte(1 + i/254), 15: byte(1 + i%254)})
 	}
-	return netip.AddrPortFrom(addr, service.VIP().Port())
+	return netip.AddrPortFrom(addr, service.AddrPort().Port())
 }
 
 // setSpeed takes "10.168.1.1:80=0.5".

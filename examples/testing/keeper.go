@@ -94,7 +94,7 @@ func (k *Keeper) wanted(ctx context.Context) map[netip.AddrPort]int {
 func (k *Keeper) servers(ctx context.Context) ([]lvs.RealServerStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
 	defer cancel()
-	return k.Client.Servers(ctx, k.Service)
+	return k.Client.RealServers(ctx, k.Service)
 }
 
 // set tolerates that somebody removed the server meanwhile.

@@ -27,10 +27,10 @@ func TestRound(t *testing.T) {
 		"somebody changed weights": {7, 7, nil, 2, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, lvs.SimulatorOptions{})
+			s := newSite(t, lvs.SimOptions{})
 			s.do(
-				lvs.UpdateServer(web, lvs.RealServer{Addr: small, Weight: c.small}),
-				lvs.UpdateServer(web, lvs.RealServer{Addr: big, Weight: c.big}),
+				lvs.UpdateRealServer(web, lvs.RealServer{Addr: small, Weight: c.small}),
+				lvs.UpdateRealServer(web, lvs.RealServer{Addr: big, Weight: c.big}),
 			)
 			for _, addr := range c.sick {
 				s.setSick(addr, true)
@@ -45,9 +45,9 @@ func TestRound(t *testing.T) {
 
 // A server of which the keeper was told nothing is somebody else's.
 func TestOthersAreLeftAlone(t *testing.T) {
-	s := newSite(t, lvs.SimulatorOptions{})
+	s := newSite(t, lvs.SimOptions{})
 	foreign := netip.MustParseAddrPort("10.168.0.96:80")
-	s.do(lvs.AddServer(web, lvs.RealServer{Addr: foreign, Weight: 5}))
+	s.do(lvs.AddRealServer(web, lvs.RealServer{Addr: foreign, Weight: 5}))
 	s.setSick(foreign, true)
 	if err := s.keeper.round(t.Context()); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestOthersAreLeftAlone(t *testing.T) {
 
 // When all servers are sick, clients are refused and not left waiting.
 func TestAllSick(t *testing.T) {
-	s := newSite(t, lvs.SimulatorOptions{})
+	s := newSite(t, lvs.SimOptions{})
 	s.setSick(small, true)
 	s.setSick(big, true)
 	if err := s.keeper.round(t.Context()); err != nil {
@@ -65,7 +65,7 @@ func TestAllSick(t *testing.T) {
 	}
 	_, err := s.connect()
 	var not *lvs.NotForwardedError
-	if !errors.As(err, &not) || not.Verdict.Action != lvs.Refused || not.Verdict.Reason != lvs.ReasonNoServerUsable {
+	if !errors.As(err, &not) || not.Verdict.Action != lvs.ActionRefused || not.Verdict.Reason != lvs.ReasonNoServerUsable {
 		t.Errorf("a client got %v, want to be refused for want of a server", err)
 	}
 }
@@ -117,15 +117,15 @@ func TestDrainedServerRunsEmpty(t *testing.T) {
 // does when the server was healthy again before the fault was over.
 func TestFaults(t *testing.T) {
 	for name, c := range map[string]struct {
-		fault lvs.Fault
+		fault lvs.SimFault
 		warns bool // a round fails
 	}{
-		"the kernel refuses to list":    {lvs.Fault{Op: "list real servers of", Errno: lvs.EPERM}, true},
-		"the listing is lost":           {lvs.Fault{Op: "list real servers of", LoseReply: true}, true},
-		"the kernel refuses the change": {lvs.Fault{Op: "update real server", Errno: lvs.ENOMEM, Times: 2}, true},
-		"the kernel is slow":            {lvs.Fault{Op: "update real server", Delay: 500 * time.Millisecond}, false},
-		"the kernel takes too long":     {lvs.Fault{Op: "update real server", Delay: 20 * time.Second}, true},
-		"the answer is lost":            {lvs.Fault{Op: "update real server", LoseReply: true}, true},
+		"the kernel refuses to list":    {lvs.SimFault{Op: "list real servers of", Errno: lvs.EPERM}, true},
+		"the listing is lost":           {lvs.SimFault{Op: "list real servers of", LoseReply: true}, true},
+		"the kernel refuses the change": {lvs.SimFault{Op: "update real server", Errno: lvs.ENOMEM, Times: 2}, true},
+		"the kernel is slow":            {lvs.SimFault{Op: "update real server", Delay: 500 * time.Millisecond}, false},
+		"the kernel takes too long":     {lvs.SimFault{Op: "update real server", Delay: 20 * time.Second}, true},
+		"the answer is lost":            {lvs.SimFault{Op: "update real server", LoseReply: true}, true},
 	} {
 		for after, sickFor := range map[string]time.Duration{"for long": 30 * time.Second, "for a moment": 6 * time.Second} {
 			t.Run(name+", sick "+after, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestFaults(t *testing.T) {
 
 // Others change the table between what the keeper reads and what it writes.
 func TestTableChangesMeanwhile(t *testing.T) {
-	anew := []lvs.Change{lvs.RemoveServer(web, big), lvs.AddServer(web, lvs.RealServer{Addr: big, Weight: 7})}
+	anew := []lvs.Change{lvs.RemoveRealServer(web, big), lvs.AddRealServer(web, lvs.RealServer{Addr: big, Weight: 7})}
 	for name, c := range map[string]struct {
 		changes []lvs.Change
 		isThere bool // the server, in the end
@@ -162,11 +162,11 @@ func TestTableChangesMeanwhile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(s *site) {
 				s.setSick(big, true)
-				s.inject(lvs.Fault{Op: "update real server", Before: func() { s.do(c.changes...) }})
+				s.inject(lvs.SimFault{Op: "update real server", Before: func() { s.do(c.changes...) }})
 				s.run()
 				settle(6 * time.Second)
 				s.wantShares(8, 0)
-				if _, err := s.client.Server(s.Context(), web, big); errors.Is(err, lvs.ErrNotFound) == c.isThere {
+				if _, err := s.client.RealServer(s.Context(), web, big); errors.Is(err, lvs.ErrNotFound) == c.isThere {
 					s.Errorf("the server: %v", err)
 				}
 				if s.log.Len() > 0 {

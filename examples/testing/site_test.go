@@ -35,7 +35,7 @@ type site struct {
 	sick map[netip.AddrPort]bool
 }
 
-func newSite(t *testing.T, o lvs.SimulatorOptions) *site {
+func newSite(t *testing.T, o lvs.SimOptions) *site {
 	t.Helper()
 	sim, err := lvs.NewSimulator(o)
 	if err != nil {
@@ -50,8 +50,8 @@ func newSite(t *testing.T, o lvs.SimulatorOptions) *site {
 	}
 	s.do(
 		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.WRR}),
-		lvs.AddServer(web, lvs.RealServer{Addr: small, Weight: 1}),
-		lvs.AddServer(web, lvs.RealServer{Addr: big, Weight: 3}),
+		lvs.AddRealServer(web, lvs.RealServer{Addr: small, Weight: 1}),
+		lvs.AddRealServer(web, lvs.RealServer{Addr: big, Weight: 3}),
 	)
 	return s
 }
@@ -61,7 +61,7 @@ func newSite(t *testing.T, o lvs.SimulatorOptions) *site {
 // of its calls and the kernel's connections share one clock.
 func inBubble(t *testing.T, test func(*site)) {
 	synctest.Test(t, func(t *testing.T) {
-		test(newSite(t, lvs.SimulatorOptions{Clock: time.Now}))
+		test(newSite(t, lvs.SimOptions{Clock: time.Now}))
 	})
 }
 
@@ -104,7 +104,7 @@ func (s *site) do(changes ...lvs.Change) {
 	}
 }
 
-func (s *site) inject(f lvs.Fault) {
+func (s *site) inject(f lvs.SimFault) {
 	s.Helper()
 	if err := s.sim.Inject(f); err != nil {
 		s.Fatal(err)
@@ -112,7 +112,7 @@ func (s *site) inject(f lvs.Fault) {
 }
 
 // connect opens a connection as a new client would.
-func (s *site) connect() (*lvs.Conn, error) {
+func (s *site) connect() (*lvs.SimConn, error) {
 	s.port++
 	return s.sim.Connect(lvs.Flow{Client: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), s.port), VIP: vip})
 }
@@ -135,7 +135,7 @@ func (s *site) wantShares(toSmall, toBig int) {
 
 func (s *site) status(addr netip.AddrPort) lvs.RealServerStatus {
 	s.Helper()
-	status, err := s.client.Server(context.Background(), web, addr)
+	status, err := s.client.RealServer(context.Background(), web, addr)
 	if err != nil {
 		s.Fatal(err)
 	}

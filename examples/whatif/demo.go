@@ -11,7 +11,7 @@ import (
 
 // demo returns a simulated host with two services that are in use.
 func demo(ctx context.Context) (*lvs.Simulator, error) {
-	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -27,8 +27,8 @@ func demo(ctx context.Context) (*lvs.Simulator, error) {
 		changes := []lvs.Change{lvs.AddService(s.service)}
 		for i, weight := range s.weights {
 			addr := netip.AddrFrom4([4]byte{10, 168, 0, byte(94 + i)})
-			changes = append(changes, lvs.AddServer(s.service.ID, lvs.RealServer{
-				Addr: netip.AddrPortFrom(addr, s.service.ID.VIP().Port()), Weight: weight,
+			changes = append(changes, lvs.AddRealServer(s.service.ID, lvs.RealServer{
+				Addr: netip.AddrPortFrom(addr, s.service.ID.AddrPort().Port()), Weight: weight,
 			}))
 		}
 		if err := client.Do(ctx, changes...); err != nil {

@@ -94,7 +94,7 @@ func openHost(ctx context.Context) (*lvs.Simulator, []string, error) {
 		return nil, nil, err
 	}
 	defer host.Close()
-	return lvs.SimulatorFrom(ctx, host, lvs.SimulatorOptions{})
+	return lvs.SimulatorFrom(ctx, host, lvs.SimOptions{})
 }
 
 func run(ctx context.Context, args []string, out, messages io.Writer, open func(context.Context) (*lvs.Simulator, []string, error)) error {

@@ -89,7 +89,7 @@ func (s *study) services(ctx context.Context) error {
 func (s *study) concerns(e lvs.ServiceEntry) bool {
 	for _, ch := range s.changes {
 		if ch.kind == add {
-			if ch.addr.Port() != e.ID.VIP().Port() && modeOf(e) != lvs.NAT {
+			if ch.addr.Port() != e.ID.AddrPort().Port() && modeOf(e) != lvs.NAT {
 				return false
 			}
 		} else if !has(e, ch.addr) {
@@ -140,7 +140,7 @@ func (s *study) one(ctx context.Context, e lvs.ServiceEntry) error {
 		}
 		refused = refused || o.refused > 0
 	}
-	if refused && (e.Scheduler == lvs.MH || e.Scheduler == lvs.SH) && e.Flags&lvs.Fallback == 0 {
+	if refused && (e.Scheduler == lvs.MH || e.Scheduler == lvs.SH) && e.SchedulerFlags&lvs.HashFallback == 0 {
 		s.printf("\n  A server of weight 0 keeps its place in the table of %s. With the flag fallback its clients\n"+
 			"  would get another server; without, they are refused.\n", e.Scheduler)
 	}
@@ -186,7 +186,7 @@ func (s *study) outcome(ctx context.Context, e lvs.ServiceEntry, changes []chang
 	}
 	var copies []*lvs.Simulator
 	for range 3 {
-		sim, _, err := lvs.SimulatorFrom(ctx, s.live.Host(), lvs.SimulatorOptions{Seed: s.seed})
+		sim, _, err := lvs.SimulatorFrom(ctx, s.live.Host(), lvs.SimOptions{Seed: s.seed})
 		if err != nil {
 			return nil, err
 		}
@@ -200,7 +200,7 @@ func (s *study) outcome(ctx context.Context, e lvs.ServiceEntry, changes []chang
 			return nil, err
 		}
 	}
-	servers, err := client.Servers(ctx, e.ID)
+	servers, err := client.RealServers(ctx, e.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -248,12 +248,12 @@ func due(servers []lvs.RealServerStatus) map[netip.AddrPort]float64 {
 func (ch change) make(ctx context.Context, client *lvs.Client, e lvs.ServiceEntry) error {
 	switch ch.kind {
 	case remove:
-		return client.RemoveServer(ctx, e.ID, ch.addr)
+		return client.RemoveRealServer(ctx, e.ID, ch.addr)
 	case drain:
 		_, err := client.SetWeight(ctx, e.ID, ch.addr, 0)
 		return err
 	}
-	return client.AddServer(ctx, e.ID, lvs.RealServer{Addr: ch.addr, Mode: modeOf(e), Weight: ch.weight})
+	return client.AddRealServer(ctx, e.ID, lvs.RealServer{Addr: ch.addr, Mode: modeOf(e), Weight: ch.weight})
 }
 
 // fate says what becomes of the connections of the servers that are changed.

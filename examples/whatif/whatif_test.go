@@ -21,20 +21,20 @@ func whatIf(t *testing.T, host *lvs.Simulator, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	err := run(t.Context(), append(args, "-clients", "2000"), &out, io.Discard, func(ctx context.Context) (*lvs.Simulator, []string, error) {
-		return lvs.SimulatorFrom(ctx, host.Host(), lvs.SimulatorOptions{})
+		return lvs.SimulatorFrom(ctx, host.Host(), lvs.SimOptions{})
 	})
 	return out.String(), err
 }
 
 func host(t *testing.T, s lvs.Service, servers int) *lvs.Simulator {
 	t.Helper()
-	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	changes := []lvs.Change{lvs.AddService(s)}
 	for i := range servers {
-		changes = append(changes, lvs.AddServer(s.ID, lvs.NewRealServer(netip.MustParseAddrPort(fmt.Sprintf("10.168.0.%d:80", 94+i)), lvs.DR)))
+		changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(netip.MustParseAddrPort(fmt.Sprintf("10.168.0.%d:80", 94+i)), lvs.DR)))
 	}
 	if err := sim.Client().Do(t.Context(), changes...); err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestUsual(t *testing.T) {
 	if !strings.Contains(text, "With the flag fallback") {
 		t.Errorf("does not say why clients are refused:\n%s", text)
 	}
-	servers, err := sim.Client().Servers(t.Context(), web)
+	servers, err := sim.Client().RealServers(t.Context(), web)
 	if err != nil || len(servers) != 4 {
 		t.Errorf("the host itself has %v: %v", servers, err)
 	}
@@ -95,7 +95,7 @@ func TestUsual(t *testing.T) {
 
 func TestAsked(t *testing.T) {
 	sim := host(t, lvs.Service{ID: web, Scheduler: lvs.RR}, 2)
-	if _, err := sim.Connect(lvs.Flow{Client: netip.MustParseAddrPort("192.0.2.1:1024"), VIP: web.VIP()}); err != nil {
+	if _, err := sim.Connect(lvs.Flow{Client: netip.MustParseAddrPort("192.0.2.1:1024"), VIP: web.AddrPort()}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := whatIf(t, sim, "-remove", "10.168.0.95:80", "-add", "10.168.0.96:80", "-weight", "3")
@@ -145,7 +145,7 @@ func TestRefused(t *testing.T) {
 	if _, err := whatIf(t, host(t, lvs.Service{ID: web}, 0)); err != nil {
 		t.Errorf("a service without servers: %v", err)
 	}
-	empty, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+	empty, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,9 +127,9 @@ func (v *record) first(t *testing.T, s site) (g *ground, said []visit) {
 	defer func() { <-beds }()
 	g = s.working(t, s.answers)
 	v.healthy = true
-	facts := g.facts(t)
+	state := g.state(t)
 	for _, f := range forms {
-		all := g.examine(t, f, facts)
+		all := g.examine(t, f, state)
 		if f == fullForm {
 			said = all
 		}
@@ -179,7 +179,7 @@ func (r *result) try(t *testing.T, g *ground, healthy []visit) {
 		t.Fatal(err)
 	}
 	r.traffic = g.traffic().bad(answers)
-	said := g.examine(t, fullForm, g.facts(t))
+	said := g.examine(t, fullForm, g.state(t))
 	broken, risks := g.ailments(said, healthy, lvs.SeverityBroken), g.ailments(said, healthy, lvs.SeverityRisk)
 	r.answer, r.says = r.judge(broken, risks, said)
 	switch r.answer {

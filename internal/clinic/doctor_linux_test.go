@@ -102,10 +102,10 @@ type visit struct {
 }
 
 // facts gathers those of all machines of a site.
-func (g *ground) facts(t *testing.T) (all []lvs.HostFacts) {
+func (g *ground) state(t *testing.T) (all []lvs.HostState) {
 	t.Helper()
 	for _, m := range g.judged() {
-		one, err := m.lvs.Facts(context.Background())
+		one, err := m.lvs.State(context.Background())
 		if err != nil {
 			t.Fatalf("%s: %v", m.name, err)
 		}
@@ -116,7 +116,7 @@ func (g *ground) facts(t *testing.T) (all []lvs.HostFacts) {
 }
 
 // examine checks all machines of a site.
-func (g *ground) examine(t *testing.T, f form, facts []lvs.HostFacts) (all []visit) {
+func (g *ground) examine(t *testing.T, f form, state []lvs.HostState) (all []visit) {
 	t.Helper()
 	for _, m := range g.judged() {
 		var setup lvs.Setup
@@ -126,9 +126,9 @@ func (g *ground) examine(t *testing.T, f form, facts []lvs.HostFacts) (all []vis
 				t.Fatalf("%s: %v", m.name, err)
 			}
 		}
-		var peers []lvs.HostFacts
+		var peers []lvs.HostState
 		if f.peers {
-			peers = slices.DeleteFunc(slices.Clone(facts), func(o lvs.HostFacts) bool { return o.Name == m.name })
+			peers = slices.DeleteFunc(slices.Clone(state), func(o lvs.HostState) bool { return o.Name == m.name })
 		}
 		report, err := m.lvs.Check(context.Background(), setup, peers...)
 		if err != nil {
@@ -158,7 +158,7 @@ func (a ailment) String() string {
 	if a.Host != "" {
 		on = a.Host
 	}
-	return fmt.Sprintf("%s on %s: %s", a.Code, on, a.Evidence)
+	return fmt.Sprintf("%s on %s: %s", a.Code, on, a.Detail)
 }
 
 // retires reports whether the fix takes a real server out of a service.
@@ -189,7 +189,7 @@ func named(all []visit, doubt string) string {
 	}
 	is := regexp.MustCompile("^(?:" + doubt + ")")
 	for _, v := range all {
-		for _, f := range v.Unseen {
+		for _, f := range v.Unchecked {
 			if is.MatchString(f.Code + ": " + f.Advice) {
 				return f.Code
 			}
@@ -204,8 +204,8 @@ func (g *ground) treat(all []ailment) error {
 	var errs []error
 	for _, a := range all {
 		m := g.of(a)
-		fix := fmt.Sprint(m.name, a.Commands, a.Mend, a.Changes)
-		if len(a.Commands)+len(a.Mend)+len(a.Changes) == 0 || done[fix] {
+		fix := fmt.Sprint(m.name, a.Commands, a.Fix, a.Changes)
+		if len(a.Commands)+len(a.Fix)+len(a.Changes) == 0 || done[fix] {
 			continue
 		}
 		done[fix] = true
@@ -255,7 +255,7 @@ func (m *machine) treat(f lvs.Finding) error {
 			return fmt.Errorf("%s: %w", command, err)
 		}
 	}
-	plan, err := m.lvs.Plan(ctx, f.Mend)
+	plan, err := m.lvs.Plan(ctx, f.Fix)
 	if err == nil {
 		err = m.lvs.Apply(ctx, plan)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Fact is one of the values below.
-type Fact interface{ fact() }
+type Fact interface{ resource() }
 
 // Link is a network interface.
 type Link struct {
@@ -81,7 +81,7 @@ type FOUPort struct {
 	Other bool // takes something else out, or is for certain addresses only
 }
 
-// SecurityPolicy asks for ESP in transport mode.
+// IPsecPolicy asks for ESP in transport mode.
 type SecurityPolicy struct {
 	From, To netip.Prefix
 	Protocol uint8 // 0 is any
@@ -90,7 +90,7 @@ type SecurityPolicy struct {
 	Other    bool // it asks for something else
 }
 
-// SecurityAssociation is ESP in transport mode, with AES-256-CBC and HMAC-SHA-256.
+// IPsecAssociation is ESP in transport mode, with AES-256-CBC and HMAC-SHA-256.
 type SecurityAssociation struct {
 	From, To netip.Addr
 	SPI      uint32
@@ -101,17 +101,17 @@ type SecurityAssociation struct {
 // Module is a kernel module that is there, loaded or built in.
 type Module struct{ Name string }
 
-func (Link) fact()      {}
-func (Address) fact()   {}
-func (Route) fact()     {}
-func (Rule) fact()      {}
-func (SourceNAT) fact() {}
-func (FOUPort) fact()   {}
+func (Link) resource()      {}
+func (Address) resource()   {}
+func (Route) resource()     {}
+func (Rule) resource()      {}
+func (SourceNAT) resource() {}
+func (FOUPort) resource()   {}
 
-func (SecurityPolicy) fact()      {}
-func (SecurityAssociation) fact() {}
+func (SecurityPolicy) resource()      {}
+func (SecurityAssociation) resource() {}
 
-func (Module) fact() {}
+func (Module) resource() {}
 
 // MainTable is the routing table that routes are in by default.
 const MainTable = 254

@@ -12,13 +12,13 @@ import (
 // local table, which come with the host's own addresses, are left out.
 func (n *Network) List() (all []Fact, err error) {
 	for _, list := range []func() ([]Fact, error){
-		func() ([]Fact, error) { return facts(n.Links()) },
-		func() ([]Fact, error) { return facts(n.Addresses()) },
-		func() ([]Fact, error) { return facts(n.listRoutes(netip.IPv4Unspecified())) },
-		func() ([]Fact, error) { return facts(n.listRoutes(netip.IPv6Unspecified())) },
-		func() ([]Fact, error) { return facts(n.listRules(false)) },
-		func() ([]Fact, error) { return facts(n.listRules(true)) },
-		func() ([]Fact, error) { return facts(n.listFOU()) },
+		func() ([]Fact, error) { return state(n.Links()) },
+		func() ([]Fact, error) { return state(n.Addresses()) },
+		func() ([]Fact, error) { return state(n.listRoutes(netip.IPv4Unspecified())) },
+		func() ([]Fact, error) { return state(n.listRoutes(netip.IPv6Unspecified())) },
+		func() ([]Fact, error) { return state(n.listRules(false)) },
+		func() ([]Fact, error) { return state(n.listRules(true)) },
+		func() ([]Fact, error) { return state(n.listFOU()) },
 	} {
 		some, err := list()
 		if err != nil {
@@ -29,7 +29,7 @@ func (n *Network) List() (all []Fact, err error) {
 	return all, nil
 }
 
-func facts[T Fact](list []T, err error) ([]Fact, error) {
+func state[T Fact](list []T, err error) ([]Fact, error) {
 	all := make([]Fact, len(list))
 	for i, f := range list {
 		all[i] = f

@@ -35,7 +35,7 @@ type observer struct {
 func (n *Network) Observe(ctx context.Context) (Observed, error) {
 	o := observer{Network: n, names: make(map[int]string)}
 	for _, part := range []func() error{
-		o.interfaces, o.facts, o.addressStates, o.routeEntries, o.ruleEntries, o.neighbours, o.trafficControl, o.policyRules, o.firewall,
+		o.interfaces, o.state, o.addressStates, o.routeEntries, o.ruleEntries, o.neighbours, o.trafficControl, o.policyRules, o.firewall,
 	} {
 		if err := context.Cause(ctx); err != nil {
 			return Observed{}, err
@@ -51,7 +51,7 @@ func (o *observer) unread(what, command string, why any) {
 	o.found.Unread = append(o.found.Unread, Unread{What: what, Why: fmt.Sprint(why), Command: command})
 }
 
-func (o *observer) facts() (err error) {
+func (o *observer) state() (err error) {
 	if o.found.Facts, err = o.List(); err != nil {
 		return err
 	}

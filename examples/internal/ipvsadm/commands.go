@@ -12,7 +12,7 @@ import (
 // are reached by DR, by NAT or through a tunnel without checksums.
 func Commands(service lvs.Service, servers []lvs.RealServer) string {
 	var b strings.Builder
-	vip := service.ID.VIP()
+	vip := service.ID.AddrPort()
 	fmt.Fprintf(&b, "ipvsadm -A -t %s -s %s", vip, service.Scheduler)
 	if p := service.Persistence.Timeout; p > 0 {
 		fmt.Fprintf(&b, " -p %d", p/time.Second)

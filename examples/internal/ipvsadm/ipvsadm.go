@@ -40,8 +40,8 @@ func List(w io.Writer, info lvs.Info, entries []lvs.ServiceEntry) error {
 
 func serviceLine(s lvs.Service) string {
 	words := []string{serviceName(s.ID), s.Scheduler.String()}
-	if s.Flags != 0 {
-		words = append(words, "("+s.Flags.Names(s.Scheduler)+")")
+	if s.SchedulerFlags != 0 {
+		words = append(words, "("+s.SchedulerFlags.Names(s.Scheduler)+")")
 	}
 	if p := s.Persistence; p.Timeout != 0 {
 		words = append(words, fmt.Sprintf("persistent %d", p.Timeout/time.Second))
@@ -65,7 +65,7 @@ func serviceName(id lvs.ServiceID) string {
 	case id.FWMark() != 0:
 		return fmt.Sprintf("FWM  %d", id.FWMark())
 	}
-	return fmt.Sprintf("%-4s %s", strings.ToUpper(id.Protocol().String()), id.VIP())
+	return fmt.Sprintf("%-4s %s", strings.ToUpper(id.Protocol().String()), id.AddrPort())
 }
 
 // maskText writes an IPv4 mask with dots, and an IPv6 mask as its length.
@@ -83,9 +83,9 @@ func forward(m lvs.Mode) string {
 		return "Route"
 	case lvs.NAT:
 		return "Masq"
-	case lvs.LocalNode:
+	case lvs.ModeLocalNode:
 		return "Local"
-	case lvs.Bypass:
+	case lvs.ModeBypass:
 		return "Bypass"
 	}
 	return "Tunnel"
@@ -98,7 +98,7 @@ func ipvsadmOrder(a, b lvs.ServiceEntry) int {
 		cmp.Compare(a.ID.FWMark(), b.ID.FWMark()),
 		compareBool(a.ID.Is6(), b.ID.Is6()),
 		cmp.Compare(a.ID.Protocol(), b.ID.Protocol()),
-		compareAddr(a.ID.VIP(), b.ID.VIP()),
+		compareAddr(a.ID.AddrPort(), b.ID.AddrPort()),
 	)
 }
 

@@ -106,7 +106,7 @@ func (w *work) addTable(ctx context.Context, p Program) error {
 		}
 		w.servers = append(w.servers, lvs.NewRealServer(addr, mode))
 	}
-	sim, err := lvs.NewSimulator(lvs.SimulatorOptions{})
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
 		return err
 	}

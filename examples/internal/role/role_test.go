@@ -106,7 +106,7 @@ func TestServiceOfOthers(t *testing.T) {
 func TestFailure(t *testing.T) {
 	for _, command := range []string{"ip addr add", "ip route replace"} {
 		sim, host := roletest.Simulated(t)
-		if err := sim.InjectSetting(lvs.SettingFault{Command: command, Err: syscall.EPERM}); err != nil {
+		if err := sim.InjectHost(lvs.SimHostFault{Command: command, Err: syscall.EPERM}); err != nil {
 			t.Fatal(err)
 		}
 		plan := filepath.Join(t.TempDir(), "plan")

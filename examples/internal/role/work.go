@@ -85,7 +85,7 @@ func (w *work) look(ctx context.Context, host *lvs.Host) error {
 			return err
 		}
 	}
-	for _, f := range report.Unseen {
+	for _, f := range report.Unchecked {
 		fmt.Fprintf(w.out, "not seen from here: %s: %s\n", f.Code, f.Advice)
 	}
 	if count > 0 {
@@ -126,7 +126,7 @@ func (w *work) apply(ctx context.Context, host *lvs.Host) error {
 // balance makes the service what it should be. Other services stay as they are.
 func (w *work) balance(ctx context.Context, client *lvs.Client) error {
 	id := w.service.ID
-	had, err := client.Servers(ctx, id)
+	had, err := client.RealServers(ctx, id)
 	changes := []lvs.Change{lvs.UpdateService(w.service)}
 	if errors.Is(err, lvs.ErrNotFound) {
 		changes = []lvs.Change{lvs.AddService(w.service)}
@@ -134,15 +134,15 @@ func (w *work) balance(ctx context.Context, client *lvs.Client) error {
 		return err
 	}
 	for _, s := range w.servers {
-		change := lvs.AddServer(id, s)
+		change := lvs.AddRealServer(id, s)
 		if slices.ContainsFunc(had, func(h lvs.RealServerStatus) bool { return h.Addr == s.Addr }) {
-			change = lvs.UpdateServer(id, s)
+			change = lvs.UpdateRealServer(id, s)
 		}
 		changes = append(changes, change)
 	}
 	for _, h := range had {
 		if !slices.ContainsFunc(w.servers, func(s lvs.RealServer) bool { return s.Addr == h.Addr }) {
-			changes = append(changes, lvs.RemoveServer(id, h.Addr))
+			changes = append(changes, lvs.RemoveRealServer(id, h.Addr))
 		}
 	}
 	return client.Do(ctx, changes...)

@@ -17,7 +17,7 @@ var mhSizes = map[int]int{12: 4093, 16: 65521, 17: 131071}
 // buckets have one each: the server that a client gets tells the bucket.
 func clientsOfBuckets(ctx context.Context, index int, seed uint64) ([]netip.Addr, error) {
 	size := mhSizes[index]
-	l, err := newLab(ctx, lvs.MH, lvs.SimulatorOptions{MHTableIndex: index}, upTo(size)...)
+	l, err := newLab(ctx, lvs.MH, lvs.SimOptions{MHTableIndex: index}, upTo(size)...)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func clientsOfBuckets(ctx context.Context, index int, seed uint64) ([]netip.Addr
 
 // tableOf returns the server of each bucket, in a service of these servers.
 func tableOf(ctx context.Context, clients []netip.Addr, index int, servers ...int) ([]int, error) {
-	l, err := newLab(ctx, lvs.MH, lvs.SimulatorOptions{MHTableIndex: index}, servers...)
+	l, err := newLab(ctx, lvs.MH, lvs.SimOptions{MHTableIndex: index}, servers...)
 	if err != nil {
 		return nil, err
 	}

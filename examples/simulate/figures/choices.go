@@ -16,16 +16,16 @@ import (
 // choices is an algorithm of one's own: of some servers that are drawn, all alike,
 // it picks the one with the fewest active connections.
 type choices struct {
-	servers *lvs.Servers
+	servers *lvs.SimServers
 	count   int
 	random  *rand.Rand
-	all     []lvs.ServerLoad
+	all     []lvs.SimServer
 	stale   bool
 }
 
 func (c *choices) Changed() { c.stale = true }
 
-func (c *choices) Pick(lvs.Flow) (best lvs.ServerLoad) {
+func (c *choices) Pick(lvs.Flow) (best lvs.SimServer) {
 	if c.stale {
 		c.stale, c.all = false, slices.Collect(c.servers.All)
 	}
@@ -46,8 +46,8 @@ func (b *bench) choosing(ctx context.Context, count int, kernels bool, servers i
 	if kernels {
 		scheduler = lvs.TWOS
 	}
-	return newLab(ctx, scheduler, lvs.SimulatorOptions{Seed: b.seed, Algorithms: map[lvs.Scheduler]lvs.Algorithm{
-		own: func(s *lvs.Servers) lvs.Picker {
+	return newLab(ctx, scheduler, lvs.SimOptions{Seed: b.seed, Algorithms: map[lvs.Scheduler]lvs.SimAlgorithm{
+		own: func(s *lvs.SimServers) lvs.SimPicker {
 			return &choices{servers: s, count: count, random: rand.New(rand.NewPCG(b.seed, 9)), stale: true}
 		},
 	}}, upTo(servers)...)

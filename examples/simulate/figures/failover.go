@@ -24,12 +24,12 @@ func failover(ctx context.Context, b *bench) error {
 		{"rr, sloppy_tcp=0", lvs.RR, "0", 4, "100 %", ""},
 		{"mh, sloppy_tcp=1, a fifth server on the second", lvs.MH, "1", 5, "21.3 %", "at least 20 %"},
 	} {
-		from, err := newLab(ctx, c.scheduler, lvs.SimulatorOptions{}, upTo(4)...)
+		from, err := newLab(ctx, c.scheduler, lvs.SimOptions{}, upTo(4)...)
 		if err != nil {
 			return err
 		}
 		defer from.client.Close()
-		to, err := newLab(ctx, c.scheduler, lvs.SimulatorOptions{}, upTo(c.servers)...)
+		to, err := newLab(ctx, c.scheduler, lvs.SimOptions{}, upTo(c.servers)...)
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ type lab struct {
 const weight = 100
 
 // newLab returns one with the servers of these numbers, in that order.
-func newLab(ctx context.Context, scheduler lvs.Scheduler, o lvs.SimulatorOptions, servers ...int) (*lab, error) {
+func newLab(ctx context.Context, scheduler lvs.Scheduler, o lvs.SimOptions, servers ...int) (*lab, error) {
 	sim, err := lvs.NewSimulator(o)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func newLab(ctx context.Context, scheduler lvs.Scheduler, o lvs.SimulatorOptions
 	l := &lab{sim, sim.Client()}
 	changes := []lvs.Change{lvs.AddService(lvs.Service{ID: service, Scheduler: scheduler})}
 	for _, i := range servers {
-		changes = append(changes, lvs.AddServer(service, lvs.RealServer{Addr: serverAddr(i), Weight: weight}))
+		changes = append(changes, lvs.AddRealServer(service, lvs.RealServer{Addr: serverAddr(i), Weight: weight}))
 	}
 	// Connections that have ended need not be remembered for long.
 	changes = append(changes, lvs.SetTimeouts(lvs.Timeouts{TCPFin: time.Second}))
@@ -56,12 +56,12 @@ func upTo(n int) []int {
 // pick returns the number of the server that a client gets. The connection is
 // reset, and forgotten before there are many.
 func (l *lab) pick(client netip.Addr, n int) (int, error) {
-	syn := lvs.Packet{Protocol: lvs.ProtocolTCP, Source: netip.AddrPortFrom(client, 40000), Destination: service.VIP(), TCP: lvs.SYN}
+	syn := lvs.SimPacket{Protocol: lvs.ProtocolTCP, Source: netip.AddrPortFrom(client, 40000), Destination: service.AddrPort(), TCP: lvs.SimSYN}
 	v, err := l.Deliver(syn)
 	if err != nil {
 		return 0, err
 	}
-	for _, flags := range []lvs.TCPFlags{lvs.ACK, lvs.RST} { // a reset before the handshake's end counts for nothing
+	for _, flags := range []lvs.SimTCPFlags{lvs.SimACK, lvs.SimRST} { // a reset before the handshake's end counts for nothing
 		syn.TCP = flags
 		if _, err := l.Deliver(syn); err != nil {
 			return 0, err

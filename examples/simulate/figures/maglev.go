@@ -16,9 +16,9 @@ import (
 // tabled is an algorithm of one's own that looks up the server of a client in a
 // table of some size. It is filled when servers were added or removed.
 type tabled struct {
-	servers *lvs.Servers
+	servers *lvs.SimServers
 	table   []int // indexes of all
-	all     []lvs.ServerLoad
+	all     []lvs.SimServer
 	fill    func(names []uint64, table []int)
 	seed    uint64
 	stale   bool
@@ -26,7 +26,7 @@ type tabled struct {
 
 func (t *tabled) Changed() { t.stale = true }
 
-func (t *tabled) Pick(f lvs.Flow) lvs.ServerLoad {
+func (t *tabled) Pick(f lvs.Flow) lvs.SimServer {
 	if t.stale {
 		t.stale = false
 		t.all = slices.Collect(t.servers.All)
@@ -37,7 +37,7 @@ func (t *tabled) Pick(f lvs.Flow) lvs.ServerLoad {
 		t.fill(names, t.table)
 	}
 	if len(t.all) == 0 {
-		return lvs.ServerLoad{}
+		return lvs.SimServer{}
 	}
 	return t.all[t.table[hash(t.seed, f.Client.Addr().String())%uint64(len(t.table))]]
 }
@@ -182,8 +182,8 @@ func maglevPaper(ctx context.Context, b *bench) error {
 // overProvisioning returns how much more than the mean the greatest server has.
 func overProvisioning(ctx context.Context, fill func([]uint64, []int), size, servers int, seed uint64) (float64, error) {
 	picker := &tabled{table: make([]int, size), fill: fill, seed: seed, stale: true}
-	l, err := newLab(ctx, "table", lvs.SimulatorOptions{Algorithms: map[lvs.Scheduler]lvs.Algorithm{
-		"table": func(s *lvs.Servers) lvs.Picker { picker.servers = s; return picker },
+	l, err := newLab(ctx, "table", lvs.SimOptions{Algorithms: map[lvs.Scheduler]lvs.SimAlgorithm{
+		"table": func(s *lvs.SimServers) lvs.SimPicker { picker.servers = s; return picker },
 	}}, upTo(servers)...)
 	if err != nil {
 		return 0, err

@@ -25,9 +25,9 @@ var Addresses = map[string][]string{
 // Simulated returns a simulated host, and its simulator.
 func Simulated(t *testing.T, modules ...string) (*lvs.Simulator, role.Open) {
 	t.Helper()
-	var o lvs.SimulatorOptions
+	var o lvs.SimOptions
 	for _, name := range []string{"eth0", "eth1"} {
-		i := lvs.SimulatedInterface{Name: name}
+		i := lvs.SimInterface{Name: name}
 		for _, a := range Addresses[name] {
 			i.Addresses = append(i.Addresses, netip.MustParsePrefix(a))
 		}

@@ -1,0 +1,292 @@
+package lvs
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// State returns what [Host.Check] wants to know of this host, to be given to it as
+// a peer's on another one. It changes nothing, and takes the privilege to read the
+// table: [ErrPermission]. What else cannot be read is among the unread.
+func (h *Host) State(ctx context.Context) (f HostState, err error) {
+	for _, part := range []func(context.Context, *HostState) error{
+		h.observe, h.readParameters, h.readName, h.readTable, h.readListeners, h.readClients,
+	} {
+		if err := part(ctx, &f); err != nil {
+			return HostState{}, err
+		}
+	}
+	return f, nil
+}
+
+// observe reads the network.
+func (h *Host) observe(ctx context.Context, f *HostState) error {
+	o, err := within(ctx, func() (hostnet.Observed, error) { return h.network.Observe(ctx) })
+	if err != nil {
+		return resourceError("list", nil, err)
+	}
+	for _, one := range o.Facts {
+		f.Resources = append(f.Resources, resourceOf(one))
+	}
+	for _, v := range o.Interfaces {
+		f.Interfaces = append(f.Interfaces, InterfaceState(v))
+	}
+	for _, v := range o.Addresses {
+		f.Addresses = append(f.Addresses, AddressState(v))
+	}
+	for _, v := range o.Routes {
+		f.Routes = append(f.Routes, RouteEntry(v))
+	}
+	for _, v := range o.Rules {
+		f.Rules = append(f.Rules, RuleEntry(v))
+	}
+	for _, v := range o.Neighbours {
+		f.Neighbours = append(f.Neighbours, Neighbour(v))
+	}
+	for _, v := range o.Chains {
+		f.Chains = append(f.Chains, FirewallChain(v))
+	}
+	for _, v := range o.ChainRules {
+		f.FirewallRules = append(f.FirewallRules, FirewallRule(v))
+	}
+	for _, v := range o.Unread {
+		f.Unread = append(f.Unread, Unread(v))
+	}
+	return nil
+}
+
+// Parameters that each interface has, and that matter to IPVS.
+var (
+	observedParameters4 = []string{
+		"accept_local", "arp_announce", "arp_filter", "arp_ignore", "disable_policy", "disable_xfrm", "forwarding",
+		"proxy_arp", "route_localnet", "rp_filter", "send_redirects",
+	}
+	observedParameters6 = []string{"disable_ipv6", "disable_policy", "forwarding", "hop_limit", "proxy_ndp"}
+)
+
+func (h *Host) readParameters(ctx context.Context, f *HostState) error {
+	var keys []string
+	for _, p := range parameters {
+		keys = append(keys, p.Key)
+	}
+	keys = append(keys, defaultTTL, mostBacklog)
+	names := []string{"all", "default"}
+	for _, i := range f.Interfaces {
+		names = append(names, i.Name)
+	}
+	for _, name := range names {
+		for _, key := range observedParameters4 {
+			keys = append(keys, InterfaceSysctl(name, key, false))
+		}
+		for _, key := range observedParameters6 {
+			keys = append(keys, InterfaceSysctl(name, key, true))
+		}
+		keys = append(keys, questions(name, false), questions(name, true))
+	}
+	return h.addSysctls(ctx, f, keys)
+}
+
+// addSysctls reads parameters, and leaves out those that the kernel does not have.
+func (h *Host) addSysctls(ctx context.Context, f *HostState, keys []string) error {
+	var paths []string
+	for _, key := range keys {
+		path, err := sysctlPath(key)
+		if err != nil {
+			return err.about("read", key)
+		}
+		paths = append(paths, path)
+	}
+	all, err := h.readFiles(ctx, paths)
+	if err != nil {
+		return err
+	}
+	for i, c := range all {
+		switch {
+		case c.err == nil:
+			f.Resources = append(f.Resources, Sysctl{keys[i], strings.TrimSpace(string(c.text))})
+		case !errors.Is(c.err, fs.ErrNotExist):
+			return c.err
+		}
+	}
+	return nil
+}
+
+// readName reads what the host calls itself, or its first address that others can
+// reach, and the release of its kernel.
+func (h *Host) readName(ctx context.Context, f *HostState) error {
+	if release, err := h.kernelRelease(ctx); err == nil {
+		f.Release = release
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text, err := h.readFile(ctx, "/proc/sys/kernel/hostname")
+	if err == nil {
+		f.Name = strings.TrimSpace(string(text))
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, a := range resourcesOf[Address](*f) {
+		if a.Interface != "lo" {
+			f.Name = a.Prefix.Addr().String()
+			return nil
+		}
+	}
+	return nil
+}
+
+// readTable reads what IPVS has. A real server may have none.
+func (h *Host) readTable(ctx context.Context, f *HostState) (err error) {
+	f.Services, err = h.client.Snapshot(ctx)
+	if errors.Is(err, ErrUnavailable) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if f.Daemons, err = h.client.SyncDaemons(ctx); err != nil {
+		return err
+	}
+	if f.Timeouts, err = h.client.Timeouts(ctx); err != nil {
+		return err
+	}
+	info, err := h.client.Info(ctx)
+	f.ConnTableSize = info.ConnTableSize
+	return err
+}
+
+// Limits of what is read of connections.
+const (
+	mostConnections = 100_000
+	mostClients     = 1000
+)
+
+// readClients reads which clients have connections, unless that takes too long.
+func (h *Host) readClients(ctx context.Context, f *HostState) error {
+	total := 0
+	for _, e := range f.Services {
+		for _, s := range e.Servers {
+			total += int(s.ActiveConns) + int(s.InactiveConns)
+		}
+	}
+	switch {
+	case total == 0:
+		return nil
+	case total > mostConnections:
+		f.Unread = append(f.Unread, Unread{"clients", fmt.Sprintf("there are %d connections", total), "ipvsadm -L -n -c"})
+		return nil
+	}
+	conns, err := h.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	seen := make(map[netip.Addr]bool)
+	for _, c := range conns {
+		if a := c.Client.Addr(); !c.IsTemplate() && !seen[a] && len(seen) < mostClients {
+			seen[a] = true
+			f.Clients = append(f.Clients, a)
+		}
+	}
+	slices.SortFunc(f.Clients, netip.Addr.Compare)
+	return nil
+}
+
+// readListeners reads which programs listen.
+func (h *Host) readListeners(ctx context.Context, f *HostState) error {
+	files := []struct {
+		path     string
+		protocol Protocol
+		state    string // of a socket that waits for others
+	}{
+		{"/proc/net/tcp", ProtocolTCP, "0A"}, {"/proc/net/tcp6", ProtocolTCP, "0A"},
+		{"/proc/net/udp", ProtocolUDP, "07"}, {"/proc/net/udp6", ProtocolUDP, "07"},
+	}
+	for i, file := range files {
+		text, err := h.readFile(ctx, file.path)
+		switch {
+		case err == nil:
+			f.Listeners = append(f.Listeners, listenersOf(string(text), file.protocol, file.state)...)
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		case i == 0: // IPv6 may not be there
+			f.Unread = append(f.Unread, Unread{"listeners", "there is no " + file.path, "ss -lntu"})
+			return nil
+		}
+	}
+	text, err := h.readFile(ctx, "/proc/net/sctp/eps")
+	if err == nil {
+		f.Listeners = append(f.Listeners, sctpListeners(string(text))...)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// listenersOf reads sockets as /proc lists them. Those of a state wait for others;
+// of UDP also those that are not connected.
+func listenersOf(text string, protocol Protocol, state string) (all []Listener) {
+	for _, line := range strings.Split(text, "\n") {
+		f := strings.Fields(line)
+		if len(f) < 4 || f[3] != state {
+			continue
+		}
+		if a, ok := parseSocket(f[1]); ok && a.Port() != 0 {
+			all = append(all, Listener{protocol, a, userOf(f, 7)})
+		}
+	}
+	return all
+}
+
+// userOf reads whose a socket is; a line without that is root's.
+func userOf(fields []string, at int) uint32 {
+	if len(fields) <= at {
+		return 0
+	}
+	user, _ := strconv.ParseUint(fields[at], 10, 32)
+	return uint32(user)
+}
+
+// parseSocket reads an address whose words are in the machine's order.
+func parseSocket(s string) (netip.AddrPort, bool) {
+	addr, port, _ := strings.Cut(s, ":")
+	raw, err := hex.DecodeString(addr)
+	number, perr := strconv.ParseUint(port, 16, 16)
+	if err != nil || perr != nil || len(raw)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	a, ok := netip.AddrFromSlice(raw)
+	return netip.AddrPortFrom(a.Unmap(), uint16(number)), ok
+}
+
+// sctpListeners reads the endpoints of SCTP, whose lines end in addresses.
+func sctpListeners(text string) (all []Listener) {
+	for i, line := range strings.Split(text, "\n") {
+		f := strings.Fields(line)
+		if i == 0 || len(f) < 9 {
+			continue
+		}
+		port, err := strconv.ParseUint(f[5], 10, 16)
+		for _, addr := range f[8:] {
+			if a, aerr := netip.ParseAddr(addr); err == nil && aerr == nil {
+				all = append(all, Listener{ProtocolSCTP, netip.AddrPortFrom(a.Unmap(), uint16(port)), userOf(f, 6)})
+			}
+		}
+	}
+	return all
+}
+
+const localTable = 255 // of the routes to the host's own addresses

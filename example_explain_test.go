@@ -1,0 +1,33 @@
+package lvs_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/golvs/lvs"
+)
+
+// On a live host, which [lvs.OpenHost] opens, it reads the same.
+func ExampleHost_Explain() {
+	sim := simulated(lvs.WLC, lvs.SimOptions{})
+	if _, err := sim.Connect(lvs.Flow{Client: client(1), VIP: vip}); err != nil {
+		log.Fatal(err)
+	}
+	host := sim.Host()
+	defer host.Close()
+	for i := range 2 {
+		x, err := host.Explain(context.Background(), lvs.Flow{Client: client(1 + i), VIP: vip})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(x)
+	}
+	// Output:
+	// tcp 192.0.2.1:40000 -> 10.168.0.91:80
+	//   forwarded to 10.168.0.95:80 by dr: it belongs to a connection
+	//   it has a connection to 10.168.0.95:80 in state ESTABLISHED
+	// tcp 192.0.2.2:40000 -> 10.168.0.91:80
+	//   forwarded to 10.168.0.94:80 by dr: the scheduler picked it
+	//   wlc: 10.168.0.94:80 has load 0 for weight 3 (0 active and 0 inactive); the next, 10.168.0.95:80, has load 257 for weight 1 (1 active and 0 inactive)
+}

@@ -1,0 +1,107 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/netspace"
+)
+
+// build makes the network and starts the web servers.
+func (l *Lab) build(ctx context.Context) (err error) {
+	if l.wires, err = netspace.NewWires(); err != nil {
+		return err
+	}
+	add := func(m machine) (*Host, error) {
+		h, err := l.addHost(ctx, m)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", m.name, err)
+		}
+		return h, err
+	}
+	if l.Client, err = add(l.plan.client); err != nil {
+		return err
+	}
+	if l.Director, err = add(l.plan.dir); err != nil {
+		return err
+	}
+	if l.plan.router != nil {
+		if l.router, err = add(*l.plan.router); err != nil {
+			return err
+		}
+	}
+	for _, m := range l.plan.servers {
+		h, err := add(m)
+		if err == nil {
+			l.Servers = append(l.Servers, h)
+			err = l.serve(h)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addHost makes a host and configures it as far as every host is.
+func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
+	h = &Host{Name: m.name, Setup: m.setup, machine: m}
+	if h.space, err = netspace.New(); err != nil {
+		return nil, err
+	}
+	if h.Host, err = lvs.OpenHost(ctx, lvs.InNamespaceFD(h.space.File.Fd())); err != nil {
+		h.space.Close()
+		return nil, err
+	}
+	// Nobody else has these addresses: they are used at once. Interfaces take this
+	// over when they are made.
+	if err := h.SetSysctl(ctx, lvs.InterfaceSysctl("default", "accept_dad", true), "0"); err != nil {
+		return h, err
+	}
+	for i, port := range m.ports {
+		name := fmt.Sprintf("eth%d", i)
+		if err := l.wires.Plug(port.net.name, h.space, wireName(m.name, i), name); err != nil {
+			return h, err
+		}
+	}
+	plan, err := h.Plan(ctx, m.base())
+	if err != nil {
+		return h, err
+	}
+	return h, h.Apply(ctx, plan)
+}
+
+// wireName is the other end of a machine's interface.
+func wireName(machine string, port int) string { return fmt.Sprintf("%s-%d", machine, port) }
+
+// loadModules loads what a setup needs and the kernel does not load by itself.
+// When it fails, applying the setup says so.
+func loadModules(ctx context.Context, s lvs.Setup) {
+	for _, requirement := range s {
+		m, ok := requirement.Want.(lvs.Module)
+		if _, err := os.Stat("/sys/module/" + m.Name); ok && err != nil {
+			_ = exec.CommandContext(ctx, "modprobe", m.Name).Run()
+		}
+	}
+}
+
+// Close ends the lab. Everything that it made goes with it.
+func (l *Lab) Close() error {
+	for _, s := range l.web {
+		s.Close()
+	}
+	all := append([]*Host{l.Client, l.router}, l.balancing()...)
+	for _, h := range all {
+		if h != nil {
+			h.Close()
+			h.space.Close()
+		}
+	}
+	if l.wires != nil {
+		l.wires.Close()
+	}
+	return nil
+}

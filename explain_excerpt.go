@@ -1,0 +1,138 @@
+package lvs
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/golvs/lvs/internal/simipvs"
+)
+
+// excerpt is a copy of what a host has for one flow.
+type excerpt struct {
+	*copier
+	entries []ServiceEntry // that the flow can meet
+	hooked  bool           // there are services of the flow's family, without which IPVS sees no packets
+	listed  []Connection   // that there are, of any flow
+	own     *Connection    // the flow's, or nil if there is none
+}
+
+// excerptOf copies the services that packets of a flow can meet, and connections that
+// they may belong to.
+func excerptOf(ctx context.Context, h *Host, f Flow) (*excerpt, error) {
+	c, err := newCopier(ctx, h, SimOptions{})
+	if err != nil {
+		return nil, err
+	}
+	e := &excerpt{copier: c}
+	if e.listed, err = h.Connections(ctx); err != nil {
+		return nil, err
+	}
+	replies, vips := e.replies(f)
+	e.entries, err = h.client.snapshot(ctx, func(ctx context.Context) ([]ServiceStatus, error) {
+		all, err := h.client.Services(ctx)
+		e.hooked = slices.ContainsFunc(all, func(s ServiceStatus) bool { return s.ID.family == f.family() })
+		return slices.DeleteFunc(all, func(s ServiceStatus) bool { return !f.meets(s.ID, vips) }), err
+	})
+	if err == nil {
+		err = c.table(ctx, e.entries)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e.restore(f, replies)
+	return e, nil
+}
+
+// replies returns the connections that have a packet of the flow for a reply, and
+// the virtual addresses of the flow and of those.
+func (e *excerpt) replies(f Flow) (those []Connection, vips []netip.Addr) {
+	vips = []netip.Addr{f.VIP.Addr()}
+	for _, c := range e.listed {
+		if c.Protocol == f.Protocol && c.Client == f.VIP && (c.VIP == f.Client || c.Server == f.Client) {
+			those = append(those, c)
+			vips = append(vips, c.VIP.Addr())
+		}
+	}
+	return those, vips
+}
+
+func (f Flow) family() uint16 { return familyOf(f.VIP.Addr()) }
+
+// meets reports whether a service can have packets of a flow, or of connections by
+// some virtual addresses. These may also be of any mark.
+func (f Flow) meets(id ServiceID, vips []netip.Addr) bool {
+	switch {
+	case id.family != f.family():
+		return false
+	case id.mark != 0:
+		return id.mark == f.FWMark || len(vips) > 1
+	}
+	return slices.Contains(vips, id.vip.Addr())
+}
+
+// restore copies connections and the counts of servers. The others count for conn_max
+// only.
+func (e *excerpt) restore(f Flow, replies []Connection) {
+	k := e.to.kernel
+	var templates []Connection
+	for i, c := range e.listed {
+		switch {
+		case f.owns(c):
+			e.own = &e.listed[i]
+		case c.IsTemplate() && (c.Protocol == 0 || c.VIP.Addr() == f.VIP.Addr()):
+			templates = append(templates, c)
+		}
+	}
+	copied := toEntries(append(templates, replies...), nil)
+	if e.own != nil {
+		copied = append(copied, toEntries([]Connection{*e.own}, &f.FWMark)...)
+	}
+	lost := k.Restore(copied)
+	k.CountElsewhere(len(e.listed) - len(copied) + len(lost))
+	for _, entry := range e.entries {
+		for _, s := range entry.Servers {
+			k.Recount(entry.ID.toName(), s.Addr, s.counts())
+		}
+	}
+}
+
+// owners returns the servers in the table that a connection or a template may be
+// of. The mark of its packets is nil if it is not known.
+func (e *excerpt) owners(c Connection, mark *uint32) []simipvs.Owner {
+	return e.to.kernel.Owners(toEntries([]Connection{c}, mark))[0]
+}
+
+// accounts reports whether servers have at least as many connections of a kind as
+// are listed that may be theirs. Then none of these can be of a server that was
+// removed.
+func (e *excerpt) accounts(owners []simipvs.Owner, kind func(Connection) bool, count func(RealServerStatus) uint32) bool {
+	var have uint32
+	for _, entry := range e.entries {
+		for _, s := range entry.Servers {
+			if slices.Contains(owners, simipvs.Owner{Service: entry.ID.toName(), Server: s.Addr}) {
+				have += count(s)
+			}
+		}
+	}
+	addr := owners[0].Server.Addr()
+	var listed uint32
+	alike := slices.DeleteFunc(slices.Clone(e.listed), func(c Connection) bool { return c.Server.Addr() != addr || !kind(c) })
+	for _, may := range e.to.kernel.Owners(toEntries(alike, nil)) {
+		if slices.ContainsFunc(may, func(o simipvs.Owner) bool { return slices.Contains(owners, o) }) {
+			listed++
+		}
+	}
+	return listed <= have
+}
+
+func (c Connection) isOwn() bool { return !c.IsTemplate() }
+
+// isEnding reports whether an entry ends within a second. It lasts longer if packets
+// come, and a template as long as it has connections.
+func (c *Connection) isEnding() bool { return c.Expires < time.Second }
+
+func (s RealServerStatus) connections() uint32 { return s.ActiveConns + s.InactiveConns }
+
+func (s RealServerStatus) templates() uint32 { return s.PersistentConns }

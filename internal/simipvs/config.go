@@ -1,0 +1,53 @@
+package simipvs
+
+import "math"
+
+// timeouts are those of connections that SET_CONFIG sets.
+type timeouts struct{ tcp, fin, udp tick }
+
+var usualTimeouts = timeouts{tcp: 900 * second, fin: 120 * second, udp: 300 * second}
+
+// setConfig sets the timeouts that the request has and that are not zero.
+func (k *Kernel) setConfig(r *request) errno {
+	t := k.timeouts
+	for number, timeout := range t.byNumber() {
+		if number < topTimeoutTCP || !r.top.has(number) {
+			continue
+		}
+		seconds := r.top.u32(number)
+		if seconds > math.MaxInt32/hz {
+			return einval
+		}
+		if seconds > 0 {
+			*timeout = tick(seconds) * second
+		}
+	}
+	k.timeouts = t
+	return 0
+}
+
+func (t *timeouts) byNumber() [topMax + 1]*tick {
+	return [...]*tick{topTimeoutTCP: &t.tcp, topTimeoutFin: &t.fin, topTimeoutUDP: &t.udp}
+}
+
+func (k *Kernel) getConfig(r *request) errno {
+	b := beginGeneric(nil, cmdSetConfig)
+	b = appendU32(b, topTimeoutTCP, uint32(k.timeouts.tcp/second))
+	b = appendU32(b, topTimeoutFin, uint32(k.timeouts.fin/second))
+	r.reply = appendU32(b, topTimeoutUDP, uint32(k.timeouts.udp/second))
+	return 0
+}
+
+// What GET_INFO tells. The numbers are used for other things elsewhere.
+const (
+	infoVersion       = 1
+	infoConnTableSize = 2
+
+	ipvsVersion = 1<<16 | 2<<8 | 1
+)
+
+func (k *Kernel) getInfo(r *request) errno {
+	b := appendU32(beginGeneric(nil, cmdSetInfo), infoVersion, ipvsVersion)
+	r.reply = appendU32(b, infoConnTableSize, k.connTableSize())
+	return 0
+}

@@ -1,0 +1,103 @@
+package simipvs
+
+// expireAt ends the connections whose time is over.
+func (k *Kernel) expireAt(at tick) {
+	slot := k.timers.slotAt(at)
+	for *slot != 0 {
+		id := *slot
+		c := k.conns.at(id)
+		k.timers.remove(c)
+		if c.expires > at {
+			k.timers.set(id, c)
+			continue
+		}
+		k.expire(id, c)
+	}
+}
+
+// expire ends a connection whose timer has been taken out. A template stays
+// while it has connections.
+func (k *Kernel) expire(id connID, c *conn) {
+	if c.controls > 0 {
+		c.timeout = renewedTimeout
+		c.expires = k.now + c.timeout
+		k.timers.set(id, c)
+		return
+	}
+	if c.is(connTracked) {
+		e := c.ends()
+		k.conntrack.forget(&e)
+	}
+	k.unbind(c)
+	k.conns.remove(id)
+}
+
+// expireNow ends a connection before its time.
+func (k *Kernel) expireNow(id connID) {
+	c := k.conns.at(id)
+	k.timers.remove(c)
+	k.expire(id, c)
+}
+
+// unbind takes a connection from its server and from its template.
+func (k *Kernel) unbind(c *conn) {
+	if c.control != 0 {
+		k.conns.at(c.control).controls--
+	}
+	if c.dest == 0 {
+		return
+	}
+	d := k.dests[c.dest]
+	k.unbound(d, c.is(connTemplate), !c.is(connInactive))
+	if c.replyHash != 0 {
+		if d.replies--; d.replies == 0 {
+			k.forgetNATServer(d.addr16())
+		}
+	}
+}
+
+func (k *Kernel) forgetNATServer(addr [16]byte) {
+	if k.natServers[addr]--; k.natServers[addr] == 0 {
+		delete(k.natServers, addr)
+	}
+}
+
+// serversGone ends the connections of servers that were removed, if
+// expire_nodest_conn says so, and with them templates that have no others.
+func (k *Kernel) serversGone() {
+	if k.sysctl.expireNodestConn == 0 {
+		return
+	}
+	for id := connID(1); id <= k.conns.highest; id++ {
+		c := k.conns.at(id)
+		if c.dest == 0 || c.controls > 0 || k.dests[c.dest].Available {
+			continue
+		}
+		template := c.control
+		k.expireNow(id)
+		if template != 0 && k.conns.at(template).controls == 0 {
+			k.expireNow(template)
+		}
+	}
+}
+
+// fixedConnTable is the size of the kernel's connection table, and the most that
+// a table has which grows.
+const fixedConnTable = 1 << 12
+
+// connTableSize is what GET_INFO tells: of a table that grows with the most
+// connections that there were, once there was a service.
+func (k *Kernel) connTableSize() uint32 {
+	if !k.opts.Release.ownTables() {
+		return fixedConnTable
+	}
+	if !k.services.begun {
+		return 0
+	}
+	const fewest, perConn = 1 << 8, 4 // what conn_lfactor's -2 means
+	size := uint32(fewest)
+	for size < fixedConnTable && perConn*uint32(k.conns.highest) > size {
+		size *= 2
+	}
+	return size
+}

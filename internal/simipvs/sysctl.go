@@ -1,0 +1,317 @@
+package simipvs
+
+import (
+	"fmt"
+	"io/fs"
+	"math"
+	"strconv"
+	"strings"
+	"syscall"
+	"unicode"
+
+	"github.com/golvs/lvs/internal/proctext"
+)
+
+// sysctls are the switches of a namespace: those that packets look at, and all
+// of them by name.
+type sysctls struct {
+	expireNodestConn        int
+	expireQuiescentTemplate int
+	connReuseMode           int
+	sloppyTCP               int
+	cacheBypass             int
+	conntrack               int
+	natICMPSend             int
+	secureTCP               int
+	dropPacket              int
+	amDroprate              int
+	backupOnly              int
+	runEstimation           int
+	connMax                 int // -1: this release has no limit
+	unprivilegedPortStart   int
+	lblcExpiration          int // seconds, like the next
+	lblcrExpiration         int
+
+	byPath map[string]*sysctl
+}
+
+// sysctl is one switch.
+type sysctl struct {
+	value    *int
+	min, max int
+	check    func(value int) error // a rule of its own, and what is not simulated
+	set      func(*Kernel, int)    // does more than to set value
+
+	// Of one that is not a number of 32 bits: what it reads, and how it takes a text.
+	text  string
+	write func(c *sysctl, text string) error
+}
+
+// errInvalid is how the kernel refuses a value.
+const errInvalid = syscall.EINVAL
+
+const (
+	vsFolder       = "/proc/sys/net/ipv4/vs/"
+	portStartPath  = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+	maxConnections = 1 << 30
+	localPorts     = 32768 // where those begin that connections get
+)
+
+// newSysctls returns the switches that a release has, as it sets them.
+func newSysctls(r Release) *sysctls {
+	s := new(sysctls)
+	s.connMax = -1
+	s.byPath = make(map[string]*sysctl)
+	number := func(name string, value, low, high int) *sysctl {
+		c := &sysctl{value: new(int), min: low, max: high}
+		*c.value = value
+		s.byPath[vsFolder+name] = c
+		return c
+	}
+	hot := func(name string, field *int, value, low, high int) *sysctl {
+		c := number(name, value, low, high)
+		c.value, *field = field, value
+		return c
+	}
+	anyNumber := func(name string, value int) *sysctl { return number(name, value, math.MinInt32, math.MaxInt32) }
+	hotNumber := func(name string, field *int, value int) *sysctl {
+		return hot(name, field, value, math.MinInt32, math.MaxInt32)
+	}
+	text := func(name, value string, write func(*sysctl, string) error) {
+		s.byPath[vsFolder+name] = &sysctl{text: value, write: write}
+	}
+	seconds := func(c *sysctl) { c.min, c.max = -math.MaxInt32/hz, math.MaxInt32/hz } // are kept in ticks
+	defence := func(c *sysctl) {
+		c.min, c.max = 0, 3
+		c.set = func(_ *Kernel, value int) { *c.value = withMemory(value) }
+	}
+
+	hotNumber("am_droprate", &s.amDroprate, 10)
+	anyNumber("amemthresh", 1024)
+	hotNumber("backup_only", &s.backupOnly, 0)
+	hotNumber("cache_bypass", &s.cacheBypass, 0)
+	hotNumber("conn_reuse_mode", &s.connReuseMode, 1)
+	hotNumber("conntrack", &s.conntrack, 0)
+	dropEntry := anyNumber("drop_entry", 0)
+	defence(dropEntry)
+	dropEntry.check = notAlways("drop_entry")
+	defence(hotNumber("drop_packet", &s.dropPacket, 0))
+	hotNumber("expire_nodest_conn", &s.expireNodestConn, 0)
+	hotNumber("expire_quiescent_template", &s.expireQuiescentTemplate, 0)
+	anyNumber("ignore_tunneled", 0)
+	seconds(hotNumber("lblc_expiration", &s.lblcExpiration, 86400))
+	seconds(hotNumber("lblcr_expiration", &s.lblcrExpiration, 86400))
+	hotNumber("nat_icmp_send", &s.natICMPSend, 0)
+	anyNumber("pmtu_disc", 1)
+	hotNumber("run_estimation", &s.runEstimation, 1).set = (*Kernel).setEstimation
+	anyNumber("schedule_icmp", 0).check = notSimulated("schedule_icmp")
+	defence(hotNumber("secure_tcp", &s.secureTCP, 0))
+	anyNumber("sloppy_sctp", 0)
+	hotNumber("sloppy_tcp", &s.sloppyTCP, 0)
+	anyNumber("snat_reroute", 1)
+	anyNumber("sync_persist_mode", 0)
+	number("sync_ports", 1, 1, math.MaxInt32).check = powerOfTwo
+	text("sync_qlen_max", "16384", (*sysctl).writeLong)
+	seconds(anyNumber("sync_refresh_period", 0))
+	number("sync_retries", 0, 0, 3)
+	anyNumber("sync_sock_size", 0)
+	text("sync_threshold", "3\t50", (*sysctl).writeThreshold)
+	number("sync_version", 1, 0, 1)
+	if r.estimatorThreads() {
+		text("est_cpulist", "0", (*sysctl).writeProcessors)
+		number("est_nice", 0, -20, 19)
+	}
+	if r.ownTables() {
+		number("conn_lfactor", -2, -8, 8)
+		number("svc_lfactor", -2, -8, 8)
+	}
+	if r.atLeast(7, 2) {
+		most := hot("conn_max", &s.connMax, maxConnections, math.MinInt32, maxConnections)
+		most.check = func(value int) error {
+			if value < 0 && value != math.MinInt32 {
+				return errInvalid
+			}
+			return nil
+		}
+		most.set = func(k *Kernel, value int) {
+			if k.sysctl.connMax = value; value < 0 { // the least int stands for the limit
+				k.sysctl.connMax = maxConnections
+			}
+		}
+	}
+	s.unprivilegedPortStart = 1024
+	s.byPath[portStartPath] = &sysctl{value: &s.unprivilegedPortStart, max: localPorts}
+	return s
+}
+
+func notSimulated(name string) func(int) error {
+	return func(value int) error {
+		if value != 0 {
+			return fmt.Errorf("what %s=%d does is not simulated: %w", name, value, ErrUnsupported)
+		}
+		return nil
+	}
+}
+
+// notAlways takes the modes that wait until memory is short, which it never is.
+func notAlways(name string) func(int) error {
+	const always = 3
+	unsupported := notSimulated(name)
+	return func(value int) error {
+		if value == always {
+			return unsupported(value)
+		}
+		return nil
+	}
+}
+
+func powerOfTwo(value int) error {
+	if value&(value-1) != 0 {
+		return errInvalid
+	}
+	return nil
+}
+
+// read returns the text of a switch.
+func (c *sysctl) read() string {
+	if c.value == nil {
+		return c.text + "\n"
+	}
+	return strconv.Itoa(*c.value) + "\n"
+}
+
+// withMemory returns the mode that a defence is in: one that waits until memory is
+// short waits.
+func withMemory(mode int) int {
+	const waiting, acting = 1, 2
+	if mode == acting {
+		return waiting
+	}
+	return mode
+}
+
+// writeSysctl sets a switch as writing to its file does.
+func (k *Kernel) writeSysctl(c *sysctl, text string) error {
+	if c.write != nil {
+		return c.write(c, text)
+	}
+	all, err := proctext.Ints(text, 1)
+	if len(all) == 0 {
+		return err
+	}
+	value := all[0]
+	if value < c.min || value > c.max {
+		return errInvalid
+	}
+	if c.check != nil {
+		if err := c.check(value); err != nil {
+			return err
+		}
+	}
+	if c.set != nil {
+		c.set(k, value)
+		return nil
+	}
+	*c.value = value
+	return nil
+}
+
+// writeLong takes an unsigned number of 64 bits.
+func (c *sysctl) writeLong(text string) error {
+	all, err := proctext.Uints(text, 1)
+	if len(all) > 0 {
+		c.text = strconv.FormatUint(all[0], 10)
+	}
+	return err
+}
+
+// writeThreshold takes the first of two numbers, or both, even if something wrong
+// follows them.
+func (c *sysctl) writeThreshold(text string) error {
+	was, _ := proctext.Ints(c.text, 2)
+	all, err := proctext.Ints(text, 2)
+	all = append(all, was[len(all):]...)
+	threshold, period := all[0], all[1]
+	if threshold < 0 || period < 0 || period != 0 && threshold >= period {
+		return errInvalid
+	}
+	c.text = fmt.Sprintf("%d\t%d", threshold, period)
+	return err
+}
+
+// writeProcessors takes a list of processors. The simulated machine has one, which
+// is 0.
+func (c *sysctl) writeProcessors(text string) error {
+	if text == "" {
+		return nil
+	}
+	text, _, _ = strings.Cut(text, "\x00")
+	list := ""
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) && r < 0x80 }) {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		for _, number := range []string{first, last} {
+			if strings.Trim(number, "0123456789") != "" || number == "" {
+				return errInvalid
+			}
+			if _, err := strconv.ParseUint(number, 10, 32); err != nil {
+				return syscall.EOVERFLOW
+			}
+		}
+		a, _ := strconv.ParseUint(first, 10, 32)
+		switch b, _ := strconv.ParseUint(last, 10, 32); {
+		case a > b, b == math.MaxUint32:
+			return errInvalid
+		case b > 0:
+			return syscall.ERANGE
+		}
+		list = "0"
+	}
+	c.text = list
+	return nil
+}
+
+// WriteFile writes a file of /proc/sys/net/ipv4/vs. A value that the kernel
+// would refuse, or that is not simulated, is an error.
+func (k *Kernel) WriteFile(path string, data []byte) error {
+	k.lock()
+	defer k.mu.Unlock()
+	c, ok := k.sysctl.byPath[path]
+	if !ok {
+		if k.proc(path) != nil {
+			return fs.ErrPermission
+		}
+		return notFile(path)
+	}
+	return k.writeSysctl(c, string(data))
+}
+
+// ReadFile returns a file of /proc/sys/net/ipv4/vs, or one of IPVS's in
+// /proc/net.
+func (k *Kernel) ReadFile(path string) ([]byte, error) {
+	k.lock()
+	defer k.mu.Unlock()
+	if c, ok := k.sysctl.byPath[path]; ok {
+		return []byte(c.read()), nil
+	}
+	if list := k.proc(path); list != nil {
+		return list(k), nil
+	}
+	switch path {
+	case "/proc/sys/kernel/osrelease":
+		return []byte(k.opts.Release.String() + "\n"), nil
+	case "/proc/sys/kernel/version":
+		return []byte("simulated\n"), nil
+	}
+	return nil, notFile(path)
+}
+
+// notFile returns why a path is not a file.
+func notFile(path string) error {
+	if strings.TrimSuffix(path, "/")+"/" == vsFolder {
+		return syscall.EISDIR
+	}
+	return fs.ErrNotExist
+}

@@ -1,0 +1,52 @@
+package lvs
+
+import (
+	"fmt"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// IPsecKeySize is the length of a [IPsecKey] in bytes: 32 for AES-256 and 32 for
+// HMAC-SHA-256.
+const IPsecKeySize = hostnet.SecretSize
+
+const redacted = "<redacted>"
+
+// IPsecKey is the secret of an [IPsecTunnel]. However it is printed or marshalled,
+// it reads "<redacted>". Keys are comparable; the zero Key is none.
+type IPsecKey struct{ secret hostnet.Secret }
+
+// NewIPsecKey returns a key of [IPsecKeySize] bytes, which should come from crypto/rand. The
+// error is of the kind [ErrInvalid]: another length, or nothing but zeros.
+func NewIPsecKey(secret []byte) (IPsecKey, error) {
+	if len(secret) != IPsecKeySize {
+		return IPsecKey{}, invalid("Key", "has %d bytes: want %d, from crypto/rand", len(secret), IPsecKeySize).about("make", "key")
+	}
+	k := IPsecKey{hostnet.NewSecret([IPsecKeySize]byte(secret))}
+	if k == (IPsecKey{}) {
+		return k, invalid("Key", "is nothing but zeros").about("make", "key")
+	}
+	return k, nil
+}
+
+// Equal tells whether both are the same.
+func (k IPsecKey) Equal(other IPsecKey) bool { return k == other }
+
+// String returns "<redacted>".
+func (k IPsecKey) String() string { return redacted }
+
+// Format writes "<redacted>", whatever the verb.
+func (k IPsecKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// MarshalText returns "<redacted>".
+func (k IPsecKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// UnmarshalText reads what MarshalText writes, and makes it the zero Key. Any
+// other text is refused: keys come from [NewIPsecKey] alone.
+func (k *IPsecKey) UnmarshalText(text []byte) error {
+	if string(text) != redacted {
+		return invalid("Key", "is not read from text: use NewKey").about("parse", "key")
+	}
+	*k = IPsecKey{}
+	return nil
+}

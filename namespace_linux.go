@@ -1,0 +1,130 @@
+package lvs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netspace"
+	"golang.org/x/sys/unix"
+)
+
+// openKernel opens the namespace of the options once, and makes them open
+// duplicates of that descriptor from then on: a name may be bound to another
+// namespace at any time.
+func (o *options) openKernel() (*guard, error) {
+	f, err := o.openNamespace()
+	if err != nil {
+		return nil, err
+	}
+	o.namespace = func() (*os.File, error) { return reopen(f.Fd()) }
+	ns := &netspace.Namespace{File: f}
+	return &guard{files: threadFiles{}, network: hostnet.New(), inside: ns.Do, release: ns.Close}, nil
+}
+
+func (o *options) openNamespace() (*os.File, error) {
+	open := func() (*os.File, error) {
+		ns, err := netspace.Here()
+		return ns.File, err
+	}
+	if o.namespace != nil {
+		open = o.namespace
+	}
+	f, err := open()
+	if err != nil {
+		return nil, fmt.Errorf("network namespace: %w", err)
+	}
+	kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE)
+	if err != nil || kind != unix.CLONE_NEWNET {
+		f.Close()
+		return nil, fmt.Errorf("network namespace %s: %w", f.Name(), genl.ErrNotNamespace)
+	}
+	return f, nil
+}
+
+// threadFiles are the files of /proc as the calling thread sees them, which is in
+// the namespace.
+type threadFiles struct{}
+
+func (threadFiles) ReadFile(path string) ([]byte, error) {
+	text, err := readWhole(ofThread(path))
+	return text, oneWay(path, 0o444, err)
+}
+
+// readWhole is os.ReadFile without what an os.File does for files that keep their
+// reader waiting: those of /proc are many, and do not.
+func readWhole(path string) (text []byte, err error) {
+	fail := func(op string, err error) ([]byte, error) { return nil, &fs.PathError{Op: op, Path: path, Err: err} }
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fail("open", err)
+	}
+	defer unix.Close(fd)
+	for text = make([]byte, 0, 4096); ; {
+		if len(text) == cap(text) {
+			text = slices.Grow(text, len(text))
+		}
+		n, err := unix.Read(fd, text[len(text):cap(text)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return fail("read", err)
+		case n == 0:
+			return text, nil
+		default:
+			text = text[:len(text)+n]
+		}
+	}
+}
+
+func (f threadFiles) ReadFiles(paths []string) ([]content, error) {
+	return readEach(paths, f.ReadFile), nil
+}
+
+func (threadFiles) WriteFile(path string, data []byte) error {
+	f, err := os.OpenFile(ofThread(path), os.O_WRONLY, 0)
+	if err != nil {
+		return oneWay(path, 0o222, err)
+	}
+	defer f.Close()
+	// File.Write panics where the kernel says that it took more than it was given,
+	// as Linux 6.1 does for an empty text of IPv6's forwarding.
+	if _, err := unix.Write(int(f.Fd()), data); err != nil {
+		return &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return nil
+}
+
+// oneWay tells a parameter that nobody has the permission for from one that this
+// process lacks it for.
+func oneWay(path string, needs fs.FileMode, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if info, serr := os.Stat(ofThread(path)); serr == nil && info.Mode().Perm()&needs == 0 {
+		return errOneWay
+	}
+	return err
+}
+
+// ofThread makes /proc/net that of the thread. It is the process's otherwise.
+func ofThread(path string) string {
+	if name, ok := strings.CutPrefix(path, "/proc/net/"); ok {
+		return "/proc/thread-self/net/" + name
+	}
+	return path
+}
+
+// reopen returns a descriptor of our own for one of the caller's.
+func reopen(fd uintptr) (*os.File, error) {
+	own, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("descriptor %d: %w", fd, os.NewSyscallError("fcntl", err))
+	}
+	return os.NewFile(uintptr(own), fmt.Sprintf("descriptor %d", fd)), nil
+}

@@ -1,0 +1,182 @@
+package lvs
+
+import (
+	"net/netip"
+
+	"github.com/golvs/lvs/internal/hostnet"
+)
+
+// Link is a network interface. A wanted one that is not there is made, when its
+// kind is given.
+type Link struct {
+	Name string `json:"name"` // at most 15 characters
+
+	// Kind is ipip, sit, ip6tnl, gre, ip6gre or dummy, the type of ip-link(8);
+	// "" for an interface that must be there. Others are only read.
+	Kind string `json:"kind,omitempty"`
+
+	Up  bool `json:"up"`            // when wanted, false leaves it as it is
+	MTU int  `json:"mtu,omitempty"` // when wanted, 0 leaves it as it is
+
+	// Local is the tunnel's own outer address. Without, it takes packets to any.
+	Local netip.Addr `json:"local,omitzero"`
+
+	// Remote is the outer address of the tunnel's other end. Without, it takes
+	// packets from any, and can send none.
+	Remote netip.Addr `json:"remote,omitzero"`
+
+	// AnyProtocol makes an ip6tnl take IPv4 as well as IPv6.
+	AnyProtocol bool `json:"anyProtocol,omitempty"`
+
+	// Checksum makes a gre or ip6gre take packets with checksums, and only
+	// those.
+	Checksum bool `json:"checksum,omitempty"`
+}
+
+var linkKinds = map[string]bool{"ipip": true, "sit": true, "ip6tnl": true, "gre": true, "ip6gre": true, "dummy": true}
+
+func (l Link) String() string {
+	state := ""
+	if l.Up {
+		state = " up"
+	}
+	if l.Kind == "" || l.isFallback() {
+		return "ip link set dev " + l.Name + state + with("mtu", l.MTU)
+	}
+	options := ""
+	if l.AnyProtocol {
+		options = " mode any"
+	}
+	options += with("local", l.Local) + with("remote", l.Remote)
+	if l.Checksum {
+		options += " icsum ocsum"
+	}
+	command := "ip link add name " + l.Name + with("mtu", l.MTU) + " type " + l.Kind + options
+	if l.Up {
+		command += " && ip link set dev " + l.Name + " up"
+	}
+	return command
+}
+
+// isFallback tells whether it is the device that a module brings with it.
+func (l Link) isFallback() bool {
+	device, ok := hostnet.DeviceOf(moduleOf(l.Kind))
+	return ok && device.Name == l.Name
+}
+
+// moduleOf returns the module that has a kind of link.
+func moduleOf(kind string) string {
+	switch kind {
+	case "ip6tnl":
+		return "ip6_tunnel"
+	case "gre":
+		return "ip_gre"
+	case "ip6gre":
+		return "ip6_gre"
+	}
+	return kind
+}
+
+// Equal tells whether both are the same.
+func (l Link) Equal(other Link) bool { return l == other }
+
+func (l Link) key() string { return "link " + l.Name }
+
+func (l Link) validate() *Error {
+	if err := interfaceName("Name", l.Name); err != nil {
+		return err
+	}
+	for _, a := range []struct {
+		field string
+		addr  netip.Addr
+	}{{"Local", l.Local}, {"Remote", l.Remote}} {
+		if err := optional(a.addr.IsValid(), func() *Error { return plainAddr(a.field, a.addr) }); err != nil {
+			return err
+		}
+	}
+	is6 := l.Kind == "ip6tnl" || l.Kind == "ip6gre"
+	low, high := l.mtuLimits()
+	switch {
+	case l.Kind != "" && !linkKinds[l.Kind]:
+		return invalid("Kind", "an interface of the kind %q cannot be made; want ipip, sit, ip6tnl, gre, ip6gre or dummy", l.Kind)
+	case l.MTU != 0 && (l.MTU < low || l.MTU > high):
+		return invalid("MTU", "%d is out of range [%d, %d]", l.MTU, low, high)
+	case l.AnyProtocol && l.Kind != "ip6tnl":
+		return invalid("AnyProtocol", "is for a link of the kind ip6tnl, not %q", l.Kind)
+	case l.Checksum && l.Kind != "gre" && l.Kind != "ip6gre":
+		return invalid("Checksum", "is for a link of the kind gre or ip6gre, not %q", l.Kind)
+	case l.Local.IsValid() && (l.Kind == "" || l.Kind == "dummy"):
+		return invalid("Local", "is for a tunnel")
+	case l.Remote.IsValid() && (!l.Local.IsValid() || l.Local.Is6() != l.Remote.Is6()):
+		return invalid("Remote", "%s needs a Local of its family", l.Remote)
+	case l.Local.IsValid() && l.Local.Is6() != is6:
+		return invalid("Local", "%s is not of the family of a link of the kind %s", l.Local, l.Kind)
+	}
+	return nil
+}
+
+// mtuLimits are what the kernel takes for a kind of link, when it is made and later,
+// as it stands: it cuts greater values, or has another one instead. An ip6gre's
+// upper limit differs between releases.
+func (l Link) mtuLimits() (low, high int) {
+	low, high = 68, 65536
+	switch l.Kind {
+	case "ipip":
+		high = 65515
+	case "sit":
+		low = minMTU6
+	case "gre":
+		high = 65511
+		if l.Checksum {
+			high = 65507
+		}
+	case "ip6tnl":
+		high = 65535
+		if !l.AnyProtocol {
+			low = minMTU6
+		}
+	case "ip6gre":
+		high = 65400
+	}
+	return low, high
+}
+
+// minMTU6 is the smallest MTU of an interface that has IPv6.
+const minMTU6 = 1280
+
+func (l Link) complete(found Resource) (Resource, *Error) {
+	if found == nil {
+		if l.Kind == "" {
+			return nil, &Error{kind: ErrNotFound, Field: "Name", detail: "there is no interface " + l.Name}
+		}
+		return l, nil
+	}
+	was := found.(Link)
+	want := l
+	if l.Kind == "" {
+		want.Kind, want.Local, want.Remote, want.AnyProtocol, want.Checksum = was.Kind, was.Local, was.Remote, was.AnyProtocol, was.Checksum
+	}
+	if want.MTU == 0 {
+		want.MTU = was.MTU
+	}
+	want.Up = l.Up || was.Up
+	if want.MTU < minMTU6 && was.MTU >= minMTU6 {
+		return nil, invalid("MTU", "below %d bytes the kernel removes IPv6 and its addresses from %s", minMTU6, l.Name)
+	}
+	same := want
+	same.Up, same.MTU = was.Up, was.MTU
+	if same != was {
+		return nil, &Error{kind: ErrExists, Field: "Name", detail: l.Name + " is there, and is another kind of interface: " + was.String()}
+	}
+	return want, nil
+}
+
+func (l Link) matches(now Resource) bool {
+	n, ok := now.(Link)
+	if l.MTU == 0 {
+		l.MTU = n.MTU
+	}
+	return ok && n == l
+}
+
+func (l Link) toNetwork() hostnet.Fact { return hostnet.Link(l) }

@@ -1,0 +1,195 @@
+package lvs
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/simipvs"
+	"github.com/golvs/lvs/internal/simnet"
+)
+
+// SimHostFault is something that goes wrong with a setting of a simulated host.
+type SimHostFault struct {
+	// Command is how the command of the setting begins that it strikes, such as
+	// "ip addr add" or "sysctl -w net.ipv4.ip_forward"; "" is any. What is taken
+	// back has the command by which it was made.
+	Command string
+
+	// Times is how many settings it strikes; 0 is one.
+	Times int
+
+	// Before is called before the kernel does what was asked for. It may use the
+	// simulator and its hosts: it is somebody who changes the host behind the
+	// caller's back. It cannot wait for [Host.Close] of the host that it strikes,
+	// which waits for what is under way. If it panics, the setting fails with a
+	// [*SimPanicError].
+	Before func()
+
+	// Err is the kernel's answer, such as [syscall.EPERM] or [syscall.EROFS]; it
+	// does nothing then. nil is no error.
+	Err error
+}
+
+// InjectHost makes a fault strike the next settings that it is for, after the
+// faults that were injected before. The error is of the kind [ErrInvalid].
+func (s *Simulator) InjectHost(f SimHostFault) error {
+	if f.Times < 0 {
+		return invalid("Times", "cannot be negative").about("inject", "fault")
+	}
+	f.Times = max(1, f.Times)
+	s.network.mu.Lock()
+	defer s.network.mu.Unlock()
+	s.network.faults = append(s.network.faults, &f)
+	return nil
+}
+
+// LoadModule loads a kernel module on the simulated host, as modprobe(8) does. A
+// setting loads those that the kernel loads by itself.
+func (s *Simulator) LoadModule(name string) {
+	_ = s.network.change(func() error { s.network.LoadModule(name); return nil })
+}
+
+// simulatedNetwork is the network of a simulated host, and its files.
+type simulatedNetwork struct {
+	*simnet.Network
+	kernel *simipvs.Kernel
+
+	mu     sync.Mutex
+	faults []*SimHostFault
+
+	changing sync.Mutex // until the kernel knows
+	routed   bool       // interfaces were given
+	ways     atomic.Pointer[simulatedWays]
+}
+
+func newSimulator(k *simipvs.Kernel) *Simulator {
+	n := &simulatedNetwork{Network: simnet.New(), kernel: k}
+	for _, i := range k.Interfaces() {
+		if i.Name != "lo" {
+			n.AddInterface(i.Name, i.MTU, i.Addrs)
+			n.routed = true
+		}
+	}
+	_ = n.change(func() error { return nil })
+	return &Simulator{k, n}
+}
+
+// guard has no namespace to enter.
+func (s *Simulator) guard() *guard {
+	return &guard{
+		files: s.network, network: s.network,
+		inside: func(fn func() error) error { return fn() }, release: func() error { return nil },
+	}
+}
+
+// change makes a change, and tells IPVS of the interfaces as they are then, and
+// whether something lets netfilter track connections.
+func (n *simulatedNetwork) change(do func() error) error {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	err := do()
+	if all, lerr := n.interfaces(); lerr == nil {
+		n.kernel.SetInterfaces(all)
+	}
+	if ways, seen, werr := n.findWays(); werr == nil {
+		n.ways.Store(ways)
+		translates := func(family string) bool {
+			return slices.ContainsFunc(seen.Chains, func(c hostnet.Chain) bool { return c.Family == family && c.Type == "nat" })
+		}
+		n.kernel.Track(translates("ip"), translates("ip6"))
+	}
+	return err
+}
+
+// interfaces returns the interfaces as IPVS sees them. IPv4 addresses of those that
+// are down are the host's all the same.
+func (n *simulatedNetwork) interfaces() (all []simipvs.Interface, err error) {
+	links, err := n.Links()
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := n.Addresses()
+	for _, l := range links {
+		i := simipvs.Interface{Name: l.Name, MTU: l.MTU, Down: !l.Up}
+		for _, a := range addresses {
+			if a.Interface != l.Name || !l.Up && a.Prefix.Addr().Is6() {
+				continue
+			}
+			i.Addrs = append(i.Addrs, a.Prefix)
+			if a.Broadcast.IsValid() && l.Up {
+				i.Broadcasts = append(i.Broadcasts, a.Broadcast)
+			}
+		}
+		all = append(all, i)
+	}
+	return all, err
+}
+
+// strike lets the first fault happen that is for a command.
+func (n *simulatedNetwork) strike(command string) error {
+	var struck *SimHostFault
+	n.mu.Lock()
+	for i, f := range n.faults {
+		if strings.HasPrefix(command, f.Command) {
+			struck = f
+			if f.Times--; f.Times == 0 {
+				n.faults = append(n.faults[:i:i], n.faults[i+1:]...)
+			}
+			break
+		}
+	}
+	n.mu.Unlock()
+	if struck == nil {
+		return nil
+	}
+	if struck.Before != nil {
+		if err := guarded("SettingFault.Before", struck.Before)(); err != nil {
+			return err
+		}
+	}
+	return struck.Err
+}
+
+func (n *simulatedNetwork) Put(f hostnet.Fact) error {
+	if err := n.strike(resourceOf(f).String()); err != nil {
+		return err
+	}
+	return n.change(func() error { return n.Network.Put(f) })
+}
+
+func (n *simulatedNetwork) Remove(f hostnet.Fact) error {
+	if err := n.strike(resourceOf(f).String()); err != nil {
+		return err
+	}
+	return n.change(func() error { return n.Network.Remove(f) })
+}
+
+// ReadFile reads a file of IPVS or of the network.
+func (n *simulatedNetwork) ReadFile(path string) ([]byte, error) {
+	text, err := n.kernel.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return n.Network.ReadFile(path)
+	}
+	return text, err
+}
+
+// ReadFiles has no namespace to enter.
+func (n *simulatedNetwork) ReadFiles(paths []string) ([]content, error) {
+	return readEach(paths, n.ReadFile), nil
+}
+
+func (n *simulatedNetwork) WriteFile(path string, data []byte) error {
+	if err := n.strike(Sysctl{sysctlKey(path), strings.TrimSpace(string(data))}.String()); err != nil {
+		return err
+	}
+	err := n.kernel.WriteFile(path, data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return n.Network.WriteFile(path, data)
+	}
+	return err
+}

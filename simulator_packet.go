@@ -1,0 +1,148 @@
+package lvs
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+
+	"github.com/golvs/lvs/internal/simipvs"
+)
+
+// SimPacket is a packet that reaches IPVS on the director: from a client to a
+// virtual address, or, in [NAT] mode, from a real server to a client.
+type SimPacket struct {
+	Protocol    Protocol       // at most 255
+	Source      netip.AddrPort // the sender
+	Destination netip.AddrPort // of a client: the virtual address
+	TCP         SimTCPFlags    // of a TCP packet; others have none
+	FWMark      uint32         // the firewall's mark on it; 0 is none
+	Length      int            // of the IP packet, in bytes; 0 is one without data
+}
+
+// Equal tells whether both are the same, as == does.
+func (p SimPacket) Equal(other SimPacket) bool { return p == other }
+
+// SimTCPFlags are the flags of a TCP packet that IPVS looks at.
+type SimTCPFlags uint8
+
+// The flags.
+const (
+	SimFIN SimTCPFlags = simipvs.TCPFin
+	SimSYN SimTCPFlags = simipvs.TCPSyn
+	SimRST SimTCPFlags = simipvs.TCPRst
+	SimACK SimTCPFlags = simipvs.TCPAck
+)
+
+// validate refuses what contradicts itself. The rest is the kernel's to refuse.
+func (p SimPacket) validate() *Error {
+	switch headers := headersOf(p.Protocol, unmap(p.Destination)); {
+	case p.Protocol > 255:
+		return invalid("Protocol", "%s is not a protocol of a packet", p.Protocol)
+	case p.TCP != 0 && p.Protocol != ProtocolTCP:
+		return invalid("TCP", "a %s packet has no TCP flags", p.Protocol)
+	case p.Length != 0 && p.Length < headers:
+		return invalid("Length", "%d bytes are less than the %d bytes of headers", p.Length, headers)
+	case p.Length > math.MaxUint16:
+		return invalid("Length", "a packet has at most %d bytes, not %d", math.MaxUint16, p.Length)
+	}
+	return validateEnds(p.Protocol, "Source", p.Source, "Destination", p.Destination)
+}
+
+// validateEnds refuses fields that cannot be the two ends of a packet.
+func validateEnds(p Protocol, field string, from netip.AddrPort, other string, to netip.AddrPort) *Error {
+	for _, end := range []struct {
+		field string
+		at    netip.AddrPort
+	}{{field, from}, {other, to}} {
+		switch {
+		case !end.at.IsValid():
+			return invalid(end.field, "is not set")
+		case end.at.Addr().Zone() != "":
+			return invalid(end.field, "%s has a zone, which no packet has", end.at)
+		case end.at.Port() == 0 && (p == ProtocolTCP || p == ProtocolUDP):
+			return invalid(end.field, "%s has port 0, which no packet has", end.at)
+		}
+	}
+	if from.Addr().Unmap().Is4() != to.Addr().Unmap().Is4() {
+		return invalid(other, "%s is not of the address family of %s", to, from)
+	}
+	return nil
+}
+
+// Deliver lets a packet come to the director and returns what happens to it. If the
+// simulator has interfaces, the packet reaches IPVS only if it is for an address or
+// by a local route of the director, comes from there, or is an answer that the
+// director forwards; and it is [ActionForwarded] only if there is a route to its server,
+// by no router in mode [DR]. A packet whose source is the director's comes from a
+// program there, others from outside. The error is
+// [errors.ErrUnsupported] for what is not simulated, or of the kind [ErrInvalid]
+// for what is not a packet; then nothing has happened.
+func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
+	if bad := p.validate(); bad != nil {
+		return v, bad.about("deliver", "packet")
+	}
+	raw := simipvs.Packet{
+		Protocol: uint8(p.Protocol), Source: &p.Source, Destination: &p.Destination,
+		TCP: uint8(p.TCP), Mark: p.FWMark, Length: p.Length,
+	}
+	if p.Source.Addr().Is4In6() || p.Destination.Addr().Is4In6() {
+		p.Source, p.Destination = unmap(p.Source), unmap(p.Destination)
+	}
+	if raw.Length == 0 {
+		raw.Length = headersOf(p.Protocol, p.Destination)
+	}
+	ways := s.network.ways.Load()
+	if ways != nil {
+		if v, stops, err := ways.stopsBefore(&raw); err != nil {
+			return v, deliverError(&p, err)
+		} else if stops {
+			return v, nil
+		}
+	}
+	var told simipvs.Verdict
+	if err := s.kernel.Deliver(&raw, &told); err != nil {
+		return v, deliverError(&p, err)
+	}
+	if v.take(&told); ways != nil {
+		ways.stopAfter(&raw, &v)
+	}
+	return v, nil
+}
+
+// take makes it what the kernel told. It is written in place, for a verdict is
+// large, and there is one for each packet.
+func (v *Verdict) take(told *simipvs.Verdict) {
+	v.Action, v.Reason, v.Port = Action(told.Action), Reason(told.Reason), told.Port
+	if told.Service != nil {
+		v.Service = serviceIDOf(told.Service)
+	}
+	if told.Server != nil {
+		v.Server, v.State = *told.Server, ConnState(told.State)
+		v.Mode = newMode(uint32(told.Method), told.Tunnel.Type, told.Tunnel.Port, told.Tunnel.Flags)
+	}
+}
+
+func deliverError(p *SimPacket, err error) error {
+	e := &Error{cause: err}
+	if !errors.Is(err, errors.ErrUnsupported) {
+		e.kind = ErrInvalid
+	}
+	return e.about("deliver", fmt.Sprintf("%s packet from %s to %s", p.Protocol, p.Source, p.Destination))
+}
+
+// headersOf returns the length of a packet without data.
+func headersOf(p Protocol, to netip.AddrPort) int {
+	length := 20
+	if to.Addr().Is6() {
+		length = 40
+	}
+	if p == ProtocolUDP {
+		return length + 8
+	}
+	return length + 20
+}
+
+func serviceIDOf(n *simipvs.ServiceName) ServiceID {
+	return ServiceID{protocol: Protocol(n.Protocol), vip: n.Addr, mark: n.Mark, family: uint16(n.Family)}
+}
