@@ -93,3 +93,5 @@ func (p *party) enabled(name string, family netip.Addr) (s Setup) {
 	}
 	return s
 }
+
+const leastMTU6 = 1280 // of IPv6, on any link

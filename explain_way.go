@@ -176,11 +176,7 @@ func (w *wayfinder) leave(v Verdict, way hostnet.Way) {
 	w.addVerdict(v)
 }
 
-// Of the IP packet that a tunnel carries, this must find room.
-const (
-	leastMTU4 = 68
-	leastMTU6 = 1280
-)
+const leastMTU4 = 68 // of IPv4, on any link
 
 func least(inner netip.Addr) int {
 	if inner.Is6() {

@@ -32,3 +32,24 @@ func (f Flow) protocol() Protocol {
 	}
 	return f.Protocol
 }
+
+// validateEnds refuses fields that cannot be the two ends of a packet.
+func validateEnds(p Protocol, field string, from netip.AddrPort, other string, to netip.AddrPort) *Error {
+	for _, end := range []struct {
+		field string
+		at    netip.AddrPort
+	}{{field, from}, {other, to}} {
+		switch {
+		case !end.at.IsValid():
+			return invalid(end.field, "is not set")
+		case end.at.Addr().Zone() != "":
+			return invalid(end.field, "%s has a zone, which no packet has", end.at)
+		case end.at.Port() == 0 && (p == ProtocolTCP || p == ProtocolUDP):
+			return invalid(end.field, "%s has port 0, which no packet has", end.at)
+		}
+	}
+	if from.Addr().Unmap().Is4() != to.Addr().Unmap().Is4() {
+		return invalid(other, "%s is not of the address family of %s", to, from)
+	}
+	return nil
+}

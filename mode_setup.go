@@ -48,11 +48,3 @@ func need(what string, setup func() Setup, checks ...*Error) (Setup, error) {
 	}
 	return setup(), nil
 }
-
-// optional passes a check over when there is nothing to check.
-func optional(there bool, check func() *Error) *Error {
-	if !there {
-		return nil
-	}
-	return check()
-}

@@ -172,3 +172,11 @@ func networkOf(field string, p netip.Prefix, a netip.Addr) *Error {
 	}
 	return nil
 }
+
+// optional passes a check over when there is nothing to check.
+func optional(there bool, check func() *Error) *Error {
+	if !there {
+		return nil
+	}
+	return check()
+}

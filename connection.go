@@ -1,0 +1,49 @@
+package lvs
+
+import (
+	"net/netip"
+	"time"
+)
+
+// ConnState is the state of a connection, by the kernel's name for it.
+type ConnState string
+
+// States of TCP connections, the state of all UDP flows, and the two of
+// persistence templates. See [Timeouts] for how long some of them last; the
+// others last, in seconds: SYN_SENT 120, SYN_RECV 60, TIME_WAIT 120, CLOSE 10,
+// CLOSE_WAIT 60, LAST_ACK 30.
+const (
+	StateNone        ConnState = "NONE" // also a template of which no connection was established
+	StateEstablished ConnState = "ESTABLISHED"
+	StateSynSent     ConnState = "SYN_SENT"
+	StateSynRecv     ConnState = "SYN_RECV"
+	StateFinWait     ConnState = "FIN_WAIT"
+	StateTimeWait    ConnState = "TIME_WAIT"
+	StateClose       ConnState = "CLOSE"
+	StateCloseWait   ConnState = "CLOSE_WAIT"
+	StateLastAck     ConnState = "LAST_ACK"
+	StateListen      ConnState = "LISTEN"
+	StateSynAck      ConnState = "SYNACK"
+	StateUDP         ConnState = "UDP"
+	StateAssured     ConnState = "ASSURED" // a template of which a connection was established
+)
+
+// Connection is an entry of the kernel's connection table: a connection, or a
+// template, which persistence keeps to send a client to the same real server
+// again.
+type Connection struct {
+	Protocol Protocol       `json:"protocol"`         // 0 for the template of a firewall mark
+	Client   netip.AddrPort `json:"client"`           // of a template: the client's network, port 0
+	VIP      netip.AddrPort `json:"vip"`              // of a template: port 0 stands for all; a mark stands in the place of the address
+	Server   netip.AddrPort `json:"server"`           // the zero address for a connection that cache_bypass let pass
+	State    ConnState      `json:"state"`            // after its last packet
+	Expires  time.Duration  `json:"expires"`          // until it is forgotten, in whole seconds; JSON has nanoseconds
+	Engine   string         `json:"engine,omitempty"` // persistence engine
+	Data     string         `json:"data,omitempty"`   // the engine's
+}
+
+// Equal tells whether both are the same entry in the same state, as == does.
+func (c Connection) Equal(other Connection) bool { return c == other }
+
+// IsTemplate tells whether the entry is a persistence template.
+func (c Connection) IsTemplate() bool { return c.Client.Port() == 0 }
