@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // marked returns the addresses whose packets rules give the mark of a service.
@@ -45,7 +45,7 @@ func (w *firewall) marking(id ServiceID) (all []FirewallRule) {
 // translation returns what gives packets for an address and port another destination,
 // nil if that is not sure, and whether something may.
 func (w *firewall) translation(protocol Protocol, at netip.AddrPort) (surely *stop, may bool) {
-	f := w.follow(parcel{to: at, is6: at.Addr().Is6(), protocol: uint8(protocol), state: hostnet.StateNew}, "prerouting")
+	f := w.follow(parcel{to: at, is6: at.Addr().Is6(), protocol: uint8(protocol), state: netstate.StateNew}, "prerouting")
 	return f.sends, f.maySend != nil
 }
 

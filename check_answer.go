@@ -3,7 +3,7 @@ package lvs
 import (
 	"net/netip"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Rules of routing may look at the protocol, the ports and the user of a packet. IPVS
@@ -11,8 +11,8 @@ import (
 
 // answering is the question for the way of a service's answers to a client, as they
 // leave a host with a source.
-func answering(e ServiceEntry, from netip.AddrPort, client netip.Addr) hostnet.Question {
-	q := hostnet.Question{To: client, From: from.Addr(), FromPort: from.Port(), ToClient: true}
+func answering(e ServiceEntry, from netip.AddrPort, client netip.Addr) netstate.Question {
+	q := netstate.Question{To: client, From: from.Addr(), FromPort: from.Port(), ToClient: true}
 	if e.ID.FWMark() != 0 || from.Port() == 0 {
 		q.AnyFlow = true
 		return q
@@ -22,7 +22,7 @@ func answering(e ServiceEntry, from netip.AddrPort, client netip.Addr) hostnet.Q
 }
 
 // answer returns the route of the answers of a program of the host to a client.
-func (p *party) answer(e ServiceEntry, from netip.AddrPort, client netip.Addr) hostnet.Way {
+func (p *party) answer(e ServiceEntry, from netip.AddrPort, client netip.Addr) netstate.Way {
 	q := answering(e, from, client)
 	q.User, q.AnyUser = p.userAt(e.ID, from)
 	return p.routing.Resolve(q)

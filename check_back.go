@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // answers looks whether the answers of a DR or tunnel server reach the clients, and
@@ -87,7 +87,7 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 
 // insteadBy makes the way by another gateway the cure of answers that go by a host
 // which does not pass them on, as the finding says.
-func (f Finding) insteadBy(g netip.Addr, w hostnet.Way, s RealServer, to string) Finding {
+func (f Finding) insteadBy(g netip.Addr, w netstate.Way, s RealServer, to string) Finding {
 	var there []string
 	for _, requirement := range f.Fix {
 		there = append(there, fmt.Sprint(requirement.Want))
@@ -204,11 +204,11 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 		j.add(host, f)
 		return true
 	}
-	if slices.ContainsFunc(w.Each(), func(by hostnet.Way) bool { return !j.isDirectorsHop(by.Via, e) }) {
+	if slices.ContainsFunc(w.Each(), func(by netstate.Way) bool { return !j.isDirectorsHop(by.Via, e) }) {
 		f := finding("return-route", SeverityBroken, "answers of %s to %s do not go by the director", s.Addr, to)
 		if len(w.Hops) > 0 {
 			f.Detail += ", or not all of them"
-			j.add(host, f.run(replaceRoute(w.RouteEntry, hostnet.RouteEntry{Via: near})))
+			j.add(host, f.run(replaceRoute(w.RouteEntry, netstate.RouteEntry{Via: near})))
 			return true
 		}
 		if w.To.Bits() > 0 {

@@ -6,11 +6,11 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // blocked describes a way that leads nowhere. It is "" of a way that leads to a host.
-func (p *party) blocked(w hostnet.Way) string {
+func (p *party) blocked(w netstate.Way) string {
 	to := w.Question.To
 	switch {
 	case !w.Found && len(w.Gotos) > 0:
@@ -34,7 +34,7 @@ func blocks(kind string) bool {
 }
 
 // isUnusual reports whether a table is one that only rules of an administrator ask.
-func isUnusual(table int) bool { return table < hostnet.MainTable-1 || table > localTable }
+func isUnusual(table int) bool { return table < netstate.MainTable-1 || table > localTable }
 
 // isVoid reports whether what goes out by an interface goes nowhere.
 func (p *party) isVoid(iface string) bool {
@@ -47,7 +47,7 @@ const mostUnblocked = 8
 
 // unblock returns the commands that take away what blocks a way, down to one that
 // leads to its end, and whether there is one.
-func (p *party) unblock(w hostnet.Way) (commands []string, leads bool) {
+func (p *party) unblock(w netstate.Way) (commands []string, leads bool) {
 	routing, rules := p.routing, p.rules
 	for range mostUnblocked {
 		if p.blocked(w) == "" {
@@ -78,8 +78,8 @@ func (p *party) unblock(w hostnet.Way) (commands []string, leads bool) {
 
 // ruled returns the command that takes away a rule which passes over others, or adds a
 // usual one that is missing, where that leads to the end of a way.
-func (p *party) ruled(routing *hostnet.Routing, rules []hostnet.RuleEntry, w hostnet.Way) (command string, ok bool) {
-	leads := func(rules []hostnet.RuleEntry) bool {
+func (p *party) ruled(routing *netstate.Routing, rules []netstate.RuleEntry, w netstate.Way) (command string, ok bool) {
+	leads := func(rules []netstate.RuleEntry) bool {
 		return p.blocked(routing.WithRules(rules).Resolve(w.Question)) == ""
 	}
 	for _, rule := range w.Gotos {
@@ -88,7 +88,7 @@ func (p *party) ruled(routing *hostnet.Routing, rules []hostnet.RuleEntry, w hos
 		}
 	}
 	is6 := w.Question.To.Is6()
-	for table, rule := range map[string]hostnet.RuleEntry{"local": hostnet.LocalRule(is6), "main": hostnet.MainRule(is6)} {
+	for table, rule := range map[string]netstate.RuleEntry{"local": netstate.LocalRule(is6), "main": netstate.MainRule(is6)} {
 		if leads(append(slices.Clone(rules), rule)) {
 			return addRule(rule, table), true
 		}
@@ -97,18 +97,18 @@ func (p *party) ruled(routing *hostnet.Routing, rules []hostnet.RuleEntry, w hos
 }
 
 // addRule is the command that adds a rule which asks a table.
-func addRule(rule hostnet.RuleEntry, table string) string {
+func addRule(rule netstate.RuleEntry, table string) string {
 	return fmt.Sprintf("ip%s rule add priority %d lookup %s", familyFlag(rule.IPv6), rule.Priority, table)
 }
 
-func rulesWithout(all []hostnet.RuleEntry, rule hostnet.RuleEntry) []hostnet.RuleEntry {
-	return slices.DeleteFunc(slices.Clone(all), func(r hostnet.RuleEntry) bool { return reflect.DeepEqual(r, rule) })
+func rulesWithout(all []netstate.RuleEntry, rule netstate.RuleEntry) []netstate.RuleEntry {
+	return slices.DeleteFunc(slices.Clone(all), func(r netstate.RuleEntry) bool { return reflect.DeepEqual(r, rule) })
 }
 
 // deleteRule is the command that takes a rule of routing away.
-func (p *party) deleteRule(rule hostnet.RuleEntry) string {
+func (p *party) deleteRule(rule netstate.RuleEntry) string {
 	command := fmt.Sprintf("ip%s rule del priority %d", familyFlag(rule.IPv6), rule.Priority)
-	isOther := func(r hostnet.RuleEntry) bool {
+	isOther := func(r netstate.RuleEntry) bool {
 		return r.IPv6 == rule.IPv6 && r.Priority == rule.Priority && !reflect.DeepEqual(r, rule)
 	}
 	if !slices.ContainsFunc(p.rules, isOther) {
@@ -132,7 +132,7 @@ func (p *party) deleteRule(rule hostnet.RuleEntry) string {
 
 // removal is the command that takes a route away, with the address that it came with
 // if it came with one.
-func (p *party) removal(r hostnet.RouteEntry) string {
+func (p *party) removal(r netstate.RouteEntry) string {
 	is6 := r.To.Addr().Is6()
 	for _, a := range p.addresses {
 		if r.ByKernel && a.Interface == r.Interface && a.Prefix.Masked() == r.To {
@@ -157,14 +157,14 @@ func (p *party) without(a netip.Addr) (commands []string) {
 }
 
 func tableFlag(table int) string {
-	if table == hostnet.MainTable {
+	if table == netstate.MainTable {
 		return ""
 	}
 	return with("table", table)
 }
 
 // deleteRoute is the command that takes a route away.
-func deleteRoute(r hostnet.RouteEntry) string {
+func deleteRoute(r netstate.RouteEntry) string {
 	if r.Weight != 0 {
 		r.Via, r.Interface = netip.Addr{}, "" // all of its next hops
 	}
@@ -172,7 +172,7 @@ func deleteRoute(r hostnet.RouteEntry) string {
 }
 
 // replaceRoute is the command that gives a route other next hops.
-func replaceRoute(r hostnet.RouteEntry, hops ...hostnet.RouteEntry) string {
+func replaceRoute(r netstate.RouteEntry, hops ...netstate.RouteEntry) string {
 	command := "ip" + familyFlag(r.To.Addr().Is6()) + " route replace " + destination(r) + with("metric", r.Metric) + tableFlag(r.Table)
 	for _, h := range hops {
 		if len(hops) > 1 {
@@ -187,7 +187,7 @@ func replaceRoute(r hostnet.RouteEntry, hops ...hostnet.RouteEntry) string {
 }
 
 // destination is how commands write that of a route.
-func destination(r hostnet.RouteEntry) string {
+func destination(r netstate.RouteEntry) string {
 	if r.To.Bits() == 0 {
 		return "default"
 	}

@@ -5,14 +5,14 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // What cures a host is often known from the others in its network.
 
 // gateway returns another next hop than a way has, which other hosts of the network
 // use for the rest of the world; none if they do not agree.
-func (j *judge) gateway(p *party, w hostnet.Way, family netip.Addr) netip.Addr {
+func (j *judge) gateway(p *party, w netstate.Way, family netip.Addr) netip.Addr {
 	return j.gatewayIn(p, w, family, func(via netip.Addr) bool {
 		_, wider := j.widen(p, via)
 		return wider || len(p.networks(via)) > 0
@@ -21,7 +21,7 @@ func (j *judge) gateway(p *party, w hostnet.Way, family netip.Addr) netip.Addr {
 
 // gatewayIn is as gateway, of a host whose networks are those that the function says.
 // Where directors and real servers do not agree, those count that are what the host is.
-func (j *judge) gatewayIn(p *party, w hostnet.Way, family netip.Addr, reaches func(netip.Addr) bool) netip.Addr {
+func (j *judge) gatewayIn(p *party, w netstate.Way, family netip.Addr, reaches func(netip.Addr) bool) netip.Addr {
 	alike, all := make(map[netip.Addr]bool), make(map[netip.Addr]bool)
 	for _, other := range j.hosts {
 		via := other.route(farAway(family), netip.Addr{}).Via
@@ -60,7 +60,7 @@ func (j *judge) wayOut(p *party, networks ...netip.Prefix) (s Setup) {
 		if p.route(farAway(n.Addr()), netip.Addr{}).Onward() {
 			continue
 		}
-		if g := j.gatewayIn(p, hostnet.Way{}, n.Addr(), n.Contains); g.IsValid() {
+		if g := j.gatewayIn(p, netstate.Way{}, n.Addr(), n.Contains); g.IsValid() {
 			s = append(s, Requirement{Route{To: defaultRoute(g), Via: g}, viaOthers})
 		}
 	}
@@ -75,7 +75,7 @@ const (
 // routerOf returns the router by which clients of a director come that are in none of
 // its networks: the one neighbour that is neither another client, nor one of the hosts,
 // nor the next hop of a way; false if there are several.
-func (j *judge) routerOf(p *party, w hostnet.Way, family netip.Addr) (router Neighbour, ok bool) {
+func (j *judge) routerOf(p *party, w netstate.Way, family netip.Addr) (router Neighbour, ok bool) {
 	others, far := make(map[string]bool), false // by their hardware addresses
 	for _, client := range j.clientsOf(p, family) {
 		far = far || len(p.networks(client)) == 0
@@ -102,7 +102,7 @@ func (j *judge) routerOf(p *party, w hostnet.Way, family netip.Addr) (router Nei
 
 // instead returns a route by another gateway than a way has: the one that others use, or
 // the router by which clients come; false if none is known.
-func (j *judge) instead(p *party, w hostnet.Way, r Route) (Requirement, bool) {
+func (j *judge) instead(p *party, w netstate.Way, r Route) (Requirement, bool) {
 	if r.Via = j.gateway(p, w, r.To.Addr()); r.Via.IsValid() {
 		return Requirement{r, viaOthers}, true
 	}
@@ -136,7 +136,7 @@ func (j *judge) widen(p *party, to netip.Addr) (Requirement, bool) {
 // routed adds to a finding about a missing route what gives the host one: the
 // length that others have in that network, or their gateway. What blocks the way that
 // there is goes first.
-func (j *judge) routed(f Finding, p *party, w hostnet.Way) Finding {
+func (j *judge) routed(f Finding, p *party, w netstate.Way) Finding {
 	to := w.Question.To
 	commands, leads := p.unblock(w)
 	if f = f.run(commands...); leads {
@@ -148,7 +148,7 @@ func (j *judge) routed(f Finding, p *party, w hostnet.Way) Finding {
 	if s := j.regain(p, to); len(s) > 0 && len(p.networks(to)) == 0 {
 		return f.fix(s...)
 	}
-	route, ok := j.instead(p, hostnet.Way{}, Route{To: defaultRoute(to)})
+	route, ok := j.instead(p, netstate.Way{}, Route{To: defaultRoute(to)})
 	if !ok {
 		f.Commands = nil // taking away what blocks gives it no way
 		return f.advise("give it a route, or an address in that network")

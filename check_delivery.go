@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // delivered looks whether packets for a VIP come to the director, and to IPVS.
@@ -98,7 +98,7 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		return finding("vip-missing", SeverityBroken, "%s is on %s, and the rule of priority %d leads packets for it to %s", vip, a.Interface, w.Rule.Priority, w.Interface).
 			run(p.deleteRule(*w.Rule)), true
 	}
-	rule := hostnet.LocalRule(vip.Is6())
+	rule := netstate.LocalRule(vip.Is6())
 	if p.routing.WithRules(append(slices.Clone(p.rules), rule)).Resolve(w.Question).Local() {
 		return finding("vip-missing", SeverityBroken, "%s is on %s, and no rule asks the table local", vip, a.Interface).
 			run(addRule(rule, "local")), true

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // filters follows the packets of a service through the firewall of the director.
@@ -42,7 +42,7 @@ func packetTo(e ServiceEntry, to netip.AddrPort) parcel {
 	if e.ID.FWMark() != 0 {
 		protocol = uint8(ProtocolTCP)
 	}
-	return parcel{to: to, is6: to.Addr().Is6(), protocol: protocol, state: hostnet.StateNew}
+	return parcel{to: to, is6: to.Addr().Is6(), protocol: protocol, state: netstate.StateNew}
 }
 
 // laterState is what connection tracking says of a client's later packets. IPVS takes
@@ -50,9 +50,9 @@ func packetTo(e ServiceEntry, to netip.AddrPort) parcel {
 // keep them; then it depends on whether answers pass too.
 func (p *party) laterState() uint8 {
 	if p.sysctl(SysctlConntrack.Key) == "0" {
-		return hostnet.StateNew
+		return netstate.StateNew
 	}
-	return hostnet.StateNew | hostnet.StateEstablished | hostnet.StateInvalid
+	return netstate.StateNew | netstate.StateEstablished | netstate.StateInvalid
 }
 
 // sieve adds findings about what a firewall does to packets, of clients that are
@@ -209,21 +209,21 @@ func (p *party) markAtEntry(packet parcel, mark uint32) string {
 func (j *judge) sent(director *party, e ServiceEntry, s RealServer, host *party) {
 	out := director.route(s.Addr.Addr(), netip.Addr{}).Interface
 	what := fmt.Sprintf("packets of %s to %s", e.ID, s.Addr)
-	state, clients := uint8(hostnet.StateUntracked), j.clientsOf(director, s.Addr.Addr())
+	state, clients := uint8(netstate.StateUntracked), j.clientsOf(director, s.Addr.Addr())
 	if director.sysctl(SysctlConntrack.Key) != "0" {
-		state, clients = hostnet.StateNew|hostnet.StateInvalid, nil // servers may see other sources
+		state, clients = netstate.StateNew|netstate.StateInvalid, nil // servers may see other sources
 	}
 	for _, p := range j.forwardedPackets(director, e, s) {
 		p.out, p.state, p.remote = out, state, true
 		if s.Mode.isTunnel() {
-			p.state = hostnet.StateNew
+			p.state = netstate.StateNew
 		}
 		j.sieve(director, p, clients, what, "output", "postrouting", "egress")
 		j.bypasses(director, out)
 		if host == nil {
 			continue
 		}
-		p.in, p.out, p.state, p.remote, p.plain = host.interfaceOn(s.Addr.Addr()), "", hostnet.StateNew, false, director.isPlain(s)
+		p.in, p.out, p.state, p.remote, p.plain = host.interfaceOn(s.Addr.Addr()), "", netstate.StateNew, false, director.isPlain(s)
 		j.arrives(host, p, clients, what)
 		j.bypasses(host, p.in)
 	}
@@ -243,7 +243,7 @@ func (j *judge) arrives(host *party, p parcel, clients []netip.Addr, what string
 		return
 	}
 	if !j.sieve(host, p, clients, what, hooks...) && p.protocol == uint8(ProtocolTCP) {
-		p.later, p.state = true, hostnet.StateEstablished
+		p.later, p.state = true, netstate.StateEstablished
 		j.sieve(host, p, clients, "later "+what, hooks...)
 	}
 }
@@ -259,9 +259,9 @@ func (j *judge) answersOut(director *party, e ServiceEntry, s RealServer, host *
 	}
 	for _, from := range sources {
 		p := packetTo(e, netip.AddrPort{})
-		p.from, p.is6, p.back, p.remote, p.later, p.state = from, from.Addr().Is6(), true, true, true, hostnet.StateEstablished
+		p.from, p.is6, p.back, p.remote, p.later, p.state = from, from.Addr().Is6(), true, true, true, netstate.StateEstablished
 		if slices.ContainsFunc(host.FirewallRules, func(r FirewallRule) bool { return r.Verdict == "notrack" }) {
-			p.state |= hostnet.StateNew | hostnet.StateInvalid | hostnet.StateUntracked
+			p.state |= netstate.StateNew | netstate.StateInvalid | netstate.StateUntracked
 		}
 		if len(clients) > 0 {
 			p.out = host.route(clients[0], from.Addr()).Interface
@@ -301,12 +301,12 @@ func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, host *pa
 	p.plain = host != nil && !host.encrypts() && director.isPlain(s)
 	p.from, p.in, p.back, p.remote, p.is6 = s.Addr, in, true, true, e.ID.Is6()
 	isTCP := p.protocol == uint8(ProtocolTCP)
-	states := []uint8{hostnet.StateNew}
+	states := []uint8{netstate.StateNew}
 	switch {
 	case director.sysctl(SysctlConntrack.Key) != "0":
-		states = []uint8{hostnet.StateEstablished}
+		states = []uint8{netstate.StateEstablished}
 	case isTCP:
-		states = []uint8{hostnet.StateInvalid, hostnet.StateNew}
+		states = []uint8{netstate.StateInvalid, netstate.StateNew}
 	}
 	clients := j.clientsOf(director, s.Addr.Addr())
 	if len(clients) > 0 {

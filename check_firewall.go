@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // firewall is that of a host, in a form to follow packets through.
@@ -154,7 +154,7 @@ func (r FirewallRule) matchesMark(p parcel) int {
 
 func matchesName(pattern, name string) int {
 	switch {
-	case pattern == "" || name != "" && hostnet.MatchInterface(pattern, name):
+	case pattern == "" || name != "" && netstate.MatchInterface(pattern, name):
 		return isFor
 	case name == "":
 		return mayBe

@@ -3,7 +3,7 @@ package lvs
 import (
 	"cmp"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // follow sends a packet through the chains of hooks.
@@ -29,7 +29,7 @@ func (w *firewall) follow(p parcel, hooks ...string) (f fate) {
 // sees reports whether a chain has to do with packets of a kind. What gives
 // connections other addresses sees the first packet of those that are tracked.
 func (c FirewallChain) sees(p parcel) bool {
-	if c.Type == "nat" && p.state&hostnet.StateNew == 0 {
+	if c.Type == "nat" && p.state&netstate.StateNew == 0 {
 		return false
 	}
 	switch c.Family {
@@ -138,9 +138,9 @@ func (w *walker) takes(r *FirewallRule, sure bool, depth int) ends {
 		w.packet.blurred = w.packet.blurred || !sure
 		w.packet.mark = r.SetMark
 	case "notrack":
-		w.packet.state |= hostnet.StateUntracked
+		w.packet.state |= netstate.StateUntracked
 		if sure {
-			w.packet.state = hostnet.StateUntracked
+			w.packet.state = netstate.StateUntracked
 			w.notes(&w.untrack, r)
 		}
 	case "accept":

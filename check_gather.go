@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // State returns what [Host.Check] wants to know of this host, to be given to it as
@@ -31,11 +31,11 @@ func (h *Host) State(ctx context.Context) (f HostState, err error) {
 
 // observe reads the network.
 func (h *Host) observe(ctx context.Context, f *HostState) error {
-	o, err := within(ctx, func() (hostnet.Observed, error) { return h.network.Observe(ctx) })
+	o, err := within(ctx, func() (netstate.Observed, error) { return h.network.Observe(ctx) })
 	if err != nil {
 		return resourceError("list", nil, err)
 	}
-	for _, one := range o.Facts {
+	for _, one := range o.Resources {
 		f.Resources = append(f.Resources, resourceOf(one))
 	}
 	for _, v := range o.Interfaces {

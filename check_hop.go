@@ -4,13 +4,13 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // onward looks whether packets get to the next hosts of their way, and through these
 // if they are some of the hosts. The need says what the packets are for.
-func (j *judge) onward(p *party, w hostnet.Way, need string) (f Finding, about *party, bad bool) {
-	var good []hostnet.RouteEntry
+func (j *judge) onward(p *party, w netstate.Way, need string) (f Finding, about *party, bad bool) {
+	var good []netstate.RouteEntry
 	for _, by := range w.Each() {
 		one, at, isBad := j.onwardBy(p, by, need)
 		switch {
@@ -25,7 +25,7 @@ func (j *judge) onward(p *party, w hostnet.Way, need string) (f Finding, about *
 	}
 	if route, ok := j.instead(p, w, Route{To: w.To}); len(good) == 0 && ok {
 		r := route.Want.(Route)
-		good = append(good, hostnet.RouteEntry{Via: r.Via, Interface: r.Interface})
+		good = append(good, netstate.RouteEntry{Via: r.Via, Interface: r.Interface})
 	}
 	if len(good) > 0 {
 		f = f.run(replaceRoute(w.RouteEntry, good...)).fix()
@@ -35,7 +35,7 @@ func (j *judge) onward(p *party, w hostnet.Way, need string) (f Finding, about *
 }
 
 // onwardBy is as onward, of a way by one next hop.
-func (j *judge) onwardBy(p *party, w hostnet.Way, need string) (Finding, *party, bool) {
+func (j *judge) onwardBy(p *party, w netstate.Way, need string) (Finding, *party, bool) {
 	to := w.Question.To
 	if f, bad := j.linkFault(p, w.Interface, need); bad {
 		return f, p, true
@@ -69,7 +69,7 @@ func (j *judge) onwardBy(p *party, w hostnet.Way, need string) (Finding, *party,
 
 // leadsWithout reports whether packets go another way, to a neighbour that answers,
 // once the route that they go by is gone.
-func (j *judge) leadsWithout(p *party, w hostnet.Way) bool {
+func (j *judge) leadsWithout(p *party, w netstate.Way) bool {
 	rest := p.routing.Without(w.RouteEntry).Resolve(w.Question)
 	_, bad := j.linkFault(p, rest.Interface, "")
 	return rest.Onward() && !rest.Unsure && rest.Via.IsValid() && p.blocked(rest) == "" && p.knowsHop(rest) && !bad
@@ -77,7 +77,7 @@ func (j *judge) leadsWithout(p *party, w hostnet.Way) bool {
 
 // nextParty returns the host that a way goes by, if it is one of the hosts, and the
 // interface by which packets come in there.
-func (j *judge) nextParty(p *party, w hostnet.Way) (*party, string) {
+func (j *judge) nextParty(p *party, w netstate.Way) (*party, string) {
 	if w.Via.IsValid() {
 		next := j.byAddr[w.Via]
 		if next == nil || next == p {
@@ -117,7 +117,7 @@ func (p *party) interfaceOn(a netip.Addr) string {
 }
 
 // passes looks whether a host forwards a packet that comes in by an interface.
-func (j *judge) passes(p *party, iface string, q hostnet.Question, need string) (Finding, bool) {
+func (j *judge) passes(p *party, iface string, q netstate.Question, need string) (Finding, bool) {
 	to, from := q.To, q.From
 	if f, bad := p.martian(iface, from, to); bad {
 		f.Detail += ": " + need
@@ -162,7 +162,7 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 	if from.Is6() || !from.IsValid() || iface == "" {
 		return Finding{}, false
 	}
-	back := p.routing.Resolve(hostnet.Question{To: from, From: to, AnyFlow: true})
+	back := p.routing.Resolve(netstate.Question{To: from, From: to, AnyFlow: true})
 	if back.Unsure {
 		return Finding{}, false
 	}
@@ -180,7 +180,7 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 		return f, true
 	}
 	filter := p.parameter(iface, "rp_filter")
-	here := slices.ContainsFunc(back.Each(), func(by hostnet.Way) bool { return by.Onward() && by.Interface == iface })
+	here := slices.ContainsFunc(back.Each(), func(by netstate.Way) bool { return by.Onward() && by.Interface == iface })
 	if filter == "0" || filter == "" || here {
 		return Finding{}, false
 	}
@@ -200,7 +200,7 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 }
 
 // knowsHop reports whether the next hop of a way was found on the link.
-func (p *party) knowsHop(w hostnet.Way) bool {
+func (p *party) knowsHop(w netstate.Way) bool {
 	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool {
 		return n.Interface == w.Interface && n.Addr == w.Via && n.MAC != "" && !n.isGone()
 	})

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // mute returns the finding about an interface that does not answer those who ask
@@ -86,7 +86,7 @@ func (w *firewall) hushes6(a netip.Addr, iface string) (by *stop, command string
 	raw := a.As16()
 	copy(group[13:], raw[13:])
 	const icmpv6 = 58
-	p := parcel{in: iface, to: netip.AddrPortFrom(netip.AddrFrom16(group), 0), is6: true, protocol: icmpv6, state: hostnet.StateUntracked}
+	p := parcel{in: iface, to: netip.AddrPortFrom(netip.AddrFrom16(group), 0), is6: true, protocol: icmpv6, state: netstate.StateUntracked}
 	f := w.follow(p, "ingress", "prerouting", "input")
 	if f.drops == nil {
 		p.in, p.out, p.from, p.to, p.remote = "", iface, netip.AddrPortFrom(a, 0), netip.AddrPort{}, true

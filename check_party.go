@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // party is a host that has a part in services, with its facts in a form to look
@@ -22,8 +22,8 @@ type party struct {
 	fouPorts   []FOUPort
 	policies   []IPsecPolicy
 	services   map[ServiceID]ServiceEntry
-	routing    *hostnet.Routing
-	rules      []hostnet.RuleEntry
+	routing    *netstate.Routing
+	rules      []netstate.RuleEntry
 	firewall   *firewall
 }
 
@@ -56,14 +56,14 @@ func newParty(f HostState) *party {
 	for _, e := range f.Services {
 		p.services[e.ID] = e
 	}
-	routes := make([]hostnet.RouteEntry, len(f.Routes))
+	routes := make([]netstate.RouteEntry, len(f.Routes))
 	for i, r := range f.Routes {
-		routes[i] = hostnet.RouteEntry(r)
+		routes[i] = netstate.RouteEntry(r)
 	}
 	for _, r := range f.Rules {
-		p.rules = append(p.rules, hostnet.RuleEntry(r))
+		p.rules = append(p.rules, netstate.RuleEntry(r))
 	}
-	p.routing = hostnet.NewRouting(routes, p.rules)
+	p.routing = netstate.NewRouting(routes, p.rules)
 	p.firewall.spares = p.spares
 	return p
 }
@@ -104,13 +104,13 @@ func (p *party) mtu(iface string) int {
 }
 
 // route returns the route of a packet that the kernel of the host itself sends.
-func (p *party) route(to, from netip.Addr) hostnet.Way {
-	return p.routing.Resolve(hostnet.Question{To: to, From: from})
+func (p *party) route(to, from netip.Addr) netstate.Way {
+	return p.routing.Resolve(netstate.Question{To: to, From: from})
 }
 
 // arrival returns the route of a packet that comes in by an interface.
-func (p *party) arrival(to, from netip.Addr, iface string) hostnet.Way {
-	return p.routing.Resolve(hostnet.Question{To: to, From: from, In: iface, AnyMark: p.firewall.marks, AnyFlow: true, InVRF: p.isInVRF(iface)})
+func (p *party) arrival(to, from netip.Addr, iface string) netstate.Way {
+	return p.routing.Resolve(netstate.Question{To: to, From: from, In: iface, AnyMark: p.firewall.marks, AnyFlow: true, InVRF: p.isInVRF(iface)})
 }
 
 // isInVRF reports whether an interface belongs to a VRF.
@@ -122,7 +122,7 @@ func (p *party) isInVRF(iface string) bool {
 func (p *party) delivers(a netip.Addr) bool { return p.arrival(a, netip.Addr{}, "*").Local() }
 
 // mtuOf returns the MTU on a way.
-func (p *party) mtuOf(w hostnet.Way) int {
+func (p *party) mtuOf(w netstate.Way) int {
 	if w.MTU != 0 {
 		return w.MTU
 	}

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // defaultTTL is the parameter of how many routers IPv4 packets of the host may pass.
@@ -16,7 +16,7 @@ const enoughTTL = 30
 
 // lasts returns the finding about packets of a host that do not live long enough for a
 // way on which some routers are known; false if they do.
-func (p *party) lasts(w hostnet.Way, to netip.Addr, routers int, need string) (Finding, bool) {
+func (p *party) lasts(w netstate.Way, to netip.Addr, routers int, need string) (Finding, bool) {
 	ttl, key := w.HopLimit, ""
 	if ttl == 0 {
 		key = defaultTTL
@@ -43,7 +43,7 @@ func (p *party) lasts(w hostnet.Way, to netip.Addr, routers int, need string) (F
 }
 
 // changeRoute is the command that gives a route no limit of hops.
-func changeRoute(r hostnet.RouteEntry) string {
+func changeRoute(r netstate.RouteEntry) string {
 	to := r.To.String()
 	if r.To.Bits() == 0 {
 		to = "default"
@@ -53,7 +53,7 @@ func changeRoute(r hostnet.RouteEntry) string {
 }
 
 // routersBefore returns how many routers are known on a way.
-func routersBefore(w hostnet.Way) int {
+func routersBefore(w netstate.Way) int {
 	if w.Via.IsValid() {
 		return 1
 	}

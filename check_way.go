@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // ways looks at the way from a director to a real server.
@@ -54,7 +54,7 @@ func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
 
 // forwarding returns the way of a director's packets to a real server. For a tunnel of
 // IPv4, IPVS asks for it again with the source that it got.
-func (p *party) forwarding(s RealServer) hostnet.Way {
+func (p *party) forwarding(s RealServer) netstate.Way {
 	w := p.route(s.Addr.Addr(), netip.Addr{})
 	if !s.Mode.isTunnel() || s.Addr.Addr().Is6() || !w.Onward() || w.Unsure {
 		return w
@@ -64,7 +64,7 @@ func (p *party) forwarding(s RealServer) hostnet.Way {
 
 // sourceOf returns the source that the kernel gives what goes a way of IPv4: that of
 // the route, or an address of the interface, in the network of the next hop if one is.
-func (p *party) sourceOf(w hostnet.Way) (source netip.Addr) {
+func (p *party) sourceOf(w netstate.Way) (source netip.Addr) {
 	hop := w.Via
 	if !hop.IsValid() {
 		hop = w.Question.To
@@ -88,7 +88,7 @@ func (p *party) sourceOf(w hostnet.Way) (source netip.Addr) {
 
 // disguised looks for a tunnel whose packets come from an address that the real server
 // has too, which drops them.
-func (j *judge) disguised(director *party, e ServiceEntry, s RealServer, w hostnet.Way) {
+func (j *judge) disguised(director *party, e ServiceEntry, s RealServer, w netstate.Way) {
 	server := s.Addr.Addr()
 	source, host := director.sourceOf(w), j.byAddr[server]
 	if !s.Mode.isTunnel() || server.Is6() || !source.IsValid() || host == nil || !host.delivers(source) ||
@@ -107,7 +107,7 @@ func (j *judge) disguised(director *party, e ServiceEntry, s RealServer, w hostn
 
 // strays returns the finding about a route that leads away from a network that the
 // host is in, and false if it does not.
-func (p *party) strays(w hostnet.Way, to netip.Addr) (Finding, bool) {
+func (p *party) strays(w netstate.Way, to netip.Addr) (Finding, bool) {
 	here := p.networks(to)
 	isHere := slices.ContainsFunc(here, func(n Address) bool { return n.Interface == w.Interface })
 	if !w.Onward() || len(here) == 0 || isHere && (!w.Via.IsValid() || w.Via == to) || p.isBlind(here[0].Interface) {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs/internal/genl"
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // callOf is a method that makes a call of the kernel by that name.
@@ -222,7 +222,7 @@ func TestClosedDuringAChange(t *testing.T) {
 func TestDaemonOnAnInterfaceThatIsDown(t *testing.T) {
 	sim, err := NewSimulator(SimOptions{Interfaces: []SimInterface{{Name: "eth0"}}})
 	must(t, err)
-	must(t, sim.network.Put(hostnet.Link{Name: "eth0"}))
+	must(t, sim.network.Put(netstate.Link{Name: "eth0"}))
 	c := sim.Client()
 	defer c.Close()
 	group := netip.MustParseAddr("ff02::81")

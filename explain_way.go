@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // wayfinder judges by the network of a host whether packets of a flow come to IPVS,
@@ -71,20 +71,20 @@ func (h *Host) readWayParameters(ctx context.Context, f *HostState) error {
 func (w *wayfinder) arrives() bool {
 	vip, client := w.flow.VIP.Addr(), w.flow.Client.Addr()
 	if w.isOwn {
-		way := w.network.routing.Resolve(hostnet.Question{To: vip, Mark: w.flow.FWMark})
+		way := w.network.routing.Resolve(netstate.Question{To: vip, Mark: w.flow.FWMark})
 		if way.Local() || way.Onward() {
 			return true
 		}
 		w.addVerdict(Verdict{Action: ActionDropped, Reason: ReasonNoRoute})
 		return way.Unsure
 	}
-	back := w.network.routing.Resolve(hostnet.Question{To: client})
+	back := w.network.routing.Resolve(netstate.Question{To: client})
 	if vip.IsLoopback() && w.network.parameter(back.Interface, "route_localnet") != "1" {
 		w.addVerdict(Verdict{Action: ActionDropped, Reason: ReasonLoopback})
 		return false
 	}
-	delivered := func(iface string) hostnet.Way {
-		return w.network.routing.Resolve(hostnet.Question{To: vip, From: client, In: iface, Mark: w.flow.FWMark})
+	delivered := func(iface string) netstate.Way {
+		return w.network.routing.Resolve(netstate.Question{To: vip, From: client, In: iface, Mark: w.flow.FWMark})
 	}
 	way := delivered(back.Interface)
 	if back.Onward() && way.Local() && !way.Unsure {
@@ -120,7 +120,7 @@ func (w *wayfinder) onward(v Verdict) {
 		w.deliver(v, w.flow.VIP)
 		return
 	}
-	way := w.network.routing.Resolve(hostnet.Question{To: to})
+	way := w.network.routing.Resolve(netstate.Question{To: to})
 	switch {
 	case way.Unsure:
 		w.unseen("rules or routes to %s that could not be read in full", to)
@@ -147,7 +147,7 @@ func (w *wayfinder) stop(v Verdict, a Action, why Reason) {
 }
 
 // leave adds what happens to a packet that leaves by a route.
-func (w *wayfinder) leave(v Verdict, way hostnet.Way) {
+func (w *wayfinder) leave(v Verdict, way netstate.Way) {
 	next := way.Via
 	if !next.IsValid() {
 		next = v.Server.Addr()
@@ -186,7 +186,7 @@ func least(inner netip.Addr) int {
 }
 
 // holds reports whether a way has room for a tunnel.
-func (p *party) holds(way hostnet.Way, v Verdict, inner netip.Addr) bool {
+func (p *party) holds(way netstate.Way, v Verdict, inner netip.Addr) bool {
 	mtu := p.mtuOf(way)
 	return mtu == 0 || mtu-overhead(RealServer{Addr: v.Server, Mode: v.Mode}) >= least(inner)
 }

@@ -5,26 +5,26 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // seenNetwork is a network that shows what a test wants.
 type seenNetwork struct {
 	network
-	seen hostnet.Observed
+	seen netstate.Observed
 }
 
-func (n seenNetwork) Observe(context.Context) (hostnet.Observed, error) { return n.seen, nil }
+func (n seenNetwork) Observe(context.Context) (netstate.Observed, error) { return n.seen, nil }
 
 // usualNetwork has the VIP 10.1.0.1, clients behind a router on eth0, and servers on
 // eth1.
-func usualNetwork() hostnet.Observed {
+func usualNetwork() netstate.Observed {
 	prefix, addr := netip.MustParsePrefix, netip.MustParseAddr
-	o := hostnet.Observed{
-		Interfaces: []hostnet.Interface{
+	o := netstate.Observed{
+		Interfaces: []netstate.Interface{
 			{Name: "lo", Up: true, Carrier: true, Loopback: true}, {Name: "eth0", Up: true, Carrier: true}, {Name: "eth1", Up: true, Carrier: true},
 		},
-		Routes: []hostnet.RouteEntry{
+		Routes: []netstate.RouteEntry{
 			{To: prefix("127.0.0.0/8"), Table: 255, Type: "local", Interface: "lo"},
 			{To: prefix("10.1.0.1/32"), Table: 255, Type: "local", Interface: "eth0"},
 			{To: prefix("10.2.0.254/32"), Table: 255, Type: "local", Interface: "eth1"},
@@ -34,7 +34,7 @@ func usualNetwork() hostnet.Observed {
 			{To: prefix("10.2.0.66/32"), Table: 254, Type: "blackhole"},
 			{To: prefix("10.1.0.7/32"), Table: 100, Type: "local", Interface: "lo"},
 		},
-		Rules: []hostnet.RuleEntry{
+		Rules: []netstate.RuleEntry{
 			{Table: 255}, {Priority: 100, Mark: 7, Mask: 0xffffffff, Table: 100}, {Priority: 32766, Table: 254},
 		},
 	}
@@ -42,7 +42,7 @@ func usualNetwork() hostnet.Observed {
 		name string
 		mtu  int
 	}{{"eth0", 1500}, {"eth1", 1500}} {
-		o.Facts = append(o.Facts, hostnet.Link{Name: mtu.name, Up: true, MTU: mtu.mtu})
+		o.Resources = append(o.Resources, netstate.Link{Name: mtu.name, Up: true, MTU: mtu.mtu})
 	}
 	return o
 }
@@ -57,7 +57,7 @@ func TestExplainWay(t *testing.T) {
 		vip, server, client string
 		mode                Mode
 		mark                uint32
-		change              func(*hostnet.Observed)
+		change              func(*netstate.Observed)
 		sysctls             map[string]string
 		want                []Reason
 		action              Action // of the first
@@ -77,15 +77,15 @@ func TestExplainWay(t *testing.T) {
 			server: "10.2.0.254:80", mode: DR, action: ActionForwarded, want: []Reason{ReasonScheduled}, // who listens is not known
 		},
 		"no carrier": {
-			mode: DR, change: func(o *hostnet.Observed) { o.Interfaces[2].Carrier = false }, action: ActionDropped, want: []Reason{ReasonLinkDown},
+			mode: DR, change: func(o *netstate.Observed) { o.Interfaces[2].Carrier = false }, action: ActionDropped, want: []Reason{ReasonLinkDown},
 		},
 		"a neighbour that does not answer": {
-			mode: DR, change: func(o *hostnet.Observed) {
-				o.Neighbours = append(o.Neighbours, hostnet.Neighbour{Interface: "eth1", Addr: netip.MustParseAddr("10.2.0.1"), State: "failed"})
+			mode: DR, change: func(o *netstate.Observed) {
+				o.Neighbours = append(o.Neighbours, netstate.Neighbour{Interface: "eth1", Addr: netip.MustParseAddr("10.2.0.1"), State: "failed"})
 			}, action: ActionDropped, want: []Reason{ReasonNoNeighbour, ReasonScheduled},
 		},
 		"a tunnel that is too narrow": {
-			mode: IPIP, change: func(o *hostnet.Observed) { o.Facts[1] = hostnet.Link{Name: "eth1", Up: true, MTU: 80} },
+			mode: IPIP, change: func(o *netstate.Observed) { o.Resources[1] = netstate.Link{Name: "eth1", Up: true, MTU: 80} },
 			action: ActionDropped, want: []Reason{ReasonTooLong},
 		},
 		"a vip of loopback":                   {vip: "127.0.0.1:80", mode: DR, action: ActionDropped, want: []Reason{ReasonLoopback}},
@@ -102,13 +102,13 @@ func TestExplainWay(t *testing.T) {
 			mode: DR, sysctls: map[string]string{"net.ipv4.conf.eth1.forwarding": "0"}, action: ActionForwarded, want: []Reason{ReasonScheduled},
 		},
 		"a firewall": {
-			mode: DR, change: func(o *hostnet.Observed) {
-				o.Chains = append(o.Chains, hostnet.Chain{Family: "ip", Table: "filter", Name: "INPUT", Hook: "input", Type: "filter", Drop: true})
+			mode: DR, change: func(o *netstate.Observed) {
+				o.Chains = append(o.Chains, netstate.Chain{Family: "ip", Table: "filter", Name: "INPUT", Hook: "input", Type: "filter", Drop: true})
 			}, action: ActionForwarded, want: []Reason{ReasonScheduled, ReasonFirewall},
 		},
 		"a firewall that lets all pass": {
-			mode: DR, change: func(o *hostnet.Observed) {
-				o.Chains = append(o.Chains, hostnet.Chain{Family: "ip", Table: "filter", Name: "INPUT", Hook: "input", Type: "filter"})
+			mode: DR, change: func(o *netstate.Observed) {
+				o.Chains = append(o.Chains, netstate.Chain{Family: "ip", Table: "filter", Name: "INPUT", Hook: "input", Type: "filter"})
 			}, action: ActionForwarded, want: []Reason{ReasonScheduled},
 		},
 	} {

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"syscall"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // fileError gives the error of a file its kind.
@@ -61,11 +61,11 @@ var hostErrors = []struct {
 	{[]error{syscall.EROFS}, ErrPermission, "/proc/sys is mounted read-only, as in a container: make the setting on the host, or mount it for writing"},
 	{[]error{errOneWay}, ErrInvalid, "it cannot be set back, so it cannot be part of a setup"},
 	{[]error{fs.ErrPermission}, ErrPermission, "it takes CAP_NET_ADMIN in the network namespace"},
-	{[]error{hostnet.ErrNoModule}, ErrUnavailable, ""},
-	{[]error{hostnet.ErrNoIPsec}, errors.ErrUnsupported, "load the modules xfrm_user, esp4 and esp6, or use a kernel that has CONFIG_XFRM_USER"},
-	{[]error{hostnet.ErrNoNAT}, errors.ErrUnsupported, "load the modules nf_tables and nft_chain_nat, or use a kernel that has CONFIG_NF_TABLES_IPV4 and NFT_MASQ"},
+	{[]error{netstate.ErrNoModule}, ErrUnavailable, ""},
+	{[]error{netstate.ErrNoIPsec}, errors.ErrUnsupported, "load the modules xfrm_user, esp4 and esp6, or use a kernel that has CONFIG_XFRM_USER"},
+	{[]error{netstate.ErrNoNAT}, errors.ErrUnsupported, "load the modules nf_tables and nft_chain_nat, or use a kernel that has CONFIG_NF_TABLES_IPV4 and NFT_MASQ"},
 	{[]error{syscall.EISDIR}, ErrInvalid, "it is a folder of parameters: name one of them"},
-	{[]error{hostnet.ErrNoInterface, fs.ErrNotExist, syscall.ENODEV, syscall.ESRCH}, ErrNotFound, ""},
+	{[]error{netstate.ErrNoInterface, fs.ErrNotExist, syscall.ENODEV, syscall.ESRCH}, ErrNotFound, ""},
 	{[]error{syscall.EADDRINUSE}, ErrExists, "something else has the port: see 'ss -lun' and 'ip fou show'"},
 	{[]error{fs.ErrExist}, ErrExists, "something was made since that is in its way, perhaps under another name: plan again"},
 	{[]error{syscall.ENETUNREACH, syscall.EHOSTUNREACH}, ErrInvalid, "the next hop (Via) is in no network of this host"},

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // guard is the only way from a host to what it has besides the table. All that goes
@@ -81,36 +81,36 @@ func (g *guard) WriteFile(path string, data []byte) error {
 	return g.does(func() error { return g.files.WriteFile(path, data) })
 }
 
-func (g *guard) Find(f hostnet.Fact) (hostnet.Fact, error) {
-	return through(g, func() (hostnet.Fact, error) { return g.network.Find(f) })
+func (g *guard) Find(f netstate.Resource) (netstate.Resource, error) {
+	return through(g, func() (netstate.Resource, error) { return g.network.Find(f) })
 }
 
-func (g *guard) Put(f hostnet.Fact) error {
+func (g *guard) Put(f netstate.Resource) error {
 	return g.does(func() error { return g.network.Put(f) })
 }
 
-func (g *guard) Remove(f hostnet.Fact) error {
+func (g *guard) Remove(f netstate.Resource) error {
 	return g.does(func() error { return g.network.Remove(f) })
 }
 
-func (g *guard) Links() ([]hostnet.Link, error) {
-	return through(g, func() ([]hostnet.Link, error) { return g.network.Links() })
+func (g *guard) Links() ([]netstate.Link, error) {
+	return through(g, func() ([]netstate.Link, error) { return g.network.Links() })
 }
 
-func (g *guard) Addresses() ([]hostnet.Address, error) {
-	return through(g, func() ([]hostnet.Address, error) { return g.network.Addresses() })
+func (g *guard) Addresses() ([]netstate.Address, error) {
+	return through(g, func() ([]netstate.Address, error) { return g.network.Addresses() })
 }
 
-func (g *guard) Observe(ctx context.Context) (hostnet.Observed, error) {
-	return through(g, func() (hostnet.Observed, error) { return g.network.Observe(ctx) })
+func (g *guard) Observe(ctx context.Context) (netstate.Observed, error) {
+	return through(g, func() (netstate.Observed, error) { return g.network.Observe(ctx) })
 }
 
-func (g *guard) Settled(f hostnet.Fact) (bool, error) {
+func (g *guard) Settled(f netstate.Resource) (bool, error) {
 	return through(g, func() (bool, error) { return g.network.Settled(f) })
 }
 
 func (g *guard) Identity() (string, error) { return through(g, g.network.Identity) }
 
-func (g *guard) Lookup(to, from netip.Addr) (hostnet.Route, error) {
-	return through(g, func() (hostnet.Route, error) { return g.network.Lookup(to, from) })
+func (g *guard) Lookup(to, from netip.Addr) (netstate.Route, error) {
+	return through(g, func() (netstate.Route, error) { return g.network.Lookup(to, from) })
 }

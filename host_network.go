@@ -8,30 +8,30 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // network is the seam to what a namespace has besides IPVS and files, real or
 // simulated.
 type network interface {
 	// Find returns what is there in the place of a fact, nil if nothing is.
-	Find(hostnet.Fact) (hostnet.Fact, error)
+	Find(netstate.Resource) (netstate.Resource, error)
 	// Put makes a fact true, whatever is in its place.
-	Put(hostnet.Fact) error
+	Put(netstate.Resource) error
 	// Remove removes what a fact tells of.
-	Remove(hostnet.Fact) error
+	Remove(netstate.Resource) error
 
-	Links() ([]hostnet.Link, error)
-	Addresses() ([]hostnet.Address, error)
+	Links() ([]netstate.Link, error)
+	Addresses() ([]netstate.Address, error)
 	// Observe returns what there is, as far as it can be read.
-	Observe(context.Context) (hostnet.Observed, error)
+	Observe(context.Context) (netstate.Observed, error)
 	// Settled reports whether the kernel has done what follows from a fact that was
 	// put.
-	Settled(hostnet.Fact) (bool, error)
+	Settled(netstate.Resource) (bool, error)
 	// Identity returns what tells the namespace from others, "" if nothing does.
 	Identity() (string, error)
 	// Lookup returns the route that a packet takes.
-	Lookup(to, from netip.Addr) (hostnet.Route, error)
+	Lookup(to, from netip.Addr) (netstate.Route, error)
 }
 
 // find returns what the host has in the place of a fact, nil if nothing is there.
@@ -46,7 +46,7 @@ func (h *Host) find(ctx context.Context, f Resource) (Resource, error) {
 		}
 		return Sysctl{s.Key, value}, nil
 	}
-	found, err := within(ctx, func() (hostnet.Fact, error) { return h.network.Find(f.toNetwork()) })
+	found, err := within(ctx, func() (netstate.Resource, error) { return h.network.Find(f.toNetwork()) })
 	if err != nil {
 		return nil, resourceError("read", f, err)
 	}
@@ -54,25 +54,25 @@ func (h *Host) find(ctx context.Context, f Resource) (Resource, error) {
 }
 
 // factOf returns a fact of the seam as ours, nil of nil.
-func resourceOf(f hostnet.Fact) Resource {
+func resourceOf(f netstate.Resource) Resource {
 	switch f := f.(type) {
-	case hostnet.Link:
+	case netstate.Link:
 		return Link(f)
-	case hostnet.Address:
+	case netstate.Address:
 		return addressOf(f)
-	case hostnet.Route:
+	case netstate.Route:
 		return Route(f)
-	case hostnet.Rule:
+	case netstate.Rule:
 		return Rule(f)
-	case hostnet.SourceNAT:
+	case netstate.SourceNAT:
 		return SourceNAT(f)
-	case hostnet.FOUPort:
+	case netstate.FOUPort:
 		return FOUPort(f)
-	case hostnet.SecurityPolicy:
+	case netstate.IPsecPolicy:
 		return IPsecPolicy(f)
-	case hostnet.SecurityAssociation:
+	case netstate.IPsecAssociation:
 		return associationOf(f)
-	case hostnet.Module:
+	case netstate.Module:
 		return Module(f)
 	}
 	return nil

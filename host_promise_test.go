@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -359,7 +359,7 @@ func TestForgedPlan(t *testing.T) {
 func TestPlanReplacesNoLease(t *testing.T) {
 	ctx := context.Background()
 	s, h := simulatedHost(t)
-	lease := hostnet.Address{Interface: "eth0", Prefix: hostPrefix(vip4), Scope: "global", Other: true}
+	lease := netstate.Address{Interface: "eth0", Prefix: hostPrefix(vip4), Scope: "global", Other: true}
 	must(t, s.network.Put(lease))
 	want := Address{Interface: "eth0", Prefix: hostPrefix(vip4)}
 	if plan, err := h.Plan(ctx, Setup{{want, ""}}); err != nil || plan.HasChanges() {
@@ -387,7 +387,7 @@ func TestSettingErrors(t *testing.T) {
 		{Sysctl{"net.ipv4", "1"}, syscall.EISDIR, ErrInvalid, "folder"},
 		{Sysctl{"net.ipv4.route.flush", "1"}, errOneWay, ErrInvalid, "cannot be set back"},
 		{IPsecAssociation{}, syscall.ENOSYS, errors.ErrUnsupported, "hmac"},
-		{IPsecAssociation{}, fmt.Errorf("%w: %w", hostnet.ErrNoIPsec, syscall.EPROTONOSUPPORT), errors.ErrUnsupported, "esp4"},
+		{IPsecAssociation{}, fmt.Errorf("%w: %w", netstate.ErrNoIPsec, syscall.EPROTONOSUPPORT), errors.ErrUnsupported, "esp4"},
 		{FOUPort{Port: 1}, syscall.EADDRINUSE, ErrExists, "ss -lun"},
 		{Link{Name: "t0"}, syscall.EEXIST, ErrExists, "another name"},
 		{Link{Name: "t0"}, syscall.EBUSY, ErrUnstable, "try again"},

@@ -3,18 +3,18 @@ package lvs
 import (
 	"fmt"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // IPsecKeySize is the length of a [IPsecKey] in bytes: 32 for AES-256 and 32 for
 // HMAC-SHA-256.
-const IPsecKeySize = hostnet.SecretSize
+const IPsecKeySize = netstate.SecretSize
 
 const redacted = "<redacted>"
 
 // IPsecKey is the secret of an [IPsecTunnel]. However it is printed or marshalled,
 // it reads "<redacted>". Keys are comparable; the zero Key is none.
-type IPsecKey struct{ secret hostnet.Secret }
+type IPsecKey struct{ secret netstate.Secret }
 
 // NewIPsecKey returns a key of [IPsecKeySize] bytes, which should come from crypto/rand. The
 // error is of the kind [ErrInvalid]: another length, or nothing but zeros.
@@ -22,7 +22,7 @@ func NewIPsecKey(secret []byte) (IPsecKey, error) {
 	if len(secret) != IPsecKeySize {
 		return IPsecKey{}, invalid("Key", "has %d bytes: want %d, from crypto/rand", len(secret), IPsecKeySize).about("make", "key")
 	}
-	k := IPsecKey{hostnet.NewSecret([IPsecKeySize]byte(secret))}
+	k := IPsecKey{netstate.NewSecret([IPsecKeySize]byte(secret))}
 	if k == (IPsecKey{}) {
 		return k, invalid("Key", "is nothing but zeros").about("make", "key")
 	}

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Resource is one thing about a host that can be read and changed: a [Sysctl], a
@@ -29,7 +29,7 @@ type Resource interface {
 	matches(now Resource) bool
 
 	// toNetwork returns it as the seam has it; nil for a sysctl.
-	toNetwork() hostnet.Fact
+	toNetwork() netstate.Resource
 }
 
 // oneFact is a fact in JSON: an object with one field, which says what it is.

@@ -3,7 +3,7 @@ package lvs
 import (
 	"net/netip"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Address is an address of an interface.
@@ -134,14 +134,14 @@ func (a Address) matches(now Resource) bool {
 	return ok && n == a
 }
 
-func (a Address) toNetwork() hostnet.Fact {
-	return hostnet.Address{
+func (a Address) toNetwork() netstate.Resource {
+	return netstate.Address{
 		Interface: a.Interface, Prefix: a.Prefix, Label: a.Label, Broadcast: a.Broadcast, Scope: a.Scope,
 		NoDAD: a.NoDAD, Deprecated: a.Deprecated, DADFailed: a.DADFailed, Other: a.Other,
 	}
 }
 
-func addressOf(a hostnet.Address) Address {
+func addressOf(a netstate.Address) Address {
 	return Address{
 		Interface: a.Interface, Prefix: a.Prefix, Label: a.Label, Broadcast: a.Broadcast, Scope: a.Scope,
 		NoDAD: a.NoDAD, Deprecated: a.Deprecated, DADFailed: a.DADFailed, Other: a.Other,

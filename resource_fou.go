@@ -3,7 +3,7 @@ package lvs
 import (
 	"fmt"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // FOUPort is a UDP port of a real server that takes packets out of [GUE]. The
@@ -40,5 +40,5 @@ func (p FOUPort) complete(found Resource) (Resource, *Error) {
 	return p, nil
 }
 
-func (p FOUPort) matches(now Resource) bool { return now == p }
-func (p FOUPort) toNetwork() hostnet.Fact   { return hostnet.FOUPort(p) }
+func (p FOUPort) matches(now Resource) bool    { return now == p }
+func (p FOUPort) toNetwork() netstate.Resource { return netstate.FOUPort(p) }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // IPsecAssociation is how packets from one host to another are encrypted: by ESP
@@ -71,11 +71,11 @@ func (a IPsecAssociation) matches(now Resource) bool {
 	return ok && n == a
 }
 
-func (a IPsecAssociation) toNetwork() hostnet.Fact {
-	return hostnet.SecurityAssociation{From: a.From, To: a.To, SPI: a.SPI, Key: a.Key.secret, Other: a.Other}
+func (a IPsecAssociation) toNetwork() netstate.Resource {
+	return netstate.IPsecAssociation{From: a.From, To: a.To, SPI: a.SPI, Key: a.Key.secret, Other: a.Other}
 }
 
-func associationOf(a hostnet.SecurityAssociation) IPsecAssociation {
+func associationOf(a netstate.IPsecAssociation) IPsecAssociation {
 	return IPsecAssociation{From: a.From, To: a.To, SPI: a.SPI, Key: IPsecKey{a.Key}, Other: a.Other}
 }
 
@@ -155,5 +155,5 @@ func (p IPsecPolicy) complete(found Resource) (Resource, *Error) {
 	return p, nil
 }
 
-func (p IPsecPolicy) matches(now Resource) bool { return now == p }
-func (p IPsecPolicy) toNetwork() hostnet.Fact   { return hostnet.SecurityPolicy(p) }
+func (p IPsecPolicy) matches(now Resource) bool    { return now == p }
+func (p IPsecPolicy) toNetwork() netstate.Resource { return netstate.IPsecPolicy(p) }

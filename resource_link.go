@@ -3,7 +3,7 @@ package lvs
 import (
 	"net/netip"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Link is a network interface. A wanted one that is not there is made, when its
@@ -60,7 +60,7 @@ func (l Link) String() string {
 
 // isFallback tells whether it is the device that a module brings with it.
 func (l Link) isFallback() bool {
-	device, ok := hostnet.DeviceOf(moduleOf(l.Kind))
+	device, ok := netstate.DeviceOf(moduleOf(l.Kind))
 	return ok && device.Name == l.Name
 }
 
@@ -179,4 +179,4 @@ func (l Link) matches(now Resource) bool {
 	return ok && n == l
 }
 
-func (l Link) toNetwork() hostnet.Fact { return hostnet.Link(l) }
+func (l Link) toNetwork() netstate.Resource { return netstate.Link(l) }

@@ -3,7 +3,7 @@ package lvs
 import (
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Module is a kernel module that must be there, loaded or built in. The kernel is
@@ -25,4 +25,4 @@ func (m Module) validate() *Error {
 
 func (m Module) complete(Resource) (Resource, *Error) { return m, nil }
 func (m Module) matches(now Resource) bool            { return now == m }
-func (m Module) toNetwork() hostnet.Fact              { return hostnet.Module(m) }
+func (m Module) toNetwork() netstate.Resource         { return netstate.Module(m) }

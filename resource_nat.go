@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // SourceNAT gives packets that leave the host another source address. It is one
@@ -116,5 +116,5 @@ func (n SourceNAT) complete(found Resource) (Resource, *Error) {
 	return n.named(), nil
 }
 
-func (n SourceNAT) matches(now Resource) bool { return now == n }
-func (n SourceNAT) toNetwork() hostnet.Fact   { return hostnet.SourceNAT(n.named()) }
+func (n SourceNAT) matches(now Resource) bool    { return now == n }
+func (n SourceNAT) toNetwork() netstate.Resource { return netstate.SourceNAT(n.named()) }

@@ -4,7 +4,7 @@ import (
 	"math"
 	"net/netip"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Route is a route with one next hop.
@@ -41,7 +41,7 @@ func (r Route) String() string {
 	if r.OnLink {
 		command += " onlink"
 	}
-	if r.Table != hostnet.MainTable {
+	if r.Table != netstate.MainTable {
 		command += with("table", r.Table)
 	}
 	if r.Metric == usualMetric6 && r.To.Addr().Is6() {
@@ -67,7 +67,7 @@ const protocolStatic = 4
 // normal fills in what the kernel would.
 func (r Route) normal() Route {
 	if r.Table == 0 {
-		r.Table = hostnet.MainTable
+		r.Table = netstate.MainTable
 	}
 	if r.Protocol == 0 {
 		r.Protocol = protocolStatic
@@ -163,7 +163,7 @@ func (r Route) matches(now Resource) bool {
 	return ok && n == r
 }
 
-func (r Route) toNetwork() hostnet.Fact { return hostnet.Route(r.normal()) }
+func (r Route) toNetwork() netstate.Resource { return netstate.Route(r.normal()) }
 
 // Rule is a rule of policy routing: which packets use which table of routes.
 type Rule struct {
@@ -236,5 +236,5 @@ func (r Rule) complete(found Resource) (Resource, *Error) {
 	return r, nil
 }
 
-func (r Rule) matches(now Resource) bool { return now == r }
-func (r Rule) toNetwork() hostnet.Fact   { return hostnet.Rule(r) }
+func (r Rule) matches(now Resource) bool    { return now == r }
+func (r Rule) toNetwork() netstate.Resource { return netstate.Rule(r) }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Sysctl is a kernel parameter of the namespace, by the name that sysctl(8)
@@ -100,7 +100,7 @@ func sameFields(a, b string) bool {
 	return strings.Join(strings.Fields(a), " ") == strings.Join(strings.Fields(b), " ")
 }
 
-func (s Sysctl) toNetwork() hostnet.Fact { return nil }
+func (s Sysctl) toNetwork() netstate.Resource { return nil }
 
 // interfaceOf returns the interface that the parameter is about, "" if it is
 // about none, or about all.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -66,7 +66,7 @@ func TestUndoKeepsOthers(t *testing.T) {
 			func(_ *Simulator, h *Host) error { return h.SetSysctl(ctx, "net.ipv4.conf.all.accept_redirects", "2") }, "accept_redirects"},
 		{"address is gone", Setup{{vipAddress(vip4, "eth0", "eth0:0"), ""}},
 			func(s *Simulator, _ *Host) error {
-				return s.network.Remove(hostnet.Address{Interface: "eth0", Prefix: hostPrefix(vip4)})
+				return s.network.Remove(netstate.Address{Interface: "eth0", Prefix: hostPrefix(vip4)})
 			}, ""},
 		{"address has another label", Setup{{vipAddress(vip4, "eth0", "eth0:0"), ""}},
 			func(s *Simulator, _ *Host) error {
@@ -82,7 +82,7 @@ func TestUndoKeepsOthers(t *testing.T) {
 			func(s *Simulator, _ *Host) error {
 				nat := SourceNAT{From: inner4}.named()
 				nat.Other = true
-				return s.network.Put(hostnet.SourceNAT(nat))
+				return s.network.Put(netstate.SourceNAT(nat))
 			}, "meanwhile"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestUndoKeepsOthers(t *testing.T) {
 	}
 }
 
-func addressOfResource(a Address) hostnet.Fact {
+func addressOfResource(a Address) netstate.Resource {
 	full, _ := a.complete(nil)
 	return full.toNetwork()
 }
@@ -124,7 +124,7 @@ func TestPlanRefuses(t *testing.T) {
 	s, h := simulatedHost(t)
 	foreign := SourceNAT{From: inner4}.named()
 	foreign.Other = true
-	if err := s.network.Network.Put(hostnet.SourceNAT(foreign)); err != nil {
+	if err := s.network.Network.Put(netstate.SourceNAT(foreign)); err != nil {
 		t.Fatal(err)
 	}
 	far := netip.MustParseAddr("203.0.113.1")

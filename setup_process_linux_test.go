@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 	"github.com/golvs/lvs/internal/testbed"
 	"golang.org/x/sys/unix"
 )
@@ -134,7 +134,7 @@ func (k *killer) count() {
 	k.left--
 }
 
-func (k *killer) Put(f hostnet.Fact) error { k.count(); return k.network.Put(f) }
+func (k *killer) Put(f netstate.Resource) error { k.count(); return k.network.Put(f) }
 
 func (k *killer) WriteFile(path string, data []byte) error {
 	k.count()

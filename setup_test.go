@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/golvs/lvs/internal/genl"
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -236,14 +236,14 @@ var errDead = errors.New("the process is dead")
 
 func (d *dyingNetwork) live() bool { d.left--; return d.left >= 0 }
 
-func (d *dyingNetwork) Put(f hostnet.Fact) error {
+func (d *dyingNetwork) Put(f netstate.Resource) error {
 	if !d.live() {
 		return errDead
 	}
 	return d.simulatedNetwork.Put(f)
 }
 
-func (d *dyingNetwork) Remove(f hostnet.Fact) error {
+func (d *dyingNetwork) Remove(f netstate.Resource) error {
 	if !d.live() {
 		return errDead
 	}

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 	"github.com/golvs/lvs/internal/simipvs"
 	"github.com/golvs/lvs/internal/simnet"
 )
@@ -99,7 +99,7 @@ func (n *simulatedNetwork) change(do func() error) error {
 	if ways, seen, werr := n.findWays(); werr == nil {
 		n.ways.Store(ways)
 		translates := func(family string) bool {
-			return slices.ContainsFunc(seen.Chains, func(c hostnet.Chain) bool { return c.Family == family && c.Type == "nat" })
+			return slices.ContainsFunc(seen.Chains, func(c netstate.Chain) bool { return c.Family == family && c.Type == "nat" })
 		}
 		n.kernel.Track(translates("ip"), translates("ip6"))
 	}
@@ -155,14 +155,14 @@ func (n *simulatedNetwork) strike(command string) error {
 	return struck.Err
 }
 
-func (n *simulatedNetwork) Put(f hostnet.Fact) error {
+func (n *simulatedNetwork) Put(f netstate.Resource) error {
 	if err := n.strike(resourceOf(f).String()); err != nil {
 		return err
 	}
 	return n.change(func() error { return n.Network.Put(f) })
 }
 
-func (n *simulatedNetwork) Remove(f hostnet.Fact) error {
+func (n *simulatedNetwork) Remove(f netstate.Resource) error {
 	if err := n.strike(resourceOf(f).String()); err != nil {
 		return err
 	}

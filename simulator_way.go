@@ -4,32 +4,32 @@ import (
 	"context"
 	"net/netip"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 	"github.com/golvs/lvs/internal/simipvs"
 )
 
 // simulatedWays is where packets of a simulated host go, before IPVS and after it.
 // It does not change.
 type simulatedWays struct {
-	*hostnet.Routing
+	*netstate.Routing
 	network *simulatedNetwork
 }
 
 // findWays returns the ways of packets, nil where no interfaces were given: then each
 // packet reaches IPVS, and whatever it forwards gets there.
-func (n *simulatedNetwork) findWays() (*simulatedWays, hostnet.Observed, error) {
+func (n *simulatedNetwork) findWays() (*simulatedWays, netstate.Observed, error) {
 	seen, err := n.Observe(context.Background())
 	if err != nil || !n.routed {
 		return nil, seen, err
 	}
-	return &simulatedWays{hostnet.NewRouting(seen.Routes, seen.Rules), n}, seen, nil
+	return &simulatedWays{netstate.NewRouting(seen.Routes, seen.Rules), n}, seen, nil
 }
 
 // isOwn reports whether a packet is the director's own.
 func (w *simulatedWays) isOwn(p *simipvs.Packet) bool { return w.to(p.Source.Addr(), p.Mark).Local() }
 
-func (w *simulatedWays) to(a netip.Addr, mark uint32) hostnet.Way {
-	return w.Resolve(hostnet.Question{To: a, Mark: mark})
+func (w *simulatedWays) to(a netip.Addr, mark uint32) netstate.Way {
+	return w.Resolve(netstate.Question{To: a, Mark: mark})
 }
 
 // stopsBefore returns what happens to a packet that does not come to IPVS. What is

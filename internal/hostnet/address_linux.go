@@ -10,11 +10,18 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
-// entry is an address as the kernel tells of it.
+// address reads and changes an address of an interface.
+type address netstate.Address
+
+var _ = serve(func(r netstate.Address) kind { return address(r) })
+
+// entry is an address as the kernel reports it.
 type entry struct {
-	Address
+	netstate.Address
 	index       int  // of the interface
 	isTentative bool // the kernel still asks whether another host has it
 	isSecondary bool // it goes with another one of its network
@@ -98,7 +105,7 @@ func entryOf(message []byte) (e entry, ok bool) {
 }
 
 // of returns the address with the name of its interface.
-func (e entry) of(name string) Address {
+func (e entry) of(name string) netstate.Address {
 	e.Interface = name
 	if e.Label == name {
 		e.Label = ""
@@ -107,7 +114,7 @@ func (e entry) of(name string) Address {
 }
 
 // Addresses lists the addresses of all interfaces.
-func (n *Network) Addresses() ([]Address, error) {
+func (n *Network) Addresses() ([]netstate.Address, error) {
 	links, err := retry(n.routes.LinkList)
 	if err != nil {
 		return nil, err
@@ -117,7 +124,7 @@ func (n *Network) Addresses() ([]Address, error) {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
 	list, err := n.entries()
-	var all []Address
+	var all []netstate.Address
 	for _, e := range list {
 		if name, ok := names[e.index]; ok { // it came after the links were listed, otherwise
 			all = append(all, e.of(name))
@@ -128,7 +135,7 @@ func (n *Network) Addresses() ([]Address, error) {
 
 // entry returns the address of an interface with a prefix, or nil if there is none. Of
 // several, which differ by what Other stands for, it is the plain one.
-func (n *Network) entry(f Address) (*entry, netlink.Link, error) {
+func (n *Network) entry(f netstate.Address) (*entry, netlink.Link, error) {
 	l, err := n.link(f.Interface)
 	if err != nil {
 		return nil, nil, err
@@ -143,23 +150,22 @@ func (n *Network) entry(f Address) (*entry, netlink.Link, error) {
 	return found, l, err
 }
 
-func (n *Network) findAddress(f Address) (*Address, error) {
-	e, _, err := n.entry(f)
-	if errors.Is(err, ErrNoInterface) {
+func (f address) find(n *Network) (netstate.Resource, error) {
+	e, _, err := n.entry(netstate.Address(f))
+	if errors.Is(err, netstate.ErrNoInterface) {
 		return nil, nil
 	}
 	if err != nil || e == nil {
 		return nil, err
 	}
-	found := e.of(f.Interface)
-	return &found, nil
+	return e.of(f.Interface), nil
 }
 
 // Settled reports whether the kernel has done what follows from a fact that was put:
 // an IPv6 address is not in use while it asks whether another host has it. It does
 // not ask while nothing can pass by the interface, and that may last.
-func (n *Network) Settled(f Fact) (bool, error) {
-	a, ok := f.(Address)
+func (n *Network) Settled(f netstate.Resource) (bool, error) {
+	a, ok := f.(netstate.Address)
 	if !ok || !a.Prefix.Addr().Is6() {
 		return true, nil
 	}
@@ -170,31 +176,31 @@ func (n *Network) Settled(f Fact) (bool, error) {
 	return !e.isTentative || e.DADFailed || l.Attrs().Flags&net.FlagRunning == 0, nil
 }
 
-// putAddress adds an address. The kernel changes none of what an address has: one
-// that is there makes way.
-func (n *Network) putAddress(f Address) error {
-	old, l, err := n.entry(f)
+// put adds an address. The kernel cannot change most properties of an address, so an
+// existing one is removed first.
+func (f address) put(n *Network) error {
+	old, l, err := n.entry(netstate.Address(f))
 	if err != nil {
 		return err
 	}
-	add := func() error { return n.routes.AddrAdd(l, f.addr()) }
+	add := func() error { return n.routes.AddrAdd(l, f.request()) }
 	if old == nil {
 		return add()
 	}
 	return n.keepingSecondaries(old, func() error {
-		if err := n.routes.AddrDel(l, old.of(f.Interface).addr()); err != nil {
+		if err := n.routes.AddrDel(l, address(old.of(f.Interface)).request()); err != nil {
 			return err
 		}
 		return add()
 	})
 }
 
-func (n *Network) removeAddress(f Address) error {
-	old, l, err := n.entry(f)
+func (f address) remove(n *Network) error {
+	old, l, err := n.entry(netstate.Address(f))
 	if err != nil {
 		return err
 	}
-	remove := func() error { return n.routes.AddrDel(l, f.addr()) }
+	remove := func() error { return n.routes.AddrDel(l, f.request()) }
 	if old == nil {
 		return remove()
 	}
@@ -233,7 +239,8 @@ func (n *Network) keepingSecondaries(first *entry, change func() error) error {
 	return nil
 }
 
-func (f Address) addr() *netlink.Addr {
+// request returns what adds or removes the address.
+func (f address) request() *netlink.Addr {
 	a := &netlink.Addr{IPNet: netOf(f.Prefix), Scope: scopeNumber(f.Scope), Broadcast: net.IPv4zero}
 	if f.Broadcast.IsValid() {
 		a.Broadcast = ipOf(f.Broadcast)

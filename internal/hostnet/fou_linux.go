@@ -8,6 +8,8 @@ import (
 	"github.com/mdlayher/netlink"
 	rtnetlink "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Numbers of the kernel's interface to FOU.
@@ -25,18 +27,23 @@ const (
 	fouChecksums = 5 // of those that leave
 )
 
-func (n *Network) findFOU(f FOUPort) (*FOUPort, error) {
+// fou reads and changes a UDP port that decapsulates packets.
+type fou netstate.FOUPort
+
+var _ = serve(func(r netstate.FOUPort) kind { return fou(r) })
+
+func (f fou) find(n *Network) (netstate.Resource, error) {
 	all, err := n.listFOU()
 	for _, p := range all {
 		if p.Port == f.Port && p.IPv6 == f.IPv6 {
-			return &p, nil
+			return p, nil
 		}
 	}
 	return nil, err
 }
 
 // fouPortOf reads a port.
-func fouPortOf(m netlink.Message) (f FOUPort, ok bool) {
+func fouPortOf(m netlink.Message) (f netstate.FOUPort, ok bool) {
 	const header = 4
 	if len(m.Data) < header {
 		return f, false
@@ -65,8 +72,8 @@ func fouPortOf(m netlink.Message) (f FOUPort, ok bool) {
 	return f, attrs.Err() == nil
 }
 
-// putFOU names no protocol: GUE carries it, and newer kernels refuse 0.
-func (n *Network) putFOU(f FOUPort) error {
+// put names no protocol: GUE carries it, and newer kernels refuse 0.
+func (f fou) put(n *Network) error {
 	_, err := n.fou(fouAdd, netlink.Acknowledge, func(a *netlink.AttributeEncoder) {
 		f.encode(a)
 		a.Uint8(fouType, fouGUE)
@@ -74,12 +81,12 @@ func (n *Network) putFOU(f FOUPort) error {
 	return err
 }
 
-func (n *Network) removeFOU(f FOUPort) error {
+func (f fou) remove(n *Network) error {
 	_, err := n.fou(fouDel, netlink.Acknowledge, f.encode)
 	return err
 }
 
-func (f FOUPort) encode(a *netlink.AttributeEncoder) {
+func (f fou) encode(a *netlink.AttributeEncoder) {
 	a.Bytes(fouPort, []byte{byte(f.Port >> 8), byte(f.Port)})
 	family := uint8(unix.AF_INET)
 	if f.IPv6 {
@@ -99,7 +106,7 @@ func (n *Network) hasFOU() bool {
 func (n *Network) fou(command byte, flags netlink.HeaderFlags, fill func(*netlink.AttributeEncoder)) (answer []netlink.Message, err error) {
 	family, err := n.routes.GenlFamilyGet("fou")
 	if err != nil {
-		return nil, fmt.Errorf("%w: run 'modprobe fou'", ErrNoModule)
+		return nil, fmt.Errorf("%w: run 'modprobe fou'", netstate.ErrNoModule)
 	}
 	attrs := netlink.NewAttributeEncoder()
 	fill(attrs)

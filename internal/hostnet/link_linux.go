@@ -9,21 +9,38 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
+// link reads and changes a network interface.
+type link netstate.Link
+
+var _ = serve(func(r netstate.Link) kind { return link(r) })
+
+func (k link) find(n *Network) (netstate.Resource, error) { return found(n.findLink(k.Name)) }
+
+func (k link) remove(n *Network) error {
+	l, err := n.link(k.Name)
+	if err != nil {
+		return err
+	}
+	return n.routes.LinkDel(l)
+}
+
 // Links lists the interfaces.
-func (n *Network) Links() ([]Link, error) {
+func (n *Network) Links() ([]netstate.Link, error) {
 	links, err := retry(n.routes.LinkList)
-	all := make([]Link, len(links))
+	all := make([]netstate.Link, len(links))
 	for i, l := range links {
 		all[i] = linkOf(l)
 	}
 	return all, err
 }
 
-func (n *Network) findLink(name string) (*Link, error) {
+func (n *Network) findLink(name string) (*netstate.Link, error) {
 	l, err := n.link(name)
-	if errors.Is(err, ErrNoInterface) {
+	if errors.Is(err, netstate.ErrNoInterface) {
 		return nil, nil
 	}
 	if err != nil {
@@ -37,29 +54,29 @@ func (n *Network) link(name string) (netlink.Link, error) {
 	l, err := n.routes.LinkByName(name)
 	var missing netlink.LinkNotFoundError
 	if errors.As(err, &missing) || err == nil && l.Attrs().Name != name { // the kernel knows other names of it
-		return nil, fmt.Errorf("%s: %w", name, ErrNoInterface)
+		return nil, fmt.Errorf("%s: %w", name, netstate.ErrNoInterface)
 	}
 	return l, err
 }
 
-func linkOf(l netlink.Link) Link {
+func linkOf(l netlink.Link) netstate.Link {
 	a := l.Attrs()
-	link := Link{Name: a.Name, Kind: l.Type(), Up: a.Flags&net.FlagUp != 0, MTU: a.MTU}
+	found := netstate.Link{Name: a.Name, Kind: l.Type(), Up: a.Flags&net.FlagUp != 0, MTU: a.MTU}
 	switch t := l.(type) {
 	case *netlink.Iptun:
-		link.Local, link.Remote = addrOf(t.Local), addrOf(t.Remote)
+		found.Local, found.Remote = addrOf(t.Local), addrOf(t.Remote)
 	case *netlink.Sittun:
-		link.Local, link.Remote = addrOf(t.Local), addrOf(t.Remote)
+		found.Local, found.Remote = addrOf(t.Local), addrOf(t.Remote)
 	case *netlink.Ip6tnl:
-		link.Local, link.Remote, link.AnyProtocol = addrOf(t.Local), addrOf(t.Remote), t.Proto == 0
+		found.Local, found.Remote, found.AnyProtocol = addrOf(t.Local), addrOf(t.Remote), t.Proto == 0
 	case *netlink.Gretun:
-		link.Local, link.Remote, link.Checksum = addrOf(t.Local), addrOf(t.Remote), t.IFlags&nl.GRE_CSUM != 0
-		link.Kind = "gre"
+		found.Local, found.Remote, found.Checksum = addrOf(t.Local), addrOf(t.Remote), t.IFlags&nl.GRE_CSUM != 0
+		found.Kind = "gre"
 		if len(t.Local) == net.IPv6len {
-			link.Kind = "ip6gre"
+			found.Kind = "ip6gre"
 		}
 	}
-	return link
+	return found
 }
 
 // takesOut returns which packets a tunnel takes out, beside those to its addresses: of
@@ -79,12 +96,12 @@ func takesOut(l netlink.Link) (inner uint8, keyed, ordered bool) {
 	return inner, keyed, ordered
 }
 
-// putLink makes a link, or sets the state and MTU of one that is there. A new one
-// comes with all that it shall have in one request.
-func (n *Network) putLink(want Link) error {
+// put makes an interface, or sets the state and MTU of an existing one. A new one is
+// made in one request.
+func (want link) put(n *Network) error {
 	l, err := n.link(want.Name)
-	if errors.Is(err, ErrNoInterface) && want.Kind != "" {
-		l, err := want.link()
+	if errors.Is(err, netstate.ErrNoInterface) && want.Kind != "" {
+		l, err := want.request()
 		if err != nil {
 			return err
 		}
@@ -107,8 +124,8 @@ func (n *Network) putLink(want Link) error {
 	return nil
 }
 
-// link returns what makes a new link.
-func (want Link) link() (netlink.Link, error) {
+// request returns what makes a new interface.
+func (want link) request() (netlink.Link, error) {
 	a := netlink.NewLinkAttrs()
 	a.Name, a.MTU = want.Name, want.MTU
 	if want.Up {
@@ -148,14 +165,6 @@ func (want Link) link() (netlink.Link, error) {
 }
 
 const ignoreEncapLimit = 0x1 // IP6_TNL_F_IGN_ENCAP_LIMIT
-
-func (n *Network) removeLink(f Link) error {
-	l, err := n.link(f.Name)
-	if err != nil {
-		return err
-	}
-	return n.routes.LinkDel(l)
-}
 
 // nameOf returns the name of an interface, "" of none.
 func (n *Network) nameOf(index int) string {

@@ -6,19 +6,21 @@ import (
 	"github.com/mdlayher/netlink"
 	rtnetlink "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // List lists links, addresses, routes, rules and receive ports. The routes of the
 // local table, which come with the host's own addresses, are left out.
-func (n *Network) List() (all []Fact, err error) {
-	for _, list := range []func() ([]Fact, error){
-		func() ([]Fact, error) { return state(n.Links()) },
-		func() ([]Fact, error) { return state(n.Addresses()) },
-		func() ([]Fact, error) { return state(n.listRoutes(netip.IPv4Unspecified())) },
-		func() ([]Fact, error) { return state(n.listRoutes(netip.IPv6Unspecified())) },
-		func() ([]Fact, error) { return state(n.listRules(false)) },
-		func() ([]Fact, error) { return state(n.listRules(true)) },
-		func() ([]Fact, error) { return state(n.listFOU()) },
+func (n *Network) List() (all []netstate.Resource, err error) {
+	for _, list := range []func() ([]netstate.Resource, error){
+		func() ([]netstate.Resource, error) { return state(n.Links()) },
+		func() ([]netstate.Resource, error) { return state(n.Addresses()) },
+		func() ([]netstate.Resource, error) { return state(n.listRoutes(netip.IPv4Unspecified())) },
+		func() ([]netstate.Resource, error) { return state(n.listRoutes(netip.IPv6Unspecified())) },
+		func() ([]netstate.Resource, error) { return state(n.listRules(false)) },
+		func() ([]netstate.Resource, error) { return state(n.listRules(true)) },
+		func() ([]netstate.Resource, error) { return state(n.listFOU()) },
 	} {
 		some, err := list()
 		if err != nil {
@@ -29,8 +31,8 @@ func (n *Network) List() (all []Fact, err error) {
 	return all, nil
 }
 
-func state[T Fact](list []T, err error) ([]Fact, error) {
-	all := make([]Fact, len(list))
+func state[T netstate.Resource](list []T, err error) ([]netstate.Resource, error) {
+	all := make([]netstate.Resource, len(list))
 	for i, f := range list {
 		all[i] = f
 	}
@@ -38,7 +40,7 @@ func state[T Fact](list []T, err error) ([]Fact, error) {
 }
 
 // listRoutes lists the routes of the family of an address.
-func (n *Network) listRoutes(family netip.Addr) ([]Route, error) {
+func (n *Network) listRoutes(family netip.Addr) ([]netstate.Route, error) {
 	list, err := retry(func() ([]rtnetlink.Route, error) {
 		return n.routes.RouteListFiltered(familyOf(family), &rtnetlink.Route{Table: unix.RT_TABLE_UNSPEC}, rtnetlink.RT_FILTER_TABLE)
 	})
@@ -46,7 +48,7 @@ func (n *Network) listRoutes(family netip.Addr) ([]Route, error) {
 		return nil, err
 	}
 	names := make(map[int]string)
-	var all []Route
+	var all []netstate.Route
 	for _, r := range list {
 		if r.Table == unix.RT_TABLE_LOCAL {
 			continue
@@ -59,13 +61,13 @@ func (n *Network) listRoutes(family netip.Addr) ([]Route, error) {
 	return all, nil
 }
 
-func (n *Network) listRules(ipv6 bool) ([]Rule, error) {
+func (n *Network) listRules(ipv6 bool) ([]netstate.Rule, error) {
 	family := rtnetlink.FAMILY_V4
 	if ipv6 {
 		family = rtnetlink.FAMILY_V6
 	}
 	list, err := retry(func() ([]rtnetlink.Rule, error) { return n.routes.RuleList(family) })
-	all := make([]Rule, len(list))
+	all := make([]netstate.Rule, len(list))
 	for i, r := range list {
 		all[i] = ruleOf(r, ipv6)
 	}
@@ -73,7 +75,7 @@ func (n *Network) listRules(ipv6 bool) ([]Rule, error) {
 }
 
 // listFOU lists the ports.
-func (n *Network) listFOU() (all []FOUPort, err error) {
+func (n *Network) listFOU() (all []netstate.FOUPort, err error) {
 	if !n.hasFOU() {
 		return nil, nil
 	}

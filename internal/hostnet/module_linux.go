@@ -1,45 +1,61 @@
 package hostnet
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
-// findModule looks for what a module brings where that can be seen, for a module
-// may be built in.
-func (n *Network) findModule(f Module) (*Module, error) {
-	if device, ok := DeviceOf(f.Name); ok {
+// module reads and changes a kernel module.
+type module netstate.Module
+
+var _ = serve(func(r netstate.Module) kind { return module(r) })
+
+// find looks for what the module provides where that can be seen, for a module may be
+// built in.
+func (f module) find(n *Network) (netstate.Resource, error) {
+	isThere, err := f.isThere(n)
+	if err != nil || !isThere {
+		return nil, err
+	}
+	return netstate.Module(f), nil
+}
+
+func (f module) isThere(n *Network) (bool, error) {
+	if device, ok := netstate.DeviceOf(f.Name); ok {
 		link, err := n.findLink(device.Name)
 		if err != nil || link != nil {
-			return &f, err
+			return err == nil, err
 		}
 	}
 	if f.Name == "fou" && n.hasFOU() {
-		return &f, nil
+		return true, nil
 	}
-	if _, err := os.Stat("/sys/module/" + f.Name); err == nil {
-		return &f, nil
-	}
-	return nil, nil
+	_, err := os.Stat("/sys/module/" + f.Name)
+	return err == nil, nil
 }
 
-// putModule lets the kernel load a module by itself, as it does when a device is
-// asked for whose name a module has claimed.
-func (n *Network) putModule(f Module) error {
-	if device, ok := DeviceOf(f.Name); ok {
+// put makes the kernel load the module, as it does when a device is requested whose
+// name a module has claimed.
+func (f module) put(n *Network) error {
+	if device, ok := netstate.DeviceOf(f.Name); ok {
 		if err := askFor(device.Name); err != nil {
 			return err
 		}
 	}
-	if found, err := n.findModule(f); err != nil || found != nil {
+	if isThere, err := f.isThere(n); err != nil || isThere {
 		return err
 	}
-	return fmt.Errorf("%w: run 'modprobe %s'", ErrNoModule, f.Name)
+	return fmt.Errorf("%w: run 'modprobe %s'", netstate.ErrNoModule, f.Name)
 }
 
-// askFor asks for the flags of a device.
+func (module) remove(*Network) error { return errors.ErrUnsupported }
+
+// askFor requests the flags of a device.
 func askFor(device string) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

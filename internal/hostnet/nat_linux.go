@@ -10,7 +10,14 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
+
+// sourceNAT reads and changes a table of source NAT.
+type sourceNAT netstate.SourceNAT
+
+var _ = serve(func(r netstate.SourceNAT) kind { return sourceNAT(r) })
 
 const natChain = "postrouting"
 
@@ -18,13 +25,13 @@ const natChain = "postrouting"
 func (n *Network) tables(fn func(*nftables.Conn) error) error {
 	c, err := nftables.New(nftables.AsLasting())
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNoNAT, err)
+		return fmt.Errorf("%w: %w", netstate.ErrNoNAT, err)
 	}
 	defer c.CloseLasting()
 	return fn(c)
 }
 
-func (n *Network) findNAT(f SourceNAT) (found *SourceNAT, err error) {
+func (f sourceNAT) find(n *Network) (found netstate.Resource, err error) {
 	err = n.tables(func(c *nftables.Conn) error {
 		all, err := c.ListTablesOfFamily(f.family())
 		if err != nil {
@@ -37,17 +44,17 @@ func (n *Network) findNAT(f SourceNAT) (found *SourceNAT, err error) {
 			return nil
 		}
 		f.Other, err = f.differs(c)
-		found = &f
+		found = netstate.SourceNAT(f)
 		return err
 	})
-	if errors.Is(err, ErrNoNAT) {
+	if errors.Is(err, netstate.ErrNoNAT) {
 		return nil, nil
 	}
 	return found, err
 }
 
 // differs tells whether the table has anything but what we put there.
-func (f SourceNAT) differs(c *nftables.Conn) (bool, error) {
+func (f sourceNAT) differs(c *nftables.Conn) (bool, error) {
 	chains, err := c.ListChainsOfTableFamily(f.family())
 	if err != nil {
 		return false, err
@@ -101,8 +108,8 @@ func oneAddress(e expr.Any) expr.Any {
 	return &whole
 }
 
-// putNAT makes the table anew, in one step.
-func (n *Network) putNAT(f SourceNAT) error {
+// put makes the table in one transaction.
+func (f sourceNAT) put(n *Network) error {
 	return n.tables(func(c *nftables.Conn) error {
 		table := c.AddTable(&nftables.Table{Name: f.Table, Family: f.family()})
 		chain := c.AddChain(&nftables.Chain{
@@ -112,13 +119,13 @@ func (n *Network) putNAT(f SourceNAT) error {
 		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: f.expressions()})
 		err := c.Flush()
 		if lacking(err) {
-			return fmt.Errorf("%w: %w", ErrNoNAT, err)
+			return fmt.Errorf("%w: %w", netstate.ErrNoNAT, err)
 		}
 		return err
 	})
 }
 
-func (n *Network) removeNAT(f SourceNAT) error {
+func (f sourceNAT) remove(n *Network) error {
 	return n.tables(func(c *nftables.Conn) error {
 		c.DelTable(&nftables.Table{Name: f.Table, Family: f.family()})
 		return c.Flush()
@@ -130,7 +137,7 @@ func lacking(err error) bool {
 	return errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ENOENT)
 }
 
-func (f SourceNAT) family() nftables.TableFamily {
+func (f sourceNAT) family() nftables.TableFamily {
 	if f.IPv6 {
 		return nftables.TableFamilyIPv6
 	}
@@ -144,7 +151,7 @@ const (
 )
 
 // expressions are those that nft(8) would make of the rule.
-func (f SourceNAT) expressions() (all []expr.Any) {
+func (f sourceNAT) expressions() (all []expr.Any) {
 	source, destination := uint32(source4), uint32(destination4)
 	family := uint32(unix.NFPROTO_IPV4)
 	if f.IPv6 {

@@ -6,13 +6,15 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // nftDecoder follows the expressions of a rule, which load values into registers
 // and compare them.
 type nftDecoder struct {
-	rule  ChainRule
-	done  []ChainRule
+	rule  netstate.ChainRule
+	done  []netstate.ChainRule
 	names map[int]string // of interfaces
 	sets  *nftSets
 	regs  map[uint32]loaded
@@ -280,7 +282,7 @@ func (d *nftDecoder) lookup(attr map[uint16][]byte) {
 	d.inSet(from, elements)
 }
 
-func (d *nftDecoder) inElement(rule *ChainRule, from loaded, e setElement) bool {
+func (d *nftDecoder) inElement(rule *netstate.ChainRule, from loaded, e setElement) bool {
 	if from.what == "state" && len(e.from) == 4 {
 		rule.States = narrow(rule.States, uint8(binary.NativeEndian.Uint32(e.from)))
 		return true

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // xtables is how the kernel keeps the tables of one program.
@@ -24,7 +26,7 @@ type xtables struct {
 	hooks   int // how many there are
 	entry   int // bytes of an entry, without matches and target
 	offsets int // where the offsets of target and next entry are
-	read    func(rule *ChainRule, entry []byte)
+	read    func(rule *netstate.ChainRule, entry []byte)
 }
 
 var xtPrograms = []xtables{
@@ -105,8 +107,8 @@ type xtTable struct {
 	table   string
 	info    []byte
 	entries []byte
-	chains  []Chain
-	rules   []ChainRule
+	chains  []netstate.Chain
+	rules   []netstate.ChainRule
 	starts  map[int]string // names of chains by the offset of their first rule
 }
 
@@ -124,7 +126,7 @@ func (t *xtTable) decode() bool {
 		name := hookName(t.family, uint32(hook))
 		t.starts[t.number(1+hook)] = strings.ToUpper(name)
 		policies[t.number(1+t.hooks+hook)] = strings.ToUpper(name)
-		t.chains = append(t.chains, Chain{
+		t.chains = append(t.chains, netstate.Chain{
 			Family: t.family, Table: t.table, Name: strings.ToUpper(name), Legacy: true, Hook: name, Type: t.kind(), Priority: t.priority(name),
 		})
 	}
@@ -132,7 +134,7 @@ func (t *xtTable) decode() bool {
 		if name, ok := e.heads(); ok {
 			t.starts[at+len(e.data)] = name
 			if name != "ERROR" { // the end of the table
-				t.chains = append(t.chains, Chain{Family: t.family, Table: t.table, Name: name, Legacy: true})
+				t.chains = append(t.chains, netstate.Chain{Family: t.family, Table: t.table, Name: name, Legacy: true})
 			}
 		}
 	}) {
@@ -231,8 +233,8 @@ func (e xtEntry) standard() int {
 	return int(int32(binary.NativeEndian.Uint32(e.data[e.target+xtHeader:])))
 }
 
-func (t *xtTable) rule(chain string, e xtEntry) ChainRule {
-	rule := ChainRule{Family: t.family, Table: t.table, Chain: chain, Legacy: true}
+func (t *xtTable) rule(chain string, e xtEntry) netstate.ChainRule {
+	rule := netstate.ChainRule{Family: t.family, Table: t.table, Chain: chain, Legacy: true}
 	t.read(&rule, e.data)
 	for at := t.entry; at+xtHeader <= e.target; {
 		size := int(binary.NativeEndian.Uint16(e.data[at:]))
@@ -294,7 +296,7 @@ func maskedPrefix(addr, mask []byte) ([]netip.Prefix, bool) {
 
 // readAddresses reads what entries of both families begin with, whose addresses
 // have n bytes. Afterwards come four names and masks of interfaces.
-func readAddresses(rule *ChainRule, e []byte, n int) (rest []byte) {
+func readAddresses(rule *netstate.ChainRule, e []byte, n int) (rest []byte) {
 	var ok, ok2 bool
 	rule.From, ok = maskedPrefix(e[:n], e[2*n:3*n])
 	rule.To, ok2 = maskedPrefix(e[n:2*n], e[3*n:4*n])
@@ -307,7 +309,7 @@ func readAddresses(rule *ChainRule, e []byte, n int) (rest []byte) {
 
 const xtGoto = 2
 
-func readEntry4(rule *ChainRule, e []byte) {
+func readEntry4(rule *netstate.ChainRule, e []byte) {
 	rest := readAddresses(rule, e, 4)
 	rule.Protocol = uint8(binary.NativeEndian.Uint16(rest))
 	rule.Partial = rule.Partial || rest[2]&1 != 0 // for fragments
@@ -317,7 +319,7 @@ func readEntry4(rule *ChainRule, e []byte) {
 	}
 }
 
-func readEntry6(rule *ChainRule, e []byte) {
+func readEntry6(rule *netstate.ChainRule, e []byte) {
 	rest := readAddresses(rule, e, 16)
 	rule.Protocol = uint8(binary.NativeEndian.Uint16(rest))
 	rule.Partial = rule.Partial || rest[3]&2 != 0 // a traffic class
@@ -328,7 +330,7 @@ func readEntry6(rule *ChainRule, e []byte) {
 }
 
 // invertEntry makes conditions of an entry their contrary.
-func invertEntry(rule *ChainRule, flags byte) {
+func invertEntry(rule *netstate.ChainRule, flags byte) {
 	const in, out, from, to, protocol = 1, 2, 8, 16, 64
 	if flags&in != 0 {
 		rule.In, rule.NotIn = "", rule.In
@@ -350,7 +352,7 @@ func invertEntry(rule *ChainRule, flags byte) {
 
 // readEntryARP reads the addresses that are asked for and asked by. Other
 // conditions make it partial.
-func readEntryARP(rule *ChainRule, e []byte) {
+func readEntryARP(rule *netstate.ChainRule, e []byte) {
 	var ok, ok2 bool
 	rule.From, ok = maskedPrefix(e[:4], e[8:12])
 	rule.To, ok2 = maskedPrefix(e[4:8], e[12:16])

@@ -7,12 +7,14 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Conditions of rules, as far as their fields say them.
 
 // limit adds a condition to a rule.
-func limit(rule *ChainRule, from loaded, low, high []byte, names map[int]string) bool {
+func limit(rule *netstate.ChainRule, from loaded, low, high []byte, names map[int]string) bool {
 	exact := bytes.Equal(low, high)
 	if from.mask != nil && from.what != "saddr" && from.what != "daddr" && from.what != "mark" && from.what != "flags" {
 		return false
@@ -49,7 +51,7 @@ func limit(rule *ChainRule, from loaded, low, high []byte, names map[int]string)
 	return false
 }
 
-func limitInterface(rule *ChainRule, what, name string) bool {
+func limitInterface(rule *netstate.ChainRule, what, name string) bool {
 	to := &rule.In
 	if what[0] == 'o' {
 		to = &rule.Out
@@ -61,7 +63,7 @@ func limitInterface(rule *ChainRule, what, name string) bool {
 	return true
 }
 
-func limitProtocol(rule *ChainRule, protocol uint8) bool {
+func limitProtocol(rule *netstate.ChainRule, protocol uint8) bool {
 	if rule.Protocol != 0 && rule.Protocol != protocol {
 		return false
 	}
@@ -70,7 +72,7 @@ func limitProtocol(rule *ChainRule, protocol uint8) bool {
 }
 
 // limitFamily makes a rule one for the packets of a family.
-func limitFamily(rule *ChainRule, is6 bool) bool {
+func limitFamily(rule *netstate.ChainRule, is6 bool) bool {
 	if len(rule.From) == 0 {
 		rule.From = []netip.Prefix{defaultOf(netip.IPv4Unspecified())}
 		if is6 {
@@ -80,7 +82,7 @@ func limitFamily(rule *ChainRule, is6 bool) bool {
 	return true
 }
 
-func limitMark(rule *ChainRule, mask, value []byte) bool {
+func limitMark(rule *netstate.ChainRule, mask, value []byte) bool {
 	if rule.Mask != 0 || mask != nil && len(mask) != 4 {
 		return false
 	}
@@ -91,7 +93,7 @@ func limitMark(rule *ChainRule, mask, value []byte) bool {
 	return true
 }
 
-func limitAddresses(rule *ChainRule, from loaded, low, high []byte) bool {
+func limitAddresses(rule *netstate.ChainRule, from loaded, low, high []byte) bool {
 	to := &rule.From
 	if from.what == "daddr" {
 		to = &rule.To
@@ -168,7 +170,7 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return a
 }
 
-func limitPorts(rule *ChainRule, what string, low, high uint16) bool {
+func limitPorts(rule *netstate.ChainRule, what string, low, high uint16) bool {
 	to := &rule.FromPorts
 	if what == "dport" {
 		to = &rule.ToPorts
@@ -190,7 +192,7 @@ const (
 
 // limitFlags takes a condition on TCP's flags, by whether the first packet of a
 // connection meets it, and the others do.
-func limitFlags(rule *ChainRule, mask, value []byte, inverted bool) bool {
+func limitFlags(rule *netstate.ChainRule, mask, value []byte, inverted bool) bool {
 	if len(value) != 1 || mask != nil && len(mask) != 1 {
 		return false
 	}
@@ -206,14 +208,14 @@ func limitFlags(rule *ChainRule, mask, value []byte, inverted bool) bool {
 	case later && rule.Segments != "first":
 		rule.Segments = "later"
 	default:
-		rule.States = StateNever
+		rule.States = netstate.StateNever
 	}
 	return true
 }
 
 // limitType takes a condition on the types that a packet's destination has, as bits
 // by the numbers of types of routes.
-func limitType(rule *ChainRule, types uint32) bool {
+func limitType(rule *netstate.ChainRule, types uint32) bool {
 	local, remote := types&(1<<unix.RTN_LOCAL) != 0, types&(1<<unix.RTN_UNICAST) != 0
 	switch {
 	case local && remote:
@@ -222,13 +224,13 @@ func limitType(rule *ChainRule, types uint32) bool {
 	case remote && rule.ToLocal != "local":
 		rule.ToLocal = "remote"
 	default: // it is for many hosts
-		rule.States = StateNever
+		rule.States = netstate.StateNever
 	}
 	return true
 }
 
 // exclude takes a condition that something is not a value.
-func exclude(rule *ChainRule, from loaded, value []byte, names map[int]string) bool {
+func exclude(rule *netstate.ChainRule, from loaded, value []byte, names map[int]string) bool {
 	switch from.what {
 	case "state", "status":
 		if len(from.mask) != 4 || len(bytes.Trim(value, "\x00")) != 0 {
@@ -238,7 +240,7 @@ func exclude(rule *ChainRule, from loaded, value []byte, names map[int]string) b
 		if from.what == "state" {
 			rule.States = narrow(rule.States, uint8(bits))
 		} else if bits == statusDNAT {
-			rule.States = narrow(rule.States, StateDNAT)
+			rule.States = narrow(rule.States, netstate.StateDNAT)
 		}
 		return from.what == "state" || bits == statusDNAT
 	case "flags":
@@ -255,8 +257,8 @@ const statusDNAT = 1 << 5 // IPS_DST_NAT
 
 // excludePlace takes a condition that a packet is not of an interface or of
 // addresses.
-func excludePlace(rule *ChainRule, from loaded, value []byte, names map[int]string) bool {
-	var one ChainRule
+func excludePlace(rule *netstate.ChainRule, from loaded, value []byte, names map[int]string) bool {
+	var one netstate.ChainRule
 	if !limit(&one, from, value, value, names) {
 		return false
 	}
@@ -281,7 +283,7 @@ func narrow(a, b uint8) uint8 {
 		return b
 	}
 	if a&b == 0 {
-		return StateNever
+		return netstate.StateNever
 	}
 	return a & b
 }

@@ -14,6 +14,8 @@ import (
 	rtnetlink "github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Limits of what is listed. What is beyond is said to be unread.
@@ -26,38 +28,38 @@ const (
 // observer lists the parts of a namespace.
 type observer struct {
 	*Network
-	found Observed
+	found netstate.Observed
 	names map[int]string // of interfaces
 }
 
 // Observe returns what the namespace has. A part that cannot be read is among
 // the unread; the error is that of a part without which nothing can be said.
-func (n *Network) Observe(ctx context.Context) (Observed, error) {
+func (n *Network) Observe(ctx context.Context) (netstate.Observed, error) {
 	o := observer{Network: n, names: make(map[int]string)}
 	for _, part := range []func() error{
 		o.interfaces, o.state, o.addressStates, o.routeEntries, o.ruleEntries, o.neighbours, o.trafficControl, o.policyRules, o.firewall,
 	} {
 		if err := context.Cause(ctx); err != nil {
-			return Observed{}, err
+			return netstate.Observed{}, err
 		}
 		if err := part(); err != nil {
-			return Observed{}, err
+			return netstate.Observed{}, err
 		}
 	}
 	return o.found, nil
 }
 
 func (o *observer) unread(what, command string, why any) {
-	o.found.Unread = append(o.found.Unread, Unread{What: what, Why: fmt.Sprint(why), Command: command})
+	o.found.Unread = append(o.found.Unread, netstate.Unread{What: what, Why: fmt.Sprint(why), Command: command})
 }
 
 func (o *observer) state() (err error) {
-	if o.found.Facts, err = o.List(); err != nil {
+	if o.found.Resources, err = o.List(); err != nil {
 		return err
 	}
 	policies, err := o.Policies()
 	for _, p := range policies {
-		o.found.Facts = append(o.found.Facts, p)
+		o.found.Resources = append(o.found.Resources, p)
 	}
 	if err != nil {
 		o.unread("policies", "ip xfrm policy", err)
@@ -75,7 +77,7 @@ func (o *observer) interfaces() error {
 	}
 	for _, l := range links {
 		a := l.Attrs()
-		i := Interface{
+		i := netstate.Interface{
 			Name: a.Name, Kind: linkOf(l).Kind, Up: a.Flags&net.FlagUp != 0, Carrier: a.Flags&net.FlagUp != 0 && a.RawFlags&unix.IFF_LOWER_UP != 0,
 			NoARP: a.RawFlags&unix.IFF_NOARP != 0, Loopback: a.Flags&net.FlagLoopback != 0,
 			MAC: a.HardwareAddr.String(), Master: o.names[a.MasterIndex], XDP: a.Xdp != nil && a.Xdp.Attached,
@@ -95,7 +97,7 @@ func (o *observer) interfaces() error {
 func (o *observer) addressStates() error {
 	list, err := retry(func() ([]rtnetlink.Addr, error) { return o.routes.AddrList(nil, rtnetlink.FAMILY_ALL) })
 	for _, a := range list {
-		s := AddressState{
+		s := netstate.AddressState{
 			Interface: o.names[a.LinkIndex], Prefix: prefixOf(a.IPNet), Duplicate: a.Flags&unix.IFA_F_DADFAILED != 0,
 			Tentative: a.Flags&unix.IFA_F_TENTATIVE != 0 && a.Flags&unix.IFA_F_OPTIMISTIC == 0,
 		}
@@ -133,12 +135,12 @@ func (o *observer) routeEntries() error {
 	return nil
 }
 
-func (o *observer) routeEntry(r rtnetlink.Route, family netip.Addr) RouteEntry {
+func (o *observer) routeEntry(r rtnetlink.Route, family netip.Addr) netstate.RouteEntry {
 	kind, known := routeTypes[r.Type]
 	if !known {
 		kind = "other"
 	}
-	e := RouteEntry{
+	e := netstate.RouteEntry{
 		To: prefixOf(r.Dst), Table: r.Table, Metric: r.Priority, Type: kind, Via: addrOf(r.Gw), Interface: o.names[r.LinkIndex],
 		Source: addrOf(r.Src), MTU: r.MTU, AdvMSS: r.AdvMSS, HopLimit: r.Hoplimit, ByKernel: r.Protocol == unix.RTPROT_KERNEL,
 		Partial: r.Encap != nil || r.Via != nil || r.Tos != 0 || !known,
@@ -150,10 +152,10 @@ func (o *observer) routeEntry(r rtnetlink.Route, family netip.Addr) RouteEntry {
 }
 
 // byHops returns a route once for each of its next hops.
-func (o *observer) byHops(r rtnetlink.Route, family netip.Addr) (all []RouteEntry) {
+func (o *observer) byHops(r rtnetlink.Route, family netip.Addr) (all []netstate.RouteEntry) {
 	e := o.routeEntry(r, family)
 	if len(r.MultiPath) == 0 {
-		return []RouteEntry{e}
+		return []netstate.RouteEntry{e}
 	}
 	for _, hop := range r.MultiPath {
 		if hop.Flags&unix.RTNH_F_DEAD != 0 {
@@ -197,7 +199,7 @@ const (
 	ruleToPortMask   = 29  // FRA_DPORT_MASK
 )
 
-func ruleEntry(data []byte) (e RuleEntry, ok bool) {
+func ruleEntry(data []byte) (e netstate.RuleEntry, ok bool) {
 	if len(data) < unix.SizeofRtMsg {
 		return e, false
 	}
@@ -302,7 +304,9 @@ func (o *observer) neighbours() error {
 			}
 			a, ok := netip.AddrFromSlice(e.IP)
 			if name := o.names[e.LinkIndex]; ok && name != "" && !a.IsMulticast() && neighbourStates[e.State] != "noarp" {
-				o.found.Neighbours = append(o.found.Neighbours, Neighbour{name, a.Unmap(), e.HardwareAddr.String(), neighbourStates[e.State], proxies})
+				o.found.Neighbours = append(o.found.Neighbours, netstate.Neighbour{
+					Interface: name, Addr: a.Unmap(), MAC: e.HardwareAddr.String(), State: neighbourStates[e.State], Proxy: proxies,
+				})
 			}
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // firewall reads the rules of nftables, and of iptables where it does not work by
@@ -126,11 +128,11 @@ func be32(value []byte) uint32 {
 }
 
 // nftChain decodes a chain. One at the hooks of several interfaces becomes several.
-func nftChain(data []byte) (all []Chain) {
+func nftChain(data []byte) (all []netstate.Chain) {
 	if len(data) < 4 {
 		return nil
 	}
-	c := Chain{Family: nftFamilies[data[0]]}
+	c := netstate.Chain{Family: nftFamilies[data[0]]}
 	var devices []string
 	ok := attributes(data[4:], func(kind uint16, value []byte) {
 		switch kind {
@@ -143,7 +145,7 @@ func nftChain(data []byte) (all []Chain) {
 		case unix.NFTA_CHAIN_POLICY:
 			c.Drop = be32(value) == 0
 		case unix.NFTA_CHAIN_HOOK:
-			devices = c.hookAt(value)
+			devices = readHook(&c, value)
 		}
 	})
 	if !ok || c.Family == "" {
@@ -161,8 +163,8 @@ func nftChain(data []byte) (all []Chain) {
 
 const hookDevices = 4 // NFTA_HOOK_DEVS
 
-// hookAt takes the hook of a chain, and returns the interfaces that it is at.
-func (c *Chain) hookAt(data []byte) (devices []string) {
+// readHook reads the hook of a chain into it, and returns the interfaces of the hook.
+func readHook(c *netstate.Chain, data []byte) (devices []string) {
 	attributes(data, func(kind uint16, value []byte) {
 		switch kind {
 		case unix.NFTA_HOOK_HOOKNUM:
@@ -181,7 +183,7 @@ func (c *Chain) hookAt(data []byte) (devices []string) {
 
 // nftRule decodes a rule. It becomes several when it does several things, or
 // looks its verdict up.
-func (o *observer) nftRule(data []byte, sets *nftSets) []ChainRule {
+func (o *observer) nftRule(data []byte, sets *nftSets) []netstate.ChainRule {
 	if len(data) < 4 {
 		return nil
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // usualQueues drop packets only when they are full.
@@ -90,7 +92,7 @@ func (o *observer) filters(index uint32, hook, chain string, parent uint32) {
 		o.unread("firewall", "tc filter show dev "+name+" "+chain, err)
 		return
 	}
-	rules := make(map[string][]ChainRule)
+	rules := make(map[string][]netstate.ChainRule)
 	for _, m := range messages {
 		if len(m.Data) < len(header) {
 			continue
@@ -103,7 +105,7 @@ func (o *observer) filters(index uint32, hook, chain string, parent uint32) {
 		info := binary.NativeEndian.Uint32(m.Data[16:])
 		protocol := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, uint16(info)))
 		for _, family := range []string{"tc", "arp"} {
-			f := tcFilter{rule: ChainRule{Family: family, Table: name, Chain: chain}, kind: text(attr[unix.TCA_KIND])}
+			f := tcFilter{rule: netstate.ChainRule{Family: family, Table: name, Chain: chain}, kind: text(attr[unix.TCA_KIND])}
 			if !f.protocol(protocol) {
 				continue
 			}
@@ -115,7 +117,7 @@ func (o *observer) filters(index uint32, hook, chain string, parent uint32) {
 		}
 	}
 	for family, list := range rules {
-		o.found.Chains = append(o.found.Chains, Chain{Family: family, Table: name, Name: chain, Hook: hook, Type: "filter", Priority: math.MinInt32, Device: name})
+		o.found.Chains = append(o.found.Chains, netstate.Chain{Family: family, Table: name, Name: chain, Hook: hook, Type: "filter", Priority: math.MinInt32, Device: name})
 		o.found.ChainRules = append(o.found.ChainRules, list...)
 	}
 }
@@ -124,7 +126,7 @@ const tcaChain = 11 // TCA_CHAIN
 
 // tcFilter decodes a filter.
 type tcFilter struct {
-	rule ChainRule
+	rule netstate.ChainRule
 	kind string
 }
 
@@ -156,7 +158,7 @@ func (f *tcFilter) name(preference uint32, protocol uint16, handle uint32) {
 	f.rule.Handle = fmt.Sprintf("pref %d protocol %s handle %s %s", preference, word, number, f.kind)
 }
 
-func (f *tcFilter) decode(options map[uint16][]byte) []ChainRule {
+func (f *tcFilter) decode(options map[uint16][]byte) []netstate.ChainRule {
 	const u32Actions, u32Selector = 7, 5
 	switch f.kind {
 	case "matchall":
@@ -172,7 +174,7 @@ func (f *tcFilter) decode(options map[uint16][]byte) []ChainRule {
 		return f.act(options[u32Actions])
 	}
 	f.rule.Partial, f.rule.Verdict = true, "other"
-	return []ChainRule{f.rule}
+	return []netstate.ChainRule{f.rule}
 }
 
 // flower takes the conditions of a filter by fields.
@@ -242,11 +244,11 @@ const (
 )
 
 // act takes the actions of a filter: rules, for each may do something.
-func (f *tcFilter) act(actions []byte) (all []ChainRule) {
+func (f *tcFilter) act(actions []byte) (all []netstate.ChainRule) {
 	f.rule.Verdict = "accept"
 	list, err := netlink.NewAttributeDecoder(actions)
 	if err != nil || len(actions) == 0 {
-		return []ChainRule{f.rule}
+		return []netstate.ChainRule{f.rule}
 	}
 	for list.Next() {
 		attr := nativeAttributes(list.Bytes())
@@ -260,7 +262,7 @@ func (f *tcFilter) act(actions []byte) (all []ChainRule) {
 }
 
 // action takes one action, and reports whether it is the last.
-func (f *tcFilter) action(kind string, options map[uint16][]byte) (done []ChainRule, ended bool) {
+func (f *tcFilter) action(kind string, options map[uint16][]byte) (done []netstate.ChainRule, ended bool) {
 	const parms, skbeditMark, skbeditMask, gactProbability, mirrors = 2, 5, 8, 3, 2
 	general := options[parms]
 	if len(general) < 12 {

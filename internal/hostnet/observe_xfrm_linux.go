@@ -13,6 +13,8 @@ import (
 	rtnetlink "github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // policyHooks are where policies of IPsec are asked for, by their direction.
@@ -31,14 +33,14 @@ func (o *observer) policyRules() error {
 	})
 	blocks := o.blocksByDefault()
 	for direction, hook := range policyHooks {
-		var rules []ChainRule
+		var rules []netstate.ChainRule
 		for _, p := range list {
 			if int(p.Dir) == direction && p.Ifid == 0 { // others are for interfaces of the kind xfrm
 				rules = append(rules, policyRule(p, hook))
 			}
 		}
 		if len(rules) > 0 || blocks[direction] {
-			o.found.Chains = append(o.found.Chains, Chain{Family: "xfrm", Table: "policy", Name: hook, Hook: "xfrm-" + hook, Type: "filter", Drop: blocks[direction]})
+			o.found.Chains = append(o.found.Chains, netstate.Chain{Family: "xfrm", Table: "policy", Name: hook, Hook: "xfrm-" + hook, Type: "filter", Drop: blocks[direction]})
 			o.found.ChainRules = append(o.found.ChainRules, rules...)
 		}
 	}
@@ -88,8 +90,8 @@ func selected(selector, address []byte, bits byte) netip.Prefix {
 	return prefixFrom(address[:size], int(bits))
 }
 
-func policyRule(p policy, hook string) ChainRule {
-	r := ChainRule{
+func policyRule(p policy, hook string) netstate.ChainRule {
+	r := netstate.ChainRule{
 		Family: "xfrm", Table: "policy", Chain: hook, From: []netip.Prefix{p.from}, To: []netip.Prefix{p.to}, Protocol: uint8(p.Proto),
 		Partial: p.Ifindex != 0, Verdict: "accept",
 	}

@@ -6,12 +6,14 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Matches and targets of iptables, which both of its kinds have.
 
 // xtMatch adds the condition of a match to a rule.
-func xtMatch(rule *ChainRule, name string, revision uint32, info []byte) {
+func xtMatch(rule *netstate.ChainRule, name string, revision uint32, info []byte) {
 	known := false
 	switch name {
 	case "comment":
@@ -38,7 +40,7 @@ func xtMatch(rule *ChainRule, name string, revision uint32, info []byte) {
 	rule.Partial = rule.Partial || !known
 }
 
-func xtPorts(rule *ChainRule, info []byte) bool {
+func xtPorts(rule *netstate.ChainRule, info []byte) bool {
 	ports := [4]uint16{}
 	for i := range ports {
 		ports[i] = binary.NativeEndian.Uint16(info[2*i:])
@@ -54,7 +56,7 @@ func xtPorts(rule *ChainRule, info []byte) bool {
 }
 
 // xtConntrack takes a condition on the state alone.
-func xtConntrack(rule *ChainRule, revision uint32, info []byte) bool {
+func xtConntrack(rule *netstate.ChainRule, revision uint32, info []byte) bool {
 	const base, onState, alias = 8*16 + 4 + 4 + 5*2, 1, 1 << 13 // XT_CONNTRACK_STATE, and as -m state
 	if revision < 1 || revision > 3 || len(info) < base+6 {
 		return false
@@ -66,7 +68,7 @@ func xtConntrack(rule *ChainRule, revision uint32, info []byte) bool {
 		wide := binary.NativeEndian.Uint16(info[base+4:])
 		states = uint8(wide &^ snat)
 		if wide&untracked != 0 {
-			states |= StateUntracked
+			states |= netstate.StateUntracked
 		}
 	}
 	if match&^alias != onState {
@@ -80,7 +82,7 @@ func xtConntrack(rule *ChainRule, revision uint32, info []byte) bool {
 }
 
 // xtAddressType takes a condition on the type of the destination alone.
-func xtAddressType(rule *ChainRule, info []byte) bool {
+func xtAddressType(rule *netstate.ChainRule, info []byte) bool {
 	const invert = 2
 	if len(info) < 8 || binary.NativeEndian.Uint16(info) != 0 {
 		return false
@@ -92,7 +94,7 @@ func xtAddressType(rule *ChainRule, info []byte) bool {
 	return flags&^invert == 0 && limitType(rule, types)
 }
 
-func xtMultiport(rule *ChainRule, info []byte) bool {
+func xtMultiport(rule *netstate.ChainRule, info []byte) bool {
 	const most = 15
 	if len(info) < 2+2*most+most+1 || info[1] > most || info[2+2*most+most] != 0 {
 		return false
@@ -124,7 +126,7 @@ var harmless = []string{
 }
 
 // xtTarget sets what a rule does.
-func xtTarget(rule *ChainRule, name string, revision uint32, info []byte) {
+func xtTarget(rule *netstate.ChainRule, name string, revision uint32, info []byte) {
 	switch name {
 	case "REJECT", "MASQUERADE", "REDIRECT", "NOTRACK", "DROP", "ACCEPT":
 		rule.Verdict = map[string]string{

@@ -1,13 +1,18 @@
+// Package hostnet reads and changes the network of a network namespace of Linux, by
+// netlink and nftables, in the values of package netstate.
 package hostnet
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strconv"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Network is the network of the namespace that the calling thread is in. It has no
@@ -18,85 +23,69 @@ type Network struct{ routes netlink.Handle }
 // New returns the network.
 func New() *Network { return &Network{} }
 
-// Find returns what is there in the place of a fact, nil if nothing is.
-func (n *Network) Find(f Fact) (Fact, error) {
-	switch f := f.(type) {
-	case Link:
-		return optional(n.findLink(f.Name))
-	case Address:
-		return optional(n.findAddress(f))
-	case Route:
-		return optional(n.findRoute(f))
-	case Rule:
-		return optional(n.findRule(f))
-	case SourceNAT:
-		return optional(n.findNAT(f))
-	case FOUPort:
-		return optional(n.findFOU(f))
-	case SecurityPolicy:
-		return optional(n.findPolicy(f))
-	case SecurityAssociation:
-		return optional(n.findAssociation(f))
-	case Module:
-		return optional(n.findModule(f))
-	}
-	return nil, fmt.Errorf("%T cannot be read", f)
+// kind is one resource, with how the kernel reads and changes it. Each kind has a
+// file.
+type kind interface {
+	// find returns what is in its place, nil for nothing.
+	find(*Network) (netstate.Resource, error)
+	// put makes the resource, whatever is in its place.
+	put(*Network) error
+	// remove removes what is in its place.
+	remove(*Network) error
 }
 
-// optional makes a fact of what may be missing.
-func optional[T Fact](found *T, err error) (Fact, error) {
-	if err != nil || found == nil {
+// kinds holds what makes a kind of each type of resource. The files of the kinds
+// fill it while the package is initialized, and nothing changes it later.
+var kinds = make(map[reflect.Type]func(netstate.Resource) kind)
+
+// serve adds a type of resource to kinds.
+func serve[R netstate.Resource](of func(R) kind) bool {
+	kinds[reflect.TypeFor[R]()] = func(r netstate.Resource) kind { return of(r.(R)) }
+	return true
+}
+
+// kindOf returns the kind of a resource.
+func kindOf(r netstate.Resource) (kind, error) {
+	of, ok := kinds[reflect.TypeOf(r)]
+	if !ok {
+		return nil, fmt.Errorf("%T: %w", r, errors.ErrUnsupported)
+	}
+	return of(r), nil
+}
+
+// Find returns what is in the place of a resource, nil for nothing.
+func (n *Network) Find(r netstate.Resource) (netstate.Resource, error) {
+	k, err := kindOf(r)
+	if err != nil {
 		return nil, err
 	}
-	return *found, nil
+	return k.find(n)
 }
 
-// Put makes a fact true, whatever is in its place.
-func (n *Network) Put(f Fact) error {
-	switch f := f.(type) {
-	case Link:
-		return n.putLink(f)
-	case Address:
-		return n.putAddress(f)
-	case Route:
-		return n.putRoute(f)
-	case Rule:
-		return n.routes.RuleAdd(f.rule())
-	case SourceNAT:
-		return n.putNAT(f)
-	case FOUPort:
-		return n.putFOU(f)
-	case SecurityPolicy:
-		return n.putPolicy(f)
-	case SecurityAssociation:
-		return n.putAssociation(f)
-	case Module:
-		return n.putModule(f)
+// Put makes a resource, whatever is in its place.
+func (n *Network) Put(r netstate.Resource) error {
+	k, err := kindOf(r)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%T cannot be written", f)
+	return k.put(n)
 }
 
-// Remove removes what a fact tells of.
-func (n *Network) Remove(f Fact) error {
-	switch f := f.(type) {
-	case Link:
-		return n.removeLink(f)
-	case Address:
-		return n.removeAddress(f)
-	case Route:
-		return n.removeRoute(f)
-	case Rule:
-		return n.routes.RuleDel(f.rule())
-	case SourceNAT:
-		return n.removeNAT(f)
-	case FOUPort:
-		return n.removeFOU(f)
-	case SecurityPolicy:
-		return n.removePolicy(f)
-	case SecurityAssociation:
-		return n.removeAssociation(f)
+// Remove removes what is in the place of a resource.
+func (n *Network) Remove(r netstate.Resource) error {
+	k, err := kindOf(r)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%T cannot be removed", f)
+	return k.remove(n)
+}
+
+// found returns what a search found, nil for nothing.
+func found[R netstate.Resource](r *R, err error) (netstate.Resource, error) {
+	if err != nil || r == nil {
+		return nil, err
+	}
+	return *r, nil
 }
 
 // Identity returns the kernel's number of the namespace, which no other one gets as

@@ -6,9 +6,16 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
 
-func (n *Network) findRoute(f Route) (*Route, error) {
+// route reads and changes a route.
+type route netstate.Route
+
+var _ = serve(func(r netstate.Route) kind { return route(r) })
+
+func (f route) find(n *Network) (netstate.Resource, error) {
 	all, err := retry(func() ([]netlink.Route, error) {
 		return n.routes.RouteListFiltered(familyOf(f.To.Addr()), &netlink.Route{Table: f.Table}, netlink.RT_FILTER_TABLE)
 	})
@@ -20,9 +27,9 @@ func (n *Network) findRoute(f Route) (*Route, error) {
 	}
 	for _, r := range all {
 		if found := routeOf(r, f.To.Addr(), n.nameOf(r.LinkIndex)); found.To == f.To && found.Metric == f.Metric && r.Tos == 0 {
-			ends, err := n.routeEnds(f)
+			ends, err := n.routeEnds(netstate.Route(f))
 			found.Other = found.Other || ends
-			return &found, err
+			return found, err
 		}
 	}
 	return nil, nil
@@ -30,7 +37,7 @@ func (n *Network) findRoute(f Route) (*Route, error) {
 
 // routeEnds reports whether an IPv6 route is one of a router's advertisement, which has
 // a lifetime or a preference.
-func (n *Network) routeEnds(f Route) (bool, error) {
+func (n *Network) routeEnds(f netstate.Route) (bool, error) {
 	if f.To.Addr().Is4() {
 		return false, nil
 	}
@@ -74,8 +81,8 @@ func (n *Network) routeEnds(f Route) (bool, error) {
 const cacheExpires = 8
 
 // routeOf reads a route of the family of an address, by an interface.
-func routeOf(r netlink.Route, family netip.Addr, iface string) Route {
-	found := Route{
+func routeOf(r netlink.Route, family netip.Addr, iface string) netstate.Route {
+	found := netstate.Route{
 		To: prefixOf(r.Dst), Table: r.Table, Metric: r.Priority, Via: addrOf(r.Gw), Interface: iface,
 		Source: addrOf(r.Src), MTU: r.MTU, AdvMSS: r.AdvMSS, OnLink: r.Flags&int(netlink.FLAG_ONLINK) != 0,
 		Local: r.Type == unix.RTN_LOCAL, Protocol: int(r.Protocol),
@@ -94,25 +101,26 @@ func routeOf(r netlink.Route, family netip.Addr, iface string) Route {
 	return found
 }
 
-// putRoute adds a route, or replaces the one of its table, destination and
+// put adds a route, or replaces the one of its table, destination and
 // metric. That is one step in the kernel.
-func (n *Network) putRoute(f Route) error {
-	r, err := n.route(f)
+func (f route) put(n *Network) error {
+	r, err := f.request(n)
 	if err != nil {
 		return err
 	}
 	return n.routes.RouteReplace(r)
 }
 
-func (n *Network) removeRoute(f Route) error {
-	r, err := n.route(f)
+func (f route) remove(n *Network) error {
+	r, err := f.request(n)
 	if err != nil {
 		return err
 	}
 	return n.routes.RouteDel(r)
 }
 
-func (n *Network) route(f Route) (*netlink.Route, error) {
+// request returns what adds or removes the route.
+func (f route) request(n *Network) (*netlink.Route, error) {
 	r := &netlink.Route{
 		Dst: netOf(f.To), Table: f.Table, Priority: f.Metric, Gw: ipOf(f.Via), Src: ipOf(f.Source),
 		MTU: f.MTU, AdvMSS: f.AdvMSS, Family: familyOf(f.To.Addr()), Protocol: netlink.RouteProtocol(f.Protocol),
@@ -136,10 +144,10 @@ func (n *Network) route(f Route) (*netlink.Route, error) {
 
 // Lookup returns the route that a packet to an address takes. The zero address
 // as its source leaves that to the kernel.
-func (n *Network) Lookup(to, from netip.Addr) (Route, error) {
+func (n *Network) Lookup(to, from netip.Addr) (netstate.Route, error) {
 	routes, err := n.routes.RouteGetWithOptions(ipOf(to), &netlink.RouteGetOptions{SrcAddr: ipOf(from)})
 	if err != nil || len(routes) == 0 {
-		return Route{}, err
+		return netstate.Route{}, err
 	}
 	return routeOf(routes[0], to, n.nameOf(routes[0].LinkIndex)), nil
 }

@@ -10,7 +10,19 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs/internal/netstate"
 )
+
+// ipsecPolicy reads and changes a policy of IPsec.
+type ipsecPolicy netstate.IPsecPolicy
+
+var _ = serve(func(r netstate.IPsecPolicy) kind { return ipsecPolicy(r) })
+
+// ipsecAssociation reads and changes an association of IPsec.
+type ipsecAssociation netstate.IPsecAssociation
+
+var _ = serve(func(r netstate.IPsecAssociation) kind { return ipsecAssociation(r) })
 
 const (
 	cipher       = "cbc(aes)"
@@ -22,13 +34,13 @@ const (
 // ipsecError tells when the kernel lacks IPsec: the interface to it, or ESP.
 func ipsecError(err error) error {
 	if errors.Is(err, unix.EPROTONOSUPPORT) {
-		return fmt.Errorf("%w: %w", ErrNoIPsec, err)
+		return fmt.Errorf("%w: %w", netstate.ErrNoIPsec, err)
 	}
 	return err
 }
 
 // Policies lists the policies of IPsec.
-func (n *Network) Policies() (all []SecurityPolicy, err error) {
+func (n *Network) Policies() (all []netstate.IPsecPolicy, err error) {
 	list, err := n.policies()
 	for _, p := range list {
 		if p.Dir == netlink.XFRM_DIR_IN || p.Dir == netlink.XFRM_DIR_OUT {
@@ -38,18 +50,18 @@ func (n *Network) Policies() (all []SecurityPolicy, err error) {
 	return all, err
 }
 
-func (n *Network) findPolicy(f SecurityPolicy) (*SecurityPolicy, error) {
+func (f ipsecPolicy) find(n *Network) (netstate.Resource, error) {
 	all, err := n.Policies()
 	for _, p := range all {
 		if p.From == f.From && p.To == f.To && p.Protocol == f.Protocol && p.In == f.In {
-			return &p, nil
+			return p, nil
 		}
 	}
 	return nil, err
 }
 
-func policyOf(p policy) SecurityPolicy {
-	f := SecurityPolicy{
+func policyOf(p policy) netstate.IPsecPolicy {
+	f := netstate.IPsecPolicy{
 		From: p.from, To: p.to, Protocol: uint8(p.Proto), In: p.Dir == netlink.XFRM_DIR_IN, Other: true,
 	}
 	if p.Action != netlink.XFRM_POLICY_ALLOW || p.Ifid != 0 || p.Ifindex != 0 || p.Mark != nil || p.Priority != 0 ||
@@ -64,7 +76,8 @@ func policyOf(p policy) SecurityPolicy {
 	return f
 }
 
-func (f SecurityPolicy) policy() *netlink.XfrmPolicy {
+// request returns what adds or removes the policy.
+func (f ipsecPolicy) request() *netlink.XfrmPolicy {
 	p := &netlink.XfrmPolicy{
 		Src: netOf(f.From), Dst: netOf(f.To), Proto: netlink.Proto(f.Protocol), Dir: netlink.XFRM_DIR_OUT,
 		Tmpls: []netlink.XfrmPolicyTmpl{{
@@ -77,15 +90,15 @@ func (f SecurityPolicy) policy() *netlink.XfrmPolicy {
 	return p
 }
 
-func (n *Network) putPolicy(f SecurityPolicy) error {
-	return ipsecError(n.routes.XfrmPolicyAdd(f.policy()))
+func (f ipsecPolicy) put(n *Network) error {
+	return ipsecError(n.routes.XfrmPolicyAdd(f.request()))
 }
 
-func (n *Network) removePolicy(f SecurityPolicy) error {
-	return ipsecError(n.routes.XfrmPolicyDel(f.policy()))
+func (f ipsecPolicy) remove(n *Network) error {
+	return ipsecError(n.routes.XfrmPolicyDel(f.request()))
 }
 
-func (n *Network) findAssociation(f SecurityAssociation) (*SecurityAssociation, error) {
+func (f ipsecAssociation) find(n *Network) (netstate.Resource, error) {
 	a, err := n.routes.XfrmStateGet(&netlink.XfrmState{Dst: ipOf(f.To), Proto: netlink.XFRM_PROTO_ESP, Spi: int(f.SPI)})
 	if notThere(err) || errors.Is(err, unix.EPROTONOSUPPORT) {
 		return nil, nil
@@ -93,21 +106,20 @@ func (n *Network) findAssociation(f SecurityAssociation) (*SecurityAssociation, 
 	if err != nil {
 		return nil, err
 	}
-	found := associationOf(a)
-	return &found, nil
+	return associationOf(a), nil
 }
 
-func associationOf(a *netlink.XfrmState) SecurityAssociation {
-	f := SecurityAssociation{From: hostOf(a.Src), To: hostOf(a.Dst), SPI: uint32(a.Spi), Other: true}
+func associationOf(a *netlink.XfrmState) netstate.IPsecAssociation {
+	f := netstate.IPsecAssociation{From: hostOf(a.Src), To: hostOf(a.Dst), SPI: uint32(a.Spi), Other: true}
 	if a.Mode != netlink.XFRM_MODE_TRANSPORT || a.Reqid != a.Spi || a.Crypt == nil || a.Auth == nil || a.Aead != nil ||
 		a.Crypt.Name != cipher || a.Auth.Name != signature || a.Auth.TruncateLen != signatureLen ||
-		len(a.Crypt.Key) != cipherBytes || len(a.Auth.Key) != SecretSize-cipherBytes ||
+		len(a.Crypt.Key) != cipherBytes || len(a.Auth.Key) != netstate.SecretSize-cipherBytes ||
 		a.ReplayWindow != 0 || a.Encap != nil || a.Mark != nil || a.OutputMark != nil || a.Ifid != 0 || a.DontEncapDSCP ||
 		!isForAll(a.Selector) || isLimited(a.Limits) {
 		return f
 	}
 	f.Other = false
-	f.Key = NewSecret([SecretSize]byte(append(slices.Clone(a.Crypt.Key), a.Auth.Key...)))
+	f.Key = netstate.NewSecret([netstate.SecretSize]byte(append(slices.Clone(a.Crypt.Key), a.Auth.Key...)))
 	return f
 }
 
@@ -129,7 +141,8 @@ func hostOf(ip net.IP) netip.Addr {
 	return a.Unmap()
 }
 
-func (f SecurityAssociation) state() *netlink.XfrmState {
+// request returns what adds or removes the association.
+func (f ipsecAssociation) request() *netlink.XfrmState {
 	key := f.Key.Bytes()
 	return &netlink.XfrmState{
 		Src: ipOf(f.From), Dst: ipOf(f.To), Proto: netlink.XFRM_PROTO_ESP, Mode: netlink.XFRM_MODE_TRANSPORT,
@@ -139,10 +152,10 @@ func (f SecurityAssociation) state() *netlink.XfrmState {
 	}
 }
 
-func (n *Network) putAssociation(f SecurityAssociation) error {
-	return ipsecError(n.routes.XfrmStateAdd(f.state()))
+func (f ipsecAssociation) put(n *Network) error {
+	return ipsecError(n.routes.XfrmStateAdd(f.request()))
 }
 
-func (n *Network) removeAssociation(f SecurityAssociation) error {
-	return ipsecError(n.routes.XfrmStateDel(f.state()))
+func (f ipsecAssociation) remove(n *Network) error {
+	return ipsecError(n.routes.XfrmStateDel(f.request()))
 }

@@ -6,14 +6,14 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
-func (n *Network) putLink(f hostnet.Link) error {
+func (n *Network) putLink(f netstate.Link) error {
 	l := n.link(f.Name)
 	if l == nil {
 		if f.Kind == "" {
-			return fmt.Errorf("%s: %w", f.Name, hostnet.ErrNoInterface)
+			return fmt.Errorf("%s: %w", f.Name, netstate.ErrNoInterface)
 		}
 		if f.MTU == 0 {
 			f.MTU = usualMTU(f.Kind)
@@ -34,8 +34,8 @@ func (n *Network) putLink(f hostnet.Link) error {
 
 // goDown takes away what a device loses when it is set down.
 func (n *Network) goDown(name string) {
-	n.routes = slices.DeleteFunc(n.routes, func(r hostnet.Route) bool { return r.Interface == name })
-	n.addresses = slices.DeleteFunc(n.addresses, func(a hostnet.Address) bool { return a.Interface == name && a.Prefix.Addr().Is6() })
+	n.routes = slices.DeleteFunc(n.routes, func(r netstate.Route) bool { return r.Interface == name })
+	n.addresses = slices.DeleteFunc(n.addresses, func(a netstate.Address) bool { return a.Interface == name && a.Prefix.Addr().Is6() })
 }
 
 func (n *Network) removeLink(name string) error {
@@ -43,15 +43,15 @@ func (n *Network) removeLink(name string) error {
 		return syscall.ENODEV
 	}
 	n.goDown(name)
-	n.links = slices.DeleteFunc(n.links, func(l hostnet.Link) bool { return l.Name == name })
-	n.addresses = slices.DeleteFunc(n.addresses, func(a hostnet.Address) bool { return a.Interface == name })
+	n.links = slices.DeleteFunc(n.links, func(l netstate.Link) bool { return l.Name == name })
+	n.addresses = slices.DeleteFunc(n.addresses, func(a netstate.Address) bool { return a.Interface == name })
 	n.params.removeInterface(name)
 	return nil
 }
 
-func (n *Network) putAddress(f hostnet.Address) error {
+func (n *Network) putAddress(f netstate.Address) error {
 	if n.link(f.Interface) == nil {
-		return fmt.Errorf("%s: %w", f.Interface, hostnet.ErrNoInterface)
+		return fmt.Errorf("%s: %w", f.Interface, netstate.ErrNoInterface)
 	}
 	_ = n.removeAddress(f)
 	n.addresses = append(n.addresses, f)
@@ -60,10 +60,10 @@ func (n *Network) putAddress(f hostnet.Address) error {
 }
 
 // removeAddress also removes the routes that have it as their source.
-func (n *Network) removeAddress(f hostnet.Address) error {
-	err := cut(&n.addresses, func(a hostnet.Address) bool { return a.Interface == f.Interface && a.Prefix == f.Prefix }, syscall.EADDRNOTAVAIL)
+func (n *Network) removeAddress(f netstate.Address) error {
+	err := cut(&n.addresses, func(a netstate.Address) bool { return a.Interface == f.Interface && a.Prefix == f.Prefix }, syscall.EADDRNOTAVAIL)
 	if err == nil {
-		n.routes = slices.DeleteFunc(n.routes, func(r hostnet.Route) bool { return r.Source == f.Prefix.Addr() })
+		n.routes = slices.DeleteFunc(n.routes, func(r netstate.Route) bool { return r.Source == f.Prefix.Addr() })
 	}
 	return err
 }

@@ -4,20 +4,20 @@ import (
 	"context"
 	"net/netip"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Observe returns what the namespace has, as the one of Linux does. It has no
 // neighbours, no listeners, and no firewall but its source NAT.
-func (n *Network) Observe(context.Context) (o hostnet.Observed, err error) {
-	if o.Facts, err = n.List(); err != nil {
+func (n *Network) Observe(context.Context) (o netstate.Observed, err error) {
+	if o.Resources, err = n.List(); err != nil {
 		return o, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	o.Facts = appendFacts(o.Facts, n.policies)
+	o.Resources = appendResources(o.Resources, n.policies)
 	for _, l := range n.links {
-		o.Interfaces = append(o.Interfaces, hostnet.Interface{
+		o.Interfaces = append(o.Interfaces, netstate.Interface{
 			Name: l.Name, Kind: l.Kind, Up: l.Up, Carrier: l.Up, NoARP: l.Kind != "device", Loopback: l.Name == "lo",
 		})
 	}
@@ -34,13 +34,13 @@ const localTable = 255
 
 // routeEntries are the routes of the main and other tables, and those that come
 // with addresses. An IPv4 address is local while its interface is down.
-func (n *Network) routeEntries() (all []hostnet.RouteEntry) {
+func (n *Network) routeEntries() (all []netstate.RouteEntry) {
 	for _, a := range n.addresses {
 		addr, up := a.Prefix.Addr(), n.link(a.Interface).Up
 		if addr.Is6() && !up {
 			continue
 		}
-		local := hostnet.RouteEntry{
+		local := netstate.RouteEntry{
 			To: netip.PrefixFrom(addr, addr.BitLen()), Table: localTable, Type: "local", Interface: a.Interface, Source: addr, ByKernel: true,
 		}
 		all = append(all, local)
@@ -50,11 +50,11 @@ func (n *Network) routeEntries() (all []hostnet.RouteEntry) {
 		}
 		if up && a.Interface != "lo" && !a.Prefix.IsSingleIP() {
 			r := connectedBy(a)
-			all = append(all, hostnet.RouteEntry{To: r.To, Table: r.Table, Interface: r.Interface, Source: r.Source, ByKernel: true})
+			all = append(all, netstate.RouteEntry{To: r.To, Table: r.Table, Interface: r.Interface, Source: r.Source, ByKernel: true})
 		}
 	}
 	for _, r := range n.routes {
-		e := hostnet.RouteEntry{
+		e := netstate.RouteEntry{
 			To: r.To, Table: r.Table, Metric: r.Metric, Via: r.Via, Interface: r.Interface, Source: r.Source, MTU: r.MTU, AdvMSS: r.AdvMSS,
 			Partial: r.Other,
 		}
@@ -67,18 +67,18 @@ func (n *Network) routeEntries() (all []hostnet.RouteEntry) {
 }
 
 // ruleEntries are the rules, with those that every namespace has.
-func ruleEntries(rules []hostnet.Rule) (all []hostnet.RuleEntry) {
+func ruleEntries(rules []netstate.Rule) (all []netstate.RuleEntry) {
 	const local, main, last = 0, 32766, 32767
 	for _, ipv6 := range []bool{false, true} {
 		all = append(all,
-			hostnet.RuleEntry{Priority: local, IPv6: ipv6, Table: localTable},
-			hostnet.RuleEntry{Priority: main, IPv6: ipv6, Table: hostnet.MainTable})
+			netstate.RuleEntry{Priority: local, IPv6: ipv6, Table: localTable},
+			netstate.RuleEntry{Priority: main, IPv6: ipv6, Table: netstate.MainTable})
 		if !ipv6 {
-			all = append(all, hostnet.RuleEntry{Priority: last, Table: hostnet.MainTable - 1})
+			all = append(all, netstate.RuleEntry{Priority: last, Table: netstate.MainTable - 1})
 		}
 	}
 	for _, r := range rules {
-		e := hostnet.RuleEntry{Priority: r.Priority, IPv6: r.IPv6, From: r.From, To: r.To, Mark: r.Mark, Table: r.Table}
+		e := netstate.RuleEntry{Priority: r.Priority, IPv6: r.IPv6, From: r.From, To: r.To, Mark: r.Mark, Table: r.Table}
 		if r.Mark != 0 {
 			e.Mask = 0xffffffff
 		}
@@ -88,13 +88,13 @@ func ruleEntries(rules []hostnet.Rule) (all []hostnet.RuleEntry) {
 }
 
 // sourceNAT is a table of source NAT as a firewall's.
-func sourceNAT(nat hostnet.SourceNAT) (hostnet.Chain, hostnet.ChainRule) {
+func sourceNAT(nat netstate.SourceNAT) (netstate.Chain, netstate.ChainRule) {
 	const postrouting, priority = "postrouting", 100
 	family := "ip"
 	if nat.IPv6 {
 		family = "ip6"
 	}
-	rule := hostnet.ChainRule{Family: family, Table: nat.Table, Chain: postrouting, Out: nat.Out, Verdict: "masquerade", Partial: nat.Other}
+	rule := netstate.ChainRule{Family: family, Table: nat.Table, Chain: postrouting, Out: nat.Out, Verdict: "masquerade", Partial: nat.Other}
 	if nat.From.IsValid() {
 		rule.From = []netip.Prefix{nat.From}
 	}
@@ -104,5 +104,5 @@ func sourceNAT(nat hostnet.SourceNAT) (hostnet.Chain, hostnet.ChainRule) {
 	if nat.Source.IsValid() {
 		rule.Verdict, rule.Target = "snat", nat.Source.String()
 	}
-	return hostnet.Chain{Family: family, Table: nat.Table, Name: postrouting, Hook: postrouting, Type: "nat", Priority: priority}, rule
+	return netstate.Chain{Family: family, Table: nat.Table, Name: postrouting, Hook: postrouting, Type: "nat", Priority: priority}, rule
 }

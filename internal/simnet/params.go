@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 	"github.com/golvs/lvs/internal/proctext"
 )
 
@@ -61,7 +61,7 @@ func newParams() params {
 }
 
 // addInterface gives a new interface the values of default.
-func (p *params) addInterface(l hostnet.Link) {
+func (p *params) addInterface(l netstate.Link) {
 	p.interfaces = append(p.interfaces, l.Name)
 	p.inherit(conf4, l.Name)
 	p.fit(l)
@@ -82,7 +82,7 @@ func (p *params) inherit(folder, name string) {
 
 // fit makes the IPv6 parameters of an interface fit its MTU: there are none below the
 // least that IPv6 takes.
-func (p *params) fit(l hostnet.Link) {
+func (p *params) fit(l netstate.Link) {
 	folder := conf6 + l.Name + "/"
 	_, exists := p.values[folder+"mtu"]
 	switch {
@@ -99,7 +99,7 @@ func (p *params) fit(l hostnet.Link) {
 }
 
 // noARP reports whether an interface has no neighbours to ask for.
-func noARP(l hostnet.Link) bool { return l.Kind != "device" || l.Name == "lo" }
+func noARP(l netstate.Link) bool { return l.Kind != "device" || l.Name == "lo" }
 
 func (p *params) removeInterface(name string) {
 	p.interfaces = slices.DeleteFunc(p.interfaces, func(i string) bool { return i == name })

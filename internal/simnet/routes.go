@@ -5,15 +5,15 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
-func sameRoute(f hostnet.Route) func(hostnet.Route) bool {
-	return func(r hostnet.Route) bool { return r.To == f.To && r.Table == f.Table && r.Metric == f.Metric }
+func sameRoute(f netstate.Route) func(netstate.Route) bool {
+	return func(r netstate.Route) bool { return r.To == f.To && r.Table == f.Table && r.Metric == f.Metric }
 }
 
 // putRoute refuses a next hop that is on no link, as the kernel does.
-func (n *Network) putRoute(f hostnet.Route) error {
+func (n *Network) putRoute(f netstate.Route) error {
 	if f.Interface == "" {
 		hop, ok := n.connected(f.Via, "")
 		if !ok {
@@ -24,7 +24,7 @@ func (n *Network) putRoute(f hostnet.Route) error {
 	l := n.link(f.Interface)
 	switch {
 	case l == nil:
-		return hostnet.ErrNoInterface
+		return netstate.ErrNoInterface
 	case !l.Up:
 		return syscall.ENETDOWN
 	}
@@ -36,7 +36,7 @@ func (n *Network) putRoute(f hostnet.Route) error {
 }
 
 // connected returns the route to an address that is on a link.
-func (n *Network) connected(to netip.Addr, iface string) (best hostnet.Route, ok bool) {
+func (n *Network) connected(to netip.Addr, iface string) (best netstate.Route, ok bool) {
 	for _, a := range n.addresses {
 		l := n.link(a.Interface)
 		if l.Up && (iface == "" || iface == l.Name) && a.Prefix.Masked().Contains(to) && (!ok || a.Prefix.Bits() > best.To.Bits()) {
@@ -44,7 +44,7 @@ func (n *Network) connected(to netip.Addr, iface string) (best hostnet.Route, ok
 		}
 	}
 	for _, r := range n.routes {
-		if !r.Via.IsValid() && r.Table == hostnet.MainTable && (iface == "" || iface == r.Interface) && r.To.Contains(to) && (!ok || r.To.Bits() > best.To.Bits()) {
+		if !r.Via.IsValid() && r.Table == netstate.MainTable && (iface == "" || iface == r.Interface) && r.To.Contains(to) && (!ok || r.To.Bits() > best.To.Bits()) {
 			best, ok = r, true
 		}
 	}
@@ -52,26 +52,26 @@ func (n *Network) connected(to netip.Addr, iface string) (best hostnet.Route, ok
 }
 
 // connectedBy returns the route that comes with an address.
-func connectedBy(a hostnet.Address) hostnet.Route {
-	return hostnet.Route{To: a.Prefix.Masked(), Table: hostnet.MainTable, Interface: a.Interface, Source: a.Prefix.Addr(), Scope: "link"}
+func connectedBy(a netstate.Address) netstate.Route {
+	return netstate.Route{To: a.Prefix.Masked(), Table: netstate.MainTable, Interface: a.Interface, Source: a.Prefix.Addr(), Scope: "link"}
 }
 
 // Lookup returns the route that a packet takes.
-func (n *Network) Lookup(to, from netip.Addr) (hostnet.Route, error) {
+func (n *Network) Lookup(to, from netip.Addr) (netstate.Route, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, a := range n.addresses {
 		if a.Prefix.Addr() == to {
-			return hostnet.Route{To: netip.PrefixFrom(to, to.BitLen()), Table: 255, Interface: "lo", Source: to, Local: true, Scope: "host"}, nil
+			return netstate.Route{To: netip.PrefixFrom(to, to.BitLen()), Table: 255, Interface: "lo", Source: to, Local: true, Scope: "host"}, nil
 		}
 	}
-	var routes []hostnet.Route
+	var routes []netstate.Route
 	for _, a := range n.addresses {
 		if n.link(a.Interface).Up {
 			routes = append(routes, connectedBy(a))
 		}
 	}
-	best, ok := hostnet.Lookup(append(routes, n.routes...), n.rules, to, from)
+	best, ok := netstate.Lookup(append(routes, n.routes...), n.rules, to, from)
 	if !ok {
 		return best, syscall.ENETUNREACH
 	}

@@ -11,20 +11,20 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/golvs/lvs/internal/hostnet"
+	"github.com/golvs/lvs/internal/netstate"
 )
 
 // Network is a network namespace. Any number of goroutines may use it.
 type Network struct {
 	mu        sync.Mutex
-	links     []hostnet.Link
-	addresses []hostnet.Address
-	routes    []hostnet.Route
-	rules     []hostnet.Rule
-	nats      []hostnet.SourceNAT
-	fous      []hostnet.FOUPort
-	policies  []hostnet.SecurityPolicy
-	secured   []hostnet.SecurityAssociation
+	links     []netstate.Link
+	addresses []netstate.Address
+	routes    []netstate.Route
+	rules     []netstate.Rule
+	nats      []netstate.SourceNAT
+	fous      []netstate.FOUPort
+	policies  []netstate.IPsecPolicy
+	secured   []netstate.IPsecAssociation
 	modules   map[string]bool
 	params    params
 }
@@ -32,8 +32,8 @@ type Network struct {
 // New returns a namespace with an interface lo, which is up.
 func New() *Network {
 	n := &Network{modules: make(map[string]bool), params: newParams()}
-	n.addLink(hostnet.Link{Name: "lo", Kind: "device", Up: true, MTU: 65536})
-	n.addresses = []hostnet.Address{
+	n.addLink(netstate.Link{Name: "lo", Kind: "device", Up: true, MTU: 65536})
+	n.addresses = []netstate.Address{
 		{Interface: "lo", Prefix: netip.MustParsePrefix("127.0.0.1/8"), Scope: "host"},
 		{Interface: "lo", Prefix: netip.MustParsePrefix("::1/128"), Scope: "host"},
 	}
@@ -44,9 +44,9 @@ func New() *Network {
 func (n *Network) AddInterface(name string, mtu int, addrs []netip.Prefix) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.addLink(hostnet.Link{Name: name, Kind: "device", Up: true, MTU: mtu})
+	n.addLink(netstate.Link{Name: name, Kind: "device", Up: true, MTU: mtu})
 	for _, p := range addrs {
-		a := hostnet.Address{Interface: name, Prefix: p, Scope: "global"}
+		a := netstate.Address{Interface: name, Prefix: p, Scope: "global"}
 		if p.Addr().Is4() && p.Bits() < 31 {
 			a.Broadcast = lastOf(p)
 		}
@@ -64,7 +64,7 @@ func (n *Network) LoadModule(name string) {
 
 func (n *Network) loadModule(name string) {
 	n.modules[name] = true
-	if device, ok := hostnet.DeviceOf(name); ok && n.link(device.Name) == nil {
+	if device, ok := netstate.DeviceOf(name); ok && n.link(device.Name) == nil {
 		device.MTU = usualMTU(device.Kind)
 		n.addLink(device)
 	}
@@ -84,12 +84,12 @@ func usualMTU(kind string) int {
 	return 1500
 }
 
-func (n *Network) addLink(l hostnet.Link) {
+func (n *Network) addLink(l netstate.Link) {
 	n.links = append(n.links, l)
 	n.params.addInterface(l)
 }
 
-func (n *Network) link(name string) *hostnet.Link {
+func (n *Network) link(name string) *netstate.Link {
 	for i := range n.links {
 		if n.links[i].Name == name {
 			return &n.links[i]
@@ -99,14 +99,14 @@ func (n *Network) link(name string) *hostnet.Link {
 }
 
 // Links lists the interfaces.
-func (n *Network) Links() ([]hostnet.Link, error) {
+func (n *Network) Links() ([]netstate.Link, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.links), nil
 }
 
 // Addresses lists the addresses of all interfaces.
-func (n *Network) Addresses() ([]hostnet.Address, error) {
+func (n *Network) Addresses() ([]netstate.Address, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.addresses), nil
@@ -144,7 +144,7 @@ func (n *Network) Dump() []string {
 		note(v)
 	}
 	for name := range n.modules {
-		note(hostnet.Module{Name: name})
+		note(netstate.Module{Name: name})
 	}
 	all = append(all, n.params.dump()...)
 	slices.Sort(all)
@@ -152,29 +152,29 @@ func (n *Network) Dump() []string {
 }
 
 // Find returns what is there in the place of a fact, nil if nothing is.
-func (n *Network) Find(f hostnet.Fact) (hostnet.Fact, error) {
+func (n *Network) Find(f netstate.Resource) (netstate.Resource, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch f := f.(type) {
-	case hostnet.Link:
+	case netstate.Link:
 		if l := n.link(f.Name); l != nil {
 			return *l, nil
 		}
-	case hostnet.Address:
-		return found(n.addresses, func(a hostnet.Address) bool { return a.Interface == f.Interface && a.Prefix == f.Prefix })
-	case hostnet.Route:
+	case netstate.Address:
+		return found(n.addresses, func(a netstate.Address) bool { return a.Interface == f.Interface && a.Prefix == f.Prefix })
+	case netstate.Route:
 		return found(n.routes, sameRoute(f))
-	case hostnet.Rule:
-		return found(n.rules, func(r hostnet.Rule) bool { return r == f })
-	case hostnet.SourceNAT:
+	case netstate.Rule:
+		return found(n.rules, func(r netstate.Rule) bool { return r == f })
+	case netstate.SourceNAT:
 		return found(n.nats, sameTable(f))
-	case hostnet.FOUPort:
-		return found(n.fous, func(p hostnet.FOUPort) bool { return p == f })
-	case hostnet.SecurityPolicy:
+	case netstate.FOUPort:
+		return found(n.fous, func(p netstate.FOUPort) bool { return p == f })
+	case netstate.IPsecPolicy:
 		return found(n.policies, samePolicy(f))
-	case hostnet.SecurityAssociation:
+	case netstate.IPsecAssociation:
 		return found(n.secured, sameAssociation(f))
-	case hostnet.Module:
+	case netstate.Module:
 		if n.modules[f.Name] {
 			return f, nil
 		}
@@ -184,7 +184,7 @@ func (n *Network) Find(f hostnet.Fact) (hostnet.Fact, error) {
 	return nil, nil
 }
 
-func found[T hostnet.Fact](all []T, is func(T) bool) (hostnet.Fact, error) {
+func found[T netstate.Resource](all []T, is func(T) bool) (netstate.Resource, error) {
 	if i := slices.IndexFunc(all, is); i >= 0 {
 		return all[i], nil
 	}
@@ -192,24 +192,24 @@ func found[T hostnet.Fact](all []T, is func(T) bool) (hostnet.Fact, error) {
 }
 
 // Put makes a fact true, whatever is in its place.
-func (n *Network) Put(f hostnet.Fact) error {
+func (n *Network) Put(f netstate.Resource) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch f := f.(type) {
-	case hostnet.Link:
+	case netstate.Link:
 		return n.putLink(f)
-	case hostnet.Address:
+	case netstate.Address:
 		return n.putAddress(f)
-	case hostnet.Route:
+	case netstate.Route:
 		return n.putRoute(f)
-	case hostnet.Rule:
+	case netstate.Rule:
 		if slices.Contains(n.rules, f) {
 			return syscall.EEXIST
 		}
 		n.rules = append(n.rules, f)
-	case hostnet.SourceNAT:
+	case netstate.SourceNAT:
 		n.nats = append(slices.DeleteFunc(n.nats, sameTable(f)), f)
-	case hostnet.FOUPort:
+	case netstate.FOUPort:
 		switch {
 		case !n.modules["fou"]:
 			return syscall.ENOENT
@@ -217,14 +217,14 @@ func (n *Network) Put(f hostnet.Fact) error {
 			return syscall.EADDRINUSE
 		}
 		n.fous = append(n.fous, f)
-	case hostnet.SecurityPolicy:
+	case netstate.IPsecPolicy:
 		n.policies = append(slices.DeleteFunc(n.policies, samePolicy(f)), f)
-	case hostnet.SecurityAssociation:
+	case netstate.IPsecAssociation:
 		if slices.ContainsFunc(n.secured, sameAssociation(f)) {
 			return syscall.EEXIST
 		}
 		n.secured = append(n.secured, f)
-	case hostnet.Module:
+	case netstate.Module:
 		return n.putModule(f)
 	default:
 		return fmt.Errorf("%T cannot be written", f)
@@ -233,63 +233,63 @@ func (n *Network) Put(f hostnet.Fact) error {
 }
 
 // putModule loads a module that the kernel loads by itself.
-func (n *Network) putModule(f hostnet.Module) error {
-	if _, ok := hostnet.DeviceOf(f.Name); ok {
+func (n *Network) putModule(f netstate.Module) error {
+	if _, ok := netstate.DeviceOf(f.Name); ok {
 		n.loadModule(f.Name)
 	}
 	if !n.modules[f.Name] {
-		return fmt.Errorf("%w: run 'modprobe %s'", hostnet.ErrNoModule, f.Name)
+		return fmt.Errorf("%w: run 'modprobe %s'", netstate.ErrNoModule, f.Name)
 	}
 	return nil
 }
 
-func sameTable(f hostnet.SourceNAT) func(hostnet.SourceNAT) bool {
-	return func(t hostnet.SourceNAT) bool { return t.Table == f.Table && t.IPv6 == f.IPv6 }
+func sameTable(f netstate.SourceNAT) func(netstate.SourceNAT) bool {
+	return func(t netstate.SourceNAT) bool { return t.Table == f.Table && t.IPv6 == f.IPv6 }
 }
 
-func samePolicy(f hostnet.SecurityPolicy) func(hostnet.SecurityPolicy) bool {
-	return func(p hostnet.SecurityPolicy) bool {
+func samePolicy(f netstate.IPsecPolicy) func(netstate.IPsecPolicy) bool {
+	return func(p netstate.IPsecPolicy) bool {
 		return p.From == f.From && p.To == f.To && p.Protocol == f.Protocol && p.In == f.In
 	}
 }
 
-func sameAssociation(f hostnet.SecurityAssociation) func(hostnet.SecurityAssociation) bool {
-	return func(a hostnet.SecurityAssociation) bool { return a.To == f.To && a.SPI == f.SPI }
+func sameAssociation(f netstate.IPsecAssociation) func(netstate.IPsecAssociation) bool {
+	return func(a netstate.IPsecAssociation) bool { return a.To == f.To && a.SPI == f.SPI }
 }
 
 // Policies lists the policies of IPsec.
-func (n *Network) Policies() ([]hostnet.SecurityPolicy, error) {
+func (n *Network) Policies() ([]netstate.IPsecPolicy, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.policies), nil
 }
 
 // Settled is true at once: no other host is on the links.
-func (n *Network) Settled(hostnet.Fact) (bool, error) { return true, nil }
+func (n *Network) Settled(netstate.Resource) (bool, error) { return true, nil }
 
 // Identity is none.
 func (n *Network) Identity() (string, error) { return "", nil }
 
 // Remove removes what a fact tells of.
-func (n *Network) Remove(f hostnet.Fact) error {
+func (n *Network) Remove(f netstate.Resource) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch f := f.(type) {
-	case hostnet.Link:
+	case netstate.Link:
 		return n.removeLink(f.Name)
-	case hostnet.Address:
+	case netstate.Address:
 		return n.removeAddress(f)
-	case hostnet.Route:
+	case netstate.Route:
 		return cut(&n.routes, sameRoute(f), syscall.ESRCH)
-	case hostnet.Rule:
-		return cut(&n.rules, func(r hostnet.Rule) bool { return r == f }, syscall.ENOENT)
-	case hostnet.SourceNAT:
+	case netstate.Rule:
+		return cut(&n.rules, func(r netstate.Rule) bool { return r == f }, syscall.ENOENT)
+	case netstate.SourceNAT:
 		return cut(&n.nats, sameTable(f), syscall.ENOENT)
-	case hostnet.FOUPort:
-		return cut(&n.fous, func(p hostnet.FOUPort) bool { return p == f }, syscall.ENOENT)
-	case hostnet.SecurityPolicy:
+	case netstate.FOUPort:
+		return cut(&n.fous, func(p netstate.FOUPort) bool { return p == f }, syscall.ENOENT)
+	case netstate.IPsecPolicy:
 		return cut(&n.policies, samePolicy(f), syscall.ENOENT)
-	case hostnet.SecurityAssociation:
+	case netstate.IPsecAssociation:
 		return cut(&n.secured, sameAssociation(f), syscall.ESRCH)
 	}
 	return fmt.Errorf("%T cannot be removed", f)

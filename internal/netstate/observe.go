@@ -1,11 +1,11 @@
-package hostnet
+package netstate
 
 import "net/netip"
 
 // Observed is what a namespace has, as a diagnosis wants to know it. Unlike
 // facts, these values are only read, and say of everything whether they say all.
 type Observed struct {
-	Facts      []Fact // as List returns them, and the policies of IPsec
+	Resources  []Resource // as List returns them, and the policies of IPsec
 	Interfaces []Interface
 	Addresses  []AddressState // those that are not in use as they stand
 	Routes     []RouteEntry

@@ -1,4 +1,4 @@
-package hostnet
+package netstate
 
 import (
 	"cmp"

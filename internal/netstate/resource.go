@@ -1,15 +1,15 @@
 // Package hostnet reads and changes what a network namespace has besides IPVS:
 // links, addresses, routes, rules, source NAT, receive ports and modules. What
 // is there, and what shall be, are the same comparable values.
-package hostnet
+package netstate
 
 import (
 	"errors"
 	"net/netip"
 )
 
-// Fact is one of the values below.
-type Fact interface{ resource() }
+// Resource is one of the values below.
+type Resource interface{ resource() }
 
 // Link is a network interface.
 type Link struct {
@@ -82,7 +82,7 @@ type FOUPort struct {
 }
 
 // IPsecPolicy asks for ESP in transport mode.
-type SecurityPolicy struct {
+type IPsecPolicy struct {
 	From, To netip.Prefix
 	Protocol uint8 // 0 is any
 	In       bool
@@ -91,7 +91,7 @@ type SecurityPolicy struct {
 }
 
 // IPsecAssociation is ESP in transport mode, with AES-256-CBC and HMAC-SHA-256.
-type SecurityAssociation struct {
+type IPsecAssociation struct {
 	From, To netip.Addr
 	SPI      uint32
 	Key      Secret // none when the kernel does not tell
@@ -108,8 +108,8 @@ func (Rule) resource()      {}
 func (SourceNAT) resource() {}
 func (FOUPort) resource()   {}
 
-func (SecurityPolicy) resource()      {}
-func (SecurityAssociation) resource() {}
+func (IPsecPolicy) resource()      {}
+func (IPsecAssociation) resource() {}
 
 func (Module) resource() {}
 
