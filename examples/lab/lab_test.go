@@ -17,7 +17,7 @@ func TestBadArguments(t *testing.T) {
 		"-requests 0":             "-requests 0: want at least 1",
 		"-mode gue -encrypt":      "mode gue cannot be encrypted",
 		"-servers 51":             "51 real servers: want 1 to 50",
-		"more":                    `"more" is too much`,
+		"more":                    `unexpected argument "more"`,
 	} {
 		var problems strings.Builder
 		if status := command(context.Background(), strings.Fields(args), io.Discard, &problems); status != 2 || !strings.Contains(problems.String(), want) {
@@ -35,7 +35,10 @@ func TestLab(t *testing.T) {
 	}
 	for _, want := range []string{
 		"tunnel by IPIP in IPv4, rr, service tcp://10.168.0.91:80",
-		"├── director  eth0  10.168.0.90  VIP 10.168.0.91",
+		"├── director  eth0  DIP 10.168.0.90  VIP 10.168.0.91",
+		"├── rs1       eth0  RIP 10.168.1.94\n",
+		"└── shared    eth0  10.168.1.190\n",
+		"  10.168.1.94              2 times\n  10.168.1.95              2 times\n",
 		"ip link set dev tunl0 up  # ",
 		"192.168.0.201:10000      rs2, which saw 192.168.0.201:10000\n  192.168.0.202:10000      rs1, which saw",
 		"TCP  10.168.0.91:80 rr\n  -> 10.168.1.94:80               Tunnel  1      0          2",

@@ -1,16 +1,17 @@
-// Command lab balances HTTP requests in a network of its own: a client, a director
-// and real servers, each a network namespace, set up by package lvs alone. It
-// draws the network, shows who answered each request and whom the server took for
-// the client, and the director's table. Then it takes everything away.
+// Command lab balances HTTP requests in a network of its own, in three tiers: a
+// director, real servers, and the shared server that they take their page from. Each
+// of them, and the client, is a network namespace that package lvs alone sets up. The
+// command draws the network, shows which server answered each request and which
+// client address it saw, and the director's table. Then it removes everything.
 //
 //	go build -o lab ./examples/lab && sudo ./lab -mode gue -family mixed
 //
-// It takes root, and a kernel that has IPVS. Without either:
+// It needs root and a kernel that has IPVS. Without them:
 //
 //	go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/lab -mode dr
 //
-// The exit status is 0 when each request was answered by the real server whose turn
-// it was by the scheduler's rule, and every real server answered.
+// The exit status is 0 if each request was answered by the real server that the
+// scheduler's rule picks, and every real server answered.
 package main
 
 import (
@@ -34,7 +35,7 @@ func main() {
 	os.Exit(status)
 }
 
-// command returns the exit status: 2 when it was not told right what to do.
+// command returns the exit status, which is 2 for wrong arguments.
 func command(ctx context.Context, args []string, out, problems io.Writer) int {
 	o, err := parse(args, problems)
 	switch {
@@ -73,7 +74,7 @@ func parse(args []string, problems io.Writer) (o options, err error) {
 	}
 	switch {
 	case flags.NArg() > 0:
-		return o, fmt.Errorf("%q is too much", flags.Arg(0))
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case o.requests < 1:
 		return o, fmt.Errorf("-requests %d: want at least 1", o.requests)
 	}

@@ -12,24 +12,31 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/examples/internal/lab"
 )
 
 // kernelEnv is set by cmd/lvs-kernel. Inside, nothing is skipped.
 const kernelEnv = "LVS_KERNEL"
 
-func startInKernel(t *testing.T) *story {
+// labStory is a story in a lab of network namespaces.
+type labStory struct {
+	*story
+	lab *lab.Lab
+}
+
+func startInKernel(t *testing.T) labStory {
 	t.Helper()
 	if os.Getenv(kernelEnv) == "" {
 		t.Skip("needs a kernel with IPVS: go test -exec 'go run github.com/golvs/lvs/cmd/lvs-kernel 6.12 --' ./examples/quickstart")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	g, err := onKernel(ctx)
+	g, l, err := inLab(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.close)
-	return &story{ground: g, out: io.Discard}
+	return labStory{&story{ground: g, out: io.Discard}, l}
 }
 
 // round is what one round of requests came to.
@@ -42,11 +49,6 @@ type round struct {
 // promise, and the table after each part against ipvsadm.
 func TestDistribution(t *testing.T) {
 	q := startInKernel(t)
-	// Left to choose among so few ports, Linux would take some twice. Among many it
-	// does as well, but seldom: every ten seconds it begins anew, anywhere.
-	if err := q.lab.client.do(sysctl("ip_local_port_range", "40000 40063")); err != nil {
-		t.Fatal(err)
-	}
 	var rounds []round
 	q.visited = func(site lvs.ServiceID, a answers) {
 		t := a.tally()
@@ -109,7 +111,7 @@ func richTable() []lvs.Change {
 
 // compareWithIpvsadm takes ipvsadm's listing between two of our own that are
 // equal, for connections may end meanwhile.
-func compareWithIpvsadm(t *testing.T, q *story) {
+func compareWithIpvsadm(t *testing.T, q labStory) {
 	t.Helper()
 	before := ourTable(t, q)
 	for range 10 {
@@ -126,10 +128,10 @@ func compareWithIpvsadm(t *testing.T, q *story) {
 	t.Fatal("the table does not come to rest")
 }
 
-func ourTable(t *testing.T, q *story) string {
+func ourTable(t *testing.T, q labStory) string {
 	t.Helper()
 	var b bytes.Buffer
-	said := *q
+	said := *q.story
 	said.out = &b
 	if err := said.showTable(t.Context()); err != nil {
 		t.Fatal(err)
@@ -141,10 +143,10 @@ func ourTable(t *testing.T, q *story) string {
 	return table
 }
 
-func ipvsadmTable(t *testing.T, q *story) string {
+func ipvsadmTable(t *testing.T, q labStory) string {
 	t.Helper()
 	var out []byte
-	err := q.lab.director.do(func() (err error) {
+	err := q.lab.Director.Run(func() (err error) {
 		out, err = exec.Command("ipvsadm", "-Ln").CombinedOutput()
 		return err
 	})

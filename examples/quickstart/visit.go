@@ -25,8 +25,7 @@ type ground struct {
 	// returns which servers got that; nil where connections are closed at once.
 	resume func(to netip.AddrPort) (answers, error)
 
-	wait  func(time.Duration) error // nil where time passes by itself
-	lab   *lab                      // nil on a simulator
+	wait  func(time.Duration) error // nil where time cannot be made to pass
 	close func()
 
 	before map[lvs.ServiceID]answers // what clients got when they came last

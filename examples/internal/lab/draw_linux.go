@@ -63,7 +63,7 @@ func (p plan) members(n network) (all []member) {
 			if port.net != n {
 				continue
 			}
-			text := fmt.Sprintf("eth%d  %s", i, p.numbers(port))
+			text := fmt.Sprintf("eth%d  %s", i, p.roleOf(m)+p.numbers(port))
 			if m.name == p.dir.name && n.prefix(p.service.ID.AddrPort().Addr().Is6()).Contains(p.service.ID.AddrPort().Addr()) {
 				text += "  VIP " + p.service.ID.AddrPort().Addr().String()
 			}
@@ -71,6 +71,17 @@ func (p plan) members(n network) (all []member) {
 		}
 	}
 	return all
+}
+
+// roleOf returns the word for a machine's addresses, with a blank after it.
+func (p plan) roleOf(m machine) string {
+	switch {
+	case m.name == p.dir.name:
+		return "DIP "
+	case m.name == p.client.name, m.name == p.shared.name, p.router != nil && m.name == p.router.name:
+		return ""
+	}
+	return "RIP "
 }
 
 func (p plan) numbers(port port) string {

@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"sync"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/internal/netspace"
 )
 
-// Lab is a network of hosts in which one service is balanced.
+// Lab is a network of hosts in which one service is balanced, in three tiers: the
+// director, the real servers, and the shared server that they take their page from.
 type Lab struct {
 	Director *Host
 	Servers  []*Host
+	Shared   *Host
 	Client   *Host
 	Service  lvs.Service
 	table    []lvs.RealServer
@@ -22,6 +25,8 @@ type Lab struct {
 	router   *Host // nil without a tunnel
 	wires    *netspace.Wires
 	web      []*http.Server
+	asked    map[netip.Addr]int // how often each real server asked for the page
+	asking   sync.Mutex         // guards asked
 	visits   int
 }
 
@@ -45,8 +50,12 @@ func New(ctx context.Context, o Options) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Lab{plan: p, Service: p.service, table: p.table}
-	if err := l.build(ctx); err != nil {
+	return build(ctx, p)
+}
+
+func build(ctx context.Context, p plan) (*Lab, error) {
+	l := &Lab{asked: make(map[netip.Addr]int), plan: p, Service: p.service, table: p.table}
+	if err := l.makeHosts(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -63,16 +72,23 @@ func (l *Lab) SetUp(ctx context.Context) error {
 }
 
 func (l *Lab) setUp(ctx context.Context) error {
-	for _, h := range l.balancing() {
-		if err := h.setUp(ctx); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
-		}
+	if err := l.setUpHosts(ctx); err != nil {
+		return err
 	}
 	changes := []lvs.Change{lvs.AddService(l.Service)}
 	for _, s := range l.table {
 		changes = append(changes, lvs.AddRealServer(l.Service.ID, s))
 	}
 	return l.Director.Client().Do(ctx, changes...)
+}
+
+func (l *Lab) setUpHosts(ctx context.Context) error {
+	for _, h := range l.balancing() {
+		if err := h.setUp(ctx); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+	return nil
 }
 
 // balancing are the hosts that have a part in it.
@@ -110,6 +126,9 @@ func (l *Lab) Undo(ctx context.Context) error {
 
 // VIP returns the address and port that clients connect to.
 func (l *Lab) VIP() netip.AddrPort { return l.Service.ID.AddrPort() }
+
+// Run runs fn inside the host's network namespace.
+func (h *Host) Run(fn func() error) error { return h.space.Do(fn) }
 
 // nameOf returns the real server that the director knows by an address.
 func (l *Lab) nameOf(addr netip.Addr) string {

@@ -90,6 +90,29 @@ func (l *Lab) mustBalance(t *testing.T, requests int) {
 	if err != nil || len(reached) != len(l.Servers) {
 		t.Errorf("%d of %d real servers were reached: %v", len(reached), len(l.Servers), err)
 	}
+	if asked := l.Asked(); len(asked) != len(l.Servers) {
+		t.Errorf("%d of %d real servers took their page from the shared server: %v", len(asked), len(l.Servers), asked)
+	}
+}
+
+// TestLabWithoutSharedServer shows that the real servers have nothing to serve
+// without the shared tier.
+func TestLabWithoutSharedServer(t *testing.T) {
+	testbed.InKernel(t)
+	ctx := context.Background()
+	l := newLab(t, Options{Mode: "dr"})
+	if err := l.SetUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	l.web[0].Close() // the first that was started
+	err := l.Visit(ctx, 2, patience, func(a Answer) {
+		if a.Good() || a.Err == nil || !strings.Contains(a.Err.Error(), a.Want+" cannot reach the shared server") {
+			t.Errorf("%s: got the page %q of %q and the error %v", a.Client, a.Page, a.Server, a.Err)
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // Each scheduler of the seed, and those that go by the client, with more servers.

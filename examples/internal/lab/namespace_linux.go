@@ -10,8 +10,8 @@ import (
 	"github.com/golvs/lvs/internal/netspace"
 )
 
-// build makes the network and starts the web servers.
-func (l *Lab) build(ctx context.Context) (err error) {
+// makeHosts makes the network and starts the web servers.
+func (l *Lab) makeHosts(ctx context.Context) (err error) {
 	if l.wires, err = netspace.NewWires(); err != nil {
 		return err
 	}
@@ -32,6 +32,12 @@ func (l *Lab) build(ctx context.Context) (err error) {
 		if l.router, err = add(*l.plan.router); err != nil {
 			return err
 		}
+	}
+	if l.Shared, err = add(l.plan.shared); err != nil {
+		return err
+	}
+	if err := l.servePage(); err != nil {
+		return err
 	}
 	for _, m := range l.plan.servers {
 		h, err := add(m)
@@ -93,7 +99,7 @@ func (l *Lab) Close() error {
 	for _, s := range l.web {
 		s.Close()
 	}
-	all := append([]*Host{l.Client, l.router}, l.balancing()...)
+	all := append([]*Host{l.Client, l.router, l.Shared}, l.balancing()...)
 	for _, h := range all {
 		if h != nil {
 			h.Close()

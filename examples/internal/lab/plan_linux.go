@@ -10,6 +10,7 @@ import (
 
 const (
 	webPort      = 80
+	pagePort     = 8080 // of the shared server
 	guePort      = 6080
 	clients      = 20   // addresses of the client
 	encryptedMSS = 1320 // fits into the device's MTU of 1400
@@ -72,6 +73,7 @@ type plan struct {
 	router  *machine // between the networks of a tunnel
 	dir     machine
 	servers []machine
+	shared  machine // where the real servers take their page from
 	service lvs.Service
 	table   []lvs.RealServer
 }
@@ -83,14 +85,12 @@ const (
 	directorHost = 90
 	vipHost      = 91
 	firstServer  = 94
+	sharedHost   = 190
 	firstClient  = 201
 )
 
 func (o Options) plan() (plan, error) {
-	p := plan{options: o, client: machine{name: "client"}, dir: machine{name: "director"}}
-	for i := range o.Servers {
-		p.servers = append(p.servers, machine{name: fmt.Sprintf("rs%d", i+1), strict: true})
-	}
+	p := o.machines()
 	switch {
 	case o.tunnels():
 		return p, p.tunnel()
@@ -98,6 +98,15 @@ func (o Options) plan() (plan, error) {
 		return p, p.direct()
 	}
 	return p, p.translate()
+}
+
+// machines returns the plan with its machines, which are not connected yet.
+func (o Options) machines() plan {
+	p := plan{options: o, client: machine{name: "client"}, dir: machine{name: "director"}, shared: machine{name: "shared"}}
+	for i := range o.Servers {
+		p.servers = append(p.servers, machine{name: fmt.Sprintf("rs%d", i+1), strict: true})
+	}
+	return p
 }
 
 // clientPort is the client's interface, with an address for each client.
@@ -205,6 +214,15 @@ func (p *plan) balance(vip netip.Addr, mode lvs.Mode, n network, is6 bool) {
 		p.servers[i].ports = []port{{n, []byte{host}}}
 		p.table = append(p.table, lvs.NewRealServer(netip.AddrPortFrom(n.addr(is6, host), webPort), mode))
 	}
+	p.share(n)
+}
+
+// share puts the shared server into the real servers' network.
+func (p *plan) share(n network) { p.shared.ports = []port{{n, []byte{sharedHost}}} }
+
+// pages returns where the shared server has its page.
+func (p *plan) pages() netip.AddrPort {
+	return netip.AddrPortFrom(p.shared.ports[0].net.addr(p.options.Family == "6", sharedHost), pagePort)
 }
 
 // eachServer gives each real server its setup, made for its own address.
@@ -223,7 +241,7 @@ func (p *plan) machines() []machine {
 	if p.router != nil {
 		all = append(all, *p.router)
 	}
-	return append(all, p.servers...)
+	return append(append(all, p.servers...), p.shared)
 }
 
 // base is what a machine has before it has a part in balancing: loopback, its
