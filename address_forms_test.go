@@ -77,7 +77,7 @@ func TestAddressForms(t *testing.T) {
 	try := func(v any) (string, error) {
 		switch v := v.(type) {
 		case Resource:
-			return plan(Setup{{v, ""}}, nil)
+			return plan(Setup{{Want: v}}, nil)
 		case interface{ Setup() (Setup, error) }:
 			return plan(v.Setup())
 		case Flow:

@@ -93,7 +93,7 @@ func (f Finding) insteadBy(g netip.Addr, w netstate.Way, s RealServer, to string
 		there = append(there, fmt.Sprint(requirement.Want))
 	}
 	f.Detail = fmt.Sprintf("%s answers %s by %s, and there: %s", s.Addr, to, w.Via, f.Detail)
-	f = f.run().fix(Requirement{Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, viaOthers})
+	f = f.run().fix(Requirement{Want: Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, Why: viaOthers})
 	f.Advice = ""
 	if len(there) > 0 {
 		f = f.advise("or let %s pass them on: %s", w.Via, strings.Join(there, "; "))
@@ -159,7 +159,7 @@ func (j *judge) apart(director *party, s RealServer, host *party) {
 
 // byDirector is the route that sends a server's answers through the director.
 func byDirector(server, director netip.Addr) Requirement {
-	return Requirement{Route{To: defaultRoute(server), Via: director}, "answers go back through the director, which puts the VIP into them"}
+	return Requirement{Want: Route{To: defaultRoute(server), Via: director}, Why: "answers go back through the director, which puts the VIP into them"}
 }
 
 // hasHop reports whether a route of the host goes by another one.

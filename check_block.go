@@ -199,7 +199,7 @@ func destination(r netstate.RouteEntry) string {
 func (p *party) linkFault(name, need string) (Finding, bool) {
 	i, known := p.interfaces[name]
 	master := p.interfaces[i.Master]
-	up := func(name string) Requirement { return Requirement{Link{Name: name, Up: true}, need} }
+	up := func(name string) Requirement { return Requirement{Want: Link{Name: name, Up: true}, Why: need} }
 	switch {
 	case !known:
 	case !i.Up:
@@ -269,7 +269,7 @@ func (p *party) portFault(name, need string) (Finding, bool) {
 	ports := false
 	for _, i := range p.Interfaces {
 		if i.Master == name && !i.Up {
-			return f.fix(Requirement{Link{Name: i.Name, Up: true}, need}), true
+			return f.fix(Requirement{Want: Link{Name: i.Name, Up: true}, Why: need}), true
 		}
 		ports = ports || i.Master == name
 	}
@@ -279,7 +279,7 @@ func (p *party) portFault(name, need string) (Finding, bool) {
 		if p.interfaces[name].Kind != "bridge" {
 			commands = []string{"ip link set dev " + port + " down", commands[0]} // else it is not taken
 		}
-		return f.run(commands...).fix(Requirement{Link{Name: port, Up: true}, need}), true
+		return f.run(commands...).fix(Requirement{Want: Link{Name: port, Up: true}, Why: need}), true
 	}
 	return f.advise("look at its ports: ip link show master %s", name), true
 }

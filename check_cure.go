@@ -61,7 +61,7 @@ func (j *judge) wayOut(p *party, networks ...netip.Prefix) (s Setup) {
 			continue
 		}
 		if g := j.gatewayIn(p, netstate.Way{}, n.Addr(), n.Contains); g.IsValid() {
-			s = append(s, Requirement{Route{To: defaultRoute(g), Via: g}, viaOthers})
+			s = append(s, Requirement{Want: Route{To: defaultRoute(g), Via: g}, Why: viaOthers})
 		}
 	}
 	return s
@@ -104,13 +104,13 @@ func (j *judge) routerOf(p *party, w netstate.Way, family netip.Addr) (router Ne
 // the router by which clients come; false if none is known.
 func (j *judge) instead(p *party, w netstate.Way, r Route) (Requirement, bool) {
 	if r.Via = j.gateway(p, w, r.To.Addr()); r.Via.IsValid() {
-		return Requirement{r, viaOthers}, true
+		return Requirement{Want: r, Why: viaOthers}, true
 	}
 	router, ok := j.routerOf(p, w, r.To.Addr())
 	if r.Via = router.Addr; r.Via.IsLinkLocalUnicast() {
 		r.Interface = router.Interface
 	}
-	return Requirement{r, viaRouter}, ok
+	return Requirement{Want: r, Why: viaRouter}, ok
 }
 
 // widen returns the setting that gives an address of the host the length that
@@ -124,8 +124,8 @@ func (j *judge) widen(p *party, to netip.Addr) (Requirement, bool) {
 			for _, own := range p.addresses {
 				a := own.Prefix
 				if !j.vips[a.Addr()] && !p.interfaces[own.Interface].Loopback && n.Prefix.Masked().Contains(a.Addr()) && a.Bits() > n.Prefix.Bits() {
-					return Requirement{Address{Interface: own.Interface, Prefix: netip.PrefixFrom(a.Addr(), n.Prefix.Bits())},
-						fmt.Sprintf("the length that others have in %s", n.Prefix.Masked())}, true
+					return Requirement{Want: Address{Interface: own.Interface, Prefix: netip.PrefixFrom(a.Addr(), n.Prefix.Bits())},
+						Why: fmt.Sprintf("the length that others have in %s", n.Prefix.Masked())}, true
 				}
 			}
 		}

@@ -286,7 +286,7 @@ func TestCheckCures(t *testing.T) {
 // A director that has lost its service gets it as the one has it that stands by, and as
 // no other.
 func TestCheckStandIn(t *testing.T) {
-	setup := Setup{{Address{Interface: "eth0", Prefix: hostPrefix(vip4)}, "it is the director"}}
+	setup := Setup{{Want: Address{Interface: "eth0", Prefix: hostPrefix(vip4)}, Why: "it is the director"}}
 	for _, c := range []struct {
 		name    string
 		standby bool // there is one
@@ -325,7 +325,7 @@ func TestCheckEnabled(t *testing.T) {
 	for _, c := range []struct {
 		mtu  int
 		want Setup
-	}{{1500, nil}, {1280, nil}, {1279, Setup{{Link{Name: "eth0", Up: true, MTU: 1500}, "an interface with a smaller MTU than 1280 has no IPv6"}}}} {
+	}{{1500, nil}, {1280, nil}, {1279, Setup{{Want: Link{Name: "eth0", Up: true, MTU: 1500}, Why: "an interface with a smaller MTU than 1280 has no IPv6"}}}} {
 		makeResource(rs1, Link{Name: "eth0", Kind: "device", Up: true, MTU: c.mtu})
 		if got := newParty(*rs1).enabled("eth0", local6); !slices.Equal(got, c.want) {
 			t.Errorf("MTU %d: %s, want %s", c.mtu, got, c.want)

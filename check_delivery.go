@@ -67,7 +67,7 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		if iface == "" {
 			return f.advise("add it to an interface"), true
 		}
-		fix := Setup{{vipAddress(vip, iface, ""), "packets for it are delivered only to a host that has it"}}
+		fix := Setup{{Want: vipAddress(vip, iface, ""), Why: "packets for it are delivered only to a host that has it"}}
 		if key := InterfaceSysctl(iface, "disable_ipv6", true); vip.Is6() && p.sysctl(key) == "1" {
 			f.Detail += fmt.Sprintf(": %s is 1", key)
 		}
@@ -84,7 +84,7 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 			again.NoDAD = true
 			return finding("vip-unused", SeverityBroken, "%s on %s is not used: another host was found to have it", vip, s.Interface).
 				run(fmt.Sprintf("ip -6 addr del %s dev %s", s.Prefix, s.Interface)).
-				fix(Requirement{again, "use it at once"}).advise("look first for the host that answered"), true
+				fix(Requirement{Want: again, Why: "use it at once"}).advise("look first for the host that answered"), true
 		}
 		if s.Prefix.Addr() == vip && s.Tentative {
 			return finding("vip-unused", SeverityRisk, "%s on %s is not used yet: IPv6 asks whether another host has it", vip, s.Interface).
@@ -108,7 +108,7 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		// One of another type stays, behind it.
 		return f.run(fmt.Sprintf("ip%s route prepend local %s dev %s src %s table local", familyFlag(vip.Is6()), vip, a.Interface, vip)), true
 	}
-	return f.fix(Requirement{Route{To: hostPrefix(vip), Table: localTable, Interface: a.Interface, Local: true, Source: vip}, "packets for it are delivered to the host"}), true
+	return f.fix(Requirement{Want: Route{To: hostPrefix(vip), Table: localTable, Interface: a.Interface, Local: true, Source: vip}, Why: "packets for it are delivered to the host"}), true
 }
 
 // placeOf returns the interface that a director's VIP belongs on.

@@ -150,7 +150,7 @@ func (p *party) relays(iface string, is6 bool, need string) (Finding, bool) {
 	case p.sysctl(all) == "0":
 		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", all, need).fix(forwarding(is6, need)), true
 	case iface != "" && p.sysctl(key) == "0":
-		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", key, need).fix(Requirement{Sysctl{key, "1"}, need}), true
+		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", key, need).fix(Requirement{Want: Sysctl{key, "1"}, Why: need}), true
 	}
 	return Finding{}, false
 }
@@ -175,7 +175,7 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 			return Finding{}, false
 		}
 		f := finding("martian-source", SeverityBroken, "packets from %s come in by %s, and it is an address of that host itself", from, iface).
-			fix(Requirement{Sysctl{InterfaceSysctl(iface, "accept_local", false), "1"}, "take packets from an address that this host has too"}).
+			fix(Requirement{Want: Sysctl{InterfaceSysctl(iface, "accept_local", false), "1"}, Why: "take packets from an address that this host has too"}).
 			advise("or send them another way")
 		return f, true
 	}
@@ -211,11 +211,11 @@ func (p *party) knowsHop(w netstate.Way) bool {
 func (p *party) loosen(iface string, loose bool) (s Setup) {
 	const why = "let packets through whose answers go another way"
 	if loose {
-		return Setup{{Sysctl{InterfaceSysctl(iface, "rp_filter", false), "2"}, why}}
+		return Setup{{Want: Sysctl{InterfaceSysctl(iface, "rp_filter", false), "2"}, Why: why}}
 	}
 	for _, name := range []string{"all", iface} {
 		if key := InterfaceSysctl(name, "rp_filter", false); p.sysctl(key) != "0" {
-			s = append(s, Requirement{Sysctl{key, "0"}, why})
+			s = append(s, Requirement{Want: Sysctl{key, "0"}, Why: why})
 		}
 	}
 	return s

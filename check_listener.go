@@ -52,7 +52,7 @@ func (j *judge) queues(host *party, e ServiceEntry, s RealServer) {
 	const few = 8
 	if most, err := strconv.Atoi(host.sysctl(mostBacklog)); err == nil && most < few {
 		j.add(host, finding("backlog", SeverityRisk, "%s -> %s: %s is %d", e.ID, s.Addr, mostBacklog, most).
-			fix(Requirement{Sysctl{mostBacklog, "4096"}, "let connections wait until the program takes them"}).
+			fix(Requirement{Want: Sysctl{mostBacklog, "4096"}, Why: "let connections wait until the program takes them"}).
 			advise("then start the program again: what listens already keeps its own limit"))
 	}
 }

@@ -31,7 +31,7 @@ func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
 	var fix Setup
 	for _, where := range []string{"all", name} {
 		if key := InterfaceSysctl(where, "arp_ignore", false); p.sysctl(key) != "0" {
-			fix = append(fix, Requirement{Sysctl{key, "0"}, "answer those who ask for the address"})
+			fix = append(fix, Requirement{Want: Sysctl{key, "0"}, Why: "answer those who ask for the address"})
 		}
 	}
 	return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: arp_ignore is %s", a, name, ignore).fix(fix...), true
@@ -51,7 +51,7 @@ func (p *party) asksNot(iface string, is6 bool, need string) (Finding, bool) {
 		return Finding{}, false
 	}
 	return finding("neighbour-silent", SeverityBroken, "no neighbour is asked for on %s: %s is 0: %s", iface, key, need).
-		fix(Requirement{Sysctl{key, "3"}, "ask for the addresses of neighbours"}), true
+		fix(Requirement{Want: Sysctl{key, "3"}, Why: "ask for the addresses of neighbours"}), true
 }
 
 // hushes reports whether rules surely drop questions for an address on an interface,

@@ -21,7 +21,7 @@ func (j *judge) regain(p *party, in netip.Addr) Setup {
 	for _, other := range j.hosts {
 		for _, n := range other.networks(in) {
 			if other != p {
-				return append(p.enabled(name, in), Requirement{Route{To: n.Prefix.Masked(), Interface: name}, "other hosts are in that network"})
+				return append(p.enabled(name, in), Requirement{Want: Route{To: n.Prefix.Masked(), Interface: name}, Why: "other hosts are in that network"})
 			}
 		}
 	}
@@ -76,20 +76,20 @@ func (j *judge) formerly(p *party, name string, in netip.Addr) (a netip.Prefix, 
 // readdress are the settings that give an interface an address again, and the host its
 // default route if it has none.
 func (j *judge) readdress(p *party, name string, a netip.Prefix) Setup {
-	s := append(p.enabled(name, a.Addr()), Requirement{Address{Interface: name, Prefix: a}, "other hosts send to this address"})
+	s := append(p.enabled(name, a.Addr()), Requirement{Want: Address{Interface: name, Prefix: a}, Why: "other hosts send to this address"})
 	return append(s, j.wayOut(p, a)...)
 }
 
 // enabled are the settings by which an interface takes addresses of a family.
 func (p *party) enabled(name string, family netip.Addr) (s Setup) {
 	if key := InterfaceSysctl(name, "disable_ipv6", true); family.Is6() && p.sysctl(key) == "1" {
-		s = append(s, Requirement{Sysctl{key, "0"}, "an interface without IPv6 has no such address"})
+		s = append(s, Requirement{Want: Sysctl{key, "0"}, Why: "an interface without IPv6 has no such address"})
 	}
 	switch mtu := p.mtu(name); {
 	case family.Is6() && mtu != 0 && mtu < leastMTU6:
-		s = append(s, Requirement{Link{Name: name, Up: true, MTU: ordinaryMTU}, "an interface with a smaller MTU than 1280 has no IPv6"})
+		s = append(s, Requirement{Want: Link{Name: name, Up: true, MTU: ordinaryMTU}, Why: "an interface with a smaller MTU than 1280 has no IPv6"})
 	case !p.interfaces[name].Up:
-		s = append(s, Requirement{Link{Name: name, Up: true}, "addresses are used only while it is up"})
+		s = append(s, Requirement{Want: Link{Name: name, Up: true}, Why: "addresses are used only while it is up"})
 	}
 	return s
 }

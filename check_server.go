@@ -99,7 +99,7 @@ func (j *judge) masked(host *party, vip netip.Addr, clients []netip.Addr) bool {
 				break
 			}
 		}
-		j.add(host, f.fix(Requirement{vipAddress(vip, own.Interface, ""), "take packets for the VIP"}).
+		j.add(host, f.fix(Requirement{Want: vipAddress(vip, own.Interface, ""), Why: "take packets for the VIP"}).
 			run(fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(vip.Is6()), own.Prefix, own.Interface)))
 		return f.Severity == SeverityBroken
 	}
@@ -149,7 +149,7 @@ func (j *judge) tunnel(director *party, e ServiceEntry, s RealServer, host *part
 	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: server.Is6()}
 	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(host.fouPorts, port) {
 		j.add(host, finding("fou-missing", SeverityBroken, "the real server %s by %s has no such port", s.Addr, s.Mode).
-			fix(Requirement{port, "the port that the director sends to"}).run(host.freePort(port)...))
+			fix(Requirement{Want: port, Why: "the port that the director sends to"}).run(host.freePort(port)...))
 	}
 	switch {
 	case device.Name != "" && (device.Local == server || before.Name == ""):
@@ -175,7 +175,7 @@ func (j *judge) replaced(f Finding, host *party, old, now Link) Finding {
 	f.Commands = append(f.Commands, "ip link del dev "+old.Name)
 	for _, a := range host.addresses {
 		if vip := a.Prefix.Addr(); a.Interface == old.Name && j.vips[vip] {
-			f.Fix = append(f.Fix, Requirement{vipAddress(vip, now.Name, ""), "take packets for the VIP"})
+			f.Fix = append(f.Fix, Requirement{Want: vipAddress(vip, now.Name, ""), Why: "take packets for the VIP"})
 		}
 	}
 	return f
@@ -213,9 +213,9 @@ func (p *party) leads(iface string) bool {
 // opened are the settings that make a tunnel's device, or set it up.
 func (j *judge) opened(host *party, device Link) (s Setup) {
 	if device.Kind != "" && !slices.ContainsFunc(host.links, func(l Link) bool { return l.Name == device.Name }) {
-		s = append(s, Requirement{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
+		s = append(s, Requirement{Want: Module{moduleOf(device.Kind)}, Why: "it takes packets out of the tunnel"})
 	}
-	return append(s, Requirement{device, "the tunnel's device takes packets only when it is up"})
+	return append(s, Requirement{Want: device, Why: "the tunnel's device takes packets only when it is up"})
 }
 
 // sendsFrom reports whether tunnels of IPVS to a server may come from an address, by

@@ -207,7 +207,7 @@ func (j *judge) regained(a Address) Setup {
 		return nil
 	}
 	a.InSubnet = false
-	return append(s, Requirement{a, "packets for it are delivered only to a host that has it"})
+	return append(s, Requirement{Want: a, Why: "packets for it are delivered only to a host that has it"})
 }
 
 // usesNAT reports whether the own host is a director that forwards answers, by its

@@ -43,8 +43,8 @@ func (j *judge) tattles(director *party, e ServiceEntry, host *party, vip netip.
 		f.Detail = "it " + what
 		f = f.run(fmt.Sprintf("ip%s neigh del proxy %s dev %s", familyFlag(vip.Is6()), vip, iface))
 		if !host.isProxy(vip, iface) {
-			f = f.run().fix(Requirement{Sysctl{InterfaceSysctl("all", "proxy_arp", false), "0"}, "answer for no other hosts"},
-				Requirement{Sysctl{InterfaceSysctl(iface, "proxy_arp", false), "0"}, "answer for no other hosts"})
+			f = f.run().fix(Requirement{Want: Sysctl{InterfaceSysctl("all", "proxy_arp", false), "0"}, Why: "answer for no other hosts"},
+				Requirement{Want: Sysctl{InterfaceSysctl(iface, "proxy_arp", false), "0"}, Why: "answer for no other hosts"})
 		}
 	case slices.ContainsFunc(host.having(vip), func(a Address) bool { return a.Interface == iface }):
 		taken := j.moved(host, e, vip, iface)
@@ -71,7 +71,7 @@ func (j *judge) moved(host *party, e ServiceEntry, vip netip.Addr, iface string)
 		if s := silent(vip, "lo"); len(s) > 2 {
 			f.Fix = s[2:]
 		}
-		f.Fix = append(f.Fix, Requirement{vipAddress(vip, "lo", ""), "take packets for the VIP"})
+		f.Fix = append(f.Fix, Requirement{Want: vipAddress(vip, "lo", ""), Why: "take packets for the VIP"})
 	}
 	return f
 }

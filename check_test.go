@@ -253,7 +253,7 @@ func TestCheckClearText(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			web := TCP(netip.AddrPortFrom(local4, 80))
-			_, h, _ := applied(t, Setup{{c.policy, ""}})
+			_, h, _ := applied(t, Setup{{Want: c.policy}})
 			if err := h.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, c.server)); err != nil {
 				t.Fatal(err)
 			}

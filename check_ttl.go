@@ -39,7 +39,7 @@ func (p *party) lasts(w netstate.Way, to netip.Addr, routers int, need string) (
 	if key == "" {
 		return f.run(changeRoute(w.RouteEntry)), true
 	}
-	return f.fix(Requirement{Sysctl{key, "64"}, "let packets pass as many routers as is usual"}), true
+	return f.fix(Requirement{Want: Sysctl{key, "64"}, Why: "let packets pass as many routers as is usual"}), true
 }
 
 // changeRoute is the command that gives a route no limit of hops.

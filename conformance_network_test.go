@@ -18,7 +18,7 @@ func TestConformanceMTU(t *testing.T) {
 		}
 		link := func(name string, mtu int) {
 			t.Helper()
-			plan, err := h.Plan(ctx, Setup{{Link{Name: name, Kind: "dummy", MTU: mtu, Up: true}, ""}})
+			plan, err := h.Plan(ctx, Setup{{Want: Link{Name: name, Kind: "dummy", MTU: mtu, Up: true}}})
 			must(t, err)
 			must(t, h.Apply(ctx, plan))
 		}

@@ -44,7 +44,7 @@ func TestHostClosed(t *testing.T) {
 			here, there := addressesHere(t), dumpBriefly(t, ns)
 			h, err := open()
 			must(t, err)
-			plan, err := h.Plan(ctx, Setup{{Address{Interface: "lo", Prefix: hostPrefix(vip4)}, ""}, {SourceNAT{From: inner4}, ""}, {FOUPort{Port: 6080}, ""}})
+			plan, err := h.Plan(ctx, Setup{{Want: Address{Interface: "lo", Prefix: hostPrefix(vip4)}, Why: ""}, {Want: SourceNAT{From: inner4}, Why: ""}, {Want: FOUPort{Port: 6080}}})
 			must(t, err)
 			must(t, h.Close())
 			allClosed(t, h, plan)
@@ -65,7 +65,7 @@ func TestHostCloseRacesApply(t *testing.T) {
 	var setup Setup
 	for i := range 200 {
 		vip := netip.AddrFrom4([4]byte{10, 77, byte(i >> 8), byte(i)})
-		setup = append(setup, Requirement{Address{Interface: "lo", Prefix: hostPrefix(vip)}, ""})
+		setup = append(setup, Requirement{Want: Address{Interface: "lo", Prefix: hostPrefix(vip)}})
 	}
 	here := addressesHere(t)
 	ended, rounds := 0, 20

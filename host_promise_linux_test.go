@@ -15,7 +15,7 @@ import (
 func TestHostOddSettings(t *testing.T) {
 	testbed.InKernel(t)
 	loadModules(t, Setup{
-		{Module{"ipip"}, ""}, {Module{"sit"}, ""}, {Module{"ip_gre"}, ""}, {Module{"ip6_tunnel"}, ""}, {Module{"ip6_gre"}, ""}, {Module{"fou"}, ""},
+		{Want: Module{"ipip"}, Why: ""}, {Want: Module{"sit"}, Why: ""}, {Want: Module{"ip_gre"}, Why: ""}, {Want: Module{"ip6_tunnel"}, Why: ""}, {Want: Module{"ip6_gre"}, Why: ""}, {Want: Module{"fou"}},
 	})
 	ns, h := setupGround(t)
 	keepsPromises(t, h, func() string { return dumpKernel(t, ns) })
@@ -31,7 +31,7 @@ func TestHostPutsBackRounded(t *testing.T) {
 		{"net.ipv4.neigh.eth0.base_reachable_time_ms", "30001"},
 		{"net.ipv4.ip_local_reserved_ports", "8081,8080"},
 	} {
-		plan, err := h.Plan(ctx, Setup{forwarding(false, ""), {want, ""}})
+		plan, err := h.Plan(ctx, Setup{forwarding(false, ""), {Want: want}})
 		must(t, err)
 		if err := h.Apply(ctx, plan); err == nil || !strings.Contains(err.Error(), "the kernel accepted it, but has") {
 			t.Errorf("%s: got %v", want, err)
@@ -39,7 +39,7 @@ func TestHostPutsBackRounded(t *testing.T) {
 		unchanged(t, "a failed Apply of "+want.String(), before, dumpKernel(t, ns))
 	}
 	for _, key := range []string{"net.ipv4.route.flush", "net.ipv4.conf.eth0", "net.ipv4.conf.eth0.mc_forwarding"} {
-		plan, err := h.Plan(ctx, Setup{{Sysctl{key, "1"}, ""}})
+		plan, err := h.Plan(ctx, Setup{{Want: Sysctl{key, "1"}}})
 		if err == nil {
 			err = h.Apply(ctx, plan)
 		}
@@ -81,7 +81,7 @@ func TestHostReplacesNothingItCannotTell(t *testing.T) {
 			ns, h := setupGround(t)
 			ns.Run("sh", "-c", c.commands)
 			before := dumpBriefly(t, ns)
-			plan, err := h.Plan(ctx, Setup{{c.want, ""}})
+			plan, err := h.Plan(ctx, Setup{{Want: c.want}})
 			switch {
 			case c.isSo && (err != nil || plan.HasChanges()):
 				t.Errorf("got %v, want nothing to do:\n%s", err, plan)
@@ -104,7 +104,7 @@ func TestHostKeepsSecondaries(t *testing.T) {
 	others := func() string {
 		return fmt.Sprint(strings.Count(ns.Run("ip", "addr", "show", "dev", "eth0"), "10.168.0.9"))
 	}
-	plan, err := h.Plan(ctx, Setup{{Address{Interface: "eth0", Prefix: inner4At(local4), Label: "eth0:1"}, ""}})
+	plan, err := h.Plan(ctx, Setup{{Want: Address{Interface: "eth0", Prefix: inner4At(local4), Label: "eth0:1"}}})
 	must(t, err)
 	must(t, h.Apply(ctx, plan))
 	if n := others(); n != "3" {
@@ -113,7 +113,7 @@ func TestHostKeepsSecondaries(t *testing.T) {
 	undoInKernel(t, h, plan)
 	unchanged(t, "Undo", before, dumpBriefly(t, ns))
 
-	plan, err = h.Plan(ctx, Setup{{Address{Interface: "eth1", Prefix: inner4At(vip4)}, ""}})
+	plan, err = h.Plan(ctx, Setup{{Want: Address{Interface: "eth1", Prefix: inner4At(vip4)}}})
 	must(t, err)
 	must(t, h.Apply(ctx, plan))
 	ns.Run("ip", "addr", "add", "10.168.0.99/24", "dev", "eth1")
@@ -137,7 +137,7 @@ func TestHostDuplicateAddress(t *testing.T) {
 	defer h.Close()
 	awaitRoutes(t, h, 4) // those of lo, its own, and that of the link
 	before := dumpBriefly(t, here)
-	setup := Setup{forwarding(true, ""), {vipAddress(vip6, "eth0", ""), ""}}
+	setup := Setup{forwarding(true, ""), {Want: vipAddress(vip6, "eth0", "")}}
 	plan, err := h.Plan(ctx, setup)
 	must(t, err)
 	if err := h.Apply(ctx, plan); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), "another host") {
@@ -188,7 +188,7 @@ func TestHostSaysWhy(t *testing.T) {
 	ns, h := setupGround(t)
 	_, other := setupGround(t)
 	ns.Run("sysctl", "-qw", "net.ipv6.conf.eth1.disable_ipv6=1")
-	plan, err := h.Plan(ctx, Setup{{vipAddress(vip6, "eth1", ""), ""}})
+	plan, err := h.Plan(ctx, Setup{{Want: vipAddress(vip6, "eth1", "")}})
 	must(t, err)
 	if err := h.Apply(ctx, plan); !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, ErrPermission) || !strings.Contains(err.Error(), "disable_ipv6") {
 		t.Errorf("got %v, want ErrUnsupported with the parameter", err)

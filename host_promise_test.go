@@ -132,7 +132,7 @@ func keepsPromises(t *testing.T, h *Host, dump func() string) {
 	before := dump()
 	for _, c := range oddResources {
 		t.Run(strings.ReplaceAll(c.resource.String(), "/", "|"), func(t *testing.T) {
-			plan, err := h.Plan(ctx, Setup{{c.resource, ""}})
+			plan, err := h.Plan(ctx, Setup{{Want: c.resource}})
 			var bad *Error
 			switch {
 			case c.field != "" && (!errors.As(err, &bad) || bad.Field != c.field || !errors.Is(err, ErrInvalid)):
@@ -145,7 +145,7 @@ func keepsPromises(t *testing.T, h *Host, dump func() string) {
 			if err := h.Apply(ctx, plan); err != nil {
 				t.Fatalf("Apply of what Plan took: %v", err)
 			}
-			if again, err := h.Plan(ctx, Setup{{c.resource, ""}}); err != nil || again.HasChanges() {
+			if again, err := h.Plan(ctx, Setup{{Want: c.resource}}); err != nil || again.HasChanges() {
 				t.Errorf("still to do, %v:\n%s", err, again)
 			}
 			kept, err := h.Undo(ctx, saved(t, plan))
@@ -173,7 +173,7 @@ func TestApplyPutsBackWhatItMissed(t *testing.T) {
 	key := InterfaceSysctl("eth0", "hop_limit", true)
 	rounding := &roundingNetwork{s.network, "/proc/sys/net/ipv6/conf/eth0/hop_limit"}
 	h.guard.files = rounding
-	plan, err := h.Plan(ctx, Setup{forwarding(false, ""), {Sysctl{key, "33"}, ""}})
+	plan, err := h.Plan(ctx, Setup{forwarding(false, ""), {Want: Sysctl{key, "33"}}})
 	must(t, err)
 	if err := h.Apply(ctx, plan); err == nil || !strings.Contains(err.Error(), "has 32") {
 		t.Errorf("got %v, want one that says what there is", err)
@@ -267,11 +267,11 @@ func TestUndoMakesAgainForOthers(t *testing.T) {
 		mine, other Setup
 		kept        Resource
 	}{
-		{"by its other name", Setup{forwarding(false, "")}, Setup{{Sysctl{InterfaceSysctl("all", "forwarding", false), "1"}, ""}}, forwarding(false, "").Want},
-		{"an effect", Setup{forwarding(false, "")}, Setup{{eth1, ""}}, eth1},
-		{"an address on its link", Setup{{Link{Name: "d0", Kind: "dummy", Up: true}, ""}}, Setup{{d0, ""}}, Link{Name: "d0", Kind: "dummy", Up: true}},
-		{"a route by its address", Setup{{Address{Interface: "eth1", Prefix: netip.MustParsePrefix("10.5.0.1/24")}, ""}},
-			Setup{{Route{To: inner5, Via: netip.MustParseAddr("10.5.0.2"), Source: netip.MustParseAddr("10.5.0.1")}, ""}},
+		{"by its other name", Setup{forwarding(false, "")}, Setup{{Want: Sysctl{InterfaceSysctl("all", "forwarding", false), "1"}}}, forwarding(false, "").Want},
+		{"an effect", Setup{forwarding(false, "")}, Setup{{Want: eth1}}, eth1},
+		{"an address on its link", Setup{{Want: Link{Name: "d0", Kind: "dummy", Up: true}, Why: ""}}, Setup{{Want: d0}}, Link{Name: "d0", Kind: "dummy", Up: true}},
+		{"a route by its address", Setup{{Want: Address{Interface: "eth1", Prefix: netip.MustParsePrefix("10.5.0.1/24")}}},
+			Setup{{Want: Route{To: inner5, Via: netip.MustParseAddr("10.5.0.2"), Source: netip.MustParseAddr("10.5.0.1")}}},
 			Address{Interface: "eth1", Prefix: netip.MustParsePrefix("10.5.0.1/24")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -293,7 +293,7 @@ func TestUndoMakesAgainForOthers(t *testing.T) {
 		})
 	}
 	_, h := simulatedHost(t)
-	if _, err := h.Undo(ctx, SetupPlan{}, Setup{{nil, ""}}); !errors.Is(err, ErrInvalid) {
+	if _, err := h.Undo(ctx, SetupPlan{}, Setup{{Want: nil}}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a setup that wants nothing: %v", err)
 	}
 }
@@ -362,11 +362,11 @@ func TestPlanReplacesNoLease(t *testing.T) {
 	lease := netstate.Address{Interface: "eth0", Prefix: hostPrefix(vip4), Scope: "global", Other: true}
 	must(t, s.network.Put(lease))
 	want := Address{Interface: "eth0", Prefix: hostPrefix(vip4)}
-	if plan, err := h.Plan(ctx, Setup{{want, ""}}); err != nil || plan.HasChanges() {
+	if plan, err := h.Plan(ctx, Setup{{Want: want}}); err != nil || plan.HasChanges() {
 		t.Errorf("as it is: %v, %v", plan, err)
 	}
 	want.Label = "eth0:0"
-	if _, err := h.Plan(ctx, Setup{{want, ""}}); !errors.Is(err, ErrExists) {
+	if _, err := h.Plan(ctx, Setup{{Want: want}}); !errors.Is(err, ErrExists) {
 		t.Errorf("with a label: got %v, want ErrExists", err)
 	}
 }

@@ -41,11 +41,11 @@ func directorVIP(vip netip.Addr, iface, label string, routed bool) Setup {
 	a := vipAddress(vip, iface, aliasLabel(vip, iface, label))
 	a.InSubnet = !routed
 	s := Setup{
-		{Link{Name: "lo", Up: true}, "IPVS takes no real server while lo is down"},
-		{a, "IPVS sees only packets that are delivered to this host"},
+		{Want: Link{Name: "lo", Up: true}, Why: "IPVS takes no real server while lo is down"},
+		{Want: a, Why: "IPVS sees only packets that are delivered to this host"},
 	}
 	if vip.Is4() {
-		s = append(s, Requirement{Route{To: hostPrefix(vip), Interface: iface}, "the route that ifconfig's alias has"})
+		s = append(s, Requirement{Want: Route{To: hostPrefix(vip), Interface: iface}, Why: "the route that ifconfig's alias has"})
 	}
 	return s
 }
@@ -92,15 +92,15 @@ func (r DRRealServer) requirements() (s Setup) {
 	if r.Device != "lo" {
 		device.Kind = "dummy"
 	}
-	s = append(s, Requirement{device, "the VIP is on a device that no network is behind"})
+	s = append(s, Requirement{Want: device, Why: "the VIP is on a device that no network is behind"})
 	s = append(s, silent(r.VIP, r.Device)...)
 	if r.Incoming != "" && r.VIP.Is4() {
-		s = append(s, Requirement{Sysctl{InterfaceSysctl(r.Incoming, "rp_filter", false), "2"},
-			"a strict filter drops packets of clients whose answers go by another interface"})
+		s = append(s, Requirement{Want: Sysctl{InterfaceSysctl(r.Incoming, "rp_filter", false), "2"},
+			Why: "a strict filter drops packets of clients whose answers go by another interface"})
 	}
-	s = append(s, Requirement{vipAddress(r.VIP, r.Device, aliasLabel(r.VIP, r.Device, r.Label)), "take packets for the VIP"})
+	s = append(s, Requirement{Want: vipAddress(r.VIP, r.Device, aliasLabel(r.VIP, r.Device, r.Label)), Why: "take packets for the VIP"})
 	if r.VIP.Is4() {
-		s = append(s, Requirement{Route{To: hostPrefix(r.VIP), Interface: r.Device}, "the route that ifconfig's alias has"})
+		s = append(s, Requirement{Want: Route{To: hostPrefix(r.VIP), Interface: r.Device}, Why: "the route that ifconfig's alias has"})
 	}
 	return s
 }

@@ -59,25 +59,25 @@ func (d NATDirector) Setup() (Setup, error) {
 }
 
 func (d NATDirector) requirements() (s Setup) {
-	s = append(s, Requirement{Link{Name: "lo", Up: true}, "IPVS takes no real server while lo is down"})
+	s = append(s, Requirement{Want: Link{Name: "lo", Up: true}, Why: "IPVS takes no real server while lo is down"})
 	s = append(s, forwarding(d.VIP.Is6(), "answers of the real servers are forwarded to the clients"))
 	if d.VIP.Is4() {
 		s = append(s, noRedirects(d.Interface, d.Inside)...)
 	}
 	s = append(s, Requirement{
-		Address{
+		Want: Address{
 			Interface: d.Interface, Prefix: hostPrefix(d.VIP), Label: d.Label, Deprecated: d.VIP.Is6(),
 			InSubnet: !d.Routed, AnyPrefix: true,
 		},
-		"IPVS sees only packets that are delivered to this host",
+		Why: "IPVS sees only packets that are delivered to this host",
 	})
 	if d.Masquerade {
-		s = append(s, Requirement{SourceNAT{IPv6: d.VIP.Is6(), From: d.Network}, "the servers reach others by the director's address"})
+		s = append(s, Requirement{Want: SourceNAT{IPv6: d.VIP.Is6(), From: d.Network}, Why: "the servers reach others by the director's address"})
 	}
 	if d.FullNAT {
 		s = append(s,
 			SysctlConntrack.Requirement(1, "source NAT sees only connections that netfilter tracks"),
-			Requirement{SourceNAT{IPv6: d.VIP.Is6(), To: d.Network, Source: d.Source}, "the servers answer to the director, whatever their routes"})
+			Requirement{Want: SourceNAT{IPv6: d.VIP.Is6(), To: d.Network, Source: d.Source}, Why: "the servers answer to the director, whatever their routes"})
 	}
 	return s
 }
@@ -87,7 +87,7 @@ func forwarding(is6 bool, why string) Requirement {
 	if is6 {
 		key = SysctlIPv6Forwarding
 	}
-	return Requirement{Sysctl{key, "1"}, why}
+	return Requirement{Want: Sysctl{key, "1"}, Why: why}
 }
 
 // noRedirects keeps real servers from learning shorter ways than through the
@@ -96,7 +96,7 @@ func noRedirects(interfaces ...string) (s Setup) {
 	seen := make(map[string]bool)
 	for _, name := range append([]string{"all", "default"}, interfaces...) {
 		if !seen[name] {
-			s = append(s, Requirement{Sysctl{InterfaceSysctl(name, "send_redirects", false), "0"}, "do not tell servers of a way around the director"})
+			s = append(s, Requirement{Want: Sysctl{InterfaceSysctl(name, "send_redirects", false), "0"}, Why: "do not tell servers of a way around the director"})
 		}
 		seen[name] = true
 	}
@@ -139,7 +139,7 @@ func (r NATRealServer) requirements() (s Setup) {
 		clients = []netip.Prefix{defaultRoute(r.Director)}
 	}
 	for _, c := range clients {
-		s = append(s, Requirement{Route{To: c, Via: r.Director, Metric: r.Metric}, "answers go back through the director, which puts the VIP into them"})
+		s = append(s, Requirement{Want: Route{To: c, Via: r.Director, Metric: r.Metric}, Why: "answers go back through the director, which puts the VIP into them"})
 	}
 	return s
 }

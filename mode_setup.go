@@ -33,8 +33,8 @@ func silent(vip netip.Addr, device string) (s Setup) {
 	}
 	for _, name := range []string{device, "all"} {
 		s = append(s,
-			Requirement{Sysctl{InterfaceSysctl(name, "arp_ignore", false), "1"}, "do not answer ARP for the VIP: clients must find the director"},
-			Requirement{Sysctl{InterfaceSysctl(name, "arp_announce", false), "2"}, "do not ask by ARP with the VIP: it would teach others a wrong way"})
+			Requirement{Want: Sysctl{InterfaceSysctl(name, "arp_ignore", false), "1"}, Why: "do not answer ARP for the VIP: clients must find the director"},
+			Requirement{Want: Sysctl{InterfaceSysctl(name, "arp_announce", false), "2"}, Why: "do not ask by ARP with the VIP: it would teach others a wrong way"})
 	}
 	return s
 }

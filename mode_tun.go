@@ -51,7 +51,7 @@ func (d TunnelDirector) Setup() (Setup, error) {
 func (d TunnelDirector) requirements() Setup {
 	s := directorVIP(d.VIP, d.Interface, d.Label, d.Routed)
 	for _, server := range d.Servers {
-		s = append(s, Requirement{Route{To: hostPrefix(server), Via: d.Via}, "the outer packets go to the real server"})
+		s = append(s, Requirement{Want: Route{To: hostPrefix(server), Via: d.Via}, Why: "the outer packets go to the real server"})
 	}
 	for _, t := range d.IPsec {
 		s = append(s, t.directorSide(d.VIP.Is6())...)
@@ -154,11 +154,11 @@ func (r TunnelRealServer) checkMSS() *Error {
 func (r TunnelRealServer) requirements() Setup {
 	s, device := r.open()
 	if r.VIP.Is4() {
-		s = append(s, Requirement{Sysctl{InterfaceSysctl(device.Name, "rp_filter", false), "2"},
-			"clients are not reached by the tunnel: a strict filter drops what comes out of it"})
+		s = append(s, Requirement{Want: Sysctl{InterfaceSysctl(device.Name, "rp_filter", false), "2"},
+			Why: "clients are not reached by the tunnel: a strict filter drops what comes out of it"})
 	}
 	s = append(s, silent(r.VIP, device.Name)...)
-	s = append(s, Requirement{vipAddress(r.VIP, device.Name, ""), "take packets for the VIP"})
+	s = append(s, Requirement{Want: vipAddress(r.VIP, device.Name, ""), Why: "take packets for the VIP"})
 	if r.MSS != 0 {
 		s = append(s, r.segments()...)
 	}
@@ -171,13 +171,13 @@ func (r TunnelRealServer) open() (s Setup, device Link) {
 		return r.IPsec.serverSide(r.VIP.Is6())
 	}
 	device = r.device()
-	s = append(s, Requirement{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"})
+	s = append(s, Requirement{Want: Module{moduleOf(device.Kind)}, Why: "it takes packets out of the tunnel"})
 	if r.Mode.tunnelType() == wire.TunnelGUE {
 		s = append(s,
-			Requirement{Module{"fou"}, "it takes packets out of UDP"},
-			Requirement{FOUPort{Port: r.Mode.tunnelPort(), IPv6: r.Local.Is6()}, "the port that the director sends to"})
+			Requirement{Want: Module{"fou"}, Why: "it takes packets out of UDP"},
+			Requirement{Want: FOUPort{Port: r.Mode.tunnelPort(), IPv6: r.Local.Is6()}, Why: "the port that the director sends to"})
 	}
-	return append(s, Requirement{device, "the tunnel's device takes packets only when it is up"}), device
+	return append(s, Requirement{Want: device, Why: "the tunnel's device takes packets only when it is up"}), device
 }
 
 // device returns the device that takes the packets out. Where there is one that
@@ -217,8 +217,8 @@ func (r TunnelRealServer) device() Link {
 func (r TunnelRealServer) segments() Setup {
 	is6 := r.VIP.Is6()
 	return Setup{
-		{Route{To: defaultRoute(r.VIP), Table: r.Table, Via: r.Gateway, Interface: r.Interface, AdvMSS: r.MSS},
-			"tell clients to send segments that fit into the tunnel"},
-		{Rule{Priority: r.Table, From: hostPrefix(r.VIP), Table: r.Table, IPv6: is6}, "answers of the VIP use that route"},
+		{Want: Route{To: defaultRoute(r.VIP), Table: r.Table, Via: r.Gateway, Interface: r.Interface, AdvMSS: r.MSS},
+			Why: "tell clients to send segments that fit into the tunnel"},
+		{Want: Rule{Priority: r.Table, From: hostPrefix(r.VIP), Table: r.Table, IPv6: is6}, Why: "answers of the VIP use that route"},
 	}
 }

@@ -98,13 +98,13 @@ func (t IPsecTunnel) policies(is6, in bool) (s Setup) {
 		why = "nothing is taken out of the tunnel that came in clear text"
 	}
 	for _, protocol := range protocols {
-		s = append(s, Requirement{IPsecPolicy{From: hostPrefix(t.Director), To: hostPrefix(t.Server), Protocol: protocol, In: in, SPI: t.SPI}, why})
+		s = append(s, Requirement{Want: IPsecPolicy{From: hostPrefix(t.Director), To: hostPrefix(t.Server), Protocol: protocol, In: in, SPI: t.SPI}, Why: why})
 	}
 	return s
 }
 
 func (t IPsecTunnel) association() Requirement {
-	return Requirement{IPsecAssociation{From: t.Director, To: t.Server, SPI: t.SPI, Key: t.Key}, "how packets are encrypted"}
+	return Requirement{Want: IPsecAssociation{From: t.Director, To: t.Server, SPI: t.SPI, Key: t.Key}, Why: "how packets are encrypted"}
 }
 
 // directorSide are the settings of the director. The policy is there before
@@ -113,9 +113,9 @@ func (t IPsecTunnel) directorSide(is6 bool) Setup {
 	device := t.device(is6, t.Director, t.Server)
 	return append(t.policies(is6, false),
 		t.association(),
-		Requirement{Module{moduleOf(device.Kind)}, "it puts packets into the tunnel"},
-		Requirement{device, "IPVS's own tunnels are not encrypted: this one is the host's"},
-		Requirement{Route{To: hostPrefix(t.Inner), Interface: device.Name}, "what IPVS forwards to this address goes into the tunnel"})
+		Requirement{Want: Module{moduleOf(device.Kind)}, Why: "it puts packets into the tunnel"},
+		Requirement{Want: device, Why: "IPVS's own tunnels are not encrypted: this one is the host's"},
+		Requirement{Want: Route{To: hostPrefix(t.Inner), Interface: device.Name}, Why: "what IPVS forwards to this address goes into the tunnel"})
 }
 
 // serverSide are the settings of the real server that bring packets out of the
@@ -124,6 +124,6 @@ func (t IPsecTunnel) serverSide(is6 bool) (Setup, Link) {
 	device := t.device(is6, t.Server, t.Director)
 	return append(t.policies(is6, true),
 		t.association(),
-		Requirement{Module{moduleOf(device.Kind)}, "it takes packets out of the tunnel"},
-		Requirement{device, "the tunnel's device takes packets only when it is up"}), device
+		Requirement{Want: Module{moduleOf(device.Kind)}, Why: "it takes packets out of the tunnel"},
+		Requirement{Want: device, Why: "the tunnel's device takes packets only when it is up"}), device
 }

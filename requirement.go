@@ -59,7 +59,7 @@ func (s *Requirement) UnmarshalJSON(text []byte) error {
 		err = invalid("want", "a setting wants nothing").about("parse", "setting")
 	}
 	if err == nil {
-		*s = Requirement{want, in.Why}
+		*s = Requirement{Want: want, Why: in.Why}
 	}
 	return err
 }

@@ -161,11 +161,11 @@ func TestHostReplaces(t *testing.T) {
 	ns.Run("ip", "route", "add", "203.0.113.0/24", "nexthop", "via", "10.168.0.1", "nexthop", "via", "10.168.0.2")
 	before := dumpKernel(t, ns)
 	plan, err := h.Plan(ctx, Setup{
-		{Route{To: defaultRoute(vip4), Via: router4}, ""},
-		{Route{To: defaultRoute(vip6), Via: router6}, ""},
-		{vipAddress(vip4, "eth0", "eth0:0"), ""},
-		{Link{Name: "d0", Up: true, MTU: 1400}, ""},
-		{Sysctl{"net.ipv4.vs.sync_threshold", "2 40"}, ""},
+		{Want: Route{To: defaultRoute(vip4), Via: router4}},
+		{Want: Route{To: defaultRoute(vip6), Via: router6}},
+		{Want: vipAddress(vip4, "eth0", "eth0:0")},
+		{Want: Link{Name: "d0", Up: true, MTU: 1400}},
+		{Want: Sysctl{"net.ipv4.vs.sync_threshold", "2 40"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestHostReplaces(t *testing.T) {
 	undoInKernel(t, h, saved(t, plan))
 	unchanged(t, "Undo", before, dumpKernel(t, ns))
 
-	if _, err := h.Plan(ctx, Setup{{Route{To: netip.MustParsePrefix("203.0.113.0/24"), Via: router4}, ""}}); !errors.Is(err, ErrExists) {
+	if _, err := h.Plan(ctx, Setup{{Want: Route{To: netip.MustParsePrefix("203.0.113.0/24"), Via: router4}}}); !errors.Is(err, ErrExists) {
 		t.Errorf("a route of several hops: got %v, want ErrExists", err)
 	}
 }
@@ -216,7 +216,7 @@ func TestHostRefuses(t *testing.T) {
 		{"label in IPv6", Address{Interface: "eth0", Prefix: hostPrefix(vip6), Label: "eth0:0"}, ErrInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			plan, err := h.Plan(ctx, Setup{forwarding(false, ""), {c.want, ""}})
+			plan, err := h.Plan(ctx, Setup{forwarding(false, ""), {Want: c.want}})
 			if err == nil {
 				err = h.Apply(ctx, plan)
 			}

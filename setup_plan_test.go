@@ -60,25 +60,25 @@ func TestUndoKeepsOthers(t *testing.T) {
 		change func(*Simulator, *Host) error
 		says   string
 	}{
-		{"sysctl", Setup{{Sysctl{"net.ipv4.conf.all.arp_ignore", "1"}, ""}},
+		{"sysctl", Setup{{Want: Sysctl{"net.ipv4.conf.all.arp_ignore", "1"}}},
 			func(_ *Simulator, h *Host) error { return h.SetSysctl(ctx, "net.ipv4.conf.all.arp_ignore", "2") }, "there is 2"},
 		{"effect", Setup{forwarding(false, "")},
 			func(_ *Simulator, h *Host) error { return h.SetSysctl(ctx, "net.ipv4.conf.all.accept_redirects", "2") }, "accept_redirects"},
-		{"address is gone", Setup{{vipAddress(vip4, "eth0", "eth0:0"), ""}},
+		{"address is gone", Setup{{Want: vipAddress(vip4, "eth0", "eth0:0")}},
 			func(s *Simulator, _ *Host) error {
 				return s.network.Remove(netstate.Address{Interface: "eth0", Prefix: hostPrefix(vip4)})
 			}, ""},
-		{"address has another label", Setup{{vipAddress(vip4, "eth0", "eth0:0"), ""}},
+		{"address has another label", Setup{{Want: vipAddress(vip4, "eth0", "eth0:0")}},
 			func(s *Simulator, _ *Host) error {
 				return s.network.Put(addressOfResource(vipAddress(vip4, "eth0", "eth0:7")))
 			}, "eth0:7"},
-		{"link is in use", Setup{{Link{Name: "d0", Kind: "dummy", Up: true}, ""}},
+		{"link is in use", Setup{{Want: Link{Name: "d0", Kind: "dummy", Up: true}}},
 			func(s *Simulator, _ *Host) error { return s.network.Put(addressOfResource(vipAddress(vip4, "d0", ""))) }, "uses it"},
-		{"route", Setup{{Route{To: defaultRoute(vip4), Via: router4}, ""}},
+		{"route", Setup{{Want: Route{To: defaultRoute(vip4), Via: router4}}},
 			func(s *Simulator, _ *Host) error {
 				return s.network.Put(Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("10.168.0.1")}.toNetwork())
 			}, "10.168.0.1"},
-		{"table", Setup{{SourceNAT{From: inner4}, ""}},
+		{"table", Setup{{Want: SourceNAT{From: inner4}}},
 			func(s *Simulator, _ *Host) error {
 				nat := SourceNAT{From: inner4}.named()
 				nat.Other = true
@@ -149,7 +149,7 @@ func TestPlanRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := s.dump()
-			_, err := h.Plan(ctx, Setup{forwarding(false, ""), {c.want, ""}})
+			_, err := h.Plan(ctx, Setup{forwarding(false, ""), {Want: c.want}})
 			if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.want.String()) {
 				t.Errorf("got %v, want %v of %s", err, c.kind, c.want)
 			}
@@ -159,7 +159,7 @@ func TestPlanRefuses(t *testing.T) {
 		})
 	}
 	t.Run("contradiction", func(t *testing.T) {
-		_, err := h.Plan(ctx, Setup{forwarding(false, ""), {Sysctl{SysctlIPForward, "0"}, ""}})
+		_, err := h.Plan(ctx, Setup{forwarding(false, ""), {Want: Sysctl{SysctlIPForward, "0"}}})
 		if !errors.Is(err, ErrInvalid) {
 			t.Errorf("got %v", err)
 		}
@@ -271,7 +271,7 @@ func TestSetupByManyGoroutines(t *testing.T) {
 			vip := netip.AddrFrom4([4]byte{10, 168, 0, byte(100 + i)})
 			errs <- func() error {
 				for range 20 {
-					plan, err := h.Plan(ctx, Setup{{vipAddress(vip, "eth0", ""), ""}})
+					plan, err := h.Plan(ctx, Setup{{Want: vipAddress(vip, "eth0", "")}})
 					if err == nil {
 						err = h.Apply(ctx, plan)
 					}

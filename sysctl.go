@@ -163,7 +163,7 @@ func (p Parameter) Write(ctx context.Context, h *Host, value int) error {
 
 // Requirement returns the parameter's value as a part of a [Setup].
 func (p Parameter) Requirement(value int, why string) Requirement {
-	return Requirement{Sysctl{p.Key, strconv.Itoa(value)}, why}
+	return Requirement{Want: Sysctl{p.Key, strconv.Itoa(value)}, Why: why}
 }
 
 // check refuses a value that the kernel would refuse, or misread.
