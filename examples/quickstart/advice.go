@@ -14,7 +14,7 @@ const inKernel = `
 `
 
 const (
-	needsLinux = `quickstart: IPVS is a part of Linux, and this is another system. Without -kernel
+	needsLinux = `quickstart: IPVS is part of Linux, and this is another system. Without -kernel
 it runs here, in a simulated kernel.
 
 On a Linux machine for x86-64 with Debian's apt, this runs it, without root, in a
@@ -27,13 +27,13 @@ kernel.
 This runs it, without root and without touching this machine, in a kernel of its
 own that has IPVS (from the root of the repository):
 ` + inKernel + `
-If this kernel does have the module but could not load it by itself, load it as
-root, and try again:
+If this kernel does have the module but could not load it automatically, load it
+as root and try again:
 
     modprobe ip_vs
 `
 
-	needsRoot = `quickstart: IPVS is here, but it takes root to use it. Without -kernel it runs in
+	needsRoot = `quickstart: IPVS is available, but using it needs root. Without -kernel it runs in
 a simulated kernel.
 
 As root of this machine (root of a container is often not enough):
@@ -45,8 +45,8 @@ has IPVS (from the root of the repository):
 ` + inKernel
 )
 
-// advice returns what is wrong and what to do about it. Whoever just wants to
-// see the library at work should not have to know what an errno is.
+// advice returns what is wrong and what to do about it. A newcomer who wants to see
+// the library at work need not know what an errno is.
 func advice(err error) string {
 	switch {
 	case errors.Is(err, lvs.ErrUnavailable) && runtime.GOOS != "linux":
@@ -56,7 +56,7 @@ func advice(err error) string {
 	case errors.Is(err, os.ErrPermission): // lvs.ErrPermission is one, and so is being refused a namespace
 		return needsRoot
 	case errors.Is(err, context.Canceled):
-		return "quickstart: stopped; nothing of what it made is left"
+		return "quickstart: stopped; everything that it made is removed"
 	}
 	return "quickstart: " + err.Error()
 }

@@ -27,7 +27,7 @@ func TestAdvice(t *testing.T) {
 		{"no IPVS", fmt.Errorf("open: %w", lvs.ErrUnavailable), unavailable},
 		{"IPVS refuses", lvs.ErrPermission, needsRoot},
 		{"a namespace is refused", &os.SyscallError{Syscall: "unshare", Err: syscall.EPERM}, needsRoot},
-		{"Ctrl-C", fmt.Errorf("request 3: %w", context.Canceled), "quickstart: stopped; nothing of what it made is left"},
+		{"Ctrl-C", fmt.Errorf("request 3: %w", context.Canceled), "quickstart: stopped; everything that it made is removed"},
 		{"anything else", errors.New("the cable broke"), "quickstart: the cable broke"},
 	} {
 		if got := advice(c.err); got != c.want {
@@ -36,7 +36,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// What is missing is said with the command that helps, and without an errno.
+// TestAdviceIsFriendly expects the command that helps, and no errno.
 func TestAdviceIsFriendly(t *testing.T) {
 	errno := regexp.MustCompile(`\bE[A-Z]{3,}\b|errno|operation not permitted`)
 	for _, text := range []string{needsLinux, needsIPVS, needsRoot} {
@@ -44,7 +44,7 @@ func TestAdviceIsFriendly(t *testing.T) {
 			t.Errorf("does not say what to run:\n%s", text)
 		}
 		if found := errno.FindString(text); found != "" {
-			t.Errorf("speaks of %q:\n%s", found, text)
+			t.Errorf("mentions %q:\n%s", found, text)
 		}
 	}
 }

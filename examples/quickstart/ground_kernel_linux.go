@@ -16,8 +16,8 @@ var (
 	newClients   = addresses("192.168.0.211", 10)
 )
 
-// onKernel is this machine's kernel, with a network of namespaces that the
-// program makes for itself.
+// onKernel is this machine's kernel, with a network of namespaces that the program
+// makes.
 func onKernel(ctx context.Context) (*ground, error) {
 	g, _, err := inLab(ctx)
 	return g, err
@@ -33,7 +33,7 @@ func inLab(ctx context.Context) (*ground, *lab.Lab, error) {
 	}
 	return &ground{
 		director: l.Director.Client(),
-		anybody:  crowd{[]netip.Addr{{}}, 40},
+		everyone: crowd{[]netip.Addr{{}}, 40},
 		first:    crowd{firstClients, 2},
 		fresh:    crowd{newClients, 2},
 		connect: func(ctx context.Context, from netip.Addr, vip netip.AddrPort) (string, error) {

@@ -7,8 +7,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// onSimulator is a kernel in this process. It answers and balances as Linux does,
-// and its time passes when it is told to.
+// onSimulator is a kernel in this process. It balances as Linux does, and its clock
+// advances on command.
 func onSimulator(context.Context) (*ground, error) {
 	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
@@ -19,7 +19,7 @@ func onSimulator(context.Context) (*ground, error) {
 	director := sim.Client()
 	return &ground{
 		director: director,
-		anybody:  crowd{addresses("172.16.0.1", clients), 1},
+		everyone: crowd{addresses("172.16.0.1", clients), 1},
 		first:    crowd{addresses("172.17.0.1", clients), 1},
 		fresh:    crowd{addresses("172.18.0.1", clients), 1},
 		connect:  town.connect,
@@ -29,7 +29,7 @@ func onSimulator(context.Context) (*ground, error) {
 	}, nil
 }
 
-// town is where the clients live.
+// town is where the clients are.
 type town struct {
 	sim  *lvs.Simulator
 	port uint16                        // of the client that connected last

@@ -1,23 +1,23 @@
-// Command quickstart is package lvs at work: two services are made, ten thousand
-// clients connect, a server is drained, a weight is raised, and each time it shows
-// who got the connections.
+// Command quickstart shows package lvs at work: it adds two services, lets ten
+// thousand clients connect, drains a server and raises a weight, and each time it
+// shows which servers got the connections.
 //
 //	go run ./examples/quickstart
 //
-// takes a simulated kernel, and so needs no root, no Linux and no network. The
-// same program drives a real one: with -kernel it makes a small network of
-// namespaces, and real HTTP requests are balanced by direct routing (DR) and by
-// NAT. Without root and without a kernel of one's own that has IPVS:
+// uses a simulated kernel, and so needs no root, no Linux and no network. The same
+// program drives a real kernel: with -kernel it makes a small network of namespaces,
+// and balances real HTTP requests by direct routing (DR) and by NAT. Without root
+// and without a kernel that has IPVS:
 //
 //	go run -exec 'go run ./cmd/lvs-kernel 6.12 --' ./examples/quickstart -kernel
 //
-// On a Linux machine with IPVS, as root; nothing of the machine is changed but that
-// the kernel loads its IPVS modules:
+// On a Linux machine with IPVS, as root; nothing on the machine is changed, except
+// that the kernel loads its IPVS modules:
 //
 //	go build -o quickstart ./examples/quickstart && sudo ./quickstart -kernel
 //
-// The file story.go is all that uses the library on a director, and is the same
-// for both. ground_simulator.go and ground_kernel.go are where it takes place.
+// All that the program does on the director is in story.go, and is the same for
+// both. The files ground_*.go make what it runs on.
 package main
 
 import (
@@ -31,10 +31,10 @@ import (
 )
 
 func main() {
-	kernel := flag.Bool("kernel", false, "use this machine's kernel; takes root, and IPVS")
+	kernel := flag.Bool("kernel", false, "use this machine's kernel; needs root and IPVS")
 	flag.Parse()
 	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "quickstart: %q is too much: it takes nothing but -kernel\n", flag.Arg(0))
+		fmt.Fprintf(os.Stderr, "quickstart: unexpected argument %q: the only flag is -kernel\n", flag.Arg(0))
 		os.Exit(2)
 	}
 	open := onSimulator

@@ -11,7 +11,7 @@ import (
 	"github.com/golvs/lvs/examples/internal/ipvsadm"
 )
 
-// The real servers, and the services by what clients connect to.
+// The real servers (RIP), and the services, each identified by its VIP and port.
 var (
 	rs1 = netip.MustParseAddrPort("10.168.0.94:80")
 	rs2 = netip.MustParseAddrPort("10.168.0.95:80")
@@ -39,10 +39,10 @@ var sites = []lvs.Change{
 type story struct {
 	*ground
 	out     io.Writer
-	visited func(lvs.ServiceID, answers) // is told of each round of visits; may be nil
+	visited func(lvs.ServiceID, answers) // called after each round of visits; may be nil
 }
 
-// balance makes both services, and shows how they share clients out.
+// balance adds both services, and shows how they distribute clients.
 func (s *story) balance(ctx context.Context) error {
 	s.say("Two services, sent to the kernel with one call:")
 	for _, change := range sites {
@@ -52,7 +52,7 @@ func (s *story) balance(ctx context.Context) error {
 		return err
 	}
 	s.say("\nRound robin (rr) takes the servers in turn:")
-	if err := s.visit(ctx, drSite, s.anybody); err != nil {
+	if err := s.visit(ctx, drSite, s.everyone); err != nil {
 		return err
 	}
 	s.say("\nLeast connections (lc), and persistence ties each client to the server of its first connection:")
@@ -62,9 +62,9 @@ func (s *story) balance(ctx context.Context) error {
 	return s.showTable(ctx)
 }
 
-// drain takes a server out of service without cutting anybody off.
+// drain takes a server out of service without breaking connections.
 func (s *story) drain(ctx context.Context) error {
-	s.say("\nDrain %s: with weight 0 it takes no new connections, and keeps those that it has.", rs1)
+	s.say("\nDrain %s: with weight 0 it gets no new connections and keeps the existing ones.", rs1)
 	for _, site := range []lvs.ServiceID{drSite, natSite} {
 		was, err := s.director.SetWeight(ctx, site, rs1, 0)
 		if err != nil {
@@ -75,22 +75,22 @@ func (s *story) drain(ctx context.Context) error {
 	if err := s.goOn(); err != nil {
 		return err
 	}
-	s.say("\nNew connections leave it alone:")
-	if err := s.visit(ctx, drSite, s.anybody); err != nil {
+	s.say("\nNew connections go to the other server:")
+	if err := s.visit(ctx, drSite, s.everyone); err != nil {
 		return err
 	}
-	s.say("\nPersistence goes first, though. Clients that are tied to the drained server still come, for %s:", persistence)
+	s.say("\nPersistence still applies, though: clients tied to the drained server keep coming, for %s:", persistence)
 	if err := s.visit(ctx, natSite, s.first); err != nil {
 		return err
 	}
-	s.say("\nNew clients do not:")
+	s.say("\nNew clients go to the other server:")
 	if err := s.visit(ctx, natSite, s.fresh); err != nil {
 		return err
 	}
 	return s.showTable(ctx)
 }
 
-// goOn shows that open connections stay where they are, where any are open.
+// goOn shows that open connections stay on their servers, if any are open.
 func (s *story) goOn() error {
 	if s.resume == nil {
 		return nil
@@ -99,12 +99,12 @@ func (s *story) goOn() error {
 	if err != nil {
 		return err
 	}
-	s.say("\nThe connections that are open go on, each with its server:")
+	s.say("\nOpen connections continue on their servers:")
 	s.report(drSite, now)
 	return nil
 }
 
-// later lets time pass, where that takes none.
+// later lets time pass, where the clock is simulated.
 func (s *story) later(ctx context.Context) error {
 	if s.wait == nil {
 		return nil
@@ -112,14 +112,14 @@ func (s *story) later(ctx context.Context) error {
 	if err := s.wait(time.Hour); err != nil {
 		return err
 	}
-	s.say("\nAn hour later, connections and persistence have run out, and the drained server has nothing left to do:")
+	s.say("\nAn hour later, connections and persistence have expired, and the drained server has nothing left to do:")
 	if err := s.visit(ctx, natSite, s.first); err != nil {
 		return err
 	}
 	return s.showTable(ctx)
 }
 
-// raise brings the server back with three times the other's share.
+// raise brings the server back, with three times the share of the other one.
 func (s *story) raise(ctx context.Context) error {
 	s.say("\nBring %s back with weight 3 against 1, and let weights count: weighted round robin (wrr).", rs1)
 	was, err := s.director.ModifyService(ctx, drSite, func(s *lvs.Service) { s.Scheduler = lvs.WRR })
@@ -132,8 +132,8 @@ func (s *story) raise(ctx context.Context) error {
 		return err
 	}
 	s.say("    %s -> %s: weight %d becomes 3", drSite, rs1, weight)
-	s.say("\nThree connections of four go there:")
-	if err := s.visit(ctx, drSite, s.anybody); err != nil {
+	s.say("\nThree of four connections go there:")
+	if err := s.visit(ctx, drSite, s.everyone); err != nil {
 		return err
 	}
 	return s.showTable(ctx)
@@ -149,7 +149,7 @@ func (s *story) showTable(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.say("\nThe director's table, as 'ipvsadm -Ln' shows it:\n")
+	s.say("\nThe director's table, as ipvsadm -Ln shows it:\n")
 	return ipvsadm.List(s.out, info, entries)
 }
 

@@ -13,25 +13,25 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// ground is where the story takes place: a director, and clients around it.
+// ground is where the story takes place: a director and its clients.
 type ground struct {
-	director              *lvs.Client
-	anybody, first, fresh crowd
+	director               *lvs.Client
+	everyone, first, fresh crowd
 
 	// connect lets a client connect to a VIP, and returns which server it got.
 	connect func(ctx context.Context, from netip.Addr, to netip.AddrPort) (string, error)
 
-	// resume lets each connection that was opened to a VIP send once more, and
-	// returns which servers got that; nil where connections are closed at once.
+	// resume sends a packet on each open connection to a VIP, and returns which
+	// servers got them. It is nil where connections are closed at once.
 	resume func(to netip.AddrPort) (answers, error)
 
 	wait  func(time.Duration) error // nil where time cannot be made to pass
 	close func()
 
-	before map[lvs.ServiceID]answers // what clients got when they came last
+	before map[lvs.ServiceID]answers // what clients got the last time
 }
 
-// crowd are clients, and how often each connects.
+// crowd is a number of clients that connect equally often.
 type crowd struct {
 	clients []netip.Addr
 	each    int
@@ -46,7 +46,7 @@ func addresses(first string, n int) []netip.Addr {
 	return all
 }
 
-// answers are the servers that clients got, each time that they connected.
+// answers are the servers that each client got, one for each connection.
 type answers map[netip.Addr][]string
 
 // tally counts connections by server.
@@ -60,8 +60,8 @@ func (a answers) tally() map[string]int {
 	return t
 }
 
-// visit lets a crowd connect to a service, one after the other, and tells who
-// got the connections.
+// visit lets a crowd connect to a service, one client after the other, and reports
+// which servers got the connections.
 func (s *story) visit(ctx context.Context, site lvs.ServiceID, who crowd) error {
 	now := make(answers)
 	for _, client := range who.clients {
@@ -77,8 +77,8 @@ func (s *story) visit(ctx context.Context, site lvs.ServiceID, who crowd) error 
 	return nil
 }
 
-// report writes the shares of the servers, and how many clients have another one
-// than before.
+// report writes the share of each server, and how many clients got another server
+// than the last time.
 func (s *story) report(site lvs.ServiceID, now answers) {
 	const bar = 40
 	t := now.tally()
@@ -92,7 +92,7 @@ func (s *story) report(site lvs.ServiceID, now answers) {
 		s.say("      %-12s %7s  %5.1f %%  %s", server, thousands(t[server]), 100*share, strings.Repeat("#", int(share*bar+0.5)))
 	}
 	if again, moved := compare(s.before[site], now); again > 1 {
-		s.say("      %s of %s clients that were here before moved to another server", thousands(moved), thousands(again))
+		s.say("      %s of %s returning clients moved to another server", thousands(moved), thousands(again))
 	}
 	if s.before == nil {
 		s.before = make(map[lvs.ServiceID]answers)
@@ -103,8 +103,8 @@ func (s *story) report(site lvs.ServiceID, now answers) {
 	}
 }
 
-// compare counts the clients that came again, and those of them that got
-// another server.
+// compare counts the clients that came again, and those among them that got another
+// server.
 func compare(before, now answers) (again, moved int) {
 	for client, servers := range now {
 		if had := before[client]; had != nil {
