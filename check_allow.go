@@ -84,7 +84,7 @@ func (p parcel) ports() (protocol string, from, to uint16) {
 // matchLegacy are the conditions of iptables for a packet.
 func matchLegacy(p parcel) string {
 	protocol, from, to := p.ports()
-	return with("-p", protocol) + with("-s", p.from.Addr()) + with("-d", p.to.Addr()) + with("--sport", from) + with("--dport", to)
+	return optionText("-p", protocol) + optionText("-s", p.from.Addr()) + optionText("-d", p.to.Addr()) + optionText("--sport", from) + optionText("--dport", to)
 }
 
 // matchNFT are the conditions of nft for a packet.
@@ -94,11 +94,11 @@ func matchNFT(p parcel) (text string) {
 		family = "ip6"
 	}
 	protocol, from, to := p.ports()
-	text = with(family+" saddr", p.from.Addr()) + with(family+" daddr", p.to.Addr())
+	text = optionText(family+" saddr", p.from.Addr()) + optionText(family+" daddr", p.to.Addr())
 	if from == 0 && to == 0 {
-		return text + with("meta l4proto", protocol)
+		return text + optionText("meta l4proto", protocol)
 	}
-	return text + with(protocol+" sport", from) + with(protocol+" dport", to)
+	return text + optionText(protocol+" sport", from) + optionText(protocol+" dport", to)
 }
 
 // isFilter reports whether a filter of traffic control is known by what deletes it.
@@ -123,8 +123,8 @@ func matchFlower(p parcel) string {
 		family = "ipv6"
 	}
 	protocol, from, to := p.ports()
-	return with("protocol", family) + " flower" + with("ip_proto", protocol) +
-		with("src_ip", p.from.Addr()) + with("dst_ip", p.to.Addr()) + with("src_port", from) + with("dst_port", to)
+	return optionText("protocol", family) + " flower" + optionText("ip_proto", protocol) +
+		optionText("src_ip", p.from.Addr()) + optionText("dst_ip", p.to.Addr()) + optionText("src_port", from) + optionText("dst_port", to)
 }
 
 // mark is the command that gives packets a mark where a rule gives them another.

@@ -123,11 +123,11 @@ func (p *party) deleteRule(rule netstate.RuleEntry) string {
 	if rule.To.IsValid() {
 		command += " to " + rule.To.String()
 	}
-	command += with("iif", rule.In) + with("oif", rule.Out)
+	command += optionText("iif", rule.In) + optionText("oif", rule.Out)
 	if rule.Action != "" {
 		return command + " " + rule.Action
 	}
-	return command + with("lookup", rule.Table)
+	return command + optionText("lookup", rule.Table)
 }
 
 // removal is the command that takes a route away, with the address that it came with
@@ -141,9 +141,9 @@ func (p *party) removal(r netstate.RouteEntry) string {
 	}
 	switch {
 	case r.Type == "local":
-		return "ip" + familyFlag(is6) + " route del local " + r.To.String() + with("dev", r.Interface) + tableFlag(r.Table)
+		return "ip" + familyFlag(is6) + " route del local " + r.To.String() + optionText("dev", r.Interface) + tableFlag(r.Table)
 	case blocks(r.Type): // that of a next hop object has another type for the kernel
-		return "ip" + familyFlag(is6) + " route del " + r.To.String() + with("metric", r.Metric) + tableFlag(r.Table)
+		return "ip" + familyFlag(is6) + " route del " + r.To.String() + optionText("metric", r.Metric) + tableFlag(r.Table)
 	}
 	return deleteRoute(r)
 }
@@ -160,7 +160,7 @@ func tableFlag(table int) string {
 	if table == netstate.MainTable {
 		return ""
 	}
-	return with("table", table)
+	return optionText("table", table)
 }
 
 // deleteRoute is the command that takes a route away.
@@ -168,19 +168,19 @@ func deleteRoute(r netstate.RouteEntry) string {
 	if r.Weight != 0 {
 		r.Via, r.Interface = netip.Addr{}, "" // all of its next hops
 	}
-	return "ip" + familyFlag(r.To.Addr().Is6()) + " route del " + destination(r) + with("via", r.Via) + with("dev", r.Interface) + with("metric", r.Metric) + tableFlag(r.Table)
+	return "ip" + familyFlag(r.To.Addr().Is6()) + " route del " + destination(r) + optionText("via", r.Via) + optionText("dev", r.Interface) + optionText("metric", r.Metric) + tableFlag(r.Table)
 }
 
 // replaceRoute is the command that gives a route other next hops.
 func replaceRoute(r netstate.RouteEntry, hops ...netstate.RouteEntry) string {
-	command := "ip" + familyFlag(r.To.Addr().Is6()) + " route replace " + destination(r) + with("metric", r.Metric) + tableFlag(r.Table)
+	command := "ip" + familyFlag(r.To.Addr().Is6()) + " route replace " + destination(r) + optionText("metric", r.Metric) + tableFlag(r.Table)
 	for _, h := range hops {
 		if len(hops) > 1 {
 			command += " nexthop"
 		}
-		command += with("via", h.Via) + with("dev", h.Interface)
+		command += optionText("via", h.Via) + optionText("dev", h.Interface)
 		if len(hops) > 1 {
-			command += with("weight", h.Weight)
+			command += optionText("weight", h.Weight)
 		}
 	}
 	return command

@@ -85,16 +85,16 @@ func (s stop) String() string {
 
 // conditions shows those of a rule that are known.
 func (r FirewallRule) conditions() string {
-	text := with("in", r.In) + with("not in", r.NotIn) + with("out", r.Out) + with("not out", r.NotOut)
+	text := optionText("in", r.In) + optionText("not in", r.NotIn) + optionText("out", r.Out) + optionText("not out", r.NotOut)
 	for _, list := range []struct {
 		what     string
 		networks []netip.Prefix
 	}{{"from", r.From}, {"not from", r.NotFrom}, {"to", r.To}, {"not to", r.NotTo}} {
 		for _, p := range list.networks {
-			text += with(list.what, p)
+			text += optionText(list.what, p)
 		}
 	}
-	text += with("to", r.ToLocal) + with("protocol", r.Protocol) + with("segments", r.Segments) + with("states", r.States)
+	text += optionText("to", r.ToLocal) + optionText("protocol", r.Protocol) + optionText("segments", r.Segments) + optionText("states", r.States)
 	for _, p := range r.ToPorts {
 		text += fmt.Sprintf(" port %d-%d", p[0], p[1])
 	}

@@ -177,11 +177,11 @@ func (j *judge) missing(s Requirement, now Resource) Finding {
 	case code == "rp-filter" && isSysctl && j.own.parameter(want.interfaceOf(), "rp_filter") != "1":
 		severity = SeverityRisk // until it is turned on for all interfaces
 	case code == "forwarding-off" && !j.usesNAT():
-		f := finding(code, SeverityRisk, "%s: there is %s", s.Want, show(now)).fix(s)
+		f := finding(code, SeverityRisk, "%s: there is %s", s.Want, describeResource(now)).fix(s)
 		f.Why = "what this host shall forward besides IPVS is dropped"
 		return f
 	}
-	f := finding(code, severity, "%s: there is %s", s.Want, show(now)).fix(s)
+	f := finding(code, severity, "%s: there is %s", s.Want, describeResource(now)).fix(s)
 	if a, ok := s.Want.(Address); ok && a.InSubnet && len(j.own.networks(a.Prefix.Addr())) == 0 {
 		if again := j.regained(a); len(again) > 0 {
 			f = f.fix(again...)

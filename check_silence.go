@@ -53,7 +53,7 @@ func (j *judge) tattles(director *party, e ServiceEntry, host *party, vip netip.
 			f = f.run().fix().advise("one of the two directors has to give the VIP up")
 		}
 	default:
-		f = f.fix(silent(vip, "lo")[2:]...)
+		f = f.fix(suppressARP(vip, "lo")[2:]...)
 	}
 	j.add(host, f)
 	j.announce(director, vip, severity)
@@ -68,7 +68,7 @@ func (j *judge) moved(host *party, e ServiceEntry, vip netip.Addr, iface string)
 		}
 	}
 	if host.serves(e) {
-		if s := silent(vip, "lo"); len(s) > 2 {
+		if s := suppressARP(vip, "lo"); len(s) > 2 {
 			f.Fix = s[2:]
 		}
 		f.Fix = append(f.Fix, Requirement{Want: vipAddress(vip, "lo", ""), Why: "take packets for the VIP"})

@@ -48,8 +48,8 @@ func changeRoute(r netstate.RouteEntry) string {
 	if r.To.Bits() == 0 {
 		to = "default"
 	}
-	return "ip" + familyFlag(r.To.Addr().Is6()) + " route change " + to + with("via", r.Via) + with("dev", r.Interface) + with("src", r.Source) +
-		with("metric", r.Metric) + tableFlag(r.Table) + with("mtu", r.MTU) + with("advmss", r.AdvMSS)
+	return "ip" + familyFlag(r.To.Addr().Is6()) + " route change " + to + optionText("via", r.Via) + optionText("dev", r.Interface) + optionText("src", r.Source) +
+		optionText("metric", r.Metric) + tableFlag(r.Table) + optionText("mtu", r.MTU) + optionText("advmss", r.AdvMSS)
 }
 
 // routersBefore returns how many routers are known on a way.

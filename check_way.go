@@ -98,7 +98,7 @@ func (j *judge) disguised(director *party, e ServiceEntry, s RealServer, w netst
 	f := finding("martian-source", SeverityBroken, "%s -> %s: packets of the tunnel come from %s, which is an address of the real server too", e.ID, s, source)
 	for _, a := range director.addresses {
 		if own := a.Prefix.Addr(); a.Interface == w.Interface && own.Is4() && !host.has(own) {
-			j.add(director, f.run(replaceRoute(w.RouteEntry, w.RouteEntry)+with("src", own)))
+			j.add(director, f.run(replaceRoute(w.RouteEntry, w.RouteEntry)+optionText("src", own)))
 			return
 		}
 	}

@@ -78,7 +78,7 @@ func (h *Host) preflight(ctx context.Context, plan SetupPlan, l ledger) error {
 		if l.knows(s.Left.key(), now) || s.between(now) || now == nil && l.makes(s.Left) {
 			continue
 		}
-		e := &Error{kind: ErrUnstable, detail: "somebody changed it since the plan was made: there is " + show(now) + " now, and was " + show(s.Found), hint: "plan again"}
+		e := &Error{kind: ErrUnstable, detail: "somebody changed it since the plan was made: there is " + describeResource(now) + " now, and was " + describeResource(s.Found), hint: "plan again"}
 		return e.about("apply", s.Requirement.Want.String())
 	}
 	return nil
@@ -107,7 +107,7 @@ func (h *Host) applyStep(ctx context.Context, s SetupStep) (touched bool, made R
 	if err != nil || now != nil && s.Left.matches(now) {
 		return touched, nil, err
 	}
-	bad := &Error{detail: "the kernel accepted it, but has " + show(now)}
+	bad := &Error{detail: "the kernel accepted it, but has " + describeResource(now)}
 	if a, ok := now.(Address); ok && a.DADFailed {
 		bad = &Error{kind: ErrExists, detail: "another host on the link has the address, so the kernel does not use it", hint: "take it off that host, or use NoDAD if that host is silent about it"}
 	}

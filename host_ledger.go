@@ -89,7 +89,7 @@ func (s SetupStep) validate() *Error {
 		return bad
 	}
 	if left.key() != s.Left.key() || !left.matches(s.Left) || !s.Left.matches(left) {
-		return invalid("Left", "it would leave %s, and what is wanted makes %s of what was found", show(s.Left), show(left))
+		return invalid("Left", "it would leave %s, and what is wanted makes %s of what was found", describeResource(s.Left), describeResource(left))
 	}
 	for _, e := range s.Effects {
 		if !s.has(e) {

@@ -124,8 +124,8 @@ func interfaceOf(f Resource) string {
 	return ""
 }
 
-// show returns the text of a fact for people, also of one that is not there.
-func show(f Resource) string {
+// describeResource returns the text of a fact for people, also of one that is not there.
+func describeResource(f Resource) string {
 	switch f := f.(type) {
 	case nil:
 		return "nothing"
@@ -136,7 +136,7 @@ func show(f Resource) string {
 		if f.Up {
 			state = "up"
 		}
-		return strings.TrimSpace(fmt.Sprintf("%s%s", state, with("mtu", f.MTU)))
+		return strings.TrimSpace(fmt.Sprintf("%s%s", state, optionText("mtu", f.MTU)))
 	}
 	return f.String()
 }

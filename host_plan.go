@@ -59,7 +59,7 @@ func (p SetupPlan) String() string {
 		}
 		b.WriteString(s.Requirement.String() + "\n")
 		if s.Found != nil {
-			b.WriteString("#   was: " + show(s.Found) + "\n")
+			b.WriteString("#   was: " + describeResource(s.Found) + "\n")
 		}
 		for _, e := range s.Effects {
 			if e.Found != e.Left {

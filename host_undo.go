@@ -118,7 +118,7 @@ func (u *undoing) step(ctx context.Context, s SetupStep) error {
 	case now == nil && u.ledger.makes(s.Left):
 		return nil // its interface was not made yet, or is gone already
 	}
-	return u.keep(s, now, "somebody changed it meanwhile: there is "+show(now)+", and we had left "+show(s.Left))
+	return u.keep(s, now, "somebody changed it meanwhile: there is "+describeResource(now)+", and we had left "+describeResource(s.Left))
 }
 
 // setBack puts back what a step found.

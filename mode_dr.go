@@ -93,7 +93,7 @@ func (r DRRealServer) requirements() (s Setup) {
 		device.Kind = "dummy"
 	}
 	s = append(s, Requirement{Want: device, Why: "the VIP is on a device that no network is behind"})
-	s = append(s, silent(r.VIP, r.Device)...)
+	s = append(s, suppressARP(r.VIP, r.Device)...)
 	if r.Incoming != "" && r.VIP.Is4() {
 		s = append(s, Requirement{Want: Sysctl{InterfaceSysctl(r.Incoming, "rp_filter", false), "2"},
 			Why: "a strict filter drops packets of clients whose answers go by another interface"})

@@ -24,10 +24,10 @@ func aliasLabel(vip netip.Addr, iface, label string) string {
 	return label
 }
 
-// silent are the settings by which a real server that has the VIP tells nobody.
+// suppressARP are the settings by which a real server that has the VIP tells nobody.
 // IPv6 answers for addresses of the interface that was asked alone, and needs
 // none.
-func silent(vip netip.Addr, device string) (s Setup) {
+func suppressARP(vip netip.Addr, device string) (s Setup) {
 	if !vip.Is4() {
 		return nil
 	}

@@ -157,7 +157,7 @@ func (r TunnelRealServer) requirements() Setup {
 		s = append(s, Requirement{Want: Sysctl{InterfaceSysctl(device.Name, "rp_filter", false), "2"},
 			Why: "clients are not reached by the tunnel: a strict filter drops what comes out of it"})
 	}
-	s = append(s, silent(r.VIP, device.Name)...)
+	s = append(s, suppressARP(r.VIP, device.Name)...)
 	s = append(s, Requirement{Want: vipAddress(r.VIP, device.Name, ""), Why: "take packets for the VIP"})
 	if r.MSS != 0 {
 		s = append(s, r.segments()...)

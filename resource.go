@@ -144,8 +144,8 @@ func familyFlag(is6 bool) string {
 	return ""
 }
 
-// with formats an option of a command unless its value is the zero one.
-func with[T comparable](name string, value T) string {
+// optionText formats an option of a command unless its value is the zero one.
+func optionText[T comparable](name string, value T) string {
 	if value == *new(T) {
 		return ""
 	}

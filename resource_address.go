@@ -35,9 +35,9 @@ type Address struct {
 
 func (a Address) String() string {
 	command := "ip" + familyFlag(a.Prefix.Addr().Is6()) + " addr add " + a.Prefix.String()
-	command += with("broadcast", a.Broadcast) + " dev " + a.Interface + with("label", a.Label)
+	command += optionText("broadcast", a.Broadcast) + " dev " + a.Interface + optionText("label", a.Label)
 	if a.Scope != "global" {
-		command += with("scope", a.Scope)
+		command += optionText("scope", a.Scope)
 	}
 	if a.NoDAD {
 		command += " nodad"

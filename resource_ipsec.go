@@ -99,7 +99,7 @@ type IPsecPolicy struct {
 
 func (p IPsecPolicy) String() string {
 	return fmt.Sprintf("ip xfrm policy add src %s dst %s%s dir %s tmpl src %s dst %s proto esp reqid %d mode transport",
-		p.From, p.To, with("proto", p.Protocol), p.direction(), p.From.Addr(), p.To.Addr(), p.SPI)
+		p.From, p.To, optionText("proto", p.Protocol), p.direction(), p.From.Addr(), p.To.Addr(), p.SPI)
 }
 
 func (p IPsecPolicy) direction() string {

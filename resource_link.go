@@ -41,17 +41,17 @@ func (l Link) String() string {
 		state = " up"
 	}
 	if l.Kind == "" || l.isFallback() {
-		return "ip link set dev " + l.Name + state + with("mtu", l.MTU)
+		return "ip link set dev " + l.Name + state + optionText("mtu", l.MTU)
 	}
 	options := ""
 	if l.AnyProtocol {
 		options = " mode any"
 	}
-	options += with("local", l.Local) + with("remote", l.Remote)
+	options += optionText("local", l.Local) + optionText("remote", l.Remote)
 	if l.Checksum {
 		options += " icsum ocsum"
 	}
-	command := "ip link add name " + l.Name + with("mtu", l.MTU) + " type " + l.Kind + options
+	command := "ip link add name " + l.Name + optionText("mtu", l.MTU) + " type " + l.Kind + options
 	if l.Up {
 		command += " && ip link set dev " + l.Name + " up"
 	}

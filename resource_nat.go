@@ -34,7 +34,7 @@ func (n SourceNAT) String() string {
 	if n.Out != "" {
 		rule += ` oifname "` + n.Out + `"`
 	}
-	rule += with(family+" saddr", n.From) + with(family+" daddr", n.To)
+	rule += optionText(family+" saddr", n.From) + optionText(family+" daddr", n.To)
 	if n.Source.IsValid() {
 		rule += " snat to " + n.Source.String()
 	} else {

@@ -37,17 +37,17 @@ func (r Route) String() string {
 	} else {
 		command += r.To.String()
 	}
-	command += with("via", r.Via) + with("dev", r.Interface) + with("src", r.Source)
+	command += optionText("via", r.Via) + optionText("dev", r.Interface) + optionText("src", r.Source)
 	if r.OnLink {
 		command += " onlink"
 	}
 	if r.Table != netstate.MainTable {
-		command += with("table", r.Table)
+		command += optionText("table", r.Table)
 	}
 	if r.Metric == usualMetric6 && r.To.Addr().Is6() {
 		r.Metric = 0
 	}
-	return command + with("metric", r.Metric) + with("mtu", r.MTU) + with("advmss", r.AdvMSS)
+	return command + optionText("metric", r.Metric) + optionText("mtu", r.MTU) + optionText("advmss", r.AdvMSS)
 }
 
 // Equal tells whether both are the same.
@@ -184,8 +184,8 @@ func (r Rule) String() string {
 	if r.From.IsValid() {
 		from = " from " + r.From.String()
 	}
-	return "ip" + familyFlag(r.IPv6) + " rule add" + from + with("to", r.To) + with("fwmark", r.Mark) +
-		with("lookup", r.Table) + with("priority", r.Priority)
+	return "ip" + familyFlag(r.IPv6) + " rule add" + from + optionText("to", r.To) + optionText("fwmark", r.Mark) +
+		optionText("lookup", r.Table) + optionText("priority", r.Priority)
 }
 
 // Equal tells whether both are the same.
