@@ -176,7 +176,7 @@ func (j *judge) announce(director *party, vip netip.Addr, severity Severity) {
 			key = InterfaceSysctl(name, "ndisc_notify", true)
 		}
 		j.add(director, finding("arp-old", severity, "neighbours on %s may still know another host by %s", name, vip).
-			run("sysctl -w "+key+"=1", "ip link set dev "+name+" address "+i.MAC))
+			run(Sysctl{key, "1"}.String(), "ip link set dev "+name+" address "+i.MAC))
 	}
 }
 

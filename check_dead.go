@@ -50,7 +50,7 @@ func (j *judge) dead(director *party, e ServiceEntry, all faults) {
 
 // keeps reports whether persistence sends clients to a server of weight 0.
 func (p *party) keeps(e ServiceEntry, s RealServerStatus) bool {
-	return e.Persistence.Timeout != 0 && s.PersistentConns > 0 && p.sysctl(SysctlExpireQuiescentTemplate.Key) == "0"
+	return e.Persistence.Timeout != 0 && s.PersistentConns > 0 && p.sysctl(SysctlExpireQuiescentTemplate) == "0"
 }
 
 // retired is the finding about a service that gives clients to a real server which
@@ -63,8 +63,8 @@ func (j *judge) retired(director *party, e ServiceEntry, s RealServer, why []Fin
 	}
 	f := finding("server-dead", severity, "%s gives clients to %s, which cannot serve them: see %s on %s",
 		e.ID, s.Addr, why[0].Code, cmp.Or(why[0].Host, "this host"))
-	if e.Persistence.Timeout != 0 && director.sysctl(SysctlExpireQuiescentTemplate.Key) == "0" {
-		f = f.fix(SysctlExpireQuiescentTemplate.Requirement(1, "release persistent clients from servers of weight 0"))
+	if e.Persistence.Timeout != 0 && director.sysctl(SysctlExpireQuiescentTemplate) == "0" {
+		f = f.fix(SysctlExpireQuiescentTemplate.Requirement("1", "release persistent clients from servers of weight 0"))
 	}
 	advice := "cure the server"
 	if s.Weight > 0 {

@@ -195,18 +195,18 @@ func (j *judge) clientsOf(director *party, family netip.Addr) (all []netip.Addr)
 
 // dropped looks for parameters by which IPVS drops packets of new connections.
 func (j *judge) dropped(director *party, e ServiceEntry) {
-	keep := SysctlDropPacket.Requirement(0, "drop no packets of new connections")
-	switch director.sysctl(SysctlDropPacket.Key) {
+	keep := SysctlDropPacket.Requirement("0", "drop no packets of new connections")
+	switch director.sysctl(SysctlDropPacket) {
 	case "2": // which the kernel makes of 1
-		j.add(director, finding("drops-packets", SeverityBroken, "%s is 2: less memory is free than %s says", SysctlDropPacket.Key, SysctlAMemThresh.Key).fix(keep))
+		j.add(director, finding("drops-packets", SeverityBroken, "%s is 2: less memory is free than %s says", SysctlDropPacket, SysctlAMemThresh).fix(keep))
 	case "3":
-		j.add(director, finding("drops-packets", SeverityBroken, "%s is 3", SysctlDropPacket.Key).fix(keep))
+		j.add(director, finding("drops-packets", SeverityBroken, "%s is 3", SysctlDropPacket).fix(keep))
 	}
-	if director.sysctl(SysctlDropEntry.Key) == "3" {
-		j.add(director, finding("drops-packets", SeverityRisk, "%s is 3", SysctlDropEntry.Key).fix(SysctlDropEntry.Requirement(0, "keep half-open connections")))
+	if director.sysctl(SysctlDropEntry) == "3" {
+		j.add(director, finding("drops-packets", SeverityRisk, "%s is 3", SysctlDropEntry).fix(SysctlDropEntry.Requirement("0", "keep half-open connections")))
 	}
-	if director.sysctl(SysctlBackupOnly.Key) != "0" && director.runs(SyncBackup) && !slices.ContainsFunc(j.vipsOf(director, e), func(vip netip.Addr) bool { return !director.delivers(vip) }) {
-		j.add(director, finding("backup-only", SeverityBroken, "%s is %s, a backup daemon runs, and %s comes here", SysctlBackupOnly.Key, director.sysctl(SysctlBackupOnly.Key), e.ID).
-			fix(SysctlBackupOnly.Requirement(0, "balance while a backup daemon runs")).advise("or stop the daemon, if this host is the active one"))
+	if director.sysctl(SysctlBackupOnly) != "0" && director.runs(SyncBackup) && !slices.ContainsFunc(j.vipsOf(director, e), func(vip netip.Addr) bool { return !director.delivers(vip) }) {
+		j.add(director, finding("backup-only", SeverityBroken, "%s is %s, a backup daemon runs, and %s comes here", SysctlBackupOnly, director.sysctl(SysctlBackupOnly), e.ID).
+			fix(SysctlBackupOnly.Requirement("0", "balance while a backup daemon runs")).advise("or stop the daemon, if this host is the active one"))
 	}
 }

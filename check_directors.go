@@ -13,9 +13,9 @@ func (j *judge) order(director *party, e ServiceEntry, other *party) bool {
 		j.add(other, finding("server-order", SeverityRisk, "%s: %s there, and %s on its peer", e.ID, theirs, ours).
 			advise("add the servers in the same order, with the same weights and flags, on all directors"))
 	}
-	if e.ID.Protocol() == ProtocolTCP && director.sysctl(SysctlSloppyTCP.Key) == "0" {
+	if e.ID.Protocol() == ProtocolTCP && director.sysctl(SysctlSloppyTCP) == "0" {
 		j.add(director, finding("backup-strict", SeverityRisk, "another director has %s too, and sloppy_tcp is 0", e.ID).
-			fix(SysctlSloppyTCP.Requirement(1, "take connections over from their middle")))
+			fix(SysctlSloppyTCP.Requirement("1", "take connections over from their middle")))
 	}
 	return true
 }

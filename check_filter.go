@@ -49,7 +49,7 @@ func packetTo(e ServiceEntry, to netip.AddrPort) parcel {
 // connections from it, so that each packet is as if it were the first, unless it is to
 // keep them; then it depends on whether answers pass too.
 func (p *party) laterState() uint8 {
-	if p.sysctl(SysctlConntrack.Key) == "0" {
+	if p.sysctl(SysctlConntrack) == "0" {
 		return netstate.StateNew
 	}
 	return netstate.StateNew | netstate.StateEstablished | netstate.StateInvalid
@@ -210,7 +210,7 @@ func (j *judge) sent(director *party, e ServiceEntry, s RealServer, host *party)
 	out := director.route(s.Addr.Addr(), netip.Addr{}).Interface
 	what := fmt.Sprintf("packets of %s to %s", e.ID, s.Addr)
 	state, clients := uint8(netstate.StateUntracked), j.clientsOf(director, s.Addr.Addr())
-	if director.sysctl(SysctlConntrack.Key) != "0" {
+	if director.sysctl(SysctlConntrack) != "0" {
 		state, clients = netstate.StateNew|netstate.StateInvalid, nil // servers may see other sources
 	}
 	for _, p := range j.forwardedPackets(director, e, s) {
@@ -303,7 +303,7 @@ func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, host *pa
 	isTCP := p.protocol == uint8(ProtocolTCP)
 	states := []uint8{netstate.StateNew}
 	switch {
-	case director.sysctl(SysctlConntrack.Key) != "0":
+	case director.sysctl(SysctlConntrack) != "0":
 		states = []uint8{netstate.StateEstablished}
 	case isTCP:
 		states = []uint8{netstate.StateInvalid, netstate.StateNew}
@@ -320,7 +320,7 @@ func (j *judge) sentBack(director *party, e ServiceEntry, s RealServer, host *pa
 	}
 	for _, vip := range j.vipsOf(director, e) { // the way of what has the VIP is looked for again
 		p.from, p.remote = netip.AddrPortFrom(vip, e.ID.AddrPort().Port()), false
-		if director.sysctl(SysctlSNATReroute.Key) != "0" {
+		if director.sysctl(SysctlSNATReroute) != "0" {
 			j.sieve(director, p, clients, fmt.Sprintf("answers of %s from %s", s.Addr, vip), "xfrm-out")
 		}
 	}
@@ -345,13 +345,13 @@ func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *
 		return true
 	}
 	why, _ := director.unread("firewall")
-	tracked := director.sysctl(SysctlConntrack.Key) != "0"
+	tracked := director.sysctl(SysctlConntrack) != "0"
 	switch {
 	case !f.maySource && why == "":
 		return false
 	case !tracked && f.maySource && !host.hasHop(director):
-		j.add(director, finding("nat-conntrack", SeverityBroken, "rules give %s another source, and %s is 0", s.Addr, SysctlConntrack.Key).
-			fix(SysctlConntrack.Requirement(1, "source NAT sees only connections that netfilter tracks")))
+		j.add(director, finding("nat-conntrack", SeverityBroken, "rules give %s another source, and %s is 0", s.Addr, SysctlConntrack).
+			fix(SysctlConntrack.Requirement("1", "source NAT sees only connections that netfilter tracks")))
 		return true
 	case !tracked:
 		return false

@@ -147,7 +147,7 @@ func firewallGround(t *testing.T, mode Mode, tracks string) (director, server Ho
 	must(t, d.Client().Do(context.Background(), AddService(Service{ID: web, Scheduler: RR}),
 		AddRealServer(web, NewRealServer(netip.AddrPortFrom(local4, 80), mode))))
 	if tracks != "" {
-		makeSo(t, d, Sysctl{SysctlConntrack.Key, tracks})
+		makeSo(t, d, Sysctl{SysctlConntrack, tracks})
 	}
 	makeSo(t, d, vipAddress(vip4, "eth0", ""))
 	switch mode {

@@ -75,8 +75,8 @@ var (
 )
 
 func (h *Host) readParameters(ctx context.Context, f *HostState) error {
-	var keys []string
-	for _, p := range parameters {
+	var keys []SysctlKey
+	for _, p := range Parameters() {
 		keys = append(keys, p.Key)
 	}
 	keys = append(keys, defaultTTL, mostBacklog)
@@ -97,12 +97,12 @@ func (h *Host) readParameters(ctx context.Context, f *HostState) error {
 }
 
 // addSysctls reads parameters, and leaves out those that the kernel does not have.
-func (h *Host) addSysctls(ctx context.Context, f *HostState, keys []string) error {
+func (h *Host) addSysctls(ctx context.Context, f *HostState, keys []SysctlKey) error {
 	var paths []string
 	for _, key := range keys {
-		path, err := sysctlPath(key)
+		path, err := key.path()
 		if err != nil {
-			return err.about("read", key)
+			return err.about("read", string(key))
 		}
 		paths = append(paths, path)
 	}

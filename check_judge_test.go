@@ -73,10 +73,10 @@ func TestJudge(t *testing.T) {
 		{"a program of another address", func(_, s *HostState) {
 			s.Listeners = []Listener{{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("127.0.0.1:80")}}
 		}, "program-missing", "server", false},
-		{"drop_packet while memory is short", func(d, _ *HostState) { set(d, Sysctl{SysctlDropPacket.Key, "2"}) }, "drops-packets", "", true},
-		{"drop_packet", func(d, _ *HostState) { set(d, Sysctl{SysctlDropPacket.Key, "3"}) }, "drops-packets", "", true},
+		{"drop_packet while memory is short", func(d, _ *HostState) { set(d, Sysctl{SysctlDropPacket, "2"}) }, "drops-packets", "", true},
+		{"drop_packet", func(d, _ *HostState) { set(d, Sysctl{SysctlDropPacket, "3"}) }, "drops-packets", "", true},
 		{"backup_only", func(d, _ *HostState) {
-			set(d, Sysctl{SysctlBackupOnly.Key, "1"})
+			set(d, Sysctl{SysctlBackupOnly, "1"})
 			d.Daemons = []SyncDaemon{{Role: SyncBackup, Interface: "eth0"}}
 		}, "backup-only", "", true},
 	} {

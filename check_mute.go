@@ -39,8 +39,8 @@ func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
 
 // questions is the parameter of how often an interface asks all hosts of a network for
 // an address before it gives up.
-func questions(iface string, is6 bool) string {
-	return strings.Replace(InterfaceSysctl(iface, "mcast_solicit", is6), ".conf.", ".neigh.", 1)
+func questions(iface string, is6 bool) SysctlKey {
+	return SysctlKey(strings.Replace(string(InterfaceSysctl(iface, "mcast_solicit", is6)), ".conf.", ".neigh.", 1))
 }
 
 // asksNot returns the finding about an interface that asks for no address, so that no

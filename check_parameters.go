@@ -10,15 +10,15 @@ func (j *judge) parameters() {
 	if len(j.own.Services) == 0 {
 		return
 	}
-	value := func(p Parameter) string { return j.own.sysctl(p.Key) }
+	value := j.own.sysctl
 	if value(SysctlConntrack) == "" {
-		j.add(j.own, finding("sysctl-hidden", SeverityRisk, "there is no %s", SysctlConntrack.Key).
+		j.add(j.own, finding("sysctl-hidden", SeverityRisk, "there is no %s", SysctlConntrack).
 			advise("Linux before 6.12 hides it in a user namespace: set it from outside"))
 		return
 	}
 	switch value(SysctlConnReuseMode) {
 	case "0":
-		j.add(j.own, finding("reuse-stuck", SeverityRisk, "%s is 0", SysctlConnReuseMode.Key).fix(SysctlConnReuseMode.Requirement(1, "schedule new connections")))
+		j.add(j.own, finding("reuse-stuck", SeverityRisk, "%s is 0", SysctlConnReuseMode).fix(SysctlConnReuseMode.Requirement("1", "schedule new connections")))
 	case "1":
 		if value(SysctlConntrack) != "0" && isBefore(j.own.Release, 5, 9) {
 			j.add(j.own, finding("reuse-stall", SeverityRisk, "Linux %s with conn_reuse_mode=1 and conntrack=1", j.own.Release).advise("use a newer kernel"))
@@ -47,7 +47,7 @@ func (j *judge) removals(expires string) {
 	for _, e := range j.own.Services {
 		switch udp := e.ID.Protocol() == ProtocolUDP && e.ID.FWMark() == 0; {
 		case udp && !e.OnePacket && expires == "0":
-			j.add(j.own, finding("udp-stuck", SeverityRisk, "%s with expire_nodest_conn=0", e.ID).fix(SysctlExpireNoDestConn.Requirement(1, "end flows of removed servers")))
+			j.add(j.own, finding("udp-stuck", SeverityRisk, "%s with expire_nodest_conn=0", e.ID).fix(SysctlExpireNoDestConn.Requirement("1", "end flows of removed servers")))
 			return
 		case !udp && expires != "0":
 			j.add(j.own, finding("drain-breaks", SeverityRisk, "%s with expire_nodest_conn=%s", e.ID, expires).advise("drain servers by weight 0 before they are removed"))
@@ -61,7 +61,7 @@ func (j *judge) quiesced(expires string) {
 		for _, s := range e.Servers {
 			if e.Persistence.Timeout != 0 && s.Weight == 0 && expires == "0" {
 				j.add(j.own, finding("persistence-sticks", SeverityRisk, "%s -> %s with expire_quiescent_template=0", e.ID, s.RealServer).
-					fix(SysctlExpireQuiescentTemplate.Requirement(1, "release persistent clients from drained servers")))
+					fix(SysctlExpireQuiescentTemplate.Requirement("1", "release persistent clients from drained servers")))
 				return
 			}
 		}
@@ -123,13 +123,13 @@ func (j *judge) daemons() {
 			if (master || backup) && s.Addr.Addr().Is6() != e.ID.Is6() && !j.has("sync-mixed") {
 				j.add(j.own, finding("sync-mixed", SeverityRisk, "%s -> %s beside a sync daemon", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
 			}
-			if master && backup && s.Mode != NAT && j.own.sysctl(SysctlBackupOnly.Key) == "0" && !j.has("backup-balances") {
+			if master && backup && s.Mode != NAT && j.own.sysctl(SysctlBackupOnly) == "0" && !j.has("backup-balances") {
 				j.add(j.own, finding("backup-balances", SeverityRisk, "master and backup daemons run, and backup_only is 0").
 					advise("run one of them: the backup while the host stands by, with backup_only=1, and the master while it balances"))
 			}
 		}
 	}
-	if backup && j.own.sysctl(SysctlSloppyTCP.Key) == "0" {
-		j.add(j.own, finding("backup-strict", SeverityRisk, "a backup daemon runs, and sloppy_tcp is 0").fix(SysctlSloppyTCP.Requirement(1, "take connections over from their middle")))
+	if backup && j.own.sysctl(SysctlSloppyTCP) == "0" {
+		j.add(j.own, finding("backup-strict", SeverityRisk, "a backup daemon runs, and sloppy_tcp is 0").fix(SysctlSloppyTCP.Requirement("1", "take connections over from their middle")))
 	}
 }

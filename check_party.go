@@ -14,7 +14,7 @@ type party struct {
 	HostState
 	isOwn      bool
 	interfaces map[string]InterfaceState
-	sysctls    map[string]string
+	sysctls    map[SysctlKey]string
 	addresses  []Address
 	byAddr     map[netip.Addr][]Address
 	around     []Address // those of the addresses that have a network around them
@@ -29,7 +29,7 @@ type party struct {
 
 func newParty(f HostState) *party {
 	p := &party{
-		HostState: f, interfaces: make(map[string]InterfaceState), sysctls: make(map[string]string),
+		HostState: f, interfaces: make(map[string]InterfaceState), sysctls: make(map[SysctlKey]string),
 		byAddr: make(map[netip.Addr][]Address), services: make(map[ServiceID]ServiceEntry), firewall: newFirewall(f),
 	}
 	for _, i := range f.Interfaces {
@@ -69,7 +69,7 @@ func newParty(f HostState) *party {
 }
 
 // sysctl returns a parameter, "" if it is not known.
-func (p *party) sysctl(key string) string { return p.sysctls[key] }
+func (p *party) sysctl(key SysctlKey) string { return p.sysctls[key] }
 
 // parameter returns the value of an interface's parameter that counts, where that
 // is the greater of its own and that of all. They are of one digit each.

@@ -255,7 +255,7 @@ func TestCheckDirectors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, ours := peerHost(t, 90)
 			_, theirs := peerHost(t, 92)
-			makeSo(t, ours, vipAddress(vip4, "eth0", ""), Sysctl{SysctlIPForward, "1"}, Sysctl{SysctlSloppyTCP.Key, c.sloppy})
+			makeSo(t, ours, vipAddress(vip4, "eth0", ""), Sysctl{SysctlIPForward, "1"}, Sysctl{SysctlSloppyTCP, c.sloppy})
 			if c.vip {
 				makeSo(t, theirs, vipAddress(vip4, "eth0", ""))
 			}
@@ -286,7 +286,7 @@ func TestCheckPeersClients(t *testing.T) {
 		t.Run(c.client, func(t *testing.T) {
 			s, director := peerHost(t, 90, SimInterface{Name: "eth1", Addresses: []netip.Prefix{netip.MustParsePrefix("192.168.0.11/24")}})
 			_, rs := peerHost(t, 94)
-			makeSo(t, director, Sysctl{SysctlIPForward, "1"}, Sysctl{SysctlExpireNoDestConn.Key, "1"})
+			makeSo(t, director, Sysctl{SysctlIPForward, "1"}, Sysctl{SysctlExpireNoDestConn, "1"})
 			makeSo(t, rs, Route{To: netip.MustParsePrefix("192.168.0.0/24"), Via: router4})
 			must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}),
 				AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:53"), NAT))))

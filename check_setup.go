@@ -146,7 +146,7 @@ func (j *judge) isSilent(want Sysctl) bool {
 	if code := codeOfSysctl(want); code != "arp-flux" {
 		return false
 	}
-	announces := strings.HasSuffix(want.Key, ".arp_announce")
+	announces := strings.HasSuffix(string(want.Key), ".arp_announce")
 	for _, s := range j.setup {
 		a, ok := s.Want.(Address)
 		if !ok || !a.Prefix.Addr().Is4() {
@@ -172,7 +172,7 @@ func (j *judge) missing(s Requirement, now Resource) Finding {
 	switch {
 	case code == "send-redirects", code == "setting-missing", code == "mtu":
 		severity = SeverityRisk
-	case code == "arp-flux" && strings.HasSuffix(want.Key, ".arp_announce"):
+	case code == "arp-flux" && strings.HasSuffix(string(want.Key), ".arp_announce"):
 		severity = SeverityRisk
 	case code == "rp-filter" && isSysctl && j.own.parameter(want.interfaceOf(), "rp_filter") != "1":
 		severity = SeverityRisk // until it is turned on for all interfaces
@@ -305,10 +305,10 @@ func codeOfSysctl(s Sysctl) string {
 	switch s.Key {
 	case SysctlIPForward, SysctlIPv6Forwarding:
 		return "forwarding-off"
-	case SysctlConntrack.Key:
+	case SysctlConntrack:
 		return "nat-conntrack"
 	}
-	switch s.Key[strings.LastIndexByte(s.Key, '.')+1:] {
+	switch key := string(s.Key); key[strings.LastIndexByte(key, '.')+1:] {
 	case "arp_ignore", "arp_announce":
 		return "arp-flux"
 	case "rp_filter":

@@ -39,7 +39,7 @@ func isSpare(setup Setup, i int) bool {
 	case Sysctl:
 		name := want.interfaceOf()
 		return name != "" && codeOfSysctl(want) == "arp-flux" && slices.ContainsFunc(setup, func(s Requirement) bool {
-			return s.Want == Sysctl{InterfaceSysctl("all", want.Key[strings.LastIndexByte(want.Key, '.')+1:], false), want.Value}
+			return s.Want == Sysctl{InterfaceSysctl("all", string(want.Key[strings.LastIndexByte(string(want.Key), '.')+1:]), false), want.Value}
 		})
 	case Link:
 		return want.Kind == "" && want.Name == "lo" && slices.ContainsFunc(setup, func(s Requirement) bool {
@@ -124,24 +124,24 @@ func TestCheckTable(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		changes []Change
-		sysctls map[string]string
+		sysctls map[SysctlKey]string
 		want    []string
 	}{
 		{"healthy", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", IPIP))}, nil, nil},
-		{"healthy NAT", []Change{AddService(Service{ID: web, Scheduler: MH}), AddRealServer(web, server("10.168.0.95:8080", NAT))}, map[string]string{SysctlIPForward: "1"}, nil},
+		{"healthy NAT", []Change{AddService(Service{ID: web, Scheduler: MH}), AddRealServer(web, server("10.168.0.95:8080", NAT))}, map[SysctlKey]string{SysctlIPForward: "1"}, nil},
 		{"no scheduler", []Change{AddService(Service{ID: web, Scheduler: NoScheduler})}, nil, []string{"scheduler-missing"}},
 		{"VIP is elsewhere", []Change{AddService(Service{ID: vip, Scheduler: RR}), AddRealServer(vip, server("10.168.0.95:80", DR))}, nil, []string{"vip-missing"}},
 		{"NAT without forwarding", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", NAT))}, nil, []string{"forwarding-off"}},
 		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"hash-no-fallback"}},
 		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, SchedulerFlags: HashFallback}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, nil},
-		{"loopback server", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:8080", NAT))}, map[string]string{SysctlIPForward: "1"}, []string{"loopback"}},
+		{"loopback server", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:8080", NAT))}, map[SysctlKey]string{SysctlIPForward: "1"}, []string{"loopback"}},
 		{"loopback VIP", []Change{AddService(Service{ID: TCP(addr("127.0.0.1:80")), Scheduler: RR}), AddRealServer(TCP(addr("127.0.0.1:80")), server("10.168.0.95:80", DR))}, nil, []string{"loopback"}},
 		{"local node", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:80", DR))}, nil, nil},
-		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[string]string{SysctlConnReuseMode.Key: "0"}, []string{"reuse-stuck"}},
+		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[SysctlKey]string{SysctlConnReuseMode: "0"}, []string{"reuse-stuck"}},
 		{"UDP", []Change{AddService(Service{ID: dns, Scheduler: RR}), AddRealServer(dns, server("10.168.0.95:53", DR))}, nil, []string{"udp-stuck"}},
-		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[string]string{SysctlExpireNoDestConn.Key: "1"}, []string{"drain-breaks"}},
+		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[SysctlKey]string{SysctlExpireNoDestConn: "1"}, []string{"drain-breaks"}},
 		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"persistence-sticks"}},
-		{"tunnel without room", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", GUE(6080)))}, map[string]string{SysctlPMTUDisc.Key: "0"}, []string{"mtu"}},
+		{"tunnel without room", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", GUE(6080)))}, map[SysctlKey]string{SysctlPMTUDisc: "0"}, []string{"mtu"}},
 		{"own backup", []Change{
 			AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR)),
 			StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: "eth0"}), StartSyncDaemon(SyncDaemon{Role: SyncBackup, Interface: "eth0"}),

@@ -17,7 +17,7 @@ const enoughTTL = 30
 // lasts returns the finding about packets of a host that do not live long enough for a
 // way on which some routers are known; false if they do.
 func (p *party) lasts(w netstate.Way, to netip.Addr, routers int, need string) (Finding, bool) {
-	ttl, key := w.HopLimit, ""
+	ttl, key := w.HopLimit, SysctlKey("")
 	if ttl == 0 {
 		key = defaultTTL
 		if to.Is6() {

@@ -149,12 +149,12 @@ func (p *party) isFirmly(a netip.Addr) bool {
 // untold looks for tunnels that are too narrow, that clients do not hear of.
 func (j *judge) untold(e ServiceEntry) {
 	for _, s := range e.Servers {
-		if !s.Mode.isTunnel() || j.own.sysctl(SysctlPMTUDisc.Key) != "0" {
+		if !s.Mode.isTunnel() || j.own.sysctl(SysctlPMTUDisc) != "0" {
 			continue
 		}
 		if mtu := j.own.mtuOf(j.own.route(s.Addr.Addr(), netip.Addr{})); mtu != 0 && mtu < ordinaryMTU+overhead(s.RealServer) {
 			j.add(j.own, finding("mtu", SeverityRisk, "%s -> %s: 1500 bytes and %d of the tunnel do not fit into the MTU %d, and pmtu_disc=0 tells no client",
-				e.ID, s.RealServer, overhead(s.RealServer), mtu).fix(SysctlPMTUDisc.Requirement(1, "tell clients that their packets are too big")))
+				e.ID, s.RealServer, overhead(s.RealServer), mtu).fix(SysctlPMTUDisc.Requirement("1", "tell clients that their packets are too big")))
 		}
 	}
 }

@@ -25,7 +25,7 @@ func TestConformanceSysctl(t *testing.T) {
 			"sync_ports": "1", "sync_refresh_period": "0", "sync_retries": "0", "sync_sock_size": "0",
 			"sync_threshold": "3\t50", "sync_version": "1",
 		} {
-			got, err := h.Sysctl(ctx, vs+key)
+			got, err := h.Sysctl(ctx, vs+SysctlKey(key))
 			if err != nil || got != want {
 				t.Errorf("%s is %q, %v; want %q", key, got, err, want)
 			}
@@ -53,13 +53,13 @@ func TestConformanceSysctl(t *testing.T) {
 			{"sync_threshold", "4294967297 4294967299", "2\t40", ErrInvalid},
 			{"sync_threshold", "50 0", "50\t0", nil},
 		} {
-			err := h.SetSysctl(ctx, vs+c.key, c.value)
+			err := h.SetSysctl(ctx, vs+SysctlKey(c.key), c.value)
 			if c.kind == nil {
 				must(t, err)
 			} else {
 				ofKind(t, c.key+"="+c.value, err, c.kind)
 			}
-			if got, err := h.Sysctl(ctx, vs+c.key); err != nil || got != c.then {
+			if got, err := h.Sysctl(ctx, vs+SysctlKey(c.key)); err != nil || got != c.then {
 				t.Errorf("after %s=%s it is %q, %v; want %q", c.key, c.value, got, err, c.then)
 			}
 		}
@@ -73,14 +73,14 @@ func TestConformanceSysctl(t *testing.T) {
 		_, err = h.Sysctl(ctx, vs+"nosuch")
 		ofKind(t, "an unknown key", err, ErrNotFound)
 		ofKind(t, "writing an unknown key", h.SetSysctl(ctx, vs+"nosuch", "1"), ErrNotFound)
-		for _, key := range []string{"", "net..ipv4", "net.ipv4.vs.", "net/../../x", "a/b"} {
+		for _, key := range []SysctlKey{"", "net..ipv4", "net.ipv4.vs.", "net/../../x", "a/b"} {
 			_, err := h.Sysctl(ctx, key)
 			ofKind(t, fmt.Sprintf("the key %q", key), err, ErrInvalid)
 		}
 		for key, has := range map[string]bool{
 			"est_nice": g.Release().atLeast(6, 2), "conn_lfactor": g.Release().ownTables(), "conn_max": g.Release().atLeast(7, 2),
 		} {
-			if _, err := h.Sysctl(ctx, vs+key); (err == nil) != has {
+			if _, err := h.Sysctl(ctx, vs+SysctlKey(key)); (err == nil) != has {
 				t.Errorf("%s of Linux %s: %v", key, g.Release(), err)
 			}
 		}

@@ -9,7 +9,7 @@ import "testing"
 func TestConformanceMTU(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		h, ctx := g.Host(t), groundContext(t)
-		of := func(name string) string { return InterfaceSysctl(name, "mtu", true) }
+		of := func(name string) SysctlKey { return InterfaceSysctl(name, "mtu", true) }
 		hasMTU := func(name, want string) {
 			t.Helper()
 			if got, err := h.Sysctl(ctx, of(name)); err != nil || got != want {

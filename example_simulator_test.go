@@ -229,7 +229,7 @@ func ExampleHost_SetSysctl() {
 	sim := simulated(lvs.RR, lvs.SimOptions{})
 	host := sim.Host()
 	defer host.Close()
-	if err := host.SetSysctl(ctx, "net.ipv4.vs.expire_nodest_conn", "1"); err != nil {
+	if err := host.SetSysctl(ctx, lvs.SysctlExpireNoDestConn, "1"); err != nil {
 		log.Fatal(err)
 	}
 	conn, err := sim.Connect(lvs.Flow{Client: client(1), VIP: vip})

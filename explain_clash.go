@@ -31,7 +31,7 @@ func (g *guesser) byClash() {
 // be another entry of those. IPVS has the packets of its connections tracked only with
 // conntrack=1; those of NAT may also have been sent by the server unasked.
 func (g *guesser) answers(v Verdict) netip.AddrPort {
-	f, left := g.x.Flow, g.number("conntrack") != 0
+	f, left := g.x.Flow, g.number(SysctlConntrack) != 0
 	isOther := func(c Connection) bool {
 		return c.Protocol == f.Protocol && c.Client == f.Client && c.Server == f.VIP && c.VIP != f.VIP
 	}

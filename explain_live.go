@@ -45,29 +45,26 @@ type guesser struct {
 // backupOnly tells whether requests pass because a backup daemon runs. The copy
 // has no daemons.
 func (g *guesser) backupOnly(ctx context.Context) (bool, error) {
-	if g.number("backup_only") == 0 {
+	if g.number(SysctlBackupOnly) == 0 {
 		return false, nil
 	}
 	daemons, err := g.from.client.SyncDaemons(ctx)
 	return slices.ContainsFunc(daemons, func(d SyncDaemon) bool { return d.Role == SyncBackup }), err
 }
 
-const sysctls = "net.ipv4.vs."
-
 // number returns one of IPVS's switches as it was copied. What is not there is off.
-func (g *guesser) number(name string) int {
-	text, _ := g.host.Sysctl(context.Background(), sysctls+name)
-	n, _ := strconv.Atoi(text)
+func (g *guesser) number(key SysctlKey) int {
+	n, _ := g.host.SysctlInt(context.Background(), key)
 	return n
 }
 
 // without does something while a switch of the copy is off.
-func (g *guesser) without(name string, do func() error) error {
-	was, ctx := g.number(name), context.Background()
-	if err := g.host.SetSysctl(ctx, sysctls+name, "0"); err != nil {
+func (g *guesser) without(key SysctlKey, do func() error) error {
+	was, ctx := g.number(key), context.Background()
+	if err := g.host.SetSysctl(ctx, key, "0"); err != nil {
 		return err
 	}
-	defer func() { _ = g.host.SetSysctl(ctx, sysctls+name, strconv.Itoa(was)) }()
+	defer func() { _ = g.host.SetSysctl(ctx, key, strconv.Itoa(was)) }()
 	return do()
 }
 
@@ -81,8 +78,8 @@ func (g *guesser) guess() error {
 
 func (g *guesser) byDropRate() error {
 	const inEffect = 2 // or 3: always
-	dropping := g.number("drop_packet") >= inEffect
-	if err := g.without("drop_packet", g.byConnection); err != nil || !dropping {
+	dropping := g.number(SysctlDropPacket) >= inEffect
+	if err := g.without(SysctlDropPacket, g.byConnection); err != nil || !dropping {
 		return err
 	}
 	for _, v := range g.x.Verdicts {
@@ -155,7 +152,7 @@ func (g *guesser) byOwner(o *simipvs.Owner) error {
 // byLost explains by a connection that is of no server in the table.
 func (g *guesser) byLost(c *Connection) error {
 	g.x.Connection = c
-	ended := c.Protocol == ProtocolTCP && g.number("conn_reuse_mode") != 0 && (c.State == StateTimeWait || c.State == StateClose)
+	ended := c.Protocol == ProtocolTCP && g.number(SysctlConnReuseMode) != 0 && (c.State == StateTimeWait || c.State == StateClose)
 	v := Verdict{Action: ActionDropped, Reason: ReasonServerRemoved, Server: c.Server, Port: c.Server.Port(), State: c.State}
 	switch {
 	case c.Server.Addr().IsUnspecified() && !ended: // by cache_bypass
@@ -163,7 +160,7 @@ func (g *guesser) byLost(c *Connection) error {
 	case c.Server.Addr().IsUnspecified():
 		g.x.Ended = "it has ended"
 		return g.renewLost()
-	case g.number("expire_nodest_conn") != 0:
+	case g.number(SysctlExpireNoDestConn) != 0:
 		g.x.Ended = "its server was removed"
 		return g.renewLost()
 	case ended:
@@ -197,7 +194,7 @@ func (g *guesser) renewLost() error {
 // and on whether replies passed the director.
 func (g *guesser) mayHaveEnded(found *simipvs.Explanation) bool {
 	const evenFinWait = 2
-	c, mode := found.Connection, g.number("conn_reuse_mode")
+	c, mode := found.Connection, g.number(SysctlConnReuseMode)
 	if g.own.isEnding() && (found.Outdated == 0 || found.Outdated == simipvs.ServerRemoved) {
 		g.unseen("whether the connection, which ends within a second, is still there")
 		return true
@@ -370,7 +367,7 @@ func (g *guesser) byPick(s simipvs.Suppose, found *simipvs.Explanation) (picked 
 		return picked, err
 	}
 	g.unseen("whether %s is an address of the director", g.x.Flow.VIP.Addr())
-	return picked, g.without("cache_bypass", func() error { return g.suppose(s) })
+	return picked, g.without(SysctlCacheBypass, func() error { return g.suppose(s) })
 }
 
 func (g *guesser) each(s simipvs.Suppose, servers []netip.AddrPort) error {

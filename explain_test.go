@@ -133,7 +133,7 @@ func (e *explained) sysctl() {
 		value = e.IntN(4)
 	}
 	for _, sim := range []*Simulator{e.sim, e.plain} {
-		_ = sim.Host().SetSysctl(context.Background(), "net.ipv4.vs."+name, fmt.Sprint(value)) // some releases have no conn_max
+		_ = sim.Host().SetSysctl(context.Background(), SysctlKey("net.ipv4.vs."+name), fmt.Sprint(value)) // some releases have no conn_max
 	}
 }
 

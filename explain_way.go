@@ -59,7 +59,7 @@ func (w *wayfinder) staysHere(v Verdict) bool {
 
 // readWayParameters reads what else decides where packets go.
 func (h *Host) readWayParameters(ctx context.Context, f *HostState) error {
-	keys := []string{"net.ipv6.conf.all.forwarding"}
+	keys := []SysctlKey{SysctlIPv6Forwarding}
 	for _, i := range append(f.Interfaces, InterfaceState{Name: "all"}) {
 		keys = append(keys, InterfaceSysctl(i.Name, "forwarding", false), InterfaceSysctl(i.Name, "route_localnet", false))
 	}

@@ -58,7 +58,7 @@ func TestExplainWay(t *testing.T) {
 		mode                Mode
 		mark                uint32
 		change              func(*netstate.Observed)
-		sysctls             map[string]string
+		sysctls             map[SysctlKey]string
 		want                []Reason
 		action              Action // of the first
 		unanswered          Reason
@@ -69,7 +69,7 @@ func TestExplainWay(t *testing.T) {
 		"direct, off the link":   {server: "10.3.0.1:80", mode: DR, action: ActionDropped, want: []Reason{ReasonNotOnLink, ReasonScheduled}},
 		"a tunnel, off the link": {server: "10.3.0.1:80", mode: IPIP, action: ActionForwarded, want: []Reason{ReasonScheduled}},
 		"nat, off the link": {
-			server: "10.3.0.1:80", mode: NAT, sysctls: map[string]string{"net.ipv4.conf.eth1.forwarding": "1"},
+			server: "10.3.0.1:80", mode: NAT, sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "1"},
 			action: ActionForwarded, want: []Reason{ReasonScheduled},
 		},
 		"nat to loopback": {server: "127.0.0.1:8080", mode: NAT, action: ActionDropped, want: []Reason{ReasonLoopback}},
@@ -95,11 +95,11 @@ func TestExplainWay(t *testing.T) {
 		"the director is the client":          {vip: "10.2.0.9:80", client: "10.2.0.254:4000", mode: DR, action: ActionForwarded, want: []Reason{ReasonScheduled}},
 		"a client of loopback":                {client: "127.0.0.1:4000", mode: NAT, action: ActionDropped, want: []Reason{ReasonLoopback}},
 		"no forwarding": {
-			mode: NAT, sysctls: map[string]string{"net.ipv4.conf.eth1.forwarding": "0"},
+			mode: NAT, sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "0"},
 			action: ActionForwarded, want: []Reason{ReasonScheduled}, unanswered: ReasonForwardingOff,
 		},
 		"no forwarding, which dr does not need": {
-			mode: DR, sysctls: map[string]string{"net.ipv4.conf.eth1.forwarding": "0"}, action: ActionForwarded, want: []Reason{ReasonScheduled},
+			mode: DR, sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "0"}, action: ActionForwarded, want: []Reason{ReasonScheduled},
 		},
 		"a firewall": {
 			mode: DR, change: func(o *netstate.Observed) {

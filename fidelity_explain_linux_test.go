@@ -101,7 +101,7 @@ func newTrial(t *testing.T, seed uint64, sum *trialSum) *trial {
 			_ = unix.Close(fd)
 		}
 	})
-	for key, value := range map[string]string{
+	for key, value := range map[SysctlKey]string{
 		"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.c0.rp_filter": "0", "net.ipv4.conf.s0.rp_filter": "0",
 		"net.ipv4.icmp_ratelimit": "0", "net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.s0.send_redirects": "0",
 	} {
@@ -214,7 +214,7 @@ func (h *trial) sysctl() {
 	case "conntrack":
 		value = h.IntN(4) / 3
 	}
-	h.note("%s = %d: %v", name, value, h.host.SetSysctl(context.Background(), "net.ipv4.vs."+name, fmt.Sprint(value)))
+	h.note("%s = %d: %v", name, value, h.host.SetSysctl(context.Background(), SysctlKey("net.ipv4.vs."+name), fmt.Sprint(value)))
 }
 
 // way changes routes and links.

@@ -106,32 +106,6 @@ func (h *Host) ended(ctx context.Context) error {
 	return cmp.Or(context.Cause(ctx), context.Cause(h.life))
 }
 
-// Sysctl reads a kernel parameter of the namespace by the name that sysctl(8)
-// gives it, such as "net.ipv4.vs.conn_reuse_mode". [ErrNotFound]: this kernel
-// has no such parameter.
-func (h *Host) Sysctl(ctx context.Context, key string) (string, error) {
-	path, err := sysctlPath(key)
-	if err != nil {
-		return "", err.about("read", key)
-	}
-	text, rerr := h.readFile(ctx, path)
-	return strings.TrimRight(string(text), "\n"), rerr
-}
-
-// SetSysctl writes a kernel parameter of the namespace. [ErrNotFound]: this
-// kernel has no such parameter; [ErrInvalid]: it does not take the value;
-// [ErrPermission].
-func (h *Host) SetSysctl(ctx context.Context, key, value string) error {
-	path, err := sysctlPath(key)
-	if err != nil {
-		return err.about("write", key)
-	}
-	_, werr := within(ctx, func() (struct{}, error) {
-		return struct{}{}, h.files.WriteFile(path, []byte(value+"\n"))
-	})
-	return fileError("write", key+" = "+value, werr)
-}
-
 func (h *Host) readFile(ctx context.Context, path string) ([]byte, error) {
 	text, err := within(ctx, func() ([]byte, error) { return h.files.ReadFile(path) })
 	return text, fileError("read", path, err)

@@ -19,8 +19,8 @@ func allCalls(h *Host, plan SetupPlan) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"Sysctl":          func(ctx context.Context) error { _, err := h.Sysctl(ctx, SysctlIPForward); return err },
 		"SetSysctl":       func(ctx context.Context) error { return h.SetSysctl(ctx, SysctlIPForward, "1") },
-		"Parameter.Read":  func(ctx context.Context) error { _, err := SysctlConntrack.Read(ctx, h); return err },
-		"Parameter.Write": func(ctx context.Context) error { return SysctlConntrack.Write(ctx, h, 1) },
+		"SysctlInt":       func(ctx context.Context) error { _, err := h.SysctlInt(ctx, SysctlConntrack); return err },
+		"EnsureSysctl":    func(ctx context.Context) error { _, err := h.EnsureSysctl(ctx, SysctlConntrack, "1"); return err },
 		"Plan":            func(ctx context.Context) error { _, err := h.Plan(ctx, setup); return err },
 		"Plan of nothing": func(ctx context.Context) error { _, err := h.Plan(ctx, nil); return err },
 		"Apply":           func(ctx context.Context) error { return h.Apply(ctx, plan) },

@@ -82,7 +82,7 @@ func resourceOf(f netstate.Resource) Resource {
 // the host stands.
 func (h *Host) put(f Resource) error {
 	if s, ok := f.(Sysctl); ok {
-		path, err := sysctlPath(s.Key)
+		path, err := s.Key.path()
 		if err != nil {
 			return err.about("apply", s.String())
 		}

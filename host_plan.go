@@ -67,7 +67,7 @@ func (p SetupPlan) String() string {
 				if e.Maybe {
 					verb = "may turn "
 				}
-				b.WriteString("#   " + verb + e.Left.Key + " from " + e.Found.Value + " to " + e.Left.Value + "\n")
+				b.WriteString("#   " + verb + string(e.Left.Key) + " from " + e.Found.Value + " to " + e.Left.Value + "\n")
 			}
 		}
 	}

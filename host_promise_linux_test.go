@@ -38,7 +38,7 @@ func TestHostPutsBackRounded(t *testing.T) {
 		}
 		unchanged(t, "a failed Apply of "+want.String(), before, dumpKernel(t, ns))
 	}
-	for _, key := range []string{"net.ipv4.route.flush", "net.ipv4.conf.eth0", "net.ipv4.conf.eth0.mc_forwarding"} {
+	for _, key := range []SysctlKey{"net.ipv4.route.flush", "net.ipv4.conf.eth0", "net.ipv4.conf.eth0.mc_forwarding"} {
 		plan, err := h.Plan(ctx, Setup{{Want: Sysctl{key, "1"}}})
 		if err == nil {
 			err = h.Apply(ctx, plan)

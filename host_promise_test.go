@@ -31,11 +31,11 @@ var oddResources = []struct {
 	{"Value", Sysctl{InterfaceSysctl("eth0", "hop_limit", true), "1 2"}},
 	{"", Sysctl{InterfaceSysctl("eth0", "hop_limit", true), " 61\t"}},
 	{"", Sysctl{InterfaceSysctl("all", "forwarding", false), "1"}},
-	{"Value", Sysctl{SysctlSyncThreshold.Key, "4"}},
-	{"Value", Sysctl{SysctlSyncThreshold.Key, "04 50"}},
-	{"Value", Sysctl{SysctlSyncThreshold.Key, "4 50 6"}},
-	{"", Sysctl{SysctlSyncThreshold.Key, "4\t60"}},
-	{"Value", Sysctl{SysctlAMDropRate.Key, "0010"}},
+	{"Value", Sysctl{SysctlSyncThreshold, "4"}},
+	{"Value", Sysctl{SysctlSyncThreshold, "04 50"}},
+	{"Value", Sysctl{SysctlSyncThreshold, "4 50 6"}},
+	{"", Sysctl{SysctlSyncThreshold, "4\t60"}},
+	{"Value", Sysctl{SysctlAMDropRate, "0010"}},
 
 	{"MTU", Link{Name: "d0", Kind: "dummy", MTU: 67}},
 	{"", Link{Name: "d0", Kind: "dummy", MTU: 68}},
@@ -207,7 +207,7 @@ func TestApplySaysWhatItLeft(t *testing.T) {
 		must(t, s.network.Network.WriteFile("/proc/sys/net/ipv4/conf/all/arp_ignore", []byte("8\n")))
 	}}))
 	err = h.Apply(ctx, plan)
-	if err == nil || !strings.Contains(err.Error(), "could not all be undone") || !strings.Contains(err.Error(), arp) || !strings.Contains(err.Error(), "there is 8") {
+	if err == nil || !strings.Contains(err.Error(), "could not all be undone") || !strings.Contains(err.Error(), string(arp)) || !strings.Contains(err.Error(), "there is 8") {
 		t.Errorf("got %v, want one that says what was left of %s", err, arp)
 	}
 }
@@ -401,7 +401,7 @@ func TestSettingErrors(t *testing.T) {
 		}
 	}
 	_, h := simulatedHost(t)
-	for _, key := range []string{"net.ipv4.conf", "net.ipv4.conf.eth0"} {
+	for _, key := range []SysctlKey{"net.ipv4.conf", "net.ipv4.conf.eth0"} {
 		if _, err := h.Sysctl(context.Background(), key); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: got %v, want ErrInvalid", key, err)
 		}

@@ -179,7 +179,7 @@ func (u *undoing) setEffectBack(ctx context.Context, s SetupStep, e SideEffect, 
 	if e.Left.matches(before) {
 		want = e.Found
 	} else if !e.Found.matches(before) {
-		_ = u.keep(s, before, "somebody changed "+want.Key+" meanwhile: it is "+want.Value)
+		_ = u.keep(s, before, "somebody changed "+string(want.Key)+" meanwhile: it is "+want.Value)
 	}
 	return u.write(ctx, want)
 }

@@ -76,7 +76,7 @@ func (d NATDirector) requirements() (s Setup) {
 	}
 	if d.FullNAT {
 		s = append(s,
-			SysctlConntrack.Requirement(1, "source NAT sees only connections that netfilter tracks"),
+			SysctlConntrack.Requirement("1", "source NAT sees only connections that netfilter tracks"),
 			Requirement{Want: SourceNAT{IPv6: d.VIP.Is6(), To: d.Network, Source: d.Source}, Why: "the servers answer to the director, whatever their routes"})
 	}
 	return s

@@ -7,56 +7,46 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// Sysctl is a kernel parameter of the namespace, by the name that sysctl(8)
-// gives it. A dot in the name of an interface is a slash in it:
-// net.ipv4.conf.eth0/100.rp_filter.
+// Sysctl is the value of a kernel parameter of the namespace.
 type Sysctl struct {
-	Key   string `json:"key"`   // such as net.ipv4.ip_forward
-	Value string `json:"value"` // as its file has it, without the line's end
-}
-
-// InterfaceSysctl returns the name of a parameter that each interface has, such
-// as rp_filter, for an interface, "all" or "default". IPv6's are others than
-// IPv4's.
-func InterfaceSysctl(iface, name string, ipv6 bool) string {
-	family := "net.ipv4.conf."
-	if ipv6 {
-		family = "net.ipv6.conf."
-	}
-	return family + strings.ReplaceAll(iface, ".", "/") + "." + name
+	Key   SysctlKey `json:"key"`
+	Value string    `json:"value"` // as its file has it, without the end of the line
 }
 
 func (s Sysctl) String() string {
 	value := s.Value
 	if strings.ContainsAny(value, " \t") {
-		return "sysctl -w " + s.Key + "='" + value + "'"
+		value = "'" + value + "'"
 	}
-	return "sysctl -w " + s.Key + "=" + value
+	return "sysctl -w " + string(s.Key) + "=" + value
 }
 
-// key is one for both names of a parameter that has two.
+// key is the same for both names of a parameter that has two.
 func (s Sysctl) key() string {
 	if s.Key == SysctlIPForward {
-		return "sysctl " + InterfaceSysctl("all", "forwarding", false)
+		s.Key = InterfaceSysctl("all", "forwarding", false)
 	}
-	return "sysctl " + s.Key
+	return "sysctl " + string(s.Key)
 }
 
 func (s Sysctl) validate() *Error {
-	if _, err := sysctlPath(s.Key); err != nil {
+	if _, err := s.Key.path(); err != nil {
 		return err
 	}
 	if s.Value == "" || strings.ContainsAny(s.Value, "\n\x00") {
-		return invalid("Value", "%q is no value of %s", s.Value, s.Key)
+		return invalid("Value", "%q cannot be the value of a parameter", s.Value)
 	}
-	return checkSysctl(s.Key, s.Value)
+	if p, ok := s.Key.Parameter(); ok {
+		return p.check(s.Value)
+	}
+	return nil
 }
 
 // complete refuses numbers that the kernel would read in another way than they look
 // (010 is eight), and those that would change a part of a parameter.
 func (s Sysctl) complete(found Resource) (Resource, *Error) {
 	if found == nil {
-		return nil, &Error{kind: ErrNotFound, Field: s.Key, detail: "this kernel has no such parameter, or no such interface"}
+		return nil, &Error{kind: ErrNotFound, Field: string(s.Key), detail: "this kernel has no such parameter, or no such interface"}
 	}
 	was, want := strings.Fields(found.(Sysctl).Value), strings.Fields(s.Value)
 	if len(was) == 0 || slices.ContainsFunc(was, func(n string) bool { return !isNumber(n) }) {
@@ -105,7 +95,7 @@ func (s Sysctl) toNetwork() netstate.Resource { return nil }
 // interfaceOf returns the interface that the parameter is about, "" if it is
 // about none, or about all.
 func (s Sysctl) interfaceOf() string {
-	part := strings.Split(s.Key, ".")
+	part := strings.Split(string(s.Key), ".")
 	if len(part) != 5 || part[0] != "net" || part[2] != "conf" && part[2] != "neigh" || part[3] == "all" || part[3] == "default" {
 		return ""
 	}
@@ -115,9 +105,9 @@ func (s Sysctl) interfaceOf() string {
 // inherited returns the parameter that a new interface gets this one's value
 // from.
 func (s Sysctl) inherited() Sysctl {
-	part := strings.Split(s.Key, ".")
+	part := strings.Split(string(s.Key), ".")
 	part[3] = "default"
-	return Sysctl{Key: strings.Join(part, ".")}
+	return Sysctl{Key: SysctlKey(strings.Join(part, "."))}
 }
 
 // effects are the other parameters that the kernel sets along with one. Turning
@@ -135,7 +125,7 @@ func (s Sysctl) effects(interfaces []string) (all []Sysctl, maybe bool) {
 	case SysctlIPv6Forwarding:
 		return forInterfaces(append([]string{"default"}, interfaces...), "forwarding", true, s.Value), false
 	}
-	if name, ok := strings.CutPrefix(s.Key, "net.ipv4.conf.default."); ok {
+	if name, ok := strings.CutPrefix(string(s.Key), "net.ipv4.conf.default."); ok {
 		return forInterfaces(interfaces, name, false, s.Value), true
 	}
 	return nil, false
@@ -147,25 +137,4 @@ func forInterfaces(names []string, name string, ipv6 bool, value string) []Sysct
 		all[i] = Sysctl{InterfaceSysctl(iface, name, ipv6), value}
 	}
 	return all
-}
-
-// sysctlPath returns the file of a parameter. As for sysctl(8), a slash after the
-// first dot stands for a dot in a name. What would lead out of the folder is
-// refused.
-func sysctlPath(key string) (string, *Error) {
-	path := "/proc/sys"
-	for part := range strings.SplitSeq(key, ".") {
-		name := strings.ReplaceAll(part, "/", ".")
-		isFirst := path == "/proc/sys"
-		if name == "" || name[0] == '.' || isFirst && name != part || strings.ContainsAny(name, "\x00\n") {
-			return "", invalid("key", "%q is no name of a kernel parameter, such as net.ipv4.ip_forward", key)
-		}
-		path += "/" + name
-	}
-	return path, nil
-}
-
-// sysctlKey is what sysctl(8) calls a file.
-func sysctlKey(path string) string {
-	return strings.NewReplacer(".", "/", "/", ".").Replace(strings.TrimPrefix(path, "/proc/sys/"))
 }

@@ -18,8 +18,8 @@ import (
 func TestUndoBringsEffectsBack(t *testing.T) {
 	ctx := context.Background()
 	s, h := simulatedHost(t)
-	accept, eth1 := "net.ipv4.conf.all.accept_redirects", "net.ipv4.conf.eth1.forwarding"
-	for key, value := range map[string]string{accept: "0", eth1: "1"} {
+	accept, eth1 := InterfaceSysctl("all", "accept_redirects", false), InterfaceSysctl("eth1", "forwarding", false)
+	for key, value := range map[SysctlKey]string{accept: "0", eth1: "1"} {
 		if err := h.SetSysctl(ctx, key, value); err != nil {
 			t.Fatal(err)
 		}

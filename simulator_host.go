@@ -184,7 +184,7 @@ func (n *simulatedNetwork) ReadFiles(paths []string) ([]content, error) {
 }
 
 func (n *simulatedNetwork) WriteFile(path string, data []byte) error {
-	if err := n.strike(Sysctl{sysctlKey(path), strings.TrimSpace(string(data))}.String()); err != nil {
+	if err := n.strike(Sysctl{sysctlKeyOf(path), strings.TrimSpace(string(data))}.String()); err != nil {
 		return err
 	}
 	err := n.kernel.WriteFile(path, data)

@@ -64,7 +64,7 @@ func (l *simLab) server(i int) netip.AddrPort {
 
 func (l *simLab) sysctl(name string, value string) {
 	l.Helper()
-	must(l, l.Host().SetSysctl(context.Background(), "net.ipv4.vs."+name, value))
+	must(l, l.Host().SetSysctl(context.Background(), SysctlKey("net.ipv4.vs."+name), value))
 }
 
 // flow returns a flow to the service from a port that nobody had before.

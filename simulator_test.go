@@ -337,7 +337,7 @@ func TestSimulatorUnsupported(t *testing.T) {
 		}
 	}
 	for key, value := range map[string]string{"drop_entry": "3", "schedule_icmp": "1"} {
-		if err := l.Host().SetSysctl(context.Background(), "net.ipv4.vs."+key, value); !errors.Is(err, errors.ErrUnsupported) {
+		if err := l.Host().SetSysctl(context.Background(), "net.ipv4.vs."+SysctlKey(key), value); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s=%s: %v, want ErrUnsupported", key, value, err)
 		}
 	}

@@ -62,7 +62,7 @@ func TestDirectorsInKernel(t *testing.T) {
 			for sloppy := range 2 {
 				a := ask(1 + sloppy)
 				f := alike(t, real, copies, func(p pair) (*Takeover, error) {
-					if err := p.host.SetSysctl(t.Context(), "net.ipv4.vs.sloppy_tcp", strconv.Itoa(sloppy)); err != nil {
+					if err := p.host.SetSysctl(t.Context(), lvs.SysctlSloppyTCP, strconv.Itoa(sloppy)); err != nil {
 						return nil, err
 					}
 					return a.takeover(t.Context(), 1, p.first, p.second)

@@ -91,7 +91,7 @@ func TestFailover(t *testing.T) {
 		s := lvs.Service{ID: web, Scheduler: c.scheduler}
 		from, to := newDirector(t, s, false, 4), newDirector(t, s, false, 4+c.more)
 		host := to.Host()
-		if err := host.SetSysctl(t.Context(), "net.ipv4.vs.sloppy_tcp", c.sloppy); err != nil {
+		if err := host.SetSysctl(t.Context(), lvs.SysctlSloppyTCP, c.sloppy); err != nil {
 			t.Fatal(err)
 		}
 		if err := host.Close(); err != nil {

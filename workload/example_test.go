@@ -91,7 +91,7 @@ func ExampleFailover() {
 		active := simulated(lvs.Service{ID: web, Scheduler: lvs.MH}, first, other, third)
 		backup := simulated(lvs.Service{ID: web, Scheduler: lvs.MH}, first, other, third)
 		host := backup.Host()
-		if err := host.SetSysctl(ctx, "net.ipv4.vs.sloppy_tcp", sloppy); err != nil {
+		if err := host.SetSysctl(ctx, lvs.SysctlSloppyTCP, sloppy); err != nil {
 			log.Fatal(err)
 		}
 		t, err := workload.Failover(ctx, web, workload.Clients{Count: 1000}, 1, active, backup)

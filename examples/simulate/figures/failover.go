@@ -36,7 +36,7 @@ func failover(ctx context.Context, b *bench) error {
 		defer to.client.Close()
 		host := to.Host()
 		defer host.Close()
-		if err := host.SetSysctl(ctx, "net.ipv4.vs.sloppy_tcp", c.sloppy); err != nil {
+		if err := host.SetSysctl(ctx, lvs.SysctlSloppyTCP, c.sloppy); err != nil {
 			return err
 		}
 		t, err := workload.Failover(ctx, service, workload.Clients{Count: 10_000}, b.seed, from.Simulator, to.Simulator)
