@@ -7,9 +7,8 @@ import (
 	"os"
 )
 
-// guestConfigEnv names the environment variable that tells the guest's init
-// where its configuration lies. The kernel hands it over from its own command
-// line.
+// guestConfigEnv names the environment variable that holds the path of the
+// configuration for the guest's init. The kernel sets it from its command line.
 const guestConfigEnv = "LVS_KERNEL_INIT"
 
 // A guestConfig is what the runner asks of the guest's init.

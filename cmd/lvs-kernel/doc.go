@@ -1,6 +1,6 @@
 // Command lvs-kernel runs a command as root inside a real Linux kernel that
-// has IPVS. The host need not have IPVS, and nothing of it is changed; neither
-// root nor KVM is needed on it. A Linux host for x86-64 with Debian's apt is.
+// has IPVS. The host needs neither IPVS nor root nor KVM, and nothing on it is
+// changed. It must be a Linux host for x86-64 with Debian's apt.
 //
 //	lvs-kernel [flags] VERSION -- COMMAND [ARGS…]
 //	lvs-kernel -list
@@ -29,21 +29,21 @@
 // families but bridge, no scheduler twos and no WireGuard; QEMU's kernels have
 // them (twos from 6.12 on), and their two CPUs show races inside the kernel.
 //
-// 6.1 and 6.12 give 2,696 bytes of processor state to the host. Where it takes
-// no less than it has itself, which is more with AMX, a shared object in the
+// 6.1 and 6.12 give 2,696 bytes of processor state to the host. Where it accepts
+// no less than its own, which is more with AMX, a shared object in the
 // kernel's process pads the state. It is compiled on its first use, by cc, gcc,
 // clang or tcc, or else by a tcc that is downloaded as kernels are. -pad always
 // does so on every processor. A shared object that is loaded after it by
 // -preload may simulate another host; testdata/amx.c is one with AMX. newest
-// and QEMU's kernels take the state as it is.
+// and QEMU's kernels do not need that.
 //
 // A kernel is downloaded on its first use by apt, through a configuration of
 // its own that leaves the host's alone and needs no root. The newest version of
 // the Debian suite is taken, its security updates included. The mirror is the
 // one of the machine's own apt configuration, or that of -mirror. Kernels are
 // kept in the folder lvs-kernel of the user's cache folder, until -update
-// fetches a newer version. -list tells which versions are there; -v says which
-// kernel runs, on stderr.
+// fetches a newer version. -list shows which versions are there; -v writes which
+// kernel runs to stderr.
 //
 // # Inside
 //
@@ -88,6 +88,6 @@
 //     allocate".
 //   - The runner itself is also init inside, so it must be a static program:
 //     one built with -race is refused.
-//   - A kernel takes memory as it needs it, up to -mem; tests of several
+//   - A kernel allocates memory as it needs it, up to -mem; tests of several
 //     packages run as many kernels at once as go test -p allows.
 package main

@@ -118,7 +118,7 @@ func loadModule(x *moduleIndex, name, params string) error {
 	return nil
 }
 
-// insmod loads one file; that the module is loaded already is no error.
+// insmod loads one file. An error is not reported if the module is already loaded.
 func insmod(file, params string) error {
 	f, err := os.Open(file)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A moduleIndex tells what a folder of kernel modules holds, read from the
+// A moduleIndex is what a folder of kernel modules holds, read from the
 // text files that depmod writes there. Reading them ourselves means that no
 // host needs kmod, whatever form the binary indexes beside them have.
 type moduleIndex struct {
@@ -182,7 +182,7 @@ var wantedDirs = []string{
 	"drivers/net/vxlan/", "drivers/net/bonding/", "drivers/net/ipvlan/", "drivers/net/team/",
 }
 
-// wantedModule tells whether a file of a kernel's folder of modules is kept.
+// wantedModule reports whether a file of a kernel's folder of modules is kept.
 func wantedModule(name string) bool {
 	in, ok := strings.CutPrefix(name, "kernel/")
 	if !ok {

@@ -38,7 +38,7 @@ func mountAll(list []mountPoint) error {
 			return err
 		}
 		err := unix.Mount(m.source, m.target, m.fstype, m.flags, m.data)
-		// The kernel may have mounted /dev by itself.
+		// The kernel may have mounted /dev already.
 		if err != nil && !errors.Is(err, unix.EBUSY) {
 			return fmt.Errorf("mount %s on %s: %w", m.fstype, m.target, err)
 		}
@@ -46,9 +46,8 @@ func mountAll(list []mountPoint) error {
 	return nil
 }
 
-// switchRoot lays an overlay in memory over the host's file system, and makes
-// that the root. All of the root can be written to, and nothing of it reaches
-// the host.
+// switchRoot makes an overlay in memory over the host's file system the new root. All
+// of the root can be written to, and nothing of that reaches the host.
 func (g *guest) switchRoot(x *moduleIndex) error {
 	lower, scratch := "/", "/tmp"
 	if g.cfg.HostTag != "" {

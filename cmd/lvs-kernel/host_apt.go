@@ -49,7 +49,7 @@ func sourceLine(mirror, suite string) string {
 
 // aptConf is the private configuration. It is read besides the machine's own,
 // so that a proxy set there stays in force. A mirror that does not answer is an
-// error, which apt-get update by itself lets pass.
+// error, although apt-get update lets it pass.
 func aptConf(dir string) string {
 	return fmt.Sprintf(`Dir::Etc::sourcelist "%[1]s/sources.list";
 Dir::Etc::sourceparts "/dev/null";

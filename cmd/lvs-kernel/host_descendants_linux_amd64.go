@@ -52,7 +52,7 @@ func parents() map[int]int {
 	for _, name := range stats {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			continue // It has ended meanwhile.
+			continue // It has ended.
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 		if err != nil {
@@ -65,7 +65,7 @@ func parents() map[int]int {
 	return out
 }
 
-// parentInStat takes the parent from a line of /proc/PID/stat: it follows the
+// parentInStat reads the parent from a line of /proc/PID/stat: it follows the
 // state, which follows the name in brackets; a name may hold brackets too.
 func parentInStat(b []byte) (int, bool) {
 	_, rest, ok := bytes.Cut(b, []byte("("))

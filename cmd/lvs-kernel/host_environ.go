@@ -3,7 +3,7 @@ package main
 import "strings"
 
 // guestEnv is the environment of the command: the caller's, with the folders
-// of system programs on PATH and the variables that tell of the kernel.
+// of system programs on PATH and the variables that describe the kernel.
 func guestEnv(env []string, name, release string) []string {
 	var out []string
 	var path string

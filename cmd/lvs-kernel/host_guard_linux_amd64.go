@@ -42,7 +42,7 @@ func startGuard(self, dir string) (*guard, error) {
 	return &guard{cmd: cmd, w: w}, nil
 }
 
-// watch tells the guard the session of the kernel's processes.
+// watch gives the guard the session of the kernel's processes.
 func (g *guard) watch(pid int) { fmt.Fprintln(g.w, pid) }
 
 // dismiss ends the guard when everything has been cleaned up.

@@ -7,7 +7,7 @@ import (
 
 // meanings explains messages of User-Mode Linux whose cause is the host.
 var meanings = []struct{ message, meaning string }{
-	{"ptrace set fp regs failed", "the host has more processor state than the kernel knows (as with AMX), and takes no less; -pad auto pads it"},
+	{"ptrace set fp regs failed", "the host has more processor state than the kernel knows (as with AMX), and accepts no less; -pad auto pads it"},
 	{"must be not mounted noexec", "no file can be executed in its folder of temporary files; name another by TMPDIR"},
 	{"likely just ran out of space", "the file system of its memory is full; make room there, or give less by -mem"},
 	{"setup_physmem - mapping", "the host does not let it map that much memory; give less by -mem"},

@@ -78,7 +78,7 @@ type reportResult struct {
 	err error
 }
 
-// seen is told of each line of the guest's report.
+// seen is called for each line of the guest's report.
 func (m *machine) seen(r report) {
 	if m.opts.verbose && r.release != "" && !r.started {
 		fmt.Fprintf(m.stderr, "lvs-kernel: Linux %s (%s, %s %s of Debian %s)\n",

@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 )
 
-// User-Mode Linux before 6.16 hands less processor state to the host than it
-// takes where the processor has AMX, and panics. A shared object, loaded into
+// User-Mode Linux before 6.16 gives the host less processor state than it accepts
+// where the processor has AMX, and panics. A shared object, loaded into
 // the kernel's process, pads it.
 
 //go:embed preload/xstate.c
@@ -23,8 +23,8 @@ var paddingSource []byte
 // name changes with its source.
 var paddingFile = fmt.Sprintf("xstate-%08x.so", crc32.ChecksumIEEE(paddingSource))
 
-// pad reports whether the kernel's processor state has to be padded, and makes
-// what that takes. The caller holds the kernel's lock.
+// pad reports whether the kernel's processor state has to be padded, and makes what
+// that needs. The caller holds the kernel's lock.
 func (s *store) pad(ctx context.Context, k kernel, got stored, when string) (bool, error) {
 	if k.saves == 0 {
 		return false, nil
@@ -41,7 +41,7 @@ func (s *store) pad(ctx context.Context, k kernel, got stored, when string) (boo
 		return true, nil
 	}
 	if err := s.buildPadding(ctx, k, file); err != nil {
-		return false, k.cannotRun(fmt.Errorf("it gives %d bytes of processor state to the host, which takes no less than %d (as with AMX), and the padding cannot be built: %w",
+		return false, k.cannotRun(fmt.Errorf("it gives %d bytes of processor state to the host, which accepts no less than %d (as with AMX), and the padding cannot be built: %w",
 			k.saves, area, err))
 	}
 	return true, nil

@@ -163,7 +163,7 @@ func TestPaddingIsBuilt(t *testing.T) {
 
 var amxKernels = flag.String("amx.kernels", "", "run `NAMES` of kernels as on a processor with AMX")
 
-// TestAMX runs kernels whose host takes no less processor state than it would
+// TestAMX runs kernels whose host accepts no less processor state than it would
 // with AMX: a shared object, after the padding or without it, refuses less.
 func TestAMX(t *testing.T) {
 	if *amxKernels == "" {

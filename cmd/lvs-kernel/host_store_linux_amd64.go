@@ -26,13 +26,13 @@ type store struct {
 	stderr io.Writer
 }
 
-// stored tells of an unpacked kernel.
+// stored describes an unpacked kernel.
 type stored struct {
 	Kernel  string    // VERSION of the command line.
 	Suite   string    // Debian suite.
 	Package string    // The package that holds the kernel itself.
 	Version string    // That package's version.
-	Release string    // What uname -r answers inside.
+	Release string    // What uname -r prints inside.
 	Fetched time.Time // When it was downloaded.
 	Dir     string    // Where it was unpacked. The kernel names its loader by this path.
 	Format  int       // storeFormat.
@@ -231,7 +231,7 @@ func (s *store) removeOld(home, keep string) {
 		}
 		f, err := os.Open(filepath.Join(dir, inUseFile))
 		if errors.Is(err, fs.ErrNotExist) {
-			// Half unpacked; we hold the lock, so nobody is at work there.
+			// Half unpacked; we hold the lock, so no other process uses it.
 			os.RemoveAll(dir)
 			continue
 		}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stateArea returns how many bytes of processor state the host takes from a
+// stateArea returns how many bytes of processor state the host expects from a
 // process that traces another, 0 where the processor has no XSAVE area. It asks
 // the host's kernel, by tracing a process. That is what User-Mode Linux does
 // with its processes, so where it fails they cannot run either.

@@ -121,20 +121,20 @@ func (o *options) check() error {
 	}
 	for _, f := range o.preload {
 		if strings.ContainsAny(f, ": ") {
-			return fmt.Errorf("-preload %s: the dynamic loader takes no file whose path has a space or a colon", f)
+			return fmt.Errorf("-preload %s: the dynamic loader accepts no path with a space or a colon", f)
 		}
 	}
 	return nil
 }
 
-// setCommand takes the words after the flags: VERSION -- COMMAND ARGS…. The
+// setCommand parses the words after the flags: VERSION -- COMMAND ARGS…. The
 // dashes may be left out, as go test -exec users often do.
 func (o *options) setCommand(words []string) error {
 	if o.list && len(words) == 0 {
 		return nil
 	}
 	if len(words) == 0 {
-		return errors.New("no kernel named; lvs-kernel -h tells how to name one")
+		return errors.New("a kernel must be named; see lvs-kernel -h")
 	}
 	var err error
 	if o.kernel, err = findKernel(words[0]); err != nil {

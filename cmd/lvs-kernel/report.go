@@ -25,7 +25,7 @@ type report struct {
 	status  int
 }
 
-// line takes one line of a report in.
+// line adds one line to the report.
 func (r *report) line(s string) error {
 	word, value, _ := strings.Cut(strings.TrimRight(s, "\r\n"), " ")
 	switch word {

@@ -11,8 +11,8 @@ import (
 
 func TestBadArguments(t *testing.T) {
 	for args, want := range map[string]string{
-		"-mode tun":               `mode "tun" is none of dr, nat`,
-		"-family 5":               `family "5" is none of 4, 6, mixed`,
+		"-mode tun":               `mode "tun": want one of dr, nat`,
+		"-family 5":               `family "5": want one of 4, 6, mixed`,
 		"-mode nat -family mixed": "only tunnels mix",
 		"-requests 0":             "-requests 0: want at least 1",
 		"-mode gue -encrypt":      "mode gue cannot be encrypted",

@@ -20,7 +20,7 @@ import (
 
 // experiment is what is simulated.
 type experiment struct {
-	Kernel       string            `json:"kernel,omitempty"` // "": the simulator's default
+	Kernel       string            `json:"kernel,omitempty"` // "" is the simulator's default
 	MHTableIndex int               `json:"mhTableIndex,omitempty"`
 	Schedulers   []scheduler       `json:"schedulers"`
 	Servers      int               `json:"servers"`
@@ -29,7 +29,7 @@ type experiment struct {
 	Workload     workload.Workload `json:"workload"`
 }
 
-// usual is what is simulated unless one says more.
+// usual is the experiment without flags.
 func usual() experiment {
 	return experiment{
 		Schedulers: []scheduler{{name: lvs.RR}, {name: lvs.WRR}, {name: lvs.WLC}, {name: lvs.SED}, {name: lvs.MH, flags: lvs.HashFallback}},
@@ -66,8 +66,8 @@ func (e *experiment) title() string {
 	return fmt.Sprintf("%s on %d real servers", strings.Join(names, ", "), e.Servers)
 }
 
-// run plays the workload to a new simulator for each scheduler. It returns the
-// reports that there are also when the context ends.
+// run plays the workload to a new simulator for each scheduler. If the context ends,
+// it returns the reports made so far.
 func (e *experiment) run(ctx context.Context, progress func(run int, p workload.Progress)) ([]*workload.Report, error) {
 	var reports []*workload.Report
 	for i, s := range e.Schedulers {
@@ -92,10 +92,10 @@ func (e *experiment) run(ctx context.Context, progress func(run int, p workload.
 // simulator returns one with the service and its real servers.
 func (e *experiment) simulator(ctx context.Context, s scheduler) (*lvs.Simulator, error) {
 	if e.Servers < 0 || e.Servers > 65_000 {
-		return nil, fmt.Errorf("%d real servers are not within 0 and 65000", e.Servers)
+		return nil, fmt.Errorf("%d real servers are out of range [0, 65000]", e.Servers)
 	}
 	if len(e.Weights) == 0 {
-		return nil, errors.New("there are no weights")
+		return nil, errors.New("the list of weights is empty")
 	}
 	sim, err := lvs.NewSimulator(lvs.SimOptions{Kernel: e.Kernel, Seed: e.Workload.Seed, MHTableIndex: e.MHTableIndex})
 	if err != nil {
@@ -121,7 +121,7 @@ func serverAddr(i int, service lvs.ServiceID) netip.AddrPort {
 	return netip.AddrPortFrom(addr, service.AddrPort().Port())
 }
 
-// setSpeed takes "10.168.1.1:80=0.5".
+// setSpeed parses "10.168.1.1:80=0.5".
 func (o *options) setSpeed(s string) error {
 	addr, factor, ok := strings.Cut(s, "=")
 	at, err := netip.ParseAddrPort(addr)
@@ -140,7 +140,7 @@ func (o *options) setSpeed(s string) error {
 }
 
 // readRecorded reads connections, one a line: when they came, from where, how
-// long they lasted. What is not there is drawn.
+// long they lasted. Missing fields are drawn at random.
 func (o *options) readRecorded(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -176,7 +176,7 @@ func arrivalOf(fields []string) (a workload.Arrival, err error) {
 		return ""
 	}
 	if a.At, err = time.ParseDuration(field(0) + "s"); err != nil {
-		return a, fmt.Errorf("%q is no number of seconds", field(0))
+		return a, fmt.Errorf("%q is not a number of seconds", field(0))
 	}
 	if s := field(1); s != "" {
 		if a.Client, err = netip.ParseAddr(s); err != nil {
@@ -185,7 +185,7 @@ func arrivalOf(fields []string) (a workload.Arrival, err error) {
 	}
 	if s := field(2); s != "" {
 		if a.Lifetime, err = time.ParseDuration(s + "s"); err != nil {
-			return a, fmt.Errorf("%q is no number of seconds", s)
+			return a, fmt.Errorf("%q is not a number of seconds", s)
 		}
 	}
 	return a, nil

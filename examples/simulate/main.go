@@ -7,11 +7,11 @@
 //	go run ./examples/simulate -event '40s fail 10.168.1.1:80 noticed 3s' -event '1m20s back 10.168.1.1:80' -html report.html
 //
 // Real servers are 10.168.1.1:80, 10.168.1.2:80 and so on. A scheduler's flags
-// stand behind it: mh+fallback+port. What is asked for by flags can be kept in a
-// file: -print writes it, -config reads it, and other flags change what was read.
+// follow its name: mh+fallback+port. The flags can be kept in a file: -print writes
+// it, -config reads it, and further flags override what it says.
 //
 // The report is a table; -v shows one for each scheduler. -html, -json and -csv
-// write it to files; the page needs nothing else to be looked at.
+// write it to files; the HTML page is self-contained.
 //
 // Published figures about schedulers, beside those of this simulator:
 //
@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, out, messages io.Writer) error {
 	if len(reports) == 0 {
 		return err
 	}
-	// What there is of a run that was cut short is shown, too.
+	// An interrupted run shows what it has.
 	return errors.Join(o.show(out, reports), err)
 }
 

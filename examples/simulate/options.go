@@ -13,7 +13,7 @@ import (
 	"github.com/golvs/lvs/workload"
 )
 
-// options are what the command line says.
+// options are the arguments of the command line.
 type options struct {
 	experiment
 	html, json, csv string // files
@@ -22,7 +22,7 @@ type options struct {
 
 func parse(args []string, messages io.Writer) (*options, error) {
 	o := &options{experiment: usual()}
-	// A file is read first, wherever it stands, so that flags change what it says.
+	// The file is read first, so that flags override it, whatever their order.
 	if path := configPath(args); path != "" {
 		if err := o.experiment.read(path); err != nil {
 			return nil, err
@@ -31,14 +31,14 @@ func parse(args []string, messages io.Writer) (*options, error) {
 	f := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	f.SetOutput(messages)
 	f.String("config", "", "read this JSON `file`, which -print writes, before the other flags")
-	f.BoolVar(&o.print, "print", false, "write what would be simulated as JSON, for -config, and do no more")
+	f.BoolVar(&o.print, "print", false, "write the experiment as JSON, for -config, and exit")
 	f.BoolVar(&o.verbose, "v", false, "show a table for each scheduler")
 	f.StringVar(&o.html, "html", "", "write the report as a page to this `file`")
 	f.StringVar(&o.json, "json", "", "write the reports as JSON to this `file`")
 	f.StringVar(&o.csv, "csv", "", "write the samples as CSV to this `file`")
 
 	f.Var(list[scheduler]{&o.Schedulers, parseScheduler}, "schedulers", "`names` to compare, with flags behind: rr,wlc,mh+fallback")
-	f.Var(list[int]{&o.Weights, strconv.Atoi}, "weights", "`weights` of the real servers, which are used again when there are more servers: 1,1,4")
+	f.Var(list[int]{&o.Weights, strconv.Atoi}, "weights", "`weights` of the real servers, repeated for further servers: 1,1,4")
 	f.IntVar(&o.Servers, "servers", o.Servers, "`number` of real servers")
 	f.TextVar(&o.Mode, "mode", o.Mode, "forwarding `mode`: dr, nat or ipip")
 	f.StringVar(&o.Kernel, "kernel", o.Kernel, "`release` of Linux to simulate, such as 6.1.176")
@@ -49,18 +49,18 @@ func parse(args []string, messages io.Writer) (*options, error) {
 	f.TextVar(&w.Arrivals, "arrivals", w.Arrivals, "when connections arrive: `'poisson 500/s'`, 'steady 500/s', 'bursts 500/s of 20'")
 	f.TextVar(&w.Clients, "clients", w.Clients, "who connects: `'20000 zipf 1.1 nat 50'`")
 	f.TextVar(&w.Lifetime, "lifetime", w.Lifetime, "how long connections last: `'exponential 10s'`, 'fixed 10s', 'pareto 10s shape 1.5'")
-	f.Func("event", "what happens meanwhile, as often as need be: `'20s drain 10.168.1.1:80'`; add, remove, weight, fail, back", o.addEvent)
-	f.Func("recorded", "CSV `file` of connections that come instead of -arrivals: seconds, client's address, seconds that it lasts", o.readRecorded)
+	f.Func("event", "an event during the run; may be repeated: `'20s drain 10.168.1.1:80'`; add, remove, weight, fail, back", o.addEvent)
+	f.Func("recorded", "CSV `file` of connections in place of -arrivals: seconds, client's address, seconds that it lasts", o.readRecorded)
 	f.Float64Var(&w.Server.Speed, "speed", w.Server.Speed, "`factor` that divides lifetimes; 0 is 1")
-	f.IntVar(&w.Server.Slots, "slots", w.Server.Slots, "connections that a server serves at once; 0 is any `number`")
-	f.Func("slow", "a server of another speed, as often as need be: `10.168.1.1:80=0.5`", o.setSpeed)
-	f.IntVar(&w.Samples, "samples", w.Samples, "`number` of parts of the time in the report; 0 is 60")
-	f.Uint64Var(&w.Seed, "seed", w.Seed, "`number` that decides all that is left to chance")
+	f.IntVar(&w.Server.Slots, "slots", w.Server.Slots, "`number` of connections that a server serves at once; 0 is unlimited")
+	f.Func("slow", "the speed of one server; may be repeated: `10.168.1.1:80=0.5`", o.setSpeed)
+	f.IntVar(&w.Samples, "samples", w.Samples, "`number` of intervals in the report; 0 is 60")
+	f.Uint64Var(&w.Seed, "seed", w.Seed, "`number` that seeds everything random")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
 	if f.NArg() > 0 {
-		return nil, fmt.Errorf("%q is too much: everything is said by flags; see -h", f.Arg(0))
+		return nil, fmt.Errorf("unexpected argument %q: there are only flags; see -h", f.Arg(0))
 	}
 	return o, nil
 }
@@ -82,7 +82,7 @@ func configPath(args []string) string {
 	return ""
 }
 
-// list is a flag of several values, which replace those that there were.
+// list is a flag of several values, which replace the previous ones.
 type list[T any] struct {
 	into  *[]T
 	parse func(string) (T, error)

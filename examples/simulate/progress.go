@@ -10,10 +10,10 @@ import (
 	"github.com/golvs/lvs/workload"
 )
 
-// bar shows how far the runs have come, on a terminal only, and only when they
-// take longer than a moment.
+// bar shows the progress of the runs, only on a terminal, and only if they take
+// longer than a moment.
 type bar struct {
-	to      io.Writer // nil: to nobody
+	to      io.Writer // nil discards it
 	runs    int
 	started time.Time
 	shown   time.Time

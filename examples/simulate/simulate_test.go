@@ -125,7 +125,7 @@ func TestRefused(t *testing.T) {
 		"-1 real servers":           {"-servers", "-1"},
 		"is no real server":         {"-slow", "10.9.9.9:80=2"},
 		"scheduler \"nonsense\"":    {"-schedulers", "nonsense"},
-		"too much":                  {"rr"},
+		"unexpected argument":       {"rr"},
 		"no such file":              {"-config", "/nowhere.json"},
 		"is not like":               {"-event", "5s dance 10.168.1.1:80"},
 		"Events[0]":                 {"-event", "1h drain 10.168.1.1:80"},

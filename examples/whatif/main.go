@@ -1,21 +1,21 @@
-// Command whatif says what a change of real servers would do to clients, before
-// anybody makes it: it copies the table of this machine into a simulated kernel,
-// changes the copy, and lets the same clients come to both. The machine's own
-// table is only read.
+// Command whatif predicts what a change of real servers would do to clients. It
+// copies the table of this machine into a simulated kernel, changes the copy, and
+// sends the same clients to both. It only reads the machine's own table.
 //
 //	sudo go run ./examples/whatif                            # each server removed, drained; one more added
 //	sudo go run ./examples/whatif -remove 10.168.0.94:80     # and the shares before and after
 //	sudo go run ./examples/whatif -service tcp://10.168.0.91:80 -add 10.168.0.99:80 -weight 2
 //	go run ./examples/whatif -demo
 //
-// -demo takes a simulated host, with services and connections; so does whoever may
-// not read the table, or has none.
+// -demo uses a simulated host, with services and connections. So does a run without
+// the permission to read the table, or without IPVS.
 //
-// Of what it prints, "moved" is the share of clients whose next connection goes to
-// another server than it would without the change, and "refused" of those who would
-// get none. "Anyway" is how many differ without any change, because turns and
-// counts have gone on meanwhile: with rr or wlc clients have no server of their
-// own. "Least" must move for the servers to have their shares by weight.
+// The columns are shares of the clients. "Moved" are those whose next connection goes
+// to another server because of the change, and "refused" those that get none.
+// "Baseline" are those that get another server even without a change, since the
+// scheduler's position and its counts have advanced: rr and wlc do not tie clients to
+// servers. "Ideal" is the least that must move for each server to get its share by
+// weight, and "largest" the share of the server with most clients.
 package main
 
 import (
@@ -41,7 +41,7 @@ func main() {
 	}
 }
 
-// options are what the command line says.
+// options are the arguments of the command line.
 type options struct {
 	demo     bool
 	service  lvs.ServiceID
@@ -49,24 +49,24 @@ type options struct {
 	weight   int
 	clients  int
 	seed     uint64
-	explicit bool // changes were named
+	explicit bool // the flags name changes
 }
 
 func parse(args []string, messages io.Writer) (*options, error) {
 	o := &options{}
 	f := flag.NewFlagSet("whatif", flag.ContinueOnError)
 	f.SetOutput(messages)
-	f.BoolVar(&o.demo, "demo", false, "take a simulated host")
+	f.BoolVar(&o.demo, "demo", false, "use a simulated host")
 	f.TextVar(&o.service, "service", lvs.ServiceID{}, "the `service`, such as tcp://10.168.0.91:80; by default all that have the server, or all")
 	f.IntVar(&o.weight, "weight", 1, "`weight` of a server that is added")
-	f.IntVar(&o.clients, "clients", 20_000, "`number` of clients that are asked")
-	f.Uint64Var(&o.seed, "seed", 1, "`number` that decides all that is left to chance")
+	f.IntVar(&o.clients, "clients", 20_000, "`number` of clients to simulate")
+	f.Uint64Var(&o.seed, "seed", 1, "`number` that seeds everything random")
 	for kind, usage := range map[kind]string{
 		remove: "what if this real `server` were removed?",
-		drain:  "what if this real `server` were drained: had weight 0?",
+		drain:  "what if this real `server` were drained (weight 0)?",
 		add:    "what if this real `server` were added?",
 	} {
-		f.Func(string(kind), usage+" May be repeated: all at once", func(s string) error {
+		f.Func(string(kind), usage+" May be repeated; all changes are made at once", func(s string) error {
 			addr, err := netip.ParseAddrPort(s)
 			o.changes = append(o.changes, change{kind: kind, addr: addr})
 			return err
@@ -76,7 +76,7 @@ func parse(args []string, messages io.Writer) (*options, error) {
 		return nil, err
 	}
 	if f.NArg() > 0 {
-		return nil, fmt.Errorf("%q is too much: everything is said by flags; see -h", f.Arg(0))
+		return nil, fmt.Errorf("unexpected argument %q: there are only flags; see -h", f.Arg(0))
 	}
 	if o.weight < 0 {
 		return nil, fmt.Errorf("a weight of %d is negative", o.weight)
@@ -107,7 +107,7 @@ func run(ctx context.Context, args []string, out, messages io.Writer, open func(
 	if !o.demo {
 		live, missed, err = open(ctx)
 		if errors.Is(err, lvs.ErrPermission) || errors.Is(err, lvs.ErrUnavailable) {
-			fmt.Fprintf(out, "%v\n\nSo this is a simulated host:\n\n", err)
+			fmt.Fprintf(out, "%v\n\nThis is a simulated host instead:\n\n", err)
 			o.demo = true
 		} else if err != nil {
 			return err

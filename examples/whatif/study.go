@@ -13,7 +13,7 @@ import (
 	"github.com/golvs/lvs/workload"
 )
 
-// change is what might be done to a real server.
+// change is a possible change of a real server.
 type change struct {
 	kind   kind
 	addr   netip.AddrPort
@@ -74,18 +74,18 @@ func (s *study) services(ctx context.Context) error {
 	case !found && s.service.IsValid():
 		return fmt.Errorf("there is no service %s", s.service)
 	case !found && s.explicit:
-		return errors.New("no service has these real servers, or could have the one to add")
+		return errors.New("no service has these real servers, and none could have the one to add")
 	case !found:
 		return errors.New("the table has no services")
 	}
 	if len(s.missed) > 0 {
-		s.printf("\nNot copied, so it may come out otherwise:\n  %s\n", strings.Join(s.missed, "\n  "))
+		s.printf("\nNot copied, so the result may differ:\n  %s\n", strings.Join(s.missed, "\n  "))
 	}
 	return nil
 }
 
-// concerns tells whether a service has the servers that are to be changed, and
-// could have those that are to be added.
+// concerns reports whether a service has the servers to change, and could have those
+// to add.
 func (s *study) concerns(e lvs.ServiceEntry) bool {
 	for _, ch := range s.changes {
 		if ch.kind == add {
@@ -99,7 +99,7 @@ func (s *study) concerns(e lvs.ServiceEntry) bool {
 	return true
 }
 
-// modeOf returns how the first server is reached, and so one that is added.
+// modeOf returns the mode of the first server, which an added one gets too.
 func modeOf(e lvs.ServiceEntry) lvs.Mode {
 	if len(e.Servers) == 0 {
 		return lvs.DR
@@ -111,7 +111,7 @@ func has(e lvs.ServiceEntry, addr netip.AddrPort) bool {
 	return slices.ContainsFunc(e.Servers, func(s lvs.RealServerStatus) bool { return s.Addr == addr })
 }
 
-// one studies a service: what was asked for, or all that might be.
+// one studies the changes of a service that the flags name, or else all usual ones.
 func (s *study) one(ctx context.Context, e lvs.ServiceEntry) error {
 	conns := 0
 	for _, server := range e.Servers {
@@ -127,13 +127,13 @@ func (s *study) one(ctx context.Context, e lvs.ServiceEntry) error {
 		variants = usual(e, s.weight)
 	}
 	refused := false
-	s.printf("  %-32s %8s %8s %8s %8s %10s  %s\n", "what if", "moved", "least", "anyway", "refused", "greatest", "connections")
+	s.printf("  %-32s %8s %8s %9s %8s %8s  %s\n", "what if", "moved", "ideal", "baseline", "refused", "largest", "connections")
 	for _, changes := range variants {
 		o, err := s.outcome(ctx, e, changes)
 		if err != nil {
 			return err
 		}
-		s.printf("  %-32s %8s %8s %8s %8s %10s  %s\n", o.what, percent(o.moved), percent(o.least), percent(o.anyway),
+		s.printf("  %-32s %8s %8s %9s %8s %8s  %s\n", o.what, percent(o.moved), percent(o.least), percent(o.anyway),
 			percent(o.refused), percent(o.greatest), o.conns)
 		if s.explicit {
 			s.shares(o)
@@ -142,14 +142,14 @@ func (s *study) one(ctx context.Context, e lvs.ServiceEntry) error {
 	}
 	if refused && (e.Scheduler == lvs.MH || e.Scheduler == lvs.SH) && e.SchedulerFlags&lvs.HashFallback == 0 {
 		s.printf("\n  A server of weight 0 keeps its place in the table of %s. With the flag fallback its clients\n"+
-			"  would get another server; without, they are refused.\n", e.Scheduler)
+			"  would get another server; without it they are refused.\n", e.Scheduler)
 	}
 	return nil
 }
 
-// usual are the changes that people ask about.
+// usual returns the changes that people ask about.
 func usual(e lvs.ServiceEntry, weight int) (all [][]change) {
-	const many = 8 // of more servers the first are shown
+	const many = 8 // only the first of more servers
 	for _, k := range []kind{remove, drain} {
 		for _, server := range e.Servers[:min(many, len(e.Servers))] {
 			all = append(all, []change{{kind: k, addr: server.Addr}})
@@ -217,7 +217,7 @@ func (s *study) outcome(ctx context.Context, e lvs.ServiceEntry, changes []chang
 	for _, line := range d.Shares {
 		if !line.Server.IsValid() {
 			o.refused = line.Shares[2]
-			o.moved = max(0, o.moved-max(0, line.Shares[2]-line.Shares[0])) // those who got no other server
+			o.moved = max(0, o.moved-max(0, line.Shares[2]-line.Shares[0])) // those that got no other server
 			continue
 		}
 		o.before[line.Server], o.after[line.Server] = line.Shares[0], line.Shares[2]
@@ -244,7 +244,7 @@ func due(servers []lvs.RealServerStatus) map[netip.AddrPort]float64 {
 	return shares
 }
 
-// make makes the change to a copy.
+// make applies the change to a copy.
 func (ch change) make(ctx context.Context, client *lvs.Client, e lvs.ServiceEntry) error {
 	switch ch.kind {
 	case remove:
@@ -256,14 +256,14 @@ func (ch change) make(ctx context.Context, client *lvs.Client, e lvs.ServiceEntr
 	return client.AddRealServer(ctx, e.ID, lvs.RealServer{Addr: ch.addr, Mode: modeOf(e), Weight: ch.weight})
 }
 
-// fate says what becomes of the connections of the servers that are changed.
+// fate describes what happens to the connections of the changed servers.
 func (s *study) fate(e lvs.ServiceEntry, changes []change) string {
 	cut, kept := 0, 0
 	for _, server := range e.Servers {
 		for _, ch := range changes {
 			n := int(server.ActiveConns)
 			if e.ID.Protocol() == lvs.ProtocolUDP {
-				n = int(server.InactiveConns) // which all flows are
+				n = int(server.InactiveConns) // which counts all UDP flows
 			}
 			switch {
 			case ch.addr != server.Addr:
@@ -279,7 +279,7 @@ func (s *study) fate(e lvs.ServiceEntry, changes []change) string {
 		words = append(words, fmt.Sprintf("%d break", cut))
 	}
 	if kept > 0 {
-		words = append(words, fmt.Sprintf("%d run out", kept))
+		words = append(words, fmt.Sprintf("%d continue", kept))
 	}
 	if len(words) == 0 {
 		return "all stay"

@@ -121,7 +121,7 @@ func TestDemo(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		err := run(t.Context(), c.args, &out, io.Discard, func(context.Context) (*lvs.Simulator, []string, error) { return nil, nil, why })
-		if err != nil || !strings.Contains(out.String(), "this is a simulated host") || strings.Count(out.String(), "what if") != c.services {
+		if err != nil || !strings.Contains(out.String(), "This is a simulated host instead") || strings.Count(out.String(), "what if") != c.services {
 			t.Errorf("%v: %v\n%s", why, err, &out)
 		}
 	}
@@ -135,7 +135,7 @@ func TestRefused(t *testing.T) {
 		"no such real server":  {"-service", web.String(), "-drain", "10.168.0.99:80"},
 		"it is there already":  {"-add", "10.168.0.94:80"},
 		"is negative":          {"-weight", "-1"},
-		"too much":             {"-drain", "10.168.0.94:80", "10.168.0.95:80"},
+		"unexpected argument":  {"-drain", "10.168.0.94:80", "10.168.0.95:80"},
 		"not an ip:port":       {"-drain", "x"},
 	} {
 		if _, err := whatIf(t, sim, args...); err == nil || !strings.Contains(err.Error(), want) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Topology draws the lab: its networks from the clients on, and who is on each
-// with which addresses.
+// Topology draws the lab: its networks, beginning with the clients', and the hosts on
+// each with their addresses.
 func (l *Lab) Topology() string {
 	p := l.plan
 	nets := []network{inner}
@@ -43,7 +43,7 @@ func (o Options) title() string {
 	return name + map[string]string{"4": " in IPv4", "6": " in IPv6", "mixed": " of IPv4 in IPv6"}[o.Family]
 }
 
-// shown shows what there is in both families in those that are used.
+// shown returns the text of a value in the families that the lab uses.
 func (p plan) shown(of func(is6 bool) netip.Prefix) string {
 	switch p.options.Family {
 	case "4":
@@ -56,7 +56,7 @@ func (p plan) shown(of func(is6 bool) netip.Prefix) string {
 
 type member struct{ name, text string }
 
-// members are the machines on a network.
+// members returns the machines on a network.
 func (p plan) members(n network) (all []member) {
 	for _, m := range p.machines() {
 		for i, port := range m.ports {

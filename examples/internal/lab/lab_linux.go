@@ -30,7 +30,7 @@ type Lab struct {
 	visits   int
 }
 
-// Host is a host of the lab, which has a network namespace of its own.
+// Host is a host of the lab, in a network namespace of its own.
 type Host struct {
 	Name  string
 	Setup lvs.Setup // what makes it a director or a real server; none for others
@@ -40,8 +40,8 @@ type Host struct {
 	space   *netspace.Namespace
 }
 
-// New builds a lab, and starts the web servers. Nothing balances yet: see
-// [Lab.SetUp]. Whoever makes it closes it.
+// New builds a lab and starts the web servers. Nothing balances before [Lab.SetUp].
+// The caller closes the lab.
 func New(ctx context.Context, o Options) (*Lab, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -61,8 +61,8 @@ func build(ctx context.Context, p plan) (*Lab, error) {
 	return l, nil
 }
 
-// SetUp sets the director and the real servers up, and adds the service. When it
-// fails, or is interrupted, the hosts are as before.
+// SetUp sets up the director and the real servers, and adds the service. If it fails
+// or is interrupted, the hosts are as before.
 func (l *Lab) SetUp(ctx context.Context) error {
 	err := l.setUp(ctx)
 	if err != nil {
@@ -91,7 +91,7 @@ func (l *Lab) setUpHosts(ctx context.Context) error {
 	return nil
 }
 
-// balancing are the hosts that have a part in it.
+// balancing returns the director and the real servers.
 func (l *Lab) balancing() []*Host { return append([]*Host{l.Director}, l.Servers...) }
 
 func (h *Host) setUp(ctx context.Context) error {
@@ -104,7 +104,7 @@ func (h *Host) setUp(ctx context.Context) error {
 	return h.Apply(ctx, plan)
 }
 
-// Undo takes the service away, and sets the hosts back to what they were before
+// Undo removes the service, and sets the hosts back to their state before
 // [Lab.SetUp].
 func (l *Lab) Undo(ctx context.Context) error {
 	err := l.Director.Client().RemoveService(ctx, l.Service.ID)

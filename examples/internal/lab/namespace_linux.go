@@ -52,7 +52,7 @@ func (l *Lab) makeHosts(ctx context.Context) (err error) {
 	return nil
 }
 
-// addHost makes a host and configures it as far as every host is.
+// addHost makes a host and gives it what every host has.
 func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
 	h = &Host{Name: m.name, Setup: m.setup, machine: m}
 	if h.space, err = netspace.New(); err != nil {
@@ -62,8 +62,8 @@ func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
 		h.space.Close()
 		return nil, err
 	}
-	// Nobody else has these addresses: they are used at once. Interfaces take this
-	// over when they are made.
+	// These addresses are unique, so they are used at once. New interfaces inherit
+	// this.
 	if err := h.SetSysctl(ctx, lvs.InterfaceSysctl("default", "accept_dad", true), "0"); err != nil {
 		return h, err
 	}
@@ -83,8 +83,8 @@ func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
 // wireName is the other end of a machine's interface.
 func wireName(machine string, port int) string { return fmt.Sprintf("%s-%d", machine, port) }
 
-// loadModules loads what a setup needs and the kernel does not load by itself.
-// When it fails, applying the setup says so.
+// loadModules loads the modules that a setup needs and the kernel does not load on
+// demand. If that fails, applying the setup reports it.
 func loadModules(ctx context.Context, s lvs.Setup) {
 	for _, requirement := range s {
 		m, ok := requirement.Want.(lvs.Module)
@@ -94,7 +94,7 @@ func loadModules(ctx context.Context, s lvs.Setup) {
 	}
 }
 
-// Close ends the lab. Everything that it made goes with it.
+// Close ends the lab, and removes everything that it made.
 func (l *Lab) Close() error {
 	for _, s := range l.web {
 		s.Close()

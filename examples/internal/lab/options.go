@@ -1,8 +1,8 @@
-// Package lab builds the networks of the forwarding modes out of network
-// namespaces: a client, a director and real servers with HTTP servers, joined by
-// bridges. Hosts are configured by package lvs alone. Building one takes Linux
-// and the privilege to make network namespaces; nothing outside of them is
-// changed, and they end with the process, however it ends.
+// Package lab builds networks for the forwarding modes out of network namespaces: a
+// client, a director, real servers with HTTP servers, and a shared server, joined by
+// bridges. Package lvs alone configures the hosts. Building a lab needs Linux and the
+// privilege to make network namespaces. Nothing outside of them is changed, and they
+// end with the process, however it ends.
 package lab
 
 import (
@@ -13,17 +13,17 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Modes are the labs that there are.
+// Modes are the values of [Options.Mode].
 var Modes = []string{"dr", "nat", "fullnat", "ipip", "gue", "gre"}
 
-// Families are what packets may be of: "4", "6", and "mixed" for clients of IPv4
-// whose packets travel to the real servers inside of IPv6.
+// Families are the values of [Options.Family]: "4", "6", and "mixed" for IPv4 clients
+// whose packets travel to the real servers inside IPv6.
 var Families = []string{"4", "6", "mixed"}
 
-// maxServers is how many numbers are left in their network.
+// maxServers is the number of host numbers left in their network.
 const maxServers = 50
 
-// Options say which lab.
+// Options choose a lab.
 type Options struct {
 	Mode      string        // one of Modes
 	Family    string        // one of Families; "" is "4"
@@ -32,10 +32,10 @@ type Options struct {
 	Servers   int           // how many real servers; 0 is the two of the seed
 }
 
-// Validate says which option is wrong.
+// Validate returns an error that names the wrong option.
 func (o Options) Validate() error { return o.complete() }
 
-// complete puts defaults in, and refuses what there is no lab of.
+// complete sets defaults, and refuses combinations that no lab has.
 func (o *Options) complete() error {
 	if o.Family == "" {
 		o.Family = "4"
@@ -48,13 +48,13 @@ func (o *Options) complete() error {
 	}
 	switch {
 	case !slices.Contains(Modes, o.Mode):
-		return fmt.Errorf("mode %q is none of %s", o.Mode, strings.Join(Modes, ", "))
+		return fmt.Errorf("mode %q: want one of %s", o.Mode, strings.Join(Modes, ", "))
 	case !slices.Contains(Families, o.Family):
-		return fmt.Errorf("family %q is none of %s", o.Family, strings.Join(Families, ", "))
+		return fmt.Errorf("family %q: want one of %s", o.Family, strings.Join(Families, ", "))
 	case o.Family == "mixed" && !o.tunnels():
 		return fmt.Errorf("family mixed: %s forwards a packet as it is, and its real servers are of the VIP's family; only tunnels mix", o.Mode)
 	case o.Encrypt && o.Mode != "ipip":
-		return fmt.Errorf("mode %s cannot be encrypted: what can is a tunnel like ipip", o.Mode)
+		return fmt.Errorf("mode %s cannot be encrypted: only ipip can", o.Mode)
 	case o.Servers < 1 || o.Servers > maxServers:
 		return fmt.Errorf("%d real servers: want 1 to %d", o.Servers, maxServers)
 	}

@@ -27,7 +27,7 @@ var (
 	outer = network{"outer", netip.MustParsePrefix("192.168.0.0/24"), netip.MustParsePrefix("2001:db8:c::/64")} // of the clients
 	inner = network{"inner", netip.MustParsePrefix("10.168.0.0/24"), netip.MustParsePrefix("2001:db8:a::/64")}  // of the director
 	far   = network{"far", netip.MustParsePrefix("10.168.1.0/24"), netip.MustParsePrefix("2001:db8:b::/64")}    // of real servers behind a router
-	ghost = network{"ghost", netip.MustParsePrefix("10.255.0.0/24"), netip.MustParsePrefix("2001:db8:e::/64")}  // of encrypted tunnels: nobody is on it
+	ghost = network{"ghost", netip.MustParsePrefix("10.255.0.0/24"), netip.MustParsePrefix("2001:db8:e::/64")}  // of encrypted tunnels: without any host
 )
 
 // addr returns the address of a host.
@@ -49,8 +49,7 @@ func (n network) prefix(is6 bool) netip.Prefix {
 	return n.v4
 }
 
-// machine is a host as it is planned: with networks, and without a part in
-// balancing unless it has a setup.
+// machine is a planned host. It is a director or a real server if it has a setup.
 type machine struct {
 	name   string
 	ports  []port // eth0, eth1 …
@@ -63,10 +62,10 @@ type machine struct {
 // port is an interface of a machine.
 type port struct {
 	net   network
-	hosts []byte // the numbers that it has there
+	hosts []byte // its host numbers there
 }
 
-// plan is a whole lab as it is planned.
+// plan is a planned lab.
 type plan struct {
 	options Options
 	client  machine
@@ -118,7 +117,7 @@ func clientPort(n network) []port {
 	return []port{p}
 }
 
-// direct is the seed's network: everybody on one.
+// direct is the seed's network: all hosts on one.
 func (p *plan) direct() (err error) {
 	is6 := p.options.Family == "6"
 	vip := inner.addr(is6, vipHost)
@@ -182,7 +181,7 @@ func (p *plan) tunnel() (err error) {
 	})
 }
 
-// encrypt puts an encrypted tunnel with a fresh key in the place of each of IPVS's.
+// encrypt replaces each tunnel of IPVS by an encrypted one with a fresh key.
 func (p *plan) encrypt(director lvs.TunnelDirector, server lvs.TunnelRealServer) (err error) {
 	server.Mode, server.MSS = lvs.DR, encryptedMSS
 	for i, address := range director.Servers {
@@ -225,7 +224,7 @@ func (p *plan) pages() netip.AddrPort {
 	return netip.AddrPortFrom(p.shared.ports[0].net.addr(p.options.Family == "6", sharedHost), pagePort)
 }
 
-// eachServer gives each real server its setup, made for its own address.
+// eachServer gives each real server the setup for its address.
 func (p *plan) eachServer(setup func(local netip.Addr) (lvs.Setup, error)) (err error) {
 	for i := range p.servers {
 		if p.servers[i].setup, err = setup(p.table[i].Addr.Addr()); err != nil {
@@ -235,7 +234,7 @@ func (p *plan) eachServer(setup func(local netip.Addr) (lvs.Setup, error)) (err 
 	return nil
 }
 
-// machines are all of them.
+// machines returns all of them.
 func (p *plan) machines() []machine {
 	all := []machine{p.client, p.dir}
 	if p.router != nil {
@@ -244,9 +243,9 @@ func (p *plan) machines() []machine {
 	return append(append(all, p.servers...), p.shared)
 }
 
-// base is what a machine has before it has a part in balancing: loopback, its
-// addresses and its default route. A real server looks strictly at where packets
-// come from, as many distributions have it.
+// base is what a machine has before it becomes a director or a real server: loopback,
+// its addresses and its default route. Real servers filter by the reverse path, as many
+// distributions do.
 func (m machine) base() (s lvs.Setup) {
 	s = append(s, lvs.Requirement{Want: lvs.Link{Name: "lo", Up: true}})
 	if m.strict {

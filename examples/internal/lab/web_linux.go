@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// uploadSize is how much a client sends: several segments, so that those that do
-// not fit into a tunnel are seen to be lost.
+// uploadSize is the size of a client's request: several segments, so that the loss of
+// those that do not fit into a tunnel shows.
 const uploadSize = 4000
 
-// reply is what a web server answers with.
+// reply is the answer of a real server.
 type reply struct {
 	Server string         // its name
-	Client netip.AddrPort // whom it takes for the client
+	Client netip.AddrPort // the client's address, as it sees it
 	Got    int64          // how many bytes came
 	Page   string         // as the shared server has it
 }

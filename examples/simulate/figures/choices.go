@@ -13,8 +13,8 @@ import (
 	"github.com/golvs/lvs/workload"
 )
 
-// choices is an algorithm of one's own: of some servers that are drawn, all alike,
-// it picks the one with the fewest active connections.
+// choices is a custom algorithm: it draws some servers, each as likely as any other,
+// and picks the one with the fewest active connections.
 type choices struct {
 	servers *lvs.SimServers
 	count   int
@@ -38,8 +38,7 @@ func (c *choices) Pick(lvs.Flow) (best lvs.SimServer) {
 	return best
 }
 
-// choosing returns a simulator with servers and a scheduler: TWOS, or choices of
-// one's own.
+// choosing returns a simulator with servers and a scheduler: TWOS, or choices.
 func (b *bench) choosing(ctx context.Context, count int, kernels bool, servers int) (*lab, error) {
 	const own = "choices"
 	scheduler := lvs.Scheduler(own)
@@ -60,7 +59,7 @@ func nameOf(count int, kernels bool) string {
 	return []string{"one choice", "two choices", "three choices"}[count-1]
 }
 
-// bins lets as many connections come as there are servers, which all stay.
+// bins opens as many connections as there are servers, and keeps them open.
 func bins(ctx context.Context, b *bench) error {
 	b.head()
 	sizes := []int{1000, 10_000}

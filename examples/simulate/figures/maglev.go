@@ -13,8 +13,8 @@ import (
 	"github.com/golvs/lvs/workload"
 )
 
-// tabled is an algorithm of one's own that looks up the server of a client in a
-// table of some size. It is filled when servers were added or removed.
+// tabled is a custom algorithm that looks up the server of a client in a table of a
+// given size. It is filled when servers were added or removed.
 type tabled struct {
 	servers *lvs.SimServers
 	table   []int // indexes of all
@@ -52,7 +52,7 @@ func hash(seed uint64, text string) uint64 {
 	return mix(h.Sum64())
 }
 
-// mix makes each bit hang on all others (SplitMix64).
+// mix makes each bit depend on all others (SplitMix64).
 func mix(v uint64) uint64 {
 	v += 0x9e3779b97f4a7c15
 	v = (v ^ v>>30) * 0xbf58476d1ce4e5b9

@@ -8,7 +8,7 @@
 //	go run ./examples/simulate/figures supermarket  # mean time at load 0.90 and 0.99, 1 to 3 choices (Mitzenmacher)
 //	go run ./examples/simulate/figures failover     # a director takes over 10,000 connections (PacketBalance)
 //
-// -quick takes a tenth of the time, and is less exact. -seed gives other runs.
+// -quick needs a tenth of the time, and is less exact. -seed gives other runs.
 package main
 
 import (
@@ -36,7 +36,7 @@ var all = []figures{
 	{"failover", "10,000 TCP connections over four servers; another director takes over: share that breaks", failover},
 }
 
-// bench is where figures are made.
+// bench makes the figures.
 type bench struct {
 	out   io.Writer
 	quick bool
@@ -56,14 +56,14 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	b := &bench{out: out}
 	f := flag.NewFlagSet("figures", flag.ContinueOnError)
-	f.BoolVar(&b.quick, "quick", false, "take a tenth of the time")
-	f.Uint64Var(&b.seed, "seed", 1, "`number` that decides all that is left to chance")
+	f.BoolVar(&b.quick, "quick", false, "use a tenth of the time")
+	f.Uint64Var(&b.seed, "seed", 1, "`number` that seeds everything random")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	for _, name := range f.Args() {
 		if !slices.ContainsFunc(all, func(s figures) bool { return s.name == name }) {
-			return fmt.Errorf("there are no figures %q; there are maglev, mh, bins, supermarket and failover", name)
+			return fmt.Errorf("unknown figures %q: want maglev, mh, bins, supermarket or failover", name)
 		}
 	}
 	for _, set := range all {
