@@ -51,7 +51,7 @@ func TestParseOptionsWithoutCommand(t *testing.T) {
 
 func TestParseOptionsErrors(t *testing.T) {
 	tests := map[string]string{
-		"":                         "no kernel named",
+		"":                         "a kernel must be named",
 		"6.13 -- x":                `no kernel is named "6.13"`,
 		"6.12":                     "no command given",
 		"6.12 --":                  "no command given",
