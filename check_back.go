@@ -47,15 +47,15 @@ func (j *judge) answer(e ServiceEntry, s RealServer, host *party, vip, client ne
 	}
 	w := host.answer(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()), client)
 	if w.Unsure {
-		j.unclear["route"] = true
+		j.unclear[FindingRouteBlocked] = true
 		return false
 	}
 	if what := host.blocked(w); what != "" {
-		f := finding("return-route", SeverityBroken, "answers of %s to %s: %s", s.Addr, to, what)
+		f := FindingReturnRoute.broken("answers of %s to %s: %s", s.Addr, to, what)
 		return note(host, j.routed(f, host, w))
 	}
 	if f, bad := host.martian(iface, client, vip); bad && !client.IsUnspecified() {
-		if f.Code == "martian-source" && host.has(client) && !j.vips[client] {
+		if f.Code == FindingMartianSource && host.has(client) && !j.vips[client] {
 			f = f.fix().run(host.without(client)...)
 			f.Advice = ""
 		}
@@ -112,14 +112,14 @@ func (j *judge) returns(director *party, e ServiceEntry, s RealServer, host *par
 	near := director.beside(host.networks(server))
 	if len(near) == 0 {
 		j.apart(director, s, host)
-		j.unclear["return-route"], j.unclear["same-subnet"] = true, true
+		j.unclear[FindingReturnRoute], j.unclear[FindingSameSubnet] = true, true
 		return
 	}
 	vips := j.vipsOf(director, e)
 	clients := j.clientsOf(director, server)
 	for _, vip := range vips {
 		if len(host.networks(vip)) > 0 {
-			j.unclear["same-subnet"] = true // clients beside the VIP are beside the server
+			j.unclear[FindingSameSubnet] = true // clients beside the VIP are beside the server
 		}
 	}
 	rest := defaultRoute(server).Addr()
@@ -132,7 +132,7 @@ func (j *judge) returns(director *party, e ServiceEntry, s RealServer, host *par
 		}
 	}
 	if len(clients) == 0 && !host.hasHop(director) {
-		j.add(host, finding("return-route", SeverityBroken, "no route of the real server %s goes through the director", s.Addr).fix(byDirector(server, near[0])))
+		j.add(host, FindingReturnRoute.broken("no route of the real server %s goes through the director", s.Addr).fix(byDirector(server, near[0])))
 	}
 }
 
@@ -141,7 +141,7 @@ func (j *judge) returns(director *party, e ServiceEntry, s RealServer, host *par
 func (j *judge) apart(director *party, s RealServer, host *party) {
 	server := s.Addr.Addr()
 	if wide, ok := j.widen(director, server); ok {
-		j.add(director, finding("return-route", SeverityBroken, "the director is in no network of the real server %s", s.Addr).fix(wide))
+		j.add(director, FindingReturnRoute.broken("the director is in no network of the real server %s", s.Addr).fix(wide))
 		return
 	}
 	via := host.route(defaultRoute(server).Addr(), server).Via
@@ -149,7 +149,7 @@ func (j *judge) apart(director *party, s RealServer, host *party) {
 	if !via.IsValid() || j.byAddr[via] != nil || len(networks) == 0 {
 		return
 	}
-	f := finding("return-route", SeverityRisk, "answers of %s go to %s, which is not an address of the director", s.Addr, via)
+	f := FindingReturnRoute.risk("answers of %s go to %s, which is not an address of the director", s.Addr, via)
 	if name := director.bare(via); name != "" {
 		f.Severity = SeverityBroken
 		f = f.fix(j.readdress(director, name, netip.PrefixFrom(via, networks[0].Prefix.Bits()))...)
@@ -184,11 +184,11 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 	what := host.blocked(w)
 	switch {
 	case w.Unsure:
-		j.unclear["return-route"] = true
+		j.unclear[FindingReturnRoute] = true
 		return false
 	case what != "":
 		commands, leads := host.unblock(w)
-		f := finding("return-route", SeverityBroken, "answers of %s to %s: %s", s.Addr, to, what).run(commands...)
+		f := FindingReturnRoute.broken("answers of %s to %s: %s", s.Addr, to, what).run(commands...)
 		if !leads {
 			f = f.fix(byDirector(server, near))
 		}
@@ -196,7 +196,7 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 		return true
 	case len(host.networks(client)) > 0 && !client.IsUnspecified():
 		beside := host.networks(client)[0]
-		j.add(host, finding("same-subnet", SeverityBroken, "the client %s is in the network %s of the real server %s", client, beside.Prefix.Masked(), s.Addr).
+		j.add(host, FindingSameSubnet.broken("the client %s is in the network %s of the real server %s", client, beside.Prefix.Masked(), s.Addr).
 			advise("use FullNAT for clients in the servers' own network"))
 		return true
 	}
@@ -205,7 +205,7 @@ func (j *judge) returned(director *party, e ServiceEntry, s RealServer, host *pa
 		return true
 	}
 	if slices.ContainsFunc(w.Each(), func(by netstate.Way) bool { return !j.isDirectorsHop(by.Via, e) }) {
-		f := finding("return-route", SeverityBroken, "answers of %s to %s do not go by the director", s.Addr, to)
+		f := FindingReturnRoute.broken("answers of %s to %s do not go by the director", s.Addr, to)
 		if len(w.Hops) > 0 {
 			f.Detail += ", or not all of them"
 			j.add(host, f.run(replaceRoute(w.RouteEntry, netstate.RouteEntry{Via: near})))
@@ -254,11 +254,11 @@ func (j *judge) sentOn(director *party, e ServiceEntry, s RealServer, client net
 		// IPVS asks again for the way once the answer comes from the VIP.
 		w := director.routing.Resolve(answering(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()), client))
 		if w.Unsure {
-			j.unclear["route"] = true
+			j.unclear[FindingRouteBlocked] = true
 			continue
 		}
 		if what := director.blocked(w); what != "" {
-			j.add(director, j.routed(finding("route-blocked", SeverityBroken, "%s: %s", what, need), director, w))
+			j.add(director, j.routed(FindingRouteBlocked.broken("%s: %s", what, need), director, w))
 			return true
 		}
 		if f, bad := director.strays(w, client); bad {

@@ -203,23 +203,23 @@ func (p *party) linkFault(name, need string) (Finding, bool) {
 	switch {
 	case !known:
 	case !i.Up:
-		f := finding("link-down", SeverityBroken, "%s is down: %s", name, need).fix(up(name))
+		f := FindingLinkDown.broken("%s is down: %s", name, need).fix(up(name))
 		if below := p.interfaces[i.Below]; i.Below != "" && !below.Up {
 			f = f.fix(up(i.Below), up(name))
 		}
 		return f, true
 	case i.Below != "" && !p.interfaces[i.Below].Up:
-		return finding("link-down", SeverityBroken, "%s is carried by %s, which is down: %s", name, i.Below, need).fix(up(i.Below)), true
+		return FindingLinkDown.broken("%s is carried by %s, which is down: %s", name, i.Below, need).fix(up(i.Below)), true
 	case p.taker(name) != "":
-		return finding("link-taken", SeverityBroken, "%s on top of %s takes its packets: %s", p.taker(name), name, need).
+		return FindingLinkTaken.broken("%s on top of %s takes its packets: %s", p.taker(name), name, need).
 			run("ip link del dev " + p.taker(name)), true
 	case isPorted(master.Kind), master.Kind == "vrf" && !p.routesIn(name):
-		return finding("link-taken", SeverityBroken, "%s belongs to %s, which takes its packets: %s", name, i.Master, need).
+		return FindingLinkTaken.broken("%s belongs to %s, which takes its packets: %s", name, i.Master, need).
 			run("ip link set dev " + name + " nomaster"), true
 	case isPorted(i.Kind) && !i.Carrier:
 		return p.portFault(name, need)
 	case !i.Carrier:
-		return finding("link-down", SeverityBroken, "%s has no carrier: %s", name, need).advise("look at the cable, or at the other end"), true
+		return FindingLinkDown.broken("%s has no carrier: %s", name, need).advise("look at the cable, or at the other end"), true
 	}
 	return Finding{}, false
 }
@@ -228,7 +228,7 @@ func (p *party) linkFault(name, need string) (Finding, bool) {
 // interface that is down, and does not come back with it.
 func (j *judge) linkFault(p *party, name, need string) (Finding, bool) {
 	f, bad := p.linkFault(name, need)
-	if len(f.Fix) == 0 && f.Code != "link-taken" {
+	if len(f.Fix) == 0 && f.Code != FindingLinkTaken {
 		return f, bad
 	}
 	for _, a := range p.around {
@@ -265,7 +265,7 @@ func (p *party) taker(name string) string {
 // portFault returns the finding about a bridge, or the like, without a port that
 // passes packets.
 func (p *party) portFault(name, need string) (Finding, bool) {
-	f := finding("link-down", SeverityBroken, "no port of the %s %s passes packets: %s", p.interfaces[name].Kind, name, need)
+	f := FindingLinkDown.broken("no port of the %s %s passes packets: %s", p.interfaces[name].Kind, name, need)
 	ports := false
 	for _, i := range p.Interfaces {
 		if i.Master == name && !i.Up {
@@ -315,7 +315,7 @@ func (j *judge) neighbourFault(p *party, iface string, hop netip.Addr, need stri
 		}
 		forget := fmt.Sprintf("ip neigh del %s dev %s", hop, iface)
 		if right, sure := j.macOf(p, hop); n.MAC != "" && sure && !slices.Contains(right, n.MAC) {
-			f := finding("neighbour-wrong", SeverityBroken, "%s is at %s by the entry of %s, and has %s: %s", hop, n.MAC, iface, right[0], need).run(forget)
+			f := FindingNeighbourWrong.broken("%s is at %s by the entry of %s, and has %s: %s", hop, n.MAC, iface, right[0], need).run(forget)
 			if j.servesFor(j.hostAt(n.MAC), hop) {
 				f.Severity = SeverityRisk
 			}
@@ -325,7 +325,7 @@ func (j *judge) neighbourFault(p *party, iface string, hop netip.Addr, need stri
 			if f, bad := p.asksNot(iface, hop.Is6(), need); bad {
 				return f, true
 			}
-			return finding("neighbour-silent", SeverityBroken, "%s does not answer on %s: %s", hop, iface, need).
+			return FindingNeighbourSilent.broken("%s does not answer on %s: %s", hop, iface, need).
 				advise("look whether it is up, on that network, still has that address, and answers ARP or neighbour solicitations; a router that is gone takes a route by another"), true
 		}
 	}

@@ -175,7 +175,7 @@ func (j *judge) announce(director *party, vip netip.Addr, severity Severity) {
 		if vip.Is6() {
 			key = InterfaceSysctl(name, "ndisc_notify", true)
 		}
-		j.add(director, finding("arp-old", severity, "neighbours on %s may still know another host by %s", name, vip).
+		j.add(director, FindingARPStale.at(severity, "neighbours on %s may still know another host by %s", name, vip).
 			run(Sysctl{key, "1"}.String(), "ip link set dev "+name+" address "+i.MAC))
 	}
 }

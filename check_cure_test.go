@@ -197,8 +197,8 @@ func TestCheckCures(t *testing.T) {
 		}, "link-down", "rs2", ""},
 		{"ARP with the VIP", DR, func(_, _, rs2 *HostState) {
 			makeResource(rs2, Sysctl{InterfaceSysctl("all", "arp_announce", false), "0"})
-		}, "arp-old", "", "sysctl -w net.ipv4.conf.eth0.arp_notify=1; ip link set dev eth0 address 02:00:00:00:00:90"},
-		{"NAT for a server of DR", DR, func(d, _, _ *HostState) { d.Services[0].Servers[1].Mode = NAT }, "mode-other", "",
+		}, "arp-stale", "", "sysctl -w net.ipv4.conf.eth0.arp_notify=1; ip link set dev eth0 address 02:00:00:00:00:90"},
+		{"NAT for a server of DR", DR, func(d, _, _ *HostState) { d.Services[0].Servers[1].Mode = NAT }, "mode-mismatch", "",
 			"~ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
 		{"dh with servers of weight 0", DR, func(d, _, _ *HostState) {
 			e := &d.Services[0]
@@ -271,8 +271,8 @@ func TestCheckCures(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			director, rs1, rs2 := cureGround(t, c.mode)
 			c.change(director, rs1, rs2)
-			found := slices.DeleteFunc(judgeHosts(*director, nil, nil, []HostState{*rs1, *rs2}).Findings, func(f Finding) bool { return f.Code == "path-mtu" })
-			i := slices.IndexFunc(found, func(f Finding) bool { return f.Code == c.code && f.Host == c.host })
+			found := slices.DeleteFunc(judgeHosts(*director, nil, nil, []HostState{*rs1, *rs2}).Findings, func(f Finding) bool { return f.Code == FindingPathMTU })
+			i := slices.IndexFunc(found, func(f Finding) bool { return string(f.Code) == c.code && f.Host == c.host })
 			switch {
 			case c.code == "" && len(found) > 0, c.code != "" && i < 0:
 				t.Fatalf("found %v, want %q", found, c.code)
@@ -311,7 +311,7 @@ func TestCheckStandIn(t *testing.T) {
 				peers = append(peers, standby)
 			}
 			found := judgeHosts(*director, setup, []Resource{setup[0].Want}, peers).Findings
-			i := slices.IndexFunc(found, func(f Finding) bool { return f.Code == "no-service" && f.Host == "" })
+			i := slices.IndexFunc(found, func(f Finding) bool { return f.Code == FindingNoService && f.Host == "" })
 			if i < 0 || len(found[i].Changes) != c.changes || found[i].Advice == "" {
 				t.Errorf("%v", found)
 			}

@@ -16,9 +16,6 @@ func (f faults) isFixed(s netip.AddrPort) bool {
 	return slices.ContainsFunc(f[s], Finding.hasFix)
 }
 
-// hasFix reports whether a program can apply what cures the finding.
-func (f Finding) hasFix() bool { return len(f.Commands)+len(f.Fix)+len(f.Changes) > 0 }
-
 // dead looks for real servers that cannot serve their clients, where nothing that a
 // program could do cures that. Their clients go to the others once they have the weight
 // 0, as health checkers give it to them.
@@ -61,7 +58,7 @@ func (j *judge) retired(director *party, e ServiceEntry, s RealServer, why []Fin
 	if len(vips) == 0 || slices.ContainsFunc(vips, func(vip netip.Addr) bool { return !j.standsBy(director, e.ID, vip) }) {
 		severity = SeverityBroken
 	}
-	f := finding("server-dead", severity, "%s gives clients to %s, which cannot serve them: see %s on %s",
+	f := FindingServerDead.at(severity, "%s gives clients to %s, which cannot serve them: see %s on %s",
 		e.ID, s.Addr, why[0].Code, cmp.Or(why[0].Host, "this host"))
 	if e.Persistence.Timeout != 0 && director.sysctl(SysctlExpireQuiescentTemplate) == "0" {
 		f = f.fix(SysctlExpireQuiescentTemplate.Requirement("1", "release persistent clients from servers of weight 0"))

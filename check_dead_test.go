@@ -75,7 +75,7 @@ func TestCheckDead(t *testing.T) {
 				if own == "server" {
 					report, host = judgeHosts(server, nil, nil, []HostState{director}), "director"
 				}
-				i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "server-dead" })
+				i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == FindingServerDead })
 				if i < 0 || c.changes < 0 {
 					if (i < 0) != (c.changes < 0) {
 						t.Errorf("%s: %v", own, report.Findings)
@@ -118,7 +118,7 @@ func TestCheckDrained(t *testing.T) {
 			e.Servers[0].Weight, server.Listeners = 0, nil
 			c.change(&e.Servers[0], e)
 			for _, f := range judgeHosts(director, nil, nil, []HostState{server}).Findings {
-				if f.Code == "program-missing" && f.Severity == c.want {
+				if f.Code == FindingProgramMissing && f.Severity == c.want {
 					return
 				}
 			}

@@ -56,14 +56,14 @@ func (j *judge) standsBy(p *party, id ServiceID, vip netip.Addr) bool {
 func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bool) {
 	w := p.arrival(vip, netip.Addr{}, "*")
 	if w.Unsure {
-		j.unclear["route"] = true
+		j.unclear[FindingRouteBlocked] = true
 	}
 	if w.Local() || w.Unsure {
 		return Finding{}, false
 	}
 	own := p.having(vip)
 	if len(own) == 0 {
-		f := finding("vip-missing", SeverityBroken, "%s is not an address of the host", vip)
+		f := FindingVIPMissing.broken("%s is not an address of the host", vip)
 		if iface == "" {
 			return f.advise("add it to an interface"), true
 		}
@@ -76,34 +76,34 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 	a := own[0]
 	if what := p.blocked(w); what != "" && w.Found && !w.Onward() {
 		commands, _ := p.unblock(w)
-		return finding("route-blocked", SeverityBroken, "packets for %s do not come to the host: %s", vip, what).run(commands...), true
+		return FindingRouteBlocked.broken("packets for %s do not come to the host: %s", vip, what).run(commands...), true
 	}
 	for _, s := range p.Addresses {
 		if s.Prefix.Addr() == vip && s.Duplicate {
 			again := vipAddress(vip, s.Interface, "")
 			again.NoDAD = true
-			return finding("vip-unused", SeverityBroken, "%s on %s is not used: another host was found to have it", vip, s.Interface).
+			return FindingVIPUnused.broken("%s on %s is not used: another host was found to have it", vip, s.Interface).
 				run(fmt.Sprintf("ip -6 addr del %s dev %s", s.Prefix, s.Interface)).
 				fix(Requirement{Want: again, Why: "use it at once"}).advise("look first for the host that answered"), true
 		}
 		if s.Prefix.Addr() == vip && s.Tentative {
-			return finding("vip-unused", SeverityRisk, "%s on %s is not used yet: IPv6 asks whether another host has it", vip, s.Interface).
+			return FindingVIPUnused.risk("%s on %s is not used yet: IPv6 asks whether another host has it", vip, s.Interface).
 				advise("wait a second, or add it with nodad"), true
 		}
 	}
-	if f, bad := j.linkFault(p, a.Interface, "it has "+vip.String()); bad && (vip.Is6() || f.Code == "link-taken") {
+	if f, bad := j.linkFault(p, a.Interface, "it has "+vip.String()); bad && (vip.Is6() || f.Code == FindingLinkTaken) {
 		return f, true
 	}
 	if w.Onward() && isUnusual(w.Table) {
-		return finding("vip-missing", SeverityBroken, "%s is on %s, and the rule of priority %d leads packets for it to %s", vip, a.Interface, w.Rule.Priority, w.Interface).
+		return FindingVIPMissing.broken("%s is on %s, and the rule of priority %d leads packets for it to %s", vip, a.Interface, w.Rule.Priority, w.Interface).
 			run(p.deleteRule(*w.Rule)), true
 	}
 	rule := netstate.LocalRule(vip.Is6())
 	if p.routing.WithRules(append(slices.Clone(p.rules), rule)).Resolve(w.Question).Local() {
-		return finding("vip-missing", SeverityBroken, "%s is on %s, and no rule asks the table local", vip, a.Interface).
+		return FindingVIPMissing.broken("%s is on %s, and no rule asks the table local", vip, a.Interface).
 			run(addRule(rule, "local")), true
 	}
-	f := finding("vip-missing", SeverityBroken, "%s is on %s, and the table local has no route for it", vip, a.Interface)
+	f := FindingVIPMissing.broken("%s is on %s, and the table local has no route for it", vip, a.Interface)
 	if slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip) && r.Table == localTable }) {
 		// One of another type stays, behind it.
 		return f.run(fmt.Sprintf("ip%s route prepend local %s dev %s src %s table local", familyFlag(vip.Is6()), vip, a.Interface, vip)), true
@@ -198,15 +198,15 @@ func (j *judge) dropped(director *party, e ServiceEntry) {
 	keep := SysctlDropPacket.Requirement("0", "drop no packets of new connections")
 	switch director.sysctl(SysctlDropPacket) {
 	case "2": // which the kernel makes of 1
-		j.add(director, finding("drops-packets", SeverityBroken, "%s is 2: less memory is free than %s says", SysctlDropPacket, SysctlAMemThresh).fix(keep))
+		j.add(director, FindingDropsPackets.broken("%s is 2: less memory is free than %s says", SysctlDropPacket, SysctlAMemThresh).fix(keep))
 	case "3":
-		j.add(director, finding("drops-packets", SeverityBroken, "%s is 3", SysctlDropPacket).fix(keep))
+		j.add(director, FindingDropsPackets.broken("%s is 3", SysctlDropPacket).fix(keep))
 	}
 	if director.sysctl(SysctlDropEntry) == "3" {
-		j.add(director, finding("drops-packets", SeverityRisk, "%s is 3", SysctlDropEntry).fix(SysctlDropEntry.Requirement("0", "keep half-open connections")))
+		j.add(director, FindingDropsPackets.risk("%s is 3", SysctlDropEntry).fix(SysctlDropEntry.Requirement("0", "keep half-open connections")))
 	}
 	if director.sysctl(SysctlBackupOnly) != "0" && director.runs(SyncBackup) && !slices.ContainsFunc(j.vipsOf(director, e), func(vip netip.Addr) bool { return !director.delivers(vip) }) {
-		j.add(director, finding("backup-only", SeverityBroken, "%s is %s, a backup daemon runs, and %s comes here", SysctlBackupOnly, director.sysctl(SysctlBackupOnly), e.ID).
+		j.add(director, FindingBackupOnly.broken("%s is %s, a backup daemon runs, and %s comes here", SysctlBackupOnly, director.sysctl(SysctlBackupOnly), e.ID).
 			fix(SysctlBackupOnly.Requirement("0", "balance while a backup daemon runs")).advise("or stop the daemon, if this host is the active one"))
 	}
 }

@@ -10,11 +10,11 @@ func (j *judge) order(director *party, e ServiceEntry, other *party) bool {
 		return false
 	}
 	if ours, theirs := e.hashes(), its.hashes(); ours != theirs {
-		j.add(other, finding("server-order", SeverityRisk, "%s: %s there, and %s on its peer", e.ID, theirs, ours).
+		j.add(other, FindingServerOrder.risk("%s: %s there, and %s on its peer", e.ID, theirs, ours).
 			advise("add the servers in the same order, with the same weights and flags, on all directors"))
 	}
 	if e.ID.Protocol() == ProtocolTCP && director.sysctl(SysctlSloppyTCP) == "0" {
-		j.add(director, finding("backup-strict", SeverityRisk, "another director has %s too, and sloppy_tcp is 0", e.ID).
+		j.add(director, FindingBackupStrict.risk("another director has %s too, and sloppy_tcp is 0", e.ID).
 			fix(SysctlSloppyTCP.Requirement("1", "take connections over from their middle")))
 	}
 	return true
@@ -31,7 +31,7 @@ func (j *judge) hears(director *party, e ServiceEntry, other *party) {
 		}
 		for _, takes := range other.Daemons {
 			if takes.Role == SyncBackup && !takes.hears(sends) {
-				j.add(other, finding("sync-apart", SeverityRisk, "its daemon is %s, and that of its peer %s", takes, sends).
+				j.add(other, FindingSyncMismatch.risk("its daemon is %s, and that of its peer %s", takes, sends).
 					advise("give both the same syncid, group and port"))
 			}
 		}

@@ -27,7 +27,7 @@ func TestCheckDaemonsHear(t *testing.T) {
 			standby.Services = director.Services
 			director.Daemons, standby.Daemons = []SyncDaemon{master}, []SyncDaemon{c.backup}
 			report := judgeHosts(director, nil, nil, []HostState{standby})
-			if got := slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == "sync-apart" }); got != c.want {
+			if got := slices.ContainsFunc(report.Findings, func(f Finding) bool { return f.Code == FindingSyncMismatch }); got != c.want {
 				t.Errorf("got %t, want %t: %v", got, c.want, report.Findings)
 			}
 		})
@@ -50,7 +50,7 @@ func TestCheckARPRules(t *testing.T) {
 		director.FirewallRules = []FirewallRule{c.rule}
 		got := ""
 		for _, f := range judgeHosts(director, nil, nil, []HostState{server}).Findings {
-			if f.Code == "arp-silent" {
+			if f.Code == FindingARPSilent {
 				got = f.Commands[0]
 			}
 		}

@@ -113,7 +113,7 @@ func (j *judge) duplicates() {
 			if j.isBorne(p, a, c) {
 				severity = SeverityRisk
 			}
-			j.add(p, finding("address-twice", severity, "it has %s on %s, and %s", a, own.Interface, c.evidence).
+			j.add(p, FindingAddressDuplicate.at(severity, "it has %s on %s, and %s", a, own.Interface, c.evidence).
 				run(fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(a.Is6()), own.Prefix, own.Interface)))
 		}
 	}

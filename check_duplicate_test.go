@@ -15,7 +15,7 @@ func TestCheckDuplicates(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		does     func(director, server *HostState)
-		severity Severity // of address-twice on the server; "" is none
+		severity Severity // of address-duplicate on the server; "" is none
 		remove   string
 	}{
 		{"nothing", func(_, _ *HostState) {}, "", ""},
@@ -47,7 +47,7 @@ func TestCheckDuplicates(t *testing.T) {
 			}
 			c.does(&director, &server)
 			for _, report := range []Report{judgeHosts(director, nil, nil, []HostState{server}), judgeHosts(server, nil, nil, []HostState{director})} {
-				i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "address-twice" })
+				i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == FindingAddressDuplicate })
 				switch {
 				case i < 0 && c.severity != "":
 					t.Errorf("not found: %v", report.Findings)

@@ -87,10 +87,10 @@ func (p parcel) of(client netip.Addr) parcel {
 func (j *judge) sieved(host *party, f fate, p parcel, what string) bool {
 	switch {
 	case f.drops != nil:
-		j.add(host, finding("firewall", SeverityBroken, "%s are dropped by %s", what, f.drops).run(f.drops.allow(p)))
+		j.add(host, FindingFirewall.broken("%s are dropped by %s", what, f.drops).run(f.drops.allow(p)))
 		return true
 	case f.sends != nil:
-		j.add(host, finding("firewall", SeverityBroken, "%s are sent elsewhere by %s", what, f.sends).run(f.sends.allow(p)))
+		j.add(host, FindingFirewall.broken("%s are sent elsewhere by %s", what, f.sends).run(f.sends.allow(p)))
 		return true
 	case f.may != nil:
 		j.doubt(host, f.may.String()+" may drop "+what, f.may.show())
@@ -138,7 +138,7 @@ func (j *judge) bypasses(host *party, name string) {
 		j.doubts = append(j.doubts, fmt.Sprintf("%s: the queue %s of %s may drop packets (tc -s qdisc show dev %s)", where, i.Queue, name, name))
 	}
 	if i.Loss > 0 {
-		j.add(host, finding("drops-packets", SeverityBroken, "the queue netem of %s drops %d of 100 packets", name, i.Loss).run("tc qdisc del dev "+name+" root"))
+		j.add(host, FindingDropsPackets.broken("the queue netem of %s drops %d of 100 packets", name, i.Loss).run("tc qdisc del dev "+name+" root"))
 	}
 }
 
@@ -155,7 +155,7 @@ func (j *judge) marks(director *party, e ServiceEntry) {
 		j.doubt(director, "no rule is known that marks packets for "+e.ID.String(), showsFirewall)
 		return
 	}
-	f := finding("mark-missing", SeverityBroken, "no rule gives packets the mark of %s", e.ID).
+	f := FindingMarkMissing.broken("no rule gives packets the mark of %s", e.ID).
 		advise("mark what clients send: iptables -t mangle -A PREROUTING -d VIP -p tcp --dport PORT -j MARK --set-mark %d", e.ID.FWMark())
 	if command := j.markingCommand(director, e.ID); command != "" {
 		f = f.run(command).advise("it is for all packets to that address, where it names no port")
@@ -350,7 +350,7 @@ func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *
 	case !f.maySource && why == "":
 		return false
 	case !tracked && f.maySource && !host.hasHop(director):
-		j.add(director, finding("nat-conntrack", SeverityBroken, "rules give %s another source, and %s is 0", s.Addr, SysctlConntrack).
+		j.add(director, FindingNATConntrack.broken("rules give %s another source, and %s is 0", s.Addr, SysctlConntrack).
 			fix(SysctlConntrack.Requirement("1", "source NAT sees only connections that netfilter tracks")))
 		return true
 	case !tracked:
@@ -358,7 +358,7 @@ func (j *judge) translates(director *party, e ServiceEntry, s RealServer, host *
 	case f.sources:
 		return true
 	}
-	j.unclear["return-route"], j.unclear["same-subnet"] = true, true
+	j.unclear[FindingReturnRoute], j.unclear[FindingSameSubnet] = true, true
 	return true
 }
 
@@ -369,7 +369,7 @@ func (j *judge) untracked(director *party, e ServiceEntry, s RealServer, transla
 		p := packetTo(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 		p.in = director.placeOf(vip)
 		if f := director.firewall.follow(p, "prerouting"); translated && f.untracks != nil {
-			j.add(director, finding("nat-conntrack", SeverityBroken, "packets of %s to %s, and its answers, are not tracked, by %s", e.ID, s.Addr, f.untracks).
+			j.add(director, FindingNATConntrack.broken("packets of %s to %s, and its answers, are not tracked, by %s", e.ID, s.Addr, f.untracks).
 				run(f.untracks.allow(p), f.untracks.allow(parcel{from: s.Addr, is6: p.is6, protocol: p.protocol})))
 			found = true
 		}
@@ -386,10 +386,10 @@ func (j *judge) firewalls() {
 		if more := len(all) - most; more > 0 {
 			text += fmt.Sprintf("; and %d more", more)
 		}
-		j.cannotSee("firewall", "%s", text)
+		j.cannotSee(FindingFirewall, "%s", text)
 		return
 	}
 	if len(j.hosts) == 1 || len(j.absent) > 0 {
-		j.cannotSee("firewall", "look at the firewalls of the real servers, and of what is between: nft list ruleset; iptables-save")
+		j.cannotSee(FindingFirewall, "look at the firewalls of the real servers, and of what is between: nft list ruleset; iptables-save")
 	}
 }

@@ -123,12 +123,12 @@ func TestCheckFirewall(t *testing.T) {
 			at.Chains, at.FirewallRules = c.chains, c.rules
 			report := judgeHosts(director, nil, nil, []HostState{server})
 			got := ""
-			if i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "firewall" }); i >= 0 {
+			if i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == FindingFirewall }); i >= 0 {
 				got = "firewall"
 				if len(report.Findings[i].Commands) == 0 {
 					t.Errorf("%s: no command", report.Findings[i])
 				}
-			} else if slices.ContainsFunc(report.Unchecked, func(f Finding) bool { return f.Code == "firewall" }) {
+			} else if slices.ContainsFunc(report.Unchecked, func(f Finding) bool { return f.Code == FindingFirewall }) {
 				got = "unseen"
 			}
 			if got != c.want {

@@ -52,7 +52,7 @@ func (j *judge) onwardBy(p *party, w netstate.Way, need string) (Finding, *party
 		}
 	}
 	if f, bad := j.neighbourFault(p, w.Interface, hop, need); bad {
-		if f.Code != "neighbour-silent" || !w.Via.IsValid() && len(p.networks(to)) > 0 {
+		if f.Code != FindingNeighbourSilent || !w.Via.IsValid() && len(p.networks(to)) > 0 {
 			return f, p, true
 		}
 		if route, ok := j.instead(p, w, Route{To: w.To, Table: w.Table, Metric: w.Metric}); j.leadsWithout(p, w) {
@@ -130,11 +130,11 @@ func (j *judge) passes(p *party, iface string, q netstate.Question, need string)
 	q.In, q.AnyMark, q.InVRF = iface, p.firewall.marks, p.isInVRF(iface)
 	w := p.routing.Resolve(q)
 	if w.Unsure {
-		j.unclear["route"] = true
+		j.unclear[FindingRouteBlocked] = true
 		return Finding{}, false
 	}
 	if what := p.blocked(w); what != "" {
-		return j.routed(finding("route-blocked", SeverityBroken, "%s: %s", what, need), p, w), true
+		return j.routed(FindingRouteBlocked.broken("%s: %s", what, need), p, w), true
 	}
 	return Finding{}, false
 }
@@ -148,9 +148,9 @@ func (p *party) relays(iface string, is6 bool, need string) (Finding, bool) {
 	}
 	switch {
 	case p.sysctl(all) == "0":
-		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", all, need).fix(forwarding(is6, need)), true
+		return FindingForwardingOff.broken("%s is 0: %s", all, need).fix(forwarding(is6, need)), true
 	case iface != "" && p.sysctl(key) == "0":
-		return finding("forwarding-off", SeverityBroken, "%s is 0: %s", key, need).fix(Requirement{Want: Sysctl{key, "1"}, Why: need}), true
+		return FindingForwardingOff.broken("%s is 0: %s", key, need).fix(Requirement{Want: Sysctl{key, "1"}, Why: need}), true
 	}
 	return Finding{}, false
 }
@@ -167,14 +167,14 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 		return Finding{}, false
 	}
 	if back.Local() && !p.has(from) {
-		return finding("martian-source", SeverityBroken, "packets from %s come in by %s, and the route %s keeps those for it on that host itself", from, iface, back.To).
+		return FindingMartianSource.broken("packets from %s come in by %s, and the route %s keeps those for it on that host itself", from, iface, back.To).
 			run(p.removal(back.RouteEntry)), true
 	}
 	if back.Local() {
 		if p.parameter(iface, "accept_local") == "1" {
 			return Finding{}, false
 		}
-		f := finding("martian-source", SeverityBroken, "packets from %s come in by %s, and it is an address of that host itself", from, iface).
+		f := FindingMartianSource.broken("packets from %s come in by %s, and it is an address of that host itself", from, iface).
 			fix(Requirement{Want: Sysctl{InterfaceSysctl(iface, "accept_local", false), "1"}, Why: "take packets from an address that this host has too"}).
 			advise("or send them another way")
 		return f, true
@@ -188,9 +188,9 @@ func (p *party) martian(iface string, from, to netip.Addr) (Finding, bool) {
 	if back.Onward() && !strict && hasAddress {
 		return Finding{}, false
 	}
-	f := finding("rp-filter", SeverityBroken, "packets from %s come in by %s, whose filter is %s, and go there by %s", from, iface, filter, back.Interface)
+	f := FindingRPFilter.broken("packets from %s come in by %s, whose filter is %s, and go there by %s", from, iface, filter, back.Interface)
 	if !back.Onward() {
-		f = finding("rp-filter", SeverityBroken, "packets from %s come in by %s, whose filter is %s, and there is no route to it", from, iface, filter)
+		f = FindingRPFilter.broken("packets from %s come in by %s, whose filter is %s, and there is no route to it", from, iface, filter)
 	}
 	usual := p.route(defaultRoute(from).Addr(), netip.Addr{})
 	if back.Via.IsValid() && back.To.Bits() > 0 && !p.knowsHop(back) && usual.Interface == iface {

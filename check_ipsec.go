@@ -14,7 +14,7 @@ func (j *judge) clearText(e ServiceEntry) {
 	for _, s := range e.Servers {
 		for _, p := range j.own.policies {
 			if s.Mode.isTunnel() && deceives(p, s.RealServer, e.ID.Is6()) {
-				j.add(j.own, finding("clear-text-tunnel", SeverityRisk, "%s -> %s: there is %s", e.ID, s.RealServer, p).
+				j.add(j.own, FindingClearTextTunnel.risk("%s -> %s: there is %s", e.ID, s.RealServer, p).
 					advise("forward by an IPsecTunnel, or remove the policy"))
 				break
 			}

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,8 +23,8 @@ type judge struct {
 	known    map[string]bool // findings, by what they say
 	asks     map[asked]bool
 	unseen   []Finding
-	unclear  map[string]bool // codes of what could not be determined, although peers were given
-	absent   []string        // real servers that are on none of the hosts
+	unclear  map[FindingCode]bool // codes of what could not be determined, although peers were given
+	absent   []string             // real servers that are on none of the hosts
 	vips     map[netip.Addr]bool
 	doubts   []string // what firewalls may do, of which that is not known
 
@@ -37,7 +38,7 @@ type judge struct {
 
 // judgeHosts returns the report on a host, by its facts and those of its peers.
 func judgeHosts(own HostState, setup Setup, found []Resource, peers []HostState) Report {
-	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[asked]bool), unclear: make(map[string]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool), rolls: make(map[*party]roll), claimed: make(map[spot]claim)}
+	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[asked]bool), unclear: make(map[FindingCode]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool), rolls: make(map[*party]roll), claimed: make(map[spot]claim)}
 	j.gatherParties(own, peers)
 	j.requirements()
 	j.duplicates()
@@ -50,8 +51,8 @@ func judgeHosts(own HostState, setup Setup, found []Resource, peers []HostState)
 	}
 	j.table()
 	j.elsewhere(len(j.hosts) > 1)
-	slices.SortStableFunc(j.findings, func(a, b Finding) int { return rank(a.Severity) - rank(b.Severity) })
-	return Report{j.findings, j.unseen}
+	slices.SortStableFunc(j.findings, func(a, b Finding) int { return a.Severity.rank() - b.Severity.rank() })
+	return Report{own.Name, j.findings, j.unseen}
 }
 
 // gatherParties makes parties of the facts. One peer is left out if it is the host
@@ -103,7 +104,7 @@ func (j *judge) add(about *party, f Finding) {
 			f.Severity = SeverityRisk
 		}
 	}
-	key := f.Code + "\x00" + f.Host + "\x00" + f.Detail
+	key := string(f.Code) + "\x00" + f.Host + "\x00" + f.Detail
 	if j.known[key] || j.repeats(f) {
 		return
 	}
@@ -116,7 +117,7 @@ func (j *judge) add(about *party, f Finding) {
 func (j *judge) repeats(f Finding) bool {
 	all := len(f.Fix) > 0 && len(f.Changes) == 0
 	for _, s := range f.Fix {
-		what := asked{f.Code, f.Host, s.subject()}
+		what := asked{string(f.Code), f.Host, s.subject()}
 		all = all && j.asks[what]
 		j.asks[what] = true
 	}
@@ -135,13 +136,13 @@ func (s Requirement) subject() string {
 }
 
 // has reports whether there is a finding of a code about the own host.
-func (j *judge) has(code string) bool {
+func (j *judge) has(code FindingCode) bool {
 	return slices.ContainsFunc(j.findings, func(f Finding) bool { return f.Code == code && f.Host == "" })
 }
 
 // cannotSee lists what is not to be seen, with what shows it.
-func (j *judge) cannotSee(code, format string, args ...any) {
-	j.unseen = append(j.unseen, finding(code, SeverityUnknown, "cannot be seen from this host").advise(format, args...))
+func (j *judge) cannotSee(code FindingCode, format string, args ...any) {
+	j.unseen = append(j.unseen, code.at(SeverityUnknown, "cannot be seen from this host").advise(format, args...))
 }
 
 // service follows the packets of a service: to the director, from there to the
@@ -165,7 +166,7 @@ func (j *judge) service(director *party, e ServiceEntry) {
 		}
 	}
 	if alone && e.isHashed() {
-		j.unclear["server-order"] = true
+		j.unclear[FindingServerOrder] = true
 	}
 }
 
@@ -216,7 +217,7 @@ func (j *judge) localNode(director *party, e ServiceEntry, s RealServer) {
 func (j *judge) table() {
 	for _, e := range j.own.Services {
 		if f, ok := e.unserved(); ok {
-			if len(e.Servers) == 0 && f.Code == "no-server" {
+			if len(e.Servers) == 0 && f.Code == FindingNoServer {
 				f = f.change(j.refilled(e)...)
 			}
 			j.add(j.own, f)
@@ -228,11 +229,21 @@ func (j *judge) table() {
 		j.loopback(e)
 		j.coarse(e)
 		j.flooded(e)
+		j.checkWeights(e)
 		j.untold(e)
 		j.clearText(e)
 	}
 	j.parameters()
 	j.daemons()
+}
+
+// unreadParts are the parts of a host that matter to one check, which says nothing
+// when they were not read, and its code.
+var unreadParts = map[string]FindingCode{
+	"routes":     FindingRouteBlocked,
+	"neighbours": FindingNeighbourSilent,
+	"clients":    FindingReturnRoute,
+	"policies":   FindingClearTextTunnel,
 }
 
 // elsewhere lists what the facts do not tell.
@@ -244,30 +255,37 @@ func (j *judge) elsewhere(peers bool) {
 		if more := len(list) - 10; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
-		j.cannotSee("real-server", "give Check the facts of %s: Facts returns them there", text)
+		j.cannotSee(FindingRealServer, "give Check the facts of %s: Facts returns them there", text)
 	}
 	j.firewalls()
-	if j.unclear["route"] {
-		j.cannotSee("route", "rules or routes have to do with the way that are not understood: ip rule; ip route get SERVER; on a real server: ip route get CLIENT from VIP")
+	for _, p := range j.hosts {
+		for _, u := range p.Unread {
+			if code, ok := unreadParts[u.What]; ok {
+				j.cannotSee(code, "%s of %s: %s; look at: %s", u.What, cmp.Or(p.Name, "this host"), u.Why, u.Command)
+			}
+		}
 	}
-	if j.unclear["program"] {
-		j.cannotSee("program", "look whether the programs of the real servers listen: ss -lntu")
+	if j.unclear[FindingRouteBlocked] {
+		j.cannotSee(FindingRouteBlocked, "rules or routes have to do with the way that are not understood: ip rule; ip route get SERVER; on a real server: ip route get CLIENT from VIP")
 	}
-	if j.unclear["return-route"] {
-		j.cannotSee("return-route", "look whether answers of the real servers go back through the director, or FullNAT is there")
+	if j.unclear[FindingProgramMissing] {
+		j.cannotSee(FindingProgramMissing, "look whether the programs of the real servers listen: ss -lntu")
 	}
-	unless := func(code, advice string) {
+	if j.unclear[FindingReturnRoute] {
+		j.cannotSee(FindingReturnRoute, "look whether answers of the real servers go back through the director, or FullNAT is there")
+	}
+	unless := func(code FindingCode, advice string) {
 		if !peers || len(j.absent) > 0 || j.unclear[code] {
 			j.cannotSee(code, "%s", advice)
 		}
 	}
 	// No peer clears these: a machine that is none of the peers can be at fault.
-	j.cannotSee("arp-other", "ask from a client's network: arping -D -I IFACE VIP")
-	j.cannotSee("routers", "look at the routers between clients, this host and the real servers: ip route get VIP, sysctl net.ipv4.ip_forward, nft list ruleset")
-	unless("path-mtu", "try from a client: ping -M do -s 1472 VIP; let ICMP 'fragmentation needed' and 'packet too big' through, or lower the MSS on the real servers")
-	unless("same-subnet", "clients in the servers' own network need FullNAT")
-	j.cannotSee("clients-hidden", "masquerading in another program's table is not looked at: nft list ruleset")
-	unless("server-order", "compare the tables of all directors: sh and mh depend on the order in which servers were added")
-	j.cannotSee("other-writers", "keepalived, ldirectord and kube-proxy write the table too")
-	j.cannotSee("clients-behind-nat", "clients that share an address share a server")
+	j.cannotSee(FindingARPOther, "ask from a client's network: arping -D -I IFACE VIP")
+	j.cannotSee(FindingRouters, "look at the routers between clients, this host and the real servers: ip route get VIP, sysctl net.ipv4.ip_forward, nft list ruleset")
+	unless(FindingPathMTU, "try from a client: ping -M do -s 1472 VIP; let ICMP 'fragmentation needed' and 'packet too big' through, or lower the MSS on the real servers")
+	unless(FindingSameSubnet, "clients in the servers' own network need FullNAT")
+	j.cannotSee(FindingClientsHidden, "masquerading in another program's table is not looked at: nft list ruleset")
+	unless(FindingServerOrder, "compare the tables of all directors: sh and mh depend on the order in which servers were added")
+	j.cannotSee(FindingOtherWriter, "keepalived, ldirectord and kube-proxy write the table too")
+	j.cannotSee(FindingClientsBehindNAT, "clients that share an address share a server")
 }

@@ -88,11 +88,11 @@ func TestJudge(t *testing.T) {
 			c.change(&director, &host)
 			var found []Finding
 			for _, f := range judgeHosts(director, nil, nil, []HostState{host}).Findings {
-				if f.Severity == SeverityBroken && f.Code != "arp-old" {
+				if f.Severity == SeverityBroken && f.Code != FindingARPStale {
 					found = append(found, f)
 				}
 			}
-			i := slices.IndexFunc(found, func(f Finding) bool { return f.Code == c.code && f.Host == c.host })
+			i := slices.IndexFunc(found, func(f Finding) bool { return string(f.Code) == c.code && f.Host == c.host })
 			switch {
 			case c.code == "" && len(found) > 0, c.code != "" && i < 0:
 				t.Fatalf("found %v, want %q", found, c.code)

@@ -60,16 +60,16 @@ func TestHostCheck(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				report, err := h.Check(ctx, setup)
-				healthy := slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.Code == "no-service" }) // the table is empty
+				report, err := h.Check(ctx, CheckOptions{Setup: setup})
+				healthy := slices.DeleteFunc(report.Findings, func(f Finding) bool { return f.Code == FindingNoService }) // the table is empty
 				if err != nil || len(healthy) != 0 {
 					t.Fatalf("%v, on a healthy host: %v", err, healthy)
 				}
 				ns.Run(strings.Fields(command)[0], strings.Fields(command)[1:]...)
-				report, err = h.Check(ctx, setup)
+				report, err = h.Check(ctx, CheckOptions{Setup: setup})
 				found := false
 				for _, f := range report.Findings {
-					found = found || f.Code == code && len(f.Fix) > 0
+					found = found || string(f.Code) == code && len(f.Fix) > 0
 				}
 				if err != nil || !found {
 					t.Errorf("%v, after %s: %v, want %s", err, command, report.Findings, code)

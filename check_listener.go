@@ -17,7 +17,7 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 		return // any port
 	}
 	if why, _ := host.unread("listeners"); why != "" {
-		j.unclear["program"] = true
+		j.unclear[FindingProgramMissing] = true
 		return
 	}
 	if sends, translated := host.firewall.translation(e.ID.Protocol(), at); sends != nil {
@@ -32,7 +32,7 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 	if host.listensAt(e.ID.Protocol(), at) || host != director && host.balances(e.ID.Protocol(), at) {
 		return
 	}
-	f := finding("program-missing", SeverityBroken, "%s -> %s: no program listens at %s (%s)", e.ID, s.Addr, at, e.ID.Protocol()).
+	f := FindingProgramMissing.broken("%s -> %s: no program listens at %s (%s)", e.ID, s.Addr, at, e.ID.Protocol()).
 		advise("start it, or let it listen on that address")
 	if port := j.otherPort(host, e, s); port != 0 {
 		right := s
@@ -51,7 +51,7 @@ const mostBacklog = "net.core.somaxconn"
 func (j *judge) queues(host *party, e ServiceEntry, s RealServer) {
 	const few = 8
 	if most, err := strconv.Atoi(host.sysctl(mostBacklog)); err == nil && most < few {
-		j.add(host, finding("backlog", SeverityRisk, "%s -> %s: %s is %d", e.ID, s.Addr, mostBacklog, most).
+		j.add(host, FindingBacklog.risk("%s -> %s: %s is %d", e.ID, s.Addr, mostBacklog, most).
 			fix(Requirement{Want: Sysctl{mostBacklog, "4096"}, Why: "let connections wait until the program takes them"}).
 			advise("then start the program again: what listens already keeps its own limit"))
 	}
@@ -64,7 +64,7 @@ func (j *judge) redirected(host *party, e ServiceEntry, s RealServer, at netip.A
 	if by.rule.Verdict != "redirect" || host.takesAt(e.ID.Protocol(), port) {
 		return
 	}
-	j.add(host, finding("program-missing", SeverityBroken, "%s -> %s: %s sends packets to port %d, where no program listens (%s)", e.ID, s.Addr, by, port, e.ID.Protocol()).
+	j.add(host, FindingProgramMissing.broken("%s -> %s: %s sends packets to port %d, where no program listens (%s)", e.ID, s.Addr, by, port, e.ID.Protocol()).
 		run(by.allow(parcel{to: at, is6: at.Addr().Is6(), protocol: uint8(e.ID.Protocol())})))
 }
 

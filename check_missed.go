@@ -56,14 +56,14 @@ func (j *judge) missed(director *party, e ServiceEntry, s RealServer) {
 		return
 	}
 	if name := lost.bare(server); name != "" {
-		j.add(lost, finding("address-missing", SeverityBroken, "no host has the address of the real server %s of %s, and %s has none of that family", s.Addr, e.ID, name).
+		j.add(lost, FindingAddressMissing.broken("no host has the address of the real server %s of %s, and %s has none of that family", s.Addr, e.ID, name).
 			fix(j.readdress(lost, name, netip.PrefixFrom(server, network.Bits()))...))
 		return
 	}
 	if at, ok := j.addressIn(lost, network); ok && director.misses(server) {
 		right := s
 		right.Addr = netip.AddrPortFrom(at, s.Addr.Port())
-		j.add(director, finding("address-missing", SeverityBroken, "no host has the address of the real server %s of %s, and %s is set up for it, and is not a real server by its address %s", s.Addr, e.ID, lost.Name, at).
+		j.add(director, FindingAddressMissing.broken("no host has the address of the real server %s of %s, and %s is set up for it, and is not a real server by its address %s", s.Addr, e.ID, lost.Name, at).
 			change(AddRealServer(e.ID, right), RemoveRealServer(e.ID, s.Addr)).
 			advise("or give it that address again"))
 	}

@@ -14,11 +14,11 @@ import (
 func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
 	i := p.interfaces[name]
 	if i.NoARP && !p.isBlind(name) {
-		return finding("arp-silent", SeverityBroken, "%s neither asks nor answers for addresses: it has the flag NOARP", name).
+		return FindingARPSilent.broken("%s neither asks nor answers for addresses: it has the flag NOARP", name).
 			run("ip link set dev " + name + " arp on"), true
 	}
 	if by, command, hushed := p.firewall.hushes(a, name); hushed {
-		return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: %s", a, name, by).run(command), true
+		return FindingARPSilent.broken("those who ask for %s on %s get no answer: %s", a, name, by).run(command), true
 	}
 	if a.Is6() {
 		return Finding{}, false
@@ -34,7 +34,7 @@ func (p *party) mute(name string, a netip.Addr) (Finding, bool) {
 			fix = append(fix, Requirement{Want: Sysctl{key, "0"}, Why: "answer those who ask for the address"})
 		}
 	}
-	return finding("arp-silent", SeverityBroken, "those who ask for %s on %s get no answer: arp_ignore is %s", a, name, ignore).fix(fix...), true
+	return FindingARPSilent.broken("those who ask for %s on %s get no answer: arp_ignore is %s", a, name, ignore).fix(fix...), true
 }
 
 // questions is the parameter of how often an interface asks all hosts of a network for
@@ -50,7 +50,7 @@ func (p *party) asksNot(iface string, is6 bool, need string) (Finding, bool) {
 	if p.sysctl(key) != "0" {
 		return Finding{}, false
 	}
-	return finding("neighbour-silent", SeverityBroken, "no neighbour is asked for on %s: %s is 0: %s", iface, key, need).
+	return FindingNeighbourSilent.broken("no neighbour is asked for on %s: %s is 0: %s", iface, key, need).
 		fix(Requirement{Want: Sysctl{key, "3"}, Why: "ask for the addresses of neighbours"}), true
 }
 

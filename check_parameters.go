@@ -12,16 +12,16 @@ func (j *judge) parameters() {
 	}
 	value := j.own.sysctl
 	if value(SysctlConntrack) == "" {
-		j.add(j.own, finding("sysctl-hidden", SeverityRisk, "there is no %s", SysctlConntrack).
+		j.add(j.own, FindingSysctlHidden.risk("there is no %s", SysctlConntrack).
 			advise("Linux before 6.12 hides it in a user namespace: set it from outside"))
 		return
 	}
 	switch value(SysctlConnReuseMode) {
 	case "0":
-		j.add(j.own, finding("reuse-stuck", SeverityRisk, "%s is 0", SysctlConnReuseMode).fix(SysctlConnReuseMode.Requirement("1", "schedule new connections")))
+		j.add(j.own, FindingReuseStuck.risk("%s is 0", SysctlConnReuseMode).fix(SysctlConnReuseMode.Requirement("1", "schedule new connections")))
 	case "1":
 		if value(SysctlConntrack) != "0" && isBefore(j.own.Release, 5, 9) {
-			j.add(j.own, finding("reuse-stall", SeverityRisk, "Linux %s with conn_reuse_mode=1 and conntrack=1", j.own.Release).advise("use a newer kernel"))
+			j.add(j.own, FindingReuseStall.risk("Linux %s with conn_reuse_mode=1 and conntrack=1", j.own.Release).advise("use a newer kernel"))
 		}
 	}
 	j.removals(value(SysctlExpireNoDestConn))
@@ -47,10 +47,10 @@ func (j *judge) removals(expires string) {
 	for _, e := range j.own.Services {
 		switch udp := e.ID.Protocol() == ProtocolUDP && e.ID.FWMark() == 0; {
 		case udp && !e.OnePacket && expires == "0":
-			j.add(j.own, finding("udp-stuck", SeverityRisk, "%s with expire_nodest_conn=0", e.ID).fix(SysctlExpireNoDestConn.Requirement("1", "end flows of removed servers")))
+			j.add(j.own, FindingUDPStuck.risk("%s with expire_nodest_conn=0", e.ID).fix(SysctlExpireNoDestConn.Requirement("1", "end flows of removed servers")))
 			return
 		case !udp && expires != "0":
-			j.add(j.own, finding("drain-breaks", SeverityRisk, "%s with expire_nodest_conn=%s", e.ID, expires).advise("drain servers by weight 0 before they are removed"))
+			j.add(j.own, FindingDrainBreaks.risk("%s with expire_nodest_conn=%s", e.ID, expires).advise("drain servers by weight 0 before they are removed"))
 			return
 		}
 	}
@@ -60,7 +60,7 @@ func (j *judge) quiesced(expires string) {
 	for _, e := range j.own.Services {
 		for _, s := range e.Servers {
 			if e.Persistence.Timeout != 0 && s.Weight == 0 && expires == "0" {
-				j.add(j.own, finding("persistence-sticks", SeverityRisk, "%s -> %s with expire_quiescent_template=0", e.ID, s.RealServer).
+				j.add(j.own, FindingPersistenceSticks.risk("%s -> %s with expire_quiescent_template=0", e.ID, s.RealServer).
 					fix(SysctlExpireQuiescentTemplate.Requirement("1", "release persistent clients from drained servers")))
 				return
 			}
@@ -79,15 +79,15 @@ func (j *judge) connections() {
 		}
 	}
 	if size := j.own.ConnTableSize; size > 0 && total > longChain*size {
-		j.add(j.own, finding("table-small", SeverityRisk, "%d connections in %d buckets", total, size).
+		j.add(j.own, FindingTableSmall.risk("%d connections in %d buckets", total, size).
 			advise("load ip_vs with conn_tab_bits=20, or use Linux 7.1 or newer"))
 	}
-	j.cannotSee("idle-timeout", "the timeouts are %s; keep-alives must come more often", j.own.Timeouts)
+	j.cannotSee(FindingIdleTimeout, "the timeouts are %s; keep-alives must come more often", j.own.Timeouts)
 }
 
 func (j *judge) otherWriter() {
 	if _, ok := j.own.interfaces["kube-ipvs0"]; ok {
-		j.add(j.own, finding("another-writer", SeverityRisk, "there is an interface kube-ipvs0").
+		j.add(j.own, FindingOtherWriter.risk("there is an interface kube-ipvs0").
 			advise("use another network namespace, or the option --ipvs-exclude-cidrs of kube-proxy"))
 	}
 }
@@ -105,14 +105,17 @@ func (j *judge) listeners() {
 			services[port{e.ID.Protocol(), e.ID.AddrPort().Port()}] = e.ID
 		}
 	}
+	if why, _ := j.own.unread("listeners"); why != "" {
+		j.unclear[FindingProgramMissing] = true
+	}
 	for _, l := range j.own.Listeners {
 		id, ok := services[port{l.Protocol, l.Addr.Port()}]
-		if ok && l.Addr.Addr().IsUnspecified() && (l.Addr.Addr().Is6() || !id.Is6()) && !j.has("wildcard-listener") {
-			j.add(j.own, finding("wildcard-listener", SeverityRisk, "a program of this host listens on *:%d (%s), which %s balances", l.Addr.Port(), l.Protocol, id).
+		if ok && l.Addr.Addr().IsUnspecified() && (l.Addr.Addr().Is6() || !id.Is6()) && !j.has(FindingWildcardListener) {
+			j.add(j.own, FindingWildcardListener.risk("a program of this host listens on *:%d (%s), which %s balances", l.Addr.Port(), l.Protocol, id).
 				advise("let it listen on an address of its own: it answers clients when the service is gone"))
 		}
 	}
-	j.cannotSee("listeners", "ss -lntu lists what listens on *: all of it is reached by the VIP, unless a firewall keeps it")
+	j.cannotSee(FindingWildcardListener, "ss -lntu lists what listens on *: all of it is reached by the VIP, unless a firewall keeps it")
 }
 
 // daemons looks at the sync daemons.
@@ -120,16 +123,16 @@ func (j *judge) daemons() {
 	master, backup := j.own.runs(SyncMaster), j.own.runs(SyncBackup)
 	for _, e := range j.own.Services {
 		for _, s := range e.Servers {
-			if (master || backup) && s.Addr.Addr().Is6() != e.ID.Is6() && !j.has("sync-mixed") {
-				j.add(j.own, finding("sync-mixed", SeverityRisk, "%s -> %s beside a sync daemon", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
+			if (master || backup) && s.Addr.Addr().Is6() != e.ID.Is6() && !j.has(FindingSyncMixed) {
+				j.add(j.own, FindingSyncMixed.risk("%s -> %s beside a sync daemon", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
 			}
-			if master && backup && s.Mode != NAT && j.own.sysctl(SysctlBackupOnly) == "0" && !j.has("backup-balances") {
-				j.add(j.own, finding("backup-balances", SeverityRisk, "master and backup daemons run, and backup_only is 0").
+			if master && backup && s.Mode != NAT && j.own.sysctl(SysctlBackupOnly) == "0" && !j.has(FindingBackupBalances) {
+				j.add(j.own, FindingBackupBalances.risk("master and backup daemons run, and backup_only is 0").
 					advise("run one of them: the backup while the host stands by, with backup_only=1, and the master while it balances"))
 			}
 		}
 	}
 	if backup && j.own.sysctl(SysctlSloppyTCP) == "0" {
-		j.add(j.own, finding("backup-strict", SeverityRisk, "a backup daemon runs, and sloppy_tcp is 0").fix(SysctlSloppyTCP.Requirement("1", "take connections over from their middle")))
+		j.add(j.own, FindingBackupStrict.risk("a backup daemon runs, and sloppy_tcp is 0").fix(SysctlSloppyTCP.Requirement("1", "take connections over from their middle")))
 	}
 }

@@ -175,18 +175,18 @@ func TestCheckPeers(t *testing.T) {
 // checkPeers expects one finding about a host or, without a code, none.
 func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostState) {
 	t.Helper()
-	report, err := h.Check(context.Background(), nil, peers...)
+	report, err := h.Check(context.Background(), CheckOptions{Peers: peers})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range report.Findings {
-		if code == "tunnel-down" && f.Code == "vip-missing" {
+		if code == "tunnel-down" && f.Code == FindingVIPMissing {
 			continue // it went with the device
 		}
-		if code == "arp-flux" && f.Code == "arp-old" {
+		if code == "arp-flux" && f.Code == FindingARPStale {
 			continue // and neighbours have wrong entries
 		}
-		if f.Code != code || f.Host != host || !strings.Contains(f.String(), host) {
+		if string(f.Code) != code || f.Host != host || !strings.Contains(f.String(), host) {
 			t.Errorf("found %+v, want %q on %q", f, code, host)
 		}
 		if len(f.Fix) == 0 && f.Advice == "" {
@@ -197,7 +197,7 @@ func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostState) {
 		t.Errorf("nothing found, want %s", code)
 	}
 	for _, f := range report.Unchecked {
-		if f.Code == "server-order" || f.Code == "real-server" || f.Code == "path-mtu" || f.Code == "return-route" {
+		if f.Code == FindingServerOrder || f.Code == FindingRealServer || f.Code == FindingPathMTU || f.Code == FindingReturnRoute {
 			t.Errorf("the peers tell of %s, and still it is unseen: %s", f.Code, f.Advice)
 		}
 	}
@@ -217,7 +217,7 @@ func TestCheckAbsentServer(t *testing.T) {
 		AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), DR))))
 	_, other := peerHost(t, 96)
 	for _, peers := range [][]HostState{nil, {resourcesOfHost(t, other, "other")}} {
-		report, err := director.Check(ctx, nil, peers...)
+		report, err := director.Check(ctx, CheckOptions{Peers: peers})
 		if err != nil || len(report.Findings) != 0 {
 			t.Fatalf("%v: %v", err, report.Findings)
 		}
@@ -267,7 +267,7 @@ func TestCheckDirectors(t *testing.T) {
 			}
 			fill(ours, Service{ID: web, Scheduler: MH}, servers)
 			fill(theirs, c.theirs, c.servers)
-			report, err := ours.Check(ctx, nil, resourcesOfHost(t, theirs, "other"))
+			report, err := ours.Check(ctx, CheckOptions{Peers: []HostState{resourcesOfHost(t, theirs, "other")}})
 			if err != nil || !slices.Equal(codes(report.Findings), c.want) {
 				t.Errorf("%v: %v, want %q", err, report.Findings, c.want)
 			}
@@ -311,7 +311,7 @@ func TestCheckPeersFullNAT(t *testing.T) {
 		setup  Setup
 		unseen bool
 	}{{setup, false}, {nil, false}} { // the rule is seen
-		report, err := director.Check(ctx, c.setup, state)
+		report, err := director.Check(ctx, CheckOptions{Setup: c.setup, Peers: []HostState{state}})
 		if err != nil || len(report.Findings) != 0 || slices.Contains(codes(report.Unchecked), "return-route") != c.unseen {
 			t.Errorf("%v: %v, unseen %q", err, report.Findings, codes(report.Unchecked))
 		}

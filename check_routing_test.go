@@ -106,13 +106,13 @@ func TestCheckRouting(t *testing.T) {
 		{"another protocol", DR, "rs1", rules(RuleEntry{Priority: 100, Protocol: 17, FromPorts: ports(80, 80), Action: "prohibit"}), "", ""},
 		{"ports of clients", DR, "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(1024, 65535), Action: "prohibit"}), "return-route", "ip rule del priority 100"},
 		{"no ports of clients", DR, "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(22, 22), Action: "prohibit"}), "", ""},
-		{"some ports of clients", DR, "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(40000, 40100), Action: "prohibit"}), "unseen route", ""},
+		{"some ports of clients", DR, "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(40000, 40100), Action: "prohibit"}), "unseen route-blocked", ""},
 		{"its user", DR, "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{0, 0}}, Action: "prohibit"}), "return-route", "ip rule del priority 100"},
 		{"another user", DR, "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{33, 33}}, Action: "prohibit"}), "", ""},
 		{"an unknown user", DR, "rs1", func(f *HostState) {
 			f.Listeners = append(f.Listeners, Listener{ProtocolTCP, netip.AddrPortFrom(vip4, 80), 33})
 			rules(RuleEntry{Priority: 100, Users: [][2]uint32{{33, 33}}, Action: "prohibit"})(f)
-		}, "unseen route", ""},
+		}, "unseen route-blocked", ""},
 		{"all but one network", DR, "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.168.0.0/24"), Action: "prohibit"}), "return-route", "ip rule del priority 100"},
 		{"all but the client's", DR, "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.0.0.0/8"), Action: "prohibit"}), "", ""},
 		{"goto", DR, "rs1", rules(RuleEntry{Priority: 100, Action: "goto", Goto: 32767}), "return-route", "ip rule del priority 100"},
@@ -179,7 +179,7 @@ func TestCheckRouting(t *testing.T) {
 			report := judgeHosts(*director, nil, nil, []HostState{*rs1, *rs2})
 			var found []Finding
 			for _, f := range report.Findings {
-				if f.Severity == SeverityBroken && f.Code != "arp-old" && f.Code != "server-dead" {
+				if f.Severity == SeverityBroken && f.Code != FindingARPStale && f.Code != FindingServerDead {
 					found = append(found, f)
 				}
 			}
@@ -189,7 +189,7 @@ func TestCheckRouting(t *testing.T) {
 				}
 				return
 			}
-			i := slices.IndexFunc(found, func(f Finding) bool { return f.Code == c.code && (f.Host == "") == (c.on == "director") })
+			i := slices.IndexFunc(found, func(f Finding) bool { return string(f.Code) == c.code && (f.Host == "") == (c.on == "director") })
 			if (i < 0) != (c.code == "") || c.code == "" && len(found) > 0 {
 				t.Fatalf("found %v, want %q", found, c.code)
 			}
@@ -246,7 +246,7 @@ func TestCheckOtherwise(t *testing.T) {
 				must(t, h.remove(Route{To: r.To, Via: r.Via, Interface: "eth0"}))
 			}
 			makeSo(t, h, c.is)
-			report, err := h.Check(t.Context(), c.setup)
+			report, err := h.Check(t.Context(), CheckOptions{Setup: c.setup})
 			must(t, err)
 			for _, f := range withoutService(report) {
 				if f.Severity == SeverityBroken {

@@ -16,13 +16,13 @@ import (
 func (e ServiceEntry) unserved() (Finding, bool) {
 	switch {
 	case e.Scheduler == NoScheduler:
-		return finding("scheduler-missing", SeverityBroken, "%s has no scheduler", e.ID).
+		return FindingSchedulerMissing.broken("%s has no scheduler", e.ID).
 			change(UpdateService(e.with(WLC, e.SchedulerFlags))), true
 	case e.ID.FWMark() == 0 && e.ID.AddrPort().Port() == 0 && e.Persistence.Timeout == 0:
-		return finding("port-zero", SeverityBroken, "%s takes all ports, and has no persistence", e.ID).
+		return FindingPortZero.broken("%s takes all ports, and has no persistence", e.ID).
 			advise("make it persistent, or give it a port"), true
 	case len(e.Servers) == 0:
-		return finding("no-server", SeverityBroken, "%s has no real servers", e.ID).advise("add the real servers that are meant for it"), true
+		return FindingNoServer.broken("%s has no real servers", e.ID).advise("add the real servers that are meant for it"), true
 	case !slices.ContainsFunc(e.Servers, RealServerStatus.mayRefuse) && e.Scheduler != OVF:
 		return Finding{}, false
 	}
@@ -57,7 +57,7 @@ func (e ServiceEntry) crowded() (Finding, bool) {
 	if room >= crowd && 2*active < room {
 		return Finding{}, false
 	}
-	f := finding("capacity", SeverityRisk, "the real servers of %s by ovf take %d active connections in all, and have %d", e.ID, room, active).
+	f := FindingCapacity.risk("the real servers of %s by ovf take %d active connections in all, and have %d", e.ID, room, active).
 		advise("give each server the number of connections that it bears as its weight, or use wlc")
 	if len(weights) == 1 && weights[1] {
 		return f.change(UpdateService(e.with(WLC, e.SchedulerFlags))), true // 1 is what a server has that was given none
@@ -75,14 +75,14 @@ func (e ServiceEntry) with(s Scheduler, flags SchedulerFlags) Service {
 func (e ServiceEntry) refusal(share float64) Finding {
 	why := e.unusable()
 	if share == 1 && (e.Scheduler != DH || !slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return !s.mayRefuse() })) {
-		return finding("no-server", SeverityBroken, "none of the real servers of %s takes new connections: %s", e.ID, why).
+		return FindingNoServer.broken("none of the real servers of %s takes new connections: %s", e.ID, why).
 			change(e.reopen()...)
 	}
 	part := fmt.Sprintf("about %.0f %%", math.Ceil(100*share))
 	if e.Scheduler == MH && slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Weight == 0 }) {
 		part = "a share" // of the size of the weight that the server had before
 	}
-	f := finding("hash-no-fallback", SeverityBroken, "%s by %s: %s of new clients is hashed to a server that takes none: %s", e.ID, e.Scheduler, part, why)
+	f := FindingHashNoFallback.broken("%s by %s: %s of new clients is hashed to a server that takes none: %s", e.ID, e.Scheduler, part, why)
 	if e.Scheduler == DH {
 		return f.change(UpdateService(e.with(MH, e.SchedulerFlags|HashFallback))).advise("dh has no fallback: give the server a weight, or use mh with the flag Fallback")
 	}

@@ -130,7 +130,7 @@ func TestCheckSchedulerFixes(t *testing.T) {
 			s, h := simulatedHost(t)
 			entry := served(t, s, c.service, c.weights, c.later, c.threshold)
 			f, _ := entry.unserved()
-			if f.Code != c.code || (len(f.Changes) > 0) != c.fixed {
+			if string(f.Code) != c.code || (len(f.Changes) > 0) != c.fixed {
 				t.Fatalf("found %v", f)
 			}
 			if err := h.Client().Do(ctx, f.Changes...); err != nil {

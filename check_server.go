@@ -32,7 +32,7 @@ func (j *judge) server(director *party, e ServiceEntry, s RealServer, host *part
 	if s.Mode.isTunnel() {
 		device = j.tunnel(director, e, s, host)
 		iface = device
-		if f, bad := j.linkFault(host, device, fmt.Sprintf("%s comes out of it", e.ID)); bad && f.Code == "link-taken" {
+		if f, bad := j.linkFault(host, device, fmt.Sprintf("%s comes out of it", e.ID)); bad && f.Code == FindingLinkTaken {
 			j.add(host, f)
 			return
 		}
@@ -78,7 +78,7 @@ func (j *judge) otherMode(director *party, e ServiceEntry, s RealServer, host *p
 	if len(changes) == 0 {
 		return false
 	}
-	j.add(director, finding("mode-other", SeverityBroken, "%s -> %s: it has %s, as for %s, and its answers do not go by the director",
+	j.add(director, FindingModeMismatch.broken("%s -> %s: it has %s, as for %s, and its answers do not go by the director",
 		e.ID, s, vips[0], changes[0].server.Mode).change(changes...))
 	return true
 }
@@ -90,7 +90,7 @@ func (j *judge) masked(host *party, vip netip.Addr, clients []netip.Addr) bool {
 		if own.Prefix.IsSingleIP() || vip.IsLoopback() || !host.isBlind(own.Interface) {
 			continue
 		}
-		f := finding("vip-mask", SeverityRisk, "%s is on %s", own.Prefix, own.Interface)
+		f := FindingVIPMask.risk("%s is on %s", own.Prefix, own.Interface)
 		for _, a := range append(slices.Clone(clients), j.besides(host, own.Prefix)...) {
 			w := host.route(a, vip)
 			if own.Prefix.Masked().Contains(a) && !host.has(a) && (w.Local() || w.Interface == own.Interface) {
@@ -148,7 +148,7 @@ func (j *judge) tunnel(director *party, e ServiceEntry, s RealServer, host *part
 	}
 	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: server.Is6()}
 	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(host.fouPorts, port) {
-		j.add(host, finding("fou-missing", SeverityBroken, "the real server %s by %s has no such port", s.Addr, s.Mode).
+		j.add(host, FindingFOUMissing.broken("the real server %s by %s has no such port", s.Addr, s.Mode).
 			fix(Requirement{Want: port, Why: "the port that the director sends to"}).run(host.freePort(port)...))
 	}
 	switch {
@@ -159,7 +159,7 @@ func (j *judge) tunnel(director *party, e ServiceEntry, s RealServer, host *part
 	case down.Name != "":
 		want = Link{Name: down.Name, Up: true}
 	}
-	f := finding("tunnel-down", SeverityBroken, "the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
+	f := FindingTunnelDown.broken("the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
 		fix(j.opened(host, want)...)
 	if before.Name != "" {
 		f = j.replaced(f, host, before, want)
@@ -198,7 +198,7 @@ func (j *judge) filtered(e ServiceEntry, host *party, device string) {
 	if e.ID.Is6() || filter == "0" || filter == "" || filter == "2" && hasAddress || host.leads(device) {
 		return
 	}
-	f := finding("rp-filter", SeverityBroken, "the filter of %s is %s", device, filter)
+	f := FindingRPFilter.broken("the filter of %s is %s", device, filter)
 	if filter == "2" {
 		f.Detail += ", and it has no address"
 	}

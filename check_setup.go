@@ -53,7 +53,7 @@ func (j *judge) isSo(want, now Resource) bool {
 // isOn reports whether a switch is on: for the kernel all values but 0 are.
 func (s Sysctl) isOn() bool {
 	code := codeOfSysctl(s)
-	return (code == "forwarding-off" || code == "nat-conntrack") && s.Value != "0" && s.Value != ""
+	return (code == FindingForwardingOff || code == FindingNATConntrack) && s.Value != "0" && s.Value != ""
 }
 
 // goesAs reports whether packets take the route that is wanted by another one, which
@@ -143,7 +143,7 @@ func (j *judge) needsUp(name string) bool {
 // isSilent reports whether a parameter that silences ARP is not needed: the host
 // does not announce the setup's VIPs.
 func (j *judge) isSilent(want Sysctl) bool {
-	if code := codeOfSysctl(want); code != "arp-flux" {
+	if code := codeOfSysctl(want); code != FindingARPFlux {
 		return false
 	}
 	announces := strings.HasSuffix(string(want.Key), ".arp_announce")
@@ -170,18 +170,18 @@ func (j *judge) missing(s Requirement, now Resource) Finding {
 	code, severity := codeOf(s.Want), SeverityBroken
 	want, isSysctl := s.Want.(Sysctl)
 	switch {
-	case code == "send-redirects", code == "setting-missing", code == "mtu":
+	case code == FindingSendRedirects, code == FindingSettingMissing, code == FindingMTU:
 		severity = SeverityRisk
-	case code == "arp-flux" && strings.HasSuffix(string(want.Key), ".arp_announce"):
+	case code == FindingARPFlux && strings.HasSuffix(string(want.Key), ".arp_announce"):
 		severity = SeverityRisk
-	case code == "rp-filter" && isSysctl && j.own.parameter(want.interfaceOf(), "rp_filter") != "1":
+	case code == FindingRPFilter && isSysctl && j.own.parameter(want.interfaceOf(), "rp_filter") != "1":
 		severity = SeverityRisk // until it is turned on for all interfaces
-	case code == "forwarding-off" && !j.usesNAT():
-		f := finding(code, SeverityRisk, "%s: there is %s", s.Want, describeResource(now)).fix(s)
+	case code == FindingForwardingOff && !j.usesNAT():
+		f := code.risk("%s: there is %s", s.Want, describeResource(now)).fix(s)
 		f.Why = "what this host shall forward besides IPVS is dropped"
 		return f
 	}
-	f := finding(code, severity, "%s: there is %s", s.Want, describeResource(now)).fix(s)
+	f := code.at(severity, "%s: there is %s", s.Want, describeResource(now)).fix(s)
 	if a, ok := s.Want.(Address); ok && a.InSubnet && len(j.own.networks(a.Prefix.Addr())) == 0 {
 		if again := j.regained(a); len(again) > 0 {
 			f = f.fix(again...)
@@ -233,7 +233,7 @@ func (j *judge) unserved() {
 		}) {
 			continue
 		}
-		f := finding("no-service", SeverityBroken, "no service of the table is for %s, which the setup is for", a.Prefix.Addr())
+		f := FindingNoService.broken("no service of the table is for %s, which the setup is for", a.Prefix.Addr())
 		changes := j.misplaced(a.Prefix.Addr())
 		if len(changes) == 0 {
 			changes = j.standIn(a.Prefix.Addr())
@@ -269,52 +269,52 @@ func (j *judge) misplaced(vip netip.Addr) (changes []Change) {
 }
 
 // codeOf names what goes wrong without a fact.
-func codeOf(f Resource) string {
+func codeOf(f Resource) FindingCode {
 	switch f := f.(type) {
 	case Sysctl:
 		return codeOfSysctl(f)
 	case Address:
-		return "vip-missing"
+		return FindingVIPMissing
 	case Link:
 		if f.Kind == "" || f.Kind == "dummy" {
-			return "link-down"
+			return FindingLinkDown
 		}
-		return "tunnel-down"
+		return FindingTunnelDown
 	case FOUPort:
-		return "fou-missing"
+		return FindingFOUMissing
 	case Module:
-		return "module-missing"
+		return FindingModuleMissing
 	case SourceNAT:
-		return "nat-missing"
+		return FindingNATMissing
 	case Rule:
-		return "mtu"
+		return FindingMTU
 	case IPsecPolicy:
-		return "clear-text"
+		return FindingClearText
 	case IPsecAssociation:
-		return "key-missing"
+		return FindingKeyMissing
 	case Route:
 		if f.AdvMSS != 0 {
-			return "mtu"
+			return FindingMTU
 		}
-		return "return-route"
+		return FindingReturnRoute
 	}
-	return "setting-missing"
+	return FindingSettingMissing
 }
 
-func codeOfSysctl(s Sysctl) string {
+func codeOfSysctl(s Sysctl) FindingCode {
 	switch s.Key {
 	case SysctlIPForward, SysctlIPv6Forwarding:
-		return "forwarding-off"
+		return FindingForwardingOff
 	case SysctlConntrack:
-		return "nat-conntrack"
+		return FindingNATConntrack
 	}
 	switch key := string(s.Key); key[strings.LastIndexByte(key, '.')+1:] {
 	case "arp_ignore", "arp_announce":
-		return "arp-flux"
+		return FindingARPFlux
 	case "rp_filter":
-		return "rp-filter"
+		return FindingRPFilter
 	case "send_redirects":
-		return "send-redirects"
+		return FindingSendRedirects
 	}
-	return "setting-missing"
+	return FindingSettingMissing
 }

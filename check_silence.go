@@ -33,11 +33,11 @@ func (j *judge) silence(director *party, e ServiceEntry, host *party) {
 
 // tattles adds the finding about a host that tells of the VIP.
 func (j *judge) tattles(director *party, e ServiceEntry, host *party, vip netip.Addr, iface, what string, severity Severity) {
-	code := "arp-other"
+	code := FindingARPOther
 	if host.serves(e) {
-		code = "arp-flux"
+		code = FindingARPFlux
 	}
-	f := finding(code, severity, "it has %s, and %s", vip, what)
+	f := code.at(severity, "it has %s, and %s", vip, what)
 	switch {
 	case host.stands(vip, iface):
 		f.Detail = "it " + what

@@ -12,7 +12,7 @@ import (
 func (j *judge) ports(e ServiceEntry) {
 	for _, s := range e.Servers {
 		if s.Mode != NAT && s.Mode.method() != wire.MethodLocalNode && e.ID.FWMark() == 0 && s.Addr.Port() != e.ID.AddrPort().Port() {
-			j.add(j.own, finding("port-ignored", SeverityBroken, "%s -> %s: packets arrive at port %d", e.ID, s.RealServer, e.ID.AddrPort().Port()).
+			j.add(j.own, FindingPortIgnored.broken("%s -> %s: packets arrive at port %d", e.ID, s.RealServer, e.ID.AddrPort().Port()).
 				advise("give the server the service's port, or use NAT"))
 		}
 	}
@@ -25,11 +25,11 @@ func (j *judge) loopback(e ServiceEntry) {
 	for _, s := range e.Servers {
 		switch here := s.Addr.Addr().IsLoopback(); {
 		case here && !local && s.Mode == NAT:
-			j.add(j.own, finding("loopback", SeverityBroken, "%s -> %s: packets of other hosts are dropped", e.ID, s.RealServer).
+			j.add(j.own, FindingLoopback.broken("%s -> %s: packets of other hosts are dropped", e.ID, s.RealServer).
 				change(e.without(s.RealServer)...).
 				advise("let the program listen on an address of this host that is not a loopback one, and give the server that address"))
 		case !here && local:
-			j.add(j.own, finding("loopback", SeverityBroken, "%s -> %s: the VIP is reached from this host alone, and its packets do not leave it", e.ID, s.RealServer).
+			j.add(j.own, FindingLoopback.broken("%s -> %s: the VIP is reached from this host alone, and its packets do not leave it", e.ID, s.RealServer).
 				advise("give the service a VIP that other hosts can reach"))
 			return
 		}
@@ -83,7 +83,7 @@ func (j *judge) coarse(e ServiceEntry) {
 	}
 	bits, err := strconv.Atoi(strings.TrimPrefix(e.Persistence.Mask.String(), "/"))
 	if err == nil && bits < usual {
-		j.add(j.own, finding("coarse-persistence", SeverityRisk, "%s makes one client of each /%d", e.ID, bits).advise("use a longer mask"))
+		j.add(j.own, FindingCoarsePersistence.risk("%s makes one client of each /%d", e.ID, bits).advise("use a longer mask"))
 	}
 }
 
@@ -103,8 +103,26 @@ func (j *judge) flooded(e ServiceEntry) {
 	}
 	for _, s := range e.Servers {
 		if s.Weight > 0 && s.ActiveConns+s.InactiveConns == 0 && most >= crowd {
-			j.add(j.own, finding("flooded", SeverityRisk, "%s -> %s has no connection, and another has %d", e.ID, s.RealServer, most).
+			j.add(j.own, FindingFlooded.risk("%s -> %s has no connection, and another has %d", e.ID, s.RealServer, most).
 				advise("raise its weight in steps"))
+		}
+	}
+}
+
+// checkWeights looks for real servers of weight 0 that have never had a connection,
+// beside others that have a weight. The counters of one that is drained show
+// connections, unless they were zeroed; a service without any weight is reported as a
+// whole.
+func (j *judge) checkWeights(e ServiceEntry) {
+	hasWeight := func(s RealServerStatus) bool { return s.Weight > 0 }
+	zeroed := e.Stats.Conns == 0 && slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.conns() > 0 })
+	if zeroed || !slices.ContainsFunc(e.Servers, hasWeight) {
+		return
+	}
+	for _, s := range e.Servers {
+		if s.Weight == 0 && !s.hadShare() {
+			j.add(j.own, FindingWeightZero.risk("%s -> %s has never had a connection", e.ID, s.RealServer).
+				advise("give it a weight, unless it is meant to wait"))
 		}
 	}
 }

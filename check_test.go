@@ -27,7 +27,7 @@ func names(r Report, want Requirement) bool {
 
 // withoutService returns the findings, without that no service is there yet.
 func withoutService(r Report) []Finding {
-	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Code == "no-service" })
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Code == FindingNoService })
 }
 
 // isSpare reports whether packets flow without a setting: it is there because
@@ -82,7 +82,7 @@ func TestCheckNamesMissingSettings(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				healthy, err := h.Check(ctx, setup)
+				healthy, err := h.Check(ctx, CheckOptions{Setup: setup})
 				if found := withoutService(healthy); err != nil || len(found) != 0 {
 					t.Fatalf("%v, on a healthy host: %v", err, found)
 				}
@@ -91,12 +91,12 @@ func TestCheckNamesMissingSettings(t *testing.T) {
 				} else if err := breakStep(h, plan.Steps[i]); err != nil {
 					t.Fatal(err)
 				}
-				report, err := h.Check(ctx, setup)
+				report, err := h.Check(ctx, CheckOptions{Setup: setup})
 				if err != nil || !names(report, setup[i]) && !isSpare(setup, i) {
 					t.Errorf("%v, without %s: %v", err, setup[i].Want, report.Findings)
 				}
 				for _, f := range report.Findings {
-					if f.Why == "" || f.Detail == "" || whyOf[f.Code] == "" {
+					if f.Why == "" || f.Detail == "" || f.Code.Why() == "" {
 						t.Errorf("not all is said: %+v", f)
 					}
 				}
@@ -108,7 +108,7 @@ func TestCheckNamesMissingSettings(t *testing.T) {
 // codes are the codes of findings, sorted.
 func codes(all []Finding) (list []string) {
 	for _, f := range all {
-		list = append(list, f.Code)
+		list = append(list, string(f.Code))
 	}
 	slices.Sort(list)
 	return list
@@ -132,15 +132,15 @@ func TestCheckTable(t *testing.T) {
 		{"no scheduler", []Change{AddService(Service{ID: web, Scheduler: NoScheduler})}, nil, []string{"scheduler-missing"}},
 		{"VIP is elsewhere", []Change{AddService(Service{ID: vip, Scheduler: RR}), AddRealServer(vip, server("10.168.0.95:80", DR))}, nil, []string{"vip-missing"}},
 		{"NAT without forwarding", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", NAT))}, nil, []string{"forwarding-off"}},
-		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"hash-no-fallback"}},
-		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, SchedulerFlags: HashFallback}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, nil},
+		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"hash-no-fallback", "weight-zero"}},
+		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, SchedulerFlags: HashFallback}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"weight-zero"}},
 		{"loopback server", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:8080", NAT))}, map[SysctlKey]string{SysctlIPForward: "1"}, []string{"loopback"}},
 		{"loopback VIP", []Change{AddService(Service{ID: TCP(addr("127.0.0.1:80")), Scheduler: RR}), AddRealServer(TCP(addr("127.0.0.1:80")), server("10.168.0.95:80", DR))}, nil, []string{"loopback"}},
 		{"local node", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:80", DR))}, nil, nil},
 		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[SysctlKey]string{SysctlConnReuseMode: "0"}, []string{"reuse-stuck"}},
 		{"UDP", []Change{AddService(Service{ID: dns, Scheduler: RR}), AddRealServer(dns, server("10.168.0.95:53", DR))}, nil, []string{"udp-stuck"}},
 		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[SysctlKey]string{SysctlExpireNoDestConn: "1"}, []string{"drain-breaks"}},
-		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"persistence-sticks"}},
+		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"persistence-sticks", "weight-zero"}},
 		{"tunnel without room", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", GUE(6080)))}, map[SysctlKey]string{SysctlPMTUDisc: "0"}, []string{"mtu"}},
 		{"own backup", []Change{
 			AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR)),
@@ -157,7 +157,7 @@ func TestCheckTable(t *testing.T) {
 			if err := h.Client().Do(ctx, c.changes...); err != nil {
 				t.Fatal(err)
 			}
-			report, err := h.Check(ctx, nil)
+			report, err := h.Check(ctx, CheckOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +182,7 @@ func TestCheckMask(t *testing.T) {
 	if err := s.network.Put(addressOfResource(Address{Interface: "lo", Prefix: netip.MustParsePrefix("10.168.0.91/24")})); err != nil {
 		t.Fatal(err)
 	}
-	report, err := h.Check(ctx, setup)
+	report, err := h.Check(ctx, CheckOptions{Setup: setup})
 	if err != nil || !slices.Equal(codes(report.Findings), []string{"vip-mask"}) {
 		t.Errorf("%v: %v", err, report.Findings)
 	}
@@ -257,7 +257,7 @@ func TestCheckClearText(t *testing.T) {
 			if err := h.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, c.server)); err != nil {
 				t.Fatal(err)
 			}
-			report, err := h.Check(ctx, nil)
+			report, err := h.Check(ctx, CheckOptions{})
 			if err != nil || slices.Contains(codes(report.Findings), "clear-text-tunnel") != c.found {
 				t.Errorf("%v: %v", err, report.Findings)
 			}
@@ -272,9 +272,9 @@ func TestCheckRefusesPeers(t *testing.T) {
 	must(t, err)
 	var empty HostState
 	must(t, json.Unmarshal([]byte(`{"name":"rs2"}`), &empty))
-	_, err = h.Check(context.Background(), nil, full, empty)
+	_, err = h.Check(context.Background(), CheckOptions{Peers: []HostState{full, empty}})
 	var bad *Error
-	if !errors.As(err, &bad) || !errors.Is(err, ErrInvalid) || bad.Field != "peers[1].Interfaces" || !strings.Contains(err.Error(), "rs2") {
+	if !errors.As(err, &bad) || !errors.Is(err, ErrInvalid) || bad.Field != "Peers[1].Interfaces" || !strings.Contains(err.Error(), "rs2") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -32,7 +32,7 @@ func (p *party) lasts(w netstate.Way, to netip.Addr, routers int, need string) (
 	if routers == 0 || ttl >= enoughTTL {
 		return Finding{}, false
 	}
-	f := finding("ttl", SeverityRisk, "packets of the host pass %d routers, and %d or more are on the way: %s", max(ttl-1, 0), routers, need)
+	f := FindingTTL.risk("packets of the host pass %d routers, and %d or more are on the way: %s", max(ttl-1, 0), routers, need)
 	if ttl <= routers {
 		f.Severity = SeverityBroken
 	}

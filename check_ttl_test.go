@@ -44,7 +44,7 @@ func TestCheckTTL(t *testing.T) {
 			director.Routes = append(director.Routes, RouteEntry{To: defaultRoute(vip4), Table: 254, Via: c.via, Interface: "eth0"})
 			server.Routes = append(server.Routes, RouteEntry{To: defaultRoute(vip4), Table: 254, Via: back, Interface: "eth0", HopLimit: c.hops})
 			report := judgeHosts(director, nil, nil, []HostState{server})
-			i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == "ttl" })
+			i := slices.IndexFunc(report.Findings, func(f Finding) bool { return f.Code == FindingTTL })
 			if i < 0 && c.severity != "" || i >= 0 && (report.Findings[i].Severity != c.severity || !report.Findings[i].hasFix()) {
 				t.Errorf("want %q: %v", c.severity, report.Findings)
 			}

@@ -14,14 +14,14 @@ func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
 	need := fmt.Sprintf("%s is forwarded to %s by it", e.ID, s.Addr)
 	w := director.forwarding(s)
 	if w.Unsure {
-		j.unclear["route"] = true
+		j.unclear[FindingRouteBlocked] = true
 		return
 	}
 	if w.Local() && j.byAddr[server] == nil {
 		return // by a route for a whole network that the director takes
 	}
 	if what := director.blocked(w); what != "" {
-		j.add(director, j.routed(finding("route-blocked", SeverityBroken, "%s -> %s: %s", e.ID, s.Addr, what), director, w))
+		j.add(director, j.routed(FindingRouteBlocked.broken("%s -> %s: %s", e.ID, s.Addr, what), director, w))
 		return
 	}
 	if f, bad := director.strays(w, server); bad {
@@ -30,12 +30,12 @@ func (j *judge) ways(director *party, e ServiceEntry, s RealServer) {
 		return
 	}
 	if wide, ok := j.widen(director, server); ok && w.Via.IsValid() && w.To.Bits() == 0 && len(director.networks(server)) == 0 {
-		j.add(director, finding("route-strays", SeverityBroken, "%s -> %s: the director is in the server's network by its address, and not by the length of that: it is sought by way of %s", e.ID, s.Addr, w.Via).
+		j.add(director, FindingRouteStrays.broken("%s -> %s: the director is in the server's network by its address, and not by the length of that: it is sought by way of %s", e.ID, s.Addr, w.Via).
 			fix(wide))
 		return
 	}
 	if s.Mode == DR && w.Via.IsValid() {
-		j.add(director, finding("not-on-link", SeverityBroken, "%s -> %s is reached by %s, and DR only puts the next host's address on a packet for the VIP", e.ID, s.Addr, w.Via).
+		j.add(director, FindingNotOnLink.broken("%s -> %s is reached by %s, and DR only puts the next host's address on a packet for the VIP", e.ID, s.Addr, w.Via).
 			change(e.asSiblings(s)...).advise("put the server on a network of the director, or forward to it by a tunnel"))
 		return
 	}
@@ -95,7 +95,7 @@ func (j *judge) disguised(director *party, e ServiceEntry, s RealServer, w netst
 		host.parameter(host.interfaceOn(server), "accept_local") == "1" {
 		return
 	}
-	f := finding("martian-source", SeverityBroken, "%s -> %s: packets of the tunnel come from %s, which is an address of the real server too", e.ID, s, source)
+	f := FindingMartianSource.broken("%s -> %s: packets of the tunnel come from %s, which is an address of the real server too", e.ID, s, source)
 	for _, a := range director.addresses {
 		if own := a.Prefix.Addr(); a.Interface == w.Interface && own.Is4() && !host.has(own) {
 			j.add(director, f.run(replaceRoute(w.RouteEntry, w.RouteEntry)+optionText("src", own)))
@@ -120,7 +120,7 @@ func (p *party) strays(w netstate.Way, to netip.Addr) (Finding, bool) {
 	if w.Via.IsValid() {
 		way = "by way of " + w.Via.String()
 	}
-	return finding("route-strays", SeverityBroken, "%s is in the network %s of %s, and is sought %s", to, here[0].Prefix.Masked(), here[0].Interface, way).
+	return FindingRouteStrays.broken("%s is in the network %s of %s, and is sought %s", to, here[0].Prefix.Masked(), here[0].Interface, way).
 		run(deleteRoute(w.RouteEntry)), true
 }
 
@@ -133,7 +133,7 @@ func (j *judge) twice(director *party, e ServiceEntry, s RealServer) bool {
 			continue
 		}
 		for _, a := range director.having(server) {
-			j.add(director, finding("server-here", SeverityBroken, "%s -> %s: it is an address of the director too, on %s, and packets for it stay there", e.ID, s.Addr, a.Interface).
+			j.add(director, FindingServerHere.broken("%s -> %s: it is an address of the director too, on %s, and packets for it stay there", e.ID, s.Addr, a.Interface).
 				run(fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(server.Is6()), a.Prefix, a.Interface)))
 			return true
 		}
@@ -153,7 +153,7 @@ func (j *judge) untold(e ServiceEntry) {
 			continue
 		}
 		if mtu := j.own.mtuOf(j.own.route(s.Addr.Addr(), netip.Addr{})); mtu != 0 && mtu < ordinaryMTU+overhead(s.RealServer) {
-			j.add(j.own, finding("mtu", SeverityRisk, "%s -> %s: 1500 bytes and %d of the tunnel do not fit into the MTU %d, and pmtu_disc=0 tells no client",
+			j.add(j.own, FindingMTU.risk("%s -> %s: 1500 bytes and %d of the tunnel do not fit into the MTU %d, and pmtu_disc=0 tells no client",
 				e.ID, s.RealServer, overhead(s.RealServer), mtu).fix(SysctlPMTUDisc.Requirement("1", "tell clients that their packets are too big")))
 		}
 	}
@@ -167,7 +167,7 @@ const ordinaryMTU = 1500
 func (j *judge) room(director *party, e ServiceEntry, s RealServer, host *party) {
 	way := director.route(s.Addr.Addr(), netip.Addr{})
 	if !way.Onward() || way.Via.IsValid() {
-		j.unclear["path-mtu"] = true
+		j.unclear[FindingPathMTU] = true
 	}
 	path := director.mtuOf(way)
 	for _, at := range host.having(s.Addr.Addr()) {
@@ -186,7 +186,7 @@ func (j *judge) room(director *party, e ServiceEntry, s RealServer, host *party)
 		}
 	}
 	if over := overhead(s); path != 0 && size+over > path {
-		j.add(host, finding("path-mtu", SeverityRisk, "%s -> %s: clients may send %d bytes, and %d fit into the tunnel", e.ID, s, size, path-over).
+		j.add(host, FindingPathMTU.risk("%s -> %s: clients may send %d bytes, and %d fit into the tunnel", e.ID, s, size, path-over).
 			advise("set MSS of the real server's setup to %d, or let ICMP 'fragmentation needed' and 'packet too big' through to the director", path-over-headers))
 	}
 }

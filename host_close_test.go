@@ -27,8 +27,8 @@ func allCalls(h *Host, plan SetupPlan) map[string]func(context.Context) error {
 		"Apply nothing":   func(ctx context.Context) error { return h.Apply(ctx, SetupPlan{}) },
 		"Undo":            func(ctx context.Context) error { _, err := h.Undo(ctx, plan); return err },
 		"Undo nothing":    func(ctx context.Context) error { _, err := h.Undo(ctx, SetupPlan{}); return err },
-		"Check":           func(ctx context.Context) error { _, err := h.Check(ctx, setup); return err },
-		"Check nothing":   func(ctx context.Context) error { _, err := h.Check(ctx, nil); return err },
+		"Check":           func(ctx context.Context) error { _, err := h.Check(ctx, CheckOptions{Setup: setup}); return err },
+		"Check nothing":   func(ctx context.Context) error { _, err := h.Check(ctx, CheckOptions{}); return err },
 		"Facts":           func(ctx context.Context) error { _, err := h.State(ctx); return err },
 		"Connections":     func(ctx context.Context) error { _, err := h.Connections(ctx); return err },
 		"Explain": func(ctx context.Context) error {

@@ -162,7 +162,7 @@ func TestNoIPVS(t *testing.T) {
 			t.Fatalf("a real server's host: %v", err)
 		}
 		defer h.Close()
-		if _, err := h.Check(t.Context(), nil); err != nil {
+		if _, err := h.Check(t.Context(), CheckOptions{}); err != nil {
 			t.Errorf("checking it: %v", err)
 		}
 	})

@@ -174,7 +174,7 @@ func (c seedCase) apply(t *testing.T, ns *testbed.Namespace) {
 	must(t, err)
 	must(t, h.Apply(ctx, plan))
 	must(t, h.Client().Do(ctx, c.table...))
-	if report, err := h.Check(ctx, setup); err != nil || len(report.Findings) > 0 {
+	if report, err := h.Check(ctx, CheckOptions{Setup: setup}); err != nil || len(report.Findings) > 0 {
 		t.Errorf("Check: %v, %v", err, report.Findings)
 	}
 }

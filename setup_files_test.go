@@ -128,6 +128,6 @@ func useFile(t testing.TB, text []byte) {
 	_ = setup.String()
 	var state HostState
 	if json.Unmarshal(text, &state) == nil {
-		_, _ = h.Check(ctx, setup, state)
+		_, _ = h.Check(ctx, CheckOptions{Setup: setup, Peers: []HostState{state}})
 	}
 }

@@ -388,14 +388,14 @@ func TestHostWithoutIPVS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report, err := h.Check(ctx, setup); err != nil || len(report.Findings) != 0 {
+	if report, err := h.Check(ctx, CheckOptions{Setup: setup}); err != nil || len(report.Findings) != 0 {
 		t.Errorf("Check: %v, %v", report.Findings, err)
 	}
 	state, err := h.State(ctx)
 	if err != nil || len(state.Services) != 0 {
 		t.Errorf("Facts: %v, %v", state, err)
 	}
-	if _, err := other.Check(ctx, nil, state); err != nil {
+	if _, err := other.Check(ctx, CheckOptions{Peers: []HostState{state}}); err != nil {
 		t.Error(err)
 	}
 	if _, err := h.Client().Services(ctx); !errors.Is(err, ErrUnavailable) {

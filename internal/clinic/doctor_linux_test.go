@@ -130,7 +130,7 @@ func (g *ground) examine(t *testing.T, f form, state []lvs.HostState) (all []vis
 		if f.peers {
 			peers = slices.DeleteFunc(slices.Clone(state), func(o lvs.HostState) bool { return o.Name == m.name })
 		}
-		report, err := m.lvs.Check(context.Background(), setup, peers...)
+		report, err := m.lvs.Check(context.Background(), lvs.CheckOptions{Setup: setup, Peers: peers})
 		if err != nil {
 			t.Fatalf("checking %s: %v", m.name, err)
 		}
@@ -162,19 +162,19 @@ func (a ailment) String() string {
 }
 
 // retires reports whether the fix takes a real server out of a service.
-func (a ailment) retires() bool { return a.Code == "server-dead" }
+func (a ailment) retires() bool { return a.Code == lvs.FindingServerDead }
 
 // ailments are the findings of a severity that were not there before.
 func (g *ground) ailments(now, before []visit, s lvs.Severity) (all []ailment) {
 	was := make(map[string]bool)
 	for _, v := range before {
 		for _, f := range v.Findings {
-			was[string(f.Severity)+f.Code+g.of(ailment{f, v.at}).name] = true
+			was[string(f.Severity)+string(f.Code)+g.of(ailment{f, v.at}).name] = true
 		}
 	}
 	for _, v := range now {
 		for _, f := range v.Findings {
-			if a := (ailment{f, v.at}); f.Severity == s && !was[string(s)+f.Code+g.of(a).name] {
+			if a := (ailment{f, v.at}); f.Severity == s && !was[string(s)+string(f.Code)+g.of(a).name] {
 				all = append(all, a)
 			}
 		}
@@ -190,8 +190,8 @@ func named(all []visit, doubt string) string {
 	is := regexp.MustCompile("^(?:" + doubt + ")")
 	for _, v := range all {
 		for _, f := range v.Unchecked {
-			if is.MatchString(f.Code + ": " + f.Advice) {
-				return f.Code
+			if is.MatchString(string(f.Code) + ": " + f.Advice) {
+				return string(f.Code)
 			}
 		}
 	}

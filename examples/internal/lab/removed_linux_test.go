@@ -57,7 +57,7 @@ func (l *Lab) without(t *testing.T, h *Host, i int) {
 	ctx := context.Background()
 	step := h.applied.Steps[i]
 	h.takeBack(t, step)
-	report, err := h.Check(ctx, h.Setup)
+	report, err := h.Check(ctx, lvs.CheckOptions{Setup: h.Setup})
 	reason := dispensable(l.plan.options, step.Requirement.Want)
 	if err != nil || reason == "" && !names(report.Findings, step.Requirement.Want) {
 		t.Errorf("%s without %s: Check says %v, %v", h.Name, step.Requirement, report.Findings, err)

@@ -69,7 +69,7 @@ func (w *work) show(ctx context.Context, host *lvs.Host, err error) error {
 
 // look prints what is wrong with the host.
 func (w *work) look(ctx context.Context, host *lvs.Host) error {
-	report, err := host.Check(ctx, w.setup)
+	report, err := host.Check(ctx, lvs.CheckOptions{Setup: w.setup})
 	if err != nil {
 		return err
 	}
