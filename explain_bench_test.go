@@ -63,7 +63,7 @@ func benchTable(b *testing.B, do func(context.Context, *Host) error) {
 }
 
 func benchHost(b *testing.B, services int) *Host {
-	h := benchGround(b).Host(b)
+	h := benchDirector(b)
 	h.guard.files = aliveFiles{h.guard.files}
 	var changes []Change
 	for i := range services {
@@ -78,9 +78,15 @@ func benchHost(b *testing.B, services int) *Host {
 	return h
 }
 
-func benchGround(b *testing.B) ground {
+// benchDirector returns a host with an empty table.
+func benchDirector(b *testing.B) *Host {
 	if *benchReal {
-		return openKernelGround(b)
+		h, err := OpenHost(b.Context())
+		must(b, err)
+		b.Cleanup(func() { _ = h.Client().Flush(context.Background()) })
+		return h
 	}
-	return openSimulatorGround("7.2.7")(b)
+	s, err := NewSimulator(SimOptions{Kernel: "7.2.7"})
+	must(b, err)
+	return s.Host()
 }

@@ -46,9 +46,9 @@ var seedCases = []seedCase{
 		}.Setup,
 		table: []Change{
 			Flush(),
-			AddService(Service{ID: tcpAt("192.168.0.11:80"), Scheduler: LC, Persistence: Persistence{Timeout: 300 * time.Second}}),
-			AddRealServer(tcpAt("192.168.0.11:80"), NewRealServer(addrAt("10.168.0.94:80"), NAT)),
-			AddRealServer(tcpAt("192.168.0.11:80"), NewRealServer(addrAt("10.168.0.95:80"), NAT)),
+			AddService(Service{ID: TCP(netip.MustParseAddrPort("192.168.0.11:80")), Scheduler: LC, Persistence: Persistence{Timeout: 300 * time.Second}}),
+			AddRealServer(TCP(netip.MustParseAddrPort("192.168.0.11:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT)),
+			AddRealServer(TCP(netip.MustParseAddrPort("192.168.0.11:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), NAT)),
 		},
 		nat: []replacement{
 			{"table ip nat {", "table ip lvs_nat_from_10_168_0_0_24 {", "a table of our own: what others have in theirs stays"},
@@ -63,9 +63,9 @@ var seedCases = []seedCase{
 		setup:     DRDirector{VIP: vip4, Interface: "eth0", Forwarding: true}.Setup,
 		table: []Change{
 			Flush(),
-			AddService(Service{ID: tcpAt("10.168.0.91:80"), Scheduler: RR}),
-			AddRealServer(tcpAt("10.168.0.91:80"), NewRealServer(addrAt("10.168.0.94:80"), DR)),
-			AddRealServer(tcpAt("10.168.0.91:80"), NewRealServer(addrAt("10.168.0.95:80"), DR)),
+			AddService(Service{ID: TCP(netip.MustParseAddrPort("10.168.0.91:80")), Scheduler: RR}),
+			AddRealServer(TCP(netip.MustParseAddrPort("10.168.0.91:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), DR)),
+			AddRealServer(TCP(netip.MustParseAddrPort("10.168.0.91:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), DR)),
 		},
 		differs: []replacement{
 			{"10.168.0.91 dev eth0 scope link src 10.168.0.91 \n", "10.168.0.91 dev eth0 proto static scope link \n", seedProtocol + "; " + seedSource},

@@ -24,7 +24,7 @@ var hooks = map[string]struct {
 func TestFaultWithoutReturn(t *testing.T) {
 	for name, c := range hooks {
 		t.Run(name, func(t *testing.T) {
-			l, ctx := newSimLab(t, SimOptions{}), groundContext(t)
+			l, ctx := newSimLab(t, SimOptions{}), t.Context()
 			var panicked *SimPanicError
 			fails := func(err error) {
 				t.Helper()
@@ -52,7 +52,7 @@ func TestFaultWithoutReturn(t *testing.T) {
 func TestSettingFaultWithoutReturn(t *testing.T) {
 	for name, c := range hooks {
 		t.Run(name, func(t *testing.T) {
-			ctx := groundContext(t)
+			ctx := t.Context()
 			s, h := simulatedHost(t)
 			before := s.dump()
 			plan, err := h.Plan(ctx, mustSetup(t, caseOf("DR real server")))

@@ -1,14 +1,18 @@
 package lvs
 
 import (
+	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/netstate"
+	"github.com/golvs/lvs/internal/seam"
 	"github.com/golvs/lvs/internal/simipvs"
 	"github.com/golvs/lvs/internal/simnet"
 )
@@ -65,6 +69,14 @@ type simulatedNetwork struct {
 	changing sync.Mutex // until the kernel knows
 	routed   bool       // interfaces were given
 	ways     atomic.Pointer[simulatedWays]
+}
+
+func init() {
+	seam.Client = func(ctx context.Context, dial genl.Dialer) (any, error) {
+		return newClient(ctx, dial, slog.New(slog.DiscardHandler))
+	}
+	seam.Simulator = func(k *simipvs.Kernel) any { return newSimulator(k) }
+	seam.Kernel = func(simulator any) *simipvs.Kernel { return simulator.(*Simulator).kernel }
 }
 
 func newSimulator(k *simipvs.Kernel) *Simulator {

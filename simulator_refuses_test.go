@@ -103,35 +103,6 @@ func TestSimulatorRefusesPackets(t *testing.T) {
 	}
 }
 
-// A master daemon that cannot reach its group is refused.
-func TestSimulatorDaemonReachesNobody(t *testing.T) {
-	s, err := NewSimulator(SimOptions{Interfaces: []SimInterface{{Name: groundDevice}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := dialRaw(t, s.dial)
-	group6 := attribute{yGroup6, netip.MustParseAddr("ff02::81").AsSlice()}
-	onLo := daemonOf(1).set(yDevice, text("lo"))
-	for _, d := range []attributes{onLo, append(daemonOf(1), group6)} {
-		if errno := conn.do(newDaemon(d)); errno != 0 {
-			t.Error(errno)
-		}
-		conn.stopDaemons()
-	}
-	if errno := conn.do(newDaemon(append(onLo, group6))); errno != 101 {
-		t.Errorf("IPv6 on lo: %v", errno)
-	}
-	if err := s.network.Put(Link{Name: groundDevice}.toNetwork()); err != nil {
-		t.Fatal(err)
-	}
-	if errno := conn.do(newDaemon(daemonOf(1))); errno != 101 {
-		t.Errorf("on an interface that is down: %v", errno)
-	}
-	if errno := conn.do(newDaemon(daemonOf(2))); errno != 0 {
-		t.Errorf("one that only listens: %v", errno)
-	}
-}
-
 // Time ends after 292 years, and does not begin again.
 func TestSimulatorEndOfTime(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
@@ -165,7 +136,7 @@ func TestInjectMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 1000 {
-		ofKind(t, "zero", l.client.ZeroAllCounters(groundContext(t)), ErrPermission)
+		ofKind(t, "zero", l.client.ZeroAllCounters(t.Context()), ErrPermission)
 	}
 }
 
@@ -192,10 +163,10 @@ func TestSimulatorClockPanics(t *testing.T) {
 	}
 	h := l.Host()
 	defer h.Close()
-	if _, err := l.client.Services(groundContext(t)); err != nil {
+	if _, err := l.client.Services(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if _, err := h.Sysctl(groundContext(t), "net.ipv4.vs.conntrack"); err != nil {
+	if _, err := h.Sysctl(t.Context(), "net.ipv4.vs.conntrack"); err != nil {
 		t.Error(err)
 	}
 	broken = false
@@ -215,7 +186,7 @@ func TestNilOptions(t *testing.T) {
 	}
 	c := s.Client(WithLogger(nil), nil)
 	defer c.Close()
-	if err := c.Flush(groundContext(t)); err != nil {
+	if err := c.Flush(t.Context()); err != nil {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -306,9 +277,9 @@ func TestSimulatorLogPanics(t *testing.T) {
 				t.Error("the panic reached no caller")
 			}
 		}()
-		_ = c.Flush(groundContext(t))
+		_ = c.Flush(t.Context())
 	}()
 	broken = false
-	must(t, c.Flush(groundContext(t)))
+	must(t, c.Flush(t.Context()))
 	must(t, s.Advance(time.Second))
 }

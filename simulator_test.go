@@ -273,16 +273,6 @@ func TestSimulatorLookup(t *testing.T) {
 	}
 }
 
-// A service of port 0 that is not persistent refuses all ports. The client
-// would not make one; other tools do.
-func TestSimulatorBlackHole(t *testing.T) {
-	l := newSimLab(t, SimOptions{})
-	conn := dialRaw(t, l.dial)
-	conn.must(newService(serviceOf("tcp 10.1.0.1:0")))
-	l.id = simWeb
-	l.wants(l.syn(l.flow()), ActionRefused, ReasonNotPersistent)
-}
-
 // Why a service takes no one.
 func TestSimulatorNoServer(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {

@@ -43,7 +43,7 @@ func TestSimulatorManyGoroutines(t *testing.T) {
 	l.serve(Service{ID: simWeb, Scheduler: WLC}, NAT, 1, 1, 1, 1)
 	h := l.Host()
 	defer h.Close()
-	ctx := groundContext(t)
+	ctx := t.Context()
 	ways := []func(r *rand.Rand) error{
 		func(r *rand.Rand) error {
 			_, err := l.Connect(Flow{Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte{11, 1, 1, byte(r.Uint32())}), uint16(1+r.Uint32N(65535))), VIP: simWeb.AddrPort()})
@@ -83,7 +83,7 @@ func TestSimulatorManyGoroutines(t *testing.T) {
 func TestSimulatorLarge(t *testing.T) {
 	const services, conns = 10_000, 100_000
 	l := newSimLab(t, SimOptions{})
-	ctx := groundContext(t)
+	ctx := t.Context()
 	id := func(i int) ServiceID {
 		return TCP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), 80))
 	}

@@ -1,0 +1,57 @@
+package lvs
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A service, and a real server of it.
+var (
+	webID  = TCP(netip.MustParseAddrPort("10.1.0.1:80"))
+	webRIP = netip.MustParseAddrPort("10.2.0.2:80")
+)
+
+// must ends the test when something fails that cannot.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exactly compares services and servers as they are: their own Equal reports whether
+// they mean the same to the kernel.
+var exactly = cmp.Options{
+	cmp.Comparer(func(a, b Service) bool { return a == b }),
+	cmp.Comparer(func(a, b RealServer) bool { return a == b }),
+}
+
+func compare[T any](t testing.TB, what string, want, got T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, exactly); diff != "" {
+		t.Errorf("%s (-want +got)\n%s", what, diff)
+	}
+}
+
+// kinds are all kinds of error.
+var kinds = []error{
+	ErrNotFound, ErrExists, ErrPermission, ErrUnavailable, ErrScheduler, ErrUnstable, ErrInvalid, ErrClosed, ErrStuck, ErrBusy,
+	errors.ErrUnsupported,
+}
+
+// ofKind reports an error that does not match one kind and no other.
+func ofKind(t testing.TB, what string, err, want error) {
+	t.Helper()
+	for _, kind := range kinds {
+		if errors.Is(err, kind) != (kind == want) {
+			t.Errorf("%s: %v: it matches %q: %t; want only %q", what, err, kind, errors.Is(err, kind), want)
+		}
+	}
+	var e *Error
+	if !errors.As(err, &e) || e.Op == "" {
+		t.Errorf("%s: %v (%T) is not an *Error that says what was attempted", what, err, err)
+	}
+}

@@ -1,0 +1,109 @@
+package conformance
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs/internal/simipvs"
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+// expiryTolerance is in seconds.
+const expiryTolerance = 2
+
+// simulatorSide is a simulator.
+type simulatorSide struct {
+	ground
+	kernel  *simipvs.Kernel
+	elapsed time.Duration
+	virtual map[[2]netip.AddrPort]netip.AddrPort // by server and client
+}
+
+func openSimulatorSide(t testing.TB, r release) *simulatorSide {
+	t.Helper()
+	g := openSimulatorGround(r.String())(t)
+	return &simulatorSide{
+		ground: g, kernel: g.(*simulatorGround).kernel,
+		virtual: make(map[[2]netip.AddrPort]netip.AddrPort),
+	}
+}
+
+func (s *simulatorSide) ReadFile(path string) ([]byte, error) { return s.kernel.ReadFile(path) }
+
+func (s *simulatorSide) WriteFile(path string, data []byte) error {
+	return s.kernel.WriteFile(path, data)
+}
+
+func (s *simulatorSide) withFiles(do func(files)) { do(newSimulatedFiles(s.kernel)) }
+
+func (s *simulatorSide) Elapsed() time.Duration { return s.elapsed }
+
+func (s *simulatorSide) Wait(d time.Duration) {
+	s.elapsed += d
+	s.ground.Wait(d)
+}
+
+func (s *simulatorSide) Send(packets []packet) (fates []string) {
+	for _, p := range packets {
+		fate, _ := s.deliver(p)
+		fates = append(fates, fate)
+	}
+	return fates
+}
+
+// deliver returns what shows of a packet behind IPVS, and the verdict on it.
+func (s *simulatorSide) deliver(p packet) (fate string, v simipvs.Verdict) {
+	err := s.kernel.Deliver(p.raw(), &v)
+	if err != nil {
+		return err.Error(), v
+	}
+	switch v.Action {
+	case simipvs.Refused, simipvs.Dropped:
+		return fateStopped, v
+	case simipvs.Passed:
+		return fateOf(p.from, p.to, startTTL), v
+	case simipvs.Replied:
+		if vip, masked := s.virtual[[2]netip.AddrPort{p.from, p.to}]; masked && v.Method == masquerade {
+			return fateOf(vip, p.to, startTTL), v
+		}
+		return fateOf(p.from, p.to, startTTL), v
+	}
+	switch v.Method {
+	case masquerade:
+		server := netip.AddrPortFrom(v.Server.Addr(), v.Port)
+		s.virtual[[2]netip.AddrPort{server, p.from}] = p.to
+		return fateOf(p.from, server, startTTL-1), v
+	case localNode:
+		return fateOf(p.from, p.to, startTTL), v
+	case tunnel:
+		return fateTunnelled(v.Server.Addr()), v
+	}
+	return fateOf(p.from, p.to, startTTL-1), v
+}
+
+// raw is the packet as the simulated kernel has it.
+func (p packet) raw() *simipvs.Packet {
+	return &simipvs.Packet{
+		Protocol: p.protocol, TCP: p.tcp, Mark: p.mark, Length: p.bytes().Length(), Source: &p.from, Destination: &p.to,
+	}
+}
+
+// What becomes of a packet: the sender is told that it was stopped, or it is
+// seen when it leaves. Its TTL tells whether IPVS sent it.
+const (
+	fateStopped = "stopped"
+	startTTL    = testbed.TTL
+)
+
+func fateOf(from, to netip.AddrPort, ttl int) string {
+	return fmt.Sprintf("%s > %s, TTL %d", from, to, ttl)
+}
+
+func fateTunnelled(to netip.Addr) string { return "in a tunnel to " + to.String() }
+
+// bytes is the packet as it is sent.
+func (p packet) bytes() testbed.Packet {
+	return testbed.Packet{Protocol: p.protocol, TCP: p.tcp, From: p.from, To: p.to, Data: p.data}
+}

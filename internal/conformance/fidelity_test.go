@@ -1,0 +1,351 @@
+package conformance
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+// The simulator is proved by histories: what a history does to it, it must do to
+// the kernel. Both are asked for everything that can be seen, and a history that
+// shows a difference is cut down to the steps that it takes.
+//
+// What differs on purpose is made alike before it is compared, and nothing else:
+// timers of the kernel are late by up to an eighth of the timeout, and a history
+// takes its time, so the time that a connection is left with may differ by
+// expiryTolerance; services are listed in an order of the kernel's own; ticks are
+// of a length of the kernel's own; a table that grows does so by and by; and of
+// an attribute that it refuses, the kernel says which values it would take.
+
+// files are those of /proc.
+type files interface {
+	ReadFile(path string) ([]byte, error)
+	WriteFile(path string, data []byte) error
+}
+
+// side is an IPVS that a history is played to.
+type side interface {
+	ground
+	files
+
+	// Send sends packets and says of each what became of it.
+	Send(packets []packet) []string
+
+	// Elapsed is how long it has been there.
+	Elapsed() time.Duration
+
+	// withFiles does something with all of its files.
+	withFiles(do func(files))
+}
+
+const (
+	protocolTCP = 6
+	protocolUDP = 17
+
+	flagFIN = 0x01
+	flagSYN = 0x02
+	flagRST = 0x04
+	flagACK = 0x10
+)
+
+// What the long run is asked for by scripts/fidelity.
+var (
+	fidelityPicks = flag.Int("fidelity.picks", 0, "how many servers each scheduler picks; 0 is a few")
+	fidelityCalls = flag.Int("fidelity.calls", 0, "how many requests there are; 0 is a few")
+	fidelitySeed  = flag.Uint64("fidelity.seed", 1, "what histories are made from")
+)
+
+func long() bool { return *fidelityPicks+*fidelityCalls > 0 }
+
+// fidelity is a kind of histories.
+type fidelity struct {
+	name    string
+	make    func(t testing.TB, r release, seed uint64) (h history, counted int)
+	enough  int // of what is counted
+	players int // how many play at once, if -test.parallel lets them
+}
+
+// mostMismatches ends a run that makes no sense any more.
+const mostMismatches = 3
+
+// run plays histories until enough was counted, and reports in one row.
+func (f fidelity) run(t *testing.T, open func(testing.TB) *duel) {
+	t.Helper()
+	r := openedRelease(t, open)
+	var histories, counted, mismatches, slow atomic.Int64
+	var playing sync.RWMutex // so that one can have the machine alone
+	t.Run("players", func(t *testing.T) {
+		for range f.players {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				for counted.Load() < int64(f.enough) && mismatches.Load() < mostMismatches {
+					seed := *fidelitySeed + uint64(histories.Add(1)) - 1
+					h, n := f.make(t, r, seed)
+					counted.Add(int64(n))
+					playing.RLock()
+					difference, tooLong := timed(t, open, h)
+					playing.RUnlock()
+					if difference == "" {
+						continue
+					}
+					playing.Lock()
+					about := fmt.Sprintf("%s, seed %d", f.name, seed)
+					if !tooLong || differsAgain(t, open, h) {
+						mismatches.Add(1)
+						reportMismatch(t, open, h, about, difference)
+					} else {
+						slow.Add(1)
+						t.Logf("%s: it took too long and differed, but not when it was played again:\n%s", about, difference)
+					}
+					playing.Unlock()
+				}
+			})
+		}
+	})
+	t.Logf("%d histories", histories.Load())
+	if long() {
+		fmt.Printf("%-10s %-9s %9d %10d\n", f.name, r, counted.Load(), mismatches.Load())
+		if n := slow.Load(); n > 0 {
+			fmt.Printf("# %d histories took too long and differed, but not when they were played again\n", n)
+		}
+	}
+}
+
+// timed plays a history, and tells whether it took too long: on a busy machine
+// connections expire behind its back, in the kernel later than in the simulator.
+// The shortest timeouts are a few times as long as what a history may take besides
+// its waits.
+func timed(t *testing.T, open func(testing.TB) *duel, h history) (difference string, tooLong bool) {
+	t.Helper()
+	const most = 3 * time.Second
+	start := time.Now()
+	difference, _ = attempt(t, open, h)
+	return difference, time.Since(start) > h.waits()+most
+}
+
+// differsAgain plays a history again that differed and took too long, until it
+// does not take too long. If it always does, it differs if it did each time.
+func differsAgain(t *testing.T, open func(testing.TB) *duel, h history) bool {
+	t.Helper()
+	for range 3 {
+		difference, tooLong := timed(t, open, h)
+		if difference == "" {
+			return false
+		}
+		if !tooLong {
+			return true
+		}
+	}
+	return true
+}
+
+func openedRelease(t testing.TB, open func(testing.TB) *duel) release {
+	s := &scope{TB: t}
+	defer s.end()
+	return open(s).real.Release()
+}
+
+func reportMismatch(t *testing.T, open func(testing.TB) *duel, h history, about, difference string) {
+	t.Helper()
+	short, again := shrink(t, open, h)
+	text := fmt.Sprintf("%s: they differ after\n%s\n%s", about, short, again)
+	if again == "" {
+		text = fmt.Sprintf("%s: they differed, but not when it was played again:\n%s", about, difference)
+	}
+	if long() {
+		fmt.Println(text) // not at the end, hours later
+		t.Fail()
+		return
+	}
+	t.Error(text)
+}
+
+// newCall returns a call with attributes at the top.
+func newCall(command uint8, top attributes) control {
+	return control{command: command, body: top.encode()}
+}
+
+// serviceCall returns a call about a service, and perhaps a destination.
+func serviceCall(command uint8, nests ...attributes) control {
+	r := about(command, nests...)
+	return control{command: command, body: r.body}
+}
+
+// flagBytes of a service: those that are set, and no others.
+func flagBytes(flags uint32) []byte { return flagged(flags, ^uint32(0)) }
+
+// Each scheduler of the kernel and of the simulator picks alike, and connections
+// live alike.
+func TestFidelityPicks(t *testing.T) {
+	const few = 200
+	const players = 6 // some mostly wait
+	for _, scheduler := range pickSchedulers {
+		t.Run(scheduler, func(t *testing.T) {
+			fidelity{scheduler, makePicks(scheduler), cmp.Or(*fidelityPicks, few), players}.run(t, openFidelity(t))
+		})
+	}
+	t.Run("twos", func(t *testing.T) { fidelityTwos(t, cmp.Or(*fidelityPicks, few)) })
+}
+
+// openFidelity returns what opens the kernel under test and its simulator. Where
+// there is no such kernel, it is two simulators.
+func openFidelity(testing.TB) func(testing.TB) *duel {
+	if os.Getenv(testbed.KernelEnv) != "" {
+		return func(t testing.TB) *duel { return openDuel(t, openKernelSide) }
+	}
+	return func(t testing.TB) *duel {
+		return openDuel(t, func(t testing.TB) side { return openSimulatorSide(t, release{6, 12, 117}) })
+	}
+}
+
+// The comparison can fail: a simulator that counts connections as another release
+// does is found out, and so is one whose server somebody edits, by a history of a
+// few steps.
+func TestFidelityFinds(t *testing.T) {
+	older, newer := release{6, 1, 176}, release{6, 1, 192}
+	simulators := func(t testing.TB) (real, sim *player) {
+		return newPlayer(t, openSimulatorSide(t, older)), newPlayer(t, openSimulatorSide(t, older))
+	}
+	for name, open := range map[string]func(testing.TB) *duel{
+		"the other way to count": func(t testing.TB) *duel {
+			real, _ := simulators(t)
+			return &duel{real, newPlayer(t, openSimulatorSide(t, newer))}
+		},
+		"a server edited behind its back": func(t testing.TB) *duel {
+			real, sim := simulators(t)
+			sim.side = &meddledSide{sim.side.(*simulatorSide), sim, 0}
+			return &duel{real, sim}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(50) {
+				h, _ := makePicks("lc")(t, older, seed)
+				short, difference := shrink(t, open, h)
+				if difference == "" {
+					continue
+				}
+				const few = 14
+				if len(short) > few {
+					t.Errorf("%d steps where %d would do", len(short), few)
+				}
+				t.Logf("seed %d: they differ after\n%s\n%s", seed, short, difference)
+				return
+			}
+			t.Error("nobody noticed")
+		})
+	}
+}
+
+// meddledSide is one on which somebody turns servers off when a few packets have
+// come.
+type meddledSide struct {
+	*simulatorSide
+	player  *player
+	packets int
+}
+
+func (s *meddledSide) Send(packets []packet) []string {
+	const enough = 3
+	if s.packets += len(packets); s.packets >= enough {
+		for _, service := range s.player.conn.read(listServices()) {
+			key := service.only(slices.Concat(controlKeys[0], keyOf("mark4 1")))
+			for _, d := range s.player.conn.read(listDests(key)) {
+				s.player.conn.do(setDest(key, d.set(dWeight, u32(0))))
+			}
+		}
+	}
+	return s.simulatorSide.Send(packets)
+}
+
+// fromServer is a packet that a real server sends to a client.
+func fromServer(protocol, flags uint8, from string) packet {
+	return packet{protocol, flags, at(from), at("10.1.9.1:1001"), 0, 0}
+}
+
+// clients are new clients of a web server, by their numbers.
+func clients(first, last int) (h history) {
+	for i := first; i <= last; i++ {
+		h = append(h, packet{protocolTCP, flagSYN, at(fmt.Sprintf("10.1.9.%d:1001", i)), at("10.1.254.1:80"), 0, 0})
+	}
+	return h
+}
+
+// Histories that once showed a difference.
+func TestFidelityHistories(t *testing.T) {
+	query := packet{protocolUDP, 0, at("10.1.9.1:1001"), at("10.1.254.1:53"), 0, 0}
+	web := keyOf("tcp 10.1.254.1:80")
+	client := func(flags uint8, from string) packet {
+		return packet{protocolTCP, flags, at(from), at("10.1.254.1:80"), 0, 0}
+	}
+	for name, h := range map[string]history{
+		"an ended connection still counts when its client comes back": {
+			serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80").set(sScheduler, text("lc"))),
+			serviceCall(cNewDest, web, destOf("10.2.0.10:80")), serviceCall(cNewDest, web, destOf("10.2.0.11:80")),
+			client(flagSYN, "10.1.9.1:1001"), client(flagSYN, "10.1.9.1:1002"),
+			client(flagACK, "10.1.9.1:1001"), client(flagACK, "10.1.9.1:1002"),
+			client(flagRST, "10.1.9.1:1001"), client(flagRST, "10.1.9.1:1002"),
+			client(flagSYN, "10.1.9.1:1002"), settle,
+		},
+		"a NAT server's packet of no connection is refused": {
+			requirement{"nat_icmp_send", 1},
+			serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80")),
+			serviceCall(cNewDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade))),
+			serviceCall(cNewDest, web, destOf("10.2.0.11:80")), // not one of NAT
+			serviceCall(cNewService, serviceOf("mark4 1")),
+			serviceCall(cNewDest, keyOf("mark4 1"), destOf("10.2.0.12:53").set(dMethod, u32(masquerade))),
+			fromServer(protocolTCP, flagACK, "10.2.0.10:80"), fromServer(protocolTCP, flagRST, "10.2.0.10:80"),
+			fromServer(protocolTCP, flagACK, "10.2.0.10:81"), fromServer(protocolUDP, 0, "10.2.0.10:80"),
+			fromServer(protocolTCP, flagACK, "10.2.0.11:80"), fromServer(protocolUDP, 0, "10.2.0.12:53"),
+			fromServer(protocolTCP, flagSYN|flagACK, "10.2.0.12:53"),
+			serviceCall(cSetDest, web, destOf("10.2.0.10:80")), fromServer(protocolTCP, flagACK, "10.2.0.10:80"),
+			serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade))), fromServer(protocolTCP, flagACK, "10.2.0.10:80"),
+			serviceCall(cDelDest, web, destOf("10.2.0.10:80")), fromServer(protocolTCP, flagACK, "10.2.0.10:80"),
+			fromServer(protocolUDP, 0, "10.2.0.12:53"), newCall(cFlush, nil), fromServer(protocolUDP, 0, "10.2.0.12:53"),
+		},
+		"the hooks go with the last service, and connections stay": {
+			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")),
+			serviceCall(cNewDest, keyOf("udp 10.1.254.1:53"), destOf("10.2.0.10:53").set(dMethod, u32(masquerade))),
+			query, fromServer(protocolUDP, 0, "10.2.0.10:53"),
+			serviceCall(cDelService, keyOf("udp 10.1.254.1:53")), query, fromServer(protocolUDP, 0, "10.2.0.10:53"),
+			serviceCall(cNewService, serviceOf("udp [fd00:1::fe:1]:53")), query,
+			serviceCall(cNewService, serviceOf("udp 10.1.254.2:53")), query, fromServer(protocolUDP, 0, "10.2.0.10:53"),
+			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")), query,
+			serviceCall(cNewDest, keyOf("udp 10.1.254.1:53"), destOf("10.2.0.10:53").set(dMethod, u32(masquerade))), query,
+		},
+		"thresholds fall below the connections that there are": slices.Concat(
+			history{
+				serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80").set(sScheduler, text("lc"))),
+				serviceCall(cNewDest, web, destOf("10.2.0.10:80")), serviceCall(cNewDest, web, destOf("10.2.0.11:80")),
+			},
+			clients(1, 8), history{serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dUpper, u32(2)))},
+			clients(9, 12), history{serviceCall(cSetDest, web, destOf("10.2.0.11:80").set(dUpper, u32(3)).set(dLower, u32(1)))},
+			clients(13, 16), history{serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dUpper, u32(100)))},
+			clients(17, 20), history{serviceCall(cSetDest, web, destOf("10.2.0.11:80").set(dUpper, u32(50)).set(dLower, u32(40)))},
+			clients(21, 24)),
+		"something is left behind the attributes":        {control{cGetInfo, 0, unhex("49f10c36fa4e24f8dd")}},
+		"something is left, and an attribute is missing": {control{cSetDest, 0, unhex("48000100060001000200000006")}},
+		"a command of the future with a strange flag":    {control{20, nlRoot, nil}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if difference, _ := attempt(t, openFidelity(t), h); difference != "" {
+				t.Error(difference)
+			}
+		})
+	}
+}
+
+// Requests are answered alike, and tables look alike afterwards. One history is
+// played at a time: before Linux 7.1 a listing of services loses its place when
+// those of other namespaces change, and tells some twice or not at all.
+func TestFidelityCalls(t *testing.T) {
+	const few = 1500
+	fidelity{"calls", makeCalls, cmp.Or(*fidelityCalls, few), 1}.run(t, openFidelity(t))
+}

@@ -1,0 +1,75 @@
+package conformance
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/seam"
+	"github.com/golvs/lvs/internal/simipvs"
+)
+
+// simulatorGround is a kernel of the simulator.
+type simulatorGround struct {
+	kernel  *simipvs.Kernel
+	release release
+}
+
+// openSimulatorGround returns what opens a kernel that behaves as a release.
+func openSimulatorGround(text string) func(testing.TB) ground {
+	return func(t testing.TB) ground {
+		t.Helper()
+		r, err := parseRelease(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		device := simipvs.Interface{Name: groundDevice, MTU: 1500}
+		for _, a := range groundAddresses {
+			device.Addrs = append(device.Addrs, netip.MustParsePrefix(a))
+		}
+		k := simipvs.New(simipvs.Options{
+			Release:    r.simulated(),
+			Interfaces: []simipvs.Interface{device},
+		})
+		return &simulatorGround{k, r}
+	}
+}
+
+func (r release) simulated() simipvs.Release {
+	return simipvs.Release{Major: r.major, Minor: r.minor, Patch: r.patch}
+}
+
+func (g *simulatorGround) Dial() (genl.Socket, error) { return g.kernel.Dial(true), nil }
+
+func (g *simulatorGround) DialUnprivileged() (genl.Socket, error) { return g.kernel.Dial(false), nil }
+
+func (g *simulatorGround) Datagram(t testing.TB, from, to netip.AddrPort) {
+	t.Helper()
+	const udp, length = 17, 20 + 8 + 5 // "hello" behind the headers of IPv4 and UDP
+	var v simipvs.Verdict
+	err := g.kernel.Deliver(&simipvs.Packet{Protocol: udp, Source: &from, Destination: &to, Length: length}, &v)
+	if err != nil || v.Action != simipvs.Forwarded {
+		t.Fatalf("sending a datagram from %s to %s: %+v, %v", from, to, v, err)
+	}
+}
+
+func (g *simulatorGround) Host(t testing.TB) *lvs.Host {
+	h := seam.Simulator(g.kernel).(*lvs.Simulator).Host()
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// Wait moves the kernel's clock on: its time is its own.
+func (g *simulatorGround) Wait(d time.Duration) { _ = g.kernel.Advance(d) }
+
+func (g *simulatorGround) Release() release { return g.release }
+
+func (g *simulatorGround) Table(t testing.TB) string {
+	t.Helper()
+	text, err := g.kernel.ReadFile("/proc/net/ip_vs")
+	must(t, err)
+	return string(text)
+}

@@ -1,0 +1,151 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs"
+
+	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/seam"
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+// The conformance suite says what IPVS answers to whom. It has two layers: raw
+// messages, which are built and read by its own code (conformance_raw_test.go, conformance_socket_test.go),
+// and the client. Whatever answers to a [ground] can be put under it.
+
+// ground is an IPVS table to test on, empty and nobody else's, with the network
+// around it: lo, which is up, and a device of the name groundDevice, which is up
+// too and has groundAddresses.
+type ground interface {
+	// Dial opens a socket as one who may do everything.
+	Dial() (genl.Socket, error)
+
+	// DialUnprivileged opens a socket as one without CAP_NET_ADMIN.
+	DialUnprivileged() (genl.Socket, error)
+
+	// Datagram makes a client on the director itself send a UDP datagram.
+	Datagram(t testing.TB, from, to netip.AddrPort)
+
+	// Host returns the namespace that it is.
+	Host(t testing.TB) *lvs.Host
+
+	// Table returns the text of /proc/net/ip_vs.
+	Table(t testing.TB) string
+
+	// Wait lets time pass.
+	Wait(d time.Duration)
+
+	// Release is the release of Linux that it is, or behaves as.
+	Release() release
+}
+
+const groundDevice = "dummy0"
+
+var groundAddresses = []string{"10.1.0.1/16", "10.2.0.1/16", "fd00:1::1/64"}
+
+// grounds are all that the suite runs on. Inside a kernel that is the kernel: the
+// simulated ones answer there as they do everywhere.
+var grounds = []struct {
+	name      string
+	simulated bool
+	open      func(t testing.TB) ground
+}{
+	{"kernel", false, openKernelGround},
+	{"simulator 6.1.176", true, openSimulatorGround("6.1.176")},
+	{"simulator 6.12.117", true, openSimulatorGround("6.12.117")},
+	{"simulator 7.2.7", true, openSimulatorGround("7.2.7")},
+}
+
+// conform runs a part of the suite on every ground. Each call of fresh gives a
+// ground that nobody has touched.
+func conform(t *testing.T, part func(t *testing.T, fresh func(testing.TB) ground)) {
+	t.Helper()
+	for _, g := range grounds {
+		if g.simulated && testbed.Inside() {
+			continue
+		}
+		t.Run(g.name, func(t *testing.T) {
+			if !g.simulated {
+				testbed.InKernel(t)
+			}
+			part(t, g.open)
+		})
+	}
+}
+
+// conformOne runs a single case.
+func conformOne(t *testing.T, test func(t *testing.T, g ground)) {
+	t.Helper()
+	conform(t, func(t *testing.T, fresh func(testing.TB) ground) { test(t, fresh(t)) })
+}
+
+// groundClient returns a client of the ground.
+func groundClient(t testing.TB, g ground) *lvs.Client {
+	t.Helper()
+	return clientOf(t, g.Dial)
+}
+
+func clientOf(t testing.TB, dial genl.Dialer) *lvs.Client {
+	t.Helper()
+	c, err := seam.Client(groundContext(t), dial)
+	if err != nil {
+		t.Fatalf("opening the client: %v", err)
+	}
+	client := c.(*lvs.Client)
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// modeOf returns a mode by its text form, which has modes that cannot work too.
+func modeOf(text string) lvs.Mode {
+	m, err := lvs.ParseMode(text)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// patience is how long a kernel may take. The slowest are emulated, on a machine
+// that has other work too.
+const patience = 2 * time.Minute
+
+func groundContext(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// release is a release of Linux.
+type release struct{ major, minor, patch int }
+
+func parseRelease(s string) (r release, err error) {
+	_, err = fmt.Sscanf(s, "%d.%d.%d", &r.major, &r.minor, &r.patch)
+	return r, err
+}
+
+func (r release) String() string { return fmt.Sprintf("%d.%d.%d", r.major, r.minor, r.patch) }
+
+func (r release) atLeast(major, minor int) bool {
+	return r.major > major || r.major == major && r.minor >= minor
+}
+
+// countsTotals tells whether the kernel counts all connections of a server
+// together, which came in 7.2 and in two stable series. Such kernels refuse
+// thresholds that do not fit an int.
+func (r release) countsTotals() bool {
+	switch {
+	case r.major == 6 && r.minor == 1:
+		return r.patch >= 183
+	case r.major == 6 && r.minor == 12:
+		return r.patch >= 104
+	}
+	return r.atLeast(7, 2)
+}
+
+// ownTables tells whether each namespace has hash tables of its own.
+func (r release) ownTables() bool { return r.atLeast(7, 1) }
