@@ -1,10 +1,27 @@
-// Package lvs drives Linux Virtual Server, the load balancer inside the Linux
-// kernel (IPVS), with typed values.
+// Package lvs drives Linux Virtual Server, the load balancer in the Linux kernel,
+// which is also called IPVS.
 //
-// A [Service] is what clients connect to: a virtual address (VIP) with a port,
-// or a firewall mark. Behind it stand values of [RealServer], each with a [Mode]
-// in which packets get there and a weight. The service's [Scheduler] picks one
-// for each new connection. The machine that does it is the director.
+// # Overview
+//
+// A load-balanced site has three tiers. The director runs IPVS: it receives the
+// packets of clients, picks a real server for each new connection, and forwards
+// the packets there. The real servers run the application. Behind them, a shared
+// tier (files, a database) makes sure that every real server can serve every
+// client; IPVS does not see it.
+//
+// These addresses matter:
+//
+//   - The client's address is [Flow.Client].
+//   - The virtual IP (VIP) is what clients connect to. With a protocol and a port it
+//     identifies a service: see [ServiceID], which can also be a firewall mark. The
+//     director has the VIP; for [DR] and tunnels the real servers have it too,
+//     hidden from ARP.
+//   - The director IP (DIP) is the director's address in the network of the real
+//     servers, which is their gateway for [NAT]: see [NATRealServer].
+//   - The real server IP (RIP) is [RealServer.Addr].
+//
+// A [Service] has a [Scheduler], which picks one of its real servers. A [RealServer]
+// has a weight, and a [Mode] that says how packets reach it:
 //
 //	client, err := lvs.Open(ctx)
 //	if err != nil {
@@ -21,32 +38,38 @@
 //
 // # Writing
 //
-// All writes are values of type [Change] that [Client.Do] sends, many with one
-// system call; methods such as [Client.AddService] send one. An update replaces
-// everything, as the kernel does; [Client.ModifyService], [Client.ModifyRealServer] and
-// [Client.SetWeight] change one thing and keep the rest. Values that the kernel
-// takes although they can never work are refused before it sees them.
+// A [Change] is a value that describes a write; [Client.Do] sends any number of
+// them, many with one system call. Methods such as [Client.AddService] send one.
+// An update replaces everything, as in the kernel; [Client.ModifyService],
+// [Client.ModifyRealServer] and [Client.SetWeight] change one thing and keep the
+// rest. Values that the kernel would accept but that can never work are refused
+// before it sees them.
 //
 // # Reading
 //
-// Whatever is in the kernel is read without loss, also what this package would
-// not write. Real servers come in the order in which they were added; it
-// decides where some schedulers send clients.
+// [Client.Snapshot] reads the whole table. Everything in it is read without loss,
+// including settings of other programs that this package would refuse to write.
+// Real servers are listed in the order in which they were added, because some
+// schedulers depend on it.
 //
 // # Errors
 //
-// Every error is an [*Error], of one kind ([ErrNotFound], [ErrExists],
-// [ErrPermission], [ErrUnavailable], [ErrScheduler], [ErrUnstable],
-// [ErrInvalid], [ErrStuck], [ErrBusy], [ErrClosed], [errors.ErrUnsupported]), or
-// a [*BatchError] that lists them.
+// Every error is an [*Error], or a [*BatchError] that lists them. Use [errors.Is]
+// with a kind ([ErrNotFound], [ErrExists], [ErrPermission], [ErrUnavailable],
+// [ErrScheduler], [ErrUnstable], [ErrInvalid], [ErrStuck], [ErrBusy], [ErrClosed],
+// [errors.ErrUnsupported]), and [errors.As] for what was attempted, on what, and
+// which field was refused.
+//
+// Every call takes a context and returns when it is done, even if the kernel is
+// still at work. If the outcome of a change is unknown then, its error says so.
 //
 // # Testing
 //
-// A [Simulator] is IPVS in process: the same [Client] talks to it, it answers as
-// the kernel does, and [Simulator.Deliver] and [Simulator.Connect] show which
-// real server gets whom, and why. Its clock is virtual, or that of
-// [testing/synctest]. [SimulatorFrom] makes one of a live host, to try something
-// there first.
+// A [Simulator] is IPVS in this process. The same [Client] talks to it, it returns
+// the kernel's errors, and [Simulator.Connect] and [Simulator.Deliver] show which
+// real server a client reaches, and why. Its clock is virtual, or that of
+// [testing/synctest]. [SimulatorFrom] copies a live host, to try a change there
+// first.
 //
 //	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 //	if err != nil {
@@ -54,22 +77,32 @@
 //	}
 //	err = sim.Client().AddService(ctx, lvs.Service{ID: web, Scheduler: lvs.WLC})
 //
-// # Privileges and kernels
-//
-// IPVS asks for CAP_NET_ADMIN in the initial user namespace, for reading too.
-// Each network namespace has a table of its own. The package is tested inside
-// Linux 6.1, 6.12 and the newest that Debian has; it compiles everywhere, and
-// answers [ErrUnavailable] where there is no IPVS. It prints nothing, has no
-// global state, and runs no other program.
-//
 // # Hosts
 //
-// Besides its table, a director or a real server needs addresses, routes and
-// kernel parameters. [DRDirector], [DRRealServer], [NATDirector],
-// [NATRealServer], [TunnelDirector] and [TunnelRealServer] say which, as values
-// that print as the commands of an administrator. [Host.Plan] compares them with
-// what there is, [Host.Apply] changes it, [Host.Undo] sets back what still is as
-// it was left, and [Host.Check] says what keeps a host from balancing.
+// Besides its table, a director needs addresses, routes and kernel parameters, and
+// so does a real server. [DRDirector], [DRRealServer], [NATDirector],
+// [NATRealServer], [TunnelDirector] and [TunnelRealServer] describe them as a
+// [Setup]. [Host.Plan] compares it with the host and changes nothing, [Host.Apply]
+// makes the changes, and [Host.Undo] reverts those that nothing has changed since.
+// [Host.Check] reports what keeps a host from balancing, and [Host.Explain] which
+// real server a client would reach.
 //
-// What it does not do: it does not check the health of servers.
+// The package does not check the health of real servers.
+//
+// # Privileges
+//
+// IPVS requires CAP_NET_ADMIN in the initial user namespace, even for reading.
+// Each network namespace has a table of its own: see [InNamespace]. The package is
+// tested in Linux 6.1, 6.12 and 7.2. It builds on every system, and returns
+// [ErrUnavailable] where there is no IPVS. It prints nothing, has no global state,
+// and runs no other program.
+//
+// # Stable texts
+//
+// Programs may store and compare these texts, which change only as the API does:
+// the text forms of [ServiceID], [Mode], [Persistence], [Mask], [SchedulerFlags],
+// [Protocol], [SyncRole], [Action] and [Reason], the names of schedulers and of
+// connection states, [Finding.Code] and [Severity], and the JSON and YAML of types
+// with tags. All other texts are for people and may change: error messages, what
+// String returns otherwise, and the prose of findings and explanations.
 package lvs

@@ -11,8 +11,73 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// The table of a director that balances one site, as changes. They are values:
-// print them, compare them, then give them to [Client.Do].
+// A service with two real servers, on a simulator: no root, no network. On a
+// director, [Open] returns the client instead.
+func Example() {
+	ctx := context.Background()
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := sim.Client()
+	defer client.Close()
+
+	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
+	err = client.Do(ctx,
+		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, from := range []string{"192.0.2.1:40000", "192.0.2.2:40000", "192.0.2.3:40000"} {
+		flow := lvs.Flow{Client: netip.MustParseAddrPort(from), VIP: web.AddrPort()}
+		conn, err := sim.Connect(flow)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(from, "->", conn.Server())
+	}
+	servers, err := client.RealServers(ctx, web)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range servers {
+		fmt.Println(s.Addr, "has", s.ActiveConns, "connections")
+	}
+	// Output:
+	// 192.0.2.1:40000 -> 10.168.0.95:80
+	// 192.0.2.2:40000 -> 10.168.0.94:80
+	// 192.0.2.3:40000 -> 10.168.0.95:80
+	// 10.168.0.94:80 has 1 connections
+	// 10.168.0.95:80 has 2 connections
+}
+
+func ExampleOpen() {
+	ctx := context.Background()
+
+	client, err := lvs.Open(ctx) // lvs.InNamespace opens another network namespace
+	if errors.Is(err, lvs.ErrUnavailable) {
+		log.Fatal("this kernel has no IPVS")
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+
+	version, err := client.Info(ctx)
+	if errors.Is(err, lvs.ErrPermission) {
+		log.Fatal("this needs CAP_NET_ADMIN in the initial user namespace, even for reading")
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("IPVS", version.Version)
+}
+
+// The table of a director for one site. Changes are values: print them, compare
+// them, then give them to [Client.Do].
 func ExampleChange() {
 	web := lvs.TCP(netip.MustParseAddrPort("192.168.0.11:80"))
 	changes := []lvs.Change{
@@ -54,44 +119,4 @@ func ExampleMode() {
 	// ipip
 	// gue:6080+csum
 	// gre
-}
-
-// Add a service and its servers with one call, and take no offence at what is
-// there already.
-func ExampleClient_Do() {
-	ctx := context.Background()
-	client, err := lvs.Open(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.Close()
-
-	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
-	err = client.Do(ctx,
-		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
-	)
-	if err != nil && !errors.Is(err, lvs.ErrExists) { // true only when every failure is of that kind
-		log.Fatal(err)
-	}
-}
-
-// Change one thing of a real server and keep the rest.
-func ExampleClient_ModifyRealServer() {
-	ctx := context.Background()
-	client, err := lvs.Open(ctx, lvs.InNamespace("director"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.Close()
-
-	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
-	was, err := client.ModifyRealServer(ctx, web, netip.MustParseAddrPort("10.168.0.94:80"), func(s *lvs.RealServer) {
-		s.UpperThreshold = 1000
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println("the threshold was", was.UpperThreshold)
 }

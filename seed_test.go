@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// README shows every line of the scripts, beside what stands for it.
-func TestReadmeHasScripts(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
+// docs/from-scripts.md shows every line of the scripts, beside its counterpart in Go.
+func TestDocsHaveScripts(t *testing.T) {
+	page, err := os.ReadFile("docs/from-scripts.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,9 +18,9 @@ func TestReadmeHasScripts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, rest, found := strings.Cut(string(readme), "\n`"+name+"` is ")
+		_, rest, found := strings.Cut(string(page), "\n`"+name+"` is ")
 		if !found {
-			t.Errorf("README does not tell what %s is", name)
+			t.Errorf("docs/from-scripts.md does not say what %s is", name)
 		}
 		for line := range strings.Lines(string(script)) {
 			line = strings.TrimSpace(line)
@@ -28,7 +28,7 @@ func TestReadmeHasScripts(t *testing.T) {
 				continue
 			}
 			if _, rest, found = strings.Cut(rest, "\n| `"+line+"` | "); !found {
-				t.Errorf("README has no row for the line of %s: %s", name, line)
+				t.Errorf("docs/from-scripts.md has no row for the line of %s: %s", name, line)
 				break
 			}
 		}

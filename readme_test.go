@@ -1,0 +1,111 @@
+package lvs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+
+	"github.com/golvs/lvs"
+)
+
+// The README shows what follows; internal/layout holds that both are the same.
+
+var (
+	web = lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
+	rs1 = netip.MustParseAddrPort("10.168.0.94:80")
+	rs2 = netip.MustParseAddrPort("10.168.0.95:80")
+)
+
+// balance sends clients to rs1 and rs2, and then drains rs2.
+func balance(ctx context.Context, client *lvs.Client) error {
+	err := client.Do(ctx, // all changes with one system call
+		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.WRR}),
+		lvs.AddRealServer(web, lvs.NewRealServer(rs1, lvs.DR)),
+		lvs.AddRealServer(web, lvs.NewRealServer(rs2, lvs.DR)),
+	)
+	if err != nil && !errors.Is(err, lvs.ErrExists) { // it may have run before
+		return err
+	}
+	if _, err := client.SetWeight(ctx, web, rs1, 3); err != nil {
+		return err
+	}
+	_, err = client.SetWeight(ctx, web, rs2, 0) // drain: no new connections, open ones go on
+	if err != nil && !errors.Is(err, lvs.ErrNotFound) {
+		return err // otherwise another program has removed rs2
+	}
+	servers, err := client.RealServers(ctx, web)
+	for _, s := range servers {
+		fmt.Println(s.Addr, "weight", s.Weight, "connections", s.ActiveConns+s.InactiveConns)
+	}
+	return err
+}
+
+func TestBalance(t *testing.T) {
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := balance(t.Context(), sim.Client()); err != nil { // your program
+		t.Fatal(err)
+	}
+	from := netip.MustParseAddrPort("192.0.2.1:40000")
+	conn, err := sim.Connect(lvs.Flow{Client: from, VIP: web.AddrPort()}) // a client of your service
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := conn.Server(); got != rs1 {
+		t.Errorf("the client reached %v, want %v", got, rs1)
+	}
+}
+
+// director sets a host up, checks it, and restores it.
+func director(ctx context.Context, host *lvs.Host) error {
+	setup, err := lvs.DRDirector{VIP: web.AddrPort().Addr(), Interface: "eth0"}.Setup()
+	if err != nil {
+		return err
+	}
+	plan, err := host.Plan(ctx, setup) // changes nothing; save it as JSON for a later process
+	if err != nil {
+		return err
+	}
+	fmt.Println(plan)                             // as commands of ip and sysctl
+	if err := host.Apply(ctx, plan); err != nil { // all of it or nothing
+		return err
+	}
+	report, err := host.Check(ctx, lvs.CheckOptions{Setup: setup})
+	if err != nil {
+		return err
+	}
+	fmt.Println(report.Findings)      // what is wrong, why it matters, and how to fix it
+	left, err := host.Undo(ctx, plan) // leaves what others have changed since
+	fmt.Println("left as it is:", left)
+	return err
+}
+
+// What director does to a host is gone in the end.
+func TestDirector(t *testing.T) {
+	sim, err := lvs.NewSimulator(lvs.SimOptions{Interfaces: []lvs.SimInterface{
+		{Name: "eth0", Addresses: []netip.Prefix{netip.MustParsePrefix("10.168.0.90/24")}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := sim.Host()
+	defer host.Close()
+	before, err := host.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := director(t.Context(), host); err != nil {
+		t.Fatal(err)
+	}
+	after, err := host.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(before.Resources) != fmt.Sprint(after.Resources) {
+		t.Errorf("before %v, after %v", before.Resources, after.Resources)
+	}
+}
