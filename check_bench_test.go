@@ -26,12 +26,12 @@ func crowdedHost(services int) HostState {
 	local := netip.MustParsePrefix("10.0.0.1/8")
 	f.Resources = append(f.Resources, Address{Interface: "eth0", Prefix: local}, Link{Name: "eth0", Up: true})
 	f.Routes = append(f.Routes, RouteEntry{To: local.Masked(), Table: 254, Interface: "eth0", ByKernel: true})
-	f.Rules = []RuleEntry{{Table: localTable}, {Priority: 32766, Table: 254}}
+	f.Rules = []RuleEntry{{Table: localRouteTable}, {Priority: 32766, Table: 254}}
 	for i := range services {
 		vip := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
 		if i%2 == 0 { // the others are missing
 			f.Resources = append(f.Resources, Address{Interface: "eth0", Prefix: hostPrefix(vip)})
-			f.Routes = append(f.Routes, RouteEntry{To: hostPrefix(vip), Table: localTable, Type: "local", Interface: "eth0", ByKernel: true})
+			f.Routes = append(f.Routes, RouteEntry{To: hostPrefix(vip), Table: localRouteTable, Type: "local", Interface: "eth0", ByKernel: true})
 		}
 		e := ServiceEntry{}
 		e.ID, e.Scheduler = TCP(netip.AddrPortFrom(vip, 80)), RR

@@ -8,28 +8,28 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// delivered looks whether packets for a VIP come to the director, and to IPVS.
-func (j *judge) delivered(director *party, e ServiceEntry) {
+// checkDelivery looks whether packets for a VIP come to the director, and to IPVS.
+func (j *judge) checkDelivery(director *hostView, e ServiceEntry) {
 	for _, vip := range j.vipsOf(director, e) {
 		if j.standsBy(director, e.ID, vip) {
 			continue
 		}
-		if f, bad := j.undelivered(director, vip, director.placeOf(vip)); bad {
+		if f, bad := j.findUndelivered(director, vip, director.interfaceForVIP(vip)); bad {
 			f.Detail = fmt.Sprintf("%s: %s", e.ID, f.Detail)
 			j.add(director, f)
-			j.announce(director, vip, f.Severity)
+			j.checkStaleNeighbours(director, vip, f.Severity)
 			continue
 		}
-		j.asked(director, vip)
+		j.checkReachable(director, vip)
 	}
-	j.dropped(director, e)
+	j.checkDropSysctls(director, e)
 }
 
 // vipsOf returns the addresses that a service's packets come for, as far as they
 // are known: those of a mark by the firewall's rules.
-func (j *judge) vipsOf(director *party, e ServiceEntry) []netip.Addr {
+func (j *judge) vipsOf(director *hostView, e ServiceEntry) []netip.Addr {
 	if e.ID.FWMark() != 0 {
-		return director.firewall.marked(e.ID)
+		return director.firewall.markedAddrs(e.ID)
 	}
 	if vip := e.ID.AddrPort().Addr(); !vip.IsUnspecified() {
 		return []netip.Addr{vip}
@@ -39,7 +39,7 @@ func (j *judge) vipsOf(director *party, e ServiceEntry) []netip.Addr {
 
 // standsBy reports whether a director has a service for the time when another one
 // fails, which has the VIP now.
-func (j *judge) standsBy(p *party, id ServiceID, vip netip.Addr) bool {
+func (j *judge) standsBy(p *hostView, id ServiceID, vip netip.Addr) bool {
 	if p.delivers(vip) {
 		return false
 	}
@@ -51,9 +51,9 @@ func (j *judge) standsBy(p *party, id ServiceID, vip netip.Addr) bool {
 	return p.runs(SyncBackup) && !p.runs(SyncMaster)
 }
 
-// undelivered returns the finding about a host that does not take packets for an
+// findUndelivered returns the finding about a host that does not take packets for an
 // address, which it should have on an interface; false if it takes them.
-func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bool) {
+func (j *judge) findUndelivered(p *hostView, vip netip.Addr, iface string) (Finding, bool) {
 	w := p.arrival(vip, netip.Addr{}, "*")
 	if w.Unsure {
 		j.unclear[FindingRouteBlocked] = true
@@ -61,7 +61,7 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 	if w.Local() || w.Unsure {
 		return Finding{}, false
 	}
-	own := p.having(vip)
+	own := p.addrsEqual(vip)
 	if len(own) == 0 {
 		f := FindingVIPMissing.broken("%s is not an address of the host", vip)
 		if iface == "" {
@@ -71,10 +71,10 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 		if key := InterfaceSysctl(iface, "disable_ipv6", true); vip.Is6() && p.sysctl(key) == "1" {
 			f.Detail += fmt.Sprintf(": %s is 1", key)
 		}
-		return f.fix(append(p.enabled(iface, vip), fix...)...), true
+		return f.fix(append(p.enableFix(iface, vip), fix...)...), true
 	}
 	a := own[0]
-	if what := p.blocked(w); what != "" && w.Found && !w.Onward() {
+	if what := p.whyBlocked(w); what != "" && w.Found && !w.Onward() {
 		commands, _ := p.unblock(w)
 		return FindingRouteBlocked.broken("packets for %s do not come to the host: %s", vip, what).run(commands...), true
 	}
@@ -94,45 +94,45 @@ func (j *judge) undelivered(p *party, vip netip.Addr, iface string) (Finding, bo
 	if f, bad := j.linkFault(p, a.Interface, "it has "+vip.String()); bad && (vip.Is6() || f.Code == FindingLinkTaken) {
 		return f, true
 	}
-	if w.Onward() && isUnusual(w.Table) {
+	if w.Onward() && isCustomTable(w.Table) {
 		return FindingVIPMissing.broken("%s is on %s, and the rule of priority %d leads packets for it to %s", vip, a.Interface, w.Rule.Priority, w.Interface).
-			run(p.deleteRule(*w.Rule)), true
+			run(p.deleteRuleCommand(*w.Rule)), true
 	}
 	rule := netstate.LocalRule(vip.Is6())
 	if p.routing.WithRules(append(slices.Clone(p.rules), rule)).Resolve(w.Question).Local() {
 		return FindingVIPMissing.broken("%s is on %s, and no rule asks the table local", vip, a.Interface).
-			run(addRule(rule, "local")), true
+			run(addRuleCommand(rule, "local")), true
 	}
 	f := FindingVIPMissing.broken("%s is on %s, and the table local has no route for it", vip, a.Interface)
-	if slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip) && r.Table == localTable }) {
+	if slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip) && r.Table == localRouteTable }) {
 		// One of another type stays, behind it.
 		return f.run(fmt.Sprintf("ip%s route prepend local %s dev %s src %s table local", familyFlag(vip.Is6()), vip, a.Interface, vip)), true
 	}
-	return f.fix(Requirement{Want: Route{To: hostPrefix(vip), Table: localTable, Interface: a.Interface, Local: true, Source: vip}, Why: "packets for it are delivered to the host"}), true
+	return f.fix(Requirement{Want: Route{To: hostPrefix(vip), Table: localRouteTable, Interface: a.Interface, Local: true, Source: vip}, Why: "packets for it are delivered to the host"}), true
 }
 
-// placeOf returns the interface that a director's VIP belongs on.
-func (p *party) placeOf(vip netip.Addr) string {
-	if names := p.askedOn(vip); len(names) > 0 {
+// interfaceForVIP returns the interface that a director's VIP belongs on.
+func (p *hostView) interfaceForVIP(vip netip.Addr) string {
+	if names := p.interfacesAskedFor(vip); len(names) > 0 {
 		return names[0]
 	}
 	for _, i := range p.Interfaces {
-		if !p.isBlind(i.Name) {
+		if !p.hasNoNetwork(i.Name) {
 			return i.Name
 		}
 	}
 	return ""
 }
 
-// asked looks whether those who ask for a VIP get an answer, and whether the
+// checkReachable looks whether those who ask for a VIP get an answer, and whether the
 // director takes what they send then. One of several interfaces is enough.
-func (j *judge) asked(director *party, vip netip.Addr) {
+func (j *judge) checkReachable(director *hostView, vip netip.Addr) {
 	var answering []string
 	var first Finding
-	for _, name := range director.askedOn(vip) {
+	for _, name := range director.interfacesAskedFor(vip) {
 		f, bad := j.linkFault(director, name, fmt.Sprintf("packets for %s come by it", vip))
 		if !bad {
-			f, bad = director.mute(name, director.askedFor(name, vip))
+			f, bad = director.findSilentInterface(name, director.addrAskedFor(name, vip))
 		}
 		if !bad {
 			answering = append(answering, name)
@@ -149,8 +149,8 @@ func (j *judge) asked(director *party, vip netip.Addr) {
 	for _, client := range j.clientsOf(director, vip) {
 		first = Finding{}
 		for _, name := range answering {
-			f, bad := director.martian(name, client, vip)
-			if !bad || director.isBesides(client, name) {
+			f, bad := director.findMartian(name, client, vip)
+			if !bad || director.isBehindOther(client, name) {
 				first = Finding{}
 				break
 			}
@@ -163,10 +163,10 @@ func (j *judge) asked(director *party, vip netip.Addr) {
 	}
 }
 
-// askedFor returns the address of the host that is asked for on an interface, so
+// addrAskedFor returns the address of the host that is asked for on an interface, so
 // that packets for a VIP come by it: the VIP, or the next hop of a router.
-func (p *party) askedFor(iface string, vip netip.Addr) netip.Addr {
-	if len(p.networks(vip)) > 0 {
+func (p *hostView) addrAskedFor(iface string, vip netip.Addr) netip.Addr {
+	if len(p.subnetsContaining(vip)) > 0 {
 		return vip
 	}
 	for _, a := range p.addresses {
@@ -177,36 +177,18 @@ func (p *party) askedFor(iface string, vip netip.Addr) netip.Addr {
 	return vip
 }
 
-// isBesides reports whether an address is in a network of another interface: its
+// isBehindOther reports whether an address is in a network of another interface: its
 // packets come in there.
-func (p *party) isBesides(a netip.Addr, iface string) bool {
-	return slices.ContainsFunc(p.networks(a), func(n Address) bool { return n.Interface != iface })
+func (p *hostView) isBehindOther(a netip.Addr, iface string) bool {
+	return slices.ContainsFunc(p.subnetsContaining(a), func(n Address) bool { return n.Interface != iface })
 }
 
 // clientsOf returns the clients of a director that are of the family of an address.
-func (j *judge) clientsOf(director *party, family netip.Addr) (all []netip.Addr) {
+func (j *judge) clientsOf(director *hostView, family netip.Addr) (all []netip.Addr) {
 	for _, c := range director.Clients {
 		if c.Is6() == family.Is6() && !director.has(c) {
 			all = append(all, c)
 		}
 	}
 	return all
-}
-
-// dropped looks for parameters by which IPVS drops packets of new connections.
-func (j *judge) dropped(director *party, e ServiceEntry) {
-	keep := SysctlDropPacket.Requirement("0", "drop no packets of new connections")
-	switch director.sysctl(SysctlDropPacket) {
-	case "2": // which the kernel makes of 1
-		j.add(director, FindingDropsPackets.broken("%s is 2: less memory is free than %s says", SysctlDropPacket, SysctlAMemThresh).fix(keep))
-	case "3":
-		j.add(director, FindingDropsPackets.broken("%s is 3", SysctlDropPacket).fix(keep))
-	}
-	if director.sysctl(SysctlDropEntry) == "3" {
-		j.add(director, FindingDropsPackets.risk("%s is 3", SysctlDropEntry).fix(SysctlDropEntry.Requirement("0", "keep half-open connections")))
-	}
-	if director.sysctl(SysctlBackupOnly) != "0" && director.runs(SyncBackup) && !slices.ContainsFunc(j.vipsOf(director, e), func(vip netip.Addr) bool { return !director.delivers(vip) }) {
-		j.add(director, FindingBackupOnly.broken("%s is %s, a backup daemon runs, and %s comes here", SysctlBackupOnly, director.sysctl(SysctlBackupOnly), e.ID).
-			fix(SysctlBackupOnly.Requirement("0", "balance while a backup daemon runs")).advise("or stop the daemon, if this host is the active one"))
-	}
 }

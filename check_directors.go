@@ -2,14 +2,14 @@ package lvs
 
 import "fmt"
 
-// order compares a service by hash with that of another director, and reports
+// checkServerOrder compares a service by hash with that of another director, and reports
 // whether there is one.
-func (j *judge) order(director *party, e ServiceEntry, other *party) bool {
+func (j *judge) checkServerOrder(director *hostView, e ServiceEntry, other *hostView) bool {
 	its, ok := other.services[e.ID]
 	if !ok || !e.isHashed() {
 		return false
 	}
-	if ours, theirs := e.hashes(), its.hashes(); ours != theirs {
+	if ours, theirs := e.hashInput(), its.hashInput(); ours != theirs {
 		j.add(other, FindingServerOrder.risk("%s: %s there, and %s on its peer", e.ID, theirs, ours).
 			advise("add the servers in the same order, with the same weights and flags, on all directors"))
 	}
@@ -20,8 +20,8 @@ func (j *judge) order(director *party, e ServiceEntry, other *party) bool {
 	return true
 }
 
-// hears looks whether the sync daemons of two directors of a service hear each other.
-func (j *judge) hears(director *party, e ServiceEntry, other *party) {
+// checkSync looks whether the sync daemons of two directors of a service hear each other.
+func (j *judge) checkSync(director *hostView, e ServiceEntry, other *hostView) {
 	if _, has := other.services[e.ID]; !has {
 		return
 	}
@@ -47,8 +47,8 @@ func (d SyncDaemon) hears(master SyncDaemon) bool {
 // isHashed reports whether clients are sent by a hash, on which directors agree.
 func (e ServiceEntry) isHashed() bool { return e.Scheduler == SH || e.Scheduler == MH }
 
-// hashes is what decides where a service by hash sends a client.
-func (e ServiceEntry) hashes() string {
+// hashInput is what decides where a service by hash sends a client.
+func (e ServiceEntry) hashInput() string {
 	text := string(e.Scheduler)
 	if e.SchedulerFlags != 0 {
 		text += " (" + e.SchedulerFlags.String() + ")"
@@ -57,4 +57,23 @@ func (e ServiceEntry) hashes() string {
 		text += fmt.Sprintf(" %s*%d", s.Addr, s.Weight)
 	}
 	return text
+}
+
+// checkDaemons looks at the sync daemons.
+func (j *judge) checkDaemons() {
+	master, backup := j.own.runs(SyncMaster), j.own.runs(SyncBackup)
+	for _, e := range j.own.Services {
+		for _, s := range e.Servers {
+			if (master || backup) && s.Addr.Addr().Is6() != e.ID.Is6() && !j.has(FindingSyncMixed) {
+				j.add(j.own, FindingSyncMixed.risk("%s -> %s beside a sync daemon", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
+			}
+			if master && backup && s.Mode != NAT && j.own.sysctl(SysctlBackupOnly) == "0" && !j.has(FindingBackupBalances) {
+				j.add(j.own, FindingBackupBalances.risk("master and backup daemons run, and backup_only is 0").
+					advise("run one of them: the backup while the host stands by, with backup_only=1, and the master while it balances"))
+			}
+		}
+	}
+	if backup && j.own.sysctl(SysctlSloppyTCP) == "0" {
+		j.add(j.own, FindingBackupStrict.risk("a backup daemon runs, and sloppy_tcp is 0").fix(SysctlSloppyTCP.Requirement("1", "take connections over from their middle")))
+	}
 }

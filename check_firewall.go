@@ -11,21 +11,21 @@ import (
 )
 
 // firewall is that of a host, in a form to follow packets through.
-type firewall struct {
+type hostFirewall struct {
 	chains []FirewallChain // at hooks, in the order in which packets come to them
-	rules  map[chainKey][]FirewallRule
+	rules  map[firewallChainKey][]FirewallRule
 	marks  bool // rules may mark packets
 
-	spares func(FirewallChain, parcel) bool // a chain of policies is not asked about a packet
+	skipsPolicy func(FirewallChain, firewallPacket) bool // a chain of policies is not asked about a packet
 }
 
-type chainKey struct {
+type firewallChainKey struct {
 	family, table, chain string
 	legacy               bool
 }
 
-func newFirewall(f HostState) *firewall {
-	w := &firewall{rules: make(map[chainKey][]FirewallRule)}
+func newHostFirewall(f HostState) *hostFirewall {
+	w := &hostFirewall{rules: make(map[firewallChainKey][]FirewallRule)}
 	for _, c := range f.Chains {
 		if c.Hook != "" {
 			w.chains = append(w.chains, c)
@@ -33,7 +33,7 @@ func newFirewall(f HostState) *firewall {
 	}
 	slices.SortStableFunc(w.chains, func(a, b FirewallChain) int { return cmp.Compare(a.Priority, b.Priority) })
 	for _, r := range f.FirewallRules {
-		key := chainKey{r.Family, r.Table, r.Chain, r.Legacy}
+		key := firewallChainKey{r.Family, r.Table, r.Chain, r.Legacy}
 		w.rules[key] = append(w.rules[key], r)
 		w.marks = w.marks || r.Verdict == "mark" || r.Verdict == "other"
 	}
@@ -41,7 +41,7 @@ func newFirewall(f HostState) *firewall {
 }
 
 // parcel is a packet as a firewall sees it. What is not set is not known.
-type parcel struct {
+type firewallPacket struct {
 	in, out  string
 	from, to netip.AddrPort
 	is6      bool
@@ -56,23 +56,23 @@ type parcel struct {
 }
 
 // fate is what happens to a packet at hooks.
-type fate struct {
-	drops     *stop // what surely drops it
-	may       *stop // what may drop it
-	sends     *stop // what surely gives it another destination
-	maySend   *stop
+type firewallFate struct {
+	drops     *firewallStop // what surely drops it
+	may       *firewallStop // what may drop it
+	sends     *firewallStop // what surely gives it another destination
+	maySend   *firewallStop
 	sources   bool // it surely gets another source
 	maySource bool
-	untracks  *stop // what surely keeps it from connection tracking
+	untracks  *firewallStop // what surely keeps it from connection tracking
 }
 
 // stop is where a packet ends: a rule, or the policy of a chain.
-type stop struct {
+type firewallStop struct {
 	chain FirewallChain // that the hook has
 	rule  *FirewallRule // nil is the chain's policy
 }
 
-func (s stop) String() string {
+func (s firewallStop) String() string {
 	where := fmt.Sprintf("%s %s of %s", s.chain.Table, s.chain.Name, s.chain.Family)
 	if s.rule == nil {
 		return "the policy of " + where
@@ -106,102 +106,102 @@ func (r FirewallRule) conditions() string {
 
 // Answers to whether a rule is for a packet.
 const (
-	isNot = iota
-	mayBe
-	isFor
+	firewallNoMatch = iota
+	firewallMayMatch
+	firewallMatch
 )
 
-func (r FirewallRule) matches(p parcel) int {
-	answer := isFor
+func (r FirewallRule) matches(p firewallPacket) int {
+	answer := firewallMatch
 	if r.Partial {
-		answer = mayBe
+		answer = firewallMayMatch
 	}
 	for _, one := range []int{
-		matchesName(r.In, p.in), matchesName(r.Out, p.out), isFor - matchesNot(r.NotIn, p.in), isFor - matchesNot(r.NotOut, p.out),
-		matchesAddr(r.From, p.from.Addr(), p.is6), matchesAddr(r.To, p.to.Addr(), p.is6),
-		isFor - matchesAny(r.NotFrom, p.from.Addr(), p.is6), isFor - matchesAny(r.NotTo, p.to.Addr(), p.is6),
-		matchesPort(r.FromPorts, p.from.Port()), matchesPort(r.ToPorts, p.to.Port()), r.matchesState(p), r.matchesMark(p),
+		firewallMatchesName(r.In, p.in), firewallMatchesName(r.Out, p.out), firewallMatch - firewallMatchesNotName(r.NotIn, p.in), firewallMatch - firewallMatchesNotName(r.NotOut, p.out),
+		firewallMatchesAddr(r.From, p.from.Addr(), p.is6), firewallMatchesAddr(r.To, p.to.Addr(), p.is6),
+		firewallMatch - firewallMatchesAnyAddr(r.NotFrom, p.from.Addr(), p.is6), firewallMatch - firewallMatchesAnyAddr(r.NotTo, p.to.Addr(), p.is6),
+		firewallMatchesPort(r.FromPorts, p.from.Port()), firewallMatchesPort(r.ToPorts, p.to.Port()), r.matchesState(p), r.matchesMark(p),
 	} {
 		answer = min(answer, one)
 	}
 	switch {
 	case r.Protocol != 0 && r.Protocol != p.protocol, r.ToLocal == "local" && p.remote, r.ToLocal == "remote" && !p.remote,
 		r.Segments == "first" && p.later, r.Segments == "later" && !p.later:
-		return isNot
+		return firewallNoMatch
 	}
 	return answer
 }
 
-func (r FirewallRule) matchesState(p parcel) int {
+func (r FirewallRule) matchesState(p firewallPacket) int {
 	switch {
 	case r.States == 0 || p.state&^r.States == 0:
-		return isFor
+		return firewallMatch
 	case r.States&p.state != 0:
-		return mayBe
+		return firewallMayMatch
 	}
-	return isNot
+	return firewallNoMatch
 }
 
-func (r FirewallRule) matchesMark(p parcel) int {
+func (r FirewallRule) matchesMark(p firewallPacket) int {
 	switch {
 	case r.Mask == 0 || !p.blurred && p.mark&r.Mask == r.Mark:
-		return isFor
+		return firewallMatch
 	case p.blurred:
-		return mayBe
+		return firewallMayMatch
 	}
-	return isNot
+	return firewallNoMatch
 }
 
-func matchesName(pattern, name string) int {
+func firewallMatchesName(pattern, name string) int {
 	switch {
 	case pattern == "" || name != "" && netstate.MatchInterface(pattern, name):
-		return isFor
+		return firewallMatch
 	case name == "":
-		return mayBe
+		return firewallMayMatch
 	}
-	return isNot
+	return firewallNoMatch
 }
 
-// matchesNot is matchesName for a pattern of which "" is no interface.
-func matchesNot(pattern, name string) int {
+// firewallMatchesNotName is matchesName for a pattern of which "" is no interface.
+func firewallMatchesNotName(pattern, name string) int {
 	if pattern == "" {
-		return isNot
+		return firewallNoMatch
 	}
-	return matchesName(pattern, name)
+	return firewallMatchesName(pattern, name)
 }
 
-func matchesAddr(networks []netip.Prefix, a netip.Addr, is6 bool) int {
+func firewallMatchesAddr(networks []netip.Prefix, a netip.Addr, is6 bool) int {
 	if len(networks) == 0 {
-		return isFor
+		return firewallMatch
 	}
-	return matchesAny(networks, a, is6)
+	return firewallMatchesAnyAddr(networks, a, is6)
 }
 
-// matchesAny is matchesAddr for networks of which none is no address.
-func matchesAny(networks []netip.Prefix, a netip.Addr, is6 bool) int {
-	answer := isNot
+// firewallMatchesAnyAddr is matchesAddr for networks of which none is no address.
+func firewallMatchesAnyAddr(networks []netip.Prefix, a netip.Addr, is6 bool) int {
+	answer := firewallNoMatch
 	for _, p := range networks {
 		switch {
 		case p.Addr().Is6() != is6:
 		case p.Bits() == 0 || a.IsValid() && p.Contains(a):
-			return isFor
+			return firewallMatch
 		case !a.IsValid():
-			answer = mayBe
+			answer = firewallMayMatch
 		}
 	}
 	return answer
 }
 
-func matchesPort(ranges [][2]uint16, port uint16) int {
+func firewallMatchesPort(ranges [][2]uint16, port uint16) int {
 	has := func(least, most uint16) bool {
 		return slices.ContainsFunc(ranges, func(r [2]uint16) bool { return r[0] <= least && most <= r[1] })
 	}
 	const unprivileged = 1024
 	switch {
 	case len(ranges) == 0 || port != 0 && has(port, port) || port == 0 && has(unprivileged, math.MaxUint16):
-		return isFor
+		return firewallMatch
 	case port == 0:
-		return mayBe
+		return firewallMayMatch
 	}
-	return isNot
+	return firewallNoMatch
 }

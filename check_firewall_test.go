@@ -170,19 +170,19 @@ func mustOf(t *testing.T, setup func() (Setup, error)) Setup {
 
 // What lets packets pass comes before the rule that drops them.
 func TestCheckFirewallCommands(t *testing.T) {
-	web := parcel{to: netip.AddrPortFrom(vip4, 80), protocol: 6}
+	web := firewallPacket{to: netip.AddrPortFrom(vip4, 80), protocol: 6}
 	for _, c := range []struct {
 		chain FirewallChain
-		p     parcel
+		p     firewallPacket
 		want  string
 	}{
 		{chainAt("input", false), web, "iptables-legacy -t filter -I INPUT -p tcp -d 10.168.0.91 --dport 80 -j ACCEPT"},
 		{FirewallChain{Family: "inet", Table: "f", Name: "in"}, web, "nft insert rule inet f in ip daddr 10.168.0.91 tcp dport 80 accept"},
-		{FirewallChain{Family: "inet", Table: "f", Name: "in"}, parcel{to: netip.AddrPortFrom(local4, 0), protocol: 4}, "nft insert rule inet f in ip daddr 10.168.0.94 meta l4proto 4 accept"},
+		{FirewallChain{Family: "inet", Table: "f", Name: "in"}, firewallPacket{to: netip.AddrPortFrom(local4, 0), protocol: 4}, "nft insert rule inet f in ip daddr 10.168.0.94 meta l4proto 4 accept"},
 		{FirewallChain{Family: "tc", Table: "eth0", Name: "ingress", Hook: "ingress", Device: "eth0"}, web, "tc filter add dev eth0 ingress pref 1 protocol ip flower ip_proto tcp dst_ip 10.168.0.91 dst_port 80 action pass"},
-		{chainAt("forward", false), parcel{from: netip.AddrPortFrom(local4, 8080), protocol: 6}, "iptables-legacy -t filter -I FORWARD -p tcp -s 10.168.0.94 --sport 8080 -j ACCEPT"},
+		{chainAt("forward", false), firewallPacket{from: netip.AddrPortFrom(local4, 8080), protocol: 6}, "iptables-legacy -t filter -I FORWARD -p tcp -s 10.168.0.94 --sport 8080 -j ACCEPT"},
 	} {
-		if got := (stop{chain: c.chain}).allow(c.p); got != c.want {
+		if got := (firewallStop{chain: c.chain}).allowCommand(c.p); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
@@ -197,12 +197,12 @@ func TestCheckFirewallCommands(t *testing.T) {
 			&FirewallRule{Handle: "src 0.0.0.0/0 dst 10.168.0.91/32 dir in"}, "ip xfrm policy delete src 0.0.0.0/0 dst 10.168.0.91/32 dir in"},
 		{FirewallChain{Family: "xfrm", Table: "policy", Name: "fwd", Hook: "xfrm-fwd"}, nil, "ip xfrm policy setdefault fwd accept"},
 	} {
-		if got := (stop{c.chain, c.rule}).allow(web); got != c.want {
+		if got := (firewallStop{c.chain, c.rule}).allowCommand(web); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}
 	rule := FirewallRule{Family: "tc", Table: "eth0", Chain: "ingress", To: []netip.Prefix{hostPrefix(vip4)}, Verdict: "mark", SetMark: 1}
-	if got, want := rule.mark(2), "tc filter add dev eth0 ingress pref 1 protocol ip flower dst_ip 10.168.0.91 action skbedit mark 2"; got != want {
+	if got, want := rule.markCommand(2), "tc filter add dev eth0 ingress pref 1 protocol ip flower dst_ip 10.168.0.91 action skbedit mark 2"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

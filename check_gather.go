@@ -79,7 +79,7 @@ func (h *Host) readParameters(ctx context.Context, f *HostState) error {
 	for _, p := range Parameters() {
 		keys = append(keys, p.Key)
 	}
-	keys = append(keys, defaultTTL, mostBacklog)
+	keys = append(keys, sysctlDefaultTTL, sysctlSomaxconn)
 	names := []string{"all", "default"}
 	for _, i := range f.Interfaces {
 		names = append(names, i.Name)
@@ -91,7 +91,7 @@ func (h *Host) readParameters(ctx context.Context, f *HostState) error {
 		for _, key := range observedParameters6 {
 			keys = append(keys, InterfaceSysctl(name, key, true))
 		}
-		keys = append(keys, questions(name, false), questions(name, true))
+		keys = append(keys, sysctlSolicit(name, false), sysctlSolicit(name, true))
 	}
 	return h.addSysctls(ctx, f, keys)
 }
@@ -216,7 +216,7 @@ func (h *Host) readListeners(ctx context.Context, f *HostState) error {
 		text, err := h.readFile(ctx, file.path)
 		switch {
 		case err == nil:
-			f.Listeners = append(f.Listeners, listenersOf(string(text), file.protocol, file.state)...)
+			f.Listeners = append(f.Listeners, parseListeners(string(text), file.protocol, file.state)...)
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		case i == 0: // IPv6 may not be there
@@ -226,30 +226,30 @@ func (h *Host) readListeners(ctx context.Context, f *HostState) error {
 	}
 	text, err := h.readFile(ctx, "/proc/net/sctp/eps")
 	if err == nil {
-		f.Listeners = append(f.Listeners, sctpListeners(string(text))...)
+		f.Listeners = append(f.Listeners, parseSCTPListeners(string(text))...)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// listenersOf reads sockets as /proc lists them. Those of a state wait for others;
+// parseListeners reads sockets as /proc lists them. Those of a state wait for others;
 // of UDP also those that are not connected.
-func listenersOf(text string, protocol Protocol, state string) (all []Listener) {
+func parseListeners(text string, protocol Protocol, state string) (all []Listener) {
 	for _, line := range strings.Split(text, "\n") {
 		f := strings.Fields(line)
 		if len(f) < 4 || f[3] != state {
 			continue
 		}
-		if a, ok := parseSocket(f[1]); ok && a.Port() != 0 {
-			all = append(all, Listener{protocol, a, userOf(f, 7)})
+		if a, ok := parseSocketAddr(f[1]); ok && a.Port() != 0 {
+			all = append(all, Listener{protocol, a, parseSocketUser(f, 7)})
 		}
 	}
 	return all
 }
 
-// userOf reads whose a socket is; a line without that is root's.
-func userOf(fields []string, at int) uint32 {
+// parseSocketUser reads whose a socket is; a line without that is root's.
+func parseSocketUser(fields []string, at int) uint32 {
 	if len(fields) <= at {
 		return 0
 	}
@@ -257,8 +257,8 @@ func userOf(fields []string, at int) uint32 {
 	return uint32(user)
 }
 
-// parseSocket reads an address whose words are in the machine's order.
-func parseSocket(s string) (netip.AddrPort, bool) {
+// parseSocketAddr reads an address whose words are in the machine's order.
+func parseSocketAddr(s string) (netip.AddrPort, bool) {
 	addr, port, _ := strings.Cut(s, ":")
 	raw, err := hex.DecodeString(addr)
 	number, perr := strconv.ParseUint(port, 16, 16)
@@ -272,8 +272,8 @@ func parseSocket(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(a.Unmap(), uint16(number)), ok
 }
 
-// sctpListeners reads the endpoints of SCTP, whose lines end in addresses.
-func sctpListeners(text string) (all []Listener) {
+// parseSCTPListeners reads the endpoints of SCTP, whose lines end in addresses.
+func parseSCTPListeners(text string) (all []Listener) {
 	for i, line := range strings.Split(text, "\n") {
 		f := strings.Fields(line)
 		if i == 0 || len(f) < 9 {
@@ -282,11 +282,11 @@ func sctpListeners(text string) (all []Listener) {
 		port, err := strconv.ParseUint(f[5], 10, 16)
 		for _, addr := range f[8:] {
 			if a, aerr := netip.ParseAddr(addr); err == nil && aerr == nil {
-				all = append(all, Listener{ProtocolSCTP, netip.AddrPortFrom(a.Unmap(), uint16(port)), userOf(f, 6)})
+				all = append(all, Listener{ProtocolSCTP, netip.AddrPortFrom(a.Unmap(), uint16(port)), parseSocketUser(f, 6)})
 			}
 		}
 	}
 	return all
 }
 
-const localTable = 255 // of the routes to the host's own addresses
+const localRouteTable = 255 // of the routes to the host's own addresses

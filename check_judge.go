@@ -12,58 +12,58 @@ import (
 
 // judge says what is wrong from the facts alone: it reads nothing.
 type judge struct {
-	own    *party
-	hosts  []*party // own comes first
-	byAddr map[netip.Addr]*party
+	own    *hostView
+	hosts  []*hostView // own comes first
+	byAddr map[netip.Addr]*hostView
 
 	setup Setup
 	found []Resource // what the host has in the places of the setup's settings; nil is nothing
 
-	findings []Finding
-	known    map[string]bool // findings, by what they say
-	asks     map[asked]bool
-	unseen   []Finding
-	unclear  map[FindingCode]bool // codes of what could not be determined, although peers were given
-	absent   []string             // real servers that are on none of the hosts
-	vips     map[netip.Addr]bool
-	doubts   []string // what firewalls may do, of which that is not known
+	findings  []Finding
+	known     map[string]bool // findings, by what they say
+	asks      map[askedFix]bool
+	unchecked []Finding
+	unclear   map[FindingCode]bool // codes of what could not be determined, although peers were given
+	absent    []string             // real servers that are on none of the hosts
+	vips      map[netip.Addr]bool
+	doubts    []string // what firewalls may do, of which that is not known
 
 	about  netip.AddrPort // the real server that is looked at, if one is
 	idle   bool           // it has no clients, and gets none
-	faults faults         // of those of its service
-	rolls  map[*party]roll
+	faults serverFaults   // of those of its service
+	rolls  map[*hostView]serverRoll
 
-	claimed map[spot]claim
+	claimed map[addressSpot]addressClaim
 }
 
 // judgeHosts returns the report on a host, by its facts and those of its peers.
 func judgeHosts(own HostState, setup Setup, found []Resource, peers []HostState) Report {
-	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[asked]bool), unclear: make(map[FindingCode]bool), byAddr: make(map[netip.Addr]*party), vips: make(map[netip.Addr]bool), rolls: make(map[*party]roll), claimed: make(map[spot]claim)}
-	j.gatherParties(own, peers)
-	j.requirements()
-	j.duplicates()
+	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[askedFix]bool), unclear: make(map[FindingCode]bool), byAddr: make(map[netip.Addr]*hostView), vips: make(map[netip.Addr]bool), rolls: make(map[*hostView]serverRoll), claimed: make(map[addressSpot]addressClaim)}
+	j.viewHosts(own, peers)
+	j.checkSetup()
+	j.checkDuplicates()
 	for i, p := range j.hosts {
 		for _, e := range p.Services {
 			if i == 0 || len(j.own.Services) == 0 && j.own.serves(e) {
-				j.service(p, e)
+				j.checkService(p, e)
 			}
 		}
 	}
-	j.table()
-	j.elsewhere(len(j.hosts) > 1)
+	j.checkTable()
+	j.listUnchecked(len(j.hosts) > 1)
 	slices.SortStableFunc(j.findings, func(a, b Finding) int { return a.Severity.rank() - b.Severity.rank() })
-	return Report{own.Name, j.findings, j.unseen}
+	return Report{own.Name, j.findings, j.unchecked}
 }
 
-// gatherParties makes parties of the facts. One peer is left out if it is the host
+// viewHosts makes parties of the facts. One peer is left out if it is the host
 // itself: all hosts may be given the facts of all.
-func (j *judge) gatherParties(own HostState, peers []HostState) {
-	j.own = newParty(own)
+func (j *judge) viewHosts(own HostState, peers []HostState) {
+	j.own = newHostView(own)
 	j.own.isOwn = true
-	j.hosts = []*party{j.own}
+	j.hosts = []*hostView{j.own}
 	for _, f := range peers {
 		if !j.own.isSame(f) {
-			j.hosts = append(j.hosts, newParty(f))
+			j.hosts = append(j.hosts, newHostView(f))
 		}
 	}
 	for _, p := range j.hosts {
@@ -78,7 +78,7 @@ func (j *judge) gatherParties(own HostState, peers []HostState) {
 			j.vips[a.Prefix.Addr()] = true
 		}
 	}
-	j.claims()
+	j.noteClaims()
 	j.placeAddresses()
 }
 
@@ -88,7 +88,7 @@ func (j *judge) placeAddresses() {
 	for _, firmly := range []bool{true, false} {
 		for _, p := range j.hosts {
 			for a := range p.byAddr {
-				if _, claimed := j.claimed[spot{p, a}]; !claimed && j.byAddr[a] == nil && !a.IsLoopback() && !a.IsLinkLocalUnicast() && (p.isFirmly(a) || !firmly) {
+				if _, claimed := j.claimed[addressSpot{p, a}]; !claimed && j.byAddr[a] == nil && !a.IsLoopback() && !a.IsLinkLocalUnicast() && (p.isInNetwork(a) || !firmly) {
 					j.byAddr[a] = p
 				}
 			}
@@ -97,7 +97,7 @@ func (j *judge) placeAddresses() {
 }
 
 // add notes a finding about a host, once.
-func (j *judge) add(about *party, f Finding) {
+func (j *judge) add(about *hostView, f Finding) {
 	f.Host = about.label()
 	if j.about.IsValid() && f.Severity == SeverityBroken {
 		if j.faults[j.about] = append(j.faults[j.about], f); j.idle {
@@ -117,7 +117,7 @@ func (j *judge) add(about *party, f Finding) {
 func (j *judge) repeats(f Finding) bool {
 	all := len(f.Fix) > 0 && len(f.Changes) == 0
 	for _, s := range f.Fix {
-		what := asked{string(f.Code), f.Host, s.subject()}
+		what := askedFix{string(f.Code), f.Host, s.subject()}
 		all = all && j.asks[what]
 		j.asks[what] = true
 	}
@@ -125,7 +125,7 @@ func (j *judge) repeats(f Finding) bool {
 }
 
 // asked is what a finding asks a host for.
-type asked struct{ code, host, subject string }
+type askedFix struct{ code, host, subject string }
 
 // subject is what a setting is about: settings of one do the same.
 func (s Requirement) subject() string {
@@ -140,29 +140,29 @@ func (j *judge) has(code FindingCode) bool {
 	return slices.ContainsFunc(j.findings, func(f Finding) bool { return f.Code == code && f.Host == "" })
 }
 
-// cannotSee lists what is not to be seen, with what shows it.
-func (j *judge) cannotSee(code FindingCode, format string, args ...any) {
-	j.unseen = append(j.unseen, code.at(SeverityUnknown, "cannot be seen from this host").advise(format, args...))
+// addUnchecked lists what is not to be seen, with what shows it.
+func (j *judge) addUnchecked(code FindingCode, format string, args ...any) {
+	j.unchecked = append(j.unchecked, code.at(SeverityUnknown, "cannot be seen from this host").advise(format, args...))
 }
 
-// service follows the packets of a service: to the director, from there to the
+// checkService follows the packets of a service: to the director, from there to the
 // real servers, and back.
-func (j *judge) service(director *party, e ServiceEntry) {
-	j.delivered(director, e)
-	j.filters(director, e)
-	j.faults = make(faults)
+func (j *judge) checkService(director *hostView, e ServiceEntry) {
+	j.checkDelivery(director, e)
+	j.checkFirewall(director, e)
+	j.faults = make(serverFaults)
 	for _, s := range e.Servers {
-		j.about, j.idle = s.Addr, s.Weight == 0 && s.ActiveConns == 0 && !director.keeps(e, s)
-		j.follow(director, e, s.RealServer)
+		j.about, j.idle = s.Addr, s.Weight == 0 && s.ActiveConns == 0 && !director.keepsClients(e, s)
+		j.checkServer(director, e, s.RealServer)
 	}
 	j.about = netip.AddrPort{}
-	j.dead(director, e, j.faults)
+	j.checkDeadServers(director, e, j.faults)
 	alone := true
 	for _, other := range j.hosts {
 		if other != director {
-			j.silence(director, e, other)
-			j.hears(director, e, other)
-			alone = !j.order(director, e, other) && alone
+			j.checkARP(director, e, other)
+			j.checkSync(director, e, other)
+			alone = !j.checkServerOrder(director, e, other) && alone
 		}
 	}
 	if alone && e.isHashed() {
@@ -170,71 +170,71 @@ func (j *judge) service(director *party, e ServiceEntry) {
 	}
 }
 
-// follow follows the packets of a service to one of its real servers, and back.
-func (j *judge) follow(director *party, e ServiceEntry, s RealServer) {
+// checkServer follows the packets of a service to one of its real servers, and back.
+func (j *judge) checkServer(director *hostView, e ServiceEntry, s RealServer) {
 	server, method := s.Addr.Addr(), s.Mode.method()
 	switch {
 	case method == wire.MethodLocalNode, method == wire.MethodBypass:
 		return
 	case server.IsLoopback(): // by NAT nothing gets there from elsewhere
 		if s.Mode != NAT {
-			j.localNode(director, e, s)
+			j.checkLocalNode(director, e, s)
 		}
 		return
 	case director.has(server):
-		if !j.twice(director, e, s) {
-			j.localNode(director, e, s)
+		if !j.checkServerAddr(director, e, s) {
+			j.checkLocalNode(director, e, s)
 		}
 		return
 	}
 	host := j.byAddr[server]
-	if j.otherMode(director, e, s, host) {
+	if j.checkMode(director, e, s, host) {
 		return
 	}
-	j.ways(director, e, s)
-	j.sent(director, e, s, host)
+	j.checkForwarding(director, e, s)
+	j.checkFirewallToServer(director, e, s, host)
 	if host == nil {
 		j.absent = append(j.absent, server.String())
-		j.missed(director, e, s)
+		j.checkLostServer(director, e, s)
 		return
 	}
-	j.server(director, e, s, host)
+	j.checkServerHost(director, e, s, host)
 }
 
-// localNode looks at a real server that is the director itself: by DR its program
+// checkLocalNode looks at a real server that is the director itself: by DR its program
 // is reached at the VIP.
-func (j *judge) localNode(director *party, e ServiceEntry, s RealServer) {
+func (j *judge) checkLocalNode(director *hostView, e ServiceEntry, s RealServer) {
 	if s.Mode == NAT {
-		j.listens(director, director, e, s, s.Addr)
+		j.checkProgram(director, director, e, s, s.Addr)
 		return
 	}
 	for _, vip := range j.vipsOf(director, e) {
-		j.listens(director, director, e, s, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
+		j.checkProgram(director, director, e, s, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 	}
 }
 
-// table looks at what is in the own table.
-func (j *judge) table() {
+// checkTable looks at what is in the own table.
+func (j *judge) checkTable() {
 	for _, e := range j.own.Services {
-		if f, ok := e.unserved(); ok {
+		if f, ok := e.findRefused(); ok {
 			if len(e.Servers) == 0 && f.Code == FindingNoServer {
-				f = f.change(j.refilled(e)...)
+				f = f.change(j.serversOfOthers(e)...)
 			}
 			j.add(j.own, f)
 		}
-		if f, ok := e.crowded(); ok {
+		if f, ok := e.findCrowded(); ok {
 			j.add(j.own, f)
 		}
-		j.ports(e)
-		j.loopback(e)
-		j.coarse(e)
-		j.flooded(e)
+		j.checkPorts(e)
+		j.checkLoopback(e)
+		j.checkPersistenceMask(e)
+		j.checkFlooded(e)
 		j.checkWeights(e)
-		j.untold(e)
-		j.clearText(e)
+		j.checkTunnelMTU(e)
+		j.checkClearText(e)
 	}
-	j.parameters()
-	j.daemons()
+	j.checkSysctls()
+	j.checkDaemons()
 }
 
 // unreadParts are the parts of a host that matter to one check, which says nothing
@@ -246,8 +246,8 @@ var unreadParts = map[string]FindingCode{
 	"policies":   FindingClearTextTunnel,
 }
 
-// elsewhere lists what the facts do not tell.
-func (j *judge) elsewhere(peers bool) {
+// listUnchecked lists what the facts do not tell.
+func (j *judge) listUnchecked(peers bool) {
 	if len(j.absent) > 0 {
 		slices.Sort(j.absent)
 		list := slices.Compact(j.absent)
@@ -255,37 +255,37 @@ func (j *judge) elsewhere(peers bool) {
 		if more := len(list) - 10; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
-		j.cannotSee(FindingRealServer, "give Check the facts of %s: Facts returns them there", text)
+		j.addUnchecked(FindingRealServer, "give Check the facts of %s: Facts returns them there", text)
 	}
-	j.firewalls()
+	j.listFirewallDoubts()
 	for _, p := range j.hosts {
 		for _, u := range p.Unread {
 			if code, ok := unreadParts[u.What]; ok {
-				j.cannotSee(code, "%s of %s: %s; look at: %s", u.What, cmp.Or(p.Name, "this host"), u.Why, u.Command)
+				j.addUnchecked(code, "%s of %s: %s; look at: %s", u.What, cmp.Or(p.Name, "this host"), u.Why, u.Command)
 			}
 		}
 	}
 	if j.unclear[FindingRouteBlocked] {
-		j.cannotSee(FindingRouteBlocked, "rules or routes have to do with the way that are not understood: ip rule; ip route get SERVER; on a real server: ip route get CLIENT from VIP")
+		j.addUnchecked(FindingRouteBlocked, "rules or routes have to do with the way that are not understood: ip rule; ip route get SERVER; on a real server: ip route get CLIENT from VIP")
 	}
 	if j.unclear[FindingProgramMissing] {
-		j.cannotSee(FindingProgramMissing, "look whether the programs of the real servers listen: ss -lntu")
+		j.addUnchecked(FindingProgramMissing, "look whether the programs of the real servers listen: ss -lntu")
 	}
 	if j.unclear[FindingReturnRoute] {
-		j.cannotSee(FindingReturnRoute, "look whether answers of the real servers go back through the director, or FullNAT is there")
+		j.addUnchecked(FindingReturnRoute, "look whether answers of the real servers go back through the director, or FullNAT is there")
 	}
 	unless := func(code FindingCode, advice string) {
 		if !peers || len(j.absent) > 0 || j.unclear[code] {
-			j.cannotSee(code, "%s", advice)
+			j.addUnchecked(code, "%s", advice)
 		}
 	}
 	// No peer clears these: a machine that is none of the peers can be at fault.
-	j.cannotSee(FindingARPOther, "ask from a client's network: arping -D -I IFACE VIP")
-	j.cannotSee(FindingRouters, "look at the routers between clients, this host and the real servers: ip route get VIP, sysctl net.ipv4.ip_forward, nft list ruleset")
+	j.addUnchecked(FindingARPOther, "ask from a client's network: arping -D -I IFACE VIP")
+	j.addUnchecked(FindingRouters, "look at the routers between clients, this host and the real servers: ip route get VIP, sysctl net.ipv4.ip_forward, nft list ruleset")
 	unless(FindingPathMTU, "try from a client: ping -M do -s 1472 VIP; let ICMP 'fragmentation needed' and 'packet too big' through, or lower the MSS on the real servers")
 	unless(FindingSameSubnet, "clients in the servers' own network need FullNAT")
-	j.cannotSee(FindingClientsHidden, "masquerading in another program's table is not looked at: nft list ruleset")
+	j.addUnchecked(FindingClientsHidden, "masquerading in another program's table is not looked at: nft list ruleset")
 	unless(FindingServerOrder, "compare the tables of all directors: sh and mh depend on the order in which servers were added")
-	j.cannotSee(FindingOtherWriter, "keepalived, ldirectord and kube-proxy write the table too")
-	j.cannotSee(FindingClientsBehindNAT, "clients that share an address share a server")
+	j.addUnchecked(FindingOtherWriter, "keepalived, ldirectord and kube-proxy write the table too")
+	j.addUnchecked(FindingClientsBehindNAT, "clients that share an address share a server")
 }

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// listens looks whether a program of a real server takes what comes for an address
+// checkProgram looks whether a program of a real server takes what comes for an address
 // and port.
-func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at netip.AddrPort) {
+func (j *judge) checkProgram(director, host *hostView, e ServiceEntry, s RealServer, at netip.AddrPort) {
 	if at.Port() == 0 && s.Mode == NAT {
 		at = netip.AddrPortFrom(at.Addr(), e.ID.AddrPort().Port())
 	}
@@ -21,20 +21,20 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 		return
 	}
 	if sends, translated := host.firewall.translation(e.ID.Protocol(), at); sends != nil {
-		j.redirected(host, e, s, at, sends)
+		j.checkRedirect(host, e, s, at, sends)
 		return
 	} else if translated {
 		return // perhaps to a program
 	}
 	if e.ID.Protocol() == ProtocolTCP {
-		j.queues(host, e, s)
+		j.checkBacklog(host, e, s)
 	}
-	if host.listensAt(e.ID.Protocol(), at) || host != director && host.balances(e.ID.Protocol(), at) {
+	if host.listensAt(e.ID.Protocol(), at) || host != director && host.hasServiceAt(e.ID.Protocol(), at) {
 		return
 	}
 	f := FindingProgramMissing.broken("%s -> %s: no program listens at %s (%s)", e.ID, s.Addr, at, e.ID.Protocol()).
 		advise("start it, or let it listen on that address")
-	if port := j.otherPort(host, e, s); port != 0 {
+	if port := j.portOfSiblings(host, e, s); port != 0 {
 		right := s
 		right.Addr = netip.AddrPortFrom(s.Addr.Addr(), port)
 		f.Detail += ", and one does where other servers have theirs"
@@ -45,49 +45,49 @@ func (j *judge) listens(director, host *party, e ServiceEntry, s RealServer, at 
 }
 
 // mostBacklog is the parameter of how many connections may wait for a program.
-const mostBacklog = "net.core.somaxconn"
+const sysctlSomaxconn = "net.core.somaxconn"
 
-// queues looks whether connections of clients find room to wait for a program.
-func (j *judge) queues(host *party, e ServiceEntry, s RealServer) {
+// checkBacklog looks whether connections of clients find room to wait for a program.
+func (j *judge) checkBacklog(host *hostView, e ServiceEntry, s RealServer) {
 	const few = 8
-	if most, err := strconv.Atoi(host.sysctl(mostBacklog)); err == nil && most < few {
-		j.add(host, FindingBacklog.risk("%s -> %s: %s is %d", e.ID, s.Addr, mostBacklog, most).
-			fix(Requirement{Want: Sysctl{mostBacklog, "4096"}, Why: "let connections wait until the program takes them"}).
+	if most, err := strconv.Atoi(host.sysctl(sysctlSomaxconn)); err == nil && most < few {
+		j.add(host, FindingBacklog.risk("%s -> %s: %s is %d", e.ID, s.Addr, sysctlSomaxconn, most).
+			fix(Requirement{Want: Sysctl{sysctlSomaxconn, "4096"}, Why: "let connections wait until the program takes them"}).
 			advise("then start the program again: what listens already keeps its own limit"))
 	}
 }
 
-// redirected looks whether a program takes what a rule of the host sends to another
+// checkRedirect looks whether a program takes what a rule of the host sends to another
 // port of it.
-func (j *judge) redirected(host *party, e ServiceEntry, s RealServer, at netip.AddrPort, by *stop) {
+func (j *judge) checkRedirect(host *hostView, e ServiceEntry, s RealServer, at netip.AddrPort, by *firewallStop) {
 	port := cmp.Or(by.rule.ToPort, at.Port())
-	if by.rule.Verdict != "redirect" || host.takesAt(e.ID.Protocol(), port) {
+	if by.rule.Verdict != "redirect" || host.listensOnPort(e.ID.Protocol(), port) {
 		return
 	}
 	j.add(host, FindingProgramMissing.broken("%s -> %s: %s sends packets to port %d, where no program listens (%s)", e.ID, s.Addr, by, port, e.ID.Protocol()).
-		run(by.allow(parcel{to: at, is6: at.Addr().Is6(), protocol: uint8(e.ID.Protocol())})))
+		run(by.allowCommand(firewallPacket{to: at, is6: at.Addr().Is6(), protocol: uint8(e.ID.Protocol())})))
 }
 
-// takesAt reports whether a program that others can reach listens at a port.
-func (p *party) takesAt(protocol Protocol, port uint16) bool {
+// listensOnPort reports whether a program that others can reach listens at a port.
+func (p *hostView) listensOnPort(protocol Protocol, port uint16) bool {
 	return slices.ContainsFunc(p.Listeners, func(l Listener) bool {
 		return l.Protocol == protocol && l.Addr.Port() == port && !l.Addr.Addr().IsLoopback()
 	})
 }
 
 // listensAt reports whether a program takes what comes for an address and port.
-func (p *party) listensAt(protocol Protocol, at netip.AddrPort) bool {
-	return slices.ContainsFunc(p.Listeners, func(l Listener) bool { return l.takes(protocol, at) })
+func (p *hostView) listensAt(protocol Protocol, at netip.AddrPort) bool {
+	return slices.ContainsFunc(p.Listeners, func(l Listener) bool { return l.accepts(protocol, at) })
 }
 
-// takes reports whether a program takes what comes for an address and port.
-func (l Listener) takes(protocol Protocol, at netip.AddrPort) bool {
+// accepts reports whether a program takes what comes for an address and port.
+func (l Listener) accepts(protocol Protocol, at netip.AddrPort) bool {
 	a := l.Addr.Addr()
 	return l.Protocol == protocol && l.Addr.Port() == at.Port() && (a == at.Addr() || a.IsUnspecified() && (a.Is6() || at.Addr().Is4()))
 }
 
-// balances reports whether the host is itself a director for an address and port.
-func (p *party) balances(protocol Protocol, at netip.AddrPort) bool {
+// hasServiceAt reports whether the host is itself a director for an address and port.
+func (p *hostView) hasServiceAt(protocol Protocol, at netip.AddrPort) bool {
 	for id := range p.services {
 		if id.FWMark() != 0 || id.Protocol() == protocol && id.AddrPort().Addr() == at.Addr() && (id.AddrPort().Port() == at.Port() || id.AddrPort().Port() == 0) {
 			return true
@@ -96,9 +96,9 @@ func (p *party) balances(protocol Protocol, at netip.AddrPort) bool {
 	return false
 }
 
-// otherPort returns the port of another NAT server of the service, if this host
+// portOfSiblings returns the port of another NAT server of the service, if this host
 // listens there; 0 if it does not.
-func (j *judge) otherPort(host *party, e ServiceEntry, s RealServer) uint16 {
+func (j *judge) portOfSiblings(host *hostView, e ServiceEntry, s RealServer) uint16 {
 	for _, other := range e.Servers {
 		at := netip.AddrPortFrom(s.Addr.Addr(), other.Addr.Port())
 		if s.Mode == NAT && at != s.Addr && host.listensAt(e.ID.Protocol(), at) {
@@ -106,4 +106,30 @@ func (j *judge) otherPort(host *party, e ServiceEntry, s RealServer) uint16 {
 		}
 	}
 	return 0
+}
+
+// checkWildcardListeners looks for programs that listen at a service's own port: they are
+// reached when the service is gone. Others are listed as unseen.
+func (j *judge) checkWildcardListeners() {
+	type port struct {
+		protocol Protocol
+		number   uint16
+	}
+	services := make(map[port]ServiceID)
+	for _, e := range j.own.Services {
+		if e.ID.FWMark() == 0 && !j.own.serves(e) {
+			services[port{e.ID.Protocol(), e.ID.AddrPort().Port()}] = e.ID
+		}
+	}
+	if why, _ := j.own.unread("listeners"); why != "" {
+		j.unclear[FindingProgramMissing] = true
+	}
+	for _, l := range j.own.Listeners {
+		id, ok := services[port{l.Protocol, l.Addr.Port()}]
+		if ok && l.Addr.Addr().IsUnspecified() && (l.Addr.Addr().Is6() || !id.Is6()) && !j.has(FindingWildcardListener) {
+			j.add(j.own, FindingWildcardListener.risk("a program of this host listens on *:%d (%s), which %s balances", l.Addr.Port(), l.Protocol, id).
+				advise("let it listen on an address of its own: it answers clients when the service is gone"))
+		}
+	}
+	j.addUnchecked(FindingWildcardListener, "ss -lntu lists what listens on *: all of it is reached by the VIP, unless a firewall keeps it")
 }

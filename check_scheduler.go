@@ -11,13 +11,13 @@ import (
 	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
-// unserved returns the finding about new clients that a service gives no real
+// findRefused returns the finding about new clients that a service gives no real
 // server, and false if every one of them gets one as far as the table shows.
-func (e ServiceEntry) unserved() (Finding, bool) {
+func (e ServiceEntry) findRefused() (Finding, bool) {
 	switch {
 	case e.Scheduler == NoScheduler:
 		return FindingSchedulerMissing.broken("%s has no scheduler", e.ID).
-			change(UpdateService(e.with(WLC, e.SchedulerFlags))), true
+			change(UpdateService(e.withScheduler(WLC, e.SchedulerFlags))), true
 	case e.ID.FWMark() == 0 && e.ID.AddrPort().Port() == 0 && e.Persistence.Timeout == 0:
 		return FindingPortZero.broken("%s takes all ports, and has no persistence", e.ID).
 			advise("make it persistent, or give it a port"), true
@@ -27,22 +27,22 @@ func (e ServiceEntry) unserved() (Finding, bool) {
 		return Finding{}, false
 	}
 	// What the table does not show is supposed to be one way, then the other.
-	certain, possible := e.refused(false), e.refused(true)
+	certain, possible := e.shareRefused(false), e.shareRefused(true)
 	if certain == 0 && possible == 0 {
 		return Finding{}, false
 	}
 	f := e.refusal(max(certain, possible))
 	if certain == 0 {
 		f.Severity = SeverityRisk
-		f.Detail += e.doubt()
+		f.Detail += e.whyUncertain()
 	}
 	return f, true
 }
 
-// crowded returns the finding about a service by ovf that has room for few
+// findCrowded returns the finding about a service by ovf that has room for few
 // connections, or for few more: each server takes one more than its weight, and then
 // clients are refused.
-func (e ServiceEntry) crowded() (Finding, bool) {
+func (e ServiceEntry) findCrowded() (Finding, bool) {
 	if e.Scheduler != OVF {
 		return Finding{}, false
 	}
@@ -54,18 +54,18 @@ func (e ServiceEntry) crowded() (Finding, bool) {
 			weights[s.Weight] = true
 		}
 	}
-	if room >= crowd && 2*active < room {
+	if room >= crowdedServer && 2*active < room {
 		return Finding{}, false
 	}
 	f := FindingCapacity.risk("the real servers of %s by ovf take %d active connections in all, and have %d", e.ID, room, active).
 		advise("give each server the number of connections that it bears as its weight, or use wlc")
 	if len(weights) == 1 && weights[1] {
-		return f.change(UpdateService(e.with(WLC, e.SchedulerFlags))), true // 1 is what a server has that was given none
+		return f.change(UpdateService(e.withScheduler(WLC, e.SchedulerFlags))), true // 1 is what a server has that was given none
 	}
 	return f, true
 }
 
-func (e ServiceEntry) with(s Scheduler, flags SchedulerFlags) Service {
+func (e ServiceEntry) withScheduler(s Scheduler, flags SchedulerFlags) Service {
 	service := e.Service
 	service.Scheduler, service.SchedulerFlags = s, flags
 	return service
@@ -73,10 +73,10 @@ func (e ServiceEntry) with(s Scheduler, flags SchedulerFlags) Service {
 
 // refusal is the finding about the share of new clients that get no server.
 func (e ServiceEntry) refusal(share float64) Finding {
-	why := e.unusable()
+	why := e.whyUnusable()
 	if share == 1 && (e.Scheduler != DH || !slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return !s.mayRefuse() })) {
 		return FindingNoServer.broken("none of the real servers of %s takes new connections: %s", e.ID, why).
-			change(e.reopen()...)
+			change(e.reopenChanges()...)
 	}
 	part := fmt.Sprintf("about %.0f %%", math.Ceil(100*share))
 	if e.Scheduler == MH && slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Weight == 0 }) {
@@ -84,13 +84,13 @@ func (e ServiceEntry) refusal(share float64) Finding {
 	}
 	f := FindingHashNoFallback.broken("%s by %s: %s of new clients is hashed to a server that takes none: %s", e.ID, e.Scheduler, part, why)
 	if e.Scheduler == DH {
-		return f.change(UpdateService(e.with(MH, e.SchedulerFlags|HashFallback))).advise("dh has no fallback: give the server a weight, or use mh with the flag Fallback")
+		return f.change(UpdateService(e.withScheduler(MH, e.SchedulerFlags|HashFallback))).advise("dh has no fallback: give the server a weight, or use mh with the flag Fallback")
 	}
-	return f.change(UpdateService(e.with(e.Scheduler, e.SchedulerFlags|HashFallback)))
+	return f.change(UpdateService(e.withScheduler(e.Scheduler, e.SchedulerFlags|HashFallback)))
 }
 
-// reopen returns the changes that let the servers take connections again.
-func (e ServiceEntry) reopen() (changes []Change) {
+// reopenChanges returns the changes that let the servers take connections again.
+func (e ServiceEntry) reopenChanges() (changes []Change) {
 	for _, s := range e.Servers {
 		server := s.RealServer
 		switch {
@@ -131,8 +131,8 @@ func (s RealServerStatus) hadShare() bool {
 	return s.Stats.Conns > 0 || s.conns() > 0 || s.PersistentConns > 0
 }
 
-// unusable lists the servers that take no new connections, with the reason.
-func (e ServiceEntry) unusable() string {
+// whyUnusable lists the servers that take no new connections, with the reason.
+func (e ServiceEntry) whyUnusable() string {
 	var all []string
 	for _, s := range e.Servers {
 		switch {
@@ -152,8 +152,8 @@ func (e ServiceEntry) unusable() string {
 	return strings.Join(all, ", ")
 }
 
-// doubt says on what it depends whether clients get a server.
-func (e ServiceEntry) doubt() string {
+// whyUncertain says on what it depends whether clients get a server.
+func (e ServiceEntry) whyUncertain() string {
 	text := ""
 	if slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Weight != 0 && s.mayBeFull() && !s.isFull() }) {
 		text = "; this is so if it reached its upper threshold since it was below its lower one"
@@ -168,11 +168,11 @@ func (e ServiceEntry) doubt() string {
 // hash gives no server.
 const clientSample = 1024
 
-// refused returns the share of new clients that get no server, as the kernel's own
+// shareRefused returns the share of new clients that get no server, as the kernel's own
 // algorithm picks. The worst supposes what the table does not show to be to the
 // clients' disadvantage.
-func (e ServiceEntry) refused(worst bool) float64 {
-	group := e.group(worst)
+func (e ServiceEntry) shareRefused(worst bool) float64 {
+	group := e.schedulerGroup(worst)
 	if group == nil { // an algorithm that is not known here
 		usable := func(s RealServerStatus) bool { return s.Weight > 0 && !s.isFull() && !(worst && s.mayBeFull()) }
 		if slices.ContainsFunc(e.Servers, usable) {
@@ -186,16 +186,16 @@ func (e ServiceEntry) refused(worst bool) float64 {
 	}
 	none := 0
 	for i := range sample {
-		if group.Pick(e.newClient(uint32(i))) == nil {
+		if group.Pick(e.sampleClient(uint32(i))) == nil {
 			none++
 		}
 	}
 	return float64(none) / float64(sample)
 }
 
-// group returns the servers with the service's scheduler, nil if that is not one of
+// schedulerGroup returns the servers with the service's scheduler, nil if that is not one of
 // the kernel's.
-func (e ServiceEntry) group(worst bool) *sched.Group {
+func (e ServiceEntry) schedulerGroup(worst bool) *sched.Group {
 	by, ok := sched.New(string(e.Scheduler), sched.Options{IPv4: !e.ID.Is6()})
 	if !ok {
 		return nil
@@ -222,9 +222,9 @@ func (e ServiceEntry) group(worst bool) *sched.Group {
 	return group
 }
 
-// newClient returns the packet of one of many clients all over the address space.
+// sampleClient returns the packet of one of many clients all over the address space.
 // Those of a firewall mark have destinations of their own.
-func (e ServiceEntry) newClient(i uint32) *sched.Flow {
+func (e ServiceEntry) sampleClient(i uint32) *sched.Flow {
 	spread := binary.BigEndian.AppendUint32(nil, (i+1)*0x9e3779b1)
 	addr := netip.AddrFrom4([4]byte(spread))
 	if e.ID.Is6() {

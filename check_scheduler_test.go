@@ -77,7 +77,7 @@ func TestCheckSchedulerAgreesWithPicks(t *testing.T) {
 				}
 				s, _ := simulatedHost(t)
 				entry := served(t, s, service, weights, later, 0)
-				f, ok := entry.unserved()
+				f, ok := entry.findRefused()
 				refused := 0
 				for i := range clients {
 					if !openFrom(t, s, service, uint32(1000+i)) {
@@ -89,8 +89,8 @@ func TestCheckSchedulerAgreesWithPicks(t *testing.T) {
 				switch {
 				case !ok && refused > 0, f.Severity == SeverityBroken && refused == 0:
 					t.Errorf("%d of %d clients are refused: %v of %v then %v", refused, clients, f, weights, later)
-				case f.Severity == SeverityBroken && scheduler != MH && math.Abs(entry.refused(false)-share) > 0.12:
-					t.Errorf("%.2f of the clients are refused, and %.2f were foretold: %v then %v", share, entry.refused(false), weights, later)
+				case f.Severity == SeverityBroken && scheduler != MH && math.Abs(entry.shareRefused(false)-share) > 0.12:
+					t.Errorf("%.2f of the clients are refused, and %.2f were foretold: %v then %v", share, entry.shareRefused(false), weights, later)
 				}
 			})
 		}
@@ -129,7 +129,7 @@ func TestCheckSchedulerFixes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, h := simulatedHost(t)
 			entry := served(t, s, c.service, c.weights, c.later, c.threshold)
-			f, _ := entry.unserved()
+			f, _ := entry.findRefused()
 			if string(f.Code) != c.code || (len(f.Changes) > 0) != c.fixed {
 				t.Fatalf("found %v", f)
 			}
@@ -140,7 +140,7 @@ func TestCheckSchedulerFixes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f, ok := table[0].unserved(); ok && c.fixed {
+			if f, ok := table[0].findRefused(); ok && c.fixed {
 				t.Errorf("afterwards: %v", f)
 			}
 			if c.fixed && !openFrom(t, s, c.service, 5000) {
@@ -159,7 +159,7 @@ func TestCheckSchedulerDoubt(t *testing.T) {
 	web := TCP(netip.MustParseAddrPort("10.168.0.94:80"))
 	s, _ := simulatedHost(t)
 	entry := served(t, s, Service{ID: web, Scheduler: MH}, []int{0, 1}, []int{0, 1}, 0)
-	if f, ok := entry.unserved(); !ok || f.Severity != SeverityRisk {
+	if f, ok := entry.findRefused(); !ok || f.Severity != SeverityRisk {
 		t.Errorf("%v %v, want a risk", ok, f)
 	}
 	if !slices.ContainsFunc(entry.Servers, func(s RealServerStatus) bool { return s.hadShare() }) {

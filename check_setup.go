@@ -8,35 +8,35 @@ import (
 )
 
 // settings compares the host with the setup.
-func (j *judge) requirements() {
+func (j *judge) checkSetup() {
 	for i, s := range j.setup {
-		if !j.isSo(s.Want, j.found[i]) {
-			j.add(j.own, j.missing(s, j.found[i]))
+		if !j.isMet(s.Want, j.found[i]) {
+			j.add(j.own, j.missingFinding(s, j.found[i]))
 		}
 	}
 	for _, s := range j.setup {
 		if a, ok := s.Want.(Address); ok && !a.AnyPrefix {
-			j.masked(j.own, a.Prefix.Addr(), nil)
+			j.checkMask(j.own, a.Prefix.Addr(), nil)
 		}
 	}
-	j.unserved()
+	j.checkVIPsServed()
 }
 
-// isSo reports whether the host has what a setting wants, or what does as well.
-func (j *judge) isSo(want, now Resource) bool {
+// isMet reports whether the host has what a setting wants, or what does as well.
+func (j *judge) isMet(want, now Resource) bool {
 	switch want := want.(type) {
 	case Address:
 		return now != nil && j.own.delivers(want.Prefix.Addr()) || j.hasVIP(want)
 	case Link:
-		if j.isOpen(want) {
+		if j.isLinkSpare(want) {
 			return true
 		}
 	case Sysctl:
-		if s, ok := now.(Sysctl); ok && want.Value == "1" && s.isOn() || j.isSilent(want) {
+		if s, ok := now.(Sysctl); ok && want.Value == "1" && s.isOn() || j.isARPSilent(want) {
 			return true
 		}
 	case Route:
-		if j.own.goesAs(want) {
+		if j.own.followsRoute(want) {
 			return true
 		}
 		if want.To.IsSingleIP() && !want.Via.IsValid() && j.vips[want.To.Addr()] {
@@ -52,13 +52,13 @@ func (j *judge) isSo(want, now Resource) bool {
 
 // isOn reports whether a switch is on: for the kernel all values but 0 are.
 func (s Sysctl) isOn() bool {
-	code := codeOfSysctl(s)
+	code := findingOfSysctl(s)
 	return (code == FindingForwardingOff || code == FindingNATConntrack) && s.Value != "0" && s.Value != ""
 }
 
-// goesAs reports whether packets take the route that is wanted by another one, which
+// followsRoute reports whether packets take the route that is wanted by another one, which
 // has more options or another metric.
-func (p *party) goesAs(want Route) bool {
+func (p *hostView) followsRoute(want Route) bool {
 	want = want.normal()
 	var first *RouteEntry
 	for i := range p.Routes {
@@ -87,32 +87,32 @@ func (j *judge) hasVIP(want Address) bool {
 	return false
 }
 
-// isOpen reports whether a link that is wanted up is not needed: another one takes
+// isLinkSpare reports whether a link that is wanted up is not needed: another one takes
 // a tunnel's packets, or what it is for is there all the same.
-func (j *judge) isOpen(want Link) bool {
+func (j *judge) isLinkSpare(want Link) bool {
 	if want.Kind == "dummy" || want.Kind == "" {
 		down := j.own.interfaces[want.Name]
-		return !down.Up && j.own.isBlind(want.Name) && !j.needsUp(want.Name)
+		return !down.Up && j.own.hasNoNetwork(want.Name) && !j.needsUp(want.Name)
 	}
 	if want.Remote.IsValid() {
 		return false // no other one leads to that end
 	}
 	for _, l := range j.own.links {
-		if !j.isKnown(l.Remote) {
+		if !j.isDirectorAddr(l.Remote) {
 			continue
 		}
-		if server := want.Local; l.Up && j.own.takes(l, want, server) {
+		if server := want.Local; l.Up && j.own.unpacks(l, want, server) {
 			return true
 		}
-		if l.Up && !want.Local.IsValid() && j.own.takes(l, want, l.Local) && j.own.has(l.Local) {
+		if l.Up && !want.Local.IsValid() && j.own.unpacks(l, want, l.Local) && j.own.has(l.Local) {
 			return true
 		}
 	}
 	return false
 }
 
-// isKnown reports whether an address may be that of a director; the zero address is any.
-func (j *judge) isKnown(remote netip.Addr) bool {
+// isDirectorAddr reports whether an address may be that of a director; the zero address is any.
+func (j *judge) isDirectorAddr(remote netip.Addr) bool {
 	known := false
 	for _, p := range j.hosts {
 		if known = known || len(p.Services) > 0; len(p.Services) > 0 && p.has(remote) {
@@ -140,10 +140,10 @@ func (j *judge) needsUp(name string) bool {
 	return !spare
 }
 
-// isSilent reports whether a parameter that silences ARP is not needed: the host
+// isARPSilent reports whether a parameter that silences ARP is not needed: the host
 // does not announce the setup's VIPs.
-func (j *judge) isSilent(want Sysctl) bool {
-	if code := codeOfSysctl(want); code != FindingARPFlux {
+func (j *judge) isARPSilent(want Sysctl) bool {
+	if code := findingOfSysctl(want); code != FindingARPFlux {
 		return false
 	}
 	announces := strings.HasSuffix(string(want.Key), ".arp_announce")
@@ -153,10 +153,10 @@ func (j *judge) isSilent(want Sysctl) bool {
 			continue
 		}
 		for _, i := range j.own.Interfaces {
-			if j.own.isBlind(i.Name) || i.NoARP {
+			if j.own.hasNoNetwork(i.Name) || i.NoARP {
 				continue
 			}
-			what, severity := j.own.tells(j.own.having(a.Prefix.Addr()), a.Prefix.Addr(), i.Name)
+			what, severity := j.own.announces(j.own.addrsEqual(a.Prefix.Addr()), a.Prefix.Addr(), i.Name)
 			if what != "" && announces == (severity == SeverityRisk) {
 				return false
 			}
@@ -165,9 +165,9 @@ func (j *judge) isSilent(want Sysctl) bool {
 	return true
 }
 
-// missing is the finding of a setting that the host does not have.
-func (j *judge) missing(s Requirement, now Resource) Finding {
-	code, severity := codeOf(s.Want), SeverityBroken
+// missingFinding is the finding of a setting that the host does not have.
+func (j *judge) missingFinding(s Requirement, now Resource) Finding {
+	code, severity := findingOfResource(s.Want), SeverityBroken
 	want, isSysctl := s.Want.(Sysctl)
 	switch {
 	case code == FindingSendRedirects, code == FindingSettingMissing, code == FindingMTU:
@@ -182,8 +182,8 @@ func (j *judge) missing(s Requirement, now Resource) Finding {
 		return f
 	}
 	f := code.at(severity, "%s: there is %s", s.Want, describeResource(now)).fix(s)
-	if a, ok := s.Want.(Address); ok && a.InSubnet && len(j.own.networks(a.Prefix.Addr())) == 0 {
-		if again := j.regained(a); len(again) > 0 {
+	if a, ok := s.Want.(Address); ok && a.InSubnet && len(j.own.subnetsContaining(a.Prefix.Addr())) == 0 {
+		if again := j.addressFix(a); len(again) > 0 {
 			f = f.fix(again...)
 		}
 	}
@@ -191,17 +191,17 @@ func (j *judge) missing(s Requirement, now Resource) Finding {
 		f = f.fix().run(fmt.Sprint(s.Want)) // its next hops or options cannot be put back
 	}
 	if port, ok := s.Want.(FOUPort); ok {
-		f = f.run(j.own.freePort(port)...)
+		f = f.run(j.own.freePortCommands(port)...)
 	}
 	return f
 }
 
-// regained are the settings that give the host an address whose network it has lost;
+// addressFix are the settings that give the host an address whose network it has lost;
 // none if nothing is known of that network.
-func (j *judge) regained(a Address) Setup {
-	s := j.regain(j.own, a.Prefix.Addr())
+func (j *judge) addressFix(a Address) Setup {
+	s := j.networkFix(j.own, a.Prefix.Addr())
 	if len(s) == 0 {
-		s = j.own.enabled(a.Interface, a.Prefix.Addr())
+		s = j.own.enableFix(a.Interface, a.Prefix.Addr())
 	}
 	if len(s) == 0 {
 		return nil
@@ -224,55 +224,35 @@ func (j *judge) usesNAT() bool {
 	})
 }
 
-// unserved looks for VIPs of a director's setup that no service is for.
-func (j *judge) unserved() {
+// checkVIPsServed looks for VIPs of a director's setup that no service is for.
+func (j *judge) checkVIPsServed() {
 	for _, s := range j.setup {
 		a, ok := s.Want.(Address)
-		if !ok || !j.isDirectors(a) || slices.ContainsFunc(j.own.Services, func(e ServiceEntry) bool {
+		if !ok || !j.isDirectorVIP(a) || slices.ContainsFunc(j.own.Services, func(e ServiceEntry) bool {
 			return e.ID.FWMark() != 0 || e.ID.AddrPort().Addr() == a.Prefix.Addr() || e.ID.AddrPort().Addr().IsUnspecified()
 		}) {
 			continue
 		}
 		f := FindingNoService.broken("no service of the table is for %s, which the setup is for", a.Prefix.Addr())
-		changes := j.misplaced(a.Prefix.Addr())
+		changes := j.moveService(a.Prefix.Addr())
 		if len(changes) == 0 {
-			changes = j.standIn(a.Prefix.Addr())
+			changes = j.servicesOfStandby(a.Prefix.Addr())
 		}
 		j.add(j.own, f.change(changes...).advise("add the service, with its real servers"))
 	}
 }
 
-// isDirectors reports whether an address of the setup is a director's VIP: that is
+// isDirectorVIP reports whether an address of the setup is a director's VIP: that is
 // where clients reach it.
-func (j *judge) isDirectors(a Address) bool {
-	return !a.Prefix.Addr().IsLoopback() && !j.own.isBlind(a.Interface) && (a.AnyPrefix || a.InSubnet || len(j.own.networks(a.Prefix.Addr())) > 0)
+func (j *judge) isDirectorVIP(a Address) bool {
+	return !a.Prefix.Addr().IsLoopback() && !j.own.hasNoNetwork(a.Interface) && (a.AnyPrefix || a.InSubnet || len(j.own.subnetsContaining(a.Prefix.Addr())) > 0)
 }
 
-// misplaced returns the changes that give a service to a VIP that has none: those
-// of a service whose VIP the host does not have.
-func (j *judge) misplaced(vip netip.Addr) (changes []Change) {
-	for _, e := range j.own.Services {
-		if e.ID.FWMark() != 0 || e.ID.Is6() != vip.Is6() || j.own.delivers(e.ID.AddrPort().Addr()) {
-			continue
-		}
-		if changes != nil {
-			return nil // which of them is not known
-		}
-		service := e.Service
-		service.ID = addressID(e.ID.Protocol(), netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
-		changes = append(changes, AddService(service))
-		for _, s := range e.Servers {
-			changes = append(changes, AddRealServer(service.ID, s.RealServer))
-		}
-	}
-	return changes
-}
-
-// codeOf names what goes wrong without a fact.
-func codeOf(f Resource) FindingCode {
+// findingOfResource names what goes wrong without a fact.
+func findingOfResource(f Resource) FindingCode {
 	switch f := f.(type) {
 	case Sysctl:
-		return codeOfSysctl(f)
+		return findingOfSysctl(f)
 	case Address:
 		return FindingVIPMissing
 	case Link:
@@ -301,7 +281,7 @@ func codeOf(f Resource) FindingCode {
 	return FindingSettingMissing
 }
 
-func codeOfSysctl(s Sysctl) FindingCode {
+func findingOfSysctl(s Sysctl) FindingCode {
 	switch s.Key {
 	case SysctlIPForward, SysctlIPv6Forwarding:
 		return FindingForwardingOff

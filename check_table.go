@@ -1,7 +1,6 @@
 package lvs
 
 import (
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,7 +8,7 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-func (j *judge) ports(e ServiceEntry) {
+func (j *judge) checkPorts(e ServiceEntry) {
 	for _, s := range e.Servers {
 		if s.Mode != NAT && s.Mode.method() != wire.MethodLocalNode && e.ID.FWMark() == 0 && s.Addr.Port() != e.ID.AddrPort().Port() {
 			j.add(j.own, FindingPortIgnored.broken("%s -> %s: packets arrive at port %d", e.ID, s.RealServer, e.ID.AddrPort().Port()).
@@ -18,15 +17,15 @@ func (j *judge) ports(e ServiceEntry) {
 	}
 }
 
-// loopback looks for addresses that packets from or to other hosts cannot have. A
+// checkLoopback looks for addresses that packets from or to other hosts cannot have. A
 // server by DR at a loopback address is the director itself.
-func (j *judge) loopback(e ServiceEntry) {
+func (j *judge) checkLoopback(e ServiceEntry) {
 	local := e.ID.FWMark() == 0 && e.ID.AddrPort().Addr().IsLoopback()
 	for _, s := range e.Servers {
 		switch here := s.Addr.Addr().IsLoopback(); {
 		case here && !local && s.Mode == NAT:
 			j.add(j.own, FindingLoopback.broken("%s -> %s: packets of other hosts are dropped", e.ID, s.RealServer).
-				change(e.without(s.RealServer)...).
+				change(e.removeUnusable(s.RealServer)...).
 				advise("let the program listen on an address of this host that is not a loopback one, and give the server that address"))
 		case !here && local:
 			j.add(j.own, FindingLoopback.broken("%s -> %s: the VIP is reached from this host alone, and its packets do not leave it", e.ID, s.RealServer).
@@ -36,44 +35,7 @@ func (j *judge) loopback(e ServiceEntry) {
 	}
 }
 
-// asSiblings returns the changes that forward to a server as to all others of its
-// service, whose mode and port are one; none if they are not, or are the server's.
-func (e ServiceEntry) asSiblings(s RealServer) []Change {
-	right, agreed := s, false
-	for _, other := range e.Servers {
-		if other.Addr == s.Addr {
-			continue
-		}
-		at := netip.AddrPortFrom(s.Addr.Addr(), other.Addr.Port())
-		if agreed && (right.Mode != other.Mode || right.Addr != at) {
-			return nil
-		}
-		right.Mode, right.Addr, agreed = other.Mode, at, true
-	}
-	switch {
-	case !agreed || right.Mode == s.Mode:
-		return nil
-	case right.Addr == s.Addr:
-		return []Change{UpdateRealServer(e.ID, right)}
-	case slices.ContainsFunc(e.Servers, func(other RealServerStatus) bool { return other.Addr == right.Addr }):
-		return nil
-	}
-	return []Change{AddRealServer(e.ID, right), RemoveRealServer(e.ID, s.Addr)}
-}
-
-// without returns the change that removes a server which no client can use, if
-// others of the service are left.
-func (e ServiceEntry) without(s RealServer) []Change {
-	left := slices.ContainsFunc(e.Servers, func(other RealServerStatus) bool {
-		return other.Addr != s.Addr && other.Weight > 0 && !other.Addr.Addr().IsLoopback()
-	})
-	if !left {
-		return nil
-	}
-	return []Change{RemoveRealServer(e.ID, s.Addr)}
-}
-
-func (j *judge) coarse(e ServiceEntry) {
+func (j *judge) checkPersistenceMask(e ServiceEntry) {
 	if e.Persistence.Timeout == 0 || e.Persistence.Mask == 0 {
 		return
 	}
@@ -89,9 +51,9 @@ func (j *judge) coarse(e ServiceEntry) {
 
 // crowd is how many connections a server has when one beside it with none is
 // about to be flooded.
-const crowd = 100
+const crowdedServer = 100
 
-func (j *judge) flooded(e ServiceEntry) {
+func (j *judge) checkFlooded(e ServiceEntry) {
 	switch e.Scheduler {
 	case LC, WLC, "", SED, NQ:
 	default:
@@ -102,7 +64,7 @@ func (j *judge) flooded(e ServiceEntry) {
 		most = max(most, s.ActiveConns)
 	}
 	for _, s := range e.Servers {
-		if s.Weight > 0 && s.ActiveConns+s.InactiveConns == 0 && most >= crowd {
+		if s.Weight > 0 && s.ActiveConns+s.InactiveConns == 0 && most >= crowdedServer {
 			j.add(j.own, FindingFlooded.risk("%s -> %s has no connection, and another has %d", e.ID, s.RealServer, most).
 				advise("raise its weight in steps"))
 		}
@@ -127,20 +89,26 @@ func (j *judge) checkWeights(e ServiceEntry) {
 	}
 }
 
-// overhead is what a tunnel adds to a packet, in bytes.
-func overhead(s RealServer) int {
-	size := 20
-	if s.Addr.Addr().Is6() {
-		size = 40
-	}
-	switch s.Mode.tunnelType() {
-	case wire.TunnelGUE:
-		size += 12
-	case wire.TunnelGRE:
-		size += 4
-		if s.Mode.tunnelFlags()&TunnelChecksum != 0 {
-			size += 4
+// longChain is how many connections a bucket has when the table is too small.
+const longChain = 8
+
+func (j *judge) checkConnections() {
+	total := 0
+	for _, e := range j.own.Services {
+		for _, s := range e.Servers {
+			total += int(s.ActiveConns) + int(s.InactiveConns)
 		}
 	}
-	return size
+	if size := j.own.ConnTableSize; size > 0 && total > longChain*size {
+		j.add(j.own, FindingTableSmall.risk("%d connections in %d buckets", total, size).
+			advise("load ip_vs with conn_tab_bits=20, or use Linux 7.1 or newer"))
+	}
+	j.addUnchecked(FindingIdleTimeout, "the timeouts are %s; keep-alives must come more often", j.own.Timeouts)
+}
+
+func (j *judge) checkOtherWriter() {
+	if _, ok := j.own.interfaces["kube-ipvs0"]; ok {
+		j.add(j.own, FindingOtherWriter.risk("there is an interface kube-ipvs0").
+			advise("use another network namespace, or the option --ipvs-exclude-cidrs of kube-proxy"))
+	}
 }

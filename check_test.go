@@ -38,7 +38,7 @@ func isSpare(setup Setup, i int) bool {
 		return !want.Via.IsValid() && want.To.IsSingleIP() && want.AdvMSS == 0
 	case Sysctl:
 		name := want.interfaceOf()
-		return name != "" && codeOfSysctl(want) == "arp-flux" && slices.ContainsFunc(setup, func(s Requirement) bool {
+		return name != "" && findingOfSysctl(want) == "arp-flux" && slices.ContainsFunc(setup, func(s Requirement) bool {
 			return s.Want == Sysctl{InterfaceSysctl("all", string(want.Key[strings.LastIndexByte(string(want.Key), '.')+1:]), false), want.Value}
 		})
 	case Link:
@@ -193,7 +193,7 @@ func TestCheckParts(t *testing.T) {
 		release string
 		want    bool
 	}{{"5.8.18", true}, {"4.19", true}, {"5.9", false}, {"6.1.0-56-amd64", false}, {"nonsense", false}, {"5", false}} {
-		if got := isBefore(c.release, 5, 9); got != c.want {
+		if got := releaseBefore(c.release, 5, 9); got != c.want {
 			t.Errorf("%s is before 5.9: %v", c.release, got)
 		}
 	}
@@ -207,7 +207,7 @@ func TestCheckParts(t *testing.T) {
 		{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("0.0.0.0:80")}, {Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("127.0.0.1:81")},
 		{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("[2001:db8::1]:83")},
 	}
-	if got := listenersOf(listing, ProtocolTCP, "0A"); !slices.Equal(got, want) {
+	if got := parseListeners(listing, ProtocolTCP, "0A"); !slices.Equal(got, want) {
 		t.Errorf("listeners: %v", got)
 	}
 }

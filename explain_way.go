@@ -12,7 +12,7 @@ import (
 // and get onward from there. Answers are left out.
 type wayfinder struct {
 	*explainer
-	network     *party
+	network     *hostView
 	flow        Flow
 	isOwn       bool // the flow's client is the director itself
 	isSimulated bool // no router is there
@@ -35,7 +35,7 @@ func (e *explainer) finish(ctx context.Context, h *Host) error {
 	}
 	given := e.x.Verdicts
 	e.x.Verdicts = nil
-	w := wayfinder{explainer: e, network: newParty(state), flow: e.x.Flow, isSimulated: isSimulated}
+	w := wayfinder{explainer: e, network: newHostView(state), flow: e.x.Flow, isSimulated: isSimulated}
 	if slices.ContainsFunc(given, w.staysHere) {
 		if err := h.readListeners(ctx, &w.network.HostState); err != nil {
 			return err
@@ -180,27 +180,27 @@ const leastMTU4 = 68 // of IPv4, on any link
 
 func least(inner netip.Addr) int {
 	if inner.Is6() {
-		return leastMTU6
+		return leastIPv6MTU
 	}
 	return leastMTU4
 }
 
 // holds reports whether a way has room for a tunnel.
-func (p *party) holds(way netstate.Way, v Verdict, inner netip.Addr) bool {
+func (p *hostView) holds(way netstate.Way, v Verdict, inner netip.Addr) bool {
 	mtu := p.mtuOf(way)
-	return mtu == 0 || mtu-overhead(RealServer{Addr: v.Server, Mode: v.Mode}) >= least(inner)
+	return mtu == 0 || mtu-tunnelOverhead(RealServer{Addr: v.Server, Mode: v.Mode}) >= least(inner)
 }
 
 // lost reports whether another host on a link did not answer when it was last asked
 // for.
-func (p *party) lost(iface string, addr netip.Addr) bool {
+func (p *hostView) lost(iface string, addr netip.Addr) bool {
 	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool {
 		return n.Interface == iface && n.Addr == addr && n.State == "failed"
 	})
 }
 
 // forwards reports whether packets that come in by an interface are sent on.
-func (p *party) forwards(iface string, family netip.Addr) bool {
+func (p *hostView) forwards(iface string, family netip.Addr) bool {
 	if family.Is6() {
 		return p.sysctl("net.ipv6.conf.all.forwarding") != "0"
 	}
@@ -226,7 +226,7 @@ func (w *wayfinder) deliver(v Verdict, to netip.AddrPort) {
 
 // listens reports whether a program takes what comes to an address. What listens on
 // [::] takes IPv4 unless it says otherwise, which is not shown.
-func (p *party) listens(protocol Protocol, at netip.AddrPort) (listens, sure bool) {
+func (p *hostView) listens(protocol Protocol, at netip.AddrPort) (listens, sure bool) {
 	for _, l := range p.Listeners {
 		addr := l.Addr.Addr()
 		switch {
@@ -254,7 +254,7 @@ func (w *wayfinder) firewall() {
 }
 
 // filters reports whether a firewall may take packets that pass IPVS.
-func (p *party) filters() bool {
+func (p *hostView) filters() bool {
 	harmless := []string{"", "accept", "return", "masquerade", "snat", "jump", "goto", "notrack"}
 	return slices.ContainsFunc(p.Chains, func(c FirewallChain) bool { return c.Drop && c.Hook != "forward" }) ||
 		slices.ContainsFunc(p.FirewallRules, func(r FirewallRule) bool { return !slices.Contains(harmless, r.Verdict) })

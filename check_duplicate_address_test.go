@@ -63,5 +63,5 @@ func TestCheckDuplicates(t *testing.T) {
 func gain(f *HostState, prefix, iface string) {
 	p := netip.MustParsePrefix(prefix)
 	f.Resources = append(f.Resources, Address{Interface: iface, Prefix: p, Scope: "global"})
-	f.Routes = append(f.Routes, RouteEntry{To: hostPrefix(p.Addr()), Table: localTable, Type: "local", Interface: iface, ByKernel: true})
+	f.Routes = append(f.Routes, RouteEntry{To: hostPrefix(p.Addr()), Table: localRouteTable, Type: "local", Interface: iface, ByKernel: true})
 }

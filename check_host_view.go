@@ -10,27 +10,27 @@ import (
 
 // party is a host that has a part in services, with its facts in a form to look
 // things up in.
-type party struct {
+type hostView struct {
 	HostState
 	isOwn      bool
 	interfaces map[string]InterfaceState
 	sysctls    map[SysctlKey]string
 	addresses  []Address
 	byAddr     map[netip.Addr][]Address
-	around     []Address // those of the addresses that have a network around them
+	subnets    []Address // those of the addresses that have a network around them
 	links      []Link
 	fouPorts   []FOUPort
 	policies   []IPsecPolicy
 	services   map[ServiceID]ServiceEntry
 	routing    *netstate.Routing
 	rules      []netstate.RuleEntry
-	firewall   *firewall
+	firewall   *hostFirewall
 }
 
-func newParty(f HostState) *party {
-	p := &party{
+func newHostView(f HostState) *hostView {
+	p := &hostView{
 		HostState: f, interfaces: make(map[string]InterfaceState), sysctls: make(map[SysctlKey]string),
-		byAddr: make(map[netip.Addr][]Address), services: make(map[ServiceID]ServiceEntry), firewall: newFirewall(f),
+		byAddr: make(map[netip.Addr][]Address), services: make(map[ServiceID]ServiceEntry), firewall: newHostFirewall(f),
 	}
 	for _, i := range f.Interfaces {
 		p.interfaces[i.Name] = i
@@ -42,7 +42,7 @@ func newParty(f HostState) *party {
 		case Address:
 			p.addresses = append(p.addresses, one)
 			if !one.Prefix.IsSingleIP() {
-				p.around = append(p.around, one)
+				p.subnets = append(p.subnets, one)
 			}
 			p.byAddr[one.Prefix.Addr()] = append(p.byAddr[one.Prefix.Addr()], one)
 		case Link:
@@ -64,28 +64,28 @@ func newParty(f HostState) *party {
 		p.rules = append(p.rules, netstate.RuleEntry(r))
 	}
 	p.routing = netstate.NewRouting(routes, p.rules)
-	p.firewall.spares = p.spares
+	p.firewall.skipsPolicy = p.skipsPolicies
 	return p
 }
 
 // sysctl returns a parameter, "" if it is not known.
-func (p *party) sysctl(key SysctlKey) string { return p.sysctls[key] }
+func (p *hostView) sysctl(key SysctlKey) string { return p.sysctls[key] }
 
 // parameter returns the value of an interface's parameter that counts, where that
 // is the greater of its own and that of all. They are of one digit each.
-func (p *party) parameter(iface, name string) string {
+func (p *hostView) parameter(iface, name string) string {
 	return max(p.sysctl(InterfaceSysctl(iface, name, false)), p.sysctl(InterfaceSysctl("all", name, false)))
 }
 
-// having returns the addresses of the host that are a.
-func (p *party) having(a netip.Addr) []Address { return p.byAddr[a] }
+// addrsEqual returns the addresses of the host that are a.
+func (p *hostView) addrsEqual(a netip.Addr) []Address { return p.byAddr[a] }
 
-func (p *party) has(a netip.Addr) bool { return len(p.byAddr[a]) > 0 }
+func (p *hostView) has(a netip.Addr) bool { return len(p.byAddr[a]) > 0 }
 
-// networks returns the addresses of the host that have a network around them with
+// subnetsContaining returns the addresses of the host that have a network around them with
 // a in it.
-func (p *party) networks(a netip.Addr) (all []Address) {
-	for _, own := range p.around {
+func (p *hostView) subnetsContaining(a netip.Addr) (all []Address) {
+	for _, own := range p.subnets {
 		if own.Prefix.Masked().Contains(a) {
 			all = append(all, own)
 		}
@@ -94,7 +94,7 @@ func (p *party) networks(a netip.Addr) (all []Address) {
 }
 
 // mtu returns that of an interface, 0 if it is not known.
-func (p *party) mtu(iface string) int {
+func (p *hostView) mtu(iface string) int {
 	for _, l := range p.links {
 		if l.Name == iface {
 			return l.MTU
@@ -104,33 +104,33 @@ func (p *party) mtu(iface string) int {
 }
 
 // route returns the route of a packet that the kernel of the host itself sends.
-func (p *party) route(to, from netip.Addr) netstate.Way {
+func (p *hostView) route(to, from netip.Addr) netstate.Way {
 	return p.routing.Resolve(netstate.Question{To: to, From: from})
 }
 
 // arrival returns the route of a packet that comes in by an interface.
-func (p *party) arrival(to, from netip.Addr, iface string) netstate.Way {
+func (p *hostView) arrival(to, from netip.Addr, iface string) netstate.Way {
 	return p.routing.Resolve(netstate.Question{To: to, From: from, In: iface, AnyMark: p.firewall.marks, AnyFlow: true, InVRF: p.isInVRF(iface)})
 }
 
 // isInVRF reports whether an interface belongs to a VRF.
-func (p *party) isInVRF(iface string) bool {
+func (p *hostView) isInVRF(iface string) bool {
 	return p.interfaces[p.interfaces[iface].Master].Kind == "vrf"
 }
 
 // delivers reports whether packets for an address are delivered to the host.
-func (p *party) delivers(a netip.Addr) bool { return p.arrival(a, netip.Addr{}, "*").Local() }
+func (p *hostView) delivers(a netip.Addr) bool { return p.arrival(a, netip.Addr{}, "*").Local() }
 
 // mtuOf returns the MTU on a way.
-func (p *party) mtuOf(w netstate.Way) int {
+func (p *hostView) mtuOf(w netstate.Way) int {
 	if w.MTU != 0 {
 		return w.MTU
 	}
 	return p.mtu(w.Interface)
 }
 
-// beside returns the addresses of the host that are in networks of another one.
-func (p *party) beside(networks []Address) (all []netip.Addr) {
+// addrsWithin returns the addresses of the host that are in networks of another one.
+func (p *hostView) addrsWithin(networks []Address) (all []netip.Addr) {
 	for _, n := range networks {
 		for _, own := range p.addresses {
 			if n.Prefix.Masked().Contains(own.Prefix.Addr()) {
@@ -142,18 +142,18 @@ func (p *party) beside(networks []Address) (all []netip.Addr) {
 }
 
 // serves reports whether the host is one of the real servers of a service.
-func (p *party) serves(e ServiceEntry) bool {
+func (p *hostView) serves(e ServiceEntry) bool {
 	return slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return p.has(s.Addr.Addr()) })
 }
 
 // runs reports whether a sync daemon of a role runs.
-func (p *party) runs(role SyncRole) bool {
+func (p *hostView) runs(role SyncRole) bool {
 	return slices.ContainsFunc(p.Daemons, func(d SyncDaemon) bool { return d.Role == role })
 }
 
 // unread returns why a part of the host was not read, and the command that shows
 // it; "" if it was.
-func (p *party) unread(what string) (why, command string) {
+func (p *hostView) unread(what string) (why, command string) {
 	var all, commands []string
 	for _, u := range p.Unread {
 		if u.What == what {
@@ -165,7 +165,7 @@ func (p *party) unread(what string) (why, command string) {
 
 // isSame reports whether facts are of the same host: no other one has the addresses
 // by which it is in its networks, and its hardware addresses.
-func (p *party) isSame(other HostState) bool {
+func (p *hostView) isSame(other HostState) bool {
 	if p.isApart(other) {
 		return false
 	}
@@ -182,7 +182,7 @@ func (p *party) isSame(other HostState) bool {
 }
 
 // isApart reports whether facts are of a host with other hardware addresses.
-func (p *party) isApart(other HostState) bool {
+func (p *hostView) isApart(other HostState) bool {
 	macs := make(map[string]bool)
 	for _, i := range p.Interfaces {
 		macs[i.MAC] = i.MAC != "" && !i.Loopback
@@ -196,9 +196,49 @@ func (p *party) isApart(other HostState) bool {
 }
 
 // label names the host in texts: "" is the one that was checked.
-func (p *party) label() string {
+func (p *hostView) label() string {
 	if p.isOwn {
 		return ""
 	}
 	return p.Name
+}
+
+// interfacesAskedFor returns the interfaces on which clients and routers ask for an address:
+// those in whose networks it is and what is on top of them with it, else the one that
+// has it, else the one that leads to the rest of the world.
+func (p *hostView) interfacesAskedFor(a netip.Addr) (names []string) {
+	seen := make(map[string]bool)
+	add := func(name string) {
+		if i, ok := p.interfaces[name]; ok && !i.Loopback && !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	for _, n := range p.subnetsContaining(a) {
+		if p.interfaces[n.Interface].Kind != "dummy" {
+			add(n.Interface)
+		}
+	}
+	found := slices.Clone(names)
+	for _, own := range p.addrsEqual(a) {
+		if i := p.interfaces[own.Interface]; !p.hasNoNetwork(own.Interface) && (len(found) == 0 || slices.Contains(found, i.Below)) {
+			add(own.Interface)
+		}
+	}
+	if len(names) == 0 {
+		add(p.route(defaultRoute(a).Addr(), netip.Addr{}).Interface)
+	}
+	return names
+}
+
+// hasNoNetwork reports whether no network is behind an interface: nothing comes in by
+// it, but what tunnels bring.
+func (p *hostView) hasNoNetwork(name string) bool {
+	i := p.interfaces[name]
+	return i.Loopback || i.Kind == "dummy" || linkKinds[i.Kind]
+}
+
+// isInNetwork reports whether an address is one by which the host is in a network.
+func (p *hostView) isInNetwork(a netip.Addr) bool {
+	return slices.ContainsFunc(p.addrsEqual(a), func(own Address) bool { return !own.Prefix.IsSingleIP() && !p.hasNoNetwork(own.Interface) })
 }

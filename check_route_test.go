@@ -65,25 +65,25 @@ func TestCheckRouting(t *testing.T) {
 		{"to the network of a dummy", DR, "rs1", func(f *HostState) {
 			dummy(f)
 			f.Resources = append(f.Resources, Address{Interface: "d9", Prefix: prefix("10.2.0.1/24")})
-			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.1/32"), Type: "local", Table: localTable, Interface: "d9", ByKernel: true})(f)
+			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.1/32"), Type: "local", Table: localRouteTable, Interface: "d9", ByKernel: true})(f)
 		}, "return-route", "ip addr del 10.2.0.1/24 dev d9"},
 		{"a client's address", DR, "rs1", func(f *HostState) {
 			dummy(f)
 			f.Resources = append(f.Resources, Address{Interface: "d9", Prefix: prefix("10.2.0.10/24")})
-			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.10/32"), Type: "local", Table: localTable, Interface: "d9", ByKernel: true})(f)
+			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.10/32"), Type: "local", Table: localRouteTable, Interface: "d9", ByKernel: true})(f)
 		}, "martian-source", "ip addr del 10.2.0.10/24 dev d9"},
 		{"only a route for broadcasts", DR, "rs1", func(f *HostState) {
 			for i := range f.Routes {
-				if f.Routes[i].To == hostPrefix(vip4) && f.Routes[i].Table == localTable {
+				if f.Routes[i].To == hostPrefix(vip4) && f.Routes[i].Table == localRouteTable {
 					f.Routes[i].Type = "broadcast"
 				}
 			}
 		}, "vip-missing", "ip route prepend local 10.168.0.91 dev lo src 10.168.0.91 table local"},
 		{"only a route in the main table", DR, "rs1", func(f *HostState) {
-			f.Routes = slices.DeleteFunc(f.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip4) && r.Table == localTable })
+			f.Routes = slices.DeleteFunc(f.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip4) && r.Table == localRouteTable })
 			routes(RouteEntry{To: hostPrefix(vip4), Interface: "lo"})(f)
 		}, "vip-missing", "ip route replace local 10.168.0.91/32 dev lo src 10.168.0.91 table 255"},
-		{"kept here", DR, "rs1", routes(RouteEntry{To: far, Type: "local", Table: localTable, Interface: "lo"}), "return-route", "ip route del local 10.2.0.0/24 dev lo table 255"},
+		{"kept here", DR, "rs1", routes(RouteEntry{To: far, Type: "local", Table: localRouteTable, Interface: "lo"}), "return-route", "ip route del local 10.2.0.0/24 dev lo table 255"},
 		{"two hops, one silent", DR, "rs1", silent("10.168.0.250", instead(hop("10.168.0.1"), hop("10.168.0.250"))), "neighbour-silent", "ip route replace default via 10.168.0.1 dev eth0"},
 		{"three hops, one silent", DR, "rs1", silent("10.168.0.250", instead(hop("10.168.0.1"), hop("10.168.0.2"), hop("10.168.0.250"))), "neighbour-silent",
 			"ip route replace default nexthop via 10.168.0.1 dev eth0 weight 1 nexthop via 10.168.0.2 dev eth0 weight 1"},
@@ -138,7 +138,7 @@ func TestCheckRouting(t *testing.T) {
 		{"ports that IPVS does not ask for", DR, "director", rules(RuleEntry{Priority: 100, Protocol: 6, ToPorts: ports(80, 80), Action: "unreachable"}), "", ""},
 		{"root's", DR, "director", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{0, 0}}, Action: "prohibit"}), "route-blocked", "ip rule del priority 100"},
 		{"no rule for the table local", DR, "director", func(f *HostState) {
-			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localTable && !r.IPv6 })
+			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localRouteTable && !r.IPv6 })
 			rules(RuleEntry{Priority: 100, To: prefix("10.9.0.0/16"), Table: 254})(f)
 		}, "vip-missing", "ip rule add priority 0 lookup local"},
 		{"a table before the table local", DR, "director", func(f *HostState) {
@@ -149,7 +149,7 @@ func TestCheckRouting(t *testing.T) {
 			routes(RouteEntry{To: hostPrefix(vip4), Table: 50, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})(f)
 		}, "vip-missing", "ip rule del priority 0"},
 		{"no rule for the table local, and the kernel needs none", DR, "director", func(f *HostState) {
-			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localTable })
+			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localRouteTable })
 		}, "", ""},
 
 		{"by the server's port", NAT, "director", rules(RuleEntry{Priority: 100, Protocol: 6, FromPorts: ports(80, 80), Action: "blackhole"}), "route-blocked", "ip rule del priority 100"},

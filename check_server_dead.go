@@ -9,17 +9,17 @@ import (
 
 // faults are the findings about the real servers of a service by which packets are
 // lost, by the server's address.
-type faults map[netip.AddrPort][]Finding
+type serverFaults map[netip.AddrPort][]Finding
 
 // isFixed reports whether one of the findings about a server has a fix.
-func (f faults) isFixed(s netip.AddrPort) bool {
+func (f serverFaults) isFixed(s netip.AddrPort) bool {
 	return slices.ContainsFunc(f[s], Finding.hasFix)
 }
 
-// dead looks for real servers that cannot serve their clients, where nothing that a
+// checkDeadServers looks for real servers that cannot serve their clients, where nothing that a
 // program could do cures that. Their clients go to the others once they have the weight
 // 0, as health checkers give it to them.
-func (j *judge) dead(director *party, e ServiceEntry, all faults) {
+func (j *judge) checkDeadServers(director *hostView, e ServiceEntry, all serverFaults) {
 	if len(all) == 0 {
 		return
 	}
@@ -31,28 +31,28 @@ func (j *judge) dead(director *party, e ServiceEntry, all faults) {
 		switch {
 		case len(all[s.Addr]) == 0:
 			left = left || s.Weight > 0
-		case !all.isFixed(s.Addr) && (s.Weight > 0 || director.keeps(e, s)):
+		case !all.isFixed(s.Addr) && (s.Weight > 0 || director.keepsClients(e, s)):
 			dead = append(dead, s.RealServer)
 			after.Servers[i].Weight = 0
 		}
 	}
 	// dh gives all clients of a VIP to one server, and others no server at all.
-	if !left || e.Scheduler == DH || e.Scheduler == NoScheduler || after.refused(true) > 0 {
+	if !left || e.Scheduler == DH || e.Scheduler == NoScheduler || after.shareRefused(true) > 0 {
 		return
 	}
 	for _, s := range dead {
-		j.add(director, j.retired(director, e, s, all[s.Addr]))
+		j.add(director, j.retiredServer(director, e, s, all[s.Addr]))
 	}
 }
 
-// keeps reports whether persistence sends clients to a server of weight 0.
-func (p *party) keeps(e ServiceEntry, s RealServerStatus) bool {
+// keepsClients reports whether persistence sends clients to a server of weight 0.
+func (p *hostView) keepsClients(e ServiceEntry, s RealServerStatus) bool {
 	return e.Persistence.Timeout != 0 && s.PersistentConns > 0 && p.sysctl(SysctlExpireQuiescentTemplate) == "0"
 }
 
-// retired is the finding about a service that gives clients to a real server which
+// retiredServer is the finding about a service that gives clients to a real server which
 // cannot serve them, for the reasons found.
-func (j *judge) retired(director *party, e ServiceEntry, s RealServer, why []Finding) Finding {
+func (j *judge) retiredServer(director *hostView, e ServiceEntry, s RealServer, why []Finding) Finding {
 	severity := SeverityRisk
 	vips := j.vipsOf(director, e)
 	if len(vips) == 0 || slices.ContainsFunc(vips, func(vip netip.Addr) bool { return !j.standsBy(director, e.ID, vip) }) {

@@ -6,17 +6,17 @@ import "net/netip"
 // its address, or got another.
 
 // roll says which hosts are real servers of a director.
-type roll struct {
-	serves  map[*party]bool
+type serverRoll struct {
+	serves  map[*hostView]bool
 	missing map[netip.Addr]bool // addresses of real servers that no host has
 }
 
 // rollOf returns the real servers of a director, of all its services.
-func (j *judge) rollOf(director *party) roll {
+func (j *judge) rollOf(director *hostView) serverRoll {
 	if r, ok := j.rolls[director]; ok {
 		return r
 	}
-	r := roll{make(map[*party]bool), make(map[netip.Addr]bool)}
+	r := serverRoll{make(map[*hostView]bool), make(map[netip.Addr]bool)}
 	for _, e := range director.Services {
 		for _, s := range e.Servers {
 			if host := j.byAddr[s.Addr.Addr()]; host != nil {
@@ -30,19 +30,19 @@ func (j *judge) rollOf(director *party) roll {
 	return r
 }
 
-// missed looks for the host of a real server that no host has the address of: the only
+// checkLostServer looks for the host of a real server that no host has the address of: the only
 // one that is set up for it, and is not a real server by another address.
-func (j *judge) missed(director *party, e ServiceEntry, s RealServer) {
+func (j *judge) checkLostServer(director *hostView, e ServiceEntry, s RealServer) {
 	server := s.Addr.Addr()
 	if len(j.hosts) == 1 {
 		return
 	}
-	network, known := j.networkOf(server)
+	network, known := j.smallestNetwork(server)
 	all := j.rollOf(director)
 	if !known || len(all.missing) > 1 {
 		return
 	}
-	var lost *party
+	var lost *hostView
 	for _, p := range j.hosts {
 		if p == director || len(p.Services) > 0 || all.serves[p] || !j.isSetUp(director, e, s, p) {
 			continue
@@ -55,12 +55,12 @@ func (j *judge) missed(director *party, e ServiceEntry, s RealServer) {
 	if lost == nil {
 		return
 	}
-	if name := lost.bare(server); name != "" {
+	if name := lost.soleBareInterface(server); name != "" {
 		j.add(lost, FindingAddressMissing.broken("no host has the address of the real server %s of %s, and %s has none of that family", s.Addr, e.ID, name).
-			fix(j.readdress(lost, name, netip.PrefixFrom(server, network.Bits()))...))
+			fix(j.addrFix(lost, name, netip.PrefixFrom(server, network.Bits()))...))
 		return
 	}
-	if at, ok := j.addressIn(lost, network); ok && director.misses(server) {
+	if at, ok := j.soleAddrIn(lost, network); ok && director.cannotFind(server) {
 		right := s
 		right.Addr = netip.AddrPortFrom(at, s.Addr.Port())
 		j.add(director, FindingAddressMissing.broken("no host has the address of the real server %s of %s, and %s is set up for it, and is not a real server by its address %s", s.Addr, e.ID, lost.Name, at).
@@ -71,18 +71,18 @@ func (j *judge) missed(director *party, e ServiceEntry, s RealServer) {
 
 // isSetUp reports whether a host takes what a director forwards to a real server: it
 // has the VIP or, by NAT, a program at the server's port.
-func (j *judge) isSetUp(director *party, e ServiceEntry, s RealServer, host *party) bool {
+func (j *judge) isSetUp(director *hostView, e ServiceEntry, s RealServer, host *hostView) bool {
 	if s.Mode != NAT {
 		return j.hasAll(host, j.vipsOf(director, e))
 	}
-	return e.ID.FWMark() == 0 && host.takesAt(e.ID.Protocol(), s.Addr.Port())
+	return e.ID.FWMark() == 0 && host.listensOnPort(e.ID.Protocol(), s.Addr.Port())
 }
 
-// networkOf returns the network that an address is in, the smallest that a host is in;
+// smallestNetwork returns the network that an address is in, the smallest that a host is in;
 // false if there is none.
-func (j *judge) networkOf(a netip.Addr) (network netip.Prefix, ok bool) {
+func (j *judge) smallestNetwork(a netip.Addr) (network netip.Prefix, ok bool) {
 	for _, p := range j.hosts {
-		for _, n := range p.networks(a) {
+		for _, n := range p.subnetsContaining(a) {
 			if !ok || n.Prefix.Bits() > network.Bits() {
 				network, ok = n.Prefix.Masked(), true
 			}
@@ -91,11 +91,11 @@ func (j *judge) networkOf(a netip.Addr) (network netip.Prefix, ok bool) {
 	return network, ok
 }
 
-// addressIn returns the one address by which a host is in a network, and false if it
+// soleAddrIn returns the one address by which a host is in a network, and false if it
 // has none, or several.
-func (j *judge) addressIn(p *party, network netip.Prefix) (at netip.Addr, ok bool) {
-	for _, a := range p.around {
-		if addr := a.Prefix.Addr(); network.Contains(addr) && !addr.IsLinkLocalUnicast() && !p.isBlind(a.Interface) && !j.vips[addr] {
+func (j *judge) soleAddrIn(p *hostView, network netip.Prefix) (at netip.Addr, ok bool) {
+	for _, a := range p.subnets {
+		if addr := a.Prefix.Addr(); network.Contains(addr) && !addr.IsLinkLocalUnicast() && !p.hasNoNetwork(a.Interface) && !j.vips[addr] {
 			if ok {
 				return netip.Addr{}, false
 			}
@@ -106,7 +106,7 @@ func (j *judge) addressIn(p *party, network netip.Prefix) (at netip.Addr, ok boo
 }
 
 // hasAll reports whether a host has all of some addresses, and there are any.
-func (j *judge) hasAll(p *party, all []netip.Addr) bool {
+func (j *judge) hasAll(p *hostView, all []netip.Addr) bool {
 	for _, a := range all {
 		if !p.has(a) {
 			return false

@@ -238,7 +238,7 @@ func TestCheckCures(t *testing.T) {
 		{"another address, and nothing says that the old one is gone", DR, func(_, _, rs2 *HostState) { renumbered(rs2, "10.168.0.96/24") }, "", "", ""},
 		{"a route of another type for the VIP", DR, func(_, _, rs2 *HostState) {
 			strip(rs2, noAddress, func(r RouteEntry) bool { return r.To == hostPrefix(vip4) && r.Type == "local" })
-			rs2.Routes = append(rs2.Routes, RouteEntry{To: hostPrefix(vip4), Table: localTable, Type: "broadcast", Interface: "lo", ByKernel: true})
+			rs2.Routes = append(rs2.Routes, RouteEntry{To: hostPrefix(vip4), Table: localRouteTable, Type: "broadcast", Interface: "lo", ByKernel: true})
 		}, "vip-missing", "rs2", "ip route prepend local 10.168.0.91 dev lo src 10.168.0.91 table local"},
 		{"a macvlan that takes all packets", DR, func(_, _, rs2 *HostState) {
 			*stateOf(rs2, "mv0") = InterfaceState{Name: "mv0", Kind: "macvlan", Below: "eth0", Takes: true}
@@ -305,7 +305,7 @@ func TestCheckStandIn(t *testing.T) {
 			standby.Services, director.Services = director.Services, nil
 			if c.active {
 				standby.Resources = append(standby.Resources, vipAddress(vip4, "eth0", ""))
-				standby.Routes = append(standby.Routes, RouteEntry{To: hostPrefix(vip4), Table: localTable, Type: "local", Interface: "eth0"})
+				standby.Routes = append(standby.Routes, RouteEntry{To: hostPrefix(vip4), Table: localRouteTable, Type: "local", Interface: "eth0"})
 			}
 			if c.standby {
 				peers = append(peers, standby)
@@ -327,7 +327,7 @@ func TestCheckEnabled(t *testing.T) {
 		want Setup
 	}{{1500, nil}, {1280, nil}, {1279, Setup{{Want: Link{Name: "eth0", Up: true, MTU: 1500}, Why: "an interface with a smaller MTU than 1280 has no IPv6"}}}} {
 		makeResource(rs1, Link{Name: "eth0", Kind: "device", Up: true, MTU: c.mtu})
-		if got := newParty(*rs1).enabled("eth0", local6); !slices.Equal(got, c.want) {
+		if got := newHostView(*rs1).enableFix("eth0", local6); !slices.Equal(got, c.want) {
 			t.Errorf("MTU %d: %s, want %s", c.mtu, got, c.want)
 		}
 	}

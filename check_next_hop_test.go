@@ -34,7 +34,7 @@ func TestCheckTTL(t *testing.T) {
 			director, server := firewallGround(t, c.mode, "")
 			director.Clients = []netip.Addr{far}
 			if c.ttl != "" {
-				server.Resources = append(server.Resources, Sysctl{defaultTTL, c.ttl})
+				server.Resources = append(server.Resources, Sysctl{sysctlDefaultTTL, c.ttl})
 			}
 			back := c.via
 			if c.mode == NAT {

@@ -1,0 +1,171 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/golvs/lvs/internal/netstate"
+	"github.com/golvs/lvs/internal/wire"
+)
+
+// checkTunnel looks for what takes packets out of the tunnel to a real server, and
+// returns its device.
+func (j *judge) checkTunnel(director *hostView, e ServiceEntry, s RealServer, host *hostView) string {
+	inner := netip.IPv4Unspecified()
+	if e.ID.Is6() {
+		inner = netip.IPv6Unspecified()
+	}
+	server := s.Addr.Addr()
+	want := TunnelRealServer{VIP: inner, Mode: s.Mode, Local: server}.device()
+	var device, down, before Link
+	for _, l := range host.links {
+		switch {
+		case l.Kind != want.Kind || !director.sendsTunnelFrom(l.Remote, server):
+		case !host.unpacks(l, want, server):
+			if l.Up && l.Local == server && !host.interfaces[l.Name].Keyed {
+				before = l
+			}
+		case !l.Up:
+			down = l
+		case device.Name == "" || l.Local == server:
+			device = l
+		}
+	}
+	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: server.Is6()}
+	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(host.fouPorts, port) {
+		j.add(host, FindingFOUMissing.broken("the real server %s by %s has no such port", s.Addr, s.Mode).
+			fix(Requirement{Want: port, Why: "the port that the director sends to"}).run(host.freePortCommands(port)...))
+	}
+	switch {
+	case device.Name != "" && (device.Local == server || before.Name == ""):
+		return device.Name
+	case device.Name != "":
+		want = Link{Name: device.Name, Up: true}
+	case down.Name != "":
+		want = Link{Name: down.Name, Up: true}
+	}
+	f := FindingTunnelDown.broken("the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
+		fix(j.deviceFix(host, want)...)
+	if before.Name != "" {
+		f = j.withReplacedDevice(f, host, before, want)
+	}
+	j.add(host, f)
+	return want.Name
+}
+
+// withReplacedDevice adds to a finding what removes a device that the kernel gives packets to, and
+// that drops them for what is in them. Its VIPs get another device.
+func (j *judge) withReplacedDevice(f Finding, host *hostView, old, now Link) Finding {
+	f.Detail += fmt.Sprintf(", and %s drops them", old.Name)
+	f.Commands = append(f.Commands, "ip link del dev "+old.Name)
+	for _, a := range host.addresses {
+		if vip := a.Prefix.Addr(); a.Interface == old.Name && j.vips[vip] {
+			f.Fix = append(f.Fix, Requirement{Want: vipAddress(vip, now.Name, ""), Why: "take packets for the VIP"})
+		}
+	}
+	return f
+}
+
+// freePortCommands returns the command that removes a port which takes something else out
+// than another of its number would; none if there is no such port.
+func (p *hostView) freePortCommands(want FOUPort) []string {
+	want.Other = true
+	if !slices.Contains(p.fouPorts, want) {
+		return nil
+	}
+	return []string{fmt.Sprintf("ip fou del port %d%s", want.Port, familyFlag(want.IPv6))}
+}
+
+// checkTunnelFilter looks for a filter that drops what comes out of a tunnel, by which no
+// client is reached.
+func (j *judge) checkTunnelFilter(e ServiceEntry, host *hostView, device string) {
+	filter, hasAddress := host.parameter(device, "rp_filter"), host.hasAddress4(device)
+	if e.ID.Is6() || filter == "0" || filter == "" || filter == "2" && hasAddress || host.hasRouteBy(device) {
+		return
+	}
+	f := FindingRPFilter.broken("the filter of %s is %s", device, filter)
+	if filter == "2" {
+		f.Detail += ", and it has no address"
+	}
+	j.add(host, f.fix(host.looserFilter(device, hasAddress)...))
+}
+
+// hasRouteBy reports whether a route goes by an interface.
+func (p *hostView) hasRouteBy(iface string) bool {
+	return slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.Interface == iface && r.Type == "" && !r.ByKernel })
+}
+
+// deviceFix are the settings that make a tunnel's device, or set it up.
+func (j *judge) deviceFix(host *hostView, device Link) (s Setup) {
+	if device.Kind != "" && !slices.ContainsFunc(host.links, func(l Link) bool { return l.Name == device.Name }) {
+		s = append(s, Requirement{Want: Module{moduleOf(device.Kind)}, Why: "it takes packets out of the tunnel"})
+	}
+	return append(s, Requirement{Want: device, Why: "the tunnel's device takes packets only when it is up"})
+}
+
+// sendsTunnelFrom reports whether tunnels of IPVS to a server may come from an address, by
+// which a device at their other end knows them; the zero address is any.
+func (p *hostView) sendsTunnelFrom(a, server netip.Addr) bool {
+	w := p.route(server, netip.Addr{})
+	switch {
+	case !a.IsValid() || w.Unsure:
+		return true
+	case w.Source.IsValid():
+		return a == w.Source
+	}
+	hop := w.Via
+	if !hop.IsValid() {
+		hop = server
+	}
+	for _, own := range p.subnetsContaining(hop) {
+		if own.Interface == w.Interface {
+			return a == own.Prefix.Addr() // the first one; others in that network are no sources
+		}
+	}
+	return p.has(a)
+}
+
+// unpacks reports whether a device of the host takes the packets to a server that another
+// one would, once it is up.
+func (p *hostView) unpacks(l, want Link, server netip.Addr) bool {
+	i, inner := p.interfaces[l.Name], uint8(4)
+	if want.Kind == "sit" || want.Kind == "ip6tnl" && !want.AnyProtocol {
+		inner = 41
+	}
+	return l.Kind == want.Kind && l.Checksum == want.Checksum && !i.Keyed && !i.Ordered && (i.Inner == 0 || i.Inner == inner) &&
+		(l.AnyProtocol || !want.AnyProtocol || i.Inner == inner) && (!l.Local.IsValid() || l.Local == server)
+}
+
+// checkTunnelSource looks for a tunnel whose packets come from an address that the real server
+// has too, which drops them.
+func (j *judge) checkTunnelSource(director *hostView, e ServiceEntry, s RealServer, w netstate.Way) {
+	server := s.Addr.Addr()
+	source, host := director.sourceOf(w), j.byAddr[server]
+	if !s.Mode.isTunnel() || server.Is6() || !source.IsValid() || host == nil || !host.delivers(source) ||
+		host.parameter(host.interfaceOn(server), "accept_local") == "1" {
+		return
+	}
+	f := FindingMartianSource.broken("%s -> %s: packets of the tunnel come from %s, which is an address of the real server too", e.ID, s, source)
+	for _, a := range director.addresses {
+		if own := a.Prefix.Addr(); a.Interface == w.Interface && own.Is4() && !host.has(own) {
+			j.add(director, f.run(routeReplaceCommand(w.RouteEntry, w.RouteEntry)+optionText("src", own)))
+			return
+		}
+	}
+	j.add(director, f.advise("give the route to it a source (src) that is an address of the director alone"))
+}
+
+// tunnelProtocol is what a tunnel's packets carry, by the number that IP has for
+// it.
+func tunnelProtocol(m Mode, is6 bool) uint8 {
+	switch {
+	case m.tunnelType() == wire.TunnelGUE:
+		return 17
+	case m.tunnelType() == wire.TunnelGRE:
+		return 47
+	case is6:
+		return 41
+	}
+	return 4
+}
