@@ -78,7 +78,7 @@ func director(ctx context.Context, host *lvs.Host) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(report.Findings)      // what is wrong, why it matters, and how to fix it
+	fmt.Println(report)               // what is wrong, why it matters, and how to fix it
 	left, err := host.Undo(ctx, plan) // leaves what others have changed since
 	fmt.Println("left as it is:", left)
 	return err

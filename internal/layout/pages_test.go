@@ -180,3 +180,29 @@ func TestReadmes(t *testing.T) {
 		}
 	}
 }
+
+var pathInCode = regexp.MustCompile("^(?:[a-z*][\\w*]*\\.go|(?:internal|examples|cmd|scripts|testdata|docs|workload)(?:/[\\w*./-]+)?)$")
+
+// TestMap holds that the map of the code names files and folders that exist.
+func TestMap(t *testing.T) {
+	found := 0
+	for _, p := range pages(t) {
+		if p.name != "CONTRIBUTING.md" {
+			continue
+		}
+		p.prose(func(n int, line string) {
+			for _, m := range inlineCode.FindAllStringSubmatch(line, -1) {
+				if !pathInCode.MatchString(m[1]) {
+					continue
+				}
+				found++
+				if files, err := filepath.Glob(filepath.Join(root, m[1])); err != nil || len(files) == 0 {
+					t.Errorf("%s:%d: %s does not exist", p.name, n, m[1])
+				}
+			}
+		})
+	}
+	if found == 0 {
+		t.Error("the map names no files")
+	}
+}
