@@ -166,10 +166,11 @@ func (h *Host) explain(ctx context.Context, f Flow, p *simipvs.Packet) (Explanat
 		return Explanation{}, err
 	}
 	e := explainer{kernel: n.kernel, packet: p, x: Explanation{Flow: f}}
-	if err := e.known(); err != nil {
+	var err error
+	if e.x.Verdicts, err = e.explore(simipvs.Suppose{}, []question{e.custom}); err != nil {
 		return e.x, explainError(f, err)
 	}
-	err := e.finish(ctx, h)
+	err = e.finish(ctx, h)
 	return e.x, err
 }
 
@@ -186,66 +187,43 @@ func explainError(f Flow, err error) error {
 
 // explainer makes an explanation of what a simulated kernel knows.
 type explainer struct {
-	kernel *simipvs.Kernel
-	packet *simipvs.Packet
-	x      Explanation
+	kernel  *simipvs.Kernel
+	packet  *simipvs.Packet
+	conceal func(*simipvs.Explanation, *Pick) // removes what is not known; nil: nothing
+	x       Explanation
 }
 
-// known explains by a kernel that knows everything.
-func (e *explainer) known() error {
-	found, err := e.kernel.Explain(e.packet, simipvs.Suppose{})
-	if err != nil {
-		return err
+// describe adds what the kernel found on its way to a verdict, the first time. Worlds
+// that do not agree on a connection's end leave it open.
+func (e *explainer) describe(found *simipvs.Explanation) {
+	ended := endedText[found.Outdated]
+	switch {
+	case found.Connection == nil:
+	case e.x.Connection == nil:
+		e.x.Connection, e.x.Ended = connectionOf(found.Connection), ended
+	case e.x.Ended != ended:
+		e.x.Ended = ""
 	}
-	e.describe(&found)
-	if !found.Hidden {
-		e.add(found.Verdict)
-		return nil
+	switch {
+	case found.Template == nil:
+	case e.x.Template == nil:
+		e.x.Template, e.x.TemplateInvalid = connectionOf(found.Template), found.Invalid
+	default:
+		e.x.TemplateInvalid = e.x.TemplateInvalid && found.Invalid
 	}
-	e.unseen("whom the algorithm %s picks, which is asked when the packet comes", found.Scheduler)
-	for _, s := range found.Pick.All {
-		if err := e.suppose(simipvs.Suppose{Server: &s.Addr}); err != nil {
-			return err
+	if found.Scheduler != "" && e.x.Pick == nil {
+		e.x.Pick = pickOf(found)
+		if e.conceal != nil {
+			e.conceal(found, e.x.Pick)
 		}
 	}
-	return e.suppose(simipvs.Suppose{Server: new(netip.AddrPort)})
 }
 
-// suppose adds what becomes of the packet if something is so.
-func (e *explainer) suppose(s simipvs.Suppose) error {
-	found, err := e.kernel.Explain(e.packet, s)
-	if err == nil {
-		e.add(found.Verdict)
-	}
-	return err
-}
-
-func (e *explainer) add(told simipvs.Verdict) {
-	var v Verdict
-	v.take(&told)
-	e.addVerdict(v)
-}
-
-func (e *explainer) addVerdict(v Verdict) {
-	if !slices.Contains(e.x.Verdicts, v) {
-		e.x.Verdicts = append(e.x.Verdicts, v)
-	}
-}
-
-// describe tells of what the kernel found on its way to a verdict.
-func (e *explainer) describe(found *simipvs.Explanation) {
-	e.x.Connection, e.x.Template, e.x.TemplateInvalid = connectionOf(found.Connection), connectionOf(found.Template), found.Untied
-	switch found.Outdated {
-	case simipvs.Reused:
-		e.x.Ended = "it has ended"
-	case simipvs.ServerQuiesced:
-		e.x.Ended = "its server's weight is 0, and expire_nodest_conn is on"
-	case simipvs.ServerRemoved:
-		e.x.Ended = "its server was removed"
-	}
-	if found.Scheduler != "" {
-		e.x.Pick = choiceOf(found)
-	}
+// endedText says why a packet does not follow its connection.
+var endedText = map[simipvs.Reason]string{
+	simipvs.Reused:         "it has ended",
+	simipvs.ServerQuiesced: "its server's weight is 0, and expire_nodest_conn is on",
+	simipvs.ServerRemoved:  "its server was removed",
 }
 
 func connectionOf(e *simipvs.Entry) *Connection {
@@ -258,41 +236,41 @@ func connectionOf(e *simipvs.Entry) *Connection {
 	}
 }
 
-func choiceOf(found *simipvs.Explanation) *Pick {
+func pickOf(found *simipvs.Explanation) *Pick {
 	pick := &found.Pick
 	c := &Pick{
 		Scheduler: Scheduler(found.Scheduler), Flags: SchedulerFlags(found.Flags) &^ ownFlags,
-		Bucket: pick.Bucket, Buckets: pick.Buckets, Tried: contenders(pick.Tried), Steps: pick.Steps,
+		Bucket: pick.Bucket, Buckets: pick.Buckets, Tried: candidatesOf(pick.Tried), Steps: pick.Steps,
 		Round: int(pick.Turn), Remembered: addrs(pick.Cached), Drawn: addrs(pick.Drawn),
 	}
-	c.Best, c.Next = bearing(pick.Best, pick.Load), bearing(pick.Next, pick.Then)
+	c.Best, c.Next = loadedCandidate(pick.Best, pick.Load), loadedCandidate(pick.Next, pick.Then)
 	if pick.Last != nil {
 		c.Last = pick.Last.Addr
 	}
 	if c.Buckets == 0 {
-		c.PassedOver = contenders(pick.Passed)
+		c.PassedOver = candidatesOf(pick.Passed)
 	}
 	return c
 }
 
-func contenderOf(s *sched.Server) Candidate {
+func candidateOf(s *sched.Server) Candidate {
 	return Candidate{
 		Server: s.Addr, Weight: int(s.Weight), ActiveConns: int(s.Active), InactiveConns: int(s.Inactive), Overloaded: s.Overloaded,
 	}
 }
 
-func bearing(s *sched.Server, load int64) *Candidate {
+func loadedCandidate(s *sched.Server, load int64) *Candidate {
 	if s == nil {
 		return nil
 	}
-	c := contenderOf(s)
+	c := candidateOf(s)
 	c.Load = load
 	return &c
 }
 
-func contenders(servers []*sched.Server) (all []Candidate) {
+func candidatesOf(servers []*sched.Server) (all []Candidate) {
 	for _, s := range servers {
-		all = append(all, contenderOf(s))
+		all = append(all, candidateOf(s))
 	}
 	return all
 }

@@ -13,9 +13,9 @@ func (h *Host) mayTrack(ctx context.Context) (bool, error) {
 	return count != "0", err
 }
 
-// byClash adds that netfilter may drop the packet: the entry that it begins would have
+// addClash adds that netfilter may drop the packet: the entry that it begins would have
 // the packets of another, which the host does not show.
-func (g *guesser) byClash() {
+func (g *guesser) addClash() {
 	if !g.tracked || !g.kernel.DropsClashes(g.packet.Protocol) {
 		return
 	}

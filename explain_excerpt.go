@@ -13,9 +13,11 @@ import (
 type excerpt struct {
 	*copier
 	entries []ServiceEntry // that the flow can meet
-	hooked  bool           // there are services of the flow's family, without which IPVS sees no packets
-	listed  []Connection   // that there are, of any flow
-	own     *Connection    // the flow's, or nil if there is none
+	listed  []Connection   // of any flow
+	own     *Connection    // the flow's; nil: none
+
+	elsewhere simipvs.Elsewhere              // what was not copied
+	doubtful  map[ServiceID][]netip.AddrPort // servers of which it does not show whether they are overloaded
 }
 
 // excerptOf copies the services that packets of a flow can meet, and connections that
@@ -25,14 +27,17 @@ func excerptOf(ctx context.Context, h *Host, f Flow) (*excerpt, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &excerpt{copier: c}
+	e := &excerpt{copier: c, doubtful: make(map[ServiceID][]netip.AddrPort)}
 	if e.listed, err = h.Connections(ctx); err != nil {
+		return nil, err
+	}
+	if e.elsewhere.Backup, err = h.runsBackup(ctx); err != nil {
 		return nil, err
 	}
 	replies, vips := e.replies(f)
 	e.entries, err = h.client.snapshot(ctx, func(ctx context.Context) ([]ServiceStatus, error) {
 		all, err := h.client.Services(ctx)
-		e.hooked = slices.ContainsFunc(all, func(s ServiceStatus) bool { return s.ID.family == f.family() })
+		e.elsewhere.Services = slices.ContainsFunc(all, func(s ServiceStatus) bool { return s.ID.family == f.family() })
 		return slices.DeleteFunc(all, func(s ServiceStatus) bool { return !f.meets(s.ID, vips) }), err
 	})
 	if err == nil {
@@ -43,6 +48,12 @@ func excerptOf(ctx context.Context, h *Host, f Flow) (*excerpt, error) {
 	}
 	e.restore(f, replies)
 	return e, nil
+}
+
+// runsBackup reports whether a backup daemon runs, so that backup_only is in effect.
+func (h *Host) runsBackup(ctx context.Context) (bool, error) {
+	daemons, err := h.client.SyncDaemons(ctx)
+	return slices.ContainsFunc(daemons, func(d SyncDaemon) bool { return d.Role == SyncBackup }), err
 }
 
 // replies returns the connections that have a packet of the flow for a reply, and
@@ -90,10 +101,17 @@ func (e *excerpt) restore(f Flow, replies []Connection) {
 		copied = append(copied, toEntries([]Connection{*e.own}, &f.FWMark)...)
 	}
 	lost := k.Restore(copied)
-	k.CountElsewhere(len(e.listed) - len(copied) + len(lost))
+	e.elsewhere.Connections = len(e.listed) - len(copied) + len(lost)
+	if i := len(copied) - 1; e.own != nil && slices.Contains(lost, i) {
+		k.RestoreRemoved(copied[i])
+		e.elsewhere.Connections--
+	}
+	k.SetElsewhere(e.elsewhere)
 	for _, entry := range e.entries {
 		for _, s := range entry.Servers {
-			k.Recount(entry.ID.toName(), s.Addr, s.counts())
+			if k.Recount(entry.ID.toName(), s.Addr, s.counts()) {
+				e.doubtful[entry.ID] = append(e.doubtful[entry.ID], s.Addr)
+			}
 		}
 	}
 }

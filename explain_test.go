@@ -293,6 +293,7 @@ func explainHistories(t *testing.T, live bool, steps int) {
 				e.same()
 				flows, certain = flows+steps, certain+e.certain
 			}
+			t.Logf("%d of about %d answers were certain", certain, flows)
 			if certain*10 < flows {
 				t.Errorf("only %d of about %d answers were certain", certain, flows)
 			}

@@ -178,7 +178,7 @@ func (c *copier) connections(ctx context.Context, entries []ServiceEntry) error 
 		return err
 	}
 	if lost := len(c.to.kernel.Restore(toEntries(all, nil))); lost > 0 {
-		c.to.kernel.CountElsewhere(lost)
+		c.to.kernel.SetElsewhere(simipvs.Elsewhere{Connections: lost})
 		c.miss("%d connections, which are of no server in the table", lost)
 	}
 	for _, e := range entries {

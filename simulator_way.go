@@ -45,7 +45,7 @@ func (w *simulatedWays) stopsBefore(p *simipvs.Packet) (v Verdict, stops bool, e
 	case way.Local():
 		return v, false, nil
 	}
-	x, err := w.network.kernel.Explain(p, simipvs.Suppose{Forgot: true})
+	x, err := w.network.kernel.Explain(p, simipvs.Suppose{Tracked: new(bool)})
 	switch {
 	case err != nil:
 		return v, false, err

@@ -51,3 +51,24 @@ func (k *Kernel) getInfo(r *request) errno {
 	r.reply = appendU32(b, infoConnTableSize, k.connTableSize())
 	return 0
 }
+
+// fixedConnTable is the size of the kernel's connection table, and the most that
+// a table has which grows.
+const fixedConnTable = 1 << 12
+
+// connTableSize is what GET_INFO tells: of a table that grows with the most
+// connections that there were, once there was a service.
+func (k *Kernel) connTableSize() uint32 {
+	if !k.opts.Release.ownTables() {
+		return fixedConnTable
+	}
+	if !k.services.begun {
+		return 0
+	}
+	const fewest, perConn = 1 << 8, 4 // what conn_lfactor's -2 means
+	size := uint32(fewest)
+	for size < fixedConnTable && perConn*uint32(k.conns.highest) > size {
+		size *= 2
+	}
+	return size
+}

@@ -3,6 +3,7 @@ package simipvs
 import (
 	"encoding/binary"
 	"math/bits"
+	"net/netip"
 )
 
 // connID is the number of a connection; 0 is none.
@@ -187,4 +188,29 @@ func (t *connTable) mix(addr *[16]byte, port uint16) uint64 {
 	hi, lo := bits.Mul64(binary.LittleEndian.Uint64(addr[:8])^t.seed,
 		binary.LittleEndian.Uint64(addr[8:])^uint64(port)*0xd6e8feb86659fd93)
 	return hi ^ lo
+}
+
+// left returns the seconds until the connection expires.
+func (k *Kernel) left(c *conn) tick { return max(0, c.expires-k.now) / second }
+
+// eachConn visits connections and templates.
+func (k *Kernel) eachConn(visit func(*conn)) {
+	for id := connID(1); id <= k.conns.highest; id++ {
+		if c := k.conns.at(id); c.family != 0 {
+			visit(c)
+		}
+	}
+}
+
+// listedServer returns the server of a connection as it is listed: that of a bypass is
+// the unspecified address.
+func (k *Kernel) listedServer(c *conn) netip.AddrPort {
+	addr := netip.IPv4Unspecified()
+	if c.family == inet6 {
+		addr = netip.IPv6Unspecified()
+	}
+	if d := k.dests[c.dest]; d != nil {
+		addr = d.Addr.Addr()
+	}
+	return netip.AddrPortFrom(addr, c.destPort)
 }

@@ -215,30 +215,35 @@ func (k *Kernel) tracks(family uint32) bool {
 	return k.conntrack.tracked[family] || k.services.tracking[family] > 0
 }
 
-// track lets netfilter see a packet before IPVS does, and reports whether it belongs
-// to an entry that was there. If it does not, begun is the entry that it begins
-// where it gets through: one without a state if it begins none.
-func (k *Kernel) track(p *Packet, e *ends) (begun track, known bool) {
-	if !k.tracks(e.family) {
-		return track{}, false
+// begins returns the entry that a packet begins, without a state if it begins none,
+// and whether it belongs to an entry that netfilter has.
+func (k *Kernel) begins(p *Packet, e *ends) (begun track, known bool) {
+	_, was, after, known := k.sees(p, e)
+	if was.state == trackNone || after.state != trackNone && after != was && !known {
+		return after, false
 	}
+	return track{}, known
+}
+
+// track lets netfilter see a packet before IPVS does, and returns what begins returns.
+func (k *Kernel) track(p *Packet, e *ends) (begun track) {
 	n := &k.conntrack
 	first, was, after, known := k.sees(p, e)
 	switch {
 	case was.state == trackNone:
 		n.forget(e) // it may have expired
-		return after, false
+		return after
 	case after.state == trackNone:
 		n.forget(e)
 	case after == was:
-		// It is invalid, or changes nothing.
+		// The packet is invalid, or changes nothing.
 	case !known:
 		n.forget(e)
-		return after, false
+		return after
 	default:
 		n.entries[first] = after
 	}
-	return track{}, known
+	return track{}
 }
 
 // sees returns what a packet makes of the entry that it belongs to, and changes
@@ -249,35 +254,26 @@ func (k *Kernel) sees(p *Packet, e *ends) (first ends, was, after track, known b
 	return first, was, after, known
 }
 
-// confirm enters what a packet began, now that it leaves, and reports whether it may
-// leave.
-func (k *Kernel) confirm(t track, e *ends, o *outcome) bool {
-	switch {
-	case !o.enters(t):
-		return true
-	case k.clash(e, o):
-		return !k.DropsClashes(e.protocol)
-	}
-	t.reply = k.replyTo(e, o)
-	n := &k.conntrack
-	n.forget(e) // they may have expired
-	n.forget(&t.reply)
-	n.sweep(k.now)
-	n.entries[*e], n.replies[t.reply] = t, *e
-	return true
+// enter adds the entry of a packet that leaves.
+func (n *conntrack) enter(e *ends, t track, reply ends, now tick) {
+	t.reply = reply
+	n.forget(e) // these may have expired
+	n.forget(&reply)
+	n.sweep(now)
+	n.entries[*e], n.replies[reply] = t, *e
 }
 
-// enters reports whether what a packet began is entered. IPVS keeps a packet of its
-// connections from being tracked unless conntrack was 1 when the connection began.
-func (o *outcome) enters(t track) bool {
-	return t.state != trackNone && o.action != Refused && o.action != Dropped && (o.conn == nil || o.conn.is(connTracked))
+// enters reports whether netfilter enters what a packet began. IPVS keeps a packet of
+// its connections from being tracked unless conntrack was 1 when the connection began.
+func (d *decision) enters(t track) bool {
+	return t.state != trackNone && d.action != Refused && d.action != Dropped && (d.conn == nil || d.conn.is(connTracked))
 }
 
 // clash reports whether what a packet begins would have the packets of another entry.
 // That happens where a connection ended and left its entry, as those of one packet
 // do, and where a client uses a port for two connections to one server.
-func (k *Kernel) clash(e *ends, o *outcome) bool {
-	reply := k.replyTo(e, o)
+func (k *Kernel) clash(d *decision, e *ends) bool {
+	reply := k.replyTo(e, d)
 	for _, known := range []*ends{e, &reply} {
 		if first, other, _ := k.conntrack.find(known, k.now); other.state != trackNone && first != *e {
 			return true
@@ -290,19 +286,6 @@ func (k *Kernel) clash(e *ends, o *outcome) bool {
 // of another. Older kernels let datagrams through, without an entry.
 func (k *Kernel) DropsClashes(protocol uint8) bool {
 	return protocol != protoUDP || k.opts.Release.dropsClashes()
-}
-
-// wouldDropClash reports whether track and confirm would drop a packet of which IPVS
-// would make something, and changes nothing.
-func (k *Kernel) wouldDropClash(p *Packet, e *ends, o *outcome) bool {
-	if !k.tracks(e.family) {
-		return false
-	}
-	_, was, begun, known := k.sees(p, e)
-	if was.state != trackNone && (known || begun == was) {
-		return false
-	}
-	return o.enters(begun) && k.clash(e, o) && k.DropsClashes(e.protocol)
 }
 
 // sweep deletes what has expired, whenever there is twice as much as was left.
@@ -320,18 +303,18 @@ func (n *conntrack) sweep(now tick) {
 }
 
 // replyTo returns the packets that netfilter expects in return: IPVS tells it the other
-// address of NAT, but not that of a connection of one packet.
-func (k *Kernel) replyTo(e *ends, o *outcome) ends {
-	reply := e.reversed()
-	c := o.conn
+// address of NAT, but not that of a one-packet connection.
+func (k *Kernel) replyTo(e *ends, d *decision) ends {
+	back := e.reversed()
+	c := d.conn
 	switch {
 	case c == nil || c.method != methodMasq || c.is(connOnePacket):
-	case o.action == Replied:
-		reply.dst, reply.dport = c.virtual, c.vport
+	case d.effect == effectReply:
+		back.dst, back.dport = c.virtual, c.vport
 	default:
-		reply.src, reply.sport = k.dests[c.dest].addr16(), c.destPort
+		back.src, back.sport = d.dest.addr16(), c.destPort
 	}
-	return reply
+	return back
 }
 
 func (e *ends) reversed() ends {
@@ -347,15 +330,4 @@ func (c *conn) ends() ends {
 // on another host.
 func (c *conn) knownCopy() bool {
 	return c.protocol != protoTCP || State(c.state) != tcpTimeWait && State(c.state) != tcpClose
-}
-
-// knows reports what track would, and changes nothing. Of a connection that was
-// copied it says that netfilter may know it.
-func (k *Kernel) knows(c *conn, p *Packet) bool {
-	if c.is(connCopied) {
-		return true
-	}
-	e := c.ends()
-	_, _, _, known := k.sees(p, &e)
-	return known && k.tracks(e.family)
 }

@@ -48,7 +48,7 @@ func (k *Kernel) unbind(c *conn) {
 		return
 	}
 	d := k.dests[c.dest]
-	k.unbound(d, c.is(connTemplate), !c.is(connInactive))
+	k.detach(d, c.is(connTemplate), !c.is(connInactive))
 	if c.replyHash != 0 {
 		if d.replies--; d.replies == 0 {
 			k.forgetNATServer(d.addr16())
@@ -79,25 +79,4 @@ func (k *Kernel) serversGone() {
 			k.expireNow(template)
 		}
 	}
-}
-
-// fixedConnTable is the size of the kernel's connection table, and the most that
-// a table has which grows.
-const fixedConnTable = 1 << 12
-
-// connTableSize is what GET_INFO tells: of a table that grows with the most
-// connections that there were, once there was a service.
-func (k *Kernel) connTableSize() uint32 {
-	if !k.opts.Release.ownTables() {
-		return fixedConnTable
-	}
-	if !k.services.begun {
-		return 0
-	}
-	const fewest, perConn = 1 << 8, 4 // what conn_lfactor's -2 means
-	size := uint32(fewest)
-	for size < fixedConnTable && perConn*uint32(k.conns.highest) > size {
-		size *= 2
-	}
-	return size
 }

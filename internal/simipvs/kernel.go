@@ -79,7 +79,7 @@ type Kernel struct {
 	opening     conn             // that is being opened
 	faults      []Fault
 	conntrack   conntrack
-	elsewhere   int // connections that count for conn_max and are not in conns
+	elsewhere   Elsewhere
 
 	interfaces []Interface
 	addresses  addresses

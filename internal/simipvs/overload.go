@@ -15,8 +15,8 @@ func (d *dest) floor() uint32 {
 	return d.upper - d.upper/4
 }
 
-// bound counts a connection that a server got, or a template.
-func (k *Kernel) bound(d *dest, template bool) {
+// attach counts a connection, or a template, that a server gets.
+func (k *Kernel) attach(d *dest, template bool) {
 	d.refs++
 	if template {
 		d.persistent++
@@ -33,8 +33,8 @@ func (k *Kernel) bound(d *dest, template bool) {
 	k.counted(d)
 }
 
-// unbound takes a connection back, or a template.
-func (k *Kernel) unbound(d *dest, template, active bool) {
+// detach counts a connection, or a template, that a server loses.
+func (k *Kernel) detach(d *dest, template, active bool) {
 	d.refs--
 	switch {
 	case template:

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 )
 
 // Packet is a packet that comes to the director, to one of its addresses or
@@ -141,191 +140,35 @@ func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
 	k.lock()
 	defer k.mu.Unlock()
 	k.rethrow()
-	o, err := k.receive(p, &e)
-	if err == nil {
-		k.tell(o, v)
+	var d decision
+	if err := k.decide(&d, p, &e, nil); err != nil {
+		return err
 	}
-	return err
+	k.commit(&d, p, &e)
+	d.tell(v)
+	return nil
 }
 
-// outcome is a verdict in short.
-type outcome struct {
-	action  Action
-	reason  Reason
-	service *service // that the packet is for, if that was looked up
-	conn    *conn    // nil: none
-}
-
-// receive lets netfilter and IPVS see a packet.
-func (k *Kernel) receive(p *Packet, e *ends) (outcome, error) {
-	begun, known := k.track(p, e)
-	o, err := k.balance(p, e, known)
-	if err == nil && !k.confirm(begun, e, &o) {
-		o.action, o.reason = Dropped, Conntracked
+// tell writes the verdict.
+func (d *decision) tell(v *Verdict) {
+	v.Action, v.Reason = d.action, d.reason
+	if d.service != nil {
+		v.Service = d.service.name
 	}
-	return o, err
-}
-
-// balance is what IPVS does with a packet, of which netfilter may have an entry.
-func (k *Kernel) balance(p *Packet, e *ends, tracked bool) (outcome, error) {
-	if k.services.of(e.family) == 0 {
-		return outcome{action: Passed, reason: NoService}, nil // its hooks are not there
-	}
-	id, reply := k.find(e)
-	if reply {
-		return k.reply(id, p), nil
-	}
-	if k.refusesServer(p, e) {
-		return outcome{action: Refused, reason: NoConnection}, nil
-	}
-	if k.sysctl.backupOnly != 0 && k.daemons.backupRuns() {
-		return outcome{action: Passed, reason: BackupOnly}, nil
-	}
-	if id == 0 {
-		return k.open(p, e)
-	}
-	c := k.conns.at(id)
-	if c.is(connCopied) {
-		tracked = c.knownCopy()
-	}
-	switch why := k.outdated(c, p); {
-	case why == 0:
-		k.input(id, c, p)
-		return transmit(Connected, c), nil
-	case why == ServerRemoved && k.sysctl.expireNodestConn == 0:
-		return outcome{action: Dropped, reason: ServerRemoved, conn: c}, nil
-	case tracked:
-		k.expireNow(id)
-		return outcome{action: Dropped, reason: Conntracked}, nil
-	}
-	// The kernel ends the old connection with its next tick: while it schedules
-	// the new one, the old one still counts. The new one's entry is not the old one's.
-	c.flags &^= connTracked
-	o, err := k.open(p, e)
-	if err == nil {
-		k.expireNow(id)
-	}
-	return o, err
-}
-
-// find returns the connection of a packet, and whether the packet is a reply.
-func (k *Kernel) find(e *ends) (id connID, reply bool) {
-	t := &k.conns
-	hash := t.hash(e.protocol, &e.src, e.sport, &e.dst, e.dport)
-	for i := *bucket(t.byEnds, hash); i != 0; {
-		c := t.at(i)
-		switch {
-		case c.protocol != e.protocol || uint32(c.family) != e.family || c.is(connTemplate):
-		case c.clientPort == e.sport && c.vport == e.dport && c.client == e.src && c.virtual == e.dst:
-			id = i
-		case c.method != methodMasq && c.clientPort == e.dport && c.vport == e.sport && c.client == e.dst && c.virtual == e.src:
-			return i, true
-		}
-		i = c.next
-	}
-	if t.replies == 0 || k.natServers[e.src] == 0 {
-		return id, false
-	}
-	for i := *bucket(t.byReply, hash|1); i != 0; {
-		c := t.at(i)
-		if c.clientPort == e.dport && c.destPort == e.sport && c.client == e.dst &&
-			c.protocol == e.protocol && uint32(c.family) == e.family && k.dests[c.dest].addr16() == e.src {
-			return i, true
-		}
-		i = c.nextReply
-	}
-	return id, false
-}
-
-// refusesServer reports whether nat_icmp_send refuses a packet of no connection
-// that comes from a NAT server. A reset is not answered.
-func (k *Kernel) refusesServer(p *Packet, e *ends) bool {
-	if k.sysctl.natICMPSend == 0 || p.Protocol == protoTCP && p.TCP&TCPRst != 0 {
-		return false
-	}
-	return slices.ContainsFunc(k.dests, func(d *dest) bool {
-		return d != nil && d.svc != nil && d.method == methodMasq && d.Addr == *p.Source &&
-			(d.key.mark != 0 || d.key.protocol == uint16(e.protocol))
-	})
-}
-
-// reply lets a packet from a real server pass to the client.
-func (k *Kernel) reply(id connID, p *Packet) outcome {
-	c := k.conns.at(id)
-	if d := k.dests[c.dest]; d != nil && d.Available {
-		k.countOut(d, p.Length)
-	}
-	k.follow(c, p, fromServer)
-	k.rearm(id, c)
-	return outcome{action: Replied, reason: Connected, conn: c}
-}
-
-// outdated tells why a packet may not go by its old connection, 0 if it may.
-func (k *Kernel) outdated(c *conn, p *Packet) Reason {
-	d := k.dests[c.dest]
-	if p.Protocol == protoTCP && p.TCP&TCPSyn != 0 {
-		if k.sysctl.expireNodestConn != 0 && d != nil && d.Weight == 0 {
-			return ServerQuiesced
-		}
-		if k.sysctl.connReuseMode != 0 && c.control == 0 && reusable(c, k.sysctl.connReuseMode) {
-			return Reused
-		}
-	}
-	if d != nil && !d.Available {
-		return ServerRemoved
-	}
-	return 0
-}
-
-// reusable tells whether a client may open a connection again with the same
-// port, because the old one has ended.
-func reusable(c *conn, mode int) bool {
-	switch State(c.state) {
-	case tcpTimeWait, tcpClose:
-		return true
-	case tcpFinWait:
-		return mode&2 != 0 && c.is(connNoOutput)
-	}
-	return false
-}
-
-// input counts a packet to a server and follows what it says.
-func (k *Kernel) input(id connID, c *conn, p *Packet) {
-	if d := k.dests[c.dest]; d != nil && d.Available {
-		k.countIn(d, p.Length)
-	}
-	k.follow(c, p, fromClient)
-	k.rearm(id, c)
-}
-
-// transmit hands a packet to the connection's server.
-func transmit(why Reason, c *conn) outcome {
-	if c.method > methodBypass {
-		return outcome{action: Passed, reason: NoTransmitter, conn: c}
-	}
-	return outcome{action: Forwarded, reason: why, conn: c}
-}
-
-// tell writes a verdict out.
-func (k *Kernel) tell(o outcome, v *Verdict) {
-	v.Action, v.Reason = o.action, o.reason
-	if o.service != nil {
-		v.Service = o.service.name
-	}
-	c := o.conn
+	c := d.conn
 	if c == nil {
 		return
 	}
 	v.Method, v.State = c.method, c.stateName()
-	d := k.dests[c.dest]
-	if d == nil {
+	server := d.dest
+	if server == nil {
 		bypassed := netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport)
 		v.Server, v.Port = &bypassed, c.vport
 		return
 	}
-	v.Server, v.Port, v.Service = &d.Addr, c.destPort, d.name
+	v.Server, v.Port, v.Service = &server.Addr, c.destPort, server.name
 	if c.method == methodTunnel {
-		v.Tunnel = Tunnel{d.tunType, d.tunPort, d.tunFlags}
+		v.Tunnel = Tunnel{server.tunType, server.tunPort, server.tunFlags}
 	}
 }
 

@@ -7,42 +7,60 @@ import (
 // retiredPort marks a template that ties nobody any more.
 const retiredPort = 0xffff
 
-// schedulePersistent opens a connection to the server to which the client is
-// tied, and ties it to one if it is not.
-func (k *Kernel) schedulePersistent(s *service, p *Packet, e *ends) outcome {
-	key := templateKey(s, e)
-	id := k.findTemplate(&key)
-	if id != 0 && !k.valid(k.conns.at(id)) {
-		k.retire(id)
-		id = 0
-	}
-	why := ByTemplate
-	if id == 0 {
-		d := k.pick(s, p)
-		if d == nil {
-			return k.leave(s, p, e, NoServer)
+// schedulePersistent decides by the server to which a template ties the client, or
+// ties the client to one.
+func (k *Kernel) schedulePersistent(d *decision, s *service, p *Packet, e *ends, w *world) {
+	why, server := ByTemplate, k.tied(d, s, e, w)
+	if server == nil {
+		switch server = k.pick(s, p, w); {
+		case server == nil:
+			k.noServer(d, s, p, e, w, NoServer)
+			return
+		case k.full(0):
+			d.action, d.reason = Dropped, TooMany
+			return
 		}
-		if k.full() {
-			return outcome{action: Dropped, reason: TooMany}
-		}
-		if key.vport != 0 {
-			key.destPort = d.Addr.Port()
-		}
-		id, _ = k.bind(&key, d)
-		k.conns.at(id).timeout = s.timeout
-		why = Scheduled
+		why, d.ties, d.dest = Scheduled, true, server
 	}
-	t := k.conns.at(id)
-	defer k.rearm(id, t)
-	if k.full() {
-		return outcome{action: Dropped, reason: TooMany}
+	if more := btoi(d.ties); k.full(more) { // the template comes before the connection
+		d.action, d.reason = Dropped, TooMany
+		return
 	}
-	d := k.dests[t.dest]
 	port := e.dport
 	if port == s.key.port {
-		port = d.portFor(port)
+		port = server.portFor(port)
 	}
-	return k.begin(why, s, d, id, port, p, e)
+	k.begin(d, s, server, e, port)
+	d.transmit(why, d.conn, server)
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// tied returns the server to which a template ties the client, nil if none does.
+func (k *Kernel) tied(d *decision, s *service, e *ends, w *world) *dest {
+	key := templateKey(s, e)
+	if d.template = k.findTemplate(&key); d.template == 0 {
+		return nil
+	}
+	t := k.conns.at(d.template)
+	server := k.dests[t.dest]
+	if w != nil {
+		_, server = k.owned(t, w.Tied)
+	}
+	if d.invalid = !k.holds(server); d.invalid {
+		return nil
+	}
+	return server
+}
+
+// holds reports whether templates still tie clients to a server.
+func (k *Kernel) holds(server *dest) bool {
+	return server != nil && server.Available && (server.Weight != 0 || k.sysctl.expireQuiescentTemplate == 0)
 }
 
 // templateKey returns a template with which nothing but its ends is known. A
@@ -107,15 +125,6 @@ func (k *Kernel) findTemplate(key *conn) connID {
 
 func (c *conn) retired(k *Kernel) bool {
 	return k.opts.Release.ownTables() && c.destPort == retiredPort
-}
-
-// valid tells whether a template still ties its client to a server.
-func (k *Kernel) valid(c *conn) bool {
-	d := k.dests[c.dest]
-	if d == nil || !d.Available {
-		return false
-	}
-	return d.Weight != 0 || k.sysctl.expireQuiescentTemplate == 0
 }
 
 // retire lets a template tie nobody any more. It stays until its time is over.

@@ -111,41 +111,11 @@ func (k *Kernel) listTable(columns, origin string) []byte {
 	return b.Bytes()
 }
 
-// left returns the seconds until the connection expires.
-func (k *Kernel) left(c *conn) tick { return max(0, c.expires-k.now) / second }
-
-// eachConn visits connections and templates.
-func (k *Kernel) eachConn(visit func(*conn)) {
-	for id := connID(1); id <= k.conns.highest; id++ {
-		if c := k.conns.at(id); c.family != 0 {
-			visit(c)
-		}
-	}
-}
-
 func (k *Kernel) writeEnds(b *bytes.Buffer, c *conn) {
-	dest := netip.IPv4Unspecified()
-	if c.family == inet6 {
-		dest = netip.IPv6Unspecified()
-	}
-	if d := k.dests[c.dest]; d != nil {
-		dest = d.Addr.Addr()
-	}
+	server := k.listedServer(c)
 	fmt.Fprintf(b, "%-3s %s %04X %s %04X %s %04X", protocolName(uint16(c.protocol)),
-		hexAddr(addrOf(uint32(c.family), &c.client)), c.clientPort, hexAddr(addrOf(uint32(c.family), &c.virtual)), c.vport, hexAddr(dest), c.destPort)
-}
-
-// stateName names the state as the kernel lists it.
-func (c *conn) stateName() string {
-	switch {
-	case c.is(connTemplate) && c.is(connAssured):
-		return "ASSURED"
-	case c.is(connTemplate):
-		return "NONE"
-	case c.protocol == protoTCP:
-		return tcpNames[c.state]
-	}
-	return "UDP"
+		hexAddr(addrOf(uint32(c.family), &c.client)), c.clientPort, hexAddr(addrOf(uint32(c.family), &c.virtual)), c.vport,
+		hexAddr(server.Addr()), server.Port())
 }
 
 func (k *Kernel) listStats() []byte {

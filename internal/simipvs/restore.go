@@ -1,7 +1,6 @@
 package simipvs
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 )
@@ -38,17 +37,53 @@ func (k *Kernel) Restore(entries []Entry) (lost []int) {
 	return lost
 }
 
-// CountElsewhere makes conn_max count connections that were not taken over.
-func (k *Kernel) CountElsewhere(connections int) {
+// Elsewhere is what a kernel that was copied has and its copy has not.
+type Elsewhere struct {
+	Connections int  // that count for conn_max
+	Services    bool // some of the packets' address family, so that IPVS sees these
+	Backup      bool // a backup daemon runs
+}
+
+// SetElsewhere sets what the kernel has that was not copied.
+func (k *Kernel) SetElsewhere(e Elsewhere) {
 	k.lock()
 	defer k.mu.Unlock()
-	k.elsewhere = connections
+	k.elsewhere = e
+}
+
+// RestoreRemoved takes over a connection of a server that no service has, or of none
+// at all by cache_bypass.
+func (k *Kernel) RestoreRemoved(e Entry) {
+	k.lock()
+	defer k.mu.Unlock()
+	if e.Server.Addr().IsUnspecified() {
+		c := e.conn()
+		c.method, c.timeout = methodBypass, initialTimeout
+		k.leaveToConntrack(&c)
+		k.resume(&e, k.enter(&c))
+		return
+	}
+	d := k.newDest(e.Server)
+	d.Weight, d.method = 1, methodDirect
+	k.restore(&e, d)
 }
 
 func (e *Entry) isTemplate() bool { return e.Client.Port() == 0 }
 
-// restore takes in an entry of a server.
+// restore adds an entry of a server.
 func (k *Kernel) restore(e *Entry, d *dest) {
+	c := e.conn()
+	k.findControl(&c, d)
+	k.assign(&c, d)
+	id, in := k.bind(&c, d)
+	if in.is(connTemplate) {
+		in.timeout = d.svc.timeout
+	}
+	k.resume(e, id)
+}
+
+// conn returns an entry's connection, of which only the ends are known.
+func (e *Entry) conn() conn {
 	ends := e.ends()
 	c := conn{
 		client: ends.src, virtual: ends.dst, family: uint8(ends.family),
@@ -57,8 +92,12 @@ func (k *Kernel) restore(e *Entry, d *dest) {
 	if e.isTemplate() {
 		c.flags |= connTemplate
 	}
-	k.tie(&c, d)
-	id, in := k.bind(&c, d)
+	return c
+}
+
+// resume sets the state and the timer of a connection as its entry has them.
+func (k *Kernel) resume(e *Entry, id connID) {
+	in := k.conns.at(id)
 	if in.is(connTracked) {
 		in.flags |= connCopied
 	}
@@ -70,11 +109,8 @@ func (k *Kernel) restore(e *Entry, d *dest) {
 		in.timeout = k.tcpTimeout(State(state))
 		k.setActive(in, tcpActive[state])
 	}
-	if e.Protocol == protoUDP {
+	if e.Protocol == protoUDP && !in.is(connTemplate) {
 		in.timeout = k.timeouts.udp
-	}
-	if in.is(connTemplate) {
-		in.timeout = d.svc.timeout
 	}
 	k.timers.remove(in)
 	in.expires = k.now + tick(e.Expires)*second
@@ -92,9 +128,9 @@ func (e *Entry) ends() ends {
 	}
 }
 
-// tie finds the template that controls a connection. The connection does not say.
-func (k *Kernel) tie(c *conn, d *dest) {
-	if c.is(connTemplate) || d.svc.flags&flagPersistent == 0 {
+// findControl finds the template that controls a connection. The connection does not say.
+func (k *Kernel) findControl(c *conn, d *dest) {
+	if c.is(connTemplate) || d.svc == nil || d.svc.flags&flagPersistent == 0 {
 		return
 	}
 	key := templateKey(d.svc, &ends{family: uint32(c.family), protocol: c.protocol, src: c.client, dst: c.virtual, dport: c.vport})
@@ -106,6 +142,51 @@ func (k *Kernel) tie(c *conn, d *dest) {
 
 // Counts are the connections of a server.
 type Counts struct{ Active, Inactive, Persistent int }
+
+// entry returns a connection as it is listed.
+func (k *Kernel) entry(id connID) *Entry {
+	c := k.conns.at(id)
+	return &Entry{
+		Protocol: c.protocol, State: c.stateName(), Expires: int(k.left(c)),
+		Client: netip.AddrPortFrom(addrOf(uint32(c.family), &c.client), c.clientPort),
+		VIP:    netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport),
+		Server: k.listedServer(c),
+	}
+}
+
+// Recount makes a server count as many connections as another kernel's, whatever
+// connections are in the table. From the upper threshold on, the server is overloaded.
+// Where counts and thresholds do not show whether it is, doubtful is true, and it is not.
+func (k *Kernel) Recount(service ServiceName, server netip.AddrPort, to Counts) (doubtful bool) {
+	k.lock()
+	defer k.mu.Unlock()
+	d := k.named(service, server)
+	if d == nil {
+		return false
+	}
+	d.Active, d.Inactive, d.persistent = int32(to.Active), int32(to.Inactive), int32(to.Persistent)
+	doubtful = k.mayBeOverloaded(d)
+	k.setOverloaded(d, !doubtful && d.upper != 0 && d.total() >= d.upper)
+	return doubtful
+}
+
+// mayBeOverloaded reports whether a server's counts and thresholds leave open if it is
+// overloaded. Older kernels look at them when a connection comes or goes, and not
+// when thresholds are lowered: a server that has as many connections as the upper
+// threshold may not be overloaded, and one that has fewer than its lower threshold, if
+// that was raised, may be.
+func (k *Kernel) mayBeOverloaded(d *dest) bool {
+	switch total := d.total(); {
+	case d.upper == 0 || total == 0:
+		return false
+	case k.totals:
+		return total >= d.floor() && total < d.upper
+	case d.lower != 0:
+		return true
+	default:
+		return total >= d.floor()
+	}
+}
 
 // Raise makes a server count as many connections as another kernel's, by some
 // that nobody can see and that never end. It returns how many these are, and
@@ -121,9 +202,9 @@ func (k *Kernel) Raise(service ServiceName, server netip.AddrPort, to Counts) (m
 		want, have int
 		add        func()
 	}{
-		{to.Persistent, int(d.persistent), func() { k.bound(d, true) }},
-		{to.Active, int(d.Active), func() { k.bound(d, false); d.Active++; d.Inactive-- }},
-		{to.Inactive, int(d.Inactive), func() { k.bound(d, false) }},
+		{to.Persistent, int(d.persistent), func() { k.attach(d, true) }},
+		{to.Active, int(d.Active), func() { k.attach(d, false); d.Active++; d.Inactive-- }},
+		{to.Inactive, int(d.Inactive), func() { k.attach(d, false) }},
 	} {
 		for range c.want - c.have {
 			c.add()
@@ -143,6 +224,3 @@ func (k *Kernel) named(service ServiceName, server netip.AddrPort) *dest {
 }
 
 func (k *Kernel) byName(name ServiceName) *service { return k.lookup(name.key()) }
-
-// Sysctls returns the paths of the switches that the release has.
-func (k *Kernel) Sysctls() []string { return slices.Sorted(maps.Keys(k.sysctl.byPath)) }

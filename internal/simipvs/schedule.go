@@ -1,7 +1,6 @@
 package simipvs
 
 import (
-	"fmt"
 	"net/netip"
 
 	"github.com/golvs/lvs/internal/simipvs/sched"
@@ -11,47 +10,6 @@ const (
 	ftpPort     = 21
 	ftpDataPort = 20
 )
-
-// open finds a server for a packet that has no connection.
-func (k *Kernel) open(p *Packet, e *ends) (outcome, error) {
-	s := k.serviceFor(p.Mark, e)
-	if s == nil {
-		return outcome{action: Passed, reason: NoService}, nil
-	}
-	o := outcome{action: Passed, reason: NotOpening}
-	switch {
-	case !k.opens(p):
-	case s.engine != "" && s.flags&flagPersistent != 0 && p.Protocol == protoUDP:
-		return o, fmt.Errorf("the persistence engine %s is not simulated: %w", s.engine, ErrUnsupported)
-	case k.drops():
-		o = outcome{action: Dropped, reason: DropRate}
-	default:
-		o = k.schedule(s, p, e)
-	}
-	o.service = s
-	return o, nil
-}
-
-// opens tells whether a packet can open a connection.
-func (k *Kernel) opens(p *Packet) bool {
-	if p.Protocol == protoUDP {
-		return true
-	}
-	return (p.TCP&TCPSyn != 0 || k.sysctl.sloppyTCP != 0) && p.TCP&TCPRst == 0
-}
-
-// drops tells whether drop_packet takes this packet.
-func (k *Kernel) drops() bool {
-	const always = 3
-	if k.sysctl.dropPacket != always {
-		return false
-	}
-	if k.dropCounter--; k.dropCounter > 0 {
-		return false
-	}
-	k.dropCounter = k.sysctl.amDroprate
-	return true
-}
 
 // serviceFor returns the service that a packet is for, nil if there is none.
 func (k *Kernel) serviceFor(mark uint32, e *ends) *service {
@@ -82,29 +40,38 @@ func (k *Kernel) takesFTP(e *ends) bool {
 	return e.protocol == protoTCP && (e.dport == ftpDataPort || int(e.dport) >= k.sysctl.unprivilegedPortStart)
 }
 
-// schedule opens a connection to a server of the service.
-func (k *Kernel) schedule(s *service, p *Packet, e *ends) outcome {
+// schedule decides which server of a service gets a new connection.
+func (k *Kernel) schedule(d *decision, s *service, p *Packet, e *ends, w *world) {
 	switch {
 	case e.sport == ftpDataPort:
-		return outcome{action: Passed, reason: FromFTPData}
+		d.pass(FromFTPData)
+		return
 	case s.flags&flagPersistent != 0:
-		return k.schedulePersistent(s, p, e)
+		k.schedulePersistent(d, s, p, e, w)
+		return
 	case s.key.mark == 0 && e.dport != s.key.port:
-		return k.leave(s, p, e, OtherPort)
+		k.noServer(d, s, p, e, w, OtherPort)
+		return
 	}
-	d := k.pick(s, p)
-	if d == nil {
-		return k.leave(s, p, e, NoServer)
+	server := k.pick(s, p, w)
+	switch {
+	case server == nil:
+		k.noServer(d, s, p, e, w, NoServer)
+	case k.full(0):
+		d.action, d.reason = Dropped, TooMany
+	default:
+		k.begin(d, s, server, e, server.portFor(e.dport))
+		d.transmit(Scheduled, d.conn, server)
 	}
-	if k.full() {
-		return outcome{action: Dropped, reason: TooMany}
-	}
-	return k.begin(Scheduled, s, d, 0, d.portFor(e.dport), p, e)
 }
 
-// pick asks the scheduler.
-func (k *Kernel) pick(s *service, p *Packet) *dest {
-	k.flow = k.flowOf(s, p)
+// pick asks the scheduler of a service. An algorithm of the caller's can only be asked
+// by letting it pick, so only [Kernel.Deliver] does that.
+func (k *Kernel) pick(s *service, p *Packet, w *world) *dest {
+	k.flow = sched.Flow{Client: *p.Source, Dest: *p.Destination, Protocol: p.Protocol, Flags: s.flags, Now: int64(k.now)}
+	if w != nil {
+		return k.supposedPick(s, w)
+	}
 	picked := s.group.Pick(&k.flow)
 	if picked == nil || int(picked.ID) >= len(k.dests) {
 		return nil
@@ -112,14 +79,10 @@ func (k *Kernel) pick(s *service, p *Packet) *dest {
 	if d := k.dests[picked.ID]; d != nil && &d.Server == picked && d.svc == s {
 		return d
 	}
-	return nil // an algorithm of somebody's own may pick what it likes
+	return nil // a caller's algorithm may pick anything
 }
 
-func (k *Kernel) flowOf(s *service, p *Packet) sched.Flow {
-	return sched.Flow{Client: *p.Source, Dest: *p.Destination, Protocol: p.Protocol, Flags: s.flags, Now: int64(k.now)}
-}
-
-// portFor returns the port to which a server gets what came to a port.
+// portFor returns the port on which a server gets what was sent to a port.
 func (d *dest) portFor(port uint16) uint16 {
 	if own := d.Addr.Port(); own != 0 {
 		return own
@@ -127,72 +90,33 @@ func (d *dest) portFor(port uint16) uint16 {
 	return port
 }
 
-// full tells whether conn_max is reached.
-func (k *Kernel) full() bool { return k.fullWith(0) }
-
-// fullWith reports whether conn_max is reached by some more connections.
-func (k *Kernel) fullWith(more int) bool {
-	return k.sysctl.connMax >= 0 && k.conns.live+k.elsewhere+more >= k.sysctl.connMax
+// full reports whether conn_max is reached by so many connections more.
+func (k *Kernel) full(more int) bool {
+	return k.sysctl.connMax >= 0 && k.conns.live+k.elsewhere.Connections+more >= k.sysctl.connMax
 }
 
-// begin opens a connection to a server with its first packet.
-func (k *Kernel) begin(why Reason, s *service, d *dest, template connID, port uint16, p *Packet, e *ends) outcome {
+// begin sets the connection that a packet opens with a server. It is not in the table.
+func (k *Kernel) begin(d *decision, s *service, server *dest, e *ends, port uint16) {
 	c := &k.opening
 	*c = conn{
 		client: e.src, virtual: e.dst, clientPort: e.sport, vport: e.dport, destPort: port,
-		protocol: e.protocol, family: uint8(e.family), control: template,
+		protocol: e.protocol, family: uint8(e.family),
 	}
 	if s.flags&flagOnePacket != 0 && e.protocol == protoUDP {
 		c.flags |= connOnePacket
 	}
-	id, c := k.bind(c, d)
-	if template != 0 {
-		k.conns.at(template).controls++
-	}
-	k.countConn(d)
-	k.input(id, c, p)
-	if c.is(connOnePacket) {
-		k.unbind(c)
-	}
-	return transmit(why, c)
+	k.assign(c, server)
+	d.conn, d.effect = c, effectOpening
 }
 
-// bind gives a connection, or a template, to a server. A one-packet connection
-// is in no table and has no number.
-func (k *Kernel) bind(c *conn, d *dest) (connID, *conn) {
-	c.dest, c.method = d.ID, uint8(d.method)
-	c.timeout = initialTimeout
+// assign makes a connection, or a template, that of a server.
+func (k *Kernel) assign(c *conn, server *dest) {
+	c.dest, c.method, c.timeout = server.ID, uint8(server.method), initialTimeout
 	c.flags |= connInactive
 	if c.method != methodMasq {
 		c.flags |= connNoOutput
 	}
-	k.bound(d, c.is(connTemplate))
-	if c.is(connOnePacket) {
-		k.leaveToConntrack(c)
-		return 0, c
-	}
-	id := k.enter(c)
-	c = k.conns.at(id)
-	if c.method == methodMasq && !c.is(connTemplate) {
-		addr := d.addr16()
-		k.conns.linkReply(id, c, &addr)
-		if d.replies++; d.replies == 1 {
-			k.natServers[addr]++
-		}
-	}
-	return id, c
-}
-
-func (d *dest) addr16() [16]byte { return d.Addr.Addr().As16() }
-
-// enter takes a connection into the table and starts its timer.
-func (k *Kernel) enter(c *conn) connID {
 	k.leaveToConntrack(c)
-	id := k.conns.add(c)
-	in := k.conns.at(id)
-	in.expires = k.now + in.timeout
-	k.timers.set(id, in)
-	return id
 }
 
 // leaveToConntrack does what conntrack=1 asks for.
@@ -202,39 +126,32 @@ func (k *Kernel) leaveToConntrack(c *conn) {
 	}
 }
 
-// rearm starts the timer again, as each packet does.
-func (k *Kernel) rearm(id connID, c *conn) {
-	if id != 0 {
-		c.expires = k.now + c.timeout
-		k.timers.update(id, c)
+// noServer decides about a packet that gets no server.
+func (k *Kernel) noServer(d *decision, s *service, p *Packet, e *ends, w *world, why Reason) {
+	switch {
+	case k.bypasses(s, p) && (w == nil || !w.Local):
+		k.bypass(d, s, e)
+	case s.key.port == ftpPort && e.dport != ftpPort:
+		d.pass(FTPData)
+	case why == NoServer:
+		d.action, d.reason = Refused, s.whyNoServer()
+	default:
+		d.action, d.reason = Refused, why
 	}
 }
 
-// leave is what becomes of a packet that gets no server.
-func (k *Kernel) leave(s *service, p *Packet, e *ends, why Reason) outcome {
-	if k.bypasses(s, p) {
-		return k.bypass(s, p, e)
-	}
-	return k.refuse(s, e, why)
-}
-
-// bypasses tells whether packets without a server go on to where they were going.
+// bypasses reports whether packets without a server go on to their destination.
 func (k *Kernel) bypasses(s *service, p *Packet) bool {
 	return k.sysctl.cacheBypass != 0 && s.key.mark != 0 && k.isRemoteUnicast(p.Destination.Addr())
 }
 
-func (k *Kernel) refuse(s *service, e *ends, why Reason) outcome {
-	if s.key.port == ftpPort && e.dport != ftpPort {
-		return outcome{action: Passed, reason: FTPData}
-	}
-	if why == NoServer {
-		why = s.lack()
-	}
-	return outcome{action: Refused, reason: why}
+// isRemoteUnicast reports whether an address is another host's.
+func (k *Kernel) isRemoteUnicast(a netip.Addr) bool {
+	return !k.isLocal(a) && !a.IsMulticast() && !a.IsUnspecified()
 }
 
-// lack tells why a service has no server for a client.
-func (s *service) lack() Reason {
+// whyNoServer returns why a service has no server for a client.
+func (s *service) whyNoServer() Reason {
 	switch {
 	case s.scheduler == noScheduler:
 		return NoScheduler
@@ -244,26 +161,22 @@ func (s *service) lack() Reason {
 	return NoServer
 }
 
-// bypass sends a packet on to where it was going.
-func (k *Kernel) bypass(s *service, p *Packet, e *ends) outcome {
-	if k.full() {
-		return outcome{action: Dropped, reason: TooMany}
+// bypass sends a packet on to its destination.
+func (k *Kernel) bypass(d *decision, s *service, e *ends) {
+	if k.full(0) {
+		d.action, d.reason = Dropped, TooMany
+		return
 	}
 	c := &k.opening
 	*c = conn{
 		client: e.src, virtual: e.dst, clientPort: e.sport, vport: e.dport,
 		protocol: e.protocol, family: uint8(e.family), method: methodBypass, timeout: initialTimeout,
 	}
-	var id connID
-	if s.flags&flagOnePacket == 0 || e.protocol != protoUDP {
-		id = k.enter(c)
-		c = k.conns.at(id)
+	if s.flags&flagOnePacket != 0 && e.protocol == protoUDP {
+		c.flags |= connOnePacket
+	} else {
+		k.leaveToConntrack(c)
 	}
-	k.input(id, c, p)
-	return transmit(Bypassed, c)
-}
-
-// isRemoteUnicast tells whether an address is another host's.
-func (k *Kernel) isRemoteUnicast(a netip.Addr) bool {
-	return !k.isLocal(a) && !a.IsMulticast() && !a.IsUnspecified()
+	d.effect = effectOpening
+	d.transmit(Bypassed, c, nil)
 }

@@ -126,11 +126,11 @@ func event(flags uint8) (event int, any bool) {
 	return 0, false
 }
 
-// follow takes a connection to the state after a packet.
+// follow moves a connection to the state after a packet.
 func (k *Kernel) follow(c *conn, p *Packet, direction int) {
 	switch c.protocol {
 	case protoTCP:
-		k.followTCP(c, p.TCP, direction)
+		k.followTCP(c, p, direction)
 	case protoUDP:
 		c.timeout = k.timeouts.udp
 		if direction == fromServer {
@@ -139,19 +139,10 @@ func (k *Kernel) follow(c *conn, p *Packet, direction int) {
 	}
 }
 
-func (k *Kernel) followTCP(c *conn, flags uint8, direction int) {
+func (k *Kernel) followTCP(c *conn, p *Packet, direction int) {
+	state := k.stateAfter(c, p, direction)
 	if direction == fromServer {
 		c.flags &^= connNoOutput
-	} else if c.is(connNoOutput) {
-		direction = fromClientOnly
-	}
-	state := sCL
-	if e, any := event(flags); any {
-		table := &tcpNormal
-		if k.sysctl.secureTCP > 2 {
-			table = &tcpSecure
-		}
-		state = table[direction][e][c.state]
 	}
 	if state != State(c.state) {
 		k.setActive(c, tcpActive[state])
@@ -161,6 +152,25 @@ func (k *Kernel) followTCP(c *conn, flags uint8, direction int) {
 		c.state = uint8(state)
 	}
 	c.timeout = k.tcpTimeout(state)
+}
+
+// stateAfter returns the state of a connection after a packet. Only TCP has states.
+func (k *Kernel) stateAfter(c *conn, p *Packet, direction int) State {
+	if c.protocol != protoTCP {
+		return State(c.state)
+	}
+	e, any := event(p.TCP)
+	if !any {
+		return tcpClose
+	}
+	if direction == fromClient && c.is(connNoOutput) {
+		direction = fromClientOnly
+	}
+	table := &tcpNormal
+	if k.sysctl.secureTCP > 2 {
+		table = &tcpSecure
+	}
+	return table[direction][e][c.state]
 }
 
 // tcpTimeout returns how long a connection lasts in a state.
@@ -203,4 +213,17 @@ func (k *Kernel) assure(c *conn) {
 	if c.control != 0 {
 		k.conns.at(c.control).flags |= connAssured
 	}
+}
+
+// stateName names the state as the kernel lists it.
+func (c *conn) stateName() string {
+	switch {
+	case c.is(connTemplate) && c.is(connAssured):
+		return "ASSURED"
+	case c.is(connTemplate):
+		return "NONE"
+	case c.protocol == protoTCP:
+		return tcpNames[c.state]
+	}
+	return "UDP"
 }

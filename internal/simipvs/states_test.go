@@ -55,7 +55,7 @@ func TestStates(t *testing.T) {
 				case "INONLY":
 					conn.flags = connNoOutput
 				}
-				k.followTCP(&conn, packets[words[1]], direction)
+				k.followTCP(&conn, &Packet{TCP: packets[words[1]]}, direction)
 				if got := names[conn.state]; got != want {
 					t.Errorf("secure_tcp=%s, %s in %s: %s, want %s", c.secure, about, names[from], got, want)
 				}
@@ -73,8 +73,8 @@ func TestEvents(t *testing.T) {
 		TCPFin | TCPAck: tcpCloseWait, TCPAck: tcpEstablished,
 	} {
 		c := conn{protocol: protoTCP, state: uint8(tcpEstablished)}
-		if k.followTCP(&c, flags, fromClient); State(c.state) != want {
-			t.Errorf("flags %#x: %s, want %s", flags, tcpNames[c.state], tcpNames[want])
+		if k.followTCP(&c, &Packet{TCP: flags}, fromClient); State(c.state) != want {
+			t.Errorf("flags %#x: %s, want %s", &Packet{TCP: flags}, tcpNames[c.state], tcpNames[want])
 		}
 	}
 }

@@ -1,0 +1,142 @@
+package simipvs
+
+// commit does what a decision about a packet says.
+func (k *Kernel) commit(d *decision, p *Packet, e *ends) {
+	var begun track
+	if k.tracks(e.family) {
+		begun = k.track(p, e)
+	}
+	if d.sampled {
+		k.sample()
+	}
+	if d.invalid {
+		k.retire(d.template)
+		d.template = 0
+	}
+	if d.ties {
+		d.template = k.tie(d.service, d.dest, e)
+	}
+	if d.effect != effectNone {
+		k.act(d, p)
+	}
+	if d.template != 0 {
+		k.rearm(d.template, k.conns.at(d.template))
+	}
+	if d.ends {
+		k.end(d.met, d.tracked)
+	}
+	if d.enters(begun) && !d.clashes {
+		k.conntrack.enter(e, begun, k.replyTo(e, d), k.now)
+	}
+}
+
+// sample counts a packet for drop_packet.
+func (k *Kernel) sample() {
+	if k.dropCounter--; k.dropCounter <= 0 {
+		k.dropCounter = k.sysctl.amDroprate
+	}
+}
+
+// act lets a packet act on its connection.
+func (k *Kernel) act(d *decision, p *Packet) {
+	id := d.met
+	if d.effect == effectOpening {
+		id = k.enterOpening(d)
+	}
+	if server := d.dest; server != nil && server.Available {
+		if d.effect == effectReply {
+			k.countOut(server, p.Length)
+		} else {
+			k.countIn(server, p.Length)
+		}
+	}
+	k.follow(d.conn, p, d.effect.direction())
+	k.rearm(id, d.conn)
+	if d.effect == effectOpening && d.conn.is(connOnePacket) {
+		k.unbind(d.conn)
+	}
+}
+
+func (f effect) direction() int {
+	if f == effectReply {
+		return fromServer
+	}
+	return fromClient
+}
+
+// enterOpening enters a new connection.
+func (k *Kernel) enterOpening(d *decision) (id connID) {
+	if d.dest == nil {
+		if !d.conn.is(connOnePacket) {
+			id = k.enter(d.conn)
+			d.conn = k.conns.at(id)
+		}
+		return id
+	}
+	d.conn.control = d.template
+	id, d.conn = k.bind(d.conn, d.dest)
+	if d.template != 0 {
+		k.conns.at(d.template).controls++
+	}
+	k.countConn(d.dest)
+	return id
+}
+
+// tie makes a template that ties a client to a server.
+func (k *Kernel) tie(s *service, server *dest, e *ends) connID {
+	t := templateKey(s, e)
+	if t.vport != 0 {
+		t.destPort = server.Addr.Port()
+	}
+	k.assign(&t, server)
+	id, in := k.bind(&t, server)
+	in.timeout = s.timeout
+	return id
+}
+
+// bind counts a connection, or a template, that was assigned to a server, and enters
+// it. A one-packet connection is in no table and has no number.
+func (k *Kernel) bind(c *conn, d *dest) (connID, *conn) {
+	k.attach(d, c.is(connTemplate))
+	if c.is(connOnePacket) {
+		return 0, c
+	}
+	id := k.enter(c)
+	c = k.conns.at(id)
+	if c.method == methodMasq && !c.is(connTemplate) {
+		addr := d.addr16()
+		k.conns.linkReply(id, c, &addr)
+		if d.replies++; d.replies == 1 {
+			k.natServers[addr]++
+		}
+	}
+	return id, c
+}
+
+func (d *dest) addr16() [16]byte { return d.Addr.Addr().As16() }
+
+// enter adds a connection to the table and starts its timer.
+func (k *Kernel) enter(c *conn) connID {
+	id := k.conns.add(c)
+	in := k.conns.at(id)
+	in.expires = k.now + in.timeout
+	k.timers.set(id, in)
+	return id
+}
+
+// rearm restarts the timer, as each packet does.
+func (k *Kernel) rearm(id connID, c *conn) {
+	if id != 0 {
+		c.expires = k.now + c.timeout
+		k.timers.update(id, c)
+	}
+}
+
+// end ends a connection whose client opens another one. Unless netfilter took the
+// packet for one of the old connection, its entry is the new one's.
+func (k *Kernel) end(id connID, tracked bool) {
+	if !tracked {
+		k.conns.at(id).flags &^= connTracked
+	}
+	k.expireNow(id)
+}
