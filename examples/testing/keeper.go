@@ -1,9 +1,10 @@
-// Package keeper keeps the weights of real servers: a server that is not healthy
-// gets weight 0, and its own weight back when it is healthy again.
+// Package keeper keeps the weights of real servers in step with their health: a
+// server that is not healthy gets weight 0, and its configured weight again when it
+// recovers.
 //
-// It is an example. The package is what many write on top of lvs; its tests are
-// the page to copy from. They run on lvs.Simulator, so they need no root, and
-// look at what a client of the service would see.
+// It is an example of what many programs build on top of lvs, with tests to copy
+// from. They run on lvs.Simulator, so they do not need root, and they look at what
+// a client of the service would see.
 package keeper
 
 import (
@@ -17,24 +18,25 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Keeper keeps the weights of one service's real servers. It remembers nothing
-// from round to round: whatever went wrong, came late or was changed by others,
-// the next round mends it, also that of a keeper that was started anew.
+// Keeper keeps the weights of the real servers of one service. It has no state
+// between rounds, so the next round corrects whatever failed, came late or was
+// changed by other programs, even if the keeper was restarted.
 type Keeper struct {
 	Client  *lvs.Client
 	Service lvs.ServiceID
-	Weights map[netip.AddrPort]int // of healthy servers; others than these are left alone
+	Weights map[netip.AddrPort]int // of healthy servers; other servers are left alone
 
-	// Healthy tells whether a server is. It is called for all at once.
+	// Healthy reports whether a server is healthy. It is called for all servers
+	// concurrently.
 	Healthy func(context.Context, netip.AddrPort) bool
 
 	Every   time.Duration // between two rounds
-	Timeout time.Duration // of asking one server or the kernel, once
+	Timeout time.Duration // of one health check, and of one call to the kernel
 	Log     *slog.Logger
 }
 
-// Run makes rounds until the context ends, and returns the context's error. A
-// round that fails is logged.
+// Run runs rounds until the context is done, and returns the context's error. It
+// logs rounds that fail.
 func (k *Keeper) Run(ctx context.Context) error {
 	ticker := time.NewTicker(k.Every)
 	defer ticker.Stop()
@@ -50,11 +52,11 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// round gives each server the weight that it should have.
+// round sets each server's weight to what it should be.
 func (k *Keeper) round(ctx context.Context) error {
 	want := k.wanted(ctx)
-	// Servers that did not answer because the context ended are not drained: it
-	// ends what follows, too.
+	// Servers that did not answer because the context is done are not drained: the
+	// calls below fail as well.
 	servers, err := k.servers(ctx)
 	if err != nil {
 		return err
@@ -68,7 +70,7 @@ func (k *Keeper) round(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// wanted asks all servers for their health, and returns the weights that follow.
+// wanted checks the health of all servers, and returns the weights they should have.
 func (k *Keeper) wanted(ctx context.Context) map[netip.AddrPort]int {
 	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
 	defer cancel()
@@ -97,7 +99,7 @@ func (k *Keeper) servers(ctx context.Context) ([]lvs.RealServerStatus, error) {
 	return k.Client.RealServers(ctx, k.Service)
 }
 
-// set tolerates that somebody removed the server meanwhile.
+// set ignores servers that have been removed in the meantime.
 func (k *Keeper) set(ctx context.Context, addr netip.AddrPort, weight int) error {
 	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
 	defer cancel()

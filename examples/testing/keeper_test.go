@@ -11,20 +11,19 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// One round, whatever the table was before. There is no clock in it, so it needs
-// no synctest.
+// One round, from various tables. No clock is involved, so synctest is not needed.
 func TestRound(t *testing.T) {
 	for name, c := range map[string]struct {
 		small, big     int // weights that the table has
 		sick           []netip.AddrPort
-		toSmall, toBig int // how many of eight clients they get after the round
+		toSmall, toBig int // how many of eight clients each gets after the round
 	}{
-		"all is well":              {1, 3, nil, 2, 6},
-		"one falls sick":           {1, 3, []netip.AddrPort{big}, 8, 0},
-		"it stays sick":            {1, 0, []netip.AddrPort{big}, 8, 0},
-		"it is healthy again":      {1, 0, nil, 2, 6},
-		"they change places":       {1, 0, []netip.AddrPort{small}, 0, 8},
-		"somebody changed weights": {7, 7, nil, 2, 6},
+		"all healthy":                     {1, 3, nil, 2, 6},
+		"one fails":                       {1, 3, []netip.AddrPort{big}, 8, 0},
+		"it stays down":                   {1, 0, []netip.AddrPort{big}, 8, 0},
+		"it recovers":                     {1, 0, nil, 2, 6},
+		"they swap":                       {1, 0, []netip.AddrPort{small}, 0, 8},
+		"another program changed weights": {7, 7, nil, 2, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, lvs.SimOptions{})
@@ -43,7 +42,7 @@ func TestRound(t *testing.T) {
 	}
 }
 
-// A server of which the keeper was told nothing is somebody else's.
+// Servers that the keeper was not configured with belong to other programs.
 func TestOthersAreLeftAlone(t *testing.T) {
 	s := newSite(t, lvs.SimOptions{})
 	foreign := netip.MustParseAddrPort("10.168.0.96:80")
@@ -55,7 +54,7 @@ func TestOthersAreLeftAlone(t *testing.T) {
 	s.wantWeight(foreign, 5)
 }
 
-// When all servers are sick, clients are refused and not left waiting.
+// When all servers are down, clients are refused, rather than left to time out.
 func TestAllSick(t *testing.T) {
 	s := newSite(t, lvs.SimOptions{})
 	s.setSick(small, true)
@@ -66,12 +65,12 @@ func TestAllSick(t *testing.T) {
 	_, err := s.connect()
 	var not *lvs.NotForwardedError
 	if !errors.As(err, &not) || not.Verdict.Action != lvs.ActionRefused || not.Verdict.Reason != lvs.ReasonNoServerUsable {
-		t.Errorf("a client got %v, want to be refused for want of a server", err)
+		t.Errorf("a client got %v, want it refused because no server is usable", err)
 	}
 }
 
-// A server that falls sick gets no new connections and keeps those that it has,
-// and they work. When it is healthy again, it gets its share.
+// A server that fails its health check gets no new connections. Its open connections
+// keep working, and when it recovers, it gets its share again.
 func TestDrainAndReturn(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.run()
@@ -99,8 +98,8 @@ func TestDrainAndReturn(t *testing.T) {
 	})
 }
 
-// A drained server is empty when its connections have run out. That takes
-// fifteen minutes, and here no time at all.
+// A drained server is empty once its connections have expired. That takes fifteen
+// minutes, but no time in a test.
 func TestDrainedServerRunsEmpty(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.run()
@@ -113,19 +112,19 @@ func TestDrainedServerRunsEmpty(t *testing.T) {
 	})
 }
 
-// Whatever goes wrong while a server is drained, a later round mends it. So it
-// does when the server was healthy again before the fault was over.
+// Whatever goes wrong while a server is drained, a later round corrects it, even if
+// the server recovered before the fault was over.
 func TestFaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault lvs.SimFault
 		warns bool // a round fails
 	}{
 		"the kernel refuses to list":    {lvs.SimFault{Op: "list real servers of", Errno: lvs.EPERM}, true},
-		"the listing is lost":           {lvs.SimFault{Op: "list real servers of", LoseReply: true}, true},
+		"the reply to listing is lost":  {lvs.SimFault{Op: "list real servers of", LoseReply: true}, true},
 		"the kernel refuses the change": {lvs.SimFault{Op: "update real server", Errno: lvs.ENOMEM, Times: 2}, true},
 		"the kernel is slow":            {lvs.SimFault{Op: "update real server", Delay: 500 * time.Millisecond}, false},
 		"the kernel takes too long":     {lvs.SimFault{Op: "update real server", Delay: 20 * time.Second}, true},
-		"the answer is lost":            {lvs.SimFault{Op: "update real server", LoseReply: true}, true},
+		"the reply is lost":             {lvs.SimFault{Op: "update real server", LoseReply: true}, true},
 	} {
 		for after, sickFor := range map[string]time.Duration{"for long": 30 * time.Second, "for a moment": 6 * time.Second} {
 			t.Run(name+", sick "+after, func(t *testing.T) {
@@ -149,15 +148,15 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// Others change the table between what the keeper reads and what it writes.
-func TestTableChangesMeanwhile(t *testing.T) {
-	anew := []lvs.Change{lvs.RemoveRealServer(web, big), lvs.AddRealServer(web, lvs.RealServer{Addr: big, Weight: 7})}
+// Another program changes the table between the keeper's reading and writing.
+func TestTableChangesConcurrently(t *testing.T) {
+	replace := []lvs.Change{lvs.RemoveRealServer(web, big), lvs.AddRealServer(web, lvs.RealServer{Addr: big, Weight: 7})}
 	for name, c := range map[string]struct {
 		changes []lvs.Change
-		isThere bool // the server, in the end
+		exists  bool // whether the server exists in the end
 	}{
-		"it is removed":    {anew[:1], false},
-		"it is added anew": {anew, true},
+		"it is removed":  {replace[:1], false},
+		"it is replaced": {replace, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(s *site) {
@@ -166,7 +165,7 @@ func TestTableChangesMeanwhile(t *testing.T) {
 				s.run()
 				settle(6 * time.Second)
 				s.wantShares(8, 0)
-				if _, err := s.client.RealServer(s.Context(), web, big); errors.Is(err, lvs.ErrNotFound) == c.isThere {
+				if _, err := s.client.RealServer(s.Context(), web, big); errors.Is(err, lvs.ErrNotFound) == c.exists {
 					s.Errorf("the server: %v", err)
 				}
 				if s.log.Len() > 0 {
@@ -177,8 +176,8 @@ func TestTableChangesMeanwhile(t *testing.T) {
 	}
 }
 
-// A server that does not answer at all is drained like one that says it is sick,
-// and holds up nobody else.
+// A server that never answers its health check is drained as well, and does not
+// delay the others.
 func TestHangingServer(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.keeper.Healthy = func(ctx context.Context, addr netip.AddrPort) bool {
@@ -193,8 +192,8 @@ func TestHangingServer(t *testing.T) {
 	})
 }
 
-// A keeper that is stopped while it waits for servers leaves them as they are.
-func TestStopDrainsNobody(t *testing.T) {
+// A keeper that is stopped during its health checks leaves the servers as they are.
+func TestStopDrainsNothing(t *testing.T) {
 	inBubble(t, func(s *site) {
 		s.keeper.Healthy = func(ctx context.Context, _ netip.AddrPort) bool {
 			<-ctx.Done()

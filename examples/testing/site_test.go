@@ -28,8 +28,8 @@ type site struct {
 	sim    *lvs.Simulator
 	client *lvs.Client
 	keeper *Keeper
-	log    bytes.Buffer // of warnings
-	port   uint16       // of the client that came last
+	log    bytes.Buffer // the keeper's warnings
+	port   uint16       // of the latest client
 
 	mu   sync.Mutex
 	sick map[netip.AddrPort]bool
@@ -56,8 +56,8 @@ func newSite(t *testing.T, o lvs.SimOptions) *site {
 	return s
 }
 
-// inBubble runs a test inside synctest, where time passes as soon as everybody
-// waits. The simulator follows that time, so the keeper's ticker, the timeouts
+// inBubble runs a test inside synctest, where time advances as soon as all goroutines
+// are blocked. The simulator follows that time, so the keeper's ticker, the timeouts
 // of its calls and the kernel's connections share one clock.
 func inBubble(t *testing.T, test func(*site)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -65,7 +65,7 @@ func inBubble(t *testing.T, test func(*site)) {
 	})
 }
 
-// run lets the keeper run until the test ends.
+// run runs the keeper until the test ends.
 func (s *site) run() {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -78,7 +78,7 @@ func (s *site) run() {
 	})
 }
 
-// settle lets time pass, and the keeper finish what it has begun.
+// settle advances time, and lets the keeper finish what it has started.
 func settle(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -117,7 +117,7 @@ func (s *site) connect() (*lvs.SimConn, error) {
 	return s.sim.Connect(lvs.Flow{Client: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), s.port), VIP: vip})
 }
 
-// wantShares lets eight clients connect, and looks who got them.
+// wantShares connects eight clients, and checks which servers they reached.
 func (s *site) wantShares(toSmall, toBig int) {
 	s.Helper()
 	got := make(map[netip.AddrPort]int)
