@@ -163,6 +163,50 @@ func ExamplePersistence() {
 	// 198.51.100.1:40000 -> 10.168.0.94:443
 }
 
+// A firewall mark makes one service of several ports: the firewall marks packets to
+// ports 80 and 443, and with persistence a client reaches the same real server on
+// both.
+func ExampleFWMark() {
+	ctx := context.Background()
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := sim.Client()
+	defer client.Close()
+
+	site := lvs.FWMark(7)
+	err = client.Do(ctx,
+		lvs.AddService(lvs.Service{ID: site, Scheduler: lvs.RR, Persistence: lvs.Persistence{Timeout: 5 * time.Minute}}),
+		// Port 0 means the port that the client connects to.
+		lvs.AddRealServer(site, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:0"), lvs.DR)),
+		lvs.AddRealServer(site, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:0"), lvs.DR)),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(site)
+	for _, from := range []string{"192.0.2.1:40000", "192.0.2.2:40000"} {
+		for _, vip := range []string{"10.168.0.91:80", "10.168.0.91:443"} {
+			conn, err := sim.Connect(lvs.Flow{
+				Client: netip.MustParseAddrPort(from),
+				VIP:    netip.MustParseAddrPort(vip),
+				FWMark: 7, // as the firewall sets it
+			})
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(from, "to", vip, "->", conn.Server())
+		}
+	}
+	// Output:
+	// fwmark://7
+	// 192.0.2.1:40000 to 10.168.0.91:80 -> 10.168.0.95:0
+	// 192.0.2.1:40000 to 10.168.0.91:443 -> 10.168.0.95:0
+	// 192.0.2.2:40000 to 10.168.0.91:80 -> 10.168.0.94:0
+	// 192.0.2.2:40000 to 10.168.0.91:443 -> 10.168.0.94:0
+}
+
 // newClient returns the client of a new simulator; on a director it is that of
 // [lvs.Open].
 func newClient() *lvs.Client {

@@ -8,7 +8,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// On a live host, which [lvs.OpenHost] opens, it reads the same.
+// Find out which real server a client would reach, and why. This works on a live host,
+// which [lvs.OpenHost] opens, as it does on a simulated one.
 func ExampleHost_Explain() {
 	sim := simulated(lvs.WLC, lvs.SimOptions{})
 	if _, err := sim.Connect(lvs.Flow{Client: client(1), VIP: vip}); err != nil {
