@@ -163,7 +163,7 @@ func tryServer(c *Client, s RealServer) (string, error) {
 	if err := c.AddRealServer(ctx, web, s); err != nil {
 		return "", err
 	}
-	if _, err := c.SetWeight(ctx, web, s.Addr, 7); err != nil {
+	if err := c.SetWeight(ctx, web, s.Addr, 7); err != nil {
 		return "", err
 	}
 	one, err := c.RealServer(ctx, web, s.Addr)

@@ -35,7 +35,7 @@ func (h *Host) Check(ctx context.Context, o CheckOptions) (Report, error) {
 		if len(p.Interfaces) == 0 {
 			bad := invalid(fmt.Sprintf("Peers[%d].Interfaces", i), "is empty, but every host has lo")
 			bad.hint = "pass what Host.State returned on that host"
-			return Report{}, bad.about("check", p.Name)
+			return Report{}, bad.about(OpCheck, p.Name)
 		}
 	}
 	own, err := h.State(ctx)

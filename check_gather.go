@@ -33,7 +33,7 @@ func (h *Host) State(ctx context.Context) (f HostState, err error) {
 func (h *Host) observe(ctx context.Context, f *HostState) error {
 	o, err := within(ctx, func() (netstate.Observed, error) { return h.network.Observe(ctx) })
 	if err != nil {
-		return resourceError("list", nil, err)
+		return resourceError(OpReadHost, nil, err)
 	}
 	for _, one := range o.Resources {
 		f.Resources = append(f.Resources, resourceOf(one))
@@ -102,7 +102,7 @@ func (h *Host) addSysctls(ctx context.Context, f *HostState, keys []SysctlKey) e
 	for _, key := range keys {
 		path, err := key.path()
 		if err != nil {
-			return err.about("read", string(key))
+			return err.about(OpReadHost, string(key))
 		}
 		paths = append(paths, path)
 	}

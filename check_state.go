@@ -201,7 +201,7 @@ func (f *HostState) UnmarshalJSON(text []byte) error {
 			return err
 		}
 		if resource == nil {
-			return invalid("facts", "one of them is nothing").about("parse", "facts of a host")
+			return invalid("facts", "one of them is nothing").about(OpParse, "facts of a host")
 		}
 		read.Resources = append(read.Resources, resource)
 	}

@@ -19,13 +19,15 @@ func (c *Client) ModifyService(ctx context.Context, id ServiceID, edit func(*Ser
 	if now == was {
 		return was, nil
 	}
-	validate := func(ch Change) *Error {
-		if now.ID != was.ID {
-			return invalid("ID", "cannot be edited: remove the service and add another")
-		}
-		return ch.validateUpdate(&was)
+	ch := UpdateService(now)
+	bad := ch.validateUpdate(&was)
+	if now.ID != was.ID {
+		bad = invalid("ID", "cannot be modified: remove the service and add another")
 	}
-	return was, only(c.do(ctx, []Change{UpdateService(now)}, validate))
+	if bad != nil {
+		return was, bad.about(ch.Op(), ch.object())
+	}
+	return was, c.send1(ctx, ch)
 }
 
 // ModifyRealServer reads a real server, lets edit change it, writes it back if it
@@ -44,20 +46,27 @@ func (c *Client) ModifyRealServer(ctx context.Context, id ServiceID, addr netip.
 	if now == was {
 		return was, nil
 	}
-	validate := func(ch Change) *Error {
-		if now.Addr != was.Addr {
-			return invalid("Addr", "cannot be edited: remove the real server and add another")
-		}
-		return ch.server.validate(id, &was)
+	ch := UpdateRealServer(id, now)
+	bad := now.validate(id, &was)
+	if now.Addr != was.Addr {
+		bad = invalid("Addr", "cannot be modified: remove the real server and add another")
 	}
-	return was, only(c.do(ctx, []Change{UpdateRealServer(id, now)}, validate))
+	if bad != nil {
+		return was, bad.about(ch.Op(), ch.object())
+	}
+	return was, c.send1(ctx, ch)
 }
 
-// SetWeight sets the weight of a real server and returns the one it had. With
-// 0 the server takes no new connections and keeps those that it has; clients
-// that persistence ties to it still come, unless
-// net.ipv4.vs.expire_quiescent_template is 1.
-func (c *Client) SetWeight(ctx context.Context, id ServiceID, addr netip.AddrPort, weight int) (int, error) {
-	was, err := c.ModifyRealServer(ctx, id, addr, func(s *RealServer) { s.Weight = weight })
-	return was.Weight, err
+// SetWeight sets the weight of a real server and keeps everything else of it. With
+// 0, it gets no new connections; existing ones continue, and clients that are
+// persistent on it still reach it, unless net.ipv4.vs.expire_quiescent_template
+// is 1. To know the weight that it had, use [Client.ModifyRealServer], which this
+// calls and whose errors it returns.
+//
+// The kernel has no call to read one real server, so each SetWeight lists those of
+// the service. To set many weights, read the table once and give [Client.Do] a
+// change by [UpdateRealServer] for each.
+func (c *Client) SetWeight(ctx context.Context, id ServiceID, addr netip.AddrPort, weight int) error {
+	_, err := c.ModifyRealServer(ctx, id, addr, func(s *RealServer) { s.Weight = weight })
+	return err
 }

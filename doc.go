@@ -54,11 +54,11 @@
 //
 // # Errors
 //
-// Every error is an [*Error], or a [*BatchError] that lists them. Use [errors.Is]
-// with a kind ([ErrNotFound], [ErrExists], [ErrPermission], [ErrUnavailable],
-// [ErrScheduler], [ErrUnstable], [ErrInvalid], [ErrStuck], [ErrBusy], [ErrClosed],
-// [errors.ErrUnsupported]), and [errors.As] for what was attempted, on what, and
-// which field was refused.
+// Every error is an [*Error] or wraps some: [Client.Do] returns a [*BatchError] that
+// lists the changes that were not made. Use [errors.Is] with a kind ([ErrNotFound],
+// [ErrExists] and the other variables whose names begin with Err) or with an errno
+// ([EEXIST], [syscall.EEXIST]), [errors.As] for what was attempted, on what, and
+// which field was refused, and [Ignore] to remove failures that do not matter.
 //
 // Every call takes a context and returns when it is done, even if the kernel is
 // still at work. If the outcome of a change is unknown then, its error says so.
@@ -101,7 +101,7 @@
 //
 // Programs may store and compare these texts, which change only as the API does:
 // the text forms of [ServiceID], [Mode], [Persistence], [Mask], [SchedulerFlags],
-// [Protocol], [SyncRole], [Action] and [Reason], the names of schedulers and of
+// [Protocol], [SyncRole], [Op], [Action] and [Reason], the names of schedulers and of
 // connection states, [Finding.Code] and [Severity], and the JSON and YAML of types
 // with tags. All other texts are for people and may change: error messages, what
 // String returns otherwise, and the prose of findings and explanations.

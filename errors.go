@@ -1,79 +1,135 @@
 package lvs
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
-// The kinds of error. Each error of this package that is of a kind is matched,
-// with [errors.Is], by that kind and by no other of this list; besides,
-// [errors.ErrUnsupported] is the kind of what this kernel cannot do (IPv6 when
-// it is switched off, a command it does not know), and the context's own error
-// is in every error of a call that the context ended.
+// The kinds of error. [errors.Is] matches an error with its kind, and with no
+// other of this list except where one says so. Two kinds of error are not in the
+// list: [errors.ErrUnsupported], for what this kernel cannot do (IPv6 when it is
+// disabled, a command it does not know), and the context's own error, for a call
+// that the context ended.
 var (
-	// ErrNotFound: the service, real server or daemon is not there. It is
-	// [os.ErrNotExist].
-	ErrNotFound error = &kind{"not found", os.ErrNotExist}
+	// ErrNotFound: the service, real server, sync daemon, interface or parameter
+	// does not exist. It matches [os.ErrNotExist].
+	ErrNotFound error = newKind("not found", os.ErrNotExist)
 
-	// ErrExists: the service, real server or daemon is there already. It is
-	// [os.ErrExist].
-	ErrExists error = &kind{"exists already", os.ErrExist}
+	// ErrNoService: the service does not exist. It matches [ErrNotFound].
+	ErrNoService error = newKind("no such service", ErrNotFound)
 
-	// ErrPermission: IPVS asks for CAP_NET_ADMIN in the initial user namespace,
-	// for reading too. It is [os.ErrPermission].
-	ErrPermission error = &kind{"permission denied", os.ErrPermission}
+	// ErrNoRealServer: the service exists and does not have the real server. It
+	// matches [ErrNotFound].
+	ErrNoRealServer error = newKind("no such real server", ErrNotFound)
 
-	// ErrUnavailable: there is no IPVS, or its module is being loaded or removed.
-	ErrUnavailable error = &kind{"IPVS is not available", nil}
+	// ErrExists: the service, real server, sync daemon or resource already exists.
+	// It matches [os.ErrExist].
+	ErrExists error = newKind("already exists", os.ErrExist)
 
-	// ErrScheduler: the kernel does not have the scheduler or the persistence
-	// engine, and could not load its module.
-	ErrScheduler error = &kind{"no such scheduler or persistence engine", nil}
+	// ErrPermission: IPVS requires CAP_NET_ADMIN in the initial user namespace,
+	// for reading too. It matches [os.ErrPermission].
+	ErrPermission error = newKind("permission denied", os.ErrPermission)
 
-	// ErrUnstable: the table kept changing while it was read.
-	ErrUnstable error = &kind{"the table kept changing", nil}
+	// ErrUnavailable: the kernel does not have IPVS, or its module is being
+	// loaded or removed.
+	ErrUnavailable error = newKind("IPVS is not available")
 
-	// ErrInvalid: a value that can never work was refused, by this package
-	// before the kernel saw it or by the kernel. [Error.Field] names it.
-	ErrInvalid error = &kind{"invalid value", nil}
+	// ErrScheduler: the kernel does not have the service's scheduler, and could
+	// not load its module.
+	ErrScheduler error = newKind("no such scheduler")
 
-	// ErrStuck: nothing was done, because calls that were given up are still
-	// inside the kernel: 32 of them, and none came back within five seconds, or a
-	// change that this one would overtake. When the call's context ended while
-	// it waited for them, its error is there too. Try again later.
-	ErrStuck error = &kind{"earlier calls are stuck in the kernel", nil}
+	// ErrEngine: the kernel does not have the service's persistence engine, and
+	// could not load its module. The kernel does not say which is missing when a
+	// service has both; the error then matches both ErrScheduler and ErrEngine.
+	ErrEngine error = newKind("no such persistence engine")
 
-	// ErrBusy: the kernel or this process is short of something that the call
-	// takes: memory, descriptors, or room for answers. Try again later.
-	ErrBusy error = &kind{"short of memory, descriptors or room", nil}
+	// ErrUnstable: the table kept changing while it was read. Try again.
+	ErrUnstable error = newKind("the table kept changing")
 
-	// ErrClosed: the client was closed, before or during the call. It is
-	// [os.ErrClosed].
-	ErrClosed error = &kind{"the client is closed", os.ErrClosed}
+	// ErrStale: the host has changed since the plan was made, and the plan no
+	// longer fits. Make a new plan.
+	ErrStale error = newKind("the host has changed since the plan was made")
+
+	// ErrInvalid: a value can never work. Either this package refused it before
+	// the kernel saw it, or the kernel did. [Error.Field] names it where known.
+	ErrInvalid error = newKind("invalid value")
+
+	// ErrSkipped: the change is valid, but was not sent, because another change of
+	// the same [Client.Do] is invalid.
+	ErrSkipped error = newKind("skipped, because another change is invalid")
+
+	// ErrStuck: nothing was done, because calls whose contexts ended are still
+	// inside the kernel: either 32 of them, none of which returned within five
+	// seconds, or a change that this one would overtake. If the call's context
+	// ended while it waited for them, the error also matches the context's. Try
+	// again later.
+	ErrStuck error = newKind("earlier calls are stuck in the kernel")
+
+	// ErrBusy: the kernel or this process lacks memory, descriptors or buffer
+	// space for the call, or what it is about is in use. Try again later.
+	ErrBusy error = newKind("busy, or out of resources")
+
+	// ErrClosed: the client or host was closed, before or during the call. It
+	// matches [os.ErrClosed].
+	ErrClosed error = newKind("closed", os.ErrClosed)
+
+	// errModule is for a service with a scheduler and an engine, one of which is
+	// missing.
+	errModule error = newKind("no such scheduler or persistence engine", ErrScheduler, ErrEngine)
 )
 
+// kind is an error that others match, and the more general errors that it matches.
 type kind struct {
-	text string
-	also error // the standard library's word for it
+	text    string
+	general []error
 }
+
+func newKind(text string, general ...error) *kind { return &kind{text, general} }
 
 func (k *kind) Error() string { return "lvs: " + k.text }
 
-func (k *kind) Is(target error) bool { return k.also != nil && target == k.also }
+func (k *kind) Unwrap() []error { return k.general }
 
-// Error is what every failing call returns, a [Client.Do] of several changes
-// excepted. It unwraps to its kind, to the [Errno], and to the error of the
-// context that ended the call.
+// Outcome says what is known of a change that did not succeed.
+type Outcome uint8
+
+const (
+	// OutcomeRefused: this package or the kernel refused the change. It was not made.
+	OutcomeRefused Outcome = iota
+
+	// OutcomeNotSent: the kernel never saw the change. It was not made.
+	OutcomeNotSent
+
+	// OutcomeUnknown: the change was sent, and no answer came. The kernel has made
+	// it, has not, or may still make it: see [Client].
+	OutcomeUnknown
+)
+
+// String returns "refused", "not sent" or "unknown".
+func (o Outcome) String() string {
+	names := [...]string{"refused", "not sent", "unknown"}
+	if int(o) < len(names) {
+		return names[o]
+	}
+	return fmt.Sprintf("outcome %d", o)
+}
+
+// Error describes a failed operation. Every error of this package is an *Error or
+// wraps some: a [*BatchError] has one for each change that failed. It unwraps to
+// its kind, to its [Errno], and to the error that caused it, such as the context's.
 type Error struct {
-	Op     string // what was attempted: "add service"
-	Object string // on what: "tcp://10.168.0.91:80"; empty when it concerns the whole table
-	Field  string // the field that was refused, for ErrInvalid; may be empty
-	Errno  Errno  // the kernel's answer; 0 when there was none
+	Op     Op     // the operation that failed
+	Object string // what it was applied to: "tcp://10.168.0.91:80"; empty for the whole table
+	Field  string // the field that was refused, with ErrInvalid; may be empty
+	Errno  Errno  // the kernel's answer; 0 if there was none
 
-	// Unknown says that the change was sent, and its answer did not come. The
-	// kernel has made it, or has not, or is still at it: see [Client].
-	Unknown bool
+	// Outcome says what is known of a change. It is [OutcomeRefused] for an
+	// operation that is not a change.
+	Outcome Outcome
 
 	kind   error
 	detail string // what is wrong, what the kernel said
@@ -81,17 +137,36 @@ type Error struct {
 	cause  error
 }
 
+// Kind returns the kind of the error: one of this package's Err variables,
+// [errors.ErrUnsupported], [context.Canceled] or [context.DeadlineExceeded]. If the
+// kernel did not say whether the scheduler or the persistence engine is missing,
+// the kind matches both. Kind is nil if the context ended with a cause of the
+// caller's ([context.WithCancelCause]) or a function of the caller's panicked
+// ([SimPanicError]). Its text can label a metric.
+func (e *Error) Kind() error {
+	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
+		if e.kind == nil && errors.Is(e.cause, ended) {
+			return ended
+		}
+	}
+	return e.kind
+}
+
+// Hint returns what to do about the error, as [Error.Error] says it at its end,
+// or "".
+func (e *Error) Hint() string { return e.hint }
+
+// Error returns what was attempted on what, what went wrong, and what to do.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("lvs: " + e.Op)
+	b.WriteString("lvs: " + e.Op.words())
 	if e.Object != "" {
 		b.WriteString(" " + e.Object)
 	}
-	if e.Field != "" {
-		b.WriteString(": " + e.Field)
-	}
-	if e.detail != "" {
-		b.WriteString(": " + e.detail)
+	for _, part := range []string{e.Field, e.detail} {
+		if part != "" {
+			b.WriteString(": " + part)
+		}
 	}
 	if e.cause != nil {
 		b.WriteString(": " + e.cause.Error())
@@ -105,22 +180,16 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the kind, the errno and the cause, those that there are.
+// Unwrap returns the kind, the errno and the cause, as far as the error has them.
 func (e *Error) Unwrap() []error {
-	var all []error
-	if e.kind != nil {
-		all = append(all, e.kind)
-	}
+	all := []error{e.kind, nil, e.cause}
 	if e.Errno != 0 {
-		all = append(all, e.Errno)
+		all[1] = e.Errno
 	}
-	if e.cause != nil {
-		all = append(all, e.cause)
-	}
-	return all
+	return slices.DeleteFunc(all, func(err error) bool { return err == nil })
 }
 
-// invalid returns the error of a field's value that is refused.
+// invalid returns the error of a field whose value is refused.
 func invalid(field, format string, args ...any) *Error {
 	return &Error{Field: field, kind: ErrInvalid, detail: fmt.Sprintf(format, args...)}
 }
@@ -134,7 +203,7 @@ func (e *Error) prefix(known string) {
 }
 
 // about returns the error with what was attempted on what.
-func (e *Error) about(op, object string) *Error {
+func (e *Error) about(op Op, object string) *Error {
 	e.Op, e.Object = op, object
 	return e
 }

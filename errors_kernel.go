@@ -2,7 +2,6 @@ package lvs
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,14 +14,14 @@ import (
 
 // call is what is attempted on what, for the error when it fails.
 type call struct {
-	op, object string
-	kind       changeKind // noChange when it reads
-	scheduler  Scheduler  // of a service that is written
-	engine     string
+	op        Op
+	object    string
+	scheduler Scheduler // of a service that is written
+	engine    string
 }
 
-// explain makes of an error of the connection's one that says its kind, what
-// was attempted, what the kernel said, and what to do.
+// explain turns an error of the connection into one with its kind, what was
+// attempted, what the kernel said, and what to do.
 func (w call) explain(err error) *Error {
 	e := (&Error{cause: err}).about(w.op, w.object)
 	var answer *genl.Error
@@ -39,7 +38,7 @@ func (w call) explain(err error) *Error {
 		e.detail = "this kernel has no IPVS, and could not load the module ip_vs"
 		e.hint = hintNoIPVS
 		if runtime.GOOS != "linux" {
-			e.detail = "IPVS is a part of Linux, and this is " + runtime.GOOS + "/" + runtime.GOARCH
+			e.detail = "IPVS is part of Linux, and this is " + runtime.GOOS + "/" + runtime.GOARCH
 			e.hint = ""
 		}
 	case errors.Is(err, genl.ErrClosed):
@@ -48,30 +47,39 @@ func (w call) explain(err error) *Error {
 		e.kind, e.cause, e.detail = ErrUnstable, nil, "the table changed while it was read"
 		e.hint = "try again"
 	default:
-		e.explainCause()
+		e.classify(connectionErrors)
 	}
 	return e
 }
 
-// connectionErrors are the kinds of what is not an answer of IPVS.
-var connectionErrors = []struct {
+// knownError is the kind of some errors, and what to do about them.
+type knownError struct {
 	is   []error
 	kind error
 	hint string
-}{
+}
+
+// connectionErrors are the kinds of errors that are not an answer of IPVS.
+var connectionErrors = []knownError{
 	{[]error{genl.ErrStuck}, ErrStuck, "try again later"},
-	{[]error{genl.ErrMoving}, ErrUnavailable, "try again when the module ip_vs stays"},
+	{[]error{genl.ErrMoving}, ErrUnavailable, "try again when the module ip_vs stays loaded"},
 	{[]error{genl.ErrMalformed, syscall.EMSGSIZE}, errors.ErrUnsupported, ""},
 	{[]error{genl.ErrOverrun, syscall.ENOBUFS, syscall.ENOMEM, syscall.EAGAIN}, ErrBusy, "try again later"},
-	{[]error{syscall.EMFILE, syscall.ENFILE}, ErrBusy, "raise the limit of open files, or close some"},
-	{[]error{os.ErrPermission}, ErrPermission, "entering another network namespace takes CAP_SYS_ADMIN"},
+	{[]error{syscall.EMFILE, syscall.ENFILE}, ErrBusy, hintFiles},
+	{[]error{os.ErrPermission}, ErrPermission, "entering another network namespace needs CAP_SYS_ADMIN"},
 	{[]error{syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT, syscall.ECONNREFUSED}, ErrUnavailable, "use a kernel that has generic netlink"},
 }
 
-// explainCause finds the kind of an error that is not an answer of IPVS. The
-// context's has none.
-func (e *Error) explainCause() {
-	for _, known := range connectionErrors {
+// classify gives the error the kind, the hint and the errno of its cause. The first
+// known error that matches counts. An unknown one that is not the kernel's, such as
+// the context's, gets no kind.
+func (e *Error) classify(all []knownError) {
+	var errno syscall.Errno
+	if errors.As(e.cause, &errno) {
+		e.Errno = errnoOf(errno)
+		e.kind = errors.ErrUnsupported
+	}
+	for _, known := range all {
 		for _, target := range known.is {
 			if errors.Is(e.cause, target) {
 				e.kind, e.hint = known.kind, known.hint
@@ -83,34 +91,35 @@ func (e *Error) explainCause() {
 
 const (
 	hintNoIPVS = "run 'modprobe ip_vs' as root, or use a kernel that has CONFIG_IP_VS"
-	hintCaps   = "it takes CAP_NET_ADMIN in the initial user namespace, which root of a container with a user namespace does not have"
-	hintIPv6   = "IPv6 is switched off, or the kernel was built without it"
+	hintCaps   = "this needs CAP_NET_ADMIN in the initial user namespace, which root in a container with its own user namespace lacks"
+	hintFiles  = "raise the limit of open files, or close some"
+	hintIPv6   = "IPv6 is disabled, or the kernel was built without it"
 	hintDaemon = "the interface must be up, and lo cannot send to an IPv6 group; for an IPv6 group, " +
-		"net.ipv6.conf.all.disable_ipv6 and that of the interface must be 0, and no route may prohibit it"
+		"net.ipv6.conf.all.disable_ipv6 and the interface's must be 0, and no route may prohibit it"
 )
 
-// explainErrno finds the kind of a kernel's answer. It looks at what was
-// attempted too: ENOENT has three meanings, EINVAL has many.
+// explainErrno finds the kind of the kernel's answer. It also looks at what was
+// attempted: ENOENT has three meanings, EINVAL has many.
 func (w call) explainErrno(e *Error) {
-	if w.kind == startDaemon && explainDaemon(e) {
+	if w.op == OpStartSyncDaemon && explainDaemon(e) {
 		return
 	}
 	switch e.Errno {
 	case EPERM:
-		e.kind, e.detail, e.hint = ErrPermission, "the kernel did not permit it", hintCaps
+		e.kind, e.detail, e.hint = ErrPermission, "permission denied", hintCaps
 	case EACCES:
-		e.kind, e.detail, e.hint = ErrPermission, "the kernel did not permit it", "a security module may forbid it"
+		e.kind, e.detail, e.hint = ErrPermission, "permission denied", "a security module may forbid it"
 	case ESRCH:
-		e.kind, e.detail = ErrNotFound, "there is no such service"
-		if w.kind == stopDaemon {
-			e.detail = "no sync daemon of that role runs"
+		e.kind, e.detail = ErrNoService, "no such service"
+		if w.op == OpStopSyncDaemon {
+			e.kind, e.detail = ErrNotFound, "no sync daemon has this role"
 		}
 	case ENOENT:
 		w.explainENOENT(e)
 	case EEXIST:
-		e.kind, e.detail = ErrExists, "it is there already"
-		if w.kind == addService || w.kind == addServer {
-			e.hint = "update it to replace what it is"
+		e.kind, e.detail = ErrExists, "already exists"
+		if w.op == OpAddService || w.op == OpAddRealServer {
+			e.hint = "update it to replace it"
 		}
 	case EOPNOTSUPP:
 		e.kind, e.detail = errors.ErrUnsupported, "this kernel does not know the command"
@@ -127,8 +136,8 @@ func (w call) explainErrno(e *Error) {
 	}
 }
 
-// explainDaemon is for what a daemon's socket adds to the answers. It reports
-// whether the errno is one of these.
+// explainDaemon explains the errnos that come from a sync daemon's socket. It
+// reports whether the errno is one of these.
 func explainDaemon(e *Error) bool {
 	switch e.Errno {
 	case ENODEV:
@@ -138,7 +147,7 @@ func explainDaemon(e *Error) bool {
 	case EAFNOSUPPORT:
 		e.kind, e.Field, e.detail, e.hint = errors.ErrUnsupported, "Group", "this kernel does not have the address family", hintIPv6
 	case EADDRINUSE:
-		e.kind, e.Field, e.detail = ErrBusy, "Port", "is in use by another program"
+		e.kind, e.Field, e.detail = ErrBusy, "Port", "another program uses it"
 	default:
 		return false
 	}
@@ -146,25 +155,29 @@ func explainDaemon(e *Error) bool {
 }
 
 func (w call) explainENOENT(e *Error) {
-	switch w.kind {
-	case updateServer, removeServer:
-		e.kind, e.detail = ErrNotFound, "the service has no such real server"
-	case addService, updateService:
+	switch w.op {
+	case OpUpdateRealServer, OpRemoveRealServer:
+		e.kind, e.detail = ErrNoRealServer, "the service has no such real server"
+	case OpAddService, OpUpdateService:
 		w.explainMissing(e)
 	default:
 		e.explainGone()
 	}
 }
 
-// explainMissing says which of the modules that a service takes can be missing.
+// explainMissing says which of the modules that a service needs may be missing.
 func (w call) explainMissing(e *Error) {
 	var missing, commands []string
 	if w.scheduler != NoScheduler {
+		e.kind = ErrScheduler
 		scheduler := cmp.Or(w.scheduler, WLC)
 		missing = append(missing, fmt.Sprintf("no scheduler %q", scheduler))
 		commands = append(commands, fmt.Sprintf("'modprobe ip_vs_%s'", scheduler))
 	}
 	if w.engine != "" {
+		if e.kind = ErrEngine; len(missing) > 0 {
+			e.kind = errModule
+		}
 		missing = append(missing, fmt.Sprintf("no persistence engine %q", w.engine))
 		commands = append(commands, fmt.Sprintf("'modprobe ip_vs_pe_%s'", w.engine))
 	}
@@ -172,7 +185,6 @@ func (w call) explainMissing(e *Error) {
 		e.explainGone()
 		return
 	}
-	e.kind = ErrScheduler
 	e.detail = "the kernel has " + strings.Join(missing, ", or ")
 	e.hint = "run " + strings.Join(commands, " and ") + " as root to see why"
 }
@@ -183,40 +195,33 @@ func (e *Error) explainGone() {
 
 func (w call) explainEINVAL(e *Error) {
 	e.kind, e.detail = ErrInvalid, "the kernel refused the value"
-	switch w.kind {
-	case addServer, updateServer:
-		e.hint = "the address must be one that packets can be routed to (not a broadcast or multicast address, and 'lo' must be up), " +
-			"and a server of another address family than the service's cannot be had while a sync daemon runs"
-	case updateService:
-		e.hint = "the mh scheduler takes no more real servers than its table has slots"
-	case setTimeouts:
+	switch w.op {
+	case OpAddRealServer, OpUpdateRealServer:
+		e.hint = "packets must be routable to the address (not a broadcast or multicast address, and 'lo' must be up), " +
+			"and while a sync daemon is running, real servers must have the service's address family"
+	case OpUpdateService:
+		e.hint = "the mh scheduler accepts no more real servers than its table has slots"
+	case OpSetTimeouts:
 		e.hint = "a timeout is longer than the kernel can count"
-	case startDaemon:
-		e.hint = "a sync daemon cannot run while real servers have another address family than their service, " +
-			"nor with a group that a blackhole route leads to"
+	case OpStartSyncDaemon:
+		e.hint = "a sync daemon cannot run while a real server's address family differs from its service's, " +
+			"or with a group that a blackhole route covers"
 	}
 }
 
-// openError explains why the namespace could not be had.
+// openError explains why the namespace could not be opened.
 func (o *options) openError(err error) error {
-	e := call{op: "open", object: "IPVS"}.explain(err)
+	e := call{op: OpOpen, object: "IPVS"}.explain(err)
+	unknown := e.kind == nil || e.kind == errors.ErrUnsupported
 	switch {
-	case errors.Is(err, genl.ErrNotNamespace), e.kind == nil && o.given != "":
+	case errors.Is(err, genl.ErrNotNamespace), unknown && o.given != "":
 		e.kind, e.Field = ErrInvalid, o.given
 		e.hint = "give a name that 'ip netns' lists, or a path such as /proc/PID/ns/net; one that was removed is an empty file"
 		if o.given == "InNamespaceFD" {
 			e.hint = "give the descriptor of a file such as /proc/PID/ns/net, open until Open returns"
 		}
-	case e.kind == nil:
+	case unknown:
 		e.kind, e.hint = ErrUnavailable, "mount /proc"
 	}
 	return e
-}
-
-// ended is the error of a whole call that ended early.
-func ended(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return call{op: "change"}.explain(err)
 }

@@ -18,14 +18,16 @@ import (
 
 // What IPVS is known to answer.
 func TestKindOfKnownErrnos(t *testing.T) {
-	services := []string{"add service", "update service"}
-	servers := []string{"add real server", "update real server"}
-	ops := []string{"list services", "get service", "list real servers of", "list daemons", "get timeouts", "get info"}
-	for _, k := range changeKinds[1:] {
-		ops = append(ops, k.op)
+	services := []Op{OpAddService, OpUpdateService}
+	servers := []Op{OpAddRealServer, OpUpdateRealServer}
+	ops := []Op{OpListServices, OpGetService, OpListRealServers, OpListSyncDaemons, OpGetTimeouts, OpGetInfo}
+	for _, k := range changeKinds {
+		if k.command != 0 {
+			ops = append(ops, k.op)
+		}
 	}
 	for _, tt := range []struct {
-		ops   []string
+		ops   []Op
 		errno Errno
 		kind  error
 		field string
@@ -35,42 +37,37 @@ func TestKindOfKnownErrnos(t *testing.T) {
 		{nil, ENOMEM, ErrBusy, ""},
 		{nil, ENOBUFS, ErrBusy, ""},
 		{nil, ENOPROTOOPT, ErrUnavailable, ""},
-		{[]string{"add service"}, EEXIST, ErrExists, ""},
+		{[]Op{OpAddService}, EEXIST, ErrExists, ""},
 		{services, ENOENT, ErrScheduler, ""},
 		{services, EINVAL, ErrInvalid, ""},
-		{[]string{"update service", "remove service", "get service", "zero counters of"}, ESRCH, ErrNotFound, ""},
-		{[]string{"add real server", "update real server", "remove real server"}, ESRCH, ErrNotFound, ""},
-		{[]string{"get service"}, EMSGSIZE, errors.ErrUnsupported, ""},
-		{[]string{"add real server"}, EEXIST, ErrExists, ""},
-		{[]string{"update real server", "remove real server"}, ENOENT, ErrNotFound, ""},
+		{[]Op{OpFlush}, ENOENT, ErrUnavailable, ""},
+		{[]Op{OpUpdateService, OpRemoveService, OpGetService, OpZeroCounters}, ESRCH, ErrNoService, ""},
+		{[]Op{OpAddRealServer, OpUpdateRealServer, OpRemoveRealServer}, ESRCH, ErrNoService, ""},
+		{[]Op{OpGetService}, EMSGSIZE, errors.ErrUnsupported, ""},
+		{[]Op{OpAddRealServer}, EEXIST, ErrExists, ""},
+		{[]Op{OpUpdateRealServer, OpRemoveRealServer}, ENOENT, ErrNoRealServer, ""},
 		{servers, ERANGE, ErrInvalid, ""},
 		{servers, EINVAL, ErrInvalid, ""},
 		{append(servers, services...), EAFNOSUPPORT, errors.ErrUnsupported, ""},
-		{[]string{"set timeouts"}, EINVAL, ErrInvalid, ""},
-		{[]string{"set timeouts"}, ERANGE, ErrInvalid, ""},
-		{[]string{"start sync daemon"}, EINVAL, ErrInvalid, ""},
-		{[]string{"start sync daemon"}, ENODEV, ErrInvalid, "Interface"},
-		{[]string{"start sync daemon"}, ENETUNREACH, ErrInvalid, "Interface"},
-		{[]string{"start sync daemon"}, EADDRNOTAVAIL, ErrInvalid, "Interface"},
-		{[]string{"start sync daemon"}, EACCES, ErrInvalid, "Interface"},
-		{[]string{"start sync daemon"}, EAFNOSUPPORT, errors.ErrUnsupported, "Group"},
-		{[]string{"start sync daemon"}, EADDRINUSE, ErrBusy, "Port"},
-		{[]string{"start sync daemon"}, EEXIST, ErrExists, ""},
-		{[]string{"stop sync daemon"}, EINVAL, ErrInvalid, ""},
-		{[]string{"stop sync daemon"}, ESRCH, ErrNotFound, ""},
-		{[]string{"list services", "list real servers of", "list daemons"}, EBUSY, ErrBusy, ""},
+		{[]Op{OpSetTimeouts}, EINVAL, ErrInvalid, ""},
+		{[]Op{OpSetTimeouts}, ERANGE, ErrInvalid, ""},
+		{[]Op{OpStartSyncDaemon}, EINVAL, ErrInvalid, ""},
+		{[]Op{OpStartSyncDaemon}, ENODEV, ErrInvalid, "Interface"},
+		{[]Op{OpStartSyncDaemon}, ENETUNREACH, ErrInvalid, "Interface"},
+		{[]Op{OpStartSyncDaemon}, EADDRNOTAVAIL, ErrInvalid, "Interface"},
+		{[]Op{OpStartSyncDaemon}, EACCES, ErrInvalid, "Interface"},
+		{[]Op{OpStartSyncDaemon}, EAFNOSUPPORT, errors.ErrUnsupported, "Group"},
+		{[]Op{OpStartSyncDaemon}, EADDRINUSE, ErrBusy, "Port"},
+		{[]Op{OpStartSyncDaemon}, EEXIST, ErrExists, ""},
+		{[]Op{OpStopSyncDaemon}, EINVAL, ErrInvalid, ""},
+		{[]Op{OpStopSyncDaemon}, ESRCH, ErrNotFound, ""},
+		{[]Op{OpListServices, OpListRealServers, OpListSyncDaemons}, EBUSY, ErrBusy, ""},
 	} {
 		for _, op := range ops {
 			if tt.ops != nil && !slices.Contains(tt.ops, op) {
 				continue
 			}
-			what := call{op: op}
-			for i, k := range changeKinds {
-				if k.op == op {
-					what.kind = changeKind(i)
-				}
-			}
-			e := what.explain(&genl.Error{Errno: int(tt.errno)})
+			e := call{op: op}.explain(&genl.Error{Errno: int(tt.errno)})
 			if !errors.Is(e, tt.kind) || e.Field != tt.field {
 				t.Errorf("%s: %v has the kind %v and the field %q; want %v, %q", op, e, e.kind, e.Field, tt.kind, tt.field)
 			}
@@ -90,12 +87,12 @@ func TestMissingModules(t *testing.T) {
 		want      string
 	}{
 		{"", "", ErrScheduler, `lvs: add service: the kernel has no scheduler "wlc" (ENOENT); run 'modprobe ip_vs_wlc' as root to see why`},
-		{RR, "sip", ErrScheduler, `lvs: add service: the kernel has no scheduler "rr", or no persistence engine "sip" (ENOENT); ` +
+		{RR, "sip", errModule, `lvs: add service: the kernel has no scheduler "rr", or no persistence engine "sip" (ENOENT); ` +
 			`run 'modprobe ip_vs_rr' and 'modprobe ip_vs_pe_sip' as root to see why`},
-		{NoScheduler, "sip", ErrScheduler, `lvs: add service: the kernel has no persistence engine "sip" (ENOENT); run 'modprobe ip_vs_pe_sip' as root to see why`},
+		{NoScheduler, "sip", ErrEngine, `lvs: add service: the kernel has no persistence engine "sip" (ENOENT); run 'modprobe ip_vs_pe_sip' as root to see why`},
 		{NoScheduler, "", ErrUnavailable, "lvs: add service: IPVS is no longer available (ENOENT); " + hintNoIPVS},
 	} {
-		what := call{op: "add service", kind: addService, scheduler: tt.scheduler, engine: tt.engine}
+		what := call{op: OpAddService, scheduler: tt.scheduler, engine: tt.engine}
 		err := what.explain(&genl.Error{Errno: int(ENOENT)})
 		if !errors.Is(err, tt.kind) || err.Error() != tt.want {
 			t.Errorf("%v", err)
@@ -110,7 +107,7 @@ func TestKindOfOtherErrors(t *testing.T) {
 		{genl.ErrNoFamily, ErrUnavailable}, {genl.ErrClosed, ErrClosed}, {genl.ErrInterrupted, ErrUnstable},
 		{syscall.EMFILE, ErrBusy}, {syscall.ENOBUFS, ErrBusy}, {syscall.EPERM, ErrPermission}, {syscall.EPROTONOSUPPORT, ErrUnavailable},
 	} {
-		ofKind(t, "", call{op: "get info"}.explain(fmt.Errorf("somewhere: %w", tt.err)), tt.kind)
+		ofKind(t, "", call{op: OpGetInfo}.explain(fmt.Errorf("somewhere: %w", tt.err)), tt.kind)
 	}
 }
 
@@ -130,12 +127,12 @@ func TestLaterChangeCounts(t *testing.T) {
 			s.Weight = weight
 			return c.UpdateRealServer(ctx, webID, s)
 		}
-		must(t, sim.Inject(SimFault{Op: "update real server", Delay: time.Minute}))
+		must(t, sim.Inject(SimFault{Op: OpUpdateRealServer, Delay: time.Minute}))
 		var e *Error
-		if err := set(1, time.Second); !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) || !e.Unknown {
+		if err := set(1, time.Second); !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &e) || e.Outcome != OutcomeUnknown {
 			t.Errorf("the change that is given up: %v", err)
 		}
-		if err := set(2, time.Second); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrStuck) || !errors.As(err, &e) || e.Unknown {
+		if err := set(2, time.Second); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrStuck) || !errors.As(err, &e) || e.Outcome == OutcomeUnknown {
 			t.Errorf("a later one, with too little time: %v", err)
 		}
 		must(t, set(3, time.Hour))
@@ -152,7 +149,7 @@ func TestClosedDuringAChange(t *testing.T) {
 		sim, err := NewSimulator(SimOptions{})
 		must(t, err)
 		c := sim.Client()
-		must(t, sim.Inject(SimFault{Op: "add service", Delay: time.Minute}))
+		must(t, sim.Inject(SimFault{Op: OpAddService, Delay: time.Minute}))
 		time.AfterFunc(time.Second, func() { c.Close() })
 		var changes []Change
 		for mark := range uint32(3000) {
@@ -167,10 +164,10 @@ func TestClosedDuringAChange(t *testing.T) {
 			t.Errorf("%v is not ErrClosed", e)
 		}
 		first, last := e.Failures[0].Err, e.Failures[len(changes)-1].Err
-		if !first.Unknown || !strings.HasSuffix(first.Error(), ": it was sent, and its outcome is unknown: the client is closed") {
+		if first.Outcome != OutcomeUnknown || !strings.HasSuffix(first.Error(), ": it was sent, and its outcome is unknown: the client is closed") {
 			t.Errorf("the first: %v", first)
 		}
-		if last.Unknown || !strings.HasSuffix(last.Error(), ": it was not sent: the client is closed") {
+		if last.Outcome == OutcomeUnknown || !strings.HasSuffix(last.Error(), ": it was not sent: the client is closed") {
 			t.Errorf("the last: %v", last)
 		}
 		ofKind(t, "no change", c.Do(t.Context()), ErrClosed)

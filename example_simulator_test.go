@@ -54,7 +54,7 @@ func ExampleNewSimulator() {
 	}
 	fmt.Println(client.AddService(ctx, lvs.Service{ID: site, Scheduler: lvs.RR}))
 	// Output:
-	// lvs: add service tcp://10.168.0.91:80: it is there already (EEXIST); update it to replace what it is
+	// lvs: add service tcp://10.168.0.91:80: already exists (EEXIST); update it to replace it
 }
 
 func ExampleSimulator_Connect() {
@@ -104,7 +104,7 @@ func ExampleSimulator_Deliver() {
 	}
 	deliver()
 	for _, addr := range []netip.AddrPort{first, other} {
-		if _, err := sim.Client().SetWeight(ctx, site, addr, 0); err != nil {
+		if err := sim.Client().SetWeight(ctx, site, addr, 0); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -151,7 +151,7 @@ func ExampleSimulator_Inject() {
 	sim := simulated(lvs.RR, lvs.SimOptions{})
 	client := sim.Client()
 	// Somebody removes the server after it was read and before it is written.
-	err := sim.Inject(lvs.SimFault{Op: "update real server", Before: func() {
+	err := sim.Inject(lvs.SimFault{Op: lvs.OpUpdateRealServer, Before: func() {
 		if err := client.RemoveRealServer(ctx, site, first); err != nil {
 			log.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func ExampleSimulator_Inject() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = client.SetWeight(ctx, site, first, 0)
+	err = client.SetWeight(ctx, site, first, 0)
 	fmt.Println(errors.Is(err, lvs.ErrNotFound))
 	// Output:
 	// true
@@ -255,7 +255,7 @@ func ExampleSimulatorFrom() {
 	}
 	fmt.Println("missed:", missed)
 	// What would become of 100 clients if a server were drained?
-	if _, err := sim.Client().SetWeight(ctx, site, first, 0); err != nil {
+	if err := sim.Client().SetWeight(ctx, site, first, 0); err != nil {
 		log.Fatal(err)
 	}
 	got := make(map[netip.AddrPort]int)

@@ -28,7 +28,7 @@ func ExampleHost_EnsureSysctl() {
 	// Output:
 	// changed: true
 	// changed: false
-	// lvs: write net.ipv4.vs.drop_entry = 9: value: invalid argument; it must be 0 to 3
+	// lvs: set sysctl net.ipv4.vs.drop_entry = 9: value: invalid argument (EINVAL); it must be 0 to 3
 }
 
 func ExampleSysctlKey_Parameter() {

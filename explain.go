@@ -155,7 +155,7 @@ func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
 }
 
 func (h *Host) explain(ctx context.Context, f Flow, p *simipvs.Packet) (Explanation, error) {
-	if err := h.open("explain", f.String()); err != nil {
+	if err := h.open(OpExplain, f.String()); err != nil {
 		return Explanation{}, err
 	}
 	n, simulated := h.guard.files.(*simulatedNetwork)
@@ -177,12 +177,12 @@ func (h *Host) explain(ctx context.Context, f Flow, p *simipvs.Packet) (Explanat
 func explainError(f Flow, err error) error {
 	e, ok := err.(*Error)
 	if !ok {
-		e = &Error{cause: err}
-		if !errors.Is(err, errors.ErrUnsupported) {
-			e.kind = ErrInvalid
+		e = &Error{kind: ErrInvalid, cause: err}
+		if errors.Is(err, errors.ErrUnsupported) {
+			e.kind = errors.ErrUnsupported
 		}
 	}
-	return e.about("explain", f.String())
+	return e.about(OpExplain, f.String())
 }
 
 // explainer makes an explanation of what a simulated kernel knows.

@@ -153,7 +153,7 @@ func TestExplainReadsLittle(t *testing.T) {
 		must(t, l.client.AddService(ctx, Service{ID: benchService(i), Scheduler: LC}))
 	}
 	reads := 0
-	must(t, l.Inject(SimFault{Op: "list real servers of", Times: services, Before: func() { reads++ }}))
+	must(t, l.Inject(SimFault{Op: OpListRealServers, Times: services, Before: func() { reads++ }}))
 	h := l.Host()
 	h.guard.files = aliveFiles{h.guard.files}
 	x, err := h.Explain(ctx, Flow{Client: netip.MustParseAddrPort("10.9.0.1:4000"), VIP: benchService(7).AddrPort()})

@@ -8,10 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A service, and a real server of it.
+// Services, and real servers of the first.
 var (
-	webID  = TCP(netip.MustParseAddrPort("10.1.0.1:80"))
-	webRIP = netip.MustParseAddrPort("10.2.0.2:80")
+	webID   = TCP(netip.MustParseAddrPort("10.1.0.1:80"))
+	dnsID   = UDP(netip.MustParseAddrPort("10.1.0.1:53"))
+	webRIP  = netip.MustParseAddrPort("10.2.0.2:80")
+	webRIP2 = netip.MustParseAddrPort("10.2.0.3:80")
 )
 
 // must ends the test when something fails that cannot.
@@ -38,20 +40,22 @@ func compare[T any](t testing.TB, what string, want, got T) {
 
 // kinds are all kinds of error.
 var kinds = []error{
-	ErrNotFound, ErrExists, ErrPermission, ErrUnavailable, ErrScheduler, ErrUnstable, ErrInvalid, ErrClosed, ErrStuck, ErrBusy,
-	errors.ErrUnsupported,
+	ErrNotFound, ErrNoService, ErrNoRealServer, ErrExists, ErrPermission, ErrUnavailable, ErrScheduler, ErrEngine, ErrUnstable, ErrStale,
+	ErrInvalid, ErrSkipped, ErrStuck, ErrBusy, ErrClosed, errors.ErrUnsupported,
 }
 
-// ofKind reports an error that does not match one kind and no other.
+// ofKind reports an error that does not match one kind, the more general kinds that
+// this one matches, and no other.
 func ofKind(t testing.TB, what string, err, want error) {
 	t.Helper()
-	for _, kind := range kinds {
-		if errors.Is(err, kind) != (kind == want) {
-			t.Errorf("%s: %v: it matches %q: %t; want only %q", what, err, kind, errors.Is(err, kind), want)
-		}
-	}
 	var e *Error
 	if !errors.As(err, &e) || e.Op == "" {
 		t.Errorf("%s: %v (%T) is not an *Error that says what was attempted", what, err, err)
+		return
+	}
+	for _, kind := range kinds {
+		if is := errors.Is(want, kind); errors.Is(err, kind) != is || errors.Is(e.Kind(), kind) != is {
+			t.Errorf("%s: %v, of the kind %q: it matches %q: %t; want only %q", what, err, e.Kind(), kind, errors.Is(err, kind), want)
+		}
 	}
 }

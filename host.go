@@ -88,13 +88,13 @@ func (h *Host) Close() error {
 	h.changing <- struct{}{}
 	defer h.unlock()
 	if err := h.guard.close(); err != nil {
-		return fileError("close", "host", err)
+		return fileError(OpClose, "host", err)
 	}
 	return nil
 }
 
 // open refuses the work of a host that is closed.
-func (h *Host) open(op, object string) error {
+func (h *Host) open(op Op, object string) error {
 	if h.life.Err() != nil {
 		return fileError(op, object, errHostClosed)
 	}
@@ -108,16 +108,16 @@ func (h *Host) ended(ctx context.Context) error {
 
 func (h *Host) readFile(ctx context.Context, path string) ([]byte, error) {
 	text, err := within(ctx, func() ([]byte, error) { return h.files.ReadFile(path) })
-	return text, fileError("read", path, err)
+	return text, fileError(OpReadHost, path, err)
 }
 
 // readFiles reads many files. The error is that of all of them.
 func (h *Host) readFiles(ctx context.Context, paths []string) ([]content, error) {
 	all, err := within(ctx, func() ([]content, error) { return h.files.ReadFiles(paths) })
 	for i := range all {
-		all[i].err = fileError("read", paths[i], all[i].err)
+		all[i].err = fileError(OpReadHost, paths[i], all[i].err)
 	}
-	return all, fileError("read", "files", err)
+	return all, fileError(OpReadHost, "files", err)
 }
 
 // within waits for work no longer than the context lasts. Work that is given up goes

@@ -3,6 +3,7 @@ package lvs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 )
 
@@ -13,7 +14,7 @@ import (
 // interrupted, even by the end of the process, can be applied again or undone.
 //
 // When somebody changed what the plan is about since it was made, nothing is
-// done, and the error is of the kind [ErrUnstable]: plan again. A plan of another
+// done, and the error matches [ErrStale]: plan again. A plan of another
 // host, and one that [Host.Plan] cannot have made, is [ErrInvalid].
 //
 // An IPv6 address without NoDAD is tried for a second or two before the kernel uses
@@ -23,10 +24,10 @@ import (
 // A setting that is under way when the context ends is finished first.
 func (h *Host) Apply(ctx context.Context, plan SetupPlan) error {
 	if err := h.lock(ctx); err != nil {
-		return fileError("apply", "plan", err)
+		return fileError(OpApply, "plan", err)
 	}
 	defer h.unlock()
-	l, err := h.ledger(ctx, "apply", plan)
+	l, err := h.ledger(ctx, OpApply, plan)
 	if err != nil {
 		return err
 	}
@@ -78,8 +79,8 @@ func (h *Host) preflight(ctx context.Context, plan SetupPlan, l ledger) error {
 		if l.knows(s.Left.key(), now) || s.between(now) || now == nil && l.makes(s.Left) {
 			continue
 		}
-		e := &Error{kind: ErrUnstable, detail: "somebody changed it since the plan was made: there is " + describeResource(now) + " now, and was " + describeResource(s.Found), hint: "plan again"}
-		return e.about("apply", s.Requirement.Want.String())
+		e := &Error{kind: ErrStale, detail: "it has changed since the plan was made, from " + describeResource(s.Found) + " to " + describeResource(now), hint: "plan again"}
+		return e.about(OpApply, s.Requirement.Want.String())
 	}
 	return nil
 }
@@ -88,7 +89,7 @@ func (h *Host) preflight(ctx context.Context, plan SetupPlan, l ledger) error {
 // and what there is if that is not what was asked for.
 func (h *Host) applyStep(ctx context.Context, s SetupStep) (touched bool, made Resource, err error) {
 	if err := h.ended(ctx); err != nil {
-		return false, nil, resourceError("apply", s.Requirement.Want, err)
+		return false, nil, resourceError(OpApply, s.Requirement.Want, err)
 	}
 	now, err := h.find(ctx, s.Left)
 	if err != nil {
@@ -107,11 +108,11 @@ func (h *Host) applyStep(ctx context.Context, s SetupStep) (touched bool, made R
 	if err != nil || now != nil && s.Left.matches(now) {
 		return touched, nil, err
 	}
-	bad := &Error{detail: "the kernel accepted it, but has " + describeResource(now)}
+	bad := &Error{kind: errors.ErrUnsupported, detail: "the kernel accepted it, but has " + describeResource(now)}
 	if a, ok := now.(Address); ok && a.DADFailed {
 		bad = &Error{kind: ErrExists, detail: "another host on the link has the address, so the kernel does not use it", hint: "take it off that host, or use NoDAD if that host is silent about it"}
 	}
-	return touched, now, bad.about("apply", s.Requirement.Want.String())
+	return touched, now, bad.about(OpApply, s.Requirement.Want.String())
 }
 
 // settlePause is how long to wait before the kernel is asked again.
@@ -127,10 +128,10 @@ func (h *Host) settle(ctx context.Context, f Resource) error {
 	for {
 		done, err := within(ctx, func() (bool, error) { return h.network.Settled(f.toNetwork()) })
 		if done || err != nil {
-			return resourceError("apply", f, err)
+			return resourceError(OpApply, f, err)
 		}
 		if err := cmp.Or(h.ended(ctx), pause(ctx, settlePause)); err != nil {
-			return resourceError("apply", f, err)
+			return resourceError(OpApply, f, err)
 		}
 	}
 }

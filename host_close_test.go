@@ -79,7 +79,7 @@ func TestCloseDuringApply(t *testing.T) {
 	ctx := context.Background()
 	for _, name := range []string{"DR real server", "NAT director", "IPIP real server 4 in 6", "encrypted director"} {
 		setup := mustSetup(t, caseOf(name))
-		for i, requirement := range setup {
+		for i := range setup {
 			t.Run(fmt.Sprintf("%s %d", name, i), func(t *testing.T) {
 				s, h := simulatedHost(t)
 				for _, other := range setup {
@@ -94,7 +94,7 @@ func TestCloseDuringApply(t *testing.T) {
 				}
 				before := s.dump()
 				var closed chan error
-				must(t, s.InjectHost(SimHostFault{Command: requirement.Want.String(), Before: func() { closed = closeDuring(h) }}))
+				must(t, s.InjectHost(SimHostFault{Resource: plan.Steps[i].Left, Before: func() { closed = closeDuring(h) }}))
 				err = h.Apply(ctx, plan)
 				if i < len(setup)-1 && !errors.Is(err, ErrClosed) {
 					t.Errorf("Apply: got %v, want ErrClosed", err)
@@ -119,7 +119,7 @@ func TestCloseDuringUndo(t *testing.T) {
 	must(t, err)
 	must(t, h.Apply(ctx, plan))
 	var closed chan error
-	must(t, s.InjectHost(SimHostFault{Command: "ip addr add", Before: func() { closed = closeDuring(h) }}))
+	must(t, s.InjectHost(SimHostFault{Resource: Address{}, Before: func() { closed = closeDuring(h) }}))
 	if _, err := h.Undo(ctx, plan); !errors.Is(err, ErrClosed) {
 		t.Errorf("got %v, want ErrClosed", err)
 	}
@@ -143,7 +143,7 @@ func TestCloseByMany(t *testing.T) {
 	before := s.dump()
 	const many = 8
 	errs := make(chan error, many)
-	must(t, s.InjectHost(SimHostFault{Command: "ip addr add", Before: func() {
+	must(t, s.InjectHost(SimHostFault{Resource: Address{}, Before: func() {
 		for range many {
 			go func() {
 				err := h.Close()
@@ -173,7 +173,7 @@ func TestCloseAwaitsAbandoned(t *testing.T) {
 		s, h := simulatedHost(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		letGo := make(chan struct{})
-		must(t, s.InjectHost(SimHostFault{Command: "sysctl", Before: func() { cancel(); <-letGo }}))
+		must(t, s.InjectHost(SimHostFault{Resource: Sysctl{}, Before: func() { cancel(); <-letGo }}))
 		if err := h.SetSysctl(ctx, SysctlIPForward, "1"); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want Canceled", err)
 		}

@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -27,7 +28,7 @@ func (h *Host) Connections(ctx context.Context) ([]Connection, error) {
 		}
 		c, err := parseConnection(line)
 		if err != nil {
-			return nil, (&Error{cause: err}).about("read", fmt.Sprintf("%s, line %d", path, i+1))
+			return nil, (&Error{kind: errors.ErrUnsupported, cause: err}).about(OpReadHost, fmt.Sprintf("%s, line %d", path, i+1))
 		}
 		all = append(all, c)
 	}

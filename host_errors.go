@@ -8,16 +8,16 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// fileError gives the error of a file its kind.
-func fileError(op, object string, err error) error {
+// fileError returns the error of a file with its kind.
+func fileError(op Op, object string, err error) error {
 	if err == nil {
 		return nil
 	}
 	return explainHost(err).about(op, object)
 }
 
-// settingError gives the error of a setting its kind, and says what to do.
-func resourceError(op string, f Resource, err error) error {
+// resourceError returns the error of a resource with its kind and what to do.
+func resourceError(op Op, f Resource, err error) error {
 	var done *Error
 	if err == nil || errors.As(err, &done) {
 		return err
@@ -28,7 +28,7 @@ func resourceError(op string, f Resource, err error) error {
 	}
 	switch {
 	case isIPv6(f) && errors.Is(err, syscall.EACCES):
-		e.kind, e.hint = errors.ErrUnsupported, "IPv6 is disabled there: see the parameters net.ipv6.conf.*.disable_ipv6"
+		e.kind, e.hint = errors.ErrUnsupported, "IPv6 is disabled on the interface: see the parameters net.ipv6.conf.*.disable_ipv6"
 	case isIPv6(f) && e.kind == errors.ErrUnsupported:
 		e.hint = "this kernel has no IPv6, or was booted with it disabled"
 	}
@@ -38,7 +38,7 @@ func resourceError(op string, f Resource, err error) error {
 	return e.about(op, object)
 }
 
-// isIPv6 reports whether a fact needs IPv6 on an interface.
+// isIPv6 reports whether a resource needs IPv6 on an interface.
 func isIPv6(f Resource) bool {
 	switch f := f.(type) {
 	case Address:
@@ -51,46 +51,38 @@ func isIPv6(f Resource) bool {
 	return false
 }
 
-// hostErrors are the kinds of what a namespace answers besides its table. The first
-// one that matches counts.
-var hostErrors = []struct {
-	is   []error
-	kind error
-	hint string
-}{
-	{[]error{syscall.EROFS}, ErrPermission, "/proc/sys is mounted read-only, as in a container: make the setting on the host, or mount it for writing"},
+// hostErrors are the kinds of errors of files and of the network. The first one
+// that matches counts.
+var hostErrors = []knownError{
+	{[]error{syscall.EROFS}, ErrPermission, "/proc/sys is mounted read-only, as in a container: set the parameter on the host, or mount it writable"},
 	{[]error{errOneWay}, ErrInvalid, "it cannot be set back, so it cannot be part of a setup"},
-	{[]error{fs.ErrPermission}, ErrPermission, "it takes CAP_NET_ADMIN in the network namespace"},
+	{[]error{fs.ErrPermission}, ErrPermission, "this needs CAP_NET_ADMIN in the network namespace"},
 	{[]error{netstate.ErrNoModule}, ErrUnavailable, ""},
 	{[]error{netstate.ErrNoIPsec}, errors.ErrUnsupported, "load the modules xfrm_user, esp4 and esp6, or use a kernel that has CONFIG_XFRM_USER"},
 	{[]error{netstate.ErrNoNAT}, errors.ErrUnsupported, "load the modules nf_tables and nft_chain_nat, or use a kernel that has CONFIG_NF_TABLES_IPV4 and NFT_MASQ"},
-	{[]error{syscall.EISDIR}, ErrInvalid, "it is a folder of parameters: name one of them"},
+	{[]error{syscall.EISDIR}, ErrInvalid, "it is a directory of parameters: name one of them"},
 	{[]error{netstate.ErrNoInterface, fs.ErrNotExist, syscall.ENODEV, syscall.ESRCH}, ErrNotFound, ""},
-	{[]error{syscall.EADDRINUSE}, ErrExists, "something else has the port: see 'ss -lun' and 'ip fou show'"},
-	{[]error{fs.ErrExist}, ErrExists, "something was made since that is in its way, perhaps under another name: plan again"},
-	{[]error{syscall.ENETUNREACH, syscall.EHOSTUNREACH}, ErrInvalid, "the next hop (Via) is in no network of this host"},
+	{[]error{syscall.EADDRINUSE}, ErrExists, "something else uses the port: see 'ss -lun' and 'ip fou show'"},
+	{[]error{fs.ErrExist}, ErrExists, "something that conflicts with it was added, perhaps under another name: plan again"},
+	{[]error{syscall.ENETUNREACH, syscall.EHOSTUNREACH}, ErrInvalid, "the next hop (Via) is not in a network of this host"},
 	{[]error{syscall.ENETDOWN}, ErrInvalid, "the interface is down"},
 	{[]error{syscall.EINVAL, syscall.EADDRNOTAVAIL, syscall.ERANGE, syscall.EIO}, ErrInvalid, ""},
-	{[]error{syscall.EBUSY}, ErrUnstable, "it is in use, or is being changed: try again"},
-	{[]error{syscall.ENOMEM, syscall.ENOBUFS, syscall.ENOSPC}, nil, "the kernel has no room for it"},
+	{[]error{syscall.EBUSY}, ErrBusy, "it is in use, or is being changed: try again"},
+	{[]error{syscall.ENOMEM, syscall.ENOBUFS, syscall.ENOSPC}, ErrBusy, "the kernel has no room for it"},
+	{[]error{syscall.EMFILE, syscall.ENFILE}, ErrBusy, hintFiles},
+	{[]error{syscall.EAGAIN, syscall.EINTR}, ErrBusy, "try again"},
 	{[]error{errors.ErrUnsupported, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT}, errors.ErrUnsupported, "this kernel does not have it"},
 }
 
-// errOneWay is the error of a parameter that is only read, or only written.
+// errOneWay is the error of a parameter that can only be read, or only written.
 var errOneWay = errors.New("is read-only or write-only")
 
+// explainHost returns the error with its kind and what to do.
 func explainHost(err error) *Error {
 	if errors.Is(err, ErrClosed) {
 		return &Error{kind: ErrClosed, detail: "the host is closed"}
 	}
 	e := &Error{cause: err}
-	for _, known := range hostErrors {
-		for _, target := range known.is {
-			if errors.Is(err, target) {
-				e.kind, e.hint = known.kind, known.hint
-				return e
-			}
-		}
-	}
+	e.classify(hostErrors)
 	return e
 }

@@ -24,7 +24,7 @@ type guard struct {
 
 // errHostClosed ends what is under way when a host is closed, and answers what
 // comes later.
-var errHostClosed error = &kind{"the host is closed", ErrClosed}
+var errHostClosed error = newKind("the host is closed", ErrClosed)
 
 // begin notes a use, until uses.Done.
 func (g *guard) begin() error {

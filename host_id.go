@@ -34,7 +34,7 @@ func (h *Host) identify(ctx context.Context) (id HostID, err error) {
 		return id, err
 	}
 	id.Namespace, err = within(ctx, h.network.Identity)
-	return id, resourceError("identify", nil, err)
+	return id, resourceError(OpReadHost, nil, err)
 }
 
 // readOptional returns the text of a file, "" if there is none, or none that can be

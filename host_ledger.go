@@ -14,7 +14,7 @@ type ledger struct {
 
 // ledger returns the plan's, and refuses a plan that [Host.Plan] cannot have made on
 // this host.
-func (h *Host) ledger(ctx context.Context, op string, plan SetupPlan) (ledger, error) {
+func (h *Host) ledger(ctx context.Context, op Op, plan SetupPlan) (ledger, error) {
 	l, bad := newLedger(plan)
 	if bad != nil {
 		return l, bad.about(op, "plan")

@@ -48,7 +48,7 @@ func (h *Host) find(ctx context.Context, f Resource) (Resource, error) {
 	}
 	found, err := within(ctx, func() (netstate.Resource, error) { return h.network.Find(f.toNetwork()) })
 	if err != nil {
-		return nil, resourceError("read", f, err)
+		return nil, resourceError(OpReadHost, f, err)
 	}
 	return resourceOf(found), nil
 }
@@ -84,25 +84,25 @@ func (h *Host) put(f Resource) error {
 	if s, ok := f.(Sysctl); ok {
 		path, err := s.Key.path()
 		if err != nil {
-			return err.about("apply", s.String())
+			return err.about(OpApply, s.String())
 		}
-		return resourceError("apply", s, h.files.WriteFile(path, []byte(s.Value+"\n")))
+		return resourceError(OpApply, s, h.files.WriteFile(path, []byte(s.Value+"\n")))
 	}
 	if a, ok := f.(IPsecAssociation); ok && a.Key == (IPsecKey{}) {
-		return a.keyless().about("apply", a.String())
+		return a.keyless().about(OpApply, a.String())
 	}
-	return resourceError("apply", f, h.network.Put(f.toNetwork()))
+	return resourceError(OpApply, f, h.network.Put(f.toNetwork()))
 }
 
 func (h *Host) remove(f Resource) error {
-	return resourceError("undo", f, h.network.Remove(f.toNetwork()))
+	return resourceError(OpUndo, f, h.network.Remove(f.toNetwork()))
 }
 
 // linkNames returns the names of the interfaces.
 func (h *Host) linkNames(ctx context.Context) ([]string, error) {
 	links, err := within(ctx, h.network.Links)
 	if err != nil {
-		return nil, resourceError("list", nil, err)
+		return nil, resourceError(OpReadHost, nil, err)
 	}
 	names := make([]string, len(links))
 	for i, l := range links {

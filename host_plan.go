@@ -81,7 +81,7 @@ func (p SetupPlan) String() string {
 // to do, and nothing to undo: keep the first one. What another setup on the host has
 // made already is found, and not undone with this plan: see [Host.Undo].
 func (h *Host) Plan(ctx context.Context, setup Setup) (SetupPlan, error) {
-	if err := h.open("plan", "setup"); err != nil {
+	if err := h.open(OpPlan, "setup"); err != nil {
 		return SetupPlan{}, err
 	}
 	p := planner{host: h, known: make(map[string]Resource)}
@@ -92,7 +92,7 @@ func (h *Host) Plan(ctx context.Context, setup Setup) (SetupPlan, error) {
 	plan := SetupPlan{Host: id}
 	for _, s := range setup {
 		if s.Want == nil {
-			return SetupPlan{}, invalid("Want", "a setting wants nothing").about("plan", s.Why)
+			return SetupPlan{}, invalid("Want", "a setting wants nothing").about(OpPlan, s.Why)
 		}
 		step, err := p.step(ctx, s)
 		if err != nil {
@@ -111,7 +111,7 @@ type planner struct {
 }
 
 func (p *planner) step(ctx context.Context, s Requirement) (SetupStep, error) {
-	refuse := func(e *Error) (SetupStep, error) { return SetupStep{}, e.about("plan", s.Want.String()) }
+	refuse := func(e *Error) (SetupStep, error) { return SetupStep{}, e.about(OpPlan, s.Want.String()) }
 	if err := s.Want.validate(); err != nil {
 		return refuse(err)
 	}
@@ -174,7 +174,7 @@ func (p *planner) address(ctx context.Context, want Address) (Address, *Error, e
 	}
 	all, err := within(ctx, p.host.network.Addresses)
 	if err != nil {
-		return want, nil, resourceError("list", want, err)
+		return want, nil, resourceError(OpReadHost, want, err)
 	}
 	inSubnet := false
 	for _, a := range all {
@@ -277,7 +277,7 @@ func (s *SetupStep) UnmarshalJSON(text []byte) error {
 	}
 	left, err := in.Left.resource()
 	if err == nil && left == nil {
-		err = invalid("left", "a step leaves nothing").about("parse", "plan")
+		err = invalid("left", "a step leaves nothing").about(OpParse, "plan")
 	}
 	if err == nil {
 		*s = SetupStep{in.Setting, found, left, in.Effects}

@@ -203,7 +203,7 @@ func TestApplySaysWhatItLeft(t *testing.T) {
 	plan, err := h.Plan(ctx, mustSetup(t, caseOf("DR real server")))
 	must(t, err)
 	arp := InterfaceSysctl("all", "arp_ignore", false)
-	must(t, s.InjectHost(SimHostFault{Command: "ip addr add", Err: syscall.EINVAL, Before: func() {
+	must(t, s.InjectHost(SimHostFault{Resource: Address{}, Errno: EINVAL, Before: func() {
 		must(t, s.network.Network.WriteFile("/proc/sys/net/ipv4/conf/all/arp_ignore", []byte("8\n")))
 	}}))
 	err = h.Apply(ctx, plan)
@@ -384,17 +384,17 @@ func TestSettingErrors(t *testing.T) {
 		{v6, syscall.EPERM, ErrPermission, "CAP_NET_ADMIN"},
 		{v6, syscall.EAFNOSUPPORT, errors.ErrUnsupported, "no IPv6"},
 		{Sysctl{SysctlIPForward, "1"}, syscall.EACCES, ErrPermission, "CAP_NET_ADMIN"},
-		{Sysctl{"net.ipv4", "1"}, syscall.EISDIR, ErrInvalid, "folder"},
+		{Sysctl{"net.ipv4", "1"}, syscall.EISDIR, ErrInvalid, "directory of parameters"},
 		{Sysctl{"net.ipv4.route.flush", "1"}, errOneWay, ErrInvalid, "cannot be set back"},
 		{IPsecAssociation{}, syscall.ENOSYS, errors.ErrUnsupported, "hmac"},
 		{IPsecAssociation{}, fmt.Errorf("%w: %w", netstate.ErrNoIPsec, syscall.EPROTONOSUPPORT), errors.ErrUnsupported, "esp4"},
 		{FOUPort{Port: 1}, syscall.EADDRINUSE, ErrExists, "ss -lun"},
 		{Link{Name: "t0"}, syscall.EEXIST, ErrExists, "another name"},
-		{Link{Name: "t0"}, syscall.EBUSY, ErrUnstable, "try again"},
-		{Link{Name: "t0"}, syscall.ENOSPC, nil, "no room"},
+		{Link{Name: "t0"}, syscall.EBUSY, ErrBusy, "try again"},
+		{Link{Name: "t0"}, syscall.ENOSPC, ErrBusy, "no room"},
 		{Route{}, syscall.ENETDOWN, ErrInvalid, "down"},
 	} {
-		err := resourceError("apply", c.resource, c.err)
+		err := resourceError(OpApply, c.resource, c.err)
 		var e *Error
 		if !errors.As(err, &e) || e.kind != c.kind || !errors.Is(err, c.err) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%T %v: got %v, want %v that says %q", c.resource, c.err, err, c.kind, c.says)

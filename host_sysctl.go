@@ -14,10 +14,10 @@ import (
 func (h *Host) Sysctl(ctx context.Context, key SysctlKey) (string, error) {
 	path, bad := key.path()
 	if bad != nil {
-		return "", bad.about("read", string(key))
+		return "", bad.about(OpGetSysctl, string(key))
 	}
-	text, err := h.readFile(ctx, path)
-	return strings.TrimRight(string(text), "\n"), err
+	text, err := within(ctx, func() ([]byte, error) { return h.files.ReadFile(path) })
+	return strings.TrimRight(string(text), "\n"), fileError(OpGetSysctl, string(key), err)
 }
 
 // SysctlInt is like [Host.Sysctl] for a parameter that is a number. The error
@@ -29,7 +29,7 @@ func (h *Host) SysctlInt(ctx context.Context, key SysctlKey) (int, error) {
 	}
 	value, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil {
-		return 0, invalid("key", "its value %q does not fit an int; read it with Host.Sysctl", text).about("read", string(key))
+		return 0, invalid("key", "its value %q does not fit an int; read it with Host.Sysctl", text).about(OpGetSysctl, string(key))
 	}
 	return value, nil
 }
@@ -42,7 +42,7 @@ func (h *Host) SetSysctl(ctx context.Context, key SysctlKey, value string) error
 	object := string(key) + " = " + value
 	path, bad := key.path()
 	if bad != nil {
-		return bad.about("write", object)
+		return bad.about(OpSetSysctl, object)
 	}
 	_, err := within(ctx, func() (struct{}, error) {
 		return struct{}{}, h.files.WriteFile(path, []byte(value+"\n"))
@@ -54,7 +54,7 @@ func (h *Host) SetSysctl(ctx context.Context, key SysctlKey, value string) error
 	if p, ok := key.Parameter(); ok && errors.Is(e, ErrInvalid) {
 		e.Field, e.hint = "value", "it must be "+p.accepts()
 	}
-	return e.about("write", object)
+	return e.about(OpSetSysctl, object)
 }
 
 // EnsureSysctl writes a kernel parameter of the namespace unless it has the value

@@ -32,10 +32,10 @@ func (k Leftover) String() string { return k.Want.String() + ": " + k.Why }
 // have been made by [Host.Plan].
 func (h *Host) Undo(ctx context.Context, plan SetupPlan, still ...Setup) ([]Leftover, error) {
 	if err := h.lock(ctx); err != nil {
-		return nil, fileError("undo", "plan", err)
+		return nil, fileError(OpUndo, "plan", err)
 	}
 	defer h.unlock()
-	l, err := h.ledger(ctx, "undo", plan)
+	l, err := h.ledger(ctx, OpUndo, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ type undoing struct {
 func (u *undoing) all(ctx context.Context, steps []SetupStep) {
 	for i := len(steps) - 1; i >= 0; i-- {
 		if err := u.ended(ctx); err != nil {
-			u.errs = append(u.errs, resourceError("undo", steps[i].Requirement.Want, err))
+			u.errs = append(u.errs, resourceError(OpUndo, steps[i].Requirement.Want, err))
 			return
 		}
 		if !steps[i].HasChanges() {
@@ -155,7 +155,7 @@ func (u *undoing) inUse(ctx context.Context, name string) (string, error) {
 			return a.Prefix.String(), nil
 		}
 	}
-	return "", resourceError("list", nil, err)
+	return "", resourceError(OpReadHost, nil, err)
 }
 
 func (u *undoing) readEffects(ctx context.Context, s SetupStep) ([]Resource, error) {

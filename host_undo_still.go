@@ -36,10 +36,10 @@ func (u *undoing) hold(ctx context.Context, still Setup) error {
 	u.still = still
 	for _, s := range still {
 		if s.Want == nil {
-			return invalid("still", "a setting has no Want").about("undo", s.Why)
+			return invalid("still", "a setting has no Want").about(OpUndo, s.Why)
 		}
 		if bad := s.Want.validate(); bad != nil {
-			return bad.about("undo", s.Want.String())
+			return bad.about(OpUndo, s.Want.String())
 		}
 		now, err := u.host.have(ctx, s.Want)
 		if err != nil {
@@ -64,7 +64,7 @@ func (h *Host) have(ctx context.Context, want Resource) (Resource, error) {
 			return addressOf(a), nil
 		}
 	}
-	return nil, resourceError("list", want, err)
+	return nil, resourceError(OpReadHost, want, err)
 }
 
 // secure looks whether all that other setups want is still so, and makes again what
@@ -99,7 +99,7 @@ func (u *undoing) lost(ctx context.Context) (all []Resource, err error) {
 		}
 		left, bad := s.Want.complete(now)
 		if bad != nil {
-			return nil, bad.about("undo", s.Want.String())
+			return nil, bad.about(OpUndo, s.Want.String())
 		}
 		all = append(all, left)
 	}

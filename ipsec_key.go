@@ -20,11 +20,11 @@ type IPsecKey struct{ secret netstate.Secret }
 // error is of the kind [ErrInvalid]: another length, or nothing but zeros.
 func NewIPsecKey(secret []byte) (IPsecKey, error) {
 	if len(secret) != IPsecKeySize {
-		return IPsecKey{}, invalid("Key", "has %d bytes: want %d, from crypto/rand", len(secret), IPsecKeySize).about("make", "key")
+		return IPsecKey{}, invalid("Key", "has %d bytes: want %d, from crypto/rand", len(secret), IPsecKeySize).about(OpNewIPsecKey, "")
 	}
 	k := IPsecKey{netstate.NewSecret([IPsecKeySize]byte(secret))}
 	if k == (IPsecKey{}) {
-		return k, invalid("Key", "is nothing but zeros").about("make", "key")
+		return k, invalid("Key", "is nothing but zeros").about(OpNewIPsecKey, "")
 	}
 	return k, nil
 }
@@ -45,7 +45,7 @@ func (k IPsecKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // other text is refused: keys come from [NewIPsecKey] alone.
 func (k *IPsecKey) UnmarshalText(text []byte) error {
 	if string(text) != redacted {
-		return invalid("Key", "is not read from text: use NewKey").about("parse", "key")
+		return invalid("Key", "is not read from text: use NewKey").about(OpParse, "key")
 	}
 	*k = IPsecKey{}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -119,7 +118,7 @@ func newClient(ctx context.Context, dial genl.Dialer, log *slog.Logger) (*Client
 	var err error
 	start := c.start(ctx)
 	c.conn, err = genl.Open(ctx, dial, wire.Family, wire.Version)
-	if err = c.done(ctx, call{op: "open", object: "IPVS"}, start, err); err != nil {
+	if err = c.done(ctx, call{op: OpOpen, object: "IPVS"}, start, err); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -150,84 +149,9 @@ func (o *options) dialer() (genl.Dialer, func() error, error) {
 // Closing twice is [ErrClosed] too.
 func (c *Client) Close() error {
 	if err := c.conn.Close(); err != nil {
-		return call{op: "close", object: "client"}.explain(err)
+		return call{op: OpClose, object: "client"}.explain(err)
 	}
 	return c.release()
-}
-
-// Do makes changes, in order, many with one system call. The kernel goes on
-// after a change that failed: those that the error does not list were made.
-// But when a value can never work, nothing at all is sent. The error is a
-// [*BatchError].
-func (c *Client) Do(ctx context.Context, changes ...Change) error {
-	return c.do(ctx, changes, Change.validate)
-}
-
-// do1 makes one change and returns its own error.
-func (c *Client) do1(ctx context.Context, ch Change) error {
-	return only(c.Do(ctx, ch))
-}
-
-// only returns the error of the only change that there was.
-func only(err error) error {
-	if err == nil {
-		return nil
-	}
-	return err.(*BatchError).Failures[0].Err
-}
-
-func (c *Client) do(ctx context.Context, changes []Change, validate func(Change) *Error) error {
-	if err := refuse(changes, validate); err != nil {
-		return err
-	}
-	start := c.start(ctx)
-	fates, cause := c.conn.Send(ctx, len(changes), func(b []byte, i int) []byte { return changes[i].appendTo(b) })
-	err := doError(changes, fates, cause)
-	if len(changes) == 0 && cause != nil {
-		err = ended(cause)
-	}
-	c.trace(ctx, "change", strconv.Itoa(len(changes))+" changes", start, err)
-	return err
-}
-
-// refuse returns the error of the changes that can never work.
-func refuse(changes []Change, validate func(Change) *Error) error {
-	e := &BatchError{Total: len(changes)}
-	for i, ch := range changes {
-		if err := validate(ch); err != nil {
-			what := ch.call()
-			e.Failures = append(e.Failures, Failure{i, ch, err.about(what.op, what.object)})
-		}
-	}
-	if len(e.Failures) == 0 {
-		return nil
-	}
-	return e
-}
-
-func doError(changes []Change, fates []genl.Fate, cause error) error {
-	if fates == nil {
-		return nil
-	}
-	e := &BatchError{Total: len(changes)}
-	for i, fate := range fates {
-		if fate.State == genl.Done {
-			continue
-		}
-		err := changes[i].call().explain(fate.Err)
-		switch fate.State {
-		case genl.Unknown:
-			err.Unknown = true
-			err.prefix("it was sent, and its outcome is unknown")
-		case genl.NotSent:
-			err.prefix("it was not sent")
-		}
-		e.Failures = append(e.Failures, Failure{i, changes[i], err})
-	}
-	if cause != nil {
-		e.cause = ended(cause)
-	}
-	return e
 }
 
 // listRounds is how often services are listed again of which some were told
@@ -245,7 +169,7 @@ const (
 // table has grown. Then the services are listed again, and after about a second
 // of that the error is [ErrUnstable].
 func (c *Client) Services(ctx context.Context) ([]ServiceStatus, error) {
-	what := call{op: "list services"}
+	what := call{op: OpListServices}
 	for round := range listRounds {
 		all, err := dump(ctx, c, what, command(wire.CmdGetService), decodeService)
 		if err != nil {
@@ -289,7 +213,7 @@ func decodeService(msg []byte) (ServiceStatus, error) {
 
 // Service returns one service. [ErrNotFound]: it is not there.
 func (c *Client) Service(ctx context.Context, id ServiceID) (ServiceStatus, error) {
-	what := call{op: "get service", object: id.String()}
+	what := call{op: OpGetService, object: id.String()}
 	if err := requireID(id); err != nil {
 		return ServiceStatus{}, err.about(what.op, what.object)
 	}
@@ -317,7 +241,7 @@ func naming(cmd wire.Command, id ServiceID) genl.Request {
 // RealServers returns the real servers of a service in the order in which they
 // were added. [ErrNotFound]: the service is not there.
 func (c *Client) RealServers(ctx context.Context, id ServiceID) ([]RealServerStatus, error) {
-	what := call{op: "list real servers of", object: id.String()}
+	what := call{op: OpListRealServers, object: id.String()}
 	if err := requireID(id); err != nil {
 		return nil, err.about(what.op, what.object)
 	}
@@ -366,8 +290,8 @@ func (c *Client) RealServer(ctx context.Context, id ServiceID, addr netip.AddrPo
 		}
 	}
 	return RealServerStatus{}, &Error{
-		Op: "get real server", Object: id.String() + " -> " + addr.String(),
-		kind: ErrNotFound, detail: "the service has no such real server",
+		Op: OpGetRealServer, Object: id.String() + " -> " + addr.String(),
+		kind: ErrNoRealServer, detail: "the service has no such real server",
 	}
 }
 
@@ -435,7 +359,7 @@ type Info struct {
 // Info returns what the kernel says of its IPVS.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	var w wire.Info
-	if err := c.get(ctx, call{op: "get info"}, command(wire.CmdGetInfo), func(msg []byte) error { return wire.DecodeInfo(msg, &w) }); err != nil {
+	if err := c.get(ctx, call{op: OpGetInfo}, command(wire.CmdGetInfo), func(msg []byte) error { return wire.DecodeInfo(msg, &w) }); err != nil {
 		return Info{}, err
 	}
 	return Info{
@@ -471,7 +395,7 @@ func (c *Client) done(ctx context.Context, what call, start time.Time, err error
 	if err != nil {
 		err = what.explain(err)
 	}
-	c.trace(ctx, what.op, what.object, start, err)
+	c.trace(ctx, what.op.words(), what.object, start, err)
 	return err
 }
 

@@ -89,12 +89,12 @@ func ParseMode(s string) (Mode, error) {
 	}
 	t, ok := parseTunnel(tunnel)
 	if !ok {
-		return 0, invalid("mode", "want dr, nat, ipip, gue:PORT, gre, local or bypass").about("parse", strconv.Quote(s))
+		return 0, invalid("mode", "want dr, nat, ipip, gue:PORT, gre, local or bypass").about(OpParse, strconv.Quote(s))
 	}
 	m := IPIP
 	if both {
 		if m, ok = parseMethod(name); !ok {
-			return 0, invalid("mode", "%q is no method", name).about("parse", strconv.Quote(s))
+			return 0, invalid("mode", "%q is no method", name).about(OpParse, strconv.Quote(s))
 		}
 	}
 	return m | t, nil

@@ -43,7 +43,7 @@ func suppressARP(vip netip.Addr, device string) (s Setup) {
 func need(what string, setup func() Setup, checks ...*Error) (Setup, error) {
 	for _, bad := range checks {
 		if bad != nil {
-			return nil, bad.about("set up", what)
+			return nil, bad.about(OpSetUp, what)
 		}
 	}
 	return setup(), nil

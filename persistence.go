@@ -61,10 +61,10 @@ func (p *Persistence) UnmarshalText(text []byte) error {
 		case isEngine && i > 0:
 			p.Engine = engine
 		case i > 0:
-			return invalid("persistence", "%q is not pe=NAME", word).about("parse", strconv.Quote(string(text)))
+			return invalid("persistence", "%q is not pe=NAME", word).about(OpParse, strconv.Quote(string(text)))
 		default:
 			if err := p.parseTime(word); err != nil {
-				return err.about("parse", strconv.Quote(string(text)))
+				return err.about(OpParse, strconv.Quote(string(text)))
 			}
 		}
 	}
@@ -155,7 +155,7 @@ func (m *Mask) UnmarshalText(text []byte) error {
 		return nil
 	}
 	if err := m.parse(strings.TrimPrefix(string(text), "/")); err != nil {
-		return err.about("parse mask", strconv.Quote(string(text)))
+		return err.about(OpParse, strconv.Quote(string(text)))
 	}
 	return nil
 }

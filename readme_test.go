@@ -25,14 +25,14 @@ func balance(ctx context.Context, client *lvs.Client) error {
 		lvs.AddRealServer(web, lvs.NewRealServer(rs1, lvs.DR)),
 		lvs.AddRealServer(web, lvs.NewRealServer(rs2, lvs.DR)),
 	)
-	if err != nil && !errors.Is(err, lvs.ErrExists) { // it may have run before
+	if err := lvs.Ignore(err, lvs.ErrExists); err != nil { // it may have run before
 		return err
 	}
-	if _, err := client.SetWeight(ctx, web, rs1, 3); err != nil {
+	if err := client.SetWeight(ctx, web, rs1, 3); err != nil {
 		return err
 	}
-	_, err = client.SetWeight(ctx, web, rs2, 0) // drain: no new connections, open ones go on
-	if err != nil && !errors.Is(err, lvs.ErrNotFound) {
+	err = client.SetWeight(ctx, web, rs2, 0) // drain: no new connections, open ones go on
+	if err != nil && !errors.Is(err, lvs.ErrNoRealServer) {
 		return err // otherwise another program has removed rs2
 	}
 	servers, err := client.RealServers(ctx, web)

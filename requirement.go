@@ -56,7 +56,7 @@ func (s *Requirement) UnmarshalJSON(text []byte) error {
 	}
 	want, err := in.Want.resource()
 	if err == nil && want == nil {
-		err = invalid("want", "a setting wants nothing").about("parse", "setting")
+		err = invalid("want", "a setting wants nothing").about(OpParse, "setting")
 	}
 	if err == nil {
 		*s = Requirement{Want: want, Why: in.Why}

@@ -89,7 +89,7 @@ func (o *oneResource) resource() (Resource, error) {
 	add(&all, o.Association)
 	add(&all, o.Module)
 	if len(all) != 1 {
-		return nil, invalid("fact", "want one of sysctl, link, address, route, rule, sourceNAT, fouPort, policy, association and module").about("parse", "setting")
+		return nil, invalid("fact", "want one of sysctl, link, address, route, rule, sourceNAT, fouPort, policy, association and module").about(OpParse, "setting")
 	}
 	return all[0], nil
 }

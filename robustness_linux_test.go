@@ -167,7 +167,7 @@ func TestCancelledBeforehand(t *testing.T) {
 	cancel()
 	err := c.AddService(ctx, Service{ID: tcp(t, "10.50.0.1:80")})
 	var e *Error
-	if !errors.Is(err, context.Canceled) || !errors.As(err, &e) || e.Unknown {
+	if !errors.Is(err, context.Canceled) || !errors.As(err, &e) || e.Outcome == OutcomeUnknown {
 		t.Errorf("adding: %v", err)
 	}
 	if _, err := c.Services(ctx); !errors.Is(err, context.Canceled) {
@@ -206,7 +206,7 @@ func useOneService(t *testing.T, c *Client, g int) {
 		return
 	}
 	for weight := range 5 {
-		if _, err := c.SetWeight(ctx, id, addr, weight); err != nil {
+		if err := c.SetWeight(ctx, id, addr, weight); err != nil {
 			t.Error(err)
 		}
 		s, err := c.RealServer(ctx, id, addr)

@@ -43,7 +43,7 @@ func (p Protocol) MarshalText() ([]byte, error) { return []byte(p.String()), nil
 func (p *Protocol) UnmarshalText(text []byte) error {
 	read, ok := parseProtocol(string(text))
 	if !ok {
-		return invalid("protocol", "want tcp, udp, sctp or protocol-NUMBER").about("parse", strconv.Quote(string(text)))
+		return invalid("protocol", "want tcp, udp, sctp or protocol-NUMBER").about(OpParse, strconv.Quote(string(text)))
 	}
 	*p = read
 	return nil
@@ -154,15 +154,14 @@ func (id ServiceID) String() string {
 
 // ParseServiceID reads the text form. The error is of the kind [ErrInvalid].
 func ParseServiceID(s string) (ServiceID, error) {
-	const op = "parse service"
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
-		return ServiceID{}, invalid("", `want a form like "tcp://10.0.0.1:80" or "fwmark://7"`).about(op, strconv.Quote(s))
+		return ServiceID{}, invalid("", `want a form like "tcp://10.0.0.1:80" or "fwmark://7"`).about(OpParse, strconv.Quote(s))
 	}
 	if scheme == "fwmark" || scheme == "fwmark6" {
 		mark, err := strconv.ParseUint(rest, 10, 32)
 		if err != nil || mark == 0 {
-			return ServiceID{}, invalid("mark", "%q is not a number from 1 to 4294967295", rest).about(op, strconv.Quote(s))
+			return ServiceID{}, invalid("mark", "%q is not a number from 1 to 4294967295", rest).about(OpParse, strconv.Quote(s))
 		}
 		if scheme == "fwmark6" {
 			return FWMark6(uint32(mark)), nil
@@ -171,11 +170,11 @@ func ParseServiceID(s string) (ServiceID, error) {
 	}
 	protocol, ok := parseProtocol(scheme)
 	if !ok {
-		return ServiceID{}, invalid("protocol", "%q is none of tcp, udp, sctp, fwmark and fwmark6", scheme).about(op, strconv.Quote(s))
+		return ServiceID{}, invalid("protocol", "%q is none of tcp, udp, sctp, fwmark and fwmark6", scheme).about(OpParse, strconv.Quote(s))
 	}
 	vip, err := netip.ParseAddrPort(rest)
 	if err != nil {
-		return ServiceID{}, invalid("VIP", "%q is not an address and a port", rest).about(op, strconv.Quote(s))
+		return ServiceID{}, invalid("VIP", "%q is not an address and a port", rest).about(OpParse, strconv.Quote(s))
 	}
 	return addressID(protocol, vip), nil
 }

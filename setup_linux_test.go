@@ -324,7 +324,7 @@ func planApplyUndo(ctx context.Context, h *Host, setup Setup) error {
 		if err != nil {
 			return err
 		}
-		if err := h.Apply(ctx, plan); err != nil && !errors.Is(err, ErrUnstable) {
+		if err := h.Apply(ctx, plan); err != nil && !errors.Is(err, ErrStale) {
 			return err
 		}
 		if _, err := h.Undo(ctx, plan); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"net/netip"
 	"slices"
 	"strings"
@@ -180,8 +179,8 @@ func TestApplyStalePlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.dump()
-	if err := h.Apply(ctx, plan); !errors.Is(err, ErrUnstable) {
-		t.Errorf("got %v, want ErrUnstable", err)
+	if err := h.Apply(ctx, plan); !errors.Is(err, ErrStale) {
+		t.Errorf("got %v, want ErrStale", err)
 	}
 	if diff := cmp.Diff(before, s.dump()); diff != "" {
 		t.Errorf("the host changed:\n%s", diff)
@@ -196,7 +195,7 @@ func TestApplyTwiceFailsGently(t *testing.T) {
 	if err := h.SetSysctl(ctx, "net.ipv4.conf.lo.arp_announce", "0"); err != nil { // as it was found
 		t.Fatal(err)
 	}
-	if err := s.InjectHost(SimHostFault{Command: "sysctl -w net.ipv4.conf.lo.arp_announce", Err: fs.ErrPermission}); err != nil {
+	if err := s.InjectHost(SimHostFault{Resource: Sysctl{Key: "net.ipv4.conf.lo.arp_announce"}, Errno: EACCES}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Apply(ctx, plan); !errors.Is(err, ErrPermission) {
@@ -248,7 +247,7 @@ func TestApplyEndsWithContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := s.InjectHost(SimHostFault{Command: "ip addr add", Before: cancel}); err != nil {
+	if err := s.InjectHost(SimHostFault{Resource: Address{}, Before: cancel}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Apply(ctx, plan); !errors.Is(err, context.Canceled) {

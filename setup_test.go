@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/golvs/lvs/internal/genl"
@@ -318,7 +317,10 @@ func TestSetupKilled(t *testing.T) {
 // When any setting fails, the error names it, and the host is as before.
 func TestSetupFails(t *testing.T) {
 	ctx := context.Background()
-	kinds := []struct{ err, kind error }{{syscall.EPERM, ErrPermission}, {syscall.EROFS, ErrPermission}, {syscall.EINVAL, ErrInvalid}}
+	kinds := []struct {
+		errno Errno
+		kind  error
+	}{{EPERM, ErrPermission}, {EROFS, ErrPermission}, {EINVAL, ErrInvalid}}
 	for _, c := range setupCases {
 		setup := mustSetup(t, c)
 		for i, requirement := range setup {
@@ -343,7 +345,7 @@ func TestSetupFails(t *testing.T) {
 				k := kinds[i%len(kinds)]
 				// The command of a new device's state begins as the wanted one's.
 				command, _, _ := strings.Cut(requirement.Want.String(), " up")
-				if err := s.InjectHost(SimHostFault{Command: command, Err: k.err}); err != nil {
+				if err := s.InjectHost(SimHostFault{Resource: plan.Steps[i].Left, Errno: k.errno}); err != nil {
 					t.Fatal(err)
 				}
 				err = h.Apply(ctx, plan)

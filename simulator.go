@@ -117,7 +117,7 @@ const SimDefaultKernel = "6.12.117"
 func NewSimulator(o SimOptions) (*Simulator, error) {
 	opts, err := o.kernel()
 	if err != nil {
-		return nil, err.about("make", "simulator")
+		return nil, err.about(OpNewSimulator, "")
 	}
 	return newSimulator(simipvs.New(opts)), nil
 }
@@ -209,7 +209,7 @@ func (s *Simulator) Host() *Host {
 // than 292 years from the beginning, and when [SimOptions.Clock] is the clock.
 func (s *Simulator) Advance(d time.Duration) error {
 	if err := s.kernel.Advance(d); err != nil {
-		return (&Error{kind: ErrInvalid, cause: err}).about("advance", d.String())
+		return (&Error{kind: ErrInvalid, cause: err}).about(OpAdvance, d.String())
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func BenchmarkControlCall(b *testing.B) {
 			return l.client.UpdateRealServer(ctx, simWeb, RealServer{Addr: l.server(0), Weight: i & 7})
 		},
 		"SetWeight": func(l *simLab, i int) error {
-			_, err := l.client.SetWeight(ctx, simWeb, l.server(0), i&7)
+			err := l.client.SetWeight(ctx, simWeb, l.server(0), i&7)
 			return err
 		},
 		"Service": func(l *simLab, _ int) error { _, err := l.client.Service(ctx, simWeb); return err },

@@ -32,7 +32,7 @@ func (e *NotForwardedError) Error() string {
 // is not a flow, or [Simulator.Deliver]'s.
 func (s *Simulator) Connect(f Flow) (*SimConn, error) {
 	if bad := f.validate(); bad != nil {
-		return nil, bad.about("open", "connection "+f.String())
+		return nil, bad.about(OpConnect, f.String())
 	}
 	c := &SimConn{sim: s, flow: f}
 	if err := c.toServer(SimSYN, 0); err != nil {
@@ -116,7 +116,7 @@ func (c *SimConn) toClient(flags SimTCPFlags, data int) error {
 
 func (c *SimConn) deliver(want Action, data int, p SimPacket) error {
 	if data < 0 {
-		return invalid("bytes", "%d is negative", data).about("send", "packet")
+		return invalid("bytes", "%d is negative", data).about(OpDeliver, "packet")
 	}
 	if !c.isTCP() {
 		p.TCP = 0

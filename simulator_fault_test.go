@@ -5,7 +5,6 @@ import (
 	"errors"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -35,10 +34,10 @@ func TestFaultWithoutReturn(t *testing.T) {
 					t.Errorf("got %v", err)
 				}
 			}
-			must(t, l.Inject(SimFault{Op: "list services", Before: c.do}))
+			must(t, l.Inject(SimFault{Op: OpListServices, Before: c.do}))
 			_, err := l.client.Services(ctx)
 			fails(err)
-			must(t, l.Inject(SimFault{Op: "add service", Before: c.do}))
+			must(t, l.Inject(SimFault{Op: OpAddService, Before: c.do}))
 			add := AddService(Service{ID: simWeb, Scheduler: RR})
 			fails(l.client.Do(ctx, AddService(Service{ID: FWMark(1), Scheduler: RR}), add))
 			if list, err := l.client.Services(ctx); err != nil || len(list) != 0 {
@@ -57,7 +56,7 @@ func TestSettingFaultWithoutReturn(t *testing.T) {
 			before := s.dump()
 			plan, err := h.Plan(ctx, mustSetup(t, caseOf("DR real server")))
 			must(t, err)
-			must(t, s.InjectHost(SimHostFault{Command: "ip addr add", Before: c.do, Err: syscall.EPERM}))
+			must(t, s.InjectHost(SimHostFault{Resource: Address{}, Before: c.do, Errno: EPERM}))
 			if err := h.Apply(ctx, plan); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want one with %q", err, c.want)
 			}

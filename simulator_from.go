@@ -145,7 +145,7 @@ func (c *copier) missOf(s Service) {
 func (c *copier) unscheduled(ctx context.Context, to *Client, entries []ServiceEntry, failed []Failure) error {
 	var again []Change
 	for _, f := range failed {
-		if !errors.Is(f.Err, ErrScheduler) {
+		if !errors.Is(f.Err, ErrScheduler) && !errors.Is(f.Err, ErrEngine) {
 			return f.Err
 		}
 		s := entries[f.Index].Service
@@ -163,11 +163,17 @@ func (c *copier) unscheduled(ctx context.Context, to *Client, entries []ServiceE
 // put makes changes whatever they say, for what the host has is to be copied and
 // not to be judged. It returns those that the simulator refused.
 func put(ctx context.Context, to *Client, changes []Change) ([]Failure, error) {
-	err := to.do(ctx, changes, func(Change) *Error { return nil })
-	if failed, ok := err.(*BatchError); ok && failed.cause == nil {
-		return failed.Failures, nil
+	err := to.send(ctx, changes)
+	failed, ok := err.(*BatchError)
+	if !ok {
+		return nil, err
 	}
-	return nil, err
+	for _, f := range failed.Failures {
+		if f.Err.Outcome != OutcomeRefused {
+			return nil, err
+		}
+	}
+	return failed.Failures, nil
 }
 
 // connections copies the connection table, and makes each server count as many

@@ -17,41 +17,6 @@ import (
 	"github.com/golvs/lvs/internal/simnet"
 )
 
-// SimHostFault is something that goes wrong with a setting of a simulated host.
-type SimHostFault struct {
-	// Command is how the command of the setting begins that it strikes, such as
-	// "ip addr add" or "sysctl -w net.ipv4.ip_forward"; "" is any. What is taken
-	// back has the command by which it was made.
-	Command string
-
-	// Times is how many settings it strikes; 0 is one.
-	Times int
-
-	// Before is called before the kernel does what was asked for. It may use the
-	// simulator and its hosts: it is somebody who changes the host behind the
-	// caller's back. It cannot wait for [Host.Close] of the host that it strikes,
-	// which waits for what is under way. If it panics, the setting fails with a
-	// [*SimPanicError].
-	Before func()
-
-	// Err is the kernel's answer, such as [syscall.EPERM] or [syscall.EROFS]; it
-	// does nothing then. nil is no error.
-	Err error
-}
-
-// InjectHost makes a fault strike the next settings that it is for, after the
-// faults that were injected before. The error is of the kind [ErrInvalid].
-func (s *Simulator) InjectHost(f SimHostFault) error {
-	if f.Times < 0 {
-		return invalid("Times", "cannot be negative").about("inject", "fault")
-	}
-	f.Times = max(1, f.Times)
-	s.network.mu.Lock()
-	defer s.network.mu.Unlock()
-	s.network.faults = append(s.network.faults, &f)
-	return nil
-}
-
 // LoadModule loads a kernel module on the simulated host, as modprobe(8) does. A
 // setting loads those that the kernel loads by itself.
 func (s *Simulator) LoadModule(name string) {
@@ -142,40 +107,15 @@ func (n *simulatedNetwork) interfaces() (all []simipvs.Interface, err error) {
 	return all, err
 }
 
-// strike lets the first fault happen that is for a command.
-func (n *simulatedNetwork) strike(command string) error {
-	var struck *SimHostFault
-	n.mu.Lock()
-	for i, f := range n.faults {
-		if strings.HasPrefix(command, f.Command) {
-			struck = f
-			if f.Times--; f.Times == 0 {
-				n.faults = append(n.faults[:i:i], n.faults[i+1:]...)
-			}
-			break
-		}
-	}
-	n.mu.Unlock()
-	if struck == nil {
-		return nil
-	}
-	if struck.Before != nil {
-		if err := guarded("SettingFault.Before", struck.Before)(); err != nil {
-			return err
-		}
-	}
-	return struck.Err
-}
-
 func (n *simulatedNetwork) Put(f netstate.Resource) error {
-	if err := n.strike(resourceOf(f).String()); err != nil {
+	if err := n.strike(resourceOf(f)); err != nil {
 		return err
 	}
 	return n.change(func() error { return n.Network.Put(f) })
 }
 
 func (n *simulatedNetwork) Remove(f netstate.Resource) error {
-	if err := n.strike(resourceOf(f).String()); err != nil {
+	if err := n.strike(resourceOf(f)); err != nil {
 		return err
 	}
 	return n.change(func() error { return n.Network.Remove(f) })
@@ -196,7 +136,7 @@ func (n *simulatedNetwork) ReadFiles(paths []string) ([]content, error) {
 }
 
 func (n *simulatedNetwork) WriteFile(path string, data []byte) error {
-	if err := n.strike(Sysctl{sysctlKeyOf(path), strings.TrimSpace(string(data))}.String()); err != nil {
+	if err := n.strike(Sysctl{sysctlKeyOf(path), strings.TrimSpace(string(data))}); err != nil {
 		return err
 	}
 	err := n.kernel.WriteFile(path, data)

@@ -168,6 +168,6 @@ var simWeb = TCP(netip.MustParseAddrPort("10.1.0.1:80"))
 
 func (l *simLab) setWeight(i, weight int) {
 	l.Helper()
-	_, err := l.client.SetWeight(context.Background(), l.id, l.server(i), weight)
+	err := l.client.SetWeight(context.Background(), l.id, l.server(i), weight)
 	must(l, err)
 }

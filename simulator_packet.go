@@ -59,7 +59,7 @@ func (p SimPacket) validate() *Error {
 // for what is not a packet; then nothing has happened.
 func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
 	if bad := p.validate(); bad != nil {
-		return v, bad.about("deliver", "packet")
+		return v, bad.about(OpDeliver, "packet")
 	}
 	raw := simipvs.Packet{
 		Protocol: uint8(p.Protocol), Source: &p.Source, Destination: &p.Destination,
@@ -103,11 +103,11 @@ func (v *Verdict) take(told *simipvs.Verdict) {
 }
 
 func deliverError(p *SimPacket, err error) error {
-	e := &Error{cause: err}
-	if !errors.Is(err, errors.ErrUnsupported) {
-		e.kind = ErrInvalid
+	e := &Error{kind: ErrInvalid, cause: err}
+	if errors.Is(err, errors.ErrUnsupported) {
+		e.kind = errors.ErrUnsupported
 	}
-	return e.about("deliver", fmt.Sprintf("%s packet from %s to %s", p.Protocol, p.Source, p.Destination))
+	return e.about(OpDeliver, fmt.Sprintf("%s packet from %s to %s", p.Protocol, p.Source, p.Destination))
 }
 
 // headersOf returns the length of a packet without data.

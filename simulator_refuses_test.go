@@ -129,10 +129,10 @@ func TestSimulatorEndOfTime(t *testing.T) {
 // A fault that strikes often costs no more than one that strikes once.
 func TestInjectMany(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	if err := l.Inject(SimFault{Op: "zero all counters", Times: math.MaxInt, Errno: EPERM}); err != nil {
+	if err := l.Inject(SimFault{Op: OpZeroAllCounters, Times: math.MaxInt, Errno: EPERM}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Inject(SimFault{Op: "zero all counters", Errno: ENOENT}); err != nil {
+	if err := l.Inject(SimFault{Op: OpZeroAllCounters, Errno: ENOENT}); err != nil {
 		t.Fatal(err)
 	}
 	for range 1000 {
@@ -239,7 +239,7 @@ func FuzzSimulatorOptions(f *testing.F) {
 		_ = s.Advance(time.Duration(advance))
 		_, _ = s.Connect(Flow{Client: netip.AddrPortFrom(a, uint16(bits)), VIP: vip})
 		_, _ = s.Deliver(SimPacket{Protocol: Protocol(mtu), Source: vip, Destination: vip, TCP: SimTCPFlags(flags), Length: mh})
-		_ = s.Inject(SimFault{Op: name, Times: mtu, Errno: Errno(bits)})
+		_ = s.Inject(SimFault{Op: Op(name), Times: mtu, Errno: Errno(bits)})
 	})
 }
 

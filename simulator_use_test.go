@@ -54,7 +54,7 @@ func TestSimulatorManyGoroutines(t *testing.T) {
 			return err
 		},
 		func(r *rand.Rand) error {
-			_, err := l.client.SetWeight(ctx, simWeb, l.server(r.IntN(4)), r.IntN(3))
+			err := l.client.SetWeight(ctx, simWeb, l.server(r.IntN(4)), r.IntN(3))
 			return err
 		},
 		func(*rand.Rand) error { _, err := l.client.Snapshot(ctx); return err },
@@ -140,7 +140,7 @@ func TestSimulatorFaults(t *testing.T) {
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
 	other := Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}
 
-	must(t, l.Inject(SimFault{Op: "add service", Errno: 12, Times: 2})) // ENOMEM
+	must(t, l.Inject(SimFault{Op: OpAddService, Errno: 12, Times: 2})) // ENOMEM
 	_, err := l.client.Services(ctx)
 	must(t, err)
 	for range 2 {
@@ -151,29 +151,29 @@ func TestSimulatorFaults(t *testing.T) {
 	}
 	must(t, l.client.AddService(ctx, other))
 
-	must(t, l.Inject(SimFault{Op: "list services", Errno: 1}))
+	must(t, l.Inject(SimFault{Op: OpListServices, Errno: 1}))
 	_, err = l.client.Services(ctx)
 	ofKind(t, "a listing without privilege", err, ErrPermission)
 
-	must(t, l.Inject(SimFault{Op: "remove service", LoseReply: true}))
+	must(t, l.Inject(SimFault{Op: OpRemoveService, LoseReply: true}))
 	err = l.client.RemoveService(short(), other.ID)
 	var e *Error
-	if !errors.As(err, &e) || !e.Unknown || !errors.Is(err, context.DeadlineExceeded) {
+	if !errors.As(err, &e) || e.Outcome != OutcomeUnknown || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("losing the reply: %v, want an unknown outcome", err)
 	}
 	_, err = l.client.Service(ctx, other.ID)
-	ofKind(t, "a service whose removal was not answered", err, ErrNotFound)
+	ofKind(t, "a service whose removal was not answered", err, ErrNoService)
 
 	must(t, l.Inject(SimFault{Delay: 250 * time.Millisecond}))
 	if err := l.client.AddService(short(), other); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a kernel that takes long: %v", err)
 	}
 
-	must(t, l.Inject(SimFault{Op: "update real server", Before: func() {
+	must(t, l.Inject(SimFault{Op: OpUpdateRealServer, Before: func() {
 		must(t, l.client.RemoveRealServer(ctx, simWeb, l.server(0)))
 	}}))
-	_, err = l.client.SetWeight(ctx, simWeb, l.server(0), 5)
-	ofKind(t, "a server that somebody removed meanwhile", err, ErrNotFound)
+	err = l.client.SetWeight(ctx, simWeb, l.server(0), 5)
+	ofKind(t, "a server that somebody removed meanwhile", err, ErrNoRealServer)
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v is not os.ErrNotExist", err)
 	}

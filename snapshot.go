@@ -50,7 +50,7 @@ func (c *Client) snapshot(ctx context.Context, list func(context.Context) ([]Ser
 		services = again
 	}
 	return nil, &Error{
-		Op: "snapshot", kind: ErrUnstable, hint: "try again when fewer changes are made",
+		Op: OpSnapshot, kind: ErrUnstable, hint: "try again when fewer changes are made",
 		detail: fmt.Sprintf("services changed during each of %d readings", snapshotRounds),
 	}
 }

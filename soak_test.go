@@ -219,7 +219,7 @@ func (c *soakCaller) setWeight(ctx context.Context) error {
 	switch {
 	case err == nil:
 		c.server, c.sure = now, true
-	case errors.As(err, &e) && e.Unknown:
+	case errors.As(err, &e) && e.Outcome == OutcomeUnknown:
 		c.sure = false
 	}
 	return err

@@ -43,7 +43,7 @@ func (r *SyncRole) UnmarshalText(text []byte) error {
 	case "backup":
 		*r = SyncBackup
 	default:
-		return invalid("role", "want master or backup").about("parse", strconv.Quote(string(text)))
+		return invalid("role", "want master or backup").about(OpParse, strconv.Quote(string(text)))
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (c *Client) StopSyncDaemon(ctx context.Context, r SyncRole) error {
 // SyncDaemons returns the sync daemons that run, the master first, with what the
 // kernel chose where it was asked to.
 func (c *Client) SyncDaemons(ctx context.Context) ([]SyncDaemon, error) {
-	return dump(ctx, c, call{op: "list daemons"}, command(wire.CmdGetDaemon), func(msg []byte) (SyncDaemon, error) {
+	return dump(ctx, c, call{op: OpListSyncDaemons}, command(wire.CmdGetDaemon), func(msg []byte) (SyncDaemon, error) {
 		var w wire.Daemon
 		err := wire.DecodeDaemon(msg, &w)
 		return daemonFromWire(&w), err

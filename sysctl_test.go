@@ -157,7 +157,7 @@ func TestEnsureSysctl(t *testing.T) {
 	ensures(SysctlConntrack, "1", false)
 	ensures(SysctlSyncThreshold, "3 50", false) // the kernel has a tab between them
 	ensures(SysctlSyncThreshold, "3 60", true)
-	must(t, s.InjectHost(SimHostFault{Err: errOneWay}))
+	must(t, s.InjectHost(SimHostFault{Errno: EINVAL}))
 	ensures(SysctlConntrack, "1", false) // does not write
 	if changed, err := h.EnsureSysctl(ctx, SysctlConntrack, "0"); changed || !errors.Is(err, ErrInvalid) {
 		t.Errorf("a write that fails: %t, %v", changed, err)

@@ -43,7 +43,7 @@ func (t Timeouts) toWire() wire.Config {
 // Timeouts returns the timeouts of the network namespace.
 func (c *Client) Timeouts(ctx context.Context) (Timeouts, error) {
 	var w wire.Config
-	err := c.get(ctx, call{op: "get timeouts"}, command(wire.CmdGetConfig), func(msg []byte) error { return wire.DecodeConfig(msg, &w) })
+	err := c.get(ctx, call{op: OpGetTimeouts}, command(wire.CmdGetConfig), func(msg []byte) error { return wire.DecodeConfig(msg, &w) })
 	seconds := func(n uint32) time.Duration { return time.Duration(n) * time.Second }
 	return Timeouts{TCP: seconds(w.TCP), TCPFin: seconds(w.TCPFin), UDP: seconds(w.UDP)}, err
 }

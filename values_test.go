@@ -7,8 +7,6 @@ import (
 	"io"
 	"math"
 	"net/netip"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/wire"
 )
 
@@ -380,62 +377,6 @@ func TestChangeText(t *testing.T) {
 		if got := tt.change.String(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
-	}
-}
-
-func TestEachErrorIsOfOneKind(t *testing.T) {
-	kinds := []error{
-		ErrNotFound, ErrExists, ErrPermission, ErrUnavailable, ErrScheduler, ErrUnstable, ErrInvalid, ErrClosed, errors.ErrUnsupported,
-	}
-	is := func(err error) (all []error) {
-		for _, k := range append(kinds, os.ErrNotExist, os.ErrExist, os.ErrPermission, os.ErrClosed) {
-			if errors.Is(err, k) {
-				all = append(all, k)
-			}
-		}
-		return all
-	}
-	for _, tt := range []struct {
-		kind  changeKind
-		errno Errno
-		want  []error
-	}{
-		{addService, ESRCH, []error{ErrNotFound, os.ErrNotExist}},
-		{addService, ENOENT, []error{ErrScheduler}},
-		{updateService, ENOENT, []error{ErrScheduler}},
-		{updateServer, ENOENT, []error{ErrNotFound, os.ErrNotExist}},
-		{removeServer, ENOENT, []error{ErrNotFound, os.ErrNotExist}},
-		{flush, ENOENT, []error{ErrUnavailable}},
-		{noChange, EPERM, []error{ErrPermission, os.ErrPermission}},
-		{addServer, EEXIST, []error{ErrExists, os.ErrExist}},
-		{noChange, EOPNOTSUPP, []error{errors.ErrUnsupported}},
-		{addServer, EAFNOSUPPORT, []error{errors.ErrUnsupported}},
-		{startDaemon, ENODEV, []error{ErrInvalid}},
-		{addServer, ERANGE, []error{ErrInvalid}},
-		{addService, ENOPROTOOPT, []error{ErrUnavailable}},
-		{addService, ENOMEM, nil},
-	} {
-		err := call{op: "test", kind: tt.kind}.explain(&genl.Error{Errno: int(tt.errno)})
-		if got := is(err); !slices.Equal(got, tt.want) {
-			t.Errorf("%v: %v, want %v", err, got, tt.want)
-		}
-		if !errors.Is(err, tt.errno) || err.Errno != tt.errno {
-			t.Errorf("%v does not unwrap to %v", err, tt.errno)
-		}
-	}
-}
-
-func TestDoErrorIsOfAKindWhenAllOfItIs(t *testing.T) {
-	failure := func(errno Errno) Failure {
-		return Failure{Err: call{op: "add", kind: addServer}.explain(&genl.Error{Errno: int(errno)})}
-	}
-	exists := &BatchError{Total: 3, Failures: []Failure{failure(EEXIST), failure(EEXIST)}}
-	if !errors.Is(exists, ErrExists) || !errors.Is(exists, os.ErrExist) || errors.Is(exists, ErrNotFound) {
-		t.Errorf("%v", exists)
-	}
-	mixed := &BatchError{Total: 3, Failures: []Failure{failure(EEXIST), failure(ESRCH)}, cause: io.ErrUnexpectedEOF}
-	if errors.Is(mixed, ErrExists) || errors.Is(mixed, ErrNotFound) || !errors.Is(mixed, io.ErrUnexpectedEOF) {
-		t.Errorf("%v", mixed)
 	}
 }
 

@@ -17,7 +17,7 @@ func (a *Action) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return invalid("action", "want forwarded, replied, refused, dropped or passed on").about("parse", strconv.Quote(string(text)))
+	return invalid("action", "want forwarded, replied, refused, dropped or passed on").about(OpParse, strconv.Quote(string(text)))
 }
 
 // reasonNames are what the constants are called.
@@ -56,5 +56,5 @@ func (r *Reason) UnmarshalText(text []byte) error {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return invalid("reason", "want one of %v", names).about("parse", strconv.Quote(string(text)))
+	return invalid("reason", "want one of %v", names).about(OpParse, strconv.Quote(string(text)))
 }

@@ -183,6 +183,5 @@ func (r *run) takeOut(b *backend) error {
 
 func (r *run) setWeight(b *backend, weight int) error {
 	b.Weight = weight
-	_, err := r.client.SetWeight(r.ctx, r.Service, b.Addr, weight)
-	return err
+	return r.client.SetWeight(r.ctx, r.Service, b.Addr, weight)
 }

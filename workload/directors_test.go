@@ -67,7 +67,7 @@ func TestDisagree(t *testing.T) {
 func TestDisagreeRefused(t *testing.T) {
 	s := lvs.Service{ID: web, Scheduler: lvs.MH}
 	all, drained := newDirector(t, s, false, 2), newDirector(t, s, false, 2)
-	if _, err := drained.Client().SetWeight(t.Context(), web, addrOf(0), 0); err != nil {
+	if err := drained.Client().SetWeight(t.Context(), web, addrOf(0), 0); err != nil {
 		t.Fatal(err)
 	}
 	d, err := Disagree(t.Context(), web, Clients{Count: 1000}, 1, all, drained)

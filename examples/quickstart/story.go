@@ -66,11 +66,10 @@ func (s *story) balance(ctx context.Context) error {
 func (s *story) drain(ctx context.Context) error {
 	s.say("\nDrain %s: with weight 0 it gets no new connections and keeps the existing ones.", rs1)
 	for _, site := range []lvs.ServiceID{drSite, natSite} {
-		was, err := s.director.SetWeight(ctx, site, rs1, 0)
-		if err != nil {
+		if err := s.director.SetWeight(ctx, site, rs1, 0); err != nil {
 			return err
 		}
-		s.say("    %s -> %s: weight %d becomes 0", site, rs1, was)
+		s.say("    %s -> %s: weight becomes 0", site, rs1)
 	}
 	if err := s.goOn(); err != nil {
 		return err
@@ -127,11 +126,10 @@ func (s *story) raise(ctx context.Context) error {
 		return err
 	}
 	s.say("    %s: scheduler %s becomes wrr", drSite, was.Scheduler)
-	weight, err := s.director.SetWeight(ctx, drSite, rs1, 3)
-	if err != nil {
+	if err := s.director.SetWeight(ctx, drSite, rs1, 3); err != nil {
 		return err
 	}
-	s.say("    %s -> %s: weight %d becomes 3", drSite, rs1, weight)
+	s.say("    %s -> %s: weight becomes 3", drSite, rs1)
 	s.say("\nThree of four connections go there:")
 	if err := s.visit(ctx, drSite, s.everyone); err != nil {
 		return err

@@ -103,12 +103,12 @@ func (k *Keeper) servers(ctx context.Context) ([]lvs.RealServerStatus, error) {
 func (k *Keeper) set(ctx context.Context, addr netip.AddrPort, weight int) error {
 	ctx, cancel := context.WithTimeout(ctx, k.Timeout)
 	defer cancel()
-	was, err := k.Client.SetWeight(ctx, k.Service, addr, weight)
+	err := k.Client.SetWeight(ctx, k.Service, addr, weight)
 	if errors.Is(err, lvs.ErrNotFound) {
 		return nil
 	}
 	if err == nil {
-		k.Log.Info("weight", "service", k.Service, "server", addr, "was", was, "is", weight)
+		k.Log.Info("weight", "service", k.Service, "server", addr, "weight", weight)
 	}
 	return err
 }

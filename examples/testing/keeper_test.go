@@ -119,12 +119,12 @@ func TestFaults(t *testing.T) {
 		fault lvs.SimFault
 		warns bool // a round fails
 	}{
-		"the kernel refuses to list":    {lvs.SimFault{Op: "list real servers of", Errno: lvs.EPERM}, true},
-		"the reply to listing is lost":  {lvs.SimFault{Op: "list real servers of", LoseReply: true}, true},
-		"the kernel refuses the change": {lvs.SimFault{Op: "update real server", Errno: lvs.ENOMEM, Times: 2}, true},
-		"the kernel is slow":            {lvs.SimFault{Op: "update real server", Delay: 500 * time.Millisecond}, false},
-		"the kernel takes too long":     {lvs.SimFault{Op: "update real server", Delay: 20 * time.Second}, true},
-		"the reply is lost":             {lvs.SimFault{Op: "update real server", LoseReply: true}, true},
+		"the kernel refuses to list":    {lvs.SimFault{Op: lvs.OpListRealServers, Errno: lvs.EPERM}, true},
+		"the reply to listing is lost":  {lvs.SimFault{Op: lvs.OpListRealServers, LoseReply: true}, true},
+		"the kernel refuses the change": {lvs.SimFault{Op: lvs.OpUpdateRealServer, Errno: lvs.ENOMEM, Times: 2}, true},
+		"the kernel is slow":            {lvs.SimFault{Op: lvs.OpUpdateRealServer, Delay: 500 * time.Millisecond}, false},
+		"the kernel takes too long":     {lvs.SimFault{Op: lvs.OpUpdateRealServer, Delay: 20 * time.Second}, true},
+		"the reply is lost":             {lvs.SimFault{Op: lvs.OpUpdateRealServer, LoseReply: true}, true},
 	} {
 		for after, sickFor := range map[string]time.Duration{"for long": 30 * time.Second, "for a moment": 6 * time.Second} {
 			t.Run(name+", sick "+after, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestTableChangesConcurrently(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(s *site) {
 				s.setSick(big, true)
-				s.inject(lvs.SimFault{Op: "update real server", Before: func() { s.do(c.changes...) }})
+				s.inject(lvs.SimFault{Op: lvs.OpUpdateRealServer, Before: func() { s.do(c.changes...) }})
 				s.run()
 				settle(6 * time.Second)
 				s.wantShares(8, 0)

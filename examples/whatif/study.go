@@ -250,7 +250,7 @@ func (ch change) make(ctx context.Context, client *lvs.Client, e lvs.ServiceEntr
 	case remove:
 		return client.RemoveRealServer(ctx, e.ID, ch.addr)
 	case drain:
-		_, err := client.SetWeight(ctx, e.ID, ch.addr, 0)
+		err := client.SetWeight(ctx, e.ID, ch.addr, 0)
 		return err
 	}
 	return client.AddRealServer(ctx, e.ID, lvs.RealServer{Addr: ch.addr, Mode: modeOf(e), Weight: ch.weight})

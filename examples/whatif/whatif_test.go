@@ -133,7 +133,7 @@ func TestRefused(t *testing.T) {
 		"no service has these": {"-drain", "10.168.0.99:80"},
 		"there is no service":  {"-service", "udp://10.168.0.91:53"},
 		"no such real server":  {"-service", web.String(), "-drain", "10.168.0.99:80"},
-		"it is there already":  {"-add", "10.168.0.94:80"},
+		"already exists":       {"-add", "10.168.0.94:80"},
 		"is negative":          {"-weight", "-1"},
 		"unexpected argument":  {"-drain", "10.168.0.94:80", "10.168.0.95:80"},
 		"not an ip:port":       {"-drain", "x"},

@@ -32,22 +32,30 @@ func TestConformanceErrorKinds(t *testing.T) {
 			field string
 		}{
 			{"add a service that is there", lvs.AddService(lvs.Service{ID: webID}), lvs.ErrExists, lvs.EEXIST, ""},
-			{"update a service that is not", lvs.UpdateService(lvs.Service{ID: dnsID, Scheduler: lvs.RR}), lvs.ErrNotFound, lvs.ESRCH, ""},
-			{"remove a service that is not", lvs.RemoveService(dnsID), lvs.ErrNotFound, lvs.ESRCH, ""},
-			{"remove a mark that is not", lvs.RemoveService(lvs.FWMark6(7)), lvs.ErrNotFound, lvs.ESRCH, ""},
-			{"zero a service that is not", lvs.ZeroCounters(dnsID), lvs.ErrNotFound, lvs.ESRCH, ""},
+			{"update a service that is not", lvs.UpdateService(lvs.Service{ID: dnsID, Scheduler: lvs.RR}), lvs.ErrNoService, lvs.ESRCH, ""},
+			{"remove a service that is not", lvs.RemoveService(dnsID), lvs.ErrNoService, lvs.ESRCH, ""},
+			{"remove a mark that is not", lvs.RemoveService(lvs.FWMark6(7)), lvs.ErrNoService, lvs.ESRCH, ""},
+			{"zero a service that is not", lvs.ZeroCounters(dnsID), lvs.ErrNoService, lvs.ESRCH, ""},
 			{"unknown scheduler", lvs.AddService(lvs.Service{ID: dnsID, Scheduler: "nosuch"}), lvs.ErrScheduler, lvs.ENOENT, ""},
 			{"update to an unknown scheduler", lvs.UpdateService(lvs.Service{ID: webID, Scheduler: "nosuch"}), lvs.ErrScheduler, lvs.ENOENT, ""},
 			{
-				"unknown engine", lvs.AddService(lvs.Service{ID: dnsID, Persistence: lvs.Persistence{Timeout: time.Second, Engine: "nosuch"}}),
-				lvs.ErrScheduler, lvs.ENOENT, "",
+				"unknown engine", lvs.AddService(lvs.Service{ID: dnsID, Scheduler: lvs.NoScheduler, Persistence: lvs.Persistence{Timeout: time.Second, Engine: "nosuch"}}),
+				lvs.ErrEngine, lvs.ENOENT, "",
 			},
+			{
+				"unknown scheduler or engine", lvs.AddService(lvs.Service{ID: dnsID, Persistence: lvs.Persistence{Timeout: time.Second, Engine: "nosuch"}}),
+				errors.Join(lvs.ErrScheduler, lvs.ErrEngine), lvs.ENOENT, "",
+			},
+			{"put a service with an unknown scheduler", lvs.PutService(lvs.Service{ID: dnsID, Scheduler: "nosuch"}), lvs.ErrScheduler, lvs.ENOENT, ""},
+			{"put a service that is there with an unknown scheduler", lvs.PutService(lvs.Service{ID: webID, Scheduler: "nosuch"}), lvs.ErrScheduler, lvs.ENOENT, ""},
+			{"put a server of a service that is not", lvs.PutRealServer(dnsID, at("10.2.0.2:53", lvs.DR)), lvs.ErrNoService, lvs.ESRCH, ""},
+			{"put a server at a broadcast address", lvs.PutRealServer(webID, at("10.2.255.255:80", lvs.DR)), lvs.ErrInvalid, lvs.EINVAL, ""},
 			{"add a server that is there", lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.NAT)), lvs.ErrExists, lvs.EEXIST, ""},
-			{"add a server to a service that is not", lvs.AddRealServer(dnsID, at("10.2.0.2:53", lvs.DR)), lvs.ErrNotFound, lvs.ESRCH, ""},
-			{"update a server that is not", lvs.UpdateRealServer(webID, lvs.NewRealServer(absent, lvs.DR)), lvs.ErrNotFound, lvs.ENOENT, ""},
-			{"update a server of a service that is not", lvs.UpdateRealServer(dnsID, at("10.2.0.2:53", lvs.DR)), lvs.ErrNotFound, lvs.ESRCH, ""},
-			{"remove a server that is not", lvs.RemoveRealServer(webID, absent), lvs.ErrNotFound, lvs.ENOENT, ""},
-			{"remove a server of a service that is not", lvs.RemoveRealServer(dnsID, absent), lvs.ErrNotFound, lvs.ESRCH, ""},
+			{"add a server to a service that is not", lvs.AddRealServer(dnsID, at("10.2.0.2:53", lvs.DR)), lvs.ErrNoService, lvs.ESRCH, ""},
+			{"update a server that is not", lvs.UpdateRealServer(webID, lvs.NewRealServer(absent, lvs.DR)), lvs.ErrNoRealServer, lvs.ENOENT, ""},
+			{"update a server of a service that is not", lvs.UpdateRealServer(dnsID, at("10.2.0.2:53", lvs.DR)), lvs.ErrNoService, lvs.ESRCH, ""},
+			{"remove a server that is not", lvs.RemoveRealServer(webID, absent), lvs.ErrNoRealServer, lvs.ENOENT, ""},
+			{"remove a server of a service that is not", lvs.RemoveRealServer(dnsID, absent), lvs.ErrNoService, lvs.ESRCH, ""},
 			{"a broadcast address", lvs.AddRealServer(webID, at("10.2.255.255:80", lvs.DR)), lvs.ErrInvalid, lvs.EINVAL, ""},
 			{"the broadcast address", lvs.AddRealServer(webID, at("255.255.255.255:80", lvs.DR)), lvs.ErrInvalid, lvs.EINVAL, ""},
 			{"a link-local address", lvs.AddRealServer(web6ID, at("[fe80::1]:80", lvs.DR)), lvs.ErrInvalid, lvs.EINVAL, ""},
@@ -62,11 +70,11 @@ func TestConformanceErrorKinds(t *testing.T) {
 			{"stop a daemon that does not run", lvs.StopSyncDaemon(lvs.SyncMaster), lvs.ErrNotFound, lvs.ESRCH, ""},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
-				err := soleError(c.Do(ctx, tc.do))
+				err := c.Do(ctx, tc.do)
 				ofKind(t, tc.name, err, tc.kind)
 				var e *lvs.Error
-				if errors.As(err, &e) && (e.Errno != tc.errno || e.Field != tc.field || !errors.Is(err, tc.errno) || e.Unknown) {
-					t.Errorf("%v: errno %v, field %q, unknown %t; want %v, %q, false", err, e.Errno, e.Field, e.Unknown, tc.errno, tc.field)
+				if errors.As(err, &e) && (e.Errno != tc.errno || e.Field != tc.field || !errors.Is(err, tc.errno) || e.Outcome != lvs.OutcomeRefused) {
+					t.Errorf("%v: errno %v, field %q, outcome %v; want %v, %q, refused", err, e.Errno, e.Field, e.Outcome, tc.errno, tc.field)
 				}
 			})
 		}
@@ -83,18 +91,21 @@ func TestConformanceReadErrors(t *testing.T) {
 		must(t, c.AddService(ctx, lvs.Service{ID: webID}))
 		service := func(s *lvs.Service) { s.Scheduler = lvs.RR }
 		server := func(s *lvs.RealServer) { s.Weight = 3 }
-		for name, call := range map[string]func() error{
-			"service":                      func() error { _, err := c.Service(ctx, dnsID); return err },
-			"servers":                      func() error { _, err := c.RealServers(ctx, dnsID); return err },
-			"server":                       func() error { _, err := c.RealServer(ctx, webID, webRIP); return err },
-			"server of no service":         func() error { _, err := c.RealServer(ctx, dnsID, webRIP); return err },
-			"edit service":                 func() error { _, err := c.ModifyService(ctx, dnsID, service); return err },
-			"edit server":                  func() error { _, err := c.ModifyRealServer(ctx, webID, webRIP, server); return err },
-			"edit server of no service":    func() error { _, err := c.ModifyRealServer(ctx, dnsID, webRIP, server); return err },
-			"set weight":                   func() error { _, err := c.SetWeight(ctx, webID, webRIP, 3); return err },
-			"set weight of another family": func() error { _, err := c.SetWeight(ctx, webID, webRIP6, 3); return err },
+		for name, call := range map[string]struct {
+			do   func() error
+			kind error
+		}{
+			"service":                       {func() error { _, err := c.Service(ctx, dnsID); return err }, lvs.ErrNoService},
+			"servers":                       {func() error { _, err := c.RealServers(ctx, dnsID); return err }, lvs.ErrNoService},
+			"server":                        {func() error { _, err := c.RealServer(ctx, webID, webRIP); return err }, lvs.ErrNoRealServer},
+			"server of no service":          {func() error { _, err := c.RealServer(ctx, dnsID, webRIP); return err }, lvs.ErrNoService},
+			"modify a service":              {func() error { _, err := c.ModifyService(ctx, dnsID, service); return err }, lvs.ErrNoService},
+			"modify a server":               {func() error { _, err := c.ModifyRealServer(ctx, webID, webRIP, server); return err }, lvs.ErrNoRealServer},
+			"modify a server of no service": {func() error { _, err := c.ModifyRealServer(ctx, dnsID, webRIP, server); return err }, lvs.ErrNoService},
+			"set weight":                    {func() error { return c.SetWeight(ctx, webID, webRIP, 3) }, lvs.ErrNoRealServer},
+			"set weight of another family":  {func() error { return c.SetWeight(ctx, webID, webRIP6, 3) }, lvs.ErrNoRealServer},
 		} {
-			ofKind(t, name, call(), lvs.ErrNotFound)
+			ofKind(t, name, call.do(), call.kind)
 		}
 		if got, err := c.RealServers(ctx, webID); err != nil || len(got) != 0 {
 			t.Errorf("a service without servers lists %v, %v", got, err)
@@ -262,13 +273,17 @@ func TestConformanceRefusedValues(t *testing.T) {
 			t.Run(tc.name, func(t *testing.T) {
 				err := c.Do(ctx, lvs.AddService(lvs.Service{ID: dnsID}), tc.do)
 				var all *lvs.BatchError
-				if !errors.As(err, &all) || len(all.Failures) != 1 || all.Failures[0].Index != 1 || all.Total != 2 {
-					t.Fatalf("%v, want a *BatchError of the second of two changes", err)
+				if !errors.As(err, &all) || len(all.Failures) != 2 || all.Total != 2 || all.Made(0) || all.Made(1) {
+					t.Fatalf("%v, want a *BatchError of both changes", err)
 				}
-				e := all.Failures[0].Err
+				ofKind(t, "the valid change", all.Failures[0].Err, lvs.ErrSkipped)
+				if o := all.Failures[0].Err.Outcome; o != lvs.OutcomeNotSent {
+					t.Errorf("the valid change's outcome is %v, want not sent", o)
+				}
+				e := all.Failures[1].Err
 				ofKind(t, tc.name, e, lvs.ErrInvalid)
-				if e.Field != tc.field || e.Errno != 0 || e.Unknown {
-					t.Errorf("%v: field %q, errno %v, unknown %t; want field %q and no answer of the kernel", e, e.Field, e.Errno, e.Unknown, tc.field)
+				if e.Field != tc.field || e.Errno != 0 || e.Outcome != lvs.OutcomeRefused {
+					t.Errorf("%v: field %q, errno %v, outcome %v; want field %q and no answer of the kernel", e, e.Field, e.Errno, e.Outcome, tc.field)
 				}
 			})
 		}

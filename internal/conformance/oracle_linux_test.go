@@ -303,7 +303,7 @@ func TestOracleMixed(t *testing.T) {
 
 	theirs.restore("-e -t 10.1.0.1:80 -r 10.2.0.2:80 -i --tun-type gue --tun-port 6080 --tun-csum -w 0 -x 9 -y 8\n" +
 		"-E -t 10.1.0.1:80 -s mh -b mh-fallback -p 60 -M 255.255.0.0\n-d -t 10.1.0.1:80 -r 10.2.0.3:80\n-D -f 7 -6\n")
-	_, err := ours.client.SetWeight(ctx, webID, webRIP, 0)
+	err := ours.client.SetWeight(ctx, webID, webRIP, 0)
 	must(t, err)
 	_, err = ours.client.ModifyService(ctx, webID, func(s *lvs.Service) { s.Scheduler = lvs.MH })
 	must(t, err)

@@ -109,7 +109,7 @@ func refuseFuture(r *request) errno {
 
 // suffer lets a fault strike the request, if there is one for it.
 func (s *Socket) suffer(r *request, command uint8) errno {
-	f, strikes := s.k.takeFault(command)
+	f, strikes := s.k.takeFault(command, len(r.body()) == 0)
 	if !strikes {
 		return 0
 	}

@@ -8,6 +8,7 @@ import (
 // Fault is something that goes wrong with one request.
 type Fault struct {
 	Command uint8         // that it strikes; 0: any
+	Bare    bool          // of those with the command, it strikes those without attributes; otherwise those with some
 	Times   int           // how many requests it strikes
 	Do      func() error  // is called first, if not nil; it may use the kernel. Its error ends the datagram
 	Delay   time.Duration // the request takes so long
@@ -24,12 +25,12 @@ func (k *Kernel) Inject(f Fault) {
 }
 
 // takeFault returns the fault that strikes a request.
-func (k *Kernel) takeFault(command uint8) (Fault, bool) {
+func (k *Kernel) takeFault(command uint8, bare bool) (Fault, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for i := range k.faults {
 		f := &k.faults[i]
-		if f.Command != 0 && f.Command != command {
+		if f.Command != 0 && (f.Command != command || f.Bare != bare) {
 			continue
 		}
 		strikes := *f

@@ -46,5 +46,5 @@ func notFile(path string) error {
 	if strings.TrimSuffix(path, "/")+"/" == vsFolder {
 		return syscall.EISDIR
 	}
-	return fs.ErrNotExist
+	return syscall.ENOENT
 }

@@ -1,7 +1,6 @@
 package simnet
 
 import (
-	"io/fs"
 	"maps"
 	"math"
 	"slices"
@@ -158,7 +157,7 @@ func (p *params) write(path, text string, mtu int) error {
 	}
 	was, ok := p.values[path]
 	if !ok {
-		return fs.ErrNotExist
+		return syscall.ENOENT
 	}
 	all, err := proctext.Ints(text, 1)
 	if len(all) == 0 {
@@ -243,7 +242,7 @@ func (n *Network) ReadFile(path string) ([]byte, error) {
 	if n.isFolder(path) {
 		return nil, syscall.EISDIR
 	}
-	return nil, fs.ErrNotExist
+	return nil, syscall.ENOENT
 }
 
 // WriteFile writes a parameter of /proc/sys/net.
@@ -252,12 +251,12 @@ func (n *Network) WriteFile(path string, data []byte) error {
 	defer n.mu.Unlock()
 	name, ok := strings.CutPrefix(path, sysNet)
 	if ok {
-		if err := n.params.write(name, string(data), n.mtuOf(name)); err != fs.ErrNotExist {
+		if err := n.params.write(name, string(data), n.mtuOf(name)); err != syscall.ENOENT {
 			return err
 		}
 	}
 	if n.isFolder(path) {
 		return syscall.EISDIR
 	}
-	return fs.ErrNotExist
+	return syscall.ENOENT
 }

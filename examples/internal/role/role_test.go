@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/golvs/lvs"
@@ -104,16 +103,16 @@ func TestServiceOfOthers(t *testing.T) {
 
 // A failure takes back what was done, and leaves no plan.
 func TestFailure(t *testing.T) {
-	for _, command := range []string{"ip addr add", "ip route replace"} {
+	for _, resource := range []lvs.Resource{lvs.Address{}, lvs.Route{}} {
 		sim, host := roletest.Simulated(t)
-		if err := sim.InjectHost(lvs.SimHostFault{Command: command, Err: syscall.EPERM}); err != nil {
+		if err := sim.InjectHost(lvs.SimHostFault{Resource: resource, Errno: lvs.EPERM}); err != nil {
 			t.Fatal(err)
 		}
 		plan := filepath.Join(t.TempDir(), "plan")
 		before := run(t, host, 0, "-dry-run")
 		run(t, host, 1, "-plan", plan)
 		if after := run(t, host, 0, "-dry-run"); after != before {
-			t.Errorf("after a failure of %q:\n%s\nbefore:\n%s", command, after, before)
+			t.Errorf("after a failure of a %T:\n%s\nbefore:\n%s", resource, after, before)
 		}
 		if _, err := os.Stat(plan); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the plan: %v", err)
