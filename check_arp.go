@@ -8,8 +8,8 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// checkARP looks whether another host than the director answers for a VIP on a
-// network where clients and routers ask for it, or tells of it there.
+// checkARP looks for another host than the director that answers for a VIP, or announces
+// it, on a network where clients and routers ask for it.
 func (j *judge) checkARP(director *hostView, e ServiceEntry, host *hostView) {
 	for _, vip := range j.vipsOf(director, e) {
 		own := host.addrsEqual(vip)
@@ -33,7 +33,7 @@ func (j *judge) checkARP(director *hostView, e ServiceEntry, host *hostView) {
 	}
 }
 
-// addAnnouncer adds the finding about a host that tells of the VIP.
+// addAnnouncer adds the finding about a host that announces the VIP.
 func (j *judge) addAnnouncer(director *hostView, e ServiceEntry, host *hostView, vip netip.Addr, iface, what string, severity Severity) {
 	code := FindingARPOther
 	if host.serves(e) {
@@ -45,14 +45,14 @@ func (j *judge) addAnnouncer(director *hostView, e ServiceEntry, host *hostView,
 		f.Detail = "it " + what
 		f = f.run(fmt.Sprintf("ip%s neigh del proxy %s dev %s", familyFlag(vip.Is6()), vip, iface))
 		if !host.hasProxyEntry(vip, iface) {
-			f = f.run().fix(Requirement{Want: Sysctl{InterfaceSysctl("all", "proxy_arp", false), "0"}, Why: "answer for no other hosts"},
-				Requirement{Want: Sysctl{InterfaceSysctl(iface, "proxy_arp", false), "0"}, Why: "answer for no other hosts"})
+			f = f.run().fix(Requirement{Want: Sysctl{InterfaceSysctl("all", "proxy_arp", false), "0"}, Why: "do not answer for other hosts"},
+				Requirement{Want: Sysctl{InterfaceSysctl(iface, "proxy_arp", false), "0"}, Why: "do not answer for other hosts"})
 		}
 	case slices.ContainsFunc(host.addrsEqual(vip), func(a Address) bool { return a.Interface == iface }):
 		taken := j.moveVIP(host, e, vip, iface)
 		f.Commands, f.Fix = taken.Commands, taken.Fix
 		if j.isRatherDirector(host, director, e) {
-			f = f.run().fix().advise("one of the two directors has to give the VIP up")
+			f = f.run().fix().advise("remove the VIP from one of the two directors")
 		}
 	default:
 		f = f.fix(suppressARP(vip, "lo")[2:]...)
@@ -61,8 +61,8 @@ func (j *judge) addAnnouncer(director *hostView, e ServiceEntry, host *hostView,
 	j.checkStaleNeighbours(director, vip, severity)
 }
 
-// moveVIP takes a VIP off an interface on which it is asked for. A real server gets it
-// on lo, silently.
+// moveVIP takes a VIP off an interface where others ask for it. A real server gets it on
+// lo instead, without announcing it.
 func (j *judge) moveVIP(host *hostView, e ServiceEntry, vip netip.Addr, iface string) (f Finding) {
 	for _, a := range host.addrsEqual(vip) {
 		if a.Interface == iface {
@@ -73,40 +73,42 @@ func (j *judge) moveVIP(host *hostView, e ServiceEntry, vip netip.Addr, iface st
 		if s := suppressARP(vip, "lo"); len(s) > 2 {
 			f.Fix = s[2:]
 		}
-		f.Fix = append(f.Fix, Requirement{Want: vipAddress(vip, "lo", ""), Why: "take packets for the VIP"})
+		f.Fix = append(f.Fix, Requirement{Want: vipAddress(vip, "lo", ""), Why: "receive packets for the VIP"})
 	}
 	return f
 }
 
-// isRatherDirector reports whether of two hosts that have the VIP the first is rather the
-// director.
+// isRatherDirector reports whether, of two hosts that have the VIP, the first is more
+// likely the director.
 func (j *judge) isRatherDirector(host, director *hostView, e ServiceEntry) bool {
 	_, has := host.services[e.ID]
 	return has && director.runs(SyncBackup) && !director.runs(SyncMaster)
 }
 
-// isProxyFor reports whether a host answers for an address as a proxy on an interface. It
-// does only where it forwards: in IPv4 for addresses behind another interface, and in
-// IPv6, where it was told to be one, for all that the interface does not have itself.
+// isProxyFor reports whether a host answers for an address on an interface as a proxy.
+// Only a host that forwards does. In IPv4 it answers for addresses behind another
+// interface; in IPv6 only for addresses that have a proxy entry on the interface.
 func (p *hostView) isProxyFor(a netip.Addr, iface string) bool {
 	if p.sysctl(InterfaceSysctl(iface, "forwarding", a.Is6())) != "1" {
 		return false
 	}
 	if a.Is6() {
-		told := max(p.sysctl(InterfaceSysctl(iface, "proxy_ndp", true)), p.sysctl(InterfaceSysctl("all", "proxy_ndp", true)))
+		told := greaterSysctl(p.sysctl(InterfaceSysctl(iface, "proxy_ndp", true)), p.sysctl(InterfaceSysctl("all", "proxy_ndp", true)))
 		return told == "1" && p.hasProxyEntry(a, iface)
 	}
 	w := p.arrival(a, netip.Addr{}, iface)
 	return w.Onward() && w.Interface != iface && (p.hasProxyEntry(a, iface) || p.parameter(iface, "proxy_arp") == "1")
 }
 
-// hasProxyEntry reports whether a host was told to answer for an address on an interface.
+// hasProxyEntry reports whether a host has an entry that makes it answer for an address
+// on an interface.
 func (p *hostView) hasProxyEntry(a netip.Addr, iface string) bool {
 	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool { return n.Proxy && n.Addr == a && n.Interface == iface })
 }
 
-// announces says how a host makes an address known on an interface, "" if it does not.
-// Linux answers in IPv6 only for addresses of the interface that was asked.
+// announces describes how a host makes an address known on an interface; it returns ""
+// if the host does not. In IPv6 Linux answers only for addresses of the interface that
+// the question came in by.
 func (p *hostView) announces(own []Address, vip netip.Addr, iface string) (what string, severity Severity) {
 	here := slices.ContainsFunc(own, func(a Address) bool { return a.Interface == iface })
 	switch {
@@ -128,14 +130,14 @@ func (p *hostView) announces(own []Address, vip netip.Addr, iface string) (what 
 	case answersARP(ignore, own, here):
 		return fmt.Sprintf("answers ARP for it on %s: arp_ignore is %s", iface, ignore), SeverityBroken
 	case announce == "0", announce == "1":
-		return fmt.Sprintf("asks by ARP with it on %s: arp_announce is %s", iface, announce), SeverityRisk
+		return fmt.Sprintf("sends ARP requests with it on %s: arp_announce is %s", iface, announce), SeverityRisk
 	}
 	return "", ""
 }
 
-// answersARP reports whether a host answers those who ask for an address of its, by
-// the value of arp_ignore: 1 and 2 answer for addresses of the interface alone, 3
-// for all but those of the scope host, 8 for none. Other values are as 0.
+// answersARP reports whether a host answers ARP requests for one of its addresses, by the
+// value of arp_ignore: 1 and 2 answer only for addresses of the same interface, 3 for
+// all but those of scope host, 8 for none. Other values are as 0.
 func answersARP(ignore string, own []Address, here bool) bool {
 	switch ignore {
 	case "1", "2":
@@ -146,8 +148,8 @@ func answersARP(ignore string, own []Address, here bool) bool {
 	return ignore != "8"
 }
 
-// shareWire reports whether interfaces of two hosts are on one network as far as
-// the facts tell: they have addresses in it, or know each other there.
+// shareWire reports whether interfaces of two hosts are on one network as far as the
+// states show: they have addresses in it, or know each other as neighbours there.
 func (j *judge) shareWire(director *hostView, name string, host *hostView, its string) bool {
 	for _, a := range host.addresses {
 		if a.Interface != its || a.Prefix.IsSingleIP() || a.Prefix.Addr().IsLinkLocalUnicast() {
@@ -162,16 +164,16 @@ func (j *judge) shareWire(director *hostView, name string, host *hostView, its s
 	return knowsMAC(director, name, host.interfaces[its].MAC) || knowsMAC(host, its, director.interfaces[name].MAC)
 }
 
-// findSilentInterface returns the finding about an interface that does not answer those who ask
-// for an address of the host.
+// findSilentInterface returns the finding about an interface that does not answer
+// requests for an address of the host, and false if it does.
 func (p *hostView) findSilentInterface(name string, a netip.Addr) (Finding, bool) {
 	i := p.interfaces[name]
 	if i.NoARP && !p.hasNoNetwork(name) {
-		return FindingARPSilent.broken("%s neither asks nor answers for addresses: it has the flag NOARP", name).
+		return FindingARPSilent.broken("%s neither sends nor answers ARP requests: it has the flag NOARP", name).
 			run("ip link set dev " + name + " arp on"), true
 	}
 	if by, command, hushed := p.firewall.dropsARP(a, name); hushed {
-		return FindingARPSilent.broken("those who ask for %s on %s get no answer: %s", a, name, by).run(command), true
+		return FindingARPSilent.broken("requests for %s on %s get no answer: %s", a, name, by).run(command), true
 	}
 	if a.Is6() {
 		return Finding{}, false
@@ -184,14 +186,14 @@ func (p *hostView) findSilentInterface(name string, a netip.Addr) (Finding, bool
 	var fix Setup
 	for _, where := range []string{"all", name} {
 		if key := InterfaceSysctl(where, "arp_ignore", false); p.sysctl(key) != "0" {
-			fix = append(fix, Requirement{Want: Sysctl{key, "0"}, Why: "answer those who ask for the address"})
+			fix = append(fix, Requirement{Want: Sysctl{key, "0"}, Why: "answer requests for the address"})
 		}
 	}
-	return FindingARPSilent.broken("those who ask for %s on %s get no answer: arp_ignore is %s", a, name, ignore).fix(fix...), true
+	return FindingARPSilent.broken("requests for %s on %s get no answer: arp_ignore is %s", a, name, ignore).fix(fix...), true
 }
 
-// dropsARP reports whether rules surely drop questions for an address on an interface,
-// or the answers, and returns what does and the command that lets them pass.
+// dropsARP reports whether firewall rules surely drop requests for an address on an
+// interface, or the answers. It returns where, and the command that lets them pass.
 func (w *hostFirewall) dropsARP(a netip.Addr, iface string) (by *firewallStop, command string, surely bool) {
 	if a.Is6() {
 		return w.dropsSolicitations(a, iface)
@@ -215,8 +217,8 @@ func (w *hostFirewall) dropsARP(a netip.Addr, iface string) (by *firewallStop, c
 	return nil, "", false
 }
 
-// dropsSolicitations is hushes for the questions of IPv6, which are packets of ICMPv6 to a group of
-// hosts. Connection tracking leaves them alone.
+// dropsSolicitations is dropsARP for IPv6, whose requests are ICMPv6 packets to a
+// multicast group. Connection tracking does not see them.
 func (w *hostFirewall) dropsSolicitations(a netip.Addr, iface string) (by *firewallStop, command string, surely bool) {
 	group := netip.MustParseAddr("ff02::1:ff00:0").As16()
 	raw := a.As16()
@@ -234,8 +236,8 @@ func (w *hostFirewall) dropsSolicitations(a netip.Addr, iface string) (by *firew
 	return f.drops, f.drops.allowCommand(firewallPacket{is6: true, protocol: icmpv6}), true
 }
 
-// checkStaleNeighbours adds the finding that neighbours of a director may still know another
-// host by a VIP's address, as they do for minutes after that was changed.
+// checkStaleNeighbours adds the finding that neighbours of a director may still know the
+// VIP at another host, as they do for minutes after a change.
 func (j *judge) checkStaleNeighbours(director *hostView, vip netip.Addr, severity Severity) {
 	for _, name := range director.interfacesAskedFor(vip) {
 		i := director.interfaces[name]
@@ -246,7 +248,7 @@ func (j *judge) checkStaleNeighbours(director *hostView, vip netip.Addr, severit
 		if vip.Is6() {
 			key = InterfaceSysctl(name, "ndisc_notify", true)
 		}
-		j.add(director, FindingARPStale.at(severity, "neighbours on %s may still know another host by %s", name, vip).
+		j.add(director, FindingARPStale.at(severity, "neighbours on %s may still know %s at another host", name, vip).
 			run(Sysctl{key, "1"}.String(), "ip link set dev "+name+" address "+i.MAC))
 	}
 }

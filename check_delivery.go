@@ -8,7 +8,7 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// checkDelivery looks whether packets for a VIP come to the director, and to IPVS.
+// checkDelivery looks whether packets for a VIP reach the director, and IPVS on it.
 func (j *judge) checkDelivery(director *hostView, e ServiceEntry) {
 	for _, vip := range j.vipsOf(director, e) {
 		if j.standsBy(director, e.ID, vip) {
@@ -25,8 +25,8 @@ func (j *judge) checkDelivery(director *hostView, e ServiceEntry) {
 	j.checkDropSysctls(director, e)
 }
 
-// vipsOf returns the addresses that a service's packets come for, as far as they
-// are known: those of a mark by the firewall's rules.
+// vipsOf returns the addresses that a service's packets are sent to, as far as they are
+// known. Those of a firewall mark are known by the rules that set the mark.
 func (j *judge) vipsOf(director *hostView, e ServiceEntry) []netip.Addr {
 	if e.ID.FWMark() != 0 {
 		return director.firewall.markedAddrs(e.ID)
@@ -37,8 +37,8 @@ func (j *judge) vipsOf(director *hostView, e ServiceEntry) []netip.Addr {
 	return nil
 }
 
-// standsBy reports whether a director has a service for the time when another one
-// fails, which has the VIP now.
+// standsBy reports whether a director has a service as a standby: another director has
+// the VIP now, or only a backup daemon runs.
 func (j *judge) standsBy(p *hostView, id ServiceID, vip netip.Addr) bool {
 	if p.delivers(vip) {
 		return false
@@ -51,8 +51,8 @@ func (j *judge) standsBy(p *hostView, id ServiceID, vip netip.Addr) bool {
 	return p.runs(SyncBackup) && !p.runs(SyncMaster)
 }
 
-// findUndelivered returns the finding about a host that does not take packets for an
-// address, which it should have on an interface; false if it takes them.
+// findUndelivered returns the finding about a host to which packets for an address are not
+// delivered, and false if they are. The interface is the one that should have it.
 func (j *judge) findUndelivered(p *hostView, vip netip.Addr, iface string) (Finding, bool) {
 	w := p.arrival(vip, netip.Addr{}, "*")
 	if w.Unsure {
@@ -67,7 +67,7 @@ func (j *judge) findUndelivered(p *hostView, vip netip.Addr, iface string) (Find
 		if iface == "" {
 			return f.advise("add it to an interface"), true
 		}
-		fix := Setup{{Want: vipAddress(vip, iface, ""), Why: "packets for it are delivered only to a host that has it"}}
+		fix := Setup{{Want: vipAddress(vip, iface, ""), Why: "only a host that has the address receives its packets"}}
 		if key := InterfaceSysctl(iface, "disable_ipv6", true); vip.Is6() && p.sysctl(key) == "1" {
 			f.Detail += fmt.Sprintf(": %s is 1", key)
 		}
@@ -76,39 +76,39 @@ func (j *judge) findUndelivered(p *hostView, vip netip.Addr, iface string) (Find
 	a := own[0]
 	if what := p.whyBlocked(w); what != "" && w.Found && !w.Onward() {
 		commands, _ := p.unblock(w)
-		return FindingRouteBlocked.broken("packets for %s do not come to the host: %s", vip, what).run(commands...), true
+		return FindingRouteBlocked.broken("packets for %s are not delivered to the host: %s", vip, what).run(commands...), true
 	}
 	for _, s := range p.Addresses {
 		if s.Prefix.Addr() == vip && s.Duplicate {
 			again := vipAddress(vip, s.Interface, "")
 			again.NoDAD = true
-			return FindingVIPUnused.broken("%s on %s is not used: another host was found to have it", vip, s.Interface).
+			return FindingVIPUnused.broken("%s on %s is not in use: IPv6 found another host that has it", vip, s.Interface).
 				run(fmt.Sprintf("ip -6 addr del %s dev %s", s.Prefix, s.Interface)).
-				fix(Requirement{Want: again, Why: "use it at once"}).advise("look first for the host that answered"), true
+				fix(Requirement{Want: again, Why: "use it at once, without asking for duplicates"}).advise("first look for the host that answered"), true
 		}
 		if s.Prefix.Addr() == vip && s.Tentative {
-			return FindingVIPUnused.risk("%s on %s is not used yet: IPv6 asks whether another host has it", vip, s.Interface).
-				advise("wait a second, or add it with nodad"), true
+			return FindingVIPUnused.risk("%s on %s is not in use yet: IPv6 still looks for another host that has it", vip, s.Interface).
+				advise("wait a second, or add the address with nodad"), true
 		}
 	}
 	if f, bad := j.linkFault(p, a.Interface, "it has "+vip.String()); bad && (vip.Is6() || f.Code == FindingLinkTaken) {
 		return f, true
 	}
 	if w.Onward() && isCustomTable(w.Table) {
-		return FindingVIPMissing.broken("%s is on %s, and the rule of priority %d leads packets for it to %s", vip, a.Interface, w.Rule.Priority, w.Interface).
+		return FindingVIPMissing.broken("%s is on %s, but the rule of priority %d sends packets for it to %s", vip, a.Interface, w.Rule.Priority, w.Interface).
 			run(p.deleteRuleCommand(*w.Rule)), true
 	}
 	rule := netstate.LocalRule(vip.Is6())
 	if p.routing.WithRules(append(slices.Clone(p.rules), rule)).Resolve(w.Question).Local() {
-		return FindingVIPMissing.broken("%s is on %s, and no rule asks the table local", vip, a.Interface).
+		return FindingVIPMissing.broken("%s is on %s, but no rule looks up the table local", vip, a.Interface).
 			run(addRuleCommand(rule, "local")), true
 	}
-	f := FindingVIPMissing.broken("%s is on %s, and the table local has no route for it", vip, a.Interface)
+	f := FindingVIPMissing.broken("%s is on %s, but the table local has no route for it", vip, a.Interface)
 	if slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip) && r.Table == localRouteTable }) {
-		// One of another type stays, behind it.
+		// A route of another type stays, behind this one.
 		return f.run(fmt.Sprintf("ip%s route prepend local %s dev %s src %s table local", familyFlag(vip.Is6()), vip, a.Interface, vip)), true
 	}
-	return f.fix(Requirement{Want: Route{To: hostPrefix(vip), Table: localRouteTable, Interface: a.Interface, Local: true, Source: vip}, Why: "packets for it are delivered to the host"}), true
+	return f.fix(Requirement{Want: Route{To: hostPrefix(vip), Table: localRouteTable, Interface: a.Interface, Local: true, Source: vip}, Why: "this route delivers its packets to the host"}), true
 }
 
 // interfaceForVIP returns the interface that a director's VIP belongs on.
@@ -124,13 +124,13 @@ func (p *hostView) interfaceForVIP(vip netip.Addr) string {
 	return ""
 }
 
-// checkReachable looks whether those who ask for a VIP get an answer, and whether the
-// director takes what they send then. One of several interfaces is enough.
+// checkReachable looks whether requests for a VIP are answered, and whether the director
+// accepts the packets that follow. One of several interfaces is enough.
 func (j *judge) checkReachable(director *hostView, vip netip.Addr) {
 	var answering []string
 	var first Finding
 	for _, name := range director.interfacesAskedFor(vip) {
-		f, bad := j.linkFault(director, name, fmt.Sprintf("packets for %s come by it", vip))
+		f, bad := j.linkFault(director, name, fmt.Sprintf("packets for %s arrive by it", vip))
 		if !bad {
 			f, bad = director.findSilentInterface(name, director.addrAskedFor(name, vip))
 		}
@@ -163,8 +163,8 @@ func (j *judge) checkReachable(director *hostView, vip netip.Addr) {
 	}
 }
 
-// addrAskedFor returns the address of the host that is asked for on an interface, so
-// that packets for a VIP come by it: the VIP, or the next hop of a router.
+// addrAskedFor returns the address that others resolve on an interface, so that packets
+// for a VIP arrive there: the VIP, or the address that a router uses as the next hop.
 func (p *hostView) addrAskedFor(iface string, vip netip.Addr) netip.Addr {
 	if len(p.subnetsContaining(vip)) > 0 {
 		return vip
@@ -177,13 +177,13 @@ func (p *hostView) addrAskedFor(iface string, vip netip.Addr) netip.Addr {
 	return vip
 }
 
-// isBehindOther reports whether an address is in a network of another interface: its
-// packets come in there.
+// isBehindOther reports whether an address is in a network of another interface, by which
+// its packets arrive.
 func (p *hostView) isBehindOther(a netip.Addr, iface string) bool {
 	return slices.ContainsFunc(p.subnetsContaining(a), func(n Address) bool { return n.Interface != iface })
 }
 
-// clientsOf returns the clients of a director that are of the family of an address.
+// clientsOf returns the clients of a director that are of the same family as an address.
 func (j *judge) clientsOf(director *hostView, family netip.Addr) (all []netip.Addr) {
 	for _, c := range director.Clients {
 		if c.Is6() == family.Is6() && !director.has(c) {

@@ -6,21 +6,22 @@ import (
 	"slices"
 )
 
-// spot is an address on a host.
+// addressSpot is an address on a host.
 type addressSpot struct {
 	host *hostView
 	addr netip.Addr
 }
 
-// claim is why an address is not a host's to have.
+// addressClaim is why an address of a host belongs to another machine.
 type addressClaim struct {
-	owner    *hostView // nil is not one of the hosts
-	client   bool      // it is a client's
+	owner    *hostView // nil: none of the hosts
+	client   bool      // the other machine is a client
 	evidence string
 }
 
-// noteClaims notes addresses that hosts have and that are other machines', so that these
-// are found by them. Those of a service by a mark may be any.
+// noteClaims notes addresses of hosts that belong to other machines, so that looking one
+// up finds the other machine. While the addresses of a marked service are not known, any
+// address may be a VIP, and none is noted.
 func (j *judge) noteClaims() {
 	if j.anyService(func(director *hostView, e ServiceEntry) bool {
 		return e.ID.FWMark() != 0 && len(j.vipsOf(director, e)) == 0
@@ -40,30 +41,30 @@ func (j *judge) noteClaims() {
 	}
 }
 
-// findClaim returns why an address of a host is another machine's, false if nothing is
-// known of that.
+// findClaim returns why an address of a host belongs to another machine, and false if
+// nothing says so.
 func (j *judge) findClaim(p *hostView, a netip.Addr) (addressClaim, bool) {
 	for _, q := range j.hosts {
 		if q != p && q.isInNetwork(a) && !p.isFirstAddr(a) && (q.isFirstAddr(a) || !p.isInNetwork(a)) {
-			return addressClaim{owner: q, evidence: fmt.Sprintf("it is %s's too", q.Name)}, true
+			return addressClaim{owner: q, evidence: fmt.Sprintf("%s has it too", q.Name)}, true
 		}
 	}
 	if p.isNextHop(a) && !p.isFirstAddr(a) {
-		return addressClaim{evidence: "it is the next hop of the host's own routes"}, true
+		return addressClaim{evidence: "the host's own routes use it as a next hop"}, true
 	}
 	for _, q := range j.hosts {
 		if q != p && q.isNextHop(a) && !p.isFirstAddr(a) && j.isAtOtherMachine(q, p, a) {
-			return addressClaim{evidence: fmt.Sprintf("it is the next hop of %s's routes, which has found it at another machine", q.Name)}, true
+			return addressClaim{evidence: fmt.Sprintf("routes of %s use it as a next hop, and %[1]s found it at another machine", q.Name)}, true
 		}
 		if slices.Contains(q.Clients, a) && !p.isInNetwork(a) && !p.has(q.route(a, netip.Addr{}).Via) && len(p.subnetsContaining(a)) == 0 {
-			return addressClaim{client: true, evidence: "a client has it that has connections"}, true
+			return addressClaim{client: true, evidence: "a client with connections has it"}, true
 		}
 	}
 	return addressClaim{}, false
 }
 
-// isFirstAddr reports whether an address is the first that the host got in its network. The
-// kernel lists those of IPv6 the other way round.
+// isFirstAddr reports whether an address is the first that the host got in its network.
+// The kernel lists IPv6 addresses in the reverse order.
 func (p *hostView) isFirstAddr(a netip.Addr) bool {
 	all := p.subnetsContaining(a)
 	if a.Is6() {
@@ -82,15 +83,15 @@ func (p *hostView) isNextHop(a netip.Addr) bool {
 	return slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.Type == "" && r.Via == a })
 }
 
-// isAtOtherMachine reports whether a host has just found an address at a machine that is
-// none of the hosts.
+// isAtOtherMachine reports whether a host has just resolved an address to a machine that
+// is not one of the hosts.
 func (j *judge) isAtOtherMachine(q, p *hostView, a netip.Addr) bool {
 	return slices.ContainsFunc(q.Neighbours, func(n Neighbour) bool {
 		return n.Addr == a && !n.Proxy && n.MAC != "" && (n.State == "reachable" || n.State == "delay") && j.hostAt(n.MAC) == nil && len(p.subnetsContaining(a)) > 0
 	})
 }
 
-// hostAt returns the host that has an interface with a hardware address.
+// hostAt returns the host that has an interface with a hardware address, or nil.
 func (j *judge) hostAt(mac string) *hostView {
 	for _, p := range j.hosts {
 		if slices.ContainsFunc(p.Interfaces, func(i InterfaceState) bool { return i.MAC == mac && !i.Loopback }) {
@@ -100,7 +101,7 @@ func (j *judge) hostAt(mac string) *hostView {
 	return nil
 }
 
-// checkDuplicates adds the findings about addresses that are other machines'.
+// checkDuplicates adds the findings about addresses that belong to other machines.
 func (j *judge) checkDuplicates() {
 	for _, p := range j.hosts {
 		for _, own := range p.addresses {
@@ -113,15 +114,15 @@ func (j *judge) checkDuplicates() {
 			if j.isTolerable(p, a, c) {
 				severity = SeverityRisk
 			}
-			j.add(p, FindingAddressDuplicate.at(severity, "it has %s on %s, and %s", a, own.Interface, c.evidence).
+			j.add(p, FindingAddressDuplicate.at(severity, "%s is on %s, but %s", a, own.Interface, c.evidence).
 				run(fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(a.Is6()), own.Prefix, own.Interface)))
 		}
 	}
 }
 
 // isTolerable reports whether clients may be served although a host has the address of
-// another machine: packets for either are served, none go astray, or one client alone
-// is not heard by one of the real servers.
+// another machine. They may if both are real servers of one service, or if no packets go
+// astray; if the address is a client's, only that client loses answers.
 func (j *judge) isTolerable(p *hostView, a netip.Addr, c addressClaim) bool {
 	if c.owner == nil {
 		return c.client && len(p.Services) == 0
@@ -129,7 +130,7 @@ func (j *judge) isTolerable(p *hostView, a netip.Addr, c addressClaim) bool {
 	return j.areServers(p, c.owner) || !p.answersFor(a) && (a.Is6() || !j.exchangePackets(p, c.owner))
 }
 
-// answersFor reports whether the host answers those who ask for an address of its.
+// answersFor reports whether the host answers requests for one of its addresses.
 func (p *hostView) answersFor(a netip.Addr) bool {
 	for _, n := range p.subnetsContaining(a) {
 		what, severity := p.announces(p.addrsEqual(a), a, n.Interface)
@@ -145,14 +146,14 @@ func (j *judge) areServers(p, q *hostView) bool {
 	return j.anyService(func(_ *hostView, e ServiceEntry) bool { return p.serves(e) && q.serves(e) })
 }
 
-// servesFor reports whether a host has the address of another real server too, and
-// serves its clients.
+// servesFor reports whether a host that also has the address of another real server
+// serves that one's clients.
 func (j *judge) servesFor(p *hostView, a netip.Addr) bool {
 	c, ok := j.claimed[addressSpot{p, a}]
 	return ok && c.owner != nil && j.areServers(p, c.owner)
 }
 
-// exchangePackets reports whether packets of a service go between two hosts.
+// exchangePackets reports whether packets of a service pass between two hosts.
 func (j *judge) exchangePackets(p, q *hostView) bool {
 	return j.anyService(func(director *hostView, e ServiceEntry) bool {
 		return director == p && q.serves(e) || director == q && p.serves(e)

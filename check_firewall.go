@@ -10,13 +10,13 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// firewall is that of a host, in a form to follow packets through.
+// hostFirewall is the firewall of a host, in a form that packets can be followed through.
 type hostFirewall struct {
-	chains []FirewallChain // at hooks, in the order in which packets come to them
+	chains []FirewallChain // at hooks, in the order in which packets pass them
 	rules  map[firewallChainKey][]FirewallRule
 	marks  bool // rules may mark packets
 
-	skipsPolicy func(FirewallChain, firewallPacket) bool // a chain of policies is not asked about a packet
+	skipsPolicy func(FirewallChain, firewallPacket) bool // reports whether a packet bypasses a chain of IPsec policies
 }
 
 type firewallChainKey struct {
@@ -40,7 +40,7 @@ func newHostFirewall(f HostState) *hostFirewall {
 	return w
 }
 
-// parcel is a packet as a firewall sees it. What is not set is not known.
+// firewallPacket is a packet as a firewall sees it. Zero fields are not known.
 type firewallPacket struct {
 	in, out  string
 	from, to netip.AddrPort
@@ -49,13 +49,13 @@ type firewallPacket struct {
 	protocol uint8
 	back     bool   // it is an answer: it goes to a client
 	later    bool   // it does not open a connection
-	state    uint8  // of connection tracking; several bits are all that it can be
-	mark     uint32 // unless blurred
+	state    uint8  // of connection tracking; several bits mean one of them
+	mark     uint32 // valid unless blurred
 	blurred  bool   // the mark is not known
-	plain    bool   // it did surely not come by IPsec
+	plain    bool   // it surely did not arrive by IPsec
 }
 
-// fate is what happens to a packet at hooks.
+// firewallFate is what happens to a packet at hooks.
 type firewallFate struct {
 	drops     *firewallStop // what surely drops it
 	may       *firewallStop // what may drop it
@@ -66,24 +66,24 @@ type firewallFate struct {
 	untracks  *firewallStop // what surely keeps it from connection tracking
 }
 
-// stop is where a packet ends: a rule, or the policy of a chain.
+// firewallStop is where a packet ends: at a rule, or at the policy of a chain.
 type firewallStop struct {
-	chain FirewallChain // that the hook has
-	rule  *FirewallRule // nil is the chain's policy
+	chain FirewallChain // the base chain at the hook
+	rule  *FirewallRule // nil: the chain's policy
 }
 
 func (s firewallStop) String() string {
-	where := fmt.Sprintf("%s %s of %s", s.chain.Table, s.chain.Name, s.chain.Family)
+	where := fmt.Sprintf("%s %s (%s)", s.chain.Table, s.chain.Name, s.chain.Family)
 	if s.rule == nil {
 		return "the policy of " + where
 	}
 	if s.rule.Chain != s.chain.Name {
-		where += " (" + s.rule.Chain + ")"
+		where += ", chain " + s.rule.Chain
 	}
 	return "the rule" + s.rule.conditions() + " in " + where
 }
 
-// conditions shows those of a rule that are known.
+// conditions returns the known conditions of a rule, and its verdict.
 func (r FirewallRule) conditions() string {
 	text := optionText("in", r.In) + optionText("not in", r.NotIn) + optionText("out", r.Out) + optionText("not out", r.NotOut)
 	for _, list := range []struct {
@@ -99,12 +99,12 @@ func (r FirewallRule) conditions() string {
 		text += fmt.Sprintf(" port %d-%d", p[0], p[1])
 	}
 	if r.Partial {
-		text += " and more conditions"
+		text += " and other conditions"
 	}
-	return text + ": " + cmp.Or(r.Verdict, "goes on")
+	return text + ": " + cmp.Or(r.Verdict, "continue")
 }
 
-// Answers to whether a rule is for a packet.
+// Results of matching a packet against a rule, in rising order.
 const (
 	firewallNoMatch = iota
 	firewallMayMatch
@@ -162,7 +162,7 @@ func firewallMatchesName(pattern, name string) int {
 	return firewallNoMatch
 }
 
-// firewallMatchesNotName is matchesName for a pattern of which "" is no interface.
+// firewallMatchesNotName is firewallMatchesName for a negated pattern; "" excludes nothing.
 func firewallMatchesNotName(pattern, name string) int {
 	if pattern == "" {
 		return firewallNoMatch
@@ -177,7 +177,7 @@ func firewallMatchesAddr(networks []netip.Prefix, a netip.Addr, is6 bool) int {
 	return firewallMatchesAnyAddr(networks, a, is6)
 }
 
-// firewallMatchesAnyAddr is matchesAddr for networks of which none is no address.
+// firewallMatchesAnyAddr is firewallMatchesAddr for a list of which none matches nothing.
 func firewallMatchesAnyAddr(networks []netip.Prefix, a netip.Addr, is6 bool) int {
 	answer := firewallNoMatch
 	for _, p := range networks {

@@ -9,15 +9,15 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// translation returns what gives packets for an address and port another destination,
-// nil if that is not sure, and whether something may.
+// translation returns what surely gives packets for an address and port another
+// destination, or nil, and whether something may.
 func (w *hostFirewall) translation(protocol Protocol, at netip.AddrPort) (surely *firewallStop, may bool) {
 	f := w.follow(firewallPacket{to: at, is6: at.Addr().Is6(), protocol: uint8(protocol), state: netstate.StateNew}, "prerouting")
 	return f.sends, f.maySend != nil
 }
 
-// allowCommand is the command that lets packets pass at a stop: before all other rules of
-// the chain.
+// allowCommand returns the command that lets packets pass where others stop: before all
+// other rules of the chain.
 func (s firewallStop) allowCommand(p firewallPacket) string {
 	switch {
 	case s.isFilter():
@@ -36,7 +36,7 @@ func (s firewallStop) allowCommand(p firewallPacket) string {
 	return "nft insert rule " + s.chain.Family + " " + s.chain.Table + " " + s.chain.Name + nftMatch(p) + " accept"
 }
 
-// ports returns the name of the packet's protocol, and what is known of its ports.
+// ports returns the name of the packet's protocol, and its ports as far as they are known.
 func (p firewallPacket) ports() (protocol string, from, to uint16) {
 	if p.protocol == 0 {
 		return "", 0, 0 // any
@@ -48,13 +48,13 @@ func (p firewallPacket) ports() (protocol string, from, to uint16) {
 	return protocol, p.from.Port(), p.to.Port()
 }
 
-// iptablesMatch are the conditions of iptables for a packet.
+// iptablesMatch returns the options of iptables that match a packet.
 func iptablesMatch(p firewallPacket) string {
 	protocol, from, to := p.ports()
 	return optionText("-p", protocol) + optionText("-s", p.from.Addr()) + optionText("-d", p.to.Addr()) + optionText("--sport", from) + optionText("--dport", to)
 }
 
-// nftMatch are the conditions of nft for a packet.
+// nftMatch returns the expressions of nft that match a packet.
 func nftMatch(p firewallPacket) (text string) {
 	family := "ip"
 	if p.is6 {
@@ -68,24 +68,25 @@ func nftMatch(p firewallPacket) (text string) {
 	return text + optionText(protocol+" sport", from) + optionText(protocol+" dport", to)
 }
 
-// isFilter reports whether a filter of traffic control is known by what deletes it.
+// isFilter reports whether the packet stops at a filter of traffic control that can be
+// deleted by its handle.
 func (s firewallStop) isFilter() bool {
 	return s.chain.Device != "" && s.rule != nil && s.rule.Handle != ""
 }
 
-// passFilter is the command of tc, whose filters come in the order of their
-// numbers.
+// passFilter returns the command of tc that lets packets pass. Filters are tried in the
+// order of their preferences.
 func (s firewallStop) passFilter(p firewallPacket) string {
 	return "tc filter add dev " + s.chain.Device + " " + s.chain.Hook + " pref 1" + flowerMatch(p) + " action pass"
 }
 
-// deleteFilter is the command that takes away a filter of traffic control. One before
-// it would need a preference of its own.
+// deleteFilter returns the command that deletes a filter of traffic control. A filter
+// before it would need a lower preference, which may not exist.
 func (s firewallStop) deleteFilter() string {
 	return "tc filter del dev " + s.chain.Device + " " + s.chain.Name + " " + s.rule.Handle
 }
 
-// flowerMatch are the conditions of tc for a packet.
+// flowerMatch returns the options of tc-flower that match a packet.
 func flowerMatch(p firewallPacket) string {
 	family := "ip"
 	if p.is6 {
@@ -96,10 +97,10 @@ func flowerMatch(p firewallPacket) string {
 		optionText("src_ip", p.from.Addr()) + optionText("dst_ip", p.to.Addr()) + optionText("src_port", from) + optionText("dst_port", to)
 }
 
-// showsFirewall are the commands that show rules of nftables and iptables.
+// showFirewallCommands show the rules of nftables and iptables.
 const showFirewallCommands = "nft list ruleset; iptables-save"
 
-// showCommand is the command that shows the chain.
+// showCommand returns the command that shows the chain.
 func (s firewallStop) showCommand() string {
 	switch s.chain.Family {
 	case "xfrm":
@@ -110,7 +111,8 @@ func (s firewallStop) showCommand() string {
 	return showFirewallCommands
 }
 
-// withdrawPolicy is the command that takes away what drops packets: a policy, or the default.
+// withdrawPolicy returns the command that removes what drops packets: an IPsec policy, or
+// the default policy.
 func (s firewallStop) withdrawPolicy() string {
 	if s.rule == nil {
 		return "ip xfrm policy setdefault " + s.chain.Name + " accept"
@@ -118,8 +120,8 @@ func (s firewallStop) withdrawPolicy() string {
 	return "ip xfrm policy delete " + s.rule.Handle
 }
 
-// allowARP is the command that lets questions for an address, or the answers, pass at a
-// stop; all of them, if it drops all.
+// allowARP returns the command that lets requests for an address, or the answers, pass
+// where they stop; or all of them, if all stop there.
 func (s firewallStop) allowARP(a netip.Addr) string {
 	if s.isFilter() {
 		return s.deleteFilter()

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// checkMarks looks whether packets get the mark of a service.
+// checkMarks looks whether any rule gives packets the mark of a service.
 func (j *judge) checkMarks(director *hostView, e ServiceEntry) {
 	if why, command := director.unread("firewall"); why != "" {
 		j.doubt(director, why, command)
@@ -16,19 +16,19 @@ func (j *judge) checkMarks(director *hostView, e ServiceEntry) {
 		return
 	}
 	if slices.ContainsFunc(director.FirewallRules, func(r FirewallRule) bool { return r.Verdict == "other" }) {
-		j.doubt(director, "no rule is known that marks packets for "+e.ID.String(), showFirewallCommands)
+		j.doubt(director, "it may mark packets for "+e.ID.String()+" by a rule that Check does not understand", showFirewallCommands)
 		return
 	}
 	f := FindingMarkMissing.broken("no rule gives packets the mark of %s", e.ID).
-		advise("mark what clients send: iptables -t mangle -A PREROUTING -d VIP -p tcp --dport PORT -j MARK --set-mark %d", e.ID.FWMark())
+		advise("mark the clients' packets: iptables -t mangle -A PREROUTING -d VIP -p tcp --dport PORT -j MARK --set-mark %d", e.ID.FWMark())
 	if command := j.markingCommand(director, e.ID); command != "" {
-		f = f.run(command).advise("it is for all packets to that address, where it names no port")
+		f = f.run(command).advise("the command marks all packets to that address if it names no port")
 	}
 	j.add(director, f)
 }
 
-// markingCommand marks packets for a service: those that another rule marks, or those
-// for the setup's VIP. It is "" where neither is known.
+// markingCommand returns the command that marks packets for a service: those that another
+// rule marks, or those for the setup's VIP. It returns "" if neither is known.
 func (j *judge) markingCommand(director *hostView, id ServiceID) string {
 	for _, r := range director.FirewallRules {
 		if r.Verdict == "mark" && r.hasAddress(id.Is6()) && !j.hasMarkService(director, r.SetMark) {
@@ -44,18 +44,18 @@ func (j *judge) markingCommand(director *hostView, id ServiceID) string {
 	return ""
 }
 
-// hasAddress reports whether a rule is for one address of a family.
+// hasAddress reports whether a rule is for a single address of a family.
 func (r FirewallRule) hasAddress(is6 bool) bool {
 	return slices.ContainsFunc(r.To, func(p netip.Prefix) bool { return p.IsSingleIP() && p.Addr().Is6() == is6 })
 }
 
-// hasMarkService reports whether a service is for a mark.
+// hasMarkService reports whether the director has a service of a mark.
 func (j *judge) hasMarkService(director *hostView, mark uint32) bool {
 	return slices.ContainsFunc(director.Services, func(e ServiceEntry) bool { return e.ID.FWMark() == mark })
 }
 
-// markCommandAtEntry is the command that marks packets by what the host has: a filter of
-// traffic control at their interface, or a chain at the hook where they come in.
+// markCommandAtEntry returns the command that marks packets by what the host already uses:
+// a filter of traffic control at their interface, or a chain at a hook where they enter.
 func (p *hostView) markCommandAtEntry(packet firewallPacket, mark uint32) string {
 	if p.interfaces[packet.in].Ingress {
 		return markCommandAt(firewallChainKey{family: "tc", table: packet.in, chain: "ingress"}, packet, mark)
@@ -68,7 +68,7 @@ func (p *hostView) markCommandAtEntry(packet firewallPacket, mark uint32) string
 	return ""
 }
 
-// markedAddrs returns the addresses whose packets rules give the mark of a service.
+// markedAddrs returns the addresses to which packets get the mark of a service by rules.
 func (w *hostFirewall) markedAddrs(id ServiceID) (all []netip.Addr) {
 	for _, r := range w.markingRules(id) {
 		for _, p := range r.To {
@@ -100,7 +100,7 @@ func (w *hostFirewall) markingRules(id ServiceID) (all []FirewallRule) {
 	return all
 }
 
-// markCommand is the command that gives packets a mark where a rule gives them another.
+// markCommand returns the command that gives the packets of a rule another mark.
 func (r FirewallRule) markCommand(mark uint32) string {
 	p := firewallPacket{protocol: r.Protocol, is6: r.Family == "ip6"}
 	var port uint16
@@ -119,7 +119,7 @@ func (r FirewallRule) chainKey() firewallChainKey {
 	return firewallChainKey{r.Family, r.Table, r.Chain, r.Legacy}
 }
 
-// markCommandAt is the command that gives packets a mark in a chain.
+// markCommandAt returns the command that gives packets a mark in a chain.
 func markCommandAt(c firewallChainKey, p firewallPacket, mark uint32) string {
 	switch {
 	case c.family == "tc":

@@ -36,7 +36,7 @@ func (j *judge) checkFirewall(director *hostView, e ServiceEntry) {
 	}
 }
 
-// firewallPacketTo is the first packet to an address, as a firewall sees it.
+// firewallPacketTo returns the first packet of a connection to an address.
 func firewallPacketTo(e ServiceEntry, to netip.AddrPort) firewallPacket {
 	protocol := uint8(e.ID.Protocol())
 	if e.ID.FWMark() != 0 {
@@ -45,9 +45,9 @@ func firewallPacketTo(e ServiceEntry, to netip.AddrPort) firewallPacket {
 	return firewallPacket{to: to, is6: to.Addr().Is6(), protocol: protocol, state: netstate.StateNew}
 }
 
-// laterState is what connection tracking says of a client's later packets. IPVS takes
-// connections from it, so that each packet is as if it were the first, unless it is to
-// keep them; then it depends on whether answers pass too.
+// laterState is what connection tracking says of a client's later packets. IPVS hides its
+// connections from it, so that each packet looks like a first one, unless conntrack is
+// set; then it depends on whether the answers pass, too.
 func (p *hostView) laterState() uint8 {
 	if p.sysctl(SysctlConntrack) == "0" {
 		return netstate.StateNew
@@ -55,13 +55,13 @@ func (p *hostView) laterState() uint8 {
 	return netstate.StateNew | netstate.StateEstablished | netstate.StateInvalid
 }
 
-// followClients adds findings about what a firewall does to packets, of clients that are
-// known and of others, and reports whether some surely do not arrive.
+// followClients adds findings about what a firewall does to packets of known clients and
+// of others, and reports whether some surely do not arrive.
 func (j *judge) followClients(host *hostView, p firewallPacket, clients []netip.Addr, what string, hooks ...string) bool {
 	if why, command := host.unread("firewall"); why != "" {
 		j.doubt(host, why, command)
 	}
-	const most = 16 // clients, of which few differ in a firewall's eyes
+	const most = 16 // clients, of which few differ to a firewall
 	for _, client := range append(slices.Clone(clients[:min(len(clients), most)]), netip.Addr{}) {
 		if j.addFate(host, host.firewall.follow(p.withClient(client), hooks...), p, what) {
 			return true
@@ -82,8 +82,8 @@ func (p firewallPacket) withClient(client netip.Addr) firewallPacket {
 	return p
 }
 
-// addFate adds the finding about what happens to a packet, and reports whether it
-// does not arrive.
+// addFate adds the finding about what happens to a packet, and reports whether the packet
+// surely does not arrive.
 func (j *judge) addFate(host *hostView, f firewallFate, p firewallPacket, what string) bool {
 	switch {
 	case f.drops != nil:
@@ -100,8 +100,8 @@ func (j *judge) addFate(host *hostView, f firewallFate, p firewallPacket, what s
 	return false
 }
 
-// doubt notes why it is not known what a host's firewall does, and the command that
-// shows it.
+// doubt notes why the effect of a host's firewall is not known, and the command that shows
+// it.
 func (j *judge) doubt(host *hostView, why, command string) {
 	at := "here"
 	if label := host.label(); label != "" {
@@ -118,24 +118,24 @@ func (j *judge) checkInterfaceFilters(host *hostView, name string) {
 		where = "on " + label
 	}
 	if i.XDP {
-		j.doubts = append(j.doubts, fmt.Sprintf("%s: a program at XDP sees packets of %s first (bpftool net)", where, name))
+		j.doubts = append(j.doubts, fmt.Sprintf("%s: an XDP program sees packets of %s first (bpftool net)", where, name))
 	}
 	if i.Queue != "" {
 		j.doubts = append(j.doubts, fmt.Sprintf("%s: the queue %s of %s may drop packets (tc -s qdisc show dev %s)", where, i.Queue, name, name))
 	}
 	if i.Loss > 0 {
-		j.add(host, FindingDropsPackets.broken("the queue netem of %s drops %d of 100 packets", name, i.Loss).run("tc qdisc del dev "+name+" root"))
+		j.add(host, FindingDropsPackets.broken("the queue netem of %s drops %d %% of the packets", name, i.Loss).run("tc qdisc del dev "+name+" root"))
 	}
 }
 
-// checkFirewallToServer follows packets to a real server through the firewall of the director, and
-// through the server's, and the answers back.
+// checkFirewallToServer follows packets to a real server through the firewall of the
+// director and that of the server, and the answers back.
 func (j *judge) checkFirewallToServer(director *hostView, e ServiceEntry, s RealServer, host *hostView) {
 	out := director.route(s.Addr.Addr(), netip.Addr{}).Interface
 	what := fmt.Sprintf("packets of %s to %s", e.ID, s.Addr)
 	state, clients := uint8(netstate.StateUntracked), j.clientsOf(director, s.Addr.Addr())
 	if director.sysctl(SysctlConntrack) != "0" {
-		state, clients = netstate.StateNew|netstate.StateInvalid, nil // servers may see other sources
+		state, clients = netstate.StateNew|netstate.StateInvalid, nil // source NAT may hide the clients
 	}
 	for _, p := range j.forwardedPackets(director, e, s) {
 		p.out, p.state, p.remote = out, state, true
@@ -159,8 +159,8 @@ func (j *judge) checkFirewallToServer(director *hostView, e ServiceEntry, s Real
 	}
 }
 
-// checkFirewallOfServer follows packets into a real server. What it sends elsewhere in itself it
-// may take there.
+// checkFirewallOfServer follows packets into a real server. Packets that its rules send to
+// another address or port may be meant to go there.
 func (j *judge) checkFirewallOfServer(host *hostView, p firewallPacket, clients []netip.Addr, what string) {
 	hooks := []string{"ingress", "prerouting", "input", "xfrm-in"}
 	if f := host.firewall.follow(p, hooks...); f.sends != nil || f.maySend != nil {
@@ -194,7 +194,7 @@ func (j *judge) checkFirewallOfAnswers(director *hostView, e ServiceEntry, s Rea
 	}
 }
 
-// forwardedPackets are those that leave the director for a real server.
+// forwardedPackets returns the packets that leave the director for a real server.
 func (j *judge) forwardedPackets(director *hostView, e ServiceEntry, s RealServer) (all []firewallPacket) {
 	switch {
 	case s.Mode == NAT:
@@ -218,8 +218,8 @@ func (j *judge) forwardedPackets(director *hostView, e ServiceEntry, s RealServe
 }
 
 // checkFirewallBack follows a NAT server's answers through the director's firewall, which
-// sees them before IPVS gives them the VIP. Connections that are not tracked begin, in
-// its eyes, with an answer, which is invalid in TCP.
+// sees them before IPVS gives them the VIP. To connection tracking, a connection that it
+// does not know begins with an answer, which is invalid in TCP.
 func (j *judge) checkFirewallBack(director *hostView, e ServiceEntry, s RealServer, host *hostView, in string) {
 	p := firewallPacketTo(e, netip.AddrPort{})
 	p.plain = host != nil && !host.encrypts() && director.isPlain(s)
@@ -242,7 +242,7 @@ func (j *judge) checkFirewallBack(director *hostView, e ServiceEntry, s RealServ
 			return
 		}
 	}
-	for _, vip := range j.vipsOf(director, e) { // the way of what has the VIP is looked for again
+	for _, vip := range j.vipsOf(director, e) { // with the VIP as source, the packet is routed again
 		p.from, p.remote = netip.AddrPortFrom(vip, e.ID.AddrPort().Port()), false
 		if director.sysctl(SysctlSNATReroute) != "0" {
 			j.followClients(director, p, clients, fmt.Sprintf("answers of %s from %s", s.Addr, vip), "xfrm-out")
@@ -250,9 +250,9 @@ func (j *judge) checkFirewallBack(director *hostView, e ServiceEntry, s RealServ
 	}
 }
 
-// hasSourceNAT reports whether what goes to a server gets the director's address, so
-// that it answers there whatever its routes. Where that may be so, it is not told
-// what its routes should be.
+// hasSourceNAT reports whether packets to a server get the director's address, or may get
+// it, so that the server answers the director whatever its routes are. Its routes are not
+// checked then.
 func (j *judge) hasSourceNAT(director *hostView, e ServiceEntry, s RealServer, host *hostView) bool {
 	server := s.Addr.Addr()
 	planned := director.isOwn && slices.ContainsFunc(j.setup, func(s Requirement) bool {
@@ -274,8 +274,8 @@ func (j *judge) hasSourceNAT(director *hostView, e ServiceEntry, s RealServer, h
 	case !f.maySource && why == "":
 		return false
 	case !tracked && f.maySource && !host.hasRouteVia(director):
-		j.add(director, FindingNATConntrack.broken("rules give %s another source, and %s is 0", s.Addr, SysctlConntrack).
-			fix(SysctlConntrack.Requirement("1", "source NAT sees only connections that netfilter tracks")))
+		j.add(director, FindingNATConntrack.broken("rules give packets to %s another source, but %s is 0", s.Addr, SysctlConntrack).
+			fix(SysctlConntrack.Requirement("1", "source NAT applies only to connections that netfilter tracks")))
 		return true
 	case !tracked:
 		return false
@@ -286,14 +286,14 @@ func (j *judge) hasSourceNAT(director *hostView, e ServiceEntry, s RealServer, h
 	return true
 }
 
-// checkUntracked looks for rules that keep packets from connection tracking, although they
-// are to get another source.
+// checkUntracked looks for rules that exempt packets from connection tracking although
+// they should get another source.
 func (j *judge) checkUntracked(director *hostView, e ServiceEntry, s RealServer, translated bool) (found bool) {
 	for _, vip := range j.vipsOf(director, e) {
 		p := firewallPacketTo(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 		p.in = director.interfaceForVIP(vip)
 		if f := director.firewall.follow(p, "prerouting"); translated && f.untracks != nil {
-			j.add(director, FindingNATConntrack.broken("packets of %s to %s, and its answers, are not tracked, by %s", e.ID, s.Addr, f.untracks).
+			j.add(director, FindingNATConntrack.broken("packets of %s to %s, and its answers, are exempt from connection tracking by %s", e.ID, s.Addr, f.untracks).
 				run(f.untracks.allowCommand(p), f.untracks.allowCommand(firewallPacket{from: s.Addr, is6: p.is6, protocol: p.protocol})))
 			found = true
 		}
@@ -301,7 +301,7 @@ func (j *judge) checkUntracked(director *hostView, e ServiceEntry, s RealServer,
 	return found
 }
 
-// listFirewallDoubts lists what firewalls may do, where that is not known.
+// listFirewallDoubts lists what firewalls may do, as unchecked.
 func (j *judge) listFirewallDoubts() {
 	slices.Sort(j.doubts)
 	if all := slices.Compact(j.doubts); len(all) > 0 {
@@ -314,6 +314,6 @@ func (j *judge) listFirewallDoubts() {
 		return
 	}
 	if len(j.hosts) == 1 || len(j.absent) > 0 {
-		j.addUnchecked(FindingFirewall, "look at the firewalls of the real servers, and of what is between: nft list ruleset; iptables-save")
+		j.addUnchecked(FindingFirewall, "look at the firewalls of the real servers, and of machines on the way: nft list ruleset; iptables-save")
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// follow sends a packet through the chains of hooks.
+// follow sends a packet through the chains of hooks, and returns what happens to it.
 func (w *hostFirewall) follow(p firewallPacket, hooks ...string) (f firewallFate) {
 	for _, hook := range hooks {
 		for _, c := range w.chains {
@@ -26,8 +26,8 @@ func (w *hostFirewall) follow(p firewallPacket, hooks ...string) (f firewallFate
 	return f
 }
 
-// sees reports whether a chain has to do with packets of a kind. What gives
-// connections other addresses sees the first packet of those that are tracked.
+// sees reports whether a chain sees a packet. Chains of the type nat see only the first
+// packet of a tracked connection.
 func (c FirewallChain) sees(p firewallPacket) bool {
 	if c.Type == "nat" && p.state&netstate.StateNew == 0 {
 		return false
@@ -45,25 +45,25 @@ func (c FirewallChain) sees(p firewallPacket) bool {
 	return false
 }
 
-// ends are the ways in which a packet can leave a chain, as bits.
+// firewallExits are the ways in which a packet can leave a chain, as bits.
 type firewallExits uint8
 
 const (
-	exitContinue firewallExits = 1 << iota // to the next rule; at the end, back to the chain before
-	exitAccept                             // the base chain has no more to say
+	exitContinue firewallExits = 1 << iota // to the next rule; at the end, back to the calling chain
+	exitAccept                             // accepted by the base chain
 	exitDrop
 	exitSent    // with another destination
 	exitSourced // with another source
-	exitReturn  // back to the chain before, at once
+	exitReturn  // back to the calling chain, at once
 )
 
-// walker goes through one base chain.
+// firewallWalker follows a packet through one base chain.
 type firewallWalker struct {
 	*hostFirewall
 	packet *firewallPacket
 	base   FirewallChain
 	steps  int
-	drop   *firewallStop // the first that drops it
+	drop   *firewallStop // the first rule that drops it
 	send   *firewallStop
 
 	untrack *firewallStop
@@ -94,7 +94,7 @@ func (w *hostFirewall) walkChain(c FirewallChain, p *firewallPacket) (f firewall
 	return f
 }
 
-// note keeps the first rule that does something; nil is the policy.
+// note keeps the first rule that does something; nil stands for the chain's policy.
 func (w *firewallWalker) note(at **firewallStop, r *FirewallRule) {
 	if *at == nil {
 		*at = &firewallStop{w.base, r}
@@ -122,7 +122,7 @@ func (w *firewallWalker) walk(chain string, depth int) (all firewallExits) {
 	return (all | exitContinue).afterReturn()
 }
 
-// afterReturn makes those that return at once ones that go on in the chain before.
+// afterReturn turns a return into going on in the calling chain.
 func (e firewallExits) afterReturn() firewallExits {
 	if e&exitReturn != 0 {
 		e = e&^exitReturn | exitContinue
@@ -130,7 +130,7 @@ func (e firewallExits) afterReturn() firewallExits {
 	return e
 }
 
-// apply returns what a rule does with the packet if it is for it.
+// apply returns what a matching rule does with the packet.
 func (w *firewallWalker) apply(r *FirewallRule, sure bool, depth int) firewallExits {
 	switch r.Verdict {
 	case "":
@@ -169,7 +169,7 @@ func (w *firewallWalker) apply(r *FirewallRule, sure bool, depth int) firewallEx
 		return exitSent
 	case "snat", "masquerade":
 		return exitSourced
-	default: // it may do anything
+	default: // a verdict that Check does not know may do anything
 		w.packet.blurred = true
 		w.note(&w.drop, r)
 		return exitAccept | exitDrop

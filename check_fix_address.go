@@ -2,11 +2,11 @@ package lvs
 
 import "net/netip"
 
-// An interface loses its IPv6 addresses and their routes when it goes down, or IPv6 is
-// switched off on it. Others may know what it had.
+// An interface loses its IPv6 addresses and their routes when it goes down, or when IPv6
+// is disabled on it. Other hosts may know what it had.
 
-// networkFix returns the settings that let a host reach a network again that an address is
-// in, by the one interface that has lost its addresses; none if that is not known.
+// networkFix returns the requirements that let a host reach the network of an address
+// again, by the one interface that has lost its addresses; none if that is not known.
 func (j *judge) networkFix(p *hostView, in netip.Addr) Setup {
 	name := p.soleBareInterface(in)
 	if name == "" {
@@ -16,7 +16,7 @@ func (j *judge) networkFix(p *hostView, in netip.Addr) Setup {
 		return j.addrFix(p, name, a)
 	}
 	if in.Is4() {
-		return nil // without an address it cannot ask for others
+		return nil // without an address it cannot resolve others
 	}
 	for _, other := range j.hosts {
 		for _, n := range other.subnetsContaining(in) {
@@ -28,8 +28,8 @@ func (j *judge) networkFix(p *hostView, in netip.Addr) Setup {
 	return nil
 }
 
-// soleBareInterface returns the one interface that could be in a network and has no address of a
-// family; "" if there is not exactly one.
+// soleBareInterface returns the one interface that could be in a network but has no
+// address of a family; "" if there is not exactly one.
 func (p *hostView) soleBareInterface(family netip.Addr) (name string) {
 	addressed := make(map[string]bool)
 	for _, a := range p.addresses {
@@ -49,8 +49,8 @@ func (p *hostView) soleBareInterface(family netip.Addr) (name string) {
 	return name
 }
 
-// formerAddr returns the address that an interface had in the network of another one, by
-// what the neighbours of the host remember.
+// formerAddr returns the address that an interface had in a network of another host, as
+// far as that host's neighbour entries still show it.
 func (j *judge) formerAddr(p *hostView, name string, in netip.Addr) (a netip.Prefix, ok bool) {
 	mac := p.interfaces[name].MAC
 	for _, other := range j.hosts {
@@ -73,25 +73,25 @@ func (j *judge) formerAddr(p *hostView, name string, in netip.Addr) (a netip.Pre
 	return a, ok
 }
 
-// addrFix are the settings that give an interface an address again, and the host its
-// default route if it has none.
+// addrFix returns the requirements that give an interface an address again, and the host
+// a default route if it has none.
 func (j *judge) addrFix(p *hostView, name string, a netip.Prefix) Setup {
 	s := append(p.enableFix(name, a.Addr()), Requirement{Want: Address{Interface: name, Prefix: a}, Why: "other hosts send to this address"})
 	return append(s, j.defaultRouteFix(p, a)...)
 }
 
-// enableFix are the settings by which an interface takes addresses of a family.
+// enableFix returns the requirements that let an interface use addresses of a family.
 func (p *hostView) enableFix(name string, family netip.Addr) (s Setup) {
 	if key := InterfaceSysctl(name, "disable_ipv6", true); family.Is6() && p.sysctl(key) == "1" {
-		s = append(s, Requirement{Want: Sysctl{key, "0"}, Why: "an interface without IPv6 has no such address"})
+		s = append(s, Requirement{Want: Sysctl{key, "0"}, Why: "IPv6 is disabled on the interface"})
 	}
 	switch mtu := p.mtu(name); {
 	case family.Is6() && mtu != 0 && mtu < leastIPv6MTU:
-		s = append(s, Requirement{Want: Link{Name: name, Up: true, MTU: ordinaryMTU}, Why: "an interface with a smaller MTU than 1280 has no IPv6"})
+		s = append(s, Requirement{Want: Link{Name: name, Up: true, MTU: ordinaryMTU}, Why: "IPv6 needs an MTU of at least 1280"})
 	case !p.interfaces[name].Up:
-		s = append(s, Requirement{Want: Link{Name: name, Up: true}, Why: "addresses are used only while it is up"})
+		s = append(s, Requirement{Want: Link{Name: name, Up: true}, Why: "its addresses are used only while it is up"})
 	}
 	return s
 }
 
-const leastIPv6MTU = 1280 // of IPv6, on any link
+const leastIPv6MTU = 1280 // that IPv6 accepts on a link

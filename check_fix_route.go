@@ -7,10 +7,10 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// What cures a host is often known from the others in its network.
+// What fixes a host is often known from the other hosts in its network.
 
-// gatewayOfOthers returns another next hop than a way has, which other hosts of the network
-// use for the rest of the world; none if they do not agree.
+// gatewayOfOthers returns the gateway that other hosts of the network use for the rest of
+// the world, if it is not the next hop of the way; none if they do not agree.
 func (j *judge) gatewayOfOthers(p *hostView, w netstate.Way, family netip.Addr) netip.Addr {
 	return j.gatewayAmong(p, w, family, func(via netip.Addr) bool {
 		_, wider := j.widerPrefix(p, via)
@@ -18,8 +18,8 @@ func (j *judge) gatewayOfOthers(p *hostView, w netstate.Way, family netip.Addr) 
 	})
 }
 
-// gatewayAmong is as gateway, of a host whose networks are those that the function says.
-// Where directors and real servers do not agree, those count that are what the host is.
+// gatewayAmong is gatewayOfOthers for a host that reaches other gateways than it does now.
+// Where directors and real servers do not agree, those count that have the host's role.
 func (j *judge) gatewayAmong(p *hostView, w netstate.Way, family netip.Addr, reaches func(netip.Addr) bool) netip.Addr {
 	alike, all := make(map[netip.Addr]bool), make(map[netip.Addr]bool)
 	for _, other := range j.hosts {
@@ -42,8 +42,8 @@ func (j *judge) gatewayAmong(p *hostView, w netstate.Way, family netip.Addr, rea
 	return netip.Addr{}
 }
 
-// distantAddr is an address of the rest of the world. In IPv6 the first one is not: the
-// device sit0 brings a route for addresses that begin with 96 zeros.
+// distantAddr returns an address of the rest of the world. For IPv6 that is not the first
+// one: the device sit0 has a route for addresses that begin with 96 zeros.
 func distantAddr(family netip.Addr) netip.Addr {
 	if family.Is4() {
 		return netip.IPv4Unspecified()
@@ -51,8 +51,8 @@ func distantAddr(family netip.Addr) netip.Addr {
 	return netip.AddrFrom16([16]byte{0x20})
 }
 
-// defaultRouteFix are the settings that give a host without a way to the rest of the world the
-// gateway that others use, if it can reach that once it is in some networks.
+// defaultRouteFix returns the requirements that give a host without a default route the
+// gateway of others, if it can reach that once it is in some networks.
 func (j *judge) defaultRouteFix(p *hostView, networks ...netip.Prefix) (s Setup) {
 	for _, n := range networks {
 		n = n.Masked()
@@ -67,15 +67,15 @@ func (j *judge) defaultRouteFix(p *hostView, networks ...netip.Prefix) (s Setup)
 }
 
 const (
-	viaOthers = "the gateway that other hosts of the network use"
-	viaRouter = "clients from elsewhere come by a router, and no other neighbour can be it"
+	viaOthers = "other hosts of the network use this gateway"
+	viaRouter = "packets of distant clients arrive from this neighbour, the only one that can be their router"
 )
 
-// routerOfClients returns the router by which clients of a director come that are in none of
-// its networks: the one neighbour that is neither another client, nor one of the hosts,
-// nor the next hop of a way; false if there are several.
+// routerOfClients returns the router from which packets of distant clients arrive at a
+// director: the one neighbour that is not a client, not one of the hosts, and not the next
+// hop of the way. It returns false if there are several.
 func (j *judge) routerOfClients(p *hostView, w netstate.Way, family netip.Addr) (router Neighbour, ok bool) {
-	others, far := make(map[string]bool), false // by their hardware addresses
+	others, far := make(map[string]bool), false // by hardware address
 	for _, client := range j.clientsOf(p, family) {
 		far = far || len(p.subnetsContaining(client)) == 0
 		for _, n := range p.Neighbours {
@@ -99,8 +99,8 @@ func (j *judge) routerOfClients(p *hostView, w netstate.Way, family netip.Addr) 
 	return router, ok
 }
 
-// otherGateway returns a route by another gateway than a way has: the one that others use, or
-// the router by which clients come; false if none is known.
+// otherGateway completes a route by another gateway than the way has: the one that other
+// hosts use, or the router of distant clients; false if none is known.
 func (j *judge) otherGateway(p *hostView, w netstate.Way, r Route) (Requirement, bool) {
 	if r.Via = j.gatewayOfOthers(p, w, r.To.Addr()); r.Via.IsValid() {
 		return Requirement{Want: r, Why: viaOthers}, true
@@ -112,8 +112,8 @@ func (j *judge) otherGateway(p *hostView, w netstate.Way, r Route) (Requirement,
 	return Requirement{Want: r, Why: viaRouter}, ok
 }
 
-// widerPrefix returns the setting that gives an address of the host the length that
-// another host has in a network that an address is in.
+// widerPrefix returns the requirement that gives an address of the host the prefix length
+// that other hosts have in the network of an address.
 func (j *judge) widerPrefix(p *hostView, to netip.Addr) (Requirement, bool) {
 	for _, other := range j.hosts {
 		if other == p {
@@ -124,7 +124,7 @@ func (j *judge) widerPrefix(p *hostView, to netip.Addr) (Requirement, bool) {
 				a := own.Prefix
 				if !j.vips[a.Addr()] && !p.interfaces[own.Interface].Loopback && n.Prefix.Masked().Contains(a.Addr()) && a.Bits() > n.Prefix.Bits() {
 					return Requirement{Want: Address{Interface: own.Interface, Prefix: netip.PrefixFrom(a.Addr(), n.Prefix.Bits())},
-						Why: fmt.Sprintf("the length that others have in %s", n.Prefix.Masked())}, true
+						Why: fmt.Sprintf("other hosts have this prefix length in %s", n.Prefix.Masked())}, true
 				}
 			}
 		}
@@ -132,9 +132,9 @@ func (j *judge) widerPrefix(p *hostView, to netip.Addr) (Requirement, bool) {
 	return Requirement{}, false
 }
 
-// withRouteFix adds to a finding about a missing route what gives the host one: the
-// length that others have in that network, or their gateway. What blocks the way that
-// there is goes first.
+// withRouteFix adds to a finding about a missing route what gives the host one: the prefix
+// length that others have in that network, or their gateway. What blocks the way is
+// removed first.
 func (j *judge) withRouteFix(f Finding, p *hostView, w netstate.Way) Finding {
 	to := w.Question.To
 	commands, leads := p.unblock(w)
@@ -149,8 +149,8 @@ func (j *judge) withRouteFix(f Finding, p *hostView, w netstate.Way) Finding {
 	}
 	route, ok := j.otherGateway(p, netstate.Way{}, Route{To: defaultRoute(to)})
 	if !ok {
-		f.Commands = nil // taking away what blocks gives it no way
-		return f.advise("give it a route, or an address in that network")
+		f.Commands = nil // removing what blocks does not lead to a route
+		return f.advise("give the host a route, or an address in that network")
 	}
 	g := route.Want.(Route).Via
 	if wide, ok := j.widerPrefix(p, g); ok && len(p.subnetsContaining(g)) == 0 {

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// What a director's table has lost, another director may have, or the hosts tell that
-// are set up for it.
+// What a director's table has lost may be in the table of another director, or follow
+// from how the real servers are set up.
 
-// serversOfOthers returns the changes that give a service without real servers those that a
-// director which stands by has, or else the hosts that are set up for it by DR.
+// serversOfOthers returns the changes that give a service without real servers those of
+// another director, or else the hosts that are set up for it by DR.
 func (j *judge) serversOfOthers(e ServiceEntry) (changes []Change) {
 	for _, p := range j.hosts[1:] {
 		for _, s := range p.services[e.ID].Servers {
@@ -28,7 +28,7 @@ func (j *judge) serversOfOthers(e ServiceEntry) (changes []Change) {
 }
 
 // drServerAddr returns the address of a host that is set up as a real server by DR: it has
-// the VIP, does not announce it, and listens; false if it is not.
+// the VIP, does not announce it, and a program listens; false if not.
 func (j *judge) drServerAddr(e ServiceEntry, p *hostView) (at netip.Addr, ok bool) {
 	vips := j.vipsOf(j.own, e)
 	if len(p.Services) > 0 || len(vips) == 0 {
@@ -55,8 +55,8 @@ func (j *judge) drServerAddr(e ServiceEntry, p *hostView) (at netip.Addr, ok boo
 	return netip.Addr{}, false
 }
 
-// servicesOfStandby returns the changes that give the own host the services of a VIP that the one
-// director which stands by has; none if it has none, or does not stand by.
+// servicesOfStandby returns the changes that give the own host the services of a VIP that
+// a standby director has; none if no director stands by, or another one has the VIP.
 func (j *judge) servicesOfStandby(vip netip.Addr) (changes []Change) {
 	if !j.own.delivers(vip) {
 		return nil
@@ -81,15 +81,15 @@ func (j *judge) servicesOfStandby(vip netip.Addr) (changes []Change) {
 	return nil
 }
 
-// moveService returns the changes that give a service to a VIP that has none: those
-// of a service whose VIP the host does not have.
+// moveService returns the changes that give a VIP without a service the services of
+// another VIP that the host does not have.
 func (j *judge) moveService(vip netip.Addr) (changes []Change) {
 	for _, e := range j.own.Services {
 		if e.ID.FWMark() != 0 || e.ID.Is6() != vip.Is6() || j.own.delivers(e.ID.AddrPort().Addr()) {
 			continue
 		}
 		if changes != nil {
-			return nil // which of them is not known
+			return nil // it is not known which of several
 		}
 		service := e.Service
 		service.ID = addressID(e.ID.Protocol(), netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
@@ -101,8 +101,8 @@ func (j *judge) moveService(vip netip.Addr) (changes []Change) {
 	return changes
 }
 
-// likeSiblings returns the changes that forward to a server as to all others of its
-// service, whose mode and port are one; none if they are not, or are the server's.
+// likeSiblings returns the changes that forward to a server in the mode and on the port of
+// all others of its service; none if these differ, or if the server has them already.
 func (e ServiceEntry) likeSiblings(s RealServer) []Change {
 	right, agreed := s, false
 	for _, other := range e.Servers {
@@ -126,8 +126,8 @@ func (e ServiceEntry) likeSiblings(s RealServer) []Change {
 	return []Change{AddRealServer(e.ID, right), RemoveRealServer(e.ID, s.Addr)}
 }
 
-// removeUnusable returns the change that removes a server which no client can use, if
-// others of the service are left.
+// removeUnusable returns the change that removes a server that no client can use, if the
+// service has others.
 func (e ServiceEntry) removeUnusable(s RealServer) []Change {
 	left := slices.ContainsFunc(e.Servers, func(other RealServerStatus) bool {
 		return other.Addr != s.Addr && other.Weight > 0 && !other.Addr.Addr().IsLoopback()

@@ -325,7 +325,7 @@ func TestCheckEnabled(t *testing.T) {
 	for _, c := range []struct {
 		mtu  int
 		want Setup
-	}{{1500, nil}, {1280, nil}, {1279, Setup{{Want: Link{Name: "eth0", Up: true, MTU: 1500}, Why: "an interface with a smaller MTU than 1280 has no IPv6"}}}} {
+	}{{1500, nil}, {1280, nil}, {1279, Setup{{Want: Link{Name: "eth0", Up: true, MTU: 1500}, Why: "IPv6 needs an MTU of at least 1280"}}}} {
 		makeResource(rs1, Link{Name: "eth0", Kind: "device", Up: true, MTU: c.mtu})
 		if got := newHostView(*rs1).enableFix("eth0", local6); !slices.Equal(got, c.want) {
 			t.Errorf("MTU %d: %s, want %s", c.mtu, got, c.want)

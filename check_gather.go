@@ -15,9 +15,10 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// State returns what [Host.Check] wants to know of this host, to be given to it as
-// a peer's on another one. It changes nothing, and takes the privilege to read the
-// table: [ErrPermission]. What else cannot be read is among the unread.
+// State reads what [Host.Check] needs to know of this host. Pass it to Check there, or as
+// a peer on another host. State changes nothing. Reading the table needs the privilege:
+// the error matches [ErrPermission] without it. Other parts that cannot be read are listed
+// in Unread.
 func (h *Host) State(ctx context.Context) (f HostState, err error) {
 	for _, part := range []func(context.Context, *HostState) error{
 		h.observe, h.readParameters, h.readName, h.readTable, h.readListeners, h.readClients,
@@ -65,7 +66,7 @@ func (h *Host) observe(ctx context.Context, f *HostState) error {
 	return nil
 }
 
-// Parameters that each interface has, and that matter to IPVS.
+// Sysctls of each interface that matter to IPVS.
 var (
 	observedParameters4 = []string{
 		"accept_local", "arp_announce", "arp_filter", "arp_ignore", "disable_policy", "disable_xfrm", "forwarding",
@@ -96,7 +97,7 @@ func (h *Host) readParameters(ctx context.Context, f *HostState) error {
 	return h.addSysctls(ctx, f, keys)
 }
 
-// addSysctls reads parameters, and leaves out those that the kernel does not have.
+// addSysctls reads sysctls, and leaves out those that the kernel does not have.
 func (h *Host) addSysctls(ctx context.Context, f *HostState, keys []SysctlKey) error {
 	var paths []string
 	for _, key := range keys {
@@ -121,8 +122,8 @@ func (h *Host) addSysctls(ctx context.Context, f *HostState, keys []SysctlKey) e
 	return nil
 }
 
-// readName reads what the host calls itself, or its first address that others can
-// reach, and the release of its kernel.
+// readName reads the kernel's release, and the host's name or, without one, its first
+// address that other hosts can reach.
 func (h *Host) readName(ctx context.Context, f *HostState) error {
 	if release, err := h.kernelRelease(ctx); err == nil {
 		f.Release = release
@@ -146,7 +147,7 @@ func (h *Host) readName(ctx context.Context, f *HostState) error {
 	return nil
 }
 
-// readTable reads what IPVS has. A real server may have none.
+// readTable reads the IPVS table. A real server may have no IPVS.
 func (h *Host) readTable(ctx context.Context, f *HostState) (err error) {
 	f.Services, err = h.client.Snapshot(ctx)
 	if errors.Is(err, ErrUnavailable) {
@@ -166,13 +167,13 @@ func (h *Host) readTable(ctx context.Context, f *HostState) (err error) {
 	return err
 }
 
-// Limits of what is read of connections.
+// Limits of what is read about connections.
 const (
 	mostConnections = 100_000
 	mostClients     = 1000
 )
 
-// readClients reads which clients have connections, unless that takes too long.
+// readClients reads which clients have connections, unless there are too many.
 func (h *Host) readClients(ctx context.Context, f *HostState) error {
 	total := 0
 	for _, e := range f.Services {
@@ -207,7 +208,7 @@ func (h *Host) readListeners(ctx context.Context, f *HostState) error {
 	files := []struct {
 		path     string
 		protocol Protocol
-		state    string // of a socket that waits for others
+		state    string // of a socket that listens, or is not connected
 	}{
 		{"/proc/net/tcp", ProtocolTCP, "0A"}, {"/proc/net/tcp6", ProtocolTCP, "0A"},
 		{"/proc/net/udp", ProtocolUDP, "07"}, {"/proc/net/udp6", ProtocolUDP, "07"},
@@ -219,8 +220,8 @@ func (h *Host) readListeners(ctx context.Context, f *HostState) error {
 			f.Listeners = append(f.Listeners, parseListeners(string(text), file.protocol, file.state)...)
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
-		case i == 0: // IPv6 may not be there
-			f.Unread = append(f.Unread, Unread{"listeners", "there is no " + file.path, "ss -lntu"})
+		case i == 0: // IPv6 may be missing
+			f.Unread = append(f.Unread, Unread{"listeners", "no file " + file.path, "ss -lntu"})
 			return nil
 		}
 	}
@@ -233,8 +234,7 @@ func (h *Host) readListeners(ctx context.Context, f *HostState) error {
 	return nil
 }
 
-// parseListeners reads sockets as /proc lists them. Those of a state wait for others;
-// of UDP also those that are not connected.
+// parseListeners parses the sockets of a state as /proc lists them.
 func parseListeners(text string, protocol Protocol, state string) (all []Listener) {
 	for _, line := range strings.Split(text, "\n") {
 		f := strings.Fields(line)
@@ -248,7 +248,7 @@ func parseListeners(text string, protocol Protocol, state string) (all []Listene
 	return all
 }
 
-// parseSocketUser reads whose a socket is; a line without that is root's.
+// parseSocketUser parses the user of a socket; a line without one is root's.
 func parseSocketUser(fields []string, at int) uint32 {
 	if len(fields) <= at {
 		return 0
@@ -257,7 +257,7 @@ func parseSocketUser(fields []string, at int) uint32 {
 	return uint32(user)
 }
 
-// parseSocketAddr reads an address whose words are in the machine's order.
+// parseSocketAddr parses an address whose 32-bit words are in the machine's byte order.
 func parseSocketAddr(s string) (netip.AddrPort, bool) {
 	addr, port, _ := strings.Cut(s, ":")
 	raw, err := hex.DecodeString(addr)
@@ -272,7 +272,7 @@ func parseSocketAddr(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(a.Unmap(), uint16(number)), ok
 }
 
-// parseSCTPListeners reads the endpoints of SCTP, whose lines end in addresses.
+// parseSCTPListeners parses the endpoints of SCTP, whose lines end in addresses.
 func parseSCTPListeners(text string) (all []Listener) {
 	for i, line := range strings.Split(text, "\n") {
 		f := strings.Fields(line)
@@ -289,4 +289,4 @@ func parseSCTPListeners(text string) (all []Listener) {
 	return all
 }
 
-const localRouteTable = 255 // of the routes to the host's own addresses
+const localRouteTable = 255 // the routing table local

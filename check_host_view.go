@@ -3,13 +3,13 @@ package lvs
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// party is a host that has a part in services, with its facts in a form to look
-// things up in.
+// hostView is the state of a host, indexed for look-ups.
 type hostView struct {
 	HostState
 	isOwn      bool
@@ -17,7 +17,7 @@ type hostView struct {
 	sysctls    map[SysctlKey]string
 	addresses  []Address
 	byAddr     map[netip.Addr][]Address
-	subnets    []Address // those of the addresses that have a network around them
+	subnets    []Address // addresses with a network around them
 	links      []Link
 	fouPorts   []FOUPort
 	policies   []IPsecPolicy
@@ -68,22 +68,30 @@ func newHostView(f HostState) *hostView {
 	return p
 }
 
-// sysctl returns a parameter, "" if it is not known.
+// sysctl returns the value of a sysctl, "" if it is not known.
 func (p *hostView) sysctl(key SysctlKey) string { return p.sysctls[key] }
 
-// parameter returns the value of an interface's parameter that counts, where that
-// is the greater of its own and that of all. They are of one digit each.
+// parameter returns the value of an interface's sysctl of which the kernel uses the
+// greater of the interface's own and the one of all; "" if neither is known.
 func (p *hostView) parameter(iface, name string) string {
-	return max(p.sysctl(InterfaceSysctl(iface, name, false)), p.sysctl(InterfaceSysctl("all", name, false)))
+	return greaterSysctl(p.sysctl(InterfaceSysctl(iface, name, false)), p.sysctl(InterfaceSysctl("all", name, false)))
 }
 
-// addrsEqual returns the addresses of the host that are a.
+// greaterSysctl returns the greater of two numbers. One that is not a number is less.
+func greaterSysctl(a, b string) string {
+	x, err := strconv.Atoi(a)
+	if y, errB := strconv.Atoi(b); err != nil || errB == nil && y > x {
+		return b
+	}
+	return a
+}
+
+// addrsEqual returns the host's entries for an address, one for each interface that has it.
 func (p *hostView) addrsEqual(a netip.Addr) []Address { return p.byAddr[a] }
 
 func (p *hostView) has(a netip.Addr) bool { return len(p.byAddr[a]) > 0 }
 
-// subnetsContaining returns the addresses of the host that have a network around them with
-// a in it.
+// subnetsContaining returns the addresses of the host whose networks contain a.
 func (p *hostView) subnetsContaining(a netip.Addr) (all []Address) {
 	for _, own := range p.subnets {
 		if own.Prefix.Masked().Contains(a) {
@@ -93,7 +101,7 @@ func (p *hostView) subnetsContaining(a netip.Addr) (all []Address) {
 	return all
 }
 
-// mtu returns that of an interface, 0 if it is not known.
+// mtu returns the MTU of an interface, 0 if it is not known.
 func (p *hostView) mtu(iface string) int {
 	for _, l := range p.links {
 		if l.Name == iface {
@@ -103,12 +111,12 @@ func (p *hostView) mtu(iface string) int {
 	return 0
 }
 
-// route returns the route of a packet that the kernel of the host itself sends.
+// route returns the route of a packet that the host's kernel sends.
 func (p *hostView) route(to, from netip.Addr) netstate.Way {
 	return p.routing.Resolve(netstate.Question{To: to, From: from})
 }
 
-// arrival returns the route of a packet that comes in by an interface.
+// arrival returns the route of a packet that arrives by an interface.
 func (p *hostView) arrival(to, from netip.Addr, iface string) netstate.Way {
 	return p.routing.Resolve(netstate.Question{To: to, From: from, In: iface, AnyMark: p.firewall.marks, AnyFlow: true, InVRF: p.isInVRF(iface)})
 }
@@ -121,7 +129,7 @@ func (p *hostView) isInVRF(iface string) bool {
 // delivers reports whether packets for an address are delivered to the host.
 func (p *hostView) delivers(a netip.Addr) bool { return p.arrival(a, netip.Addr{}, "*").Local() }
 
-// mtuOf returns the MTU on a way.
+// mtuOf returns the MTU of a route.
 func (p *hostView) mtuOf(w netstate.Way) int {
 	if w.MTU != 0 {
 		return w.MTU
@@ -129,7 +137,7 @@ func (p *hostView) mtuOf(w netstate.Way) int {
 	return p.mtu(w.Interface)
 }
 
-// addrsWithin returns the addresses of the host that are in networks of another one.
+// addrsWithin returns the addresses of the host that are in one of the networks.
 func (p *hostView) addrsWithin(networks []Address) (all []netip.Addr) {
 	for _, n := range networks {
 		for _, own := range p.addresses {
@@ -151,8 +159,8 @@ func (p *hostView) runs(role SyncRole) bool {
 	return slices.ContainsFunc(p.Daemons, func(d SyncDaemon) bool { return d.Role == role })
 }
 
-// unread returns why a part of the host was not read, and the command that shows
-// it; "" if it was.
+// unread returns why a part of the host was not read, and the command that shows it; "" if
+// it was read.
 func (p *hostView) unread(what string) (why, command string) {
 	var all, commands []string
 	for _, u := range p.Unread {
@@ -163,8 +171,8 @@ func (p *hostView) unread(what string) (why, command string) {
 	return strings.Join(all, "; "), strings.Join(slices.Compact(commands), "; ")
 }
 
-// isSame reports whether facts are of the same host: no other one has the addresses
-// by which it is in its networks, and its hardware addresses.
+// isSame reports whether a state is one of the same host: the host has all its addresses
+// in networks, and its hardware addresses.
 func (p *hostView) isSame(other HostState) bool {
 	if p.isApart(other) {
 		return false
@@ -181,7 +189,7 @@ func (p *hostView) isSame(other HostState) bool {
 	return same
 }
 
-// isApart reports whether facts are of a host with other hardware addresses.
+// isApart reports whether a state is of a host with other hardware addresses.
 func (p *hostView) isApart(other HostState) bool {
 	macs := make(map[string]bool)
 	for _, i := range p.Interfaces {
@@ -195,7 +203,7 @@ func (p *hostView) isApart(other HostState) bool {
 	return known && !shared && slices.ContainsFunc(p.Interfaces, func(i InterfaceState) bool { return macs[i.MAC] })
 }
 
-// label names the host in texts: "" is the one that was checked.
+// label is the host's name in findings: "" for the host that was checked.
 func (p *hostView) label() string {
 	if p.isOwn {
 		return ""
@@ -203,9 +211,9 @@ func (p *hostView) label() string {
 	return p.Name
 }
 
-// interfacesAskedFor returns the interfaces on which clients and routers ask for an address:
-// those in whose networks it is and what is on top of them with it, else the one that
-// has it, else the one that leads to the rest of the world.
+// interfacesAskedFor returns the interfaces on which clients and routers ask for an
+// address: those in whose networks it is, with interfaces on top of them that have it;
+// else the one that has it; else the one of the default route.
 func (p *hostView) interfacesAskedFor(a netip.Addr) (names []string) {
 	seen := make(map[string]bool)
 	add := func(name string) {
@@ -231,14 +239,14 @@ func (p *hostView) interfacesAskedFor(a netip.Addr) (names []string) {
 	return names
 }
 
-// hasNoNetwork reports whether no network is behind an interface: nothing comes in by
-// it, but what tunnels bring.
+// hasNoNetwork reports whether no network is behind an interface, so that nothing but what
+// tunnels bring arrives by it.
 func (p *hostView) hasNoNetwork(name string) bool {
 	i := p.interfaces[name]
 	return i.Loopback || i.Kind == "dummy" || linkKinds[i.Kind]
 }
 
-// isInNetwork reports whether an address is one by which the host is in a network.
+// isInNetwork reports whether the host is in a network by an address.
 func (p *hostView) isInNetwork(a netip.Addr) bool {
 	return slices.ContainsFunc(p.addrsEqual(a), func(own Address) bool { return !own.Prefix.IsSingleIP() && !p.hasNoNetwork(own.Interface) })
 }

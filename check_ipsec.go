@@ -5,15 +5,14 @@ import (
 	"slices"
 )
 
-// checkClearText looks for policies of IPsec that are meant for the tunnels of IPVS, and
-// do not reach them: in IPv4 none does, and in IPv6 only one that names no
-// protocol.
+// checkClearText looks for IPsec policies that are meant for the tunnels of IPVS but do not
+// apply to them: in IPv4 no policy does, in IPv6 only one that names no protocol.
 func (j *judge) checkClearText(e ServiceEntry) {
 	for _, s := range e.Servers {
 		for _, p := range j.own.policies {
 			if s.Mode.isTunnel() && missesTunnel(p, s.RealServer, e.ID.Is6()) {
-				j.add(j.own, FindingClearTextTunnel.risk("%s -> %s: there is %s", e.ID, s.RealServer, p).
-					advise("forward by an IPsecTunnel, or remove the policy"))
+				j.add(j.own, FindingClearTextTunnel.risk("%s -> %s: the host has the policy %s", e.ID, s.RealServer, p).
+					advise("forward through an IPsecTunnel, or remove the policy"))
 				break
 			}
 		}
@@ -25,8 +24,8 @@ func missesTunnel(p IPsecPolicy, s RealServer, is6 bool) bool {
 	return !p.In && p.To.Contains(s.Addr.Addr()) && (p.Protocol == tunnelProtocol(s.Mode, is6) || p.Protocol == 0 && !outer6)
 }
 
-// skipsPolicies reports whether a chain of policies of IPsec is not asked about a packet, for
-// the interface that it comes in or leaves by.
+// skipsPolicies reports whether a packet bypasses a chain of IPsec policies, for the
+// interface that it arrives or leaves by.
 func (p *hostView) skipsPolicies(c FirewallChain, packet firewallPacket) bool {
 	name, iface := "disable_policy", packet.in
 	switch {
@@ -41,9 +40,8 @@ func (p *hostView) skipsPolicies(c FirewallChain, packet firewallPacket) bool {
 	return p.parameter(iface, name) == "1"
 }
 
-// isPlain reports whether packets of IPVS to a real server surely get there without
-// IPsec: it forwards them past all policies, but for tunnels in IPv6, and no gateway is
-// on the way.
+// isPlain reports whether packets of IPVS to a real server surely arrive without IPsec:
+// IPVS bypasses all policies except with tunnels over IPv6, and no gateway is on the way.
 func (p *hostView) isPlain(s RealServer) bool {
 	w := p.route(s.Addr.Addr(), netip.Addr{})
 	return w.Onward() && !w.Via.IsValid() && !p.hasNoNetwork(w.Interface) && !(s.Mode.isTunnel() && s.Addr.Addr().Is6())

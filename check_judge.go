@@ -10,33 +10,33 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// judge says what is wrong from the facts alone: it reads nothing.
+// judge finds what is wrong from the states of hosts alone. It reads nothing.
 type judge struct {
 	own    *hostView
-	hosts  []*hostView // own comes first
+	hosts  []*hostView // the own one first
 	byAddr map[netip.Addr]*hostView
 
 	setup Setup
-	found []Resource // what the host has in the places of the setup's settings; nil is nothing
+	found []Resource // what the host holds of each requirement's resource; nil: nothing
 
 	findings  []Finding
-	known     map[string]bool // findings, by what they say
+	known     map[string]bool // keys of the findings
 	asks      map[askedFix]bool
 	unchecked []Finding
-	unclear   map[FindingCode]bool // codes of what could not be determined, although peers were given
-	absent    []string             // real servers that are on none of the hosts
+	unclear   map[FindingCode]bool // codes of what could not be decided, even with peers
+	absent    []string             // real servers on none of the hosts
 	vips      map[netip.Addr]bool
-	doubts    []string // what firewalls may do, of which that is not known
+	doubts    []string // what firewalls may do
 
-	about  netip.AddrPort // the real server that is looked at, if one is
+	about  netip.AddrPort // the real server that is checked, if one is
 	idle   bool           // it has no clients, and gets none
-	faults serverFaults   // of those of its service
+	faults serverFaults   // of the service's servers
 	rolls  map[*hostView]serverRoll
 
 	claimed map[addressSpot]addressClaim
 }
 
-// judgeHosts returns the report on a host, by its facts and those of its peers.
+// judgeHosts returns the report on a host, from its state and those of its peers.
 func judgeHosts(own HostState, setup Setup, found []Resource, peers []HostState) Report {
 	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[askedFix]bool), unclear: make(map[FindingCode]bool), byAddr: make(map[netip.Addr]*hostView), vips: make(map[netip.Addr]bool), rolls: make(map[*hostView]serverRoll), claimed: make(map[addressSpot]addressClaim)}
 	j.viewHosts(own, peers)
@@ -55,8 +55,8 @@ func judgeHosts(own HostState, setup Setup, found []Resource, peers []HostState)
 	return Report{own.Name, j.findings, j.unchecked}
 }
 
-// viewHosts makes parties of the facts. One peer is left out if it is the host
-// itself: all hosts may be given the facts of all.
+// viewHosts indexes the states. A peer that is the host itself is left out, so that all
+// hosts can be given the same peers.
 func (j *judge) viewHosts(own HostState, peers []HostState) {
 	j.own = newHostView(own)
 	j.own.isOwn = true
@@ -82,8 +82,8 @@ func (j *judge) viewHosts(own HostState, peers []HostState) {
 	j.placeAddresses()
 }
 
-// placeAddresses notes which host is found by an address: one that is in a network
-// by it comes first.
+// placeAddresses notes which host an address leads to, preferably one that is in a network
+// by it.
 func (j *judge) placeAddresses() {
 	for _, firmly := range []bool{true, false} {
 		for _, p := range j.hosts {
@@ -96,7 +96,7 @@ func (j *judge) placeAddresses() {
 	}
 }
 
-// add notes a finding about a host, once.
+// add adds a finding about a host, unless it is known already.
 func (j *judge) add(about *hostView, f Finding) {
 	f.Host = about.label()
 	if j.about.IsValid() && f.Severity == SeverityBroken {
@@ -112,8 +112,8 @@ func (j *judge) add(about *hostView, f Finding) {
 	j.findings = append(j.findings, f)
 }
 
-// repeats reports whether earlier findings of the code ask for the same settings, and
-// notes those that it asks for.
+// repeats reports whether earlier findings of the code have the same fix, and notes the
+// requirements of this one.
 func (j *judge) repeats(f Finding) bool {
 	all := len(f.Fix) > 0 && len(f.Changes) == 0
 	for _, s := range f.Fix {
@@ -124,10 +124,10 @@ func (j *judge) repeats(f Finding) bool {
 	return all
 }
 
-// asked is what a finding asks a host for.
+// askedFix is what a finding requires of a host.
 type askedFix struct{ code, host, subject string }
 
-// subject is what a setting is about: settings of one do the same.
+// subject names what a requirement is about: two with the same subject do the same.
 func (s Requirement) subject() string {
 	if a, ok := s.Want.(Address); ok {
 		return a.Prefix.Addr().String()
@@ -140,13 +140,13 @@ func (j *judge) has(code FindingCode) bool {
 	return slices.ContainsFunc(j.findings, func(f Finding) bool { return f.Code == code && f.Host == "" })
 }
 
-// addUnchecked lists what is not to be seen, with what shows it.
+// addUnchecked lists what was not checked, and how to look.
 func (j *judge) addUnchecked(code FindingCode, format string, args ...any) {
-	j.unchecked = append(j.unchecked, code.at(SeverityUnknown, "cannot be seen from this host").advise(format, args...))
+	j.unchecked = append(j.unchecked, code.at(SeverityUnknown, "not checked").advise(format, args...))
 }
 
-// checkService follows the packets of a service: to the director, from there to the
-// real servers, and back.
+// checkService follows the packets of a service to the director, on to the real servers,
+// and back.
 func (j *judge) checkService(director *hostView, e ServiceEntry) {
 	j.checkDelivery(director, e)
 	j.checkFirewall(director, e)
@@ -176,7 +176,7 @@ func (j *judge) checkServer(director *hostView, e ServiceEntry, s RealServer) {
 	switch {
 	case method == wire.MethodLocalNode, method == wire.MethodBypass:
 		return
-	case server.IsLoopback(): // by NAT nothing gets there from elsewhere
+	case server.IsLoopback(): // by NAT it is reported as a loopback server
 		if s.Mode != NAT {
 			j.checkLocalNode(director, e, s)
 		}
@@ -201,8 +201,8 @@ func (j *judge) checkServer(director *hostView, e ServiceEntry, s RealServer) {
 	j.checkServerHost(director, e, s, host)
 }
 
-// checkLocalNode looks at a real server that is the director itself: by DR its program
-// is reached at the VIP.
+// checkLocalNode checks a real server that is the director itself. By DR its program is
+// reached at the VIP.
 func (j *judge) checkLocalNode(director *hostView, e ServiceEntry, s RealServer) {
 	if s.Mode == NAT {
 		j.checkProgram(director, director, e, s, s.Addr)
@@ -213,7 +213,7 @@ func (j *judge) checkLocalNode(director *hostView, e ServiceEntry, s RealServer)
 	}
 }
 
-// checkTable looks at what is in the own table.
+// checkTable checks the own table alone, without the network.
 func (j *judge) checkTable() {
 	for _, e := range j.own.Services {
 		if f, ok := e.findRefused(); ok {
@@ -237,8 +237,7 @@ func (j *judge) checkTable() {
 	j.checkDaemons()
 }
 
-// unreadParts are the parts of a host that matter to one check, which says nothing
-// when they were not read, and its code.
+// unreadParts maps parts of a host that were not read to the check that needs them.
 var unreadParts = map[string]FindingCode{
 	"routes":     FindingRouteBlocked,
 	"neighbours": FindingNeighbourSilent,
@@ -246,46 +245,46 @@ var unreadParts = map[string]FindingCode{
 	"policies":   FindingClearTextTunnel,
 }
 
-// listUnchecked lists what the facts do not tell.
+// listUnchecked lists what the states do not show.
 func (j *judge) listUnchecked(peers bool) {
 	if len(j.absent) > 0 {
 		slices.Sort(j.absent)
 		list := slices.Compact(j.absent)
 		text := strings.Join(list[:min(len(list), 10)], ", ")
 		if more := len(list) - 10; more > 0 {
-			text += fmt.Sprintf(" and %d more", more)
+			text += fmt.Sprintf(" and %d others", more)
 		}
-		j.addUnchecked(FindingRealServer, "give Check the facts of %s: Facts returns them there", text)
+		j.addUnchecked(FindingRealServer, "pass Check what Host.State returns on %s", text)
 	}
 	j.listFirewallDoubts()
 	for _, p := range j.hosts {
 		for _, u := range p.Unread {
 			if code, ok := unreadParts[u.What]; ok {
-				j.addUnchecked(code, "%s of %s: %s; look at: %s", u.What, cmp.Or(p.Name, "this host"), u.Why, u.Command)
+				j.addUnchecked(code, "the %s of %s were not read: %s; look at: %s", u.What, cmp.Or(p.Name, "this host"), u.Why, u.Command)
 			}
 		}
 	}
 	if j.unclear[FindingRouteBlocked] {
-		j.addUnchecked(FindingRouteBlocked, "rules or routes have to do with the way that are not understood: ip rule; ip route get SERVER; on a real server: ip route get CLIENT from VIP")
+		j.addUnchecked(FindingRouteBlocked, "the way depends on rules or routes that Check does not understand: ip rule; ip route get SERVER; on a real server: ip route get CLIENT from VIP")
 	}
 	if j.unclear[FindingProgramMissing] {
-		j.addUnchecked(FindingProgramMissing, "look whether the programs of the real servers listen: ss -lntu")
+		j.addUnchecked(FindingProgramMissing, "see whether the programs of the real servers listen: ss -lntu")
 	}
 	if j.unclear[FindingReturnRoute] {
-		j.addUnchecked(FindingReturnRoute, "look whether answers of the real servers go back through the director, or FullNAT is there")
+		j.addUnchecked(FindingReturnRoute, "see whether answers of the real servers return through the director, or use FullNAT")
 	}
 	unless := func(code FindingCode, advice string) {
 		if !peers || len(j.absent) > 0 || j.unclear[code] {
 			j.addUnchecked(code, "%s", advice)
 		}
 	}
-	// No peer clears these: a machine that is none of the peers can be at fault.
-	j.addUnchecked(FindingARPOther, "ask from a client's network: arping -D -I IFACE VIP")
+	// Peers do not clear these: a machine that is not among them can be at fault.
+	j.addUnchecked(FindingARPOther, "from a client's network: arping -D -I IFACE VIP")
 	j.addUnchecked(FindingRouters, "look at the routers between clients, this host and the real servers: ip route get VIP, sysctl net.ipv4.ip_forward, nft list ruleset")
-	unless(FindingPathMTU, "try from a client: ping -M do -s 1472 VIP; let ICMP 'fragmentation needed' and 'packet too big' through, or lower the MSS on the real servers")
+	unless(FindingPathMTU, "from a client: ping -M do -s 1472 VIP; let ICMP 'fragmentation needed' and 'packet too big' through, or lower the MSS on the real servers")
 	unless(FindingSameSubnet, "clients in the servers' own network need FullNAT")
-	j.addUnchecked(FindingClientsHidden, "masquerading in another program's table is not looked at: nft list ruleset")
-	unless(FindingServerOrder, "compare the tables of all directors: sh and mh depend on the order in which servers were added")
-	j.addUnchecked(FindingOtherWriter, "keepalived, ldirectord and kube-proxy write the table too")
-	j.addUnchecked(FindingClientsBehindNAT, "clients that share an address share a server")
+	j.addUnchecked(FindingClientsHidden, "source NAT by other programs hides clients: nft list ruleset")
+	unless(FindingServerOrder, "compare the tables of all directors: sh and mh depend on the order in which real servers were added")
+	j.addUnchecked(FindingOtherWriter, "see whether keepalived, ldirectord or kube-proxy run: they write the table too")
+	j.addUnchecked(FindingClientsBehindNAT, "clients that share an address share a real server")
 }

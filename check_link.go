@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// linkFault returns the finding about an interface that packets need and that does
-// not pass them, and false if it does.
+// linkFault returns the finding about an interface that packets need but that does not
+// pass them, and false if it does.
 func (p *hostView) linkFault(name, need string) (Finding, bool) {
 	i, known := p.interfaces[name]
 	master := p.interfaces[i.Master]
@@ -22,21 +22,21 @@ func (p *hostView) linkFault(name, need string) (Finding, bool) {
 	case i.Below != "" && !p.interfaces[i.Below].Up:
 		return FindingLinkDown.broken("%s is carried by %s, which is down: %s", name, i.Below, need).fix(up(i.Below)), true
 	case p.interfaceOnTop(name) != "":
-		return FindingLinkTaken.broken("%s on top of %s takes its packets: %s", p.interfaceOnTop(name), name, need).
+		return FindingLinkTaken.broken("%s, on top of %s, receives its packets: %s", p.interfaceOnTop(name), name, need).
 			run("ip link del dev " + p.interfaceOnTop(name)), true
 	case hasPorts(master.Kind), master.Kind == "vrf" && !p.hasVRFRoutes(name):
-		return FindingLinkTaken.broken("%s belongs to %s, which takes its packets: %s", name, i.Master, need).
+		return FindingLinkTaken.broken("%s belongs to %s, which receives its packets: %s", name, i.Master, need).
 			run("ip link set dev " + name + " nomaster"), true
 	case hasPorts(i.Kind) && !i.Carrier:
 		return p.portFault(name, need)
 	case !i.Carrier:
-		return FindingLinkDown.broken("%s has no carrier: %s", name, need).advise("look at the cable, or at the other end"), true
+		return FindingLinkDown.broken("%s has no carrier: %s", name, need).advise("check the cable and the other end"), true
 	}
 	return Finding{}, false
 }
 
-// linkFault is as that of the host. The way to the rest of the world went with an
-// interface that is down, and does not come back with it.
+// linkFault is that of the host. It adds the default route, which is lost with an interface
+// that goes down, and does not come back with it.
 func (j *judge) linkFault(p *hostView, name, need string) (Finding, bool) {
 	f, bad := p.linkFault(name, need)
 	if len(f.Fix) == 0 && f.Code != FindingLinkTaken {
@@ -51,19 +51,19 @@ func (j *judge) linkFault(p *hostView, name, need string) (Finding, bool) {
 	return f, bad
 }
 
-// hasVRFRoutes reports whether an administrator gave the VRF of an interface routes by it:
-// it is meant to be there.
+// hasVRFRoutes reports whether an administrator gave the VRF of an interface routes by it,
+// so that the interface is meant to be there.
 func (p *hostView) hasVRFRoutes(iface string) bool {
 	return slices.ContainsFunc(p.Routes, func(r RouteEntry) bool {
 		return r.Interface == iface && isCustomTable(r.Table) && r.Type == "" && !r.ByKernel
 	})
 }
 
-// hasPorts reports whether interfaces of a kind have other ones as their ports.
+// hasPorts reports whether interfaces of a kind have other interfaces as ports.
 func hasPorts(kind string) bool { return kind == "bridge" || kind == "bond" || kind == "team" }
 
-// interfaceOnTop returns the interface on top of another one that takes all packets of it; ""
-// if there is none.
+// interfaceOnTop returns the interface on top of another one that receives all its packets;
+// "" if none does.
 func (p *hostView) interfaceOnTop(name string) string {
 	for _, i := range p.Interfaces {
 		if i.Takes && i.Below == name {
@@ -73,8 +73,8 @@ func (p *hostView) interfaceOnTop(name string) string {
 	return ""
 }
 
-// portFault returns the finding about a bridge, or the like, without a port that
-// passes packets.
+// portFault returns the finding about a bridge, bond or team that has no port which passes
+// packets.
 func (p *hostView) portFault(name, need string) (Finding, bool) {
 	f := FindingLinkDown.broken("no port of the %s %s passes packets: %s", p.interfaces[name].Kind, name, need)
 	ports := false
@@ -85,18 +85,18 @@ func (p *hostView) portFault(name, need string) (Finding, bool) {
 		ports = ports || i.Master == name
 	}
 	if port := p.unusedInterface(); port != "" && !ports {
-		f.Detail += fmt.Sprintf(", and %s has no use", port)
+		f.Detail += fmt.Sprintf(", and %s is not used for anything", port)
 		commands := []string{fmt.Sprintf("ip link set dev %s master %s", port, name)}
 		if p.interfaces[name].Kind != "bridge" {
-			commands = []string{"ip link set dev " + port + " down", commands[0]} // else it is not taken
+			commands = []string{"ip link set dev " + port + " down", commands[0]} // a bond accepts no port that is up
 		}
 		return f.run(commands...).fix(Requirement{Want: Link{Name: port, Up: true}, Why: need}), true
 	}
-	return f.advise("look at its ports: ip link show master %s", name), true
+	return f.advise("check its ports: ip link show master %s", name), true
 }
 
-// unusedInterface returns the one network interface that is neither a port nor has an address of
-// its own, or another interface on top of it; "" if there is not exactly one.
+// unusedInterface returns the one network interface that is not a port, has no address and
+// carries no other interface; "" if there is not exactly one.
 func (p *hostView) unusedInterface() (name string) {
 	used := make(map[string]bool)
 	for _, a := range p.addresses {

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// checkProgram looks whether a program of a real server takes what comes for an address
-// and port.
+// checkProgram looks whether a program of a real server accepts packets for an address and
+// port.
 func (j *judge) checkProgram(director, host *hostView, e ServiceEntry, s RealServer, at netip.AddrPort) {
 	if at.Port() == 0 && s.Mode == NAT {
 		at = netip.AddrPortFrom(at.Addr(), e.ID.AddrPort().Port())
@@ -24,7 +24,7 @@ func (j *judge) checkProgram(director, host *hostView, e ServiceEntry, s RealSer
 		j.checkRedirect(host, e, s, at, sends)
 		return
 	} else if translated {
-		return // perhaps to a program
+		return // perhaps to where a program listens
 	}
 	if e.ID.Protocol() == ProtocolTCP {
 		j.checkBacklog(host, e, s)
@@ -33,32 +33,32 @@ func (j *judge) checkProgram(director, host *hostView, e ServiceEntry, s RealSer
 		return
 	}
 	f := FindingProgramMissing.broken("%s -> %s: no program listens at %s (%s)", e.ID, s.Addr, at, e.ID.Protocol()).
-		advise("start it, or let it listen on that address")
+		advise("start the program, or let it listen on that address")
 	if port := j.portOfSiblings(host, e, s); port != 0 {
 		right := s
 		right.Addr = netip.AddrPortFrom(s.Addr.Addr(), port)
-		f.Detail += ", and one does where other servers have theirs"
+		f.Detail += ", but one listens on the port of the other servers"
 		j.add(director, f.change(AddRealServer(e.ID, right), RemoveRealServer(e.ID, s.Addr)))
 		return
 	}
 	j.add(host, f)
 }
 
-// mostBacklog is the parameter of how many connections may wait for a program.
+// sysctlSomaxconn limits how many connections may wait for a program.
 const sysctlSomaxconn = "net.core.somaxconn"
 
-// checkBacklog looks whether connections of clients find room to wait for a program.
+// checkBacklog looks whether connections find room to wait for a program.
 func (j *judge) checkBacklog(host *hostView, e ServiceEntry, s RealServer) {
 	const few = 8
 	if most, err := strconv.Atoi(host.sysctl(sysctlSomaxconn)); err == nil && most < few {
 		j.add(host, FindingBacklog.risk("%s -> %s: %s is %d", e.ID, s.Addr, sysctlSomaxconn, most).
-			fix(Requirement{Want: Sysctl{sysctlSomaxconn, "4096"}, Why: "let connections wait until the program takes them"}).
-			advise("then start the program again: what listens already keeps its own limit"))
+			fix(Requirement{Want: Sysctl{sysctlSomaxconn, "4096"}, Why: "let connections wait until the program accepts them"}).
+			advise("then restart the program: sockets that already listen keep their limit"))
 	}
 }
 
-// checkRedirect looks whether a program takes what a rule of the host sends to another
-// port of it.
+// checkRedirect looks whether a program accepts what a rule of the host redirects to
+// another port.
 func (j *judge) checkRedirect(host *hostView, e ServiceEntry, s RealServer, at netip.AddrPort, by *firewallStop) {
 	port := cmp.Or(by.rule.ToPort, at.Port())
 	if by.rule.Verdict != "redirect" || host.listensOnPort(e.ID.Protocol(), port) {
@@ -68,25 +68,25 @@ func (j *judge) checkRedirect(host *hostView, e ServiceEntry, s RealServer, at n
 		run(by.allowCommand(firewallPacket{to: at, is6: at.Addr().Is6(), protocol: uint8(e.ID.Protocol())})))
 }
 
-// listensOnPort reports whether a program that others can reach listens at a port.
+// listensOnPort reports whether a program that other hosts can reach listens on a port.
 func (p *hostView) listensOnPort(protocol Protocol, port uint16) bool {
 	return slices.ContainsFunc(p.Listeners, func(l Listener) bool {
 		return l.Protocol == protocol && l.Addr.Port() == port && !l.Addr.Addr().IsLoopback()
 	})
 }
 
-// listensAt reports whether a program takes what comes for an address and port.
+// listensAt reports whether a program accepts packets for an address and port.
 func (p *hostView) listensAt(protocol Protocol, at netip.AddrPort) bool {
 	return slices.ContainsFunc(p.Listeners, func(l Listener) bool { return l.accepts(protocol, at) })
 }
 
-// accepts reports whether a program takes what comes for an address and port.
+// accepts reports whether the program accepts packets for an address and port.
 func (l Listener) accepts(protocol Protocol, at netip.AddrPort) bool {
 	a := l.Addr.Addr()
 	return l.Protocol == protocol && l.Addr.Port() == at.Port() && (a == at.Addr() || a.IsUnspecified() && (a.Is6() || at.Addr().Is4()))
 }
 
-// hasServiceAt reports whether the host is itself a director for an address and port.
+// hasServiceAt reports whether the host is a director for an address and port.
 func (p *hostView) hasServiceAt(protocol Protocol, at netip.AddrPort) bool {
 	for id := range p.services {
 		if id.FWMark() != 0 || id.Protocol() == protocol && id.AddrPort().Addr() == at.Addr() && (id.AddrPort().Port() == at.Port() || id.AddrPort().Port() == 0) {
@@ -96,8 +96,8 @@ func (p *hostView) hasServiceAt(protocol Protocol, at netip.AddrPort) bool {
 	return false
 }
 
-// portOfSiblings returns the port of another NAT server of the service, if this host
-// listens there; 0 if it does not.
+// portOfSiblings returns the port of another NAT server of the service if this host
+// listens there, else 0.
 func (j *judge) portOfSiblings(host *hostView, e ServiceEntry, s RealServer) uint16 {
 	for _, other := range e.Servers {
 		at := netip.AddrPortFrom(s.Addr.Addr(), other.Addr.Port())
@@ -108,8 +108,8 @@ func (j *judge) portOfSiblings(host *hostView, e ServiceEntry, s RealServer) uin
 	return 0
 }
 
-// checkWildcardListeners looks for programs that listen at a service's own port: they are
-// reached when the service is gone. Others are listed as unseen.
+// checkWildcardListeners looks for programs of the director that listen on all addresses at
+// the port of a service. Other ports are listed as unchecked.
 func (j *judge) checkWildcardListeners() {
 	type port struct {
 		protocol Protocol
@@ -127,9 +127,9 @@ func (j *judge) checkWildcardListeners() {
 	for _, l := range j.own.Listeners {
 		id, ok := services[port{l.Protocol, l.Addr.Port()}]
 		if ok && l.Addr.Addr().IsUnspecified() && (l.Addr.Addr().Is6() || !id.Is6()) && !j.has(FindingWildcardListener) {
-			j.add(j.own, FindingWildcardListener.risk("a program of this host listens on *:%d (%s), which %s balances", l.Addr.Port(), l.Protocol, id).
-				advise("let it listen on an address of its own: it answers clients when the service is gone"))
+			j.add(j.own, FindingWildcardListener.risk("a program listens on *:%d (%s) of this host, the port of %s", l.Addr.Port(), l.Protocol, id).
+				advise("let it listen on a single address: otherwise it answers clients when the service is removed"))
 		}
 	}
-	j.addUnchecked(FindingWildcardListener, "ss -lntu lists what listens on *: all of it is reached by the VIP, unless a firewall keeps it")
+	j.addUnchecked(FindingWildcardListener, "ss -lntu lists what listens on *: clients reach it at the VIP unless a firewall prevents that")
 }

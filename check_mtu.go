@@ -6,24 +6,25 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// checkTunnelMTU looks for tunnels that are too narrow, that clients do not hear of.
+// checkTunnelMTU looks for tunnels that do not fit full-size packets, and whose director
+// does not tell clients so.
 func (j *judge) checkTunnelMTU(e ServiceEntry) {
 	for _, s := range e.Servers {
 		if !s.Mode.isTunnel() || j.own.sysctl(SysctlPMTUDisc) != "0" {
 			continue
 		}
 		if mtu := j.own.mtuOf(j.own.route(s.Addr.Addr(), netip.Addr{})); mtu != 0 && mtu < ordinaryMTU+tunnelOverhead(s.RealServer) {
-			j.add(j.own, FindingMTU.risk("%s -> %s: 1500 bytes and %d of the tunnel do not fit into the MTU %d, and pmtu_disc=0 tells no client",
-				e.ID, s.RealServer, tunnelOverhead(s.RealServer), mtu).fix(SysctlPMTUDisc.Requirement("1", "tell clients that their packets are too big")))
+			j.add(j.own, FindingMTU.risk("%s -> %s: packets of 1500 bytes and the tunnel's %d exceed the MTU %d, and pmtu_disc is 0",
+				e.ID, s.RealServer, tunnelOverhead(s.RealServer), mtu).fix(SysctlPMTUDisc.Requirement("1", "report to clients that their packets are too big")))
 		}
 	}
 }
 
-// ordinaryMTU is what clients send at most.
+// ordinaryMTU is the size of the largest packets that clients usually send.
 const ordinaryMTU = 1500
 
-// checkPathMTU looks whether packets that clients may send fit into a tunnel. A router
-// between the hosts is not seen.
+// checkPathMTU looks whether packets that clients may send fit into a tunnel. Routers
+// between the hosts are not seen.
 func (j *judge) checkPathMTU(director *hostView, e ServiceEntry, s RealServer, host *hostView) {
 	way := director.route(s.Addr.Addr(), netip.Addr{})
 	if !way.Onward() || way.Via.IsValid() {
@@ -46,12 +47,12 @@ func (j *judge) checkPathMTU(director *hostView, e ServiceEntry, s RealServer, h
 		}
 	}
 	if over := tunnelOverhead(s); path != 0 && size+over > path {
-		j.add(host, FindingPathMTU.risk("%s -> %s: clients may send %d bytes, and %d fit into the tunnel", e.ID, s, size, path-over).
-			advise("set MSS of the real server's setup to %d, or let ICMP 'fragmentation needed' and 'packet too big' through to the director", path-over-headers))
+		j.add(host, FindingPathMTU.risk("%s -> %s: clients may send packets of %d bytes, but only %d fit into the tunnel", e.ID, s, size, path-over).
+			advise("set MSS of the real server's setup to %d, or let ICMP 'fragmentation needed' and 'packet too big' pass to the director", path-over-headers))
 	}
 }
 
-// tunnelOverhead is what a tunnel adds to a packet, in bytes.
+// tunnelOverhead returns what a tunnel adds to a packet, in bytes.
 func tunnelOverhead(s RealServer) int {
 	size := 20
 	if s.Addr.Addr().Is6() {

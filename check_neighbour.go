@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// neighbourFault returns the finding about a neighbour that cannot be reached by
-// an interface, and false if nothing is known against it.
+// neighbourFault returns the finding about a neighbour that cannot be reached by an
+// interface, and false if nothing is known against it.
 func (j *judge) neighbourFault(p *hostView, iface string, hop netip.Addr, need string) (Finding, bool) {
 	for _, n := range p.Neighbours {
 		if n.Interface != iface || n.Addr != hop || n.Proxy {
@@ -16,7 +16,7 @@ func (j *judge) neighbourFault(p *hostView, iface string, hop netip.Addr, need s
 		}
 		forget := fmt.Sprintf("ip neigh del %s dev %s", hop, iface)
 		if right, sure := j.knownMACs(p, hop); n.MAC != "" && sure && !slices.Contains(right, n.MAC) {
-			f := FindingNeighbourWrong.broken("%s is at %s by the entry of %s, and has %s: %s", hop, n.MAC, iface, right[0], need).run(forget)
+			f := FindingNeighbourWrong.broken("%s is at %s by the neighbour entry on %s, but has the address %s: %s", hop, n.MAC, iface, right[0], need).run(forget)
 			if j.servesFor(j.hostAt(n.MAC), hop) {
 				f.Severity = SeverityRisk
 			}
@@ -27,13 +27,13 @@ func (j *judge) neighbourFault(p *hostView, iface string, hop netip.Addr, need s
 				return f, true
 			}
 			return FindingNeighbourSilent.broken("%s does not answer on %s: %s", hop, iface, need).
-				advise("look whether it is up, on that network, still has that address, and answers ARP or neighbour solicitations; a router that is gone takes a route by another"), true
+				advise("check that it is up, is on that network, has that address, and answers ARP or neighbour solicitations; replace a router that is gone by a route through another one"), true
 		}
 	}
 	return Finding{}, false
 }
 
-// isGone reports whether a neighbour was asked for its address and did not answer.
+// isGone reports whether the neighbour was asked for and did not answer.
 func (n Neighbour) isGone() bool { return !n.Proxy && (n.State == "failed" || n.State == "incomplete") }
 
 // cannotFind reports whether a host asked for an address and got no answer.
@@ -41,8 +41,8 @@ func (p *hostView) cannotFind(a netip.Addr) bool {
 	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool { return n.Addr == a && n.isGone() })
 }
 
-// knownMACs returns the hardware addresses that a neighbour can have: those of the host
-// that has the address, or what other hosts know of it.
+// knownMACs returns the hardware addresses that a neighbour can have: those of the host with
+// the address, or those that other hosts have resolved.
 func (j *judge) knownMACs(asks *hostView, hop netip.Addr) (all []string, sure bool) {
 	if host := j.byAddr[hop]; host != nil {
 		for _, i := range host.Interfaces {
@@ -62,21 +62,21 @@ func (j *judge) knownMACs(asks *hostView, hop netip.Addr) (all []string, sure bo
 	return all, len(all) > 0
 }
 
-// sysctlSolicit is the parameter of how often an interface asks all hosts of a network for
-// an address before it gives up.
+// sysctlSolicit returns the key of how many multicast requests an interface sends for an
+// address before it gives up.
 func sysctlSolicit(iface string, is6 bool) SysctlKey {
 	return SysctlKey(strings.Replace(string(InterfaceSysctl(iface, "mcast_solicit", is6)), ".conf.", ".neigh.", 1))
 }
 
-// findNoSolicit returns the finding about an interface that asks for no address, so that no
-// neighbour is found; false if it asks.
+// findNoSolicit returns the finding about an interface that sends no requests for
+// addresses, so that no neighbour is found; false if it sends them.
 func (p *hostView) findNoSolicit(iface string, is6 bool, need string) (Finding, bool) {
 	key := sysctlSolicit(iface, is6)
 	if p.sysctl(key) != "0" {
 		return Finding{}, false
 	}
-	return FindingNeighbourSilent.broken("no neighbour is asked for on %s: %s is 0: %s", iface, key, need).
-		fix(Requirement{Want: Sysctl{key, "3"}, Why: "ask for the addresses of neighbours"}), true
+	return FindingNeighbourSilent.broken("no address is resolved on %s, for %s is 0: %s", iface, key, need).
+		fix(Requirement{Want: Sysctl{key, "3"}, Why: "send requests for addresses of neighbours"}), true
 }
 
 // knowsMAC reports whether a host has a neighbour with a hardware address.

@@ -197,6 +197,11 @@ func TestCheckParts(t *testing.T) {
 			t.Errorf("%s is before 5.9: %v", c.release, got)
 		}
 	}
+	for _, c := range []struct{ a, b, want string }{{"8", "10", "10"}, {"10", "8", "10"}, {"2", "", "2"}, {"", "0", "0"}, {"-1", "1", "1"}, {"", "", ""}} {
+		if got := greaterSysctl(c.a, c.b); got != c.want {
+			t.Errorf("the greater of %q and %q is %q, want %q", c.a, c.b, got, c.want)
+		}
+	}
 	listing := fmt.Sprintf(`  sl  local_address rem_address   st tx_queue rx_queue
    0: 00000000:0050 00000000:0000 0A 00000000:00000000
    1: %s:0051 00000000:0000 0A 00000000:00000000
