@@ -2,7 +2,6 @@ package lvs_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"net/netip"
@@ -11,7 +10,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Add a service and its servers with one call. What exists already is not an error.
+// Send several changes with one system call. Puts add what is missing and update
+// what exists, so the same changes can be sent again.
 func ExampleClient_Do() {
 	ctx := context.Background()
 	client := newClient()
@@ -19,17 +19,19 @@ func ExampleClient_Do() {
 
 	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 	changes := []lvs.Change{
-		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
+		lvs.PutService(lvs.Service{ID: web, Scheduler: lvs.RR}),
+		lvs.PutRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
+		lvs.PutRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
 	}
 	for range 2 {
-		err := client.Do(ctx, changes...)
-		fmt.Println(errors.Is(err, lvs.ErrExists))
+		if err := client.Do(ctx, changes...); err != nil {
+			log.Fatal(err)
+		}
 	}
+	servers, err := client.RealServers(ctx, web)
+	fmt.Println(len(servers), err)
 	// Output:
-	// false
-	// true
+	// 2 <nil>
 }
 
 // Change one thing of a real server and keep everything else.
