@@ -37,7 +37,7 @@ func (h *Host) observe(ctx context.Context, f *HostState) error {
 		return resourceError(OpReadHost, nil, err)
 	}
 	for _, one := range o.Resources {
-		f.Resources = append(f.Resources, resourceOf(one))
+		f.Resources = append(f.Resources, plainResource(resourceFrom(one)))
 	}
 	for _, v := range o.Interfaces {
 		f.Interfaces = append(f.Interfaces, InterfaceState(v))

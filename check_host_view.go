@@ -20,6 +20,7 @@ type hostView struct {
 	subnets    []Address // addresses with a network around them
 	links      []Link
 	fouPorts   []FOUPort
+	otherPorts []FOUPort // that decapsulate something else
 	policies   []IPsecPolicy
 	services   map[ServiceID]ServiceEntry
 	routing    *netstate.Routing
@@ -36,6 +37,14 @@ func newHostView(f HostState) *hostView {
 		p.interfaces[i.Name] = i
 	}
 	for _, one := range f.Resources {
+		other, isOther := one.(foreignResource)
+		if port, ok := other.seen.(FOUPort); ok {
+			p.otherPorts = append(p.otherPorts, port)
+			continue
+		}
+		if isOther {
+			one = other.seen
+		}
 		switch one := one.(type) {
 		case Sysctl:
 			p.sysctls[one.Key] = one.Value

@@ -226,7 +226,7 @@ func TestCheckOtherwise(t *testing.T) {
 		{"a route onlink", server, route(func(r *Route) { r.OnLink = true })},
 		{"a route with an MTU", server, route(func(r *Route) { r.MTU = 1400 })},
 		{"a route with a source", server, route(func(r *Route) { r.Source = local4 })},
-		{"a route of another protocol", server, route(func(r *Route) { r.Protocol = 16 })},
+		{"a route of another protocol", server, foundRoute{route(func(*Route) {}).(Route), "global", 16}},
 		{"a route with a segment size", server, route(func(r *Route) { r.AdvMSS = 1300 })},
 		{"a route of a metric", server, route(func(r *Route) { r.Metric = 100 })},
 		{"forwarding by another value", director, Sysctl{SysctlIPForward, "2"}},

@@ -15,7 +15,7 @@ func (j *judge) checkSetup() {
 		}
 	}
 	for _, s := range j.setup {
-		if a, ok := s.Want.(Address); ok && !a.AnyPrefix {
+		if a, ok := s.Want.(Address); ok && !s.AnyPrefix {
 			j.checkMask(j.own, a.Prefix.Addr(), nil)
 		}
 	}
@@ -182,12 +182,12 @@ func (j *judge) missingFinding(s Requirement, now Resource) Finding {
 		return f
 	}
 	f := code.at(severity, "%s: there is %s", s.Want, describeResource(now)).fix(s)
-	if a, ok := s.Want.(Address); ok && a.InSubnet && len(j.own.subnetsContaining(a.Prefix.Addr())) == 0 {
+	if a, ok := s.Want.(Address); ok && s.InSubnet && len(j.own.subnetsContaining(a.Prefix.Addr())) == 0 {
 		if again := j.addressFix(a); len(again) > 0 {
 			f = f.fix(again...)
 		}
 	}
-	if was, ok := now.(Route); ok && was.Other {
+	if _, ok := s.Want.(Route); ok && isForeign(now) {
 		f = f.fix().run(fmt.Sprint(s.Want)) // its next hops or options cannot be put back
 	}
 	if port, ok := s.Want.(FOUPort); ok {
@@ -206,7 +206,6 @@ func (j *judge) addressFix(a Address) Setup {
 	if len(s) == 0 {
 		return nil
 	}
-	a.InSubnet = false
 	return append(s, Requirement{Want: a, Why: "packets for it are delivered only to a host that has it"})
 }
 
@@ -219,8 +218,7 @@ func (j *judge) usesNAT() bool {
 		}
 	}
 	return len(j.own.Services) == 0 && slices.ContainsFunc(j.setup, func(s Requirement) bool {
-		a, ok := s.Want.(Address)
-		return ok && a.AnyPrefix
+		return s.AnyPrefix
 	})
 }
 
@@ -228,7 +226,7 @@ func (j *judge) usesNAT() bool {
 func (j *judge) checkVIPsServed() {
 	for _, s := range j.setup {
 		a, ok := s.Want.(Address)
-		if !ok || !j.isDirectorVIP(a) || slices.ContainsFunc(j.own.Services, func(e ServiceEntry) bool {
+		if !ok || !j.isDirectorVIP(s, a) || slices.ContainsFunc(j.own.Services, func(e ServiceEntry) bool {
 			return e.ID.FWMark() != 0 || e.ID.AddrPort().Addr() == a.Prefix.Addr() || e.ID.AddrPort().Addr().IsUnspecified()
 		}) {
 			continue
@@ -244,8 +242,8 @@ func (j *judge) checkVIPsServed() {
 
 // isDirectorVIP reports whether an address of the setup is a director's VIP: that is
 // where clients reach it.
-func (j *judge) isDirectorVIP(a Address) bool {
-	return !a.Prefix.Addr().IsLoopback() && !j.own.hasNoNetwork(a.Interface) && (a.AnyPrefix || a.InSubnet || len(j.own.subnetsContaining(a.Prefix.Addr())) > 0)
+func (j *judge) isDirectorVIP(s Requirement, a Address) bool {
+	return !a.Prefix.Addr().IsLoopback() && !j.own.hasNoNetwork(a.Interface) && (s.AnyPrefix || s.InSubnet || len(j.own.subnetsContaining(a.Prefix.Addr())) > 0)
 }
 
 // findingOfResource names what goes wrong without a fact.

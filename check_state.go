@@ -176,7 +176,7 @@ type plainResources HostState // without the methods
 
 type hostStateJSON struct {
 	*plainResources
-	Facts []*oneResource `json:"resources"`
+	Facts []*resourceJSON `json:"resources"`
 }
 
 // MarshalJSON writes the facts as [Requirement.MarshalJSON] does.
@@ -196,10 +196,7 @@ func (f *HostState) UnmarshalJSON(text []byte) error {
 	}
 	read := HostState(*in.plainResources)
 	for _, one := range in.Facts {
-		resource, err := one.resource()
-		if err != nil {
-			return err
-		}
+		resource := one.resource()
 		if resource == nil {
 			return invalid("facts", "one of them is nothing").about(OpParse, "facts of a host")
 		}

@@ -70,8 +70,7 @@ func (j *judge) withReplacedDevice(f Finding, host *hostView, old, now Link) Fin
 // freePortCommands returns the command that removes a port which takes something else out
 // than another of its number would; none if there is no such port.
 func (p *hostView) freePortCommands(want FOUPort) []string {
-	want.Other = true
-	if !slices.Contains(p.fouPorts, want) {
+	if !slices.Contains(p.otherPorts, want) {
 		return nil
 	}
 	return []string{fmt.Sprintf("ip fou del port %d%s", want.Port, familyFlag(want.IPv6))}

@@ -7,21 +7,24 @@ import (
 	"time"
 )
 
-// Apply makes what a plan says, setting by setting. When one fails, or the
-// context ends, what this call did is undone, and the error names the setting, and
-// what could not be undone. Modules stay loaded.
-// Applying a plan twice changes nothing, and a plan whose application was
-// interrupted, even by the end of the process, can be applied again or undone.
+// Apply does what a plan says, step by step. If a step fails, or the context ends,
+// the steps that this call did are undone, and the error names the step, and what
+// could not be undone. Loaded modules stay loaded.
 //
-// When somebody changed what the plan is about since it was made, nothing is
-// done, and the error matches [ErrStale]: plan again. A plan of another
-// host, and one that [Host.Plan] cannot have made, is [ErrInvalid].
+// Applying a plan twice changes nothing. A plan whose application was interrupted,
+// even by the end of the process, can be applied again or undone. Calls of Apply and
+// Undo on one Host run one at a time: a second one waits for the first.
 //
-// An IPv6 address without NoDAD is tried for a second or two before the kernel uses
-// it, and Apply waits for that, unless nothing can pass by its interface now. One
-// that another host has is [ErrExists].
+// If the host has changed since the plan was made, in what the plan is about, nothing
+// is done and the error matches [ErrStale]: plan again. The error matches
+// [ErrInvalid] for a plan of another host, and one that [Host.Plan] cannot have made.
 //
-// A setting that is under way when the context ends is finished first.
+// An IPv6 address without NoDAD is used only after a second or two, in which the
+// kernel asks whether another host has it. Apply waits for that, unless nothing can
+// pass the interface at the moment. If another host has it, the error matches
+// [ErrExists].
+//
+// A step that is in progress when the context ends is finished first.
 func (h *Host) Apply(ctx context.Context, plan SetupPlan) error {
 	if err := h.lock(ctx); err != nil {
 		return fileError(OpApply, "plan", err)
@@ -68,25 +71,25 @@ func (h *Host) lock(ctx context.Context) error {
 
 func (h *Host) unlock() { <-h.changing }
 
-// preflight looks whether all is still as when the plan was made, or on its way
-// from there.
+// preflight returns an error unless the host is as it was when the plan was made, or
+// on its way from there.
 func (h *Host) preflight(ctx context.Context, plan SetupPlan, l ledger) error {
 	for _, s := range plan.Steps {
 		now, err := h.find(ctx, s.Left)
 		if err != nil {
 			return err
 		}
-		if l.knows(s.Left.key(), now) || s.between(now) || now == nil && l.makes(s.Left) {
+		if l.knows(s.Left.key(), now) || s.isBetween(now) || now == nil && l.makes(s.Left) {
 			continue
 		}
-		e := &Error{kind: ErrStale, detail: "it has changed since the plan was made, from " + describeResource(s.Found) + " to " + describeResource(now), hint: "plan again"}
+		e := &Error{kind: ErrStale, detail: "it has changed since the plan was made: the host has " + describeResource(now) + ", and had " + describeResource(s.Found), hint: "plan again"}
 		return e.about(OpApply, s.Requirement.Want.String())
 	}
 	return nil
 }
 
-// applyStep makes a setting unless it is made. It reports whether it touched the host,
-// and what there is if that is not what was asked for.
+// applyStep does a step unless it is done. It reports whether it touched the host, and
+// what the host has if that is not what the step should leave.
 func (h *Host) applyStep(ctx context.Context, s SetupStep) (touched bool, made Resource, err error) {
 	if err := h.ended(ctx); err != nil {
 		return false, nil, resourceError(OpApply, s.Requirement.Want, err)
@@ -109,8 +112,8 @@ func (h *Host) applyStep(ctx context.Context, s SetupStep) (touched bool, made R
 		return touched, nil, err
 	}
 	bad := &Error{kind: errors.ErrUnsupported, detail: "the kernel accepted it, but has " + describeResource(now)}
-	if a, ok := now.(Address); ok && a.DADFailed {
-		bad = &Error{kind: ErrExists, detail: "another host on the link has the address, so the kernel does not use it", hint: "take it off that host, or use NoDAD if that host is silent about it"}
+	if _, ok := now.(duplicateAddress); ok {
+		bad = &Error{kind: ErrExists, detail: "another host on the link has the address, so the kernel does not use it", hint: "remove it from that host, or use NoDAD if that host does not announce it"}
 	}
 	return touched, now, bad.about(OpApply, s.Requirement.Want.String())
 }
@@ -118,27 +121,26 @@ func (h *Host) applyStep(ctx context.Context, s SetupStep) (touched bool, made R
 // settlePause is how long to wait before the kernel is asked again.
 const settlePause = 10 * time.Millisecond
 
-// settle waits until an IPv6 address is in use or refused: the kernel asks a second
-// or two whether another host has it.
-func (h *Host) settle(ctx context.Context, f Resource) error {
-	a, ok := f.(Address)
+// settle waits until an IPv6 address is in use or refused.
+func (h *Host) settle(ctx context.Context, r Resource) error {
+	a, ok := r.(Address)
 	if !ok || !a.Prefix.Addr().Is6() || a.NoDAD {
 		return nil
 	}
 	for {
-		done, err := within(ctx, func() (bool, error) { return h.network.Settled(f.toNetwork()) })
+		done, err := within(ctx, func() (bool, error) { return h.network.Settled(r.toNetwork()) })
 		if done || err != nil {
-			return resourceError(OpApply, f, err)
+			return resourceError(OpApply, r, err)
 		}
 		if err := cmp.Or(h.ended(ctx), pause(ctx, settlePause)); err != nil {
-			return resourceError(OpApply, f, err)
+			return resourceError(OpApply, r, err)
 		}
 	}
 }
 
-// between tells whether a host is on its way from what was found to what shall
-// be left: where that takes more than one step in the kernel.
-func (s SetupStep) between(now Resource) bool {
+// isBetween reports whether now is an intermediate state of the step, for resources
+// that the kernel changes in more than one step.
+func (s SetupStep) isBetween(now Resource) bool {
 	switch found := s.Found.(type) {
 	case Link:
 		left, isLink := s.Left.(Link)
@@ -148,7 +150,7 @@ func (s SetupStep) between(now Resource) bool {
 		}
 		n.Up, n.MTU = left.Up, left.MTU
 		return n == left
-	case Address:
+	case Address, duplicateAddress:
 		return now == nil // the old one is removed before the new one is added
 	}
 	return false

@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// ledger has all that a plan knows of a thing, by key: what was there, and what
-// the plan makes of it.
+// ledger holds what a plan knows of each resource: what was found, and what the plan
+// makes of it.
 type ledger struct {
-	state map[string][]Resource
-	links map[string]bool // that the plan makes or brings up
+	state map[string][]Resource // by key
+	links map[string]bool       // that the plan makes or brings up
 }
 
-// ledger returns the plan's, and refuses a plan that [Host.Plan] cannot have made on
-// this host.
+// ledger returns the ledger of a plan, and an error if [Host.Plan] cannot have made the
+// plan on this host.
 func (h *Host) ledger(ctx context.Context, op Op, plan SetupPlan) (ledger, error) {
 	l, bad := newLedger(plan)
 	if bad != nil {
@@ -50,25 +50,26 @@ func newLedger(plan SetupPlan) (ledger, *Error) {
 	return l, nil
 }
 
-// knows reports whether a thing is in a state that it had or gets by the plan.
+// knows reports whether now is a state that the plan found or makes.
 func (l ledger) knows(key string, now Resource) bool {
-	for _, f := range l.state[key] {
-		if f == nil && now == nil || f != nil && now != nil && f.matches(now) {
+	for _, r := range l.state[key] {
+		if r == nil && now == nil || r != nil && now != nil && r.matches(now) {
 			return true
 		}
 	}
 	return false
 }
 
-// makes reports whether a thing comes with an interface that the plan makes.
-func (l ledger) makes(f Resource) bool {
-	if link, ok := f.(Link); ok {
+// makes reports whether a resource comes with an interface that the plan makes.
+func (l ledger) makes(r Resource) bool {
+	if link, ok := r.(Link); ok {
 		return l.links[link.Name]
 	}
-	return l.links[interfaceOf(f)]
+	return l.links[interfaceOf(r)]
 }
 
-// validate refuses a step that cannot come of what it wants and what it found.
+// validate returns an error for a step that does not follow from what it wants and
+// what it found.
 func (s SetupStep) validate() *Error {
 	switch {
 	case s.Requirement.Want == nil || s.Left == nil:
@@ -76,7 +77,7 @@ func (s SetupStep) validate() *Error {
 	case s.Found != nil && s.Found.key() != s.Requirement.Want.key():
 		return invalid("Found", "does not match Want")
 	}
-	if bad := s.Requirement.Want.validate(); bad != nil {
+	if bad := s.Requirement.validate(OpPlan); bad != nil {
 		return bad
 	}
 	if s.Found != nil {
@@ -89,7 +90,7 @@ func (s SetupStep) validate() *Error {
 		return bad
 	}
 	if left.key() != s.Left.key() || !left.matches(s.Left) || !s.Left.matches(left) {
-		return invalid("Left", "it would leave %s, and what is wanted makes %s of what was found", describeResource(s.Left), describeResource(left))
+		return invalid("Left", "the step would leave %s, but what it wants and found leave %s", describeResource(s.Left), describeResource(left))
 	}
 	for _, e := range s.Effects {
 		if !s.has(e) {

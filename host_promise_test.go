@@ -75,8 +75,8 @@ var oddResources = []struct {
 	{"Scope", Address{Interface: "eth0", Prefix: netip.MustParsePrefix("fd00::1/64"), Scope: "link"}},
 	{"", Address{Interface: "eth0", Prefix: netip.MustParsePrefix("fd00::1/127"), NoDAD: true, Deprecated: true}},
 	{"", Address{Interface: "eth0", Prefix: netip.MustParsePrefix(eth0Address6), Deprecated: true}},
-	{"Other", Address{Interface: "eth0", Prefix: hostPrefix(vip4), Other: true}},
-	{"Other", Address{Interface: "eth0", Prefix: hostPrefix(vip6), DADFailed: true}},
+	{"Want", foreignResource{Address{Interface: "eth0", Prefix: hostPrefix(vip4)}}},
+	{"Want", duplicateAddress{Address{Interface: "eth0", Prefix: hostPrefix(vip6)}}},
 
 	{"", Route{To: inner5, Interface: "eth0", MTU: 65520, AdvMSS: 65495}},
 	{"MTU", Route{To: inner5, Interface: "eth0", MTU: 65521}},
@@ -84,11 +84,9 @@ var oddResources = []struct {
 	{"AdvMSS", Route{To: inner5, Interface: "eth0", AdvMSS: 70000}},
 	{"", Route{To: inner5, Interface: "eth0", Metric: 1<<31 - 1, Table: 1<<31 - 1}},
 	{"", Route{To: inner5, Interface: "eth0", Table: 255}},
-	{"", Route{To: inner5, Interface: "eth0", Table: 256, Protocol: 255}},
-	{"Protocol", Route{To: inner5, Interface: "eth0", Protocol: 256}},
+	{"", Route{To: inner5, Interface: "eth0", Table: 256}},
+	{"Want", foundRoute{Route: Route{To: inner5, Interface: "eth0"}, Protocol: 16}},
 	{"Metric", Route{To: inner5, Interface: "eth0", Metric: -1}},
-	{"", Route{To: inner5, Interface: "eth0", Scope: "host"}},
-	{"Scope", Route{To: inner5, Via: router4, Scope: "link"}},
 	{"OnLink", Route{To: inner5, Interface: "eth0", OnLink: true}},
 	{"", Route{To: inner5, Via: netip.MustParseAddr("203.0.113.1"), Interface: "eth0", OnLink: true}},
 	{"", Route{To: inner5, Interface: "lo", Local: true}},
@@ -96,7 +94,6 @@ var oddResources = []struct {
 	{"", Route{To: netip.MustParsePrefix("224.0.0.0/4"), Interface: "eth0"}},
 	{"", Route{To: inner7, Interface: "eth0", Metric: 1}},
 	{"", Route{To: inner7, Interface: "eth0", Metric: 1024, Source: local6}},
-	{"Scope", Route{To: inner7, Interface: "eth0", Scope: "link"}},
 	{"", Route{To: inner7, Interface: "lo", Local: true}},
 	{"", Route{To: inner7, Via: netip.MustParseAddr("fe80::1"), Interface: "eth0", MTU: 1280}},
 	{"To", Route{To: netip.MustParsePrefix("::ffff:10.0.0.0/120"), Interface: "eth0"}},
@@ -107,17 +104,14 @@ var oddResources = []struct {
 	{"From", Rule{Priority: 9, Table: 9, From: netip.MustParsePrefix("0.0.0.0/0")}},
 	{"To", Rule{Priority: 9, Table: 9, To: netip.MustParsePrefix("10.0.0.1/24")}},
 	{"Priority", Rule{Priority: -1, Table: 9}},
-	{"Other", Rule{Priority: 9, Table: 9, Other: true}},
 
 	{"", FOUPort{Port: 65535, IPv6: true}},
-	{"Other", FOUPort{Port: 1, Other: true}},
 
 	{"", IPsecPolicy{From: hostPrefix(local4), To: inner4, SPI: 256, Protocol: 255}},
 	{"", IPsecPolicy{From: hostPrefix(local6), To: hostPrefix(router6), SPI: 99_999_999, In: true}},
 	{"From", IPsecPolicy{From: netip.MustParsePrefix("0.0.0.0/0"), To: inner4, SPI: 256}},
 	{"SPI", IPsecPolicy{From: hostPrefix(local4), To: inner4, SPI: 255}},
 	{"", IPsecAssociation{From: local6, To: router6, SPI: 99_999_999, Key: testKey(3)}},
-	{"Other", IPsecAssociation{From: local6, To: router6, SPI: 256, Key: testKey(3), Other: true}},
 	{"From", SourceNAT{From: netip.MustParsePrefix("0.0.0.0/0")}},
 	{"Source", SourceNAT{From: inner4, Source: netip.MustParseAddr("224.0.0.1")}},
 	{"Name", Module{"IPIP"}},
@@ -207,7 +201,7 @@ func TestApplySaysWhatItLeft(t *testing.T) {
 		must(t, s.network.Network.WriteFile("/proc/sys/net/ipv4/conf/all/arp_ignore", []byte("8\n")))
 	}}))
 	err = h.Apply(ctx, plan)
-	if err == nil || !strings.Contains(err.Error(), "could not all be undone") || !strings.Contains(err.Error(), string(arp)) || !strings.Contains(err.Error(), "there is 8") {
+	if err == nil || !strings.Contains(err.Error(), "not everything could be undone") || !strings.Contains(err.Error(), string(arp)) || !strings.Contains(err.Error(), "the host has 8") {
 		t.Errorf("got %v, want one that says what was left of %s", err, arp)
 	}
 }

@@ -7,29 +7,41 @@ import (
 	"slices"
 )
 
+// Undo looks at what is in the place of each step, the last one first. The first state
+// that applies counts:
+//
+//	state                                         what Undo does
+//	a module that is loaded                       leaves it, and lists it
+//	as it was found                               finishes what an earlier Undo began
+//	as Apply left it, or on the way there         restores what was found,
+//	                                              or lists it if another setup needs it
+//	as another step of the plan found or left it  leaves it to that step
+//	gone, with an interface that the plan makes   nothing
+//	anything else                                 leaves it, and lists it
+
 // Leftover is what [Host.Undo] left on the host, and why.
 type Leftover struct {
-	Want Resource // what the plan had made, or what went along with it and another setup wants
-	Now  Resource // what is there; nil is nothing
-	Why  string   // why it was left so
+	Want Resource // what the plan made, or what another setup wants and went along with it
+	Now  Resource // what the host has; nil for nothing
+	Why  string   // why it was left
 }
 
-// String says it in a line.
+// String returns the leftover in one line.
 func (k Leftover) String() string { return k.Want.String() + ": " + k.Why }
 
-// Undo sets a host back to what it was when the plan was made, in the opposite
-// order. It sets back only what is as [Host.Apply] left it: what others changed
-// since, and what cannot be taken back, stays, and is listed. It can be used on a
-// plan that was applied by another process, in part, or not at all, and a second
-// time. It goes on after an error.
+// Undo restores a host to what it was when the plan was made, in reverse order. It
+// restores only what is as [Host.Apply] left it. What has been changed since, and what
+// cannot be undone, stays and is listed. The plan may have been applied by another
+// process, in part, or not at all, and may be undone a second time. Undo continues
+// after an error.
 //
-// Where several setups are on one host, each plan knows only what it found: a VIP or
-// ip_forward that two of them need is set back with the plan that made it. Give the
-// setups that are needed further as still: what they want stays, also what would go
-// along with something else, and is listed. Undo the plan again when they are gone.
+// If several setups are on one host, each plan knows only what it found: a VIP or
+// ip_forward that two of them need goes with the plan that made it. Pass the setups
+// that are still needed as still. What they want stays and is listed, also if it would
+// go along with something else. Undo the plan again when they are gone.
 //
-// The error is of the kind [ErrInvalid] when the plan is of another host, or cannot
-// have been made by [Host.Plan].
+// The error matches [ErrInvalid] if the plan is of another host, or [Host.Plan] cannot
+// have made it.
 func (h *Host) Undo(ctx context.Context, plan SetupPlan, still ...Setup) ([]Leftover, error) {
 	if err := h.lock(ctx); err != nil {
 		return nil, fileError(OpUndo, "plan", err)
@@ -54,22 +66,22 @@ type undoing struct {
 	ended  func(context.Context) error // says why to stop
 	made   Resource                    // what the kernel made of the last step
 	still  Setup                       // what others want
-	held   Setup                       // what of it is so
+	held   Setup                       // what of it the host has
 	kept   []Leftover
 	errs   []error
 }
 
 func (u *undoing) all(ctx context.Context, steps []SetupStep) {
-	for i := len(steps) - 1; i >= 0; i-- {
+	for _, s := range slices.Backward(steps) {
 		if err := u.ended(ctx); err != nil {
-			u.errs = append(u.errs, resourceError(OpUndo, steps[i].Requirement.Want, err))
+			u.errs = append(u.errs, resourceError(OpUndo, s.Requirement.Want, err))
 			return
 		}
-		if !steps[i].HasChanges() {
+		if !s.HasChanges() {
 			continue
 		}
-		err := u.step(ctx, steps[i])
-		if err := errors.Join(err, u.secure(context.WithoutCancel(ctx), steps[i])); err != nil {
+		err := u.step(ctx, s)
+		if err := errors.Join(err, u.secure(context.WithoutCancel(ctx), s)); err != nil {
 			u.errs = append(u.errs, err)
 		}
 	}
@@ -85,7 +97,7 @@ func (u *undoing) rollBack(ctx context.Context, steps []SetupStep, why error) er
 		}
 	}
 	if errs != nil {
-		return errors.Join(why, fmt.Errorf("lvs: what was done could not all be undone: %w", errors.Join(errs...)))
+		return errors.Join(why, fmt.Errorf("lvs: not everything could be undone: %w", errors.Join(errs...)))
 	}
 	return why
 }
@@ -95,38 +107,39 @@ func (u *undoing) keep(s SetupStep, now Resource, why string) error {
 	return nil
 }
 
+// step undoes a step, by the table at the top of this file.
 func (u *undoing) step(ctx context.Context, s SetupStep) error {
 	now, err := u.host.find(ctx, s.Left)
 	if err != nil {
 		return err
 	}
-	_, isModule := s.Left.(Module)
+	module, isModule := s.Left.(Module)
 	isFound := s.Found == nil && now == nil || s.Found != nil && now != nil && s.Found.matches(now)
-	isOurs := now != nil && (s.Left.matches(now) || now == u.made) || s.between(now)
+	isOurs := now != nil && (s.Left.matches(now) || now == u.made) || s.isBetween(now)
 	switch {
 	case isModule && now != nil:
-		return u.keep(s, now, "the module stays loaded, with the devices that it made; 'modprobe -r "+s.Left.(Module).Name+"' removes it when nothing uses it")
+		return u.keep(s, now, "the module stays loaded, with the devices that it made; 'modprobe -r "+module.Name+"' removes it when nothing uses it")
 	case isFound:
 		return u.finishEffects(ctx, s)
 	case isOurs:
 		if other := u.needed(s, now); other != nil {
 			return u.keep(s, now, "another setup needs it, for: "+other.String())
 		}
-		return u.setBack(ctx, s, now)
+		return u.restore(ctx, s, now)
 	case u.ledger.knows(s.Left.key(), now):
-		return nil // another step of the plan is about it, and comes later
+		return nil
 	case now == nil && u.ledger.makes(s.Left):
-		return nil // its interface was not made yet, or is gone already
+		return nil
 	}
-	return u.keep(s, now, "somebody changed it meanwhile: there is "+describeResource(now)+", and we had left "+describeResource(s.Left))
+	return u.keep(s, now, "it has been changed since: the host has "+describeResource(now)+", and the plan left "+describeResource(s.Left))
 }
 
-// setBack puts back what a step found.
-func (u *undoing) setBack(ctx context.Context, s SetupStep, now Resource) error {
+// restore restores what a step found.
+func (u *undoing) restore(ctx context.Context, s SetupStep, now Resource) error {
 	if s.Found == nil {
 		if link, ok := now.(Link); ok {
 			if used, err := u.inUse(ctx, link.Name); used != "" || err != nil {
-				return errors.Join(err, u.keep(s, now, "somebody uses it: it has the address "+used))
+				return errors.Join(err, u.keep(s, now, "it is in use: it has the address "+used))
 			}
 		}
 		return u.host.remove(now)
@@ -139,7 +152,7 @@ func (u *undoing) setBack(ctx context.Context, s SetupStep, now Resource) error 
 		return err
 	}
 	for i, e := range s.Effects {
-		if err := u.setEffectBack(ctx, s, e, before[i]); err != nil {
+		if err := u.restoreEffect(ctx, s, e, before[i]); err != nil {
 			return err
 		}
 	}
@@ -169,9 +182,9 @@ func (u *undoing) readEffects(ctx context.Context, s SetupStep) ([]Resource, err
 	return all, nil
 }
 
-// setEffectBack repairs a parameter that the kernel has just set along with
-// another: to what was found, or to what somebody had made of it since.
-func (u *undoing) setEffectBack(ctx context.Context, s SetupStep, e SideEffect, before Resource) error {
+// restoreEffect repairs a parameter that the kernel has just set along with another.
+// It gets the value that was found, or the one that it was given since.
+func (u *undoing) restoreEffect(ctx context.Context, s SetupStep, e SideEffect, before Resource) error {
 	if before == nil {
 		return nil // its interface is gone
 	}
@@ -179,13 +192,13 @@ func (u *undoing) setEffectBack(ctx context.Context, s SetupStep, e SideEffect, 
 	if e.Left.matches(before) {
 		want = e.Found
 	} else if !e.Found.matches(before) {
-		_ = u.keep(s, before, "somebody changed "+string(want.Key)+" meanwhile: it is "+want.Value)
+		_ = u.keep(s, before, fmt.Sprintf("%s has been changed since: it is %s", want.Key, want.Value))
 	}
 	return u.write(ctx, want)
 }
 
-// finishEffects goes on where an earlier undoing was interrupted: the parameter
-// is back, and others are still as the kernel then made them.
+// finishEffects continues where an earlier undoing was interrupted: the parameter is
+// restored, and others are still as the kernel then made them.
 func (u *undoing) finishEffects(ctx context.Context, s SetupStep) error {
 	for _, e := range s.Effects {
 		now, err := u.host.find(ctx, e.Found)
@@ -201,7 +214,7 @@ func (u *undoing) finishEffects(ctx context.Context, s SetupStep) error {
 	return nil
 }
 
-// write sets a parameter unless it is so.
+// write sets a parameter unless it has the value.
 func (u *undoing) write(ctx context.Context, want Sysctl) error {
 	now, err := u.host.find(context.WithoutCancel(ctx), want)
 	if err != nil || now == nil || want.matches(now) {

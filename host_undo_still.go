@@ -2,73 +2,53 @@ package lvs
 
 import "context"
 
-// isSo reports whether a host that has f is as a setting wants it.
-func isSo(want, f Resource) bool {
-	if f == nil {
-		return false
-	}
-	if w, ok := want.(Address); ok && w.AnyPrefix {
-		a, ok := f.(Address)
-		return ok && a.Interface == w.Interface && a.Prefix.Addr() == w.Prefix.Addr()
-	}
-	if want.key() != f.key() {
-		return false
-	}
-	left, bad := want.complete(f)
-	return bad == nil && left.matches(f)
-}
-
-// needed returns what other setups want of what a step would set back, nil if they
-// do not need it.
+// needed returns what other setups want of what a step would restore, nil if they do
+// not need it.
 func (u *undoing) needed(s SetupStep, now Resource) Resource {
 	link, isLink := now.(Link)
 	for _, other := range u.still {
-		goes := isLink && s.Found == nil && interfaceOf(other.Want) == link.Name
-		if goes || isSo(other.Want, now) && !isSo(other.Want, s.Found) {
+		isOnIt := isLink && s.Found == nil && interfaceOf(other.Want) == link.Name
+		if isOnIt || other.isMet(now) && !other.isMet(s.Found) {
 			return other.Want
 		}
 	}
 	return nil
 }
 
-// hold notes what other setups want, and what of it is so.
+// hold notes what other setups want, and what of it the host has.
 func (u *undoing) hold(ctx context.Context, still Setup) error {
 	u.still = still
-	for _, s := range still {
-		if s.Want == nil {
-			return invalid("still", "a setting has no Want").about(OpUndo, s.Why)
+	for _, r := range still {
+		if bad := r.validate(OpUndo); bad != nil {
+			return bad
 		}
-		if bad := s.Want.validate(); bad != nil {
-			return bad.about(OpUndo, s.Want.String())
-		}
-		now, err := u.host.have(ctx, s.Want)
+		now, err := u.host.findFor(ctx, r)
 		if err != nil {
 			return err
 		}
-		if isSo(s.Want, now) {
-			u.held = append(u.held, s)
+		if r.isMet(now) {
+			u.held = append(u.held, r)
 		}
 	}
 	return nil
 }
 
-// have returns what the host has of what is wanted, nil for nothing.
-func (h *Host) have(ctx context.Context, want Resource) (Resource, error) {
-	w, ok := want.(Address)
-	if !ok || !w.AnyPrefix {
-		return h.find(ctx, want)
+// findFor returns what the host has that may meet a requirement, nil for nothing.
+func (h *Host) findFor(ctx context.Context, r Requirement) (Resource, error) {
+	if !r.AnyPrefix {
+		return h.find(ctx, r.Want)
 	}
 	all, err := within(ctx, h.network.Addresses)
 	for _, a := range all {
-		if isSo(want, addressOf(a)) {
-			return addressOf(a), nil
+		if found := addressFrom(a); r.isMet(found) {
+			return found, nil
 		}
 	}
-	return nil, resourceError(OpReadHost, want, err)
+	return nil, resourceError(OpReadHost, r.Want, err)
 }
 
-// secure looks whether all that other setups want is still so, and makes again what
-// went along with a step. Where that cannot be, it makes the step again.
+// secure makes again what other setups want and went along with a step. If that is
+// impossible, it makes the step again.
 func (u *undoing) secure(ctx context.Context, s SetupStep) error {
 	lost, err := u.lost(ctx)
 	if len(lost) == 0 || err != nil {
@@ -81,25 +61,25 @@ func (u *undoing) secure(ctx context.Context, s SetupStep) error {
 		_ = u.keep(s, s.Left, "another setup needs it, for: "+lost[0].String())
 		return u.putAll(lost)
 	}
-	for _, f := range lost {
-		u.kept = append(u.kept, Leftover{f, f, "another setup needs it: it went along, and was made again"})
+	for _, r := range lost {
+		u.kept = append(u.kept, Leftover{r, r, "another setup needs it: it went along, and was made again"})
 	}
 	return nil
 }
 
-// lost returns what other setups want that is not so any more.
+// lost returns what other setups want and the host no longer has.
 func (u *undoing) lost(ctx context.Context) (all []Resource, err error) {
-	for _, s := range u.held {
-		now, err := u.host.have(ctx, s.Want)
+	for _, r := range u.held {
+		now, err := u.host.findFor(ctx, r)
 		if err != nil {
 			return nil, err
 		}
-		if isSo(s.Want, now) {
+		if r.isMet(now) {
 			continue
 		}
-		left, bad := s.Want.complete(now)
+		left, bad := r.Want.complete(now)
 		if bad != nil {
-			return nil, bad.about(OpUndo, s.Want.String())
+			return nil, bad.about(OpUndo, r.Want.String())
 		}
 		all = append(all, left)
 	}
@@ -107,8 +87,8 @@ func (u *undoing) lost(ctx context.Context) (all []Resource, err error) {
 }
 
 func (u *undoing) putAll(all []Resource) error {
-	for _, f := range all {
-		if err := u.host.put(f); err != nil {
+	for _, r := range all {
+		if err := u.host.put(r); err != nil {
 			return err
 		}
 	}

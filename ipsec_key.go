@@ -13,23 +13,23 @@ const IPsecKeySize = netstate.SecretSize
 const redacted = "<redacted>"
 
 // IPsecKey is the secret of an [IPsecTunnel]. However it is printed or marshalled,
-// it reads "<redacted>". Keys are comparable; the zero Key is none.
+// it reads "<redacted>". Keys are comparable; the zero IPsecKey is none.
 type IPsecKey struct{ secret netstate.Secret }
 
-// NewIPsecKey returns a key of [IPsecKeySize] bytes, which should come from crypto/rand. The
-// error is of the kind [ErrInvalid]: another length, or nothing but zeros.
+// NewIPsecKey returns a key of [IPsecKeySize] bytes, which should come from
+// crypto/rand. The error matches [ErrInvalid] for another length, and for zeros only.
 func NewIPsecKey(secret []byte) (IPsecKey, error) {
 	if len(secret) != IPsecKeySize {
 		return IPsecKey{}, invalid("Key", "has %d bytes: want %d, from crypto/rand", len(secret), IPsecKeySize).about(OpNewIPsecKey, "")
 	}
 	k := IPsecKey{netstate.NewSecret([IPsecKeySize]byte(secret))}
 	if k == (IPsecKey{}) {
-		return k, invalid("Key", "is nothing but zeros").about(OpNewIPsecKey, "")
+		return k, invalid("Key", "consists of zeros").about(OpNewIPsecKey, "")
 	}
 	return k, nil
 }
 
-// Equal tells whether both are the same.
+// Equal reports whether both are the same.
 func (k IPsecKey) Equal(other IPsecKey) bool { return k == other }
 
 // String returns "<redacted>".
@@ -41,11 +41,11 @@ func (k IPsecKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted))
 // MarshalText returns "<redacted>".
 func (k IPsecKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// UnmarshalText reads what MarshalText writes, and makes it the zero Key. Any
-// other text is refused: keys come from [NewIPsecKey] alone.
+// UnmarshalText reads what MarshalText writes as the zero IPsecKey. It refuses any
+// other text: keys come only from [NewIPsecKey].
 func (k *IPsecKey) UnmarshalText(text []byte) error {
 	if string(text) != redacted {
-		return invalid("Key", "is not read from text: use NewKey").about(OpParse, "key")
+		return invalid("Key", "cannot be read from text: use NewIPsecKey").about(OpParse, "key")
 	}
 	*k = IPsecKey{}
 	return nil

@@ -1,32 +1,37 @@
 package lvs
 
-import "net/netip"
+import (
+	"cmp"
+	"net/netip"
+)
 
-// DRDirector is the host of a director for [DR]: it has the VIP, and is on the
-// network of the real servers.
+// DRDirector is the host of a director for [DR]. It has the VIP, and its own address
+// (DIP) is in the network of the real servers' addresses (RIPs).
 //
-// The host route to the VIP is there because ifconfig's alias has it; packets find
-// the VIP without, by the local route that comes with the address.
+// The host route to the VIP is the one that ifconfig's alias has. Packets reach the VIP
+// without it, by the local route that comes with the address.
 type DRDirector struct {
-	VIP       netip.Addr // that clients connect to
+	VIP       netip.Addr // virtual IP: the address that clients connect to
 	Interface string     // where clients reach the VIP, such as "eth0"
 
 	// Label is the name of an IPv4 VIP for ifconfig; "" is the interface's with
-	// ":0" behind it.
+	// ":0" appended.
 	Label string
 
 	// Routed says that the VIP is in no network of the interface: a router sends
-	// packets for it here. Without, such a VIP is refused by [Host.Plan].
+	// packets for it here. Otherwise [Host.Plan] refuses such a VIP.
 	Routed bool
 
 	// Forwarding turns ip_forward on as well. IPVS does not need it; a director
-	// that is a router does.
+	// that is also a router does.
 	Forwarding bool
 }
 
-// Setup returns what the host needs. The error names the field.
+// Setup returns what the host needs. The error matches [ErrInvalid] and names the
+// field.
 func (d DRDirector) Setup() (Setup, error) {
-	return need("DR director", d.requirements, plainAddr("VIP", d.VIP), interfaceName("Interface", d.Interface))
+	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface))
+	return newSetup("DR director", bad, d.requirements)
 }
 
 func (d DRDirector) requirements() (s Setup) {
@@ -36,55 +41,43 @@ func (d DRDirector) requirements() (s Setup) {
 	return append(s, directorVIP(d.VIP, d.Interface, d.Label, d.Routed)...)
 }
 
-// directorVIP are the settings by which a director receives packets for the VIP.
-func directorVIP(vip netip.Addr, iface, label string, routed bool) Setup {
-	a := vipAddress(vip, iface, aliasLabel(vip, iface, label))
-	a.InSubnet = !routed
-	s := Setup{
-		{Want: Link{Name: "lo", Up: true}, Why: "IPVS takes no real server while lo is down"},
-		{Want: a, Why: "IPVS sees only packets that are delivered to this host"},
-	}
-	if vip.Is4() {
-		s = append(s, Requirement{Want: Route{To: hostPrefix(vip), Interface: iface}, Why: "the route that ifconfig's alias has"})
-	}
-	return s
-}
-
-// DRRealServer is the host of a real server for [DR]: it takes packets for the
-// VIP, and tells nobody that it has it.
+// DRRealServer is the host of a real server for [DR]. It accepts packets for the VIP,
+// answers clients directly, and does not announce the VIP by ARP. Its own address is
+// the RIP, by which the director knows it.
 //
-// What silences it is the larger of the values of all interfaces and of the one
-// by which ARP comes in, so those of all do it. Those of the device are there
-// because administrators look for them, and the host route because ifconfig's
-// alias has it: packets flow without.
+// The kernel uses the larger of the values for all interfaces and for the one that
+// receives ARP, so the values for all suppress it. Those for the device are set because
+// administrators look for them, and the host route because ifconfig's alias has it:
+// packets are accepted without.
 type DRRealServer struct {
-	VIP netip.Addr // that packets come for
+	VIP netip.Addr // virtual IP: the address that clients connect to
 
-	// Device has the VIP: "" is "lo". Another one is made, of the kind dummy,
-	// unless it is there.
+	// Device has the VIP: "" is "lo". Another one is made, as a dummy, unless it
+	// exists.
 	Device string
 
 	// Label is the name of an IPv4 VIP for ifconfig; "" is the device's with
-	// ":0" behind it.
+	// ":0" appended.
 	Label string
 
-	// Incoming is the interface by which the director's packets come in. Its filter
-	// is made loose, so that clients are taken whose answers go by another interface.
-	// "" leaves the filters as they are, which does on a host of one network.
+	// Incoming is the interface that receives the director's packets. Its reverse path
+	// filter is made loose, so that packets of clients are accepted whose answers leave
+	// by another interface. "" leaves the filters unchanged, which is enough on a host
+	// in one network.
 	Incoming string
 }
 
-// Setup returns what the host needs. The error names the field. ARP is silenced
-// before the VIP is there.
+// Setup returns what the host needs. ARP is suppressed before the VIP is added. The
+// error matches [ErrInvalid] and names the field.
 func (r DRRealServer) Setup() (Setup, error) {
 	if r.Device == "" {
 		r.Device = "lo"
 	}
-	checks := []*Error{plainAddr("VIP", r.VIP), interfaceName("Device", r.Device)}
-	if r.Incoming != "" {
-		checks = append(checks, interfaceName("Incoming", r.Incoming))
+	bad := cmp.Or(validateAddr("VIP", r.VIP), validateInterface("Device", r.Device))
+	if bad == nil && r.Incoming != "" {
+		bad = validateInterface("Incoming", r.Incoming)
 	}
-	return need("DR real server", r.requirements, checks...)
+	return newSetup("DR real server", bad, r.requirements)
 }
 
 func (r DRRealServer) requirements() (s Setup) {
@@ -92,15 +85,15 @@ func (r DRRealServer) requirements() (s Setup) {
 	if r.Device != "lo" {
 		device.Kind = "dummy"
 	}
-	s = append(s, Requirement{Want: device, Why: "the VIP is on a device that no network is behind"})
+	s = append(s, Requirement{Want: device, Why: "the VIP is on a device without a network behind it"})
 	s = append(s, suppressARP(r.VIP, r.Device)...)
 	if r.Incoming != "" && r.VIP.Is4() {
 		s = append(s, Requirement{Want: Sysctl{InterfaceSysctl(r.Incoming, "rp_filter", false), "2"},
-			Why: "a strict filter drops packets of clients whose answers go by another interface"})
+			Why: "a strict filter drops packets of clients whose answers leave by another interface"})
 	}
-	s = append(s, Requirement{Want: vipAddress(r.VIP, r.Device, aliasLabel(r.VIP, r.Device, r.Label)), Why: "take packets for the VIP"})
+	s = append(s, serverVIP(r.VIP, r.Device, aliasLabel(r.VIP, r.Device, r.Label)))
 	if r.VIP.Is4() {
-		s = append(s, Requirement{Want: Route{To: hostPrefix(r.VIP), Interface: r.Device}, Why: "the route that ifconfig's alias has"})
+		s = append(s, aliasRoute(r.VIP, r.Device))
 	}
 	return s
 }

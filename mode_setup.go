@@ -2,11 +2,19 @@ package lvs
 
 import "net/netip"
 
-// vipAddress returns the address that a VIP is on an interface: with nothing
-// around it, and with a label and itself as the broadcast address where ifconfig
-// would have put them. In IPv6 it is deprecated: Linux would send the tunnel's
-// packets from it otherwise, which no real server that has the VIP takes, and
-// health checks would be answered by the real server to itself.
+// newSetup returns the setup of a part, unless its fields are bad.
+func newSetup(part string, bad *Error, requirements func() Setup) (Setup, error) {
+	if bad != nil {
+		return nil, bad.about(OpSetUp, part)
+	}
+	return requirements(), nil
+}
+
+// vipAddress returns a VIP as the address of an interface: with the prefix of a single
+// address, and with a label and itself as the broadcast address as ifconfig would have
+// it. In IPv6 it is deprecated. Otherwise Linux would choose it as the source of the
+// tunnel's packets, which no real server that has the VIP accepts, and a real server
+// would answer health checks to itself.
 func vipAddress(vip netip.Addr, iface, label string) Address {
 	a := Address{Interface: iface, Prefix: hostPrefix(vip), Deprecated: vip.Is6()}
 	if vip.Is4() {
@@ -15,8 +23,8 @@ func vipAddress(vip netip.Addr, iface, label string) Address {
 	return a
 }
 
-// aliasLabel is the name that ifconfig shows an address by, "" where there is
-// none, or it would be too long.
+// aliasLabel returns the name by which ifconfig shows a VIP, "" if there is none, or
+// it would be too long.
 func aliasLabel(vip netip.Addr, iface, label string) string {
 	if label == "" && vip.Is4() && len(iface) <= 13 {
 		return iface + ":0"
@@ -24,9 +32,40 @@ func aliasLabel(vip netip.Addr, iface, label string) string {
 	return label
 }
 
-// suppressARP are the settings by which a real server that has the VIP tells nobody.
-// IPv6 answers for addresses of the interface that was asked alone, and needs
-// none.
+// directorVIP returns the requirements of a director that receives packets for the VIP.
+func directorVIP(vip netip.Addr, iface, label string, routed bool) Setup {
+	s := Setup{
+		loopbackUp(),
+		{
+			Want: vipAddress(vip, iface, aliasLabel(vip, iface, label)), InSubnet: !routed,
+			Why: "IPVS sees only packets that are delivered to this host",
+		},
+	}
+	if vip.Is4() {
+		s = append(s, aliasRoute(vip, iface))
+	}
+	return s
+}
+
+// loopbackUp returns what every director needs.
+func loopbackUp() Requirement {
+	return Requirement{Want: Link{Name: "lo", Up: true}, Why: "IPVS accepts no real server while lo is down"}
+}
+
+// aliasRoute returns the route to an IPv4 VIP that ifconfig's alias has. Packets reach
+// the VIP without it.
+func aliasRoute(vip netip.Addr, iface string) Requirement {
+	return Requirement{Want: Route{To: hostPrefix(vip), Interface: iface}, Why: "the route that ifconfig's alias has"}
+}
+
+// serverVIP returns the requirement of a real server that accepts packets for the VIP.
+func serverVIP(vip netip.Addr, device, label string) Requirement {
+	return Requirement{Want: vipAddress(vip, device, label), Why: "accept packets for the VIP"}
+}
+
+// suppressARP returns the requirements that keep a real server from announcing the VIP.
+// IPv6 needs none: a host answers only for addresses of the interface that receives the
+// request.
 func suppressARP(vip netip.Addr, device string) (s Setup) {
 	if !vip.Is4() {
 		return nil
@@ -34,17 +73,24 @@ func suppressARP(vip netip.Addr, device string) (s Setup) {
 	for _, name := range []string{device, "all"} {
 		s = append(s,
 			Requirement{Want: Sysctl{InterfaceSysctl(name, "arp_ignore", false), "1"}, Why: "do not answer ARP for the VIP: clients must find the director"},
-			Requirement{Want: Sysctl{InterfaceSysctl(name, "arp_announce", false), "2"}, Why: "do not ask by ARP with the VIP: it would teach others a wrong way"})
+			Requirement{Want: Sysctl{InterfaceSysctl(name, "arp_announce", false), "2"}, Why: "do not use the VIP in ARP requests: others would learn that it is here"})
 	}
 	return s
 }
 
-// need makes a setup of what was validated, or an error that names the field.
-func need(what string, setup func() Setup, checks ...*Error) (Setup, error) {
-	for _, bad := range checks {
-		if bad != nil {
-			return nil, bad.about(OpSetUp, what)
-		}
+// forwarding returns the requirement that the host forwards packets of a family.
+func forwarding(is6 bool, why string) Requirement {
+	key := SysctlIPForward
+	if is6 {
+		key = SysctlIPv6Forwarding
 	}
-	return setup(), nil
+	return Requirement{Want: Sysctl{key, "1"}, Why: why}
+}
+
+// defaultRoute returns the destination of the default route of an address's family.
+func defaultRoute(family netip.Addr) netip.Prefix {
+	if family.Is4() {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 }

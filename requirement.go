@@ -5,61 +5,104 @@ import (
 	"strings"
 )
 
-// Requirement is one thing that a [Setup] wants of a host, and why. It prints as the
-// command that an administrator would type.
+// Requirement is one thing that a [Setup] wants of a host, with the reason.
 type Requirement struct {
-	Want Resource // what is to be so
-	Why  string   // for those who read the setup; "" is none
+	Want Resource // what the host shall have
+	Why  string   // for readers of the setup; "" is none
+
+	// InSubnet refuses an [Address] that is in no network of its interface: other
+	// hosts would not look for it there.
+	InSubnet bool
+
+	// AnyPrefix accepts an [Address] that the interface has with another prefix
+	// length, label or scope.
+	AnyPrefix bool
 }
 
 // Setup is what a host needs for its part, in the order in which it is set up.
-// Setups can be joined with append. [Host.Plan] compares it with a host. Where two
-// of them are on one host and one is undone, give the other one to [Host.Undo].
+// Setups can be joined with append. [Host.Plan] compares it with a host. If several
+// are on one host and one is undone, give the others to [Host.Undo].
 type Setup []Requirement
 
-// String shows the command with its reason, as a shell would take it.
-func (s Requirement) String() string {
+// String returns the command that meets the requirement, with the reason as a comment.
+func (r Requirement) String() string {
 	text := "nothing"
-	if s.Want != nil {
-		text = s.Want.String()
+	if r.Want != nil {
+		text = r.Want.String()
 	}
-	if s.Why != "" {
-		text += "  # " + s.Why
+	if r.Why != "" {
+		text += "  # " + r.Why
 	}
 	return text
 }
 
-// String shows the commands, one a line.
+// String returns the commands, one a line.
 func (s Setup) String() string {
 	var b strings.Builder
-	for _, requirement := range s {
-		b.WriteString(requirement.String() + "\n")
+	for _, r := range s {
+		b.WriteString(r.String() + "\n")
 	}
 	return b.String()
 }
 
+// validate returns an error for a requirement that no host can meet. Its object is
+// what is wanted.
+func (r Requirement) validate(op Op) *Error {
+	if r.Want == nil {
+		return invalid("Want", "must be set").about(op, r.String())
+	}
+	bad := r.Want.validate()
+	if _, isAddress := r.Want.(Address); bad == nil && !isAddress {
+		switch {
+		case r.InSubnet:
+			bad = invalid("InSubnet", "is for an Address")
+		case r.AnyPrefix:
+			bad = invalid("AnyPrefix", "is for an Address")
+		}
+	}
+	if bad != nil {
+		return bad.about(op, r.Want.String())
+	}
+	return nil
+}
+
+// isMet reports whether a host that has now in its place meets the requirement.
+func (r Requirement) isMet(now Resource) bool {
+	if now == nil {
+		return false
+	}
+	if want, ok := r.Want.(Address); ok && r.AnyPrefix {
+		a, ok := plainResource(now).(Address)
+		return ok && a.Interface == want.Interface && a.Prefix.Addr() == want.Prefix.Addr()
+	}
+	if r.Want.key() != now.key() {
+		return false
+	}
+	left, bad := r.Want.complete(now)
+	return bad == nil && left.matches(now)
+}
+
 type requirementJSON struct {
-	Want *oneResource `json:"want"`
-	Why  string       `json:"why,omitempty"`
+	Want      *resourceJSON `json:"want"`
+	Why       string        `json:"why,omitempty"`
+	InSubnet  bool          `json:"inSubnet,omitempty"`
+	AnyPrefix bool          `json:"anyPrefix,omitempty"`
 }
 
 // MarshalJSON writes {"want": {"address": {…}}, "why": "…"}.
-func (s Requirement) MarshalJSON() ([]byte, error) {
-	return json.Marshal(requirementJSON{wrapResource(s.Want), s.Why})
+func (r Requirement) MarshalJSON() ([]byte, error) {
+	return json.Marshal(requirementJSON{wrapResource(r.Want), r.Why, r.InSubnet, r.AnyPrefix})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
-func (s *Requirement) UnmarshalJSON(text []byte) error {
+func (r *Requirement) UnmarshalJSON(text []byte) error {
 	var in requirementJSON
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
 	}
-	want, err := in.Want.resource()
-	if err == nil && want == nil {
-		err = invalid("want", "a setting wants nothing").about(OpParse, "setting")
+	if in.Want == nil {
+		return invalid("want", "must be set").about(OpParse, "requirement")
 	}
-	if err == nil {
-		*s = Requirement{Want: want, Why: in.Why}
-	}
-	return err
+	*r = Requirement{in.Want.resource(), in.Why, in.InSubnet, in.AnyPrefix}
+	return nil
 }

@@ -8,132 +8,105 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// Resource is one thing about a host that can be read and changed: a [Sysctl], a
-// [Link], an [Address], a [Route], a [Rule], a [SourceNAT], a [FOUPort], a
-// [IPsecPolicy], a [IPsecAssociation] or a [Module]. Facts are comparable.
+// Resource is one thing that a host can have: a [Sysctl], a [Link], an [Address], a
+// [Route], a [Rule], a [SourceNAT], a [FOUPort], an [IPsecPolicy], an
+// [IPsecAssociation] or a [Module]. Resources are comparable. What a [SetupPlan]
+// found on a host may be of another type, which can be shown and restored, but not
+// asked for.
 type Resource interface {
-	// String is the command that makes it so.
+	// String returns the command that makes the resource.
 	String() string
 
-	// key says what it is about: of two facts with one key, one can be true.
+	// key identifies what the resource is about. A host has at most one resource with
+	// a key.
 	key() string
 
-	// validate refuses what no host can have.
+	// validate returns an error for a resource that no host can have.
 	validate() *Error
 
-	// complete returns what a host has of which this was wanted, where it had
-	// found before; nil is nothing.
+	// complete returns what the host will have once this resource is made. What it has
+	// now is found, nil for nothing.
 	complete(found Resource) (Resource, *Error)
 
-	// matches tells whether the host, which has now, is as this says.
+	// matches reports whether now, which the host has, is this resource.
 	matches(now Resource) bool
 
-	// toNetwork returns it as the seam has it; nil for a sysctl.
+	// toNetwork returns the value that the network has for it, nil for a sysctl.
 	toNetwork() netstate.Resource
 }
 
-// oneFact is a fact in JSON: an object with one field, which says what it is.
-type oneResource struct {
-	Sysctl      *Sysctl           `json:"sysctl,omitempty"`
-	Link        *Link             `json:"link,omitempty"`
-	Address     *Address          `json:"address,omitempty"`
-	Route       *Route            `json:"route,omitempty"`
-	Rule        *Rule             `json:"rule,omitempty"`
-	SourceNAT   *SourceNAT        `json:"sourceNAT,omitempty"`
-	FOUPort     *FOUPort          `json:"fouPort,omitempty"`
-	Policy      *IPsecPolicy      `json:"policy,omitempty"`
-	Association *IPsecAssociation `json:"association,omitempty"`
-	Module      *Module           `json:"module,omitempty"`
-}
-
-func wrapResource(f Resource) *oneResource {
-	switch f := f.(type) {
-	case Sysctl:
-		return &oneResource{Sysctl: &f}
-	case Link:
-		return &oneResource{Link: &f}
-	case Address:
-		return &oneResource{Address: &f}
-	case Route:
-		return &oneResource{Route: &f}
-	case Rule:
-		return &oneResource{Rule: &f}
-	case SourceNAT:
-		return &oneResource{SourceNAT: &f}
-	case FOUPort:
-		return &oneResource{FOUPort: &f}
-	case IPsecPolicy:
-		return &oneResource{Policy: &f}
-	case IPsecAssociation:
-		return &oneResource{Association: &f}
-	case Module:
-		return &oneResource{Module: &f}
-	}
-	return nil
-}
-
-// fact returns the one fact, nil for none.
-func (o *oneResource) resource() (Resource, error) {
-	if o == nil {
-		return nil, nil
-	}
-	var all []Resource
-	add(&all, o.Sysctl)
-	add(&all, o.Link)
-	add(&all, o.Address)
-	add(&all, o.Route)
-	add(&all, o.Rule)
-	add(&all, o.SourceNAT)
-	add(&all, o.FOUPort)
-	add(&all, o.Policy)
-	add(&all, o.Association)
-	add(&all, o.Module)
-	if len(all) != 1 {
-		return nil, invalid("fact", "want one of sysctl, link, address, route, rule, sourceNAT, fouPort, policy, association and module").about(OpParse, "setting")
-	}
-	return all[0], nil
-}
-
-func add[T Resource](all *[]Resource, f *T) {
-	if f != nil {
-		*all = append(*all, *f)
-	}
-}
-
-// interfaceName refuses a name that no interface can have, or that would lead out
-// of a folder.
-func interfaceName(field, name string) *Error {
+// validateInterface returns an error for a name that no interface can have, or that
+// would lead out of a folder.
+func validateInterface(field, name string) *Error {
 	switch {
 	case name == "":
 		return invalid(field, "needs the name of an interface")
 	case len(name) > 15:
-		return invalid(field, "%q is longer than the 15 bytes that the name of an interface can have", name)
-	case name == "." || name == ".." || name == "all" || name == "default" || strings.ContainsFunc(name, inNoName):
+		return invalid(field, "%q is longer than the 15 bytes of an interface name", name)
+	case name == "." || name == ".." || name == "all" || name == "default" || strings.ContainsFunc(name, isNotInName):
 		return invalid(field, "%q is not a valid interface name", name)
 	}
 	return nil
 }
 
-// inNoName reports whether a name of an interface cannot have a letter: the kernel
-// refuses some, and makes a number of others.
-func inNoName(r rune) bool { return r <= ' ' || r == '/' || r == ':' || r == '%' || r >= 0x7f }
+// isNotInName reports whether an interface name cannot contain a character. The kernel
+// refuses some, and replaces others by numbers.
+func isNotInName(r rune) bool { return r <= ' ' || r == '/' || r == ':' || r == '%' || r >= 0x7f }
 
-// plainAddr refuses what is no address of a host.
-func plainAddr(field string, a netip.Addr) *Error {
+// validateAddr returns an error for what is not the address of a host.
+func validateAddr(field string, a netip.Addr) *Error {
 	switch {
 	case !a.IsValid():
 		return invalid(field, "needs an address")
 	case a.Zone() != "":
 		return invalid(field, "%s has a zone", a)
 	case a.Is4In6():
-		return invalid(field, "%s is an IPv4 address in the form of IPv6: write %s", a, a.Unmap())
+		return invalid(field, "%s is an IPv4-mapped IPv6 address: write %s", a, a.Unmap())
 	case a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return invalid(field, "%s is no address of a host", a)
+		return invalid(field, "%s cannot be the address of a host", a)
 	}
 	return nil
 }
 
-// hostPrefix is an address and nothing around it.
+// validateFamily returns an error for addresses of two families.
+func validateFamily(field string, a netip.Addr, other string, b netip.Addr) *Error {
+	if a.Is6() != b.Is6() {
+		return invalid(field, "%s is not of the family of %s, %s", a, other, b)
+	}
+	return nil
+}
+
+// validateNetwork returns an error for what is not a network of the family of an
+// address. The zero address stands for both families.
+func validateNetwork(field string, p netip.Prefix, a netip.Addr) *Error {
+	switch {
+	case !p.IsValid():
+		return invalid(field, "needs a network, such as 10.168.0.0/24")
+	case p != p.Masked():
+		return invalid(field, "%s is an address, not a network; write %s", p, p.Masked())
+	case a.IsValid() && p.Addr().Is6() != a.Is6():
+		return invalid(field, "%s is not of the family of %s", p, a)
+	}
+	return nil
+}
+
+// validateMatch returns an error for what does not select addresses of a family. The
+// zero prefix selects all of them.
+func validateMatch(field string, p netip.Prefix, is6 bool) *Error {
+	switch {
+	case p == netip.Prefix{}:
+		return nil
+	case !p.IsValid() || p != p.Masked() || p.Addr().Is4In6():
+		return invalid(field, "%s is not a network", p)
+	case p.Addr().Is6() != is6:
+		return invalid(field, "%s is not a network of the family", p)
+	case p.Bits() == 0:
+		return invalid(field, "%s is every address: leave it out", p)
+	}
+	return nil
+}
+
+// hostPrefix returns the prefix that contains an address alone.
 func hostPrefix(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
 // familyFlag is the option of ip(8) for a family.
@@ -144,39 +117,10 @@ func familyFlag(is6 bool) string {
 	return ""
 }
 
-// optionText formats an option of a command unless its value is the zero one.
+// optionText formats an option of a command, and nothing for the zero value.
 func optionText[T comparable](name string, value T) string {
 	if value == *new(T) {
 		return ""
 	}
 	return fmt.Sprintf(" %s %v", name, value)
-}
-
-// sameFamily refuses addresses of two families.
-func sameFamily(field string, a netip.Addr, with string, b netip.Addr) *Error {
-	if a.Is6() != b.Is6() {
-		return invalid(field, "%s is not of the family of %s, %s", a, with, b)
-	}
-	return nil
-}
-
-// network refuses what is no network of the family of an address.
-func networkOf(field string, p netip.Prefix, a netip.Addr) *Error {
-	switch {
-	case !p.IsValid():
-		return invalid(field, "needs a network, such as 10.168.0.0/24")
-	case p != p.Masked():
-		return invalid(field, "%s has an address where a network is due: write %s", p, p.Masked())
-	case a.IsValid() && p.Addr().Is6() != a.Is6():
-		return invalid(field, "%s is not of the family of %s", p, a)
-	}
-	return nil
-}
-
-// optional passes a check over when there is nothing to check.
-func optional(there bool, check func() *Error) *Error {
-	if !there {
-		return nil
-	}
-	return check()
 }

@@ -9,60 +9,56 @@ import (
 
 // IPsecAssociation is how packets from one host to another are encrypted: by ESP
 // in transport mode with AES-256-CBC and HMAC-SHA-256. Both hosts have the same
-// one. It takes no part in traffic without a [IPsecPolicy].
+// one. It has no effect without an [IPsecPolicy].
 //
-// Packets that are sent again by somebody who recorded them are taken: a host that
-// starts again counts them from 1 again, and with a static key nobody could tell
-// the difference (RFC 4303 asks for no protection then).
+// There is no protection against replay: recorded packets that are sent again are
+// accepted. A host that restarts counts packets from 1 again, which cannot be
+// distinguished from a replay when the key is static; RFC 4303 requires no protection
+// then.
 type IPsecAssociation struct {
 	From netip.Addr `json:"from"` // outer address of the host that sends
 	To   netip.Addr `json:"to"`   // and of the one that receives
-	SPI  uint32     `json:"spi"`  // its number: 256 to 99999999, one for each at the receiver
-	Key  IPsecKey   `json:"-"`    // in no saved plan: undoing takes none
-
-	// Other is what was found: the number is taken, by something else.
-	Other bool `json:"other,omitempty"`
+	SPI  uint32     `json:"spi"`  // its number, 256 to 99999999, unique at the receiver
+	Key  IPsecKey   `json:"-"`    // not in a saved plan: undoing needs none
 }
 
+// String returns the command of ip(8) that makes the association, without its key.
 func (a IPsecAssociation) String() string {
 	return fmt.Sprintf("ip xfrm state add src %s dst %s proto esp spi %d reqid %d mode transport enc 'cbc(aes)' %s auth-trunc 'hmac(sha256)' %s 128 extra-flag oseq-may-wrap",
 		a.From, a.To, a.SPI, a.SPI, a.Key, a.Key)
 }
 
-// Equal tells whether both are the same.
+// Equal reports whether both are the same.
 func (a IPsecAssociation) Equal(other IPsecAssociation) bool { return a == other }
 
 func (a IPsecAssociation) key() string { return fmt.Sprintf("association %s %d", a.To, a.SPI) }
 
-// validate lets the key be missing, as it is in a plan that was saved.
+// validate accepts a missing key, as a saved plan has it.
 func (a IPsecAssociation) validate() *Error {
-	if err := plainAddr("From", a.From); err != nil {
+	if err := validateAddr("From", a.From); err != nil {
 		return err
 	}
-	if err := plainAddr("To", a.To); err != nil {
+	if err := validateAddr("To", a.To); err != nil {
 		return err
 	}
-	if err := sameFamily("To", a.To, "From", a.From); err != nil {
+	if err := validateFamily("To", a.To, "From", a.From); err != nil {
 		return err
 	}
-	if a.Other {
-		return invalid("Other", "must not be set")
-	}
-	return checkSPI(a.SPI)
+	return validateSPI("SPI", a.SPI)
 }
 
 func (a IPsecAssociation) complete(found Resource) (Resource, *Error) {
 	if found != nil && !a.matches(found) {
-		return nil, &Error{kind: ErrExists, Field: "SPI", detail: "somebody uses the number for packets to this host, or it has another key", hint: "choose another, on both hosts"}
+		return nil, &Error{kind: ErrExists, Field: "SPI", detail: "the number is in use for packets to this host, or has another key", hint: "choose another, on both hosts"}
 	}
 	return a, nil
 }
 
 func (a IPsecAssociation) keyless() *Error {
-	return invalid("Key", "is missing: keys are in no saved plan, so plan again with them")
+	return invalid("Key", "is missing: a saved plan contains no keys, so plan again with them")
 }
 
-// matches does not compare a key that is not known.
+// matches ignores a key that is not known.
 func (a IPsecAssociation) matches(now Resource) bool {
 	n, ok := now.(IPsecAssociation)
 	if a.Key == (IPsecKey{}) || n.Key == (IPsecKey{}) {
@@ -72,31 +68,29 @@ func (a IPsecAssociation) matches(now Resource) bool {
 }
 
 func (a IPsecAssociation) toNetwork() netstate.Resource {
-	return netstate.IPsecAssociation{From: a.From, To: a.To, SPI: a.SPI, Key: a.Key.secret, Other: a.Other}
+	return netstate.IPsecAssociation{From: a.From, To: a.To, SPI: a.SPI, Key: a.Key.secret}
 }
 
-func associationOf(a netstate.IPsecAssociation) IPsecAssociation {
-	return IPsecAssociation{From: a.From, To: a.To, SPI: a.SPI, Key: IPsecKey{a.Key}, Other: a.Other}
+func associationFrom(n netstate.IPsecAssociation) Resource {
+	return seenResource(IPsecAssociation{From: n.From, To: n.To, SPI: n.SPI, Key: IPsecKey{n.Key}}, n.Other)
 }
 
-// IPsecPolicy says that packets from one host to another must be encrypted, by
-// the [IPsecAssociation] of the same SPI: those that leave without one are
-// dropped, and so are those that come in clear text when it is for these. It is
-// an IPsec policy of transport mode.
+// IPsecPolicy requires packets from one host to another to be encrypted by the
+// [IPsecAssociation] of the same SPI. A policy for outgoing packets drops those that
+// have no association, and one for incoming packets drops those that arrive in clear
+// text. It is an IPsec policy of transport mode.
 //
-// It binds what the host itself sends by its routes. The tunnels of IPVS do not
-// pass by it in IPv4, nor in IPv6 when it names a protocol: see [IPsecTunnel].
+// It applies to what the host itself sends by its routes. The tunnels of IPVS bypass
+// it in IPv4, and in IPv6 if it names a protocol: see [IPsecTunnel].
 type IPsecPolicy struct {
-	From     netip.Prefix `json:"from"`               // whose packets
-	To       netip.Prefix `json:"to"`                 // and to whom
-	Protocol uint8        `json:"protocol,omitempty"` // inside: 4 for IPv4, 41 for IPv6; 0 is any
-	In       bool         `json:"in,omitempty"`       // for packets that come; without, for those that leave
-	SPI      uint32       `json:"spi"`                // of the association that encrypts: 256 to 99999999
-
-	// Other is what was found: the policy is there, and asks for something else.
-	Other bool `json:"other,omitempty"`
+	From     netip.Prefix `json:"from"`               // source of the packets
+	To       netip.Prefix `json:"to"`                 // destination of the packets
+	Protocol uint8        `json:"protocol,omitempty"` // of the payload: 4 for IPv4, 41 for IPv6; 0 is any
+	In       bool         `json:"in,omitempty"`       // for incoming packets rather than outgoing ones
+	SPI      uint32       `json:"spi"`                // of the association that encrypts, 256 to 99999999
 }
 
+// String returns the command of ip(8) that makes the policy.
 func (p IPsecPolicy) String() string {
 	return fmt.Sprintf("ip xfrm policy add src %s dst %s%s dir %s tmpl src %s dst %s proto esp reqid %d mode transport",
 		p.From, p.To, optionText("proto", p.Protocol), p.direction(), p.From.Addr(), p.To.Addr(), p.SPI)
@@ -109,7 +103,7 @@ func (p IPsecPolicy) direction() string {
 	return "out"
 }
 
-// Equal tells whether both are the same.
+// Equal reports whether both are the same.
 func (p IPsecPolicy) Equal(other IPsecPolicy) bool { return p == other }
 
 func (p IPsecPolicy) key() string {
@@ -127,33 +121,38 @@ func (p IPsecPolicy) validate() *Error {
 		field string
 		addr  netip.Addr
 	}{{"From", p.From.Addr()}, {"To", p.To.Addr()}} {
-		if err := plainAddr(a.field, a.addr); err != nil {
+		if err := validateAddr(a.field, a.addr); err != nil {
 			return err
 		}
 	}
-	switch {
-	case p.From.Addr().Is6() != p.To.Addr().Is6():
+	if p.From.Addr().Is6() != p.To.Addr().Is6() {
 		return invalid("To", "%s is not of the family of From, %s", p.To, p.From)
-	case p.Other:
-		return invalid("Other", "must not be set")
 	}
-	return checkSPI(p.SPI)
+	return validateSPI("SPI", p.SPI)
 }
 
-// checkSPI refuses numbers that are reserved, or too long for a device's name.
-func checkSPI(spi uint32) *Error {
+// validateSPI returns an error for a number that is reserved, or too long for the name
+// of a device.
+func validateSPI(field string, spi uint32) *Error {
 	if spi < 256 || spi > 99_999_999 {
-		return invalid("SPI", "%d is not within 256 and 99999999", spi)
+		return invalid(field, "%d is out of range [256, 99999999]", spi)
 	}
 	return nil
 }
 
 func (p IPsecPolicy) complete(found Resource) (Resource, *Error) {
 	if found != nil && found != p {
-		return nil, &Error{kind: ErrExists, Field: "From", detail: "there is another policy for these packets"}
+		return nil, &Error{kind: ErrExists, Field: "From", detail: "another policy for these packets exists"}
 	}
 	return p, nil
 }
 
-func (p IPsecPolicy) matches(now Resource) bool    { return now == p }
-func (p IPsecPolicy) toNetwork() netstate.Resource { return netstate.IPsecPolicy(p) }
+func (p IPsecPolicy) matches(now Resource) bool { return now == p }
+
+func (p IPsecPolicy) toNetwork() netstate.Resource {
+	return netstate.IPsecPolicy{From: p.From, To: p.To, Protocol: p.Protocol, In: p.In, SPI: p.SPI}
+}
+
+func policyFrom(n netstate.IPsecPolicy) Resource {
+	return seenResource(IPsecPolicy{From: n.From, To: n.To, Protocol: n.Protocol, In: n.In, SPI: n.SPI}, n.Other)
+}

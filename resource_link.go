@@ -6,35 +6,34 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// Link is a network interface. A wanted one that is not there is made, when its
-// kind is given.
+// Link is a network interface. One that does not exist is made if its kind is given.
 type Link struct {
 	Name string `json:"name"` // at most 15 characters
 
 	// Kind is ipip, sit, ip6tnl, gre, ip6gre or dummy, the type of ip-link(8);
-	// "" for an interface that must be there. Others are only read.
+	// "" for an interface that must exist. Other kinds are only read.
 	Kind string `json:"kind,omitempty"`
 
-	Up  bool `json:"up"`            // when wanted, false leaves it as it is
-	MTU int  `json:"mtu,omitempty"` // when wanted, 0 leaves it as it is
+	Up  bool `json:"up"`            // in a requirement, false leaves it unchanged
+	MTU int  `json:"mtu,omitempty"` // in bytes; in a requirement, 0 leaves it unchanged
 
-	// Local is the tunnel's own outer address. Without, it takes packets to any.
+	// Local is the tunnel's own outer address. The zero address accepts packets to any.
 	Local netip.Addr `json:"local,omitzero"`
 
-	// Remote is the outer address of the tunnel's other end. Without, it takes
-	// packets from any, and can send none.
+	// Remote is the outer address of the tunnel's other end. The zero address accepts
+	// packets from any; such a tunnel cannot send.
 	Remote netip.Addr `json:"remote,omitzero"`
 
-	// AnyProtocol makes an ip6tnl take IPv4 as well as IPv6.
+	// AnyProtocol makes an ip6tnl accept IPv4 as well as IPv6.
 	AnyProtocol bool `json:"anyProtocol,omitempty"`
 
-	// Checksum makes a gre or ip6gre take packets with checksums, and only
-	// those.
+	// Checksum makes a gre or ip6gre accept only packets with checksums.
 	Checksum bool `json:"checksum,omitempty"`
 }
 
 var linkKinds = map[string]bool{"ipip": true, "sit": true, "ip6tnl": true, "gre": true, "ip6gre": true, "dummy": true}
 
+// String returns the command of ip(8) that makes the interface, or sets it up.
 func (l Link) String() string {
 	state := ""
 	if l.Up {
@@ -58,13 +57,13 @@ func (l Link) String() string {
 	return command
 }
 
-// isFallback tells whether it is the device that a module brings with it.
+// isFallback reports whether it is the device that loading a module makes.
 func (l Link) isFallback() bool {
 	device, ok := netstate.DeviceOf(moduleOf(l.Kind))
 	return ok && device.Name == l.Name
 }
 
-// moduleOf returns the module that has a kind of link.
+// moduleOf returns the module that implements a kind of link.
 func moduleOf(kind string) string {
 	switch kind {
 	case "ip6tnl":
@@ -77,20 +76,23 @@ func moduleOf(kind string) string {
 	return kind
 }
 
-// Equal tells whether both are the same.
+// Equal reports whether both are the same.
 func (l Link) Equal(other Link) bool { return l == other }
 
 func (l Link) key() string { return "link " + l.Name }
 
 func (l Link) validate() *Error {
-	if err := interfaceName("Name", l.Name); err != nil {
+	if err := validateInterface("Name", l.Name); err != nil {
 		return err
 	}
 	for _, a := range []struct {
 		field string
 		addr  netip.Addr
 	}{{"Local", l.Local}, {"Remote", l.Remote}} {
-		if err := optional(a.addr.IsValid(), func() *Error { return plainAddr(a.field, a.addr) }); err != nil {
+		if !a.addr.IsValid() {
+			continue
+		}
+		if err := validateAddr(a.field, a.addr); err != nil {
 			return err
 		}
 	}
@@ -115,9 +117,9 @@ func (l Link) validate() *Error {
 	return nil
 }
 
-// mtuLimits are what the kernel takes for a kind of link, when it is made and later,
-// as it stands: it cuts greater values, or has another one instead. An ip6gre's
-// upper limit differs between releases.
+// mtuLimits returns the range of MTUs that the kernel accepts unchanged for a kind of
+// link, both for a new one and later. It replaces greater ones. An ip6gre's upper
+// limit differs between releases.
 func (l Link) mtuLimits() (low, high int) {
 	low, high = 68, 65536
 	switch l.Kind {
@@ -166,7 +168,7 @@ func (l Link) complete(found Resource) (Resource, *Error) {
 	same := want
 	same.Up, same.MTU = was.Up, was.MTU
 	if same != was {
-		return nil, &Error{kind: ErrExists, Field: "Name", detail: l.Name + " is there, and is another kind of interface: " + was.String()}
+		return nil, &Error{kind: ErrExists, Field: "Name", detail: l.Name + " already exists as another kind of interface: " + was.String()}
 	}
 	return want, nil
 }

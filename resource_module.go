@@ -6,19 +6,21 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// Module is a kernel module that must be there, loaded or built in. The kernel is
-// given the occasion to load it by itself; no program is run for it. What is
-// loaded stays.
+// Module is a kernel module that must be available, loaded or built in. If it is not,
+// the kernel is made to load it; no program is run for it. A loaded module stays
+// loaded.
 type Module struct {
 	Name string `json:"name"` // with _ in place of -
 }
 
+// String returns the command that loads the module.
 func (m Module) String() string { return "modprobe " + m.Name }
-func (m Module) key() string    { return m.String() }
+
+func (m Module) key() string { return m.String() }
 
 func (m Module) validate() *Error {
 	if m.Name == "" || strings.Trim(m.Name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-		return invalid("Name", "%q is no name of a module, with _ in place of -", m.Name)
+		return invalid("Name", "%q is not the name of a module: want lowercase letters, digits and _", m.Name)
 	}
 	return nil
 }

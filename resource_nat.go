@@ -1,36 +1,31 @@
 package lvs
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// SourceNAT gives packets that leave the host another source address. It is one
-// rule, alone in an nftables table of its own: what others have in their tables
-// is not touched.
+// SourceNAT replaces the source address of packets that leave the host. It is one
+// rule, alone in its own nftables table. Tables of other programs are not changed.
 type SourceNAT struct {
-	// Table is the table's name; "" makes one of the other fields.
+	// Table is the table's name; "" derives one from the other fields.
 	Table string `json:"table,omitempty"`
 
 	IPv6   bool         `json:"ipv6,omitempty"`  // it is for IPv6 packets
-	From   netip.Prefix `json:"from,omitzero"`   // only packets from here; the zero prefix is any
-	To     netip.Prefix `json:"to,omitzero"`     // only packets to there; the zero prefix is any
+	From   netip.Prefix `json:"from,omitzero"`   // only packets from this network; the zero prefix is any
+	To     netip.Prefix `json:"to,omitzero"`     // only packets to this network; the zero prefix is any
 	Out    string       `json:"out,omitempty"`   // only packets that leave by this interface; "" is any
-	Source netip.Addr   `json:"source,omitzero"` // the zero address is that of the interface (masquerade)
-
-	// Other says that a table of this name was found, and has something else in
-	// it.
-	Other bool `json:"other,omitempty"`
+	Source netip.Addr   `json:"source,omitzero"` // the new address; the zero address is that of the interface (masquerade)
 }
 
+// String returns the command of nft(8) that makes the table.
 func (n SourceNAT) String() string {
 	n = n.named()
-	family, rule := "ip", ""
-	if n.IPv6 {
-		family = "ip6"
-	}
+	family := nftFamily(n.IPv6)
+	rule := ""
 	if n.Out != "" {
 		rule += ` oifname "` + n.Out + `"`
 	}
@@ -43,78 +38,96 @@ func (n SourceNAT) String() string {
 	return "nft 'table " + family + " " + n.Table + " { chain postrouting { type nat hook postrouting priority 100;" + rule + "; }; }'"
 }
 
-// named gives the table a name that tells what it is for.
+// nftFamily returns what nft(8) calls a family.
+func nftFamily(is6 bool) string {
+	if is6 {
+		return "ip6"
+	}
+	return "ip"
+}
+
+// named gives the table a name that says what it is for.
 func (n SourceNAT) named() SourceNAT {
-	if n.Table != "" {
-		return n
+	if n.Table == "" {
+		n.Table = tableName("lvs_nat" + tablePart("from", n.From) + tablePart("to", n.To) + tablePart("out", n.Out))
 	}
-	name := "lvs_nat"
-	if n.From.IsValid() {
-		name += "_from_" + n.From.String()
-	}
-	if n.To.IsValid() {
-		name += "_to_" + n.To.String()
-	}
-	if n.Out != "" {
-		name += "_out_" + n.Out
-	}
-	n.Table = strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
+	return n
+}
+
+// tablePart is a part of the name of a table, nothing for the zero value.
+func tablePart[T comparable](name string, value T) string {
+	return strings.ReplaceAll(optionText(name, value), " ", "_")
+}
+
+// tableName replaces what a name of a table cannot contain.
+func tableName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(tableLetters, r) {
 			return r
 		}
 		return '_'
 	}, name)
-	return n
 }
 
-// Equal tells whether both are the same.
-func (n SourceNAT) Equal(other SourceNAT) bool { return n == other }
+const tableLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
-func (n SourceNAT) key() string {
-	n = n.named()
-	return "nft table" + familyFlag(n.IPv6) + " " + n.Table
-}
-
-func (n SourceNAT) validate() *Error {
-	for _, p := range []struct {
-		field  string
-		prefix netip.Prefix
-	}{{"From", n.From}, {"To", n.To}} {
-		if err := networkWithin(p.field, p.prefix, n.IPv6); err != nil {
-			return err
-		}
-	}
-	if n.Out != "" {
-		if err := interfaceName("Out", n.Out); err != nil {
-			return err
-		}
-		if strings.ContainsAny(n.Out, `"'*\`) {
-			return invalid("Out", "%q cannot stand in a rule", n.Out)
-		}
-	}
-	if n.Source.IsValid() {
-		if err := plainAddr("Source", n.Source); err != nil {
-			return err
-		}
-		if n.Source.Is6() != n.IPv6 {
-			return invalid("Source", "%s is not of the family", n.Source)
-		}
-	}
-	if n.Other {
-		return invalid("Other", "must not be set")
-	}
-	if bad := strings.Trim(n.Table, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"); bad != "" || len(n.Table) > 200 {
-		return invalid("Table", "%q is no name of a table: want letters, digits and _", n.Table)
+// validateTable returns an error for what cannot be the name of a table. "" can.
+func validateTable(name string) *Error {
+	if strings.Trim(name, tableLetters) != "" || len(name) > 200 {
+		return invalid("Table", "%q is not the name of a table: want letters, digits and _", name)
 	}
 	return nil
 }
 
-func (n SourceNAT) complete(found Resource) (Resource, *Error) {
-	if found != nil && found.(SourceNAT).Other {
-		return nil, &Error{kind: ErrExists, Field: "Table", detail: "there is a table " + n.named().Table + " with something else in it: remove it, or give another name"}
+// Equal reports whether both are the same.
+func (n SourceNAT) Equal(other SourceNAT) bool { return n == other }
+
+func (n SourceNAT) key() string { return tableKey(n.IPv6, n.named().Table) }
+
+// tableKey is the key of what is alone in a table.
+func tableKey(is6 bool, name string) string { return "nft table" + familyFlag(is6) + " " + name }
+
+func (n SourceNAT) validate() *Error {
+	if bad := cmp.Or(validateMatch("From", n.From, n.IPv6), validateMatch("To", n.To, n.IPv6), validateTable(n.Table)); bad != nil {
+		return bad
 	}
-	return n.named(), nil
+	if n.Out != "" {
+		if bad := validateInterface("Out", n.Out); bad != nil {
+			return bad
+		}
+		if strings.ContainsAny(n.Out, `"'*\`) {
+			return invalid("Out", "%q cannot be used in a rule", n.Out)
+		}
+	}
+	switch {
+	case !n.Source.IsValid():
+		return nil
+	case n.Source.Is6() != n.IPv6:
+		return invalid("Source", "%s is not of the family", n.Source)
+	}
+	return validateAddr("Source", n.Source)
 }
 
-func (n SourceNAT) matches(now Resource) bool    { return now == n }
-func (n SourceNAT) toNetwork() netstate.Resource { return netstate.SourceNAT(n.named()) }
+func (n SourceNAT) complete(found Resource) (Resource, *Error) {
+	n = n.named()
+	if isForeign(found) {
+		return nil, foreignTable(n.Table)
+	}
+	return n, nil
+}
+
+// foreignTable is the error of a table that has something else in it.
+func foreignTable(name string) *Error {
+	return &Error{kind: ErrExists, Field: "Table", detail: "the table " + name + " exists with other contents: remove it, or choose another name"}
+}
+
+func (n SourceNAT) matches(now Resource) bool { return now == n }
+
+func (n SourceNAT) toNetwork() netstate.Resource {
+	n = n.named()
+	return netstate.SourceNAT{Table: n.Table, IPv6: n.IPv6, From: n.From, To: n.To, Out: n.Out, Source: n.Source}
+}
+
+func sourceNATFrom(n netstate.SourceNAT) Resource {
+	return seenResource(SourceNAT{Table: n.Table, IPv6: n.IPv6, From: n.From, To: n.To, Out: n.Out, Source: n.Source}, n.Other)
+}

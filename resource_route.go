@@ -11,22 +11,17 @@ import (
 type Route struct {
 	To        netip.Prefix `json:"to"`                  // 0.0.0.0/0 or ::/0 is the default route
 	Table     int          `json:"table,omitempty"`     // 0 is the main table
-	Metric    int          `json:"metric,omitempty"`    // 0 is 1024 in IPv6
-	Via       netip.Addr   `json:"via,omitzero"`        // the zero address: the destination is on the link
-	Interface string       `json:"interface,omitempty"` // "" leaves it to the kernel, by Via
+	Metric    int          `json:"metric,omitempty"`    // lower ones are preferred; 0 is 1024 in IPv6
+	Via       netip.Addr   `json:"via,omitzero"`        // the next hop; the zero address: the destination is on the link
+	Interface string       `json:"interface,omitempty"` // "" leaves it to the kernel, which finds it by Via
 	Source    netip.Addr   `json:"source,omitzero"`     // of packets that the host sends; the zero address leaves it to the kernel
 	MTU       int          `json:"mtu,omitempty"`       // in bytes; 0 is the interface's
-	AdvMSS    int          `json:"advMSS,omitempty"`    // what is told to peers as the greatest segment; 0 is by the MTU
+	AdvMSS    int          `json:"advMSS,omitempty"`    // TCP segment size in bytes that is advertised to peers; 0 follows from the MTU
 	OnLink    bool         `json:"onLink,omitempty"`    // Via is on the link, whatever its address
 	Local     bool         `json:"local,omitempty"`     // packets are delivered to this host
-
-	// Scope and Protocol are what was found, to be put back: when wanted, leave
-	// them out. Other says that the route has what this type cannot tell.
-	Scope    string `json:"scope,omitempty"`
-	Protocol int    `json:"protocol,omitempty"`
-	Other    bool   `json:"other,omitempty"`
 }
 
+// String returns the command of ip(8) that makes the route.
 func (r Route) String() string {
 	command := "ip" + familyFlag(r.To.Addr().Is6()) + " route replace "
 	if r.Local {
@@ -50,7 +45,7 @@ func (r Route) String() string {
 	return command + optionText("metric", r.Metric) + optionText("mtu", r.MTU) + optionText("advmss", r.AdvMSS)
 }
 
-// Equal tells whether both are the same.
+// Equal reports whether both are the same.
 func (r Route) Equal(other Route) bool { return r == other }
 
 func (r Route) key() string {
@@ -58,10 +53,11 @@ func (r Route) key() string {
 	return "route " + Route{To: r.To, Table: r.Table, Metric: r.Metric}.String()
 }
 
-// usualMetric6 is the metric of an IPv6 route that is given none.
+// usualMetric6 is the metric that an IPv6 route gets by default.
 const usualMetric6 = 1024
 
-// protocolStatic is what routes of an administrator have; ip-route(8) gives boot.
+// protocolStatic is the protocol of a route that an administrator made; routes of
+// ip-route(8) have boot.
 const protocolStatic = 4
 
 // normal fills in what the kernel would.
@@ -69,23 +65,23 @@ func (r Route) normal() Route {
 	if r.Table == 0 {
 		r.Table = netstate.MainTable
 	}
-	if r.Protocol == 0 {
-		r.Protocol = protocolStatic
-	}
-	switch {
-	case !r.To.Addr().Is4():
-		if r.Metric == 0 {
-			r.Metric = usualMetric6
-		}
-	case r.Scope != "":
-	case r.Local:
-		r.Scope = "host"
-	case r.Via.IsValid():
-		r.Scope = "global"
-	default:
-		r.Scope = "link"
+	if r.Metric == 0 && !r.To.Addr().Is4() {
+		r.Metric = usualMetric6
 	}
 	return r
+}
+
+// scope returns the scope of an IPv4 route, "" for IPv6.
+func (r Route) scope() string {
+	switch {
+	case !r.To.Addr().Is4():
+		return ""
+	case r.Local:
+		return "host"
+	case r.Via.IsValid():
+		return "global"
+	}
+	return "link"
 }
 
 func (r Route) validate() *Error {
@@ -94,7 +90,7 @@ func (r Route) validate() *Error {
 	}
 	is6 := r.To.Addr().Is6()
 	if r.Interface != "" {
-		if err := interfaceName("Interface", r.Interface); err != nil {
+		if err := validateInterface("Interface", r.Interface); err != nil {
 			return err
 		}
 	}
@@ -105,7 +101,7 @@ func (r Route) validate() *Error {
 		if !a.addr.IsValid() {
 			continue
 		}
-		if err := plainAddr(a.field, a.addr); err != nil {
+		if err := validateAddr(a.field, a.addr); err != nil {
 			return err
 		}
 		if a.addr.Is6() != is6 {
@@ -116,8 +112,8 @@ func (r Route) validate() *Error {
 		field string
 		value int
 		high  int64
-	}{{"Table", r.Table, math.MaxUint32}, {"Metric", r.Metric, math.MaxUint32}, {"Protocol", r.Protocol, math.MaxUint8},
-		{"MTU", r.MTU, 65520}, {"AdvMSS", r.AdvMSS, 65495}} { // of greater ones the kernel makes these
+	}{{"Table", r.Table, math.MaxUint32}, {"Metric", r.Metric, math.MaxUint32},
+		{"MTU", r.MTU, 65520}, {"AdvMSS", r.AdvMSS, 65495}} { // the kernel reduces greater ones to these
 		if n.value < 0 || int64(n.value) > n.high {
 			return invalid(n.field, "%d is out of range [0, %d]", n.value, n.high)
 		}
@@ -129,33 +125,26 @@ func (r Route) validate() *Error {
 		return invalid("OnLink", "needs a next hop (Via) and an interface")
 	case r.Local && r.Via.IsValid():
 		return invalid("Via", "a local route has no next hop")
-	case r.Via.IsValid() && (r.Scope == "link" || r.Scope == "host"):
-		return invalid("Scope", "a route with a next hop has the scope global or site")
-	case r.Scope != "" && (is6 || r.Scope != "global" && r.Scope != "site" && r.Scope != "link" && r.Scope != "host"):
-		return invalid("Scope", "%q is not global, site, link or host, of an IPv4 route", r.Scope)
-	case r.Other:
-		return invalid("Other", "must not be set")
 	}
 	return nil
 }
 
 func (r Route) complete(found Resource) (Resource, *Error) {
 	r = r.normal()
-	if found == nil {
-		return r, nil
+	if isForeign(found) {
+		return nil, &Error{kind: ErrExists, Field: "To", detail: "the route already exists, with several next hops or options that could not be restored: remove it first"}
 	}
-	was := found.(Route)
-	if was.Other {
-		return nil, &Error{kind: ErrExists, Field: "To", detail: "there is such a route, with several next hops or options that cannot be put back: remove it first"}
-	}
-	if r.Interface == "" && r.Via == was.Via {
+	if was, ok := plainResource(found).(Route); ok && r.Interface == "" && r.Via == was.Via {
 		r.Interface = was.Interface
 	}
-	r.Protocol = was.Protocol // who made it does not matter
 	return r, nil
 }
 
+// matches ignores the program that made a route.
 func (r Route) matches(now Resource) bool {
+	if found, ok := now.(foundRoute); ok && found.Scope == found.scope() {
+		now = found.Route
+	}
 	n, ok := now.(Route)
 	if r.Interface == "" {
 		r.Interface = n.Interface
@@ -163,22 +152,36 @@ func (r Route) matches(now Resource) bool {
 	return ok && n == r
 }
 
-func (r Route) toNetwork() netstate.Resource { return netstate.Route(r.normal()) }
-
-// Rule is a rule of policy routing: which packets use which table of routes.
-type Rule struct {
-	Priority int          `json:"priority"`       // lower ones are asked first; the main table's is 32766
-	From     netip.Prefix `json:"from,omitzero"`  // the zero prefix is any
-	To       netip.Prefix `json:"to,omitzero"`    // the zero prefix is any
-	Mark     uint32       `json:"mark,omitempty"` // of the firewall; 0 is any
-	Table    int          `json:"table"`          // of routes, by its number
-	IPv6     bool         `json:"ipv6,omitempty"` // it is for IPv6 packets
-
-	// Other is what was found: a rule with these fields, and with conditions that
-	// this type cannot tell, such as an interface.
-	Other bool `json:"other,omitempty"`
+func (r Route) toNetwork() netstate.Resource {
+	r = r.normal()
+	return netstate.Route{
+		To: r.To, Table: r.Table, Metric: r.Metric, Via: r.Via, Interface: r.Interface, Source: r.Source,
+		MTU: r.MTU, AdvMSS: r.AdvMSS, OnLink: r.OnLink, Local: r.Local, Scope: r.scope(), Protocol: protocolStatic,
+	}
 }
 
+func routeFrom(n netstate.Route) Resource {
+	r := Route{
+		To: n.To, Table: n.Table, Metric: n.Metric, Via: n.Via, Interface: n.Interface, Source: n.Source,
+		MTU: n.MTU, AdvMSS: n.AdvMSS, OnLink: n.OnLink, Local: n.Local,
+	}
+	if n.Scope != r.scope() || n.Protocol != protocolStatic {
+		return seenResource(foundRoute{r, n.Scope, n.Protocol}, n.Other)
+	}
+	return seenResource(r, n.Other)
+}
+
+// Rule is a rule of policy routing. It selects the table of routes for packets.
+type Rule struct {
+	Priority int          `json:"priority"`       // lower ones are evaluated first; the main table's rule has 32766
+	From     netip.Prefix `json:"from,omitzero"`  // the zero prefix is any
+	To       netip.Prefix `json:"to,omitzero"`    // the zero prefix is any
+	Mark     uint32       `json:"mark,omitempty"` // firewall mark; 0 is any
+	Table    int          `json:"table"`          // the number of the table
+	IPv6     bool         `json:"ipv6,omitempty"` // it is for IPv6 packets
+}
+
+// String returns the command of ip(8) that makes the rule.
 func (r Rule) String() string {
 	from := " from all"
 	if r.From.IsValid() {
@@ -188,7 +191,7 @@ func (r Rule) String() string {
 		optionText("lookup", r.Table) + optionText("priority", r.Priority)
 }
 
-// Equal tells whether both are the same.
+// Equal reports whether both are the same.
 func (r Rule) Equal(other Rule) bool { return r == other }
 
 func (r Rule) key() string { return r.String() }
@@ -198,7 +201,7 @@ func (r Rule) validate() *Error {
 		field  string
 		prefix netip.Prefix
 	}{{"From", r.From}, {"To", r.To}} {
-		if err := networkWithin(p.field, p.prefix, r.IPv6); err != nil {
+		if err := validateMatch(p.field, p.prefix, r.IPv6); err != nil {
 			return err
 		}
 	}
@@ -207,34 +210,23 @@ func (r Rule) validate() *Error {
 		return invalid("Table", "needs the number of a table, 1 to 4294967295")
 	case r.Priority <= 0 || int64(r.Priority) > math.MaxUint32:
 		return invalid("Priority", "needs a number up to 4294967295, below 32766 to come before the main table")
-	case r.Other:
-		return invalid("Other", "must not be set")
-	}
-	return nil
-}
-
-// networkWithin refuses what does not choose addresses of a family; the zero prefix
-// is any.
-func networkWithin(field string, p netip.Prefix, is6 bool) *Error {
-	switch {
-	case p == netip.Prefix{}:
-		return nil
-	case !p.IsValid() || p != p.Masked() || p.Addr().Is4In6():
-		return invalid(field, "%s is not a network", p)
-	case p.Addr().Is6() != is6:
-		return invalid(field, "%s is not a network of the family", p)
-	case p.Bits() == 0:
-		return invalid(field, "%s is any address: leave it out", p)
 	}
 	return nil
 }
 
 func (r Rule) complete(found Resource) (Resource, *Error) {
-	if found != nil && found.(Rule).Other {
-		return nil, &Error{kind: ErrExists, Field: "Priority", detail: "a rule with other conditions has this priority, and the kernel cannot tell them apart: use another priority"}
+	if isForeign(found) {
+		return nil, &Error{kind: ErrExists, Field: "Priority", detail: "a rule with further conditions has this priority, and the kernel cannot tell them apart: use another priority"}
 	}
 	return r, nil
 }
 
-func (r Rule) matches(now Resource) bool    { return now == r }
-func (r Rule) toNetwork() netstate.Resource { return netstate.Rule(r) }
+func (r Rule) matches(now Resource) bool { return now == r }
+
+func (r Rule) toNetwork() netstate.Resource {
+	return netstate.Rule{Priority: r.Priority, From: r.From, To: r.To, Mark: r.Mark, Table: r.Table, IPv6: r.IPv6}
+}
+
+func ruleFrom(n netstate.Rule) Resource {
+	return seenResource(Rule{Priority: n.Priority, From: n.From, To: n.To, Mark: n.Mark, Table: n.Table, IPv6: n.IPv6}, n.Other)
+}

@@ -176,7 +176,7 @@ func TestHostReplaces(t *testing.T) {
 		}
 	}
 	for command, want := range map[string]string{
-		"ip route": "default via 10.168.0.90 dev eth0 proto dhcp", "ip -6 route": "default via 2001:db8:1::90 dev eth0",
+		"ip route": "default via 10.168.0.90 dev eth0 proto static", "ip -6 route": "default via 2001:db8:1::90 dev eth0",
 		"ip addr show eth0": "inet 10.168.0.91/32 brd 10.168.0.91 scope global eth0:0", "ip link show d0": "mtu 1400",
 	} {
 		if got := ns.Run("sh", "-c", command); !strings.Contains(got, want) {
@@ -198,8 +198,6 @@ func TestHostRefuses(t *testing.T) {
 	ns, h := setupGround(t)
 	before, all := dumpBriefly(t, ns), dumpKernel(t, ns)
 	far := netip.MustParseAddr("203.0.113.1")
-	director, err := DRDirector{VIP: far, Interface: "eth0"}.Setup()
-	must(t, err)
 	for _, c := range []struct {
 		name string
 		want Resource
@@ -207,7 +205,6 @@ func TestHostRefuses(t *testing.T) {
 	}{
 		{"next hop that is nowhere", Route{To: defaultRoute(vip4), Via: far}, ErrInvalid},
 		{"next hop of the other family", Route{To: defaultRoute(vip4), Via: router6}, ErrInvalid},
-		{"VIP outside any subnet", director[1].Want, ErrInvalid},
 		{"interface that is not there", Address{Interface: "eth7", Prefix: hostPrefix(vip4)}, ErrNotFound},
 		{"parameter of an interface that is not there", Sysctl{InterfaceSysctl("eth7", "rp_filter", false), "0"}, ErrNotFound},
 		{"MTU out of range", Link{Name: "eth0", MTU: 70000}, ErrInvalid},
@@ -225,6 +222,11 @@ func TestHostRefuses(t *testing.T) {
 			}
 			unchanged(t, "a refusal", before, dumpBriefly(t, ns))
 		})
+	}
+	director, err := DRDirector{VIP: far, Interface: "eth0"}.Setup()
+	must(t, err)
+	if _, err := h.Plan(ctx, director); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a VIP outside any network: got %v, want ErrInvalid", err)
 	}
 	unchanged(t, "refusals", all, dumpKernel(t, ns))
 }
@@ -245,16 +247,16 @@ func TestHostModuleIsMissing(t *testing.T) {
 	}
 }
 
-// What somebody changed meanwhile stays, and Undo says so, and sets the rest back.
+// What has been changed since stays, and Undo says so, and sets the rest back.
 func TestHostUndoKeeps(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct{ setup, command, kept, now string }{
 		{"NAT director", "sysctl -w net.ipv4.conf.all.send_redirects=1", "", ""}, // as it was
 		{"NAT director", "sysctl -w net.ipv4.conf.eth0.accept_redirects=0", "", ""},
 		{"NAT director", "sysctl -w net.ipv4.conf.all.accept_redirects=2", "accept_redirects", "all.accept_redirects = 2"},
-		{"DR real server", "sysctl -w net.ipv4.conf.all.arp_ignore=2", "there is 2", "all.arp_ignore = 2"},
+		{"DR real server", "sysctl -w net.ipv4.conf.all.arp_ignore=2", "the host has 2", "all.arp_ignore = 2"},
 		{"DR director", "ip route replace 10.168.0.91/32 via 10.168.0.1 dev eth0", "10.168.0.1", "10.168.0.91 via 10.168.0.1"},
-		{"IPIP real server 4 in 6", "ip addr add 10.9.9.9/32 dev lvs-tun6", "uses it", "10.9.9.9"},
+		{"IPIP real server 4 in 6", "ip addr add 10.9.9.9/32 dev lvs-tun6", "it is in use", "10.9.9.9"},
 	} {
 		t.Run(c.setup+" "+c.command, func(t *testing.T) {
 			setup := mustSetup(t, caseOf(c.setup))

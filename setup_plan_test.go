@@ -50,7 +50,7 @@ func TestUndoBringsEffectsBack(t *testing.T) {
 	}
 }
 
-// What somebody changed meanwhile stays, and Undo says so.
+// What has been changed since stays, and Undo says so.
 func TestUndoKeepsOthers(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
@@ -60,7 +60,7 @@ func TestUndoKeepsOthers(t *testing.T) {
 		says   string
 	}{
 		{"sysctl", Setup{{Want: Sysctl{"net.ipv4.conf.all.arp_ignore", "1"}}},
-			func(_ *Simulator, h *Host) error { return h.SetSysctl(ctx, "net.ipv4.conf.all.arp_ignore", "2") }, "there is 2"},
+			func(_ *Simulator, h *Host) error { return h.SetSysctl(ctx, "net.ipv4.conf.all.arp_ignore", "2") }, "the host has 2"},
 		{"effect", Setup{forwarding(false, "")},
 			func(_ *Simulator, h *Host) error { return h.SetSysctl(ctx, "net.ipv4.conf.all.accept_redirects", "2") }, "accept_redirects"},
 		{"address is gone", Setup{{Want: vipAddress(vip4, "eth0", "eth0:0")}},
@@ -72,17 +72,17 @@ func TestUndoKeepsOthers(t *testing.T) {
 				return s.network.Put(addressOfResource(vipAddress(vip4, "eth0", "eth0:7")))
 			}, "eth0:7"},
 		{"link is in use", Setup{{Want: Link{Name: "d0", Kind: "dummy", Up: true}}},
-			func(s *Simulator, _ *Host) error { return s.network.Put(addressOfResource(vipAddress(vip4, "d0", ""))) }, "uses it"},
+			func(s *Simulator, _ *Host) error { return s.network.Put(addressOfResource(vipAddress(vip4, "d0", ""))) }, "it is in use"},
 		{"route", Setup{{Want: Route{To: defaultRoute(vip4), Via: router4}}},
 			func(s *Simulator, _ *Host) error {
 				return s.network.Put(Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("10.168.0.1")}.toNetwork())
 			}, "10.168.0.1"},
 		{"table", Setup{{Want: SourceNAT{From: inner4}}},
 			func(s *Simulator, _ *Host) error {
-				nat := SourceNAT{From: inner4}.named()
+				nat := SourceNAT{From: inner4}.toNetwork().(netstate.SourceNAT)
 				nat.Other = true
-				return s.network.Put(netstate.SourceNAT(nat))
-			}, "meanwhile"},
+				return s.network.Put(nat)
+			}, "changed since"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, h, plan := applied(t, c.setup)
@@ -121,9 +121,9 @@ func addressOfResource(a Address) netstate.Resource {
 func TestPlanRefuses(t *testing.T) {
 	ctx := context.Background()
 	s, h := simulatedHost(t)
-	foreign := SourceNAT{From: inner4}.named()
+	foreign := SourceNAT{From: inner4}.toNetwork().(netstate.SourceNAT)
 	foreign.Other = true
-	if err := s.network.Network.Put(netstate.SourceNAT(foreign)); err != nil {
+	if err := s.network.Network.Put(foreign); err != nil {
 		t.Fatal(err)
 	}
 	far := netip.MustParseAddr("203.0.113.1")
@@ -133,7 +133,6 @@ func TestPlanRefuses(t *testing.T) {
 		want Resource
 		kind error
 	}{
-		{"VIP outside any subnet", director[1].Want, ErrInvalid},
 		{"no such interface", Address{Interface: "eth7", Prefix: hostPrefix(vip4)}, ErrNotFound},
 		{"no such interface to set up", Link{Name: "eth7", Up: true}, ErrNotFound},
 		{"no such parameter", Sysctl{"net.ipv4.nosuch", "1"}, ErrNotFound},
@@ -157,6 +156,11 @@ func TestPlanRefuses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("VIP outside any subnet", func(t *testing.T) {
+		if _, err := h.Plan(ctx, director); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "in no network of eth0") {
+			t.Errorf("got %v", err)
+		}
+	})
 	t.Run("contradiction", func(t *testing.T) {
 		_, err := h.Plan(ctx, Setup{forwarding(false, ""), {Want: Sysctl{SysctlIPForward, "0"}}})
 		if !errors.Is(err, ErrInvalid) {

@@ -104,7 +104,7 @@ func TestSetupRefused(t *testing.T) {
 		{"encrypted between families", "IPsec.Server", TunnelRealServer{VIP: vip4, IPsec: IPsecTunnel{Director: local4, Server: router6}}.Setup},
 		{"encrypted to an inner address of the other family", "IPsec.Inner", TunnelRealServer{VIP: vip6, IPsec: tunnel4}.Setup},
 		{"encrypted to the real server's own address", "IPsec.Inner", TunnelRealServer{VIP: vip4, IPsec: IPsecTunnel{Director: router4, Server: local4, Inner: local4, SPI: 256, Key: testKey(1)}}.Setup},
-		{"encrypted by a reserved number", "SPI", TunnelRealServer{VIP: vip4, IPsec: IPsecTunnel{Director: router4, Server: local4, Inner: vip4, SPI: 255, Key: testKey(1)}}.Setup},
+		{"encrypted by a reserved number", "IPsec.SPI", TunnelRealServer{VIP: vip4, IPsec: IPsecTunnel{Director: router4, Server: local4, Inner: vip4, SPI: 255, Key: testKey(1)}}.Setup},
 		{"encrypted twice", "IPsec", TunnelDirector{VIP: vip4, Interface: "eth0", IPsec: []IPsecTunnel{tunnel4, tunnel4}}.Setup},
 		{"encrypted in another mode", "Mode", TunnelRealServer{VIP: vip4, Mode: IPIP, IPsec: tunnel4}.Setup},
 		{"encrypted with an address of its own", "Local", TunnelRealServer{VIP: vip4, Local: local4, IPsec: tunnel4}.Setup},

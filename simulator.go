@@ -168,7 +168,7 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 func (i SimInterface) validate(others []SimInterface) *Error {
 	const least, most = 68, 65535 // of an MTU
 	switch {
-	case i.Name == "lo" || i.Name == "all" || i.Name == "default" || interfaceName("Name", i.Name) != nil:
+	case i.Name == "lo" || i.Name == "all" || i.Name == "default" || validateInterface("Name", i.Name) != nil:
 		return invalid("Interfaces", "%q is not a valid interface name, or is lo", i.Name)
 	case slices.ContainsFunc(others, func(o SimInterface) bool { return o.Name == i.Name }):
 		return invalid("Interfaces", "duplicate interface %s", i.Name)
@@ -177,7 +177,7 @@ func (i SimInterface) validate(others []SimInterface) *Error {
 	}
 	for n, p := range i.Addresses {
 		switch a := p.Addr(); {
-		case !p.IsValid() || plainAddr("Interfaces", a) != nil:
+		case !p.IsValid() || validateAddr("Interfaces", a) != nil:
 			return invalid("Interfaces", "%s of %s is not an address with a prefix length", p, i.Name)
 		case slices.ContainsFunc(i.Addresses[:n], func(q netip.Prefix) bool { return q == p }):
 			return invalid("Interfaces", "duplicate address %s of %s", p, i.Name)

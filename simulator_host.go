@@ -108,14 +108,14 @@ func (n *simulatedNetwork) interfaces() (all []simipvs.Interface, err error) {
 }
 
 func (n *simulatedNetwork) Put(f netstate.Resource) error {
-	if err := n.strike(resourceOf(f)); err != nil {
+	if err := n.strike(plainResource(resourceFrom(f))); err != nil {
 		return err
 	}
 	return n.change(func() error { return n.Network.Put(f) })
 }
 
 func (n *simulatedNetwork) Remove(f netstate.Resource) error {
-	if err := n.strike(resourceOf(f)); err != nil {
+	if err := n.strike(plainResource(resourceFrom(f))); err != nil {
 		return err
 	}
 	return n.change(func() error { return n.Network.Remove(f) })

@@ -31,10 +31,10 @@ ip route replace default via 10.168.0.90`, "-role", "realserver")
 
 func TestRefused(t *testing.T) {
 	for why, args := range map[string][]string{
-		"needs nothing":     {"-role", "realserver", "-fullnat"},
-		"has an address":    {"-network", "10.168.0.90/24"},
-		"not of the family": {"-vip", "[2001:db8::11]:80", "-servers", "2001:db8::94"},
-		"Inside":            {"-inside", "a/b"},
+		"needs nothing":                {"-role", "realserver", "-fullnat"},
+		"is an address, not a network": {"-network", "10.168.0.90/24"},
+		"not of the family":            {"-vip", "[2001:db8::11]:80", "-servers", "2001:db8::94"},
+		"Inside":                       {"-inside", "a/b"},
 	} {
 		roletest.Refused(t, program(), why, args...)
 	}

@@ -169,7 +169,7 @@ func TestOtherPlans(t *testing.T) {
 	}
 }
 
-// What somebody changed since stays, and is told.
+// What was changed since stays, and is listed.
 func TestUndoLeaves(t *testing.T) {
 	sim, host := roletest.Simulated(t)
 	plan := filepath.Join(t.TempDir(), "plan")
@@ -182,7 +182,7 @@ func TestUndoLeaves(t *testing.T) {
 	if said := run(t, host, 1, "-role", "realserver", "-check"); !strings.Contains(said, "arp-flux") {
 		t.Errorf("-check says\n%s", said)
 	}
-	if said := run(t, host, 0, "-role", "realserver", "-plan", plan, "-undo"); !strings.Contains(said, "all.arp_ignore=1: somebody changed it") {
+	if said := run(t, host, 0, "-role", "realserver", "-plan", plan, "-undo"); !strings.Contains(said, "all.arp_ignore=1: it has been changed since") {
 		t.Errorf("-undo says\n%s", said)
 	}
 }
