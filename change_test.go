@@ -152,13 +152,12 @@ func TestChangeJSONIsStrict(t *testing.T) {
 		`{}`:                      "op",
 		`{"op":"list-services"}`:  "op",
 		`{"op":"remove-service"}`: "id",
-		`{"op":"flush","service":{"id":"tcp://10.1.0.1:80"}}`:                                              "service",
-		`{"op":"remove-service","id":"tcp://10.1.0.1:80","addr":"10.2.0.2:80"}`:                            "addr",
-		`{"op":"add-real-server","realServer":{"addr":"10.2.0.2:80"}}`:                                     "id",
-		`{"op":"remove-service","id":"tcp://10.1.0.1:80","when":"now"}`:                                    `"when"`,
-		`{"op":"add-service","service":{"id":"tcp://10.1.0.1:80","sheduler":"rr"}}`:                        `"sheduler"`,
-		`{"op":"add-real-server","id":"tcp://10.1.0.1:80","realServer":{"addr":"10.2.0.2:80","weigth":5}}`: `"weigth"`,
-		`{"op":"remove-service","id":"icmp://10.1.0.1:80"}`:                                                "protocol",
+		`{"op":"flush","service":{"id":"tcp://10.1.0.1:80"}}`:                       "service",
+		`{"op":"remove-service","id":"tcp://10.1.0.1:80","addr":"10.2.0.2:80"}`:     "addr",
+		`{"op":"add-real-server","realServer":{"addr":"10.2.0.2:80"}}`:              "id",
+		`{"op":"remove-service","id":"tcp://10.1.0.1:80","when":"now"}`:             `"when"`,
+		`{"op":"add-service","service":{"id":"tcp://10.1.0.1:80","sheduler":"rr"}}`: `"sheduler"`,
+		`{"op":"remove-service","id":"icmp://10.1.0.1:80"}`:                         "protocol",
 	} {
 		var ch Change
 		err := json.Unmarshal([]byte(text), &ch)
