@@ -157,6 +157,16 @@ func outdent(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// commands returns the indented lines of a page, which are commands of a shell.
+func (p page) commands() (all []string) {
+	p.prose(func(_ int, line string) {
+		if command, indented := strings.CutPrefix(line, "    "); indented {
+			all = append(all, command)
+		}
+	})
+	return all
+}
+
 // TestReadmes holds that the README stays short, and that the Chinese one shows
 // the same code.
 func TestReadmes(t *testing.T) {
@@ -166,6 +176,9 @@ func TestReadmes(t *testing.T) {
 		all[p.name] = p
 	}
 	english, chinese := all["README.md"], all["README.zh-CN.md"]
+	if e, c := english.commands(), chinese.commands(); !slices.Equal(e, c) {
+		t.Errorf("README.md shows the commands %q, README.zh-CN.md %q", e, c)
+	}
 	for _, p := range []page{english, chinese} {
 		if n := len(p.lines) - 1; n > most {
 			t.Errorf("%s has %d lines, more than %d: move some of it to docs", p.name, n, most)
