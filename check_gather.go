@@ -125,7 +125,7 @@ func (h *Host) addSysctls(ctx context.Context, f *HostState, keys []SysctlKey) e
 // readName reads the kernel's release, and the host's name or, without one, its first
 // address that other hosts can reach.
 func (h *Host) readName(ctx context.Context, f *HostState) error {
-	if release, err := h.kernelRelease(ctx); err == nil {
+	if release, err := h.KernelRelease(ctx); err == nil {
 		f.Release = release
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err

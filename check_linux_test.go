@@ -95,7 +95,7 @@ func machine(t *testing.T, eth0, eth1 []string) (*testbed.Namespace, *Host) {
 			ns.Run("sh", "-c", "ip addr add "+a+" dev "+name+" nodad || ip addr add "+a+" dev "+name)
 		}
 	}
-	h, err := OpenHost(context.Background(), InNamespaceFD(ns.File.Fd()))
+	h, err := OpenHost(context.Background(), InNamespaceFile(ns.File))
 	if err != nil {
 		t.Fatal(err)
 	}

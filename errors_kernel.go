@@ -208,20 +208,3 @@ func (w call) explainEINVAL(e *Error) {
 			"or with a group that a blackhole route covers"
 	}
 }
-
-// openError explains why the namespace could not be opened.
-func (o *options) openError(err error) error {
-	e := call{op: OpOpen, object: "IPVS"}.explain(err)
-	unknown := e.kind == nil || e.kind == errors.ErrUnsupported
-	switch {
-	case errors.Is(err, genl.ErrNotNamespace), unknown && o.given != "":
-		e.kind, e.Field = ErrInvalid, o.given
-		e.hint = "give a name that 'ip netns' lists, or a path such as /proc/PID/ns/net; one that was removed is an empty file"
-		if o.given == "InNamespaceFD" {
-			e.hint = "give the descriptor of a file such as /proc/PID/ns/net, open until Open returns"
-		}
-	case unknown:
-		e.kind, e.hint = ErrUnavailable, "mount /proc"
-	}
-	return e
-}

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"regexp"
 	"strings"
-
-	"github.com/golvs/lvs/internal/genl"
 )
 
 // Host is one network namespace with IPVS in it, real or simulated: its table,
@@ -52,25 +49,35 @@ func readEach(paths []string, read func(path string) ([]byte, error)) []content 
 	return all
 }
 
-// OpenHost returns the network namespace of the calling thread, or another one,
-// as [Open] does. The namespace is opened once: a name that is removed or bound to
-// another namespace later changes nothing. A host without IPVS is one too, for a
-// real server takes none: its client answers [ErrUnavailable].
+// OpenHost returns the network namespace of the calling thread, or the one that an
+// option gives, as [Open] does. The namespace is opened once: that a name is removed or
+// bound to another namespace later changes nothing. A host may be without IPVS, as real
+// servers are: then the errors of its client match [ErrUnavailable].
+//
+// A context from [WithSimulators] makes OpenHost return hosts of simulators.
 func OpenHost(ctx context.Context, opts ...Option) (*Host, error) {
 	o := optionsOf(opts)
-	g, err := o.openKernel()
+	if s, ok := ctx.Value(simulatedNamespaces{}).(hostOpener); ok {
+		return s.openHost(ctx, o)
+	}
+	g, dial, err := o.openKernel()
 	if err != nil {
 		return nil, o.openError(err)
 	}
-	client, err := o.open(func(dial genl.Dialer) (*Client, error) { return newClient(ctx, dial, o.log) })
+	log := orDiscard(o.log)
+	client, err := newClient(ctx, dial, log)
 	if errors.Is(err, ErrUnavailable) {
-		client, err = o.open(func(dial genl.Dialer) (*Client, error) { return lateClient(dial, o.log), nil })
+		client, err = lateClient(dial, log), nil
 	}
 	if err != nil {
 		_ = g.close()
 		return nil, err
 	}
 	return newHost(client, g), nil
+}
+
+type hostOpener interface {
+	openHost(ctx context.Context, o *options) (*Host, error)
 }
 
 // Client returns the client of the host's table. It ends with the host.
@@ -143,19 +150,30 @@ func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	}
 }
 
-// debianVersionText finds the version in what Debian's kernels say of their build.
-// Their release names the ABI instead: 6.1.0-56-amd64.
-var debianVersionText = regexp.MustCompile(`Debian (\d+\.\d+\.\d+)`)
-
-// kernelRelease returns the host's release of Linux.
-func (h *Host) kernelRelease(ctx context.Context) (string, error) {
+// KernelRelease returns the release of Linux that the host runs, such as "6.12.94", as
+// far as its files tell: the release of Debian's kernels names their ABI, such as
+// 6.12.94+deb13-amd64, and the version of the source is taken from elsewhere. That of a
+// simulated host is [SimOptions.Kernel]. The error matches [ErrClosed] after
+// [Host.Close].
+func (h *Host) KernelRelease(ctx context.Context) (string, error) {
 	files, err := h.readFiles(ctx, []string{"/proc/sys/kernel/version", "/proc/sys/kernel/osrelease"})
 	if err != nil {
 		return "", err
 	}
 	version, release := files[0], files[1]
-	if m := debianVersionText.FindSubmatch(version.text); m != nil {
-		return string(m[1]), nil
+	if source := debianVersion(string(version.text)); source != "" {
+		return source, nil
 	}
 	return strings.TrimSpace(string(release.text)), cmp.Or(version.err, release.err)
+}
+
+// debianVersion returns the version of the source in what Debian's kernels say of
+// their build, such as "#1 SMP Debian 6.1.176-1 (2026-05-01)", "" if it is not there.
+func debianVersion(build string) string {
+	_, text, _ := strings.Cut(build, "Debian ")
+	version := text[:len(text)-len(strings.TrimLeft(text, "0123456789."))]
+	if strings.Count(version, ".") != 2 {
+		return ""
+	}
+	return version
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -34,7 +35,7 @@ func TestHostClosed(t *testing.T) {
 	bind(t, ns, name)
 	for how, open := range map[string]func() (*Host, error){
 		"by name":       func() (*Host, error) { return OpenHost(ctx, InNamespace(name)) },
-		"by descriptor": func() (*Host, error) { return OpenHost(ctx, InNamespaceFD(ns.File.Fd())) },
+		"by descriptor": func() (*Host, error) { return OpenHost(ctx, InNamespaceFile(ns.File)) },
 		"of the thread": func() (h *Host, err error) {
 			err = ns.Do(func() error { h, err = OpenHost(ctx); return err })
 			return h, err
@@ -73,7 +74,7 @@ func TestHostCloseRacesApply(t *testing.T) {
 		rounds = 4
 	}
 	for round := range rounds {
-		h, err := OpenHost(ctx, InNamespaceFD(ns.File.Fd()))
+		h, err := OpenHost(ctx, InNamespaceFile(ns.File))
 		must(t, err)
 		plan, err := h.Plan(ctx, setup)
 		must(t, err)
@@ -117,7 +118,7 @@ func TestHostCloseAtEachStep(t *testing.T) {
 	first, err := other.Plan(ctx, setup)
 	must(t, err)
 	for at := 0; ; at++ {
-		h, err := OpenHost(ctx, InNamespaceFD(ns.File.Fd()))
+		h, err := OpenHost(ctx, InNamespaceFile(ns.File))
 		must(t, err)
 		plan, err := h.Plan(ctx, setup)
 		must(t, err)
@@ -169,7 +170,18 @@ func bind(t *testing.T, ns *testbed.Namespace, name string) {
 	must(t, unix.Mount(fmt.Sprintf("/proc/self/fd/%d", ns.File.Fd()), name, "", unix.MS_BIND, ""))
 }
 
-// A name is bound to one namespace and then to another, at each step of OpenHost,
+// rebinder is a log that does something at each step of what is logged.
+type rebinder struct {
+	slog.Handler
+	rebind func()
+}
+
+func (r rebinder) Enabled(context.Context, slog.Level) bool {
+	r.rebind()
+	return true
+}
+
+// A name is bound to one namespace and then to another, between the steps of OpenHost,
 // and removed: the host is all in one of them.
 func TestHostIsInOneNamespace(t *testing.T) {
 	testbed.InKernel(t)
@@ -178,7 +190,7 @@ func TestHostIsInOneNamespace(t *testing.T) {
 	spaces := map[string]*testbed.Namespace{"a": a, "b": b}
 	for name, ns := range spaces {
 		ns.Dummy(name)
-		h, err := OpenHost(ctx, InNamespaceFD(ns.File.Fd()))
+		h, err := OpenHost(ctx, InNamespaceFile(ns.File))
 		must(t, err)
 		must(t, h.SetSysctl(ctx, SysctlIPForward, map[string]string{"a": "0", "b": "1"}[name]))
 		must(t, h.Client().SetTimeouts(ctx, Timeouts{TCP: map[string]time.Duration{"a": 100e9, "b": 200e9}[name]}))
@@ -188,20 +200,17 @@ func TestHostIsInOneNamespace(t *testing.T) {
 	byName := InNamespace(name)
 	for first, other := range map[string]string{"a": "b", "b": "a"} {
 		bind(t, spaces[first], name)
-		opened := 0
-		h, err := OpenHost(ctx, func(o *options) {
-			byName(o)
-			open := o.namespace
-			o.namespace = func() (*os.File, error) {
-				f, err := open()
-				opened++
+		steps, isOpen := 0, false
+		h, err := OpenHost(ctx, byName, WithLogger(slog.New(rebinder{slog.DiscardHandler, func() {
+			if !isOpen {
+				steps++
 				bind(t, spaces[other], name)
-				return f, err
 			}
-		})
+		}})))
 		must(t, err)
-		if opened != 1 {
-			t.Errorf("the namespace was opened %d times", opened)
+		isOpen = true
+		if steps == 0 {
+			t.Error("the name was not bound to another namespace while the host was opened")
 		}
 		allIn(t, h, first)
 		must(t, unix.Unmount(name, unix.MNT_DETACH))

@@ -132,7 +132,7 @@ func TestHostDuplicateAddress(t *testing.T) {
 	cable(t, here, there)
 	there.Run("sh", "-c", "ip link set eth0 up && ip -6 addr add 2001:db8:1::91/128 dev eth0 nodad")
 	here.Run("sh", "-c", "ip link set eth0 up && ip -6 addr add 2001:db8:1::1/64 dev eth0 nodad")
-	h, err := OpenHost(ctx, InNamespaceFD(here.File.Fd()))
+	h, err := OpenHost(ctx, InNamespaceFile(here.File))
 	must(t, err)
 	defer h.Close()
 	awaitRoutes(t, h, 4) // those of lo, its own, and that of the link

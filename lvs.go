@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/seam"
 	"github.com/golvs/lvs/internal/wire"
 )
 
@@ -31,85 +29,39 @@ type Client struct {
 	log     *slog.Logger
 }
 
-// Option is an option of [Open].
-type Option func(*options)
-
-type options struct {
-	namespace func() (*os.File, error) // nil: the calling thread's
-	given     string                   // the option that says which, if one does
-	log       *slog.Logger
-}
-
-// InNamespace opens the client in the network namespace with the given name,
-// as `ip netns` lists it, or with the given path, such as /proc/123/ns/net.
-// Entering one takes CAP_SYS_ADMIN. What is not a namespace is [ErrInvalid], and
-// [os.ErrNotExist] too if it is not there.
-func InNamespace(nameOrPath string) Option {
-	return func(o *options) {
-		o.given = "InNamespace"
-		o.namespace = func() (*os.File, error) {
-			path := nameOrPath
-			if !strings.Contains(path, "/") {
-				path = filepath.Join("/run/netns", path)
-			}
-			return os.Open(path)
-		}
-	}
-}
-
-// InNamespaceFD opens the client in the network namespace of an open
-// descriptor. The descriptor is duplicated; it may be closed after [Open]. An
-// [os.File] that it is of must stay alive until then, or its finalizer closes it:
-// see [runtime.KeepAlive]. A descriptor that is closed or not a namespace's is
-// [ErrInvalid].
-func InNamespaceFD(fd uintptr) Option {
-	return func(o *options) {
-		o.given = "InNamespaceFD"
-		o.namespace = func() (*os.File, error) { return reopen(fd) }
-	}
-}
-
-// WithLogger logs every call at level Debug, with what it took and its error.
-// Without, or with nil, the package writes nothing anywhere.
-func WithLogger(l *slog.Logger) Option {
-	return func(o *options) { o.log = l }
-}
-
-// Open returns a client for the network namespace of the calling thread, or
-// another one. The kernel loads its IPVS module if it must; when it has none,
-// the error is [ErrUnavailable]. Opening takes no privilege, but every other
-// call does: see [ErrPermission].
+// Open returns a client for the network namespace of the calling thread, or for the
+// one that an option gives. If the kernel has not loaded its IPVS module, it tries to;
+// the error matches [ErrUnavailable] if the kernel has no IPVS. Opening needs no
+// privilege, but every other call does: see [ErrPermission].
+//
+// A context from [WithSimulators] makes Open return clients of simulators.
 func Open(ctx context.Context, opts ...Option) (*Client, error) {
 	o := optionsOf(opts)
-	return o.open(func(dial genl.Dialer) (*Client, error) { return newClient(ctx, dial, o.log) })
-}
-
-func optionsOf(opts []Option) options {
-	o := options{log: slog.New(slog.DiscardHandler)}
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&o)
-		}
+	if s, ok := ctx.Value(simulatedNamespaces{}).(clientOpener); ok {
+		return s.openClient(ctx, o)
 	}
-	if o.log == nil {
-		o.log = slog.New(slog.DiscardHandler)
+	if dial := seam.Dialer(ctx); dial != nil {
+		return newClient(ctx, dial, orDiscard(o.log))
 	}
-	return o
-}
-
-// open makes a client with a dialer.
-func (o options) open(with func(genl.Dialer) (*Client, error)) (*Client, error) {
 	dial, release, err := o.dialer()
 	if err != nil {
 		return nil, o.openError(err)
 	}
-	c, err := with(dial)
+	c, err := newClient(ctx, dial, orDiscard(o.log))
 	if err != nil {
-		release()
+		_ = release()
 		return nil, err
 	}
 	c.release = release
 	return c, nil
+}
+
+// simulatedNamespaces is the key of a context's simulators, which replace the
+// namespaces of this machine.
+type simulatedNamespaces struct{}
+
+type clientOpener interface {
+	openClient(ctx context.Context, o *options) (*Client, error)
 }
 
 // newClient is where a simulated kernel takes the real one's place.
@@ -127,22 +79,6 @@ func newClient(ctx context.Context, dial genl.Dialer, log *slog.Logger) (*Client
 // lateClient finds IPVS when it is first asked for something.
 func lateClient(dial genl.Dialer, log *slog.Logger) *Client {
 	return &Client{log: log, release: func() error { return nil }, conn: genl.New(dial, wire.Family, wire.Version)}
-}
-
-func (o *options) dialer() (genl.Dialer, func() error, error) {
-	if o.namespace == nil {
-		return genl.NewDialer(nil)
-	}
-	f, err := o.namespace()
-	if err != nil {
-		return nil, nil, fmt.Errorf("network namespace: %w", err)
-	}
-	defer f.Close()
-	dial, release, err := genl.NewDialer(f)
-	if err != nil {
-		return nil, nil, fmt.Errorf("network namespace %s: %w", f.Name(), err)
-	}
-	return dial, release, nil
 }
 
 // Close ends the calls in flight with [ErrClosed] and closes all sockets.

@@ -2,7 +2,6 @@ package lvs
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -10,41 +9,16 @@ import (
 
 	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/hostnet"
-	"github.com/golvs/lvs/internal/netspace"
 	"golang.org/x/sys/unix"
 )
 
-// openKernel opens the namespace of the options once, and makes them open
-// duplicates of that descriptor from then on: a name may be bound to another
-// namespace at any time.
-func (o *options) openKernel() (*guard, error) {
-	f, err := o.openNamespace()
+// openKernel opens the namespace of the options once, for all that a host does there.
+func (o *options) openKernel() (*guard, genl.Dialer, error) {
+	ns, err := o.openNamespace()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	o.namespace = func() (*os.File, error) { return reopen(f.Fd()) }
-	ns := &netspace.Namespace{File: f}
-	return &guard{files: threadFiles{}, network: hostnet.New(), inside: ns.Do, release: ns.Close}, nil
-}
-
-func (o *options) openNamespace() (*os.File, error) {
-	open := func() (*os.File, error) {
-		ns, err := netspace.Here()
-		return ns.File, err
-	}
-	if o.namespace != nil {
-		open = o.namespace
-	}
-	f, err := open()
-	if err != nil {
-		return nil, fmt.Errorf("network namespace: %w", err)
-	}
-	kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE)
-	if err != nil || kind != unix.CLONE_NEWNET {
-		f.Close()
-		return nil, fmt.Errorf("network namespace %s: %w", f.Name(), genl.ErrNotNamespace)
-	}
-	return f, nil
+	return &guard{files: threadFiles{}, network: hostnet.New(), inside: ns.Do, release: ns.Close}, dialerIn(ns), nil
 }
 
 // threadFiles are the files of /proc as the calling thread sees them, which is in

@@ -6,4 +6,4 @@ import (
 	"github.com/golvs/lvs/internal/genl"
 )
 
-func (o *options) openKernel() (*guard, error) { return nil, genl.ErrNoFamily }
+func (o *options) openKernel() (*guard, genl.Dialer, error) { return nil, nil, genl.ErrNoFamily }

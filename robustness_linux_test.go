@@ -24,7 +24,7 @@ import (
 
 func openIn(t *testing.T, ns *testbed.Namespace) *Client {
 	t.Helper()
-	c, err := Open(t.Context(), InNamespaceFD(ns.File.Fd()))
+	c, err := Open(t.Context(), InNamespaceFile(ns.File))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,11 +125,7 @@ func TestContextEndsDuringALargeDump(t *testing.T) {
 // small ones would cost a system call for every ten services.
 func TestDumpsComeInLargeDatagrams(t *testing.T) {
 	testbed.InKernel(t)
-	dial, release, err := genl.NewDialer(testbed.New(t).File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
+	dial := dialerIn(testbed.New(t).Namespace)
 	var received []int
 	c, err := newClient(t.Context(), func() (genl.Socket, error) {
 		s, err := dial()
@@ -227,7 +223,7 @@ func TestOpenAndCloseLeakNothing(t *testing.T) {
 	ns := testbed.New(t)
 	withoutLeak(t, func() {
 		for range 20 {
-			for _, opts := range [][]Option{nil, {InNamespaceFD(ns.File.Fd())}} {
+			for _, opts := range [][]Option{nil, {InNamespaceFile(ns.File)}} {
 				c, err := Open(t.Context(), opts...)
 				if err != nil {
 					t.Fatal(err)
@@ -293,7 +289,7 @@ func TestAddressWithoutIPv6(t *testing.T) {
 	ns := testbed.New(t)
 	ns.Dummy("d0")
 	ns.Run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1")
-	h, err := OpenHost(t.Context(), InNamespaceFD(ns.File.Fd()))
+	h, err := OpenHost(t.Context(), InNamespaceFile(ns.File))
 	must(t, err)
 	defer h.Close()
 	err = h.put(Address{Interface: "d0", Prefix: netip.MustParsePrefix("fd00::1/128")})
@@ -329,6 +325,9 @@ func TestNamespaces(t *testing.T) {
 	uts, err := os.Open("/proc/self/ns/uts")
 	must(t, err)
 	defer uts.Close()
+	closed, err := os.Open("/proc/self/ns/net")
+	must(t, err)
+	must(t, closed.Close())
 	withoutLeak(t, func() {
 		for _, tt := range []struct {
 			opt  Option
@@ -337,8 +336,9 @@ func TestNamespaces(t *testing.T) {
 			{InNamespace("lvs-test"), os.ErrNotExist},
 			{InNamespace("/proc/self/ns/uts"), ErrInvalid},
 			{InNamespace(empty), ErrInvalid},
-			{InNamespaceFD(^uintptr(0) >> 1), syscall.EBADF},
-			{InNamespaceFD(uts.Fd()), ErrInvalid},
+			{InNamespaceFile(nil), os.ErrInvalid},
+			{InNamespaceFile(closed), os.ErrClosed},
+			{InNamespaceFile(uts), ErrInvalid},
 		} {
 			_, err := Open(t.Context(), tt.opt)
 			ofKind(t, "opening", err, ErrInvalid)

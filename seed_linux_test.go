@@ -162,7 +162,7 @@ func (c seedCase) runnable(t *testing.T) string {
 func (c seedCase) apply(t *testing.T, ns *testbed.Namespace) {
 	t.Helper()
 	ctx := context.Background()
-	h, err := OpenHost(ctx, InNamespaceFD(ns.File.Fd()))
+	h, err := OpenHost(ctx, InNamespaceFile(ns.File))
 	must(t, err)
 	t.Cleanup(func() { h.Close() })
 	setup, err := c.setup()

@@ -22,7 +22,7 @@ func setupGround(t testing.TB) (*testbed.Namespace, *Host) {
 	ns := testbed.New(t)
 	ns.Dummy("eth0", eth0Address4, eth0Address6)
 	ns.Dummy("eth1", eth1Address4, eth1Address6)
-	h, err := OpenHost(context.Background(), InNamespaceFD(ns.File.Fd()))
+	h, err := OpenHost(context.Background(), InNamespaceFile(ns.File))
 	if err != nil {
 		t.Fatal(err)
 	}

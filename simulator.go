@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -58,6 +59,7 @@ import (
 type Simulator struct {
 	kernel  *simipvs.Kernel
 	network *simulatedNetwork
+	log     *slog.Logger
 }
 
 // SimOptions choose a simulated kernel. The zero value is a good choice.
@@ -96,6 +98,10 @@ type SimOptions struct {
 	// for [SH] and 4,093 for [MH].
 	SHTableBits, MHTableIndex int
 
+	// Logger logs every call of the simulator's clients and hosts, as [WithLogger]
+	// does for [Open]. With nil, nothing is logged.
+	Logger *slog.Logger
+
 	// Algorithms are schedulers of one's own, by the names that services give.
 	Algorithms map[Scheduler]SimAlgorithm
 }
@@ -119,7 +125,9 @@ func NewSimulator(o SimOptions) (*Simulator, error) {
 	if err != nil {
 		return nil, err.about(OpNewSimulator, "")
 	}
-	return newSimulator(simipvs.New(opts)), nil
+	s := newSimulator(simipvs.New(opts))
+	s.log = orDiscard(o.Logger)
+	return s, nil
 }
 
 func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
@@ -186,23 +194,20 @@ func (i SimInterface) validate(others []SimInterface) *Error {
 	return nil
 }
 
-// Client returns a client of the simulated kernel: the very type that [Open]
+// Client returns a client of the simulated kernel. It has the type of what [Open]
 // returns, and all of its code.
-func (s *Simulator) Client(opts ...Option) *Client {
-	o := optionsOf(opts)
-	c, err := newClient(context.Background(), s.dial, o.log)
+func (s *Simulator) Client() *Client {
+	c, err := newClient(context.Background(), s.dial, s.log)
 	if err != nil {
-		panic(fmt.Sprintf("lvs: the simulator does not answer its own client: %v", err)) // unreachable
+		panic(fmt.Sprintf("lvs: the simulator refuses its own client: %v", err)) // unreachable
 	}
 	return c
 }
 
 func (s *Simulator) dial() (genl.Socket, error) { return s.kernel.Dial(true), nil }
 
-// Host returns the network namespace that the simulator is.
-func (s *Simulator) Host() *Host {
-	return newHost(s.Client(), s.guard())
-}
+// Host returns the network namespace that is simulated.
+func (s *Simulator) Host() *Host { return newHost(s.Client(), s.guard()) }
 
 // Advance lets time pass: connections expire, statistics are taken, the trash
 // is emptied. It is an error of the kind [ErrInvalid] to go back, to go further

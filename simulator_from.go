@@ -40,7 +40,7 @@ func SimulatorFrom(ctx context.Context, h *Host, o SimOptions) (s *Simulator, mi
 // parameters and timeouts.
 func newCopier(ctx context.Context, h *Host, o SimOptions) (c *copier, err error) {
 	if o.Kernel == "" {
-		if o.Kernel, err = h.kernelRelease(ctx); err != nil {
+		if o.Kernel, err = h.KernelRelease(ctx); err != nil {
 			return nil, err
 		}
 	}

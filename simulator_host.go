@@ -1,18 +1,14 @@
 package lvs
 
 import (
-	"context"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
-	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/netstate"
-	"github.com/golvs/lvs/internal/seam"
 	"github.com/golvs/lvs/internal/simipvs"
 	"github.com/golvs/lvs/internal/simnet"
 )
@@ -36,14 +32,6 @@ type simulatedNetwork struct {
 	ways     atomic.Pointer[simulatedWays]
 }
 
-func init() {
-	seam.Client = func(ctx context.Context, dial genl.Dialer) (any, error) {
-		return newClient(ctx, dial, slog.New(slog.DiscardHandler))
-	}
-	seam.Simulator = func(k *simipvs.Kernel) any { return newSimulator(k) }
-	seam.Kernel = func(simulator any) *simipvs.Kernel { return simulator.(*Simulator).kernel }
-}
-
 func newSimulator(k *simipvs.Kernel) *Simulator {
 	n := &simulatedNetwork{Network: simnet.New(), kernel: k}
 	for _, i := range k.Interfaces() {
@@ -53,7 +41,7 @@ func newSimulator(k *simipvs.Kernel) *Simulator {
 		}
 	}
 	_ = n.change(func() error { return nil })
-	return &Simulator{k, n}
+	return &Simulator{k, n, orDiscard(nil)}
 }
 
 // guard has no namespace to enter.

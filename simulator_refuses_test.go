@@ -3,7 +3,6 @@ package lvs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/netip"
@@ -178,40 +177,6 @@ func TestSimulatorClockPanics(t *testing.T) {
 	}
 }
 
-// Options do not panic: without a logger nothing is logged.
-func TestNilOptions(t *testing.T) {
-	s, err := NewSimulator(SimOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := s.Client(WithLogger(nil), nil)
-	defer c.Close()
-	if err := c.Flush(t.Context()); err != nil {
-		t.Error(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	open := func(options ...Option) error {
-		c, err := Open(ctx, options...)
-		if err == nil {
-			c.Close()
-		}
-		return err
-	}
-	openHost := func(options ...Option) error {
-		h, err := OpenHost(ctx, options...)
-		if err == nil {
-			h.Close()
-		}
-		return err
-	}
-	for _, open := range []func(...Option) error{open, openHost} {
-		if got, want := fmt.Sprint(open(WithLogger(nil), nil)), fmt.Sprint(open()); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
 // Whatever a simulator is made of, it is made and works, or is refused.
 func FuzzSimulatorOptions(f *testing.F) {
 	f.Add("6.1.176", "eth0", 1500, []byte{10, 1, 0, 1}, 16, "eth1", 8, 12, int64(time.Second), uint8(0))
@@ -265,10 +230,10 @@ func (b brokenLog) Enabled(context.Context, slog.Level) bool {
 
 // A log that panics leaves the client and the simulator usable.
 func TestSimulatorLogPanics(t *testing.T) {
-	s, err := NewSimulator(SimOptions{})
-	must(t, err)
 	broken := false
-	c := s.Client(WithLogger(slog.New(brokenLog{slog.DiscardHandler, &broken})))
+	s, err := NewSimulator(SimOptions{Logger: slog.New(brokenLog{slog.DiscardHandler, &broken})})
+	must(t, err)
+	c := s.Client()
 	defer c.Close()
 	broken = true
 	func() {

@@ -125,7 +125,7 @@ func TestFidelityWays(t *testing.T) {
 			for _, route := range []string{"10.9.0.0/16 via 10.1.0.254 dev eth0", "fd00:9::/64 via fd00:1::fe dev eth0", "10.3.0.0/24 via 10.2.0.1 dev eth1"} {
 				director.Run("ip", append([]string{"route", "add"}, strings.Fields(route)...)...)
 			}
-			h, err := OpenHost(t.Context(), InNamespaceFD(director.File.Fd()))
+			h, err := OpenHost(t.Context(), InNamespaceFile(director.File))
 			must(t, err)
 			defer h.Close()
 			defer func() { _ = h.Client().Flush(t.Context()) }()

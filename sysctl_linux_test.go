@@ -23,7 +23,7 @@ func TestHostParameters(t *testing.T) {
 			t.Errorf("the kernel has a parameter %s that we do not know", name)
 		}
 	}
-	release, err := h.kernelRelease(ctx)
+	release, err := h.KernelRelease(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func newKernelDirector(t *testing.T) *kernelDirector {
 		return unix.Bind(d.seen, &unix.SockaddrLinklayer{Protocol: everything, Ifindex: link.Index})
 	})
 	if err == nil {
-		d.host, err = lvs.OpenHost(t.Context(), lvs.InNamespaceFD(ns.File.Fd()))
+		d.host, err = lvs.OpenHost(t.Context(), lvs.InNamespaceFile(ns.File))
 	}
 	if err != nil {
 		t.Fatal(err)

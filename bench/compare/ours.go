@@ -45,7 +45,7 @@ func ours(name string, run func(context.Context, *lvs.Client, []lvs.Change) (int
 	return contender{name, func(ns *namespace, j job) (session, error) {
 		// Calls must run under a context that can end, as they do in programs.
 		ctx, cancel := context.WithCancel(context.Background())
-		c, err := lvs.Open(ctx, lvs.InNamespaceFD(uintptr(ns.fd)))
+		c, err := lvs.Open(ctx, lvs.InNamespace(ns.path()))
 		if err != nil {
 			cancel()
 			return session{}, err

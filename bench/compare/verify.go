@@ -53,7 +53,7 @@ func (j job) compare(text string) error {
 // flush empties the table of a namespace.
 func flush(ns *namespace) error {
 	ctx := context.Background()
-	c, err := lvs.Open(ctx, lvs.InNamespaceFD(uintptr(ns.fd)))
+	c, err := lvs.Open(ctx, lvs.InNamespace(ns.path()))
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func (g *ground) add(t *testing.T, h host) (err error) {
 		return err
 	}
 	if h.judged {
-		if m.lvs, err = lvs.OpenHost(context.Background(), lvs.InNamespaceFD(m.space.File.Fd())); err != nil {
+		if m.lvs, err = lvs.OpenHost(context.Background(), lvs.InNamespaceFile(m.space.File)); err != nil {
 			return err
 		}
 	}

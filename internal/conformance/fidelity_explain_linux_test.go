@@ -90,7 +90,7 @@ func newTrial(t *testing.T, seed uint64, sum *trialSum) *trial {
 	h.fromServers = h.link("s0", h.servers, "10.2.0.254/16")
 	h.neighbours()
 	h.addRoutes()
-	host, err := lvs.OpenHost(context.Background(), lvs.InNamespaceFD(h.director.File.Fd()))
+	host, err := lvs.OpenHost(context.Background(), lvs.InNamespaceFile(h.director.File))
 	must(t, err)
 	runtime.KeepAlive(h)
 	h.host = host

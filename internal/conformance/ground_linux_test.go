@@ -31,25 +31,24 @@ func openKernelGround(t testing.TB) ground {
 	t.Helper()
 	ns := testbed.New(t)
 	ns.Dummy(groundDevice, groundAddresses...)
-	dial, release, err := genl.NewDialer(ns.File)
-	if err != nil {
-		t.Fatalf("making a dialer: %v", err)
+	dial := func() (s genl.Socket, err error) {
+		err = ns.Do(func() error {
+			s, err = genl.Dial()
+			return err
+		})
+		return s, err
 	}
-	t.Cleanup(func() {
-		emptyTable(dial)
-		release()
-	})
+	t.Cleanup(func() { emptyTable(dial) })
 	return &kernelGround{ns, dial, thisRelease(t)}
 }
 
 // emptyTable flushes what a test leaves. When its namespace goes, the kernel
 // would take minutes for thousands of services, and keep their modules.
 func emptyTable(dial genl.Dialer) {
-	opened, err := seam.Client(context.Background(), dial)
+	c, err := lvs.Open(seam.WithDialer(context.Background(), dial))
 	if err != nil {
 		return
 	}
-	c := opened.(*lvs.Client)
 	defer c.Close()
 	_ = c.Flush(context.Background()) // a leftover only makes others slower
 }
@@ -58,7 +57,7 @@ func (g *kernelGround) Dial() (genl.Socket, error) { return g.dial() }
 
 func (g *kernelGround) Host(t testing.TB) *lvs.Host {
 	t.Helper()
-	h, err := lvs.OpenHost(groundContext(t), lvs.InNamespaceFD(g.ns.File.Fd()))
+	h, err := lvs.OpenHost(groundContext(t), lvs.InNamespaceFile(g.ns.File))
 	if err != nil {
 		t.Fatalf("opening the host: %v", err)
 	}
@@ -132,18 +131,14 @@ func (g *kernelGround) Datagram(t testing.TB, from, to netip.AddrPort) {
 	}
 }
 
-// debianVersion finds the version in what Debian's kernels say of their build.
-// Their release names the ABI instead: 6.1.0-56-amd64.
-var debianVersion = regexp.MustCompile(`Debian (\d+\.\d+\.\d+)`)
-
 func thisRelease(t testing.TB) release {
 	t.Helper()
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		t.Fatal(err)
 	}
-	text := unix.ByteSliceToString(u.Release[:])
-	if m := debianVersion.FindStringSubmatch(unix.ByteSliceToString(u.Version[:])); m != nil {
+	text := unix.ByteSliceToString(u.Release[:]) // which names the ABI of Debian's kernels
+	if m := regexp.MustCompile(`Debian (\d+\.\d+\.\d+)`).FindStringSubmatch(unix.ByteSliceToString(u.Version[:])); m != nil {
 		text = m[1]
 	}
 	r, err := parseRelease(text)
@@ -166,7 +161,7 @@ func TestConformanceOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, open := range map[string]func() (*lvs.Client, error){
-		"descriptor": func() (*lvs.Client, error) { return lvs.Open(ctx, lvs.InNamespaceFD(g.ns.File.Fd())) },
+		"descriptor": func() (*lvs.Client, error) { return lvs.Open(ctx, lvs.InNamespaceFile(g.ns.File)) },
 		"path": func() (*lvs.Client, error) {
 			return lvs.Open(ctx, lvs.InNamespace(fmt.Sprintf("/proc/self/fd/%d", g.ns.File.Fd())))
 		},

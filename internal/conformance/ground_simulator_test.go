@@ -2,18 +2,19 @@ package conformance
 
 import (
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/golvs/lvs"
 
 	"github.com/golvs/lvs/internal/genl"
-	"github.com/golvs/lvs/internal/seam"
 	"github.com/golvs/lvs/internal/simipvs"
 )
 
-// simulatorGround is a kernel of the simulator.
+// simulatorGround is a simulator, and the kernel in it.
 type simulatorGround struct {
+	*lvs.Simulator
 	kernel  *simipvs.Kernel
 	release release
 }
@@ -26,20 +27,23 @@ func openSimulatorGround(text string) func(testing.TB) ground {
 		if err != nil {
 			t.Fatal(err)
 		}
-		device := simipvs.Interface{Name: groundDevice, MTU: 1500}
+		device := lvs.SimInterface{Name: groundDevice}
 		for _, a := range groundAddresses {
-			device.Addrs = append(device.Addrs, netip.MustParsePrefix(a))
+			device.Addresses = append(device.Addresses, netip.MustParsePrefix(a))
 		}
-		k := simipvs.New(simipvs.Options{
-			Release:    r.simulated(),
-			Interfaces: []simipvs.Interface{device},
-		})
-		return &simulatorGround{k, r}
+		s, err := lvs.NewSimulator(lvs.SimOptions{Kernel: text, Interfaces: []lvs.SimInterface{device}})
+		must(t, err)
+		return &simulatorGround{s, kernelOf(s), r}
 	}
 }
 
 func (r release) simulated() simipvs.Release {
 	return simipvs.Release{Major: r.major, Minor: r.minor, Patch: r.patch}
+}
+
+// kernelOf returns the kernel of a simulator, below its own interface.
+func kernelOf(s *lvs.Simulator) *simipvs.Kernel {
+	return (*simipvs.Kernel)(reflect.ValueOf(s).Elem().FieldByName("kernel").UnsafePointer())
 }
 
 func (g *simulatorGround) Dial() (genl.Socket, error) { return g.kernel.Dial(true), nil }
@@ -57,7 +61,7 @@ func (g *simulatorGround) Datagram(t testing.TB, from, to netip.AddrPort) {
 }
 
 func (g *simulatorGround) Host(t testing.TB) *lvs.Host {
-	h := seam.Simulator(g.kernel).(*lvs.Simulator).Host()
+	h := g.Simulator.Host()
 	t.Cleanup(func() { h.Close() })
 	return h
 }

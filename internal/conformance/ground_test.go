@@ -92,13 +92,12 @@ func groundClient(t testing.TB, g ground) *lvs.Client {
 
 func clientOf(t testing.TB, dial genl.Dialer) *lvs.Client {
 	t.Helper()
-	c, err := seam.Client(groundContext(t), dial)
+	c, err := lvs.Open(seam.WithDialer(groundContext(t), dial))
 	if err != nil {
 		t.Fatalf("opening the client: %v", err)
 	}
-	client := c.(*lvs.Client)
-	t.Cleanup(func() { client.Close() })
-	return client
+	t.Cleanup(func() { c.Close() })
+	return c
 }
 
 // modeOf returns a mode by its text form, which has modes that cannot work too.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
-	"github.com/golvs/lvs/internal/seam"
 )
 
 // This file tests what IPVS tells and takes by files.
@@ -183,7 +182,7 @@ func TestConformanceSimulatorFrom(t *testing.T) {
 			"fwmark6://9: where in its round rr stands",
 			"udp://10.1.0.1:53 -> 10.2.0.3:53: whether it is still closed since it reached its upper threshold",
 		}, missed)
-		compare(t, "release", g.Release().String(), seam.Kernel(copied).Release().String())
+		compare(t, "release", g.Release().String(), kernelOf(copied).Release().String())
 		want, err := h.Client().Snapshot(ctx)
 		must(t, err)
 		got, err := copied.Client().Snapshot(ctx)

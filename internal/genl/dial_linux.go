@@ -2,10 +2,8 @@ package genl
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -17,78 +15,9 @@ import (
 // without privileges less.
 const receiveBuffer = 1 << 20
 
-// NewDialer returns a dialer of netlink sockets in a network namespace. With a
-// nil file it is that of the calling thread, whichever thread dials later.
-// NewDialer keeps a descriptor of its own until release is called.
-func NewDialer(namespace *os.File) (dial Dialer, release func() error, err error) {
-	var own *os.File
-	if namespace == nil {
-		own, err = os.Open(threadNamespace)
-		if errors.Is(err, os.ErrNotExist) {
-			// No /proc, or a kernel without namespaces: there is only one.
-			return func() (Socket, error) { return dialIn(0) }, func() error { return nil }, nil
-		}
-	} else {
-		own, err = duplicate(namespace)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	kind, err := unix.IoctlRetInt(int(own.Fd()), unix.NS_GET_NSTYPE)
-	if err != nil || kind != unix.CLONE_NEWNET {
-		own.Close()
-		return nil, nil, ErrNotNamespace
-	}
-	return func() (Socket, error) { return dialFor(own) }, own.Close, nil
-}
-
-// ErrNotNamespace means that a file is not a network namespace, or no longer
-// one.
-var ErrNotNamespace = errors.New("not a network namespace")
-
-func duplicate(f *os.File) (*os.File, error) {
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	runtime.KeepAlive(f)
-	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
-}
-
-// dialFor dials in a namespace. Entering one takes a privilege, so a thread that is
-// in it already just dials.
-func dialFor(namespace *os.File) (Socket, error) {
-	there, err := namespace.Stat()
-	if err != nil {
-		return nil, err
-	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if here, err := os.Stat(threadNamespace); err == nil && os.SameFile(here, there) {
-		return dialIn(0)
-	}
-	return dialInside(namespace)
-}
-
-// dialInside holds the namespace's file open while it dials there.
-func dialInside(namespace *os.File) (s Socket, err error) {
-	raw, err := namespace.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	if cerr := raw.Control(func(fd uintptr) { s, err = dialIn(int(fd)) }); cerr != nil {
-		return nil, cerr
-	}
-	return s, err
-}
-
-const threadNamespace = "/proc/thread-self/ns/net"
-
-// dialIn opens a socket in the namespace of a descriptor, zero being the
-// calling thread's own. A thread that could not be set back to where it came
-// from ends with its goroutine.
-func dialIn(namespace int) (Socket, error) {
-	conn, err := netlink.Dial(unix.NETLINK_GENERIC, &netlink.Config{NetNS: namespace})
+// Dial opens a netlink socket in the network namespace of the calling thread.
+func Dial() (Socket, error) {
+	conn, err := netlink.Dial(unix.NETLINK_GENERIC, nil)
 	if err != nil {
 		return nil, fmt.Errorf("opening a netlink socket: %w", err)
 	}

@@ -3,16 +3,11 @@
 package genl
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"runtime"
 )
 
-// ErrNotNamespace means that a file is not a network namespace.
-var ErrNotNamespace = errors.New("not a network namespace")
-
-// NewDialer returns an error: there is no netlink here.
-func NewDialer(*os.File) (Dialer, func() error, error) {
-	return nil, nil, fmt.Errorf("%w: no netlink on %s/%s", ErrNoFamily, runtime.GOOS, runtime.GOARCH)
+// Dial returns an error: only Linux has netlink.
+func Dial() (Socket, error) {
+	return nil, fmt.Errorf("%w: no netlink on %s/%s", ErrNoFamily, runtime.GOOS, runtime.GOARCH)
 }

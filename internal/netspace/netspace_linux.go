@@ -1,4 +1,3 @@
-// Package netspace makes network namespaces, and runs functions in them.
 package netspace
 
 import (
@@ -10,20 +9,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Namespace is a network namespace. One without a name lasts as long as its file
-// is open and as what is in it.
+// Namespace is a network namespace. One without a name lasts until its file is
+// closed and nothing is in it.
 type Namespace struct{ File *os.File }
 
 // ofThread is the network namespace of the thread that opens it.
 const ofThread = "/proc/thread-self/ns/net"
 
-// Here returns the namespace of the calling thread.
+// Here returns the namespace of the calling thread. The error matches
+// [os.ErrNotExist] without /proc, and in a kernel without namespaces.
 func Here() (*Namespace, error) {
 	f, err := os.Open(ofThread)
-	return &Namespace{f}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Namespace{f}, nil
 }
 
-// New makes a namespace, which takes root.
+// Open returns the namespace with a path.
+func Open(path string) (*Namespace, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return check(f)
+}
+
+// Of returns the namespace of an open file, which stays the caller's.
+func Of(f *os.File) (*Namespace, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var own int
+	if raw.Control(func(fd uintptr) { own, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }) != nil {
+		return nil, fmt.Errorf("%s: %w", f.Name(), os.ErrClosed)
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return check(os.NewFile(uintptr(own), f.Name()))
+}
+
+// check closes what is not a namespace.
+func check(f *os.File) (*Namespace, error) {
+	kind, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE)
+	if err != nil || kind != unix.CLONE_NEWNET {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", f.Name(), ErrNotNamespace)
+	}
+	return &Namespace{f}, nil
+}
+
+// New makes a namespace, which needs root.
 func New() (ns *Namespace, err error) {
 	err = onThread(func() (error, bool) {
 		err := os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNET))
@@ -44,11 +82,11 @@ func (ns *Namespace) Do(fn func() error) error {
 	return onThread(func() (err error, isClean bool) { return ns.enterAndDo(fn) })
 }
 
-// Close gives the namespace up.
+// Close closes the file.
 func (ns *Namespace) Close() error { return ns.File.Close() }
 
-// onThread runs fn on a thread that nothing else runs on. One that fn does not
-// leave clean ends with it, and is never used for anything else.
+// onThread runs fn on a thread on which nothing else runs. A thread that fn does not
+// leave clean ends, and is never used for anything else.
 func onThread(fn func() (err error, isClean bool)) error {
 	done := make(chan error)
 	go func() {
@@ -76,8 +114,8 @@ func (ns *Namespace) enterAndDo(fn func() error) (err error, isClean bool) {
 	return err, !moved || unix.Setns(int(home.File.Fd()), unix.CLONE_NEWNET) == nil
 }
 
-// enter moves the thread to the namespace unless it is there. Moving takes a
-// privilege, and being there does not.
+// enter moves the thread to the namespace unless it is there. Only moving needs a
+// privilege.
 func (ns *Namespace) enter(home *Namespace) (moved bool, err error) {
 	there, err := ns.File.Stat()
 	if err != nil {

@@ -1,22 +1,22 @@
-// Package seam opens package lvs where it meets a kernel. Tests in other packages
-// use it to put a socket or a simulated kernel of their choice underneath; package
-// lvs sets its variables.
+// Package seam opens package lvs where it meets a kernel, for tests in other packages.
 package seam
 
 import (
 	"context"
 
 	"github.com/golvs/lvs/internal/genl"
-	"github.com/golvs/lvs/internal/simipvs"
 )
 
-var (
-	// Client returns the *lvs.Client whose sockets dial opens.
-	Client func(ctx context.Context, dial genl.Dialer) (client any, err error)
+type dialerKey struct{}
 
-	// Simulator returns the *lvs.Simulator of a simulated kernel.
-	Simulator func(*simipvs.Kernel) (simulator any)
+// WithDialer returns a context that makes lvs.Open return a client whose sockets dial
+// opens.
+func WithDialer(ctx context.Context, dial genl.Dialer) context.Context {
+	return context.WithValue(ctx, dialerKey{}, dial)
+}
 
-	// Kernel returns the simulated kernel of a *lvs.Simulator.
-	Kernel func(simulator any) *simipvs.Kernel
-)
+// Dialer returns the dialer of a context, nil if it has none.
+func Dialer(ctx context.Context) genl.Dialer {
+	dial, _ := ctx.Value(dialerKey{}).(genl.Dialer)
+	return dial
+}

@@ -4,18 +4,21 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"sync"
 )
 
 // Release is a release of Linux, such as 6.1.176.
 type Release struct{ Major, Minor, Patch int }
 
 // releaseText is two numbers or three, and what follows them.
-var releaseText = regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:(?:[-+_~a-zA-Z]|\.\d)[!-~]*)?$`)
+var releaseText = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:(?:[-+_~a-zA-Z]|\.\d)[!-~]*)?$`)
+})
 
 // ParseRelease reads a release: two numbers or three, and what follows them,
 // as in "6.12.101-amd64".
 func ParseRelease(s string) (r Release, err error) {
-	found := releaseText.FindStringSubmatch(s)
+	found := releaseText().FindStringSubmatch(s)
 	if found == nil {
 		return r, fmt.Errorf("%.100q is not a release of Linux, such as 6.12.101", s)
 	}

@@ -58,7 +58,7 @@ func (l *Lab) addHost(ctx context.Context, m machine) (h *Host, err error) {
 	if h.space, err = netspace.New(); err != nil {
 		return nil, err
 	}
-	if h.Host, err = lvs.OpenHost(ctx, lvs.InNamespaceFD(h.space.File.Fd())); err != nil {
+	if h.Host, err = lvs.OpenHost(ctx, lvs.InNamespaceFile(h.space.File)); err != nil {
 		h.space.Close()
 		return nil, err
 	}

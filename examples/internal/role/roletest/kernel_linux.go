@@ -36,7 +36,7 @@ func InKernel(t *testing.T, modules ...string) (*testbed.Namespace, role.Open) {
 		}
 	})
 	return ns, func(ctx context.Context) (*lvs.Host, error) {
-		return lvs.OpenHost(ctx, lvs.InNamespaceFD(ns.File.Fd()))
+		return lvs.OpenHost(ctx, lvs.InNamespaceFile(ns.File))
 	}
 }
 
