@@ -9,8 +9,8 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// checkOnward looks whether packets get to the next hosts of their way, and through these
-// if they are some of the hosts. The need says what the packets are for.
+// checkOnward looks whether packets reach the next hops of their route and, if these are
+// hosts that Check knows, are forwarded there. The need says what the packets are for.
 func (j *judge) checkOnward(p *hostView, w netstate.Way, need string) (f Finding, about *hostView, bad bool) {
 	var good []netstate.RouteEntry
 	for _, by := range w.Each() {
@@ -36,7 +36,7 @@ func (j *judge) checkOnward(p *hostView, w netstate.Way, need string) (f Finding
 	return f, about, true
 }
 
-// checkNextHop is as onward, of a way by one next hop.
+// checkNextHop is checkOnward for a single next hop.
 func (j *judge) checkNextHop(p *hostView, w netstate.Way, need string) (Finding, *hostView, bool) {
 	to := w.Question.To
 	if f, bad := j.linkFault(p, w.Interface, need); bad {
@@ -69,16 +69,16 @@ func (j *judge) checkNextHop(p *hostView, w netstate.Way, need string) (Finding,
 	return Finding{}, nil, false
 }
 
-// leadsWithout reports whether packets go another way, to a neighbour that answers,
-// once the route that they go by is gone.
+// leadsWithout reports whether, without the route that packets go by, they would go to
+// another neighbour that answers.
 func (j *judge) leadsWithout(p *hostView, w netstate.Way) bool {
 	rest := p.routing.Without(w.RouteEntry).Resolve(w.Question)
 	_, bad := j.linkFault(p, rest.Interface, "")
 	return rest.Onward() && !rest.Unsure && rest.Via.IsValid() && p.whyBlocked(rest) == "" && p.knowsNextHop(rest) && !bad
 }
 
-// nextHost returns the host that a way goes by, if it is one of the hosts, and the
-// interface by which packets come in there.
+// nextHost returns the host that a route goes to, if it is one of the hosts, and the
+// interface by which packets arrive there.
 func (j *judge) nextHost(p *hostView, w netstate.Way) (*hostView, string) {
 	if w.Via.IsValid() {
 		next := j.byAddr[w.Via]
@@ -104,8 +104,8 @@ func (j *judge) nextHost(p *hostView, w netstate.Way) (*hostView, string) {
 	return nil, ""
 }
 
-// interfaceOn returns the interface on whose network packets for an address of the
-// host come in, the one that has it if that is not known.
+// interfaceOn returns the interface by which packets for an address of the host arrive:
+// one whose network contains it or else one that has it.
 func (p *hostView) interfaceOn(a netip.Addr) string {
 	for _, n := range p.subnetsContaining(a) {
 		if n.Interface != "lo" {
@@ -118,7 +118,8 @@ func (p *hostView) interfaceOn(a netip.Addr) string {
 	return ""
 }
 
-// findNotForwarded looks whether a host forwards a packet that comes in by an interface.
+// findNotForwarded returns the finding about a host that does not forward a packet which
+// arrives by an interface, and false if it does.
 func (j *judge) findNotForwarded(p *hostView, iface string, q netstate.Question, need string) (Finding, bool) {
 	to, from := q.To, q.From
 	if f, bad := p.findMartian(iface, from, to); bad {
@@ -141,7 +142,8 @@ func (j *judge) findNotForwarded(p *hostView, iface string, q netstate.Question,
 	return Finding{}, false
 }
 
-// findForwardingOff looks whether a host forwards what comes in by an interface.
+// findForwardingOff returns the finding about a host on which forwarding is off for what
+// arrives by an interface, and false if it is on.
 func (p *hostView) findForwardingOff(iface string, is6 bool, need string) (Finding, bool) {
 	key := InterfaceSysctl(iface, "forwarding", is6)
 	all := SysctlIPForward
@@ -157,9 +159,9 @@ func (p *hostView) findForwardingOff(iface string, is6 bool, need string) (Findi
 	return Finding{}, false
 }
 
-// findMartian looks whether a host drops a packet that comes in by an interface for its
-// source: one of the host's own addresses, or one that it would not send to by that
-// interface.
+// findMartian returns the finding about a host that drops a packet for its source: an
+// address of the host itself, or one that the host would reach by another interface than
+// the packet arrives by.
 func (p *hostView) findMartian(iface string, from, to netip.Addr) (Finding, bool) {
 	if from.Is6() || !from.IsValid() || iface == "" {
 		return Finding{}, false
@@ -169,16 +171,16 @@ func (p *hostView) findMartian(iface string, from, to netip.Addr) (Finding, bool
 		return Finding{}, false
 	}
 	if back.Local() && !p.has(from) {
-		return FindingMartianSource.broken("packets from %s come in by %s, and the route %s keeps those for it on that host itself", from, iface, back.To).
+		return FindingMartianSource.broken("packets from %s arrive by %s, but the local route %s says that the host has that address", from, iface, back.To).
 			run(p.deleteRouteCommand(back.RouteEntry)), true
 	}
 	if back.Local() {
 		if p.parameter(iface, "accept_local") == "1" {
 			return Finding{}, false
 		}
-		f := FindingMartianSource.broken("packets from %s come in by %s, and it is an address of that host itself", from, iface).
-			fix(Requirement{Want: Sysctl{InterfaceSysctl(iface, "accept_local", false), "1"}, Why: "take packets from an address that this host has too"}).
-			advise("or send them another way")
+		f := FindingMartianSource.broken("packets from %s arrive by %s, but that is an address of the host itself", from, iface).
+			fix(Requirement{Want: Sysctl{InterfaceSysctl(iface, "accept_local", false), "1"}, Why: "accept packets from an address that the host has too"}).
+			advise("or send these packets another way")
 		return f, true
 	}
 	filter := p.parameter(iface, "rp_filter")
@@ -190,28 +192,28 @@ func (p *hostView) findMartian(iface string, from, to netip.Addr) (Finding, bool
 	if back.Onward() && !strict && hasAddress {
 		return Finding{}, false
 	}
-	f := FindingRPFilter.broken("packets from %s come in by %s, whose filter is %s, and go there by %s", from, iface, filter, back.Interface)
+	f := FindingRPFilter.broken("packets from %s arrive by %s, whose rp_filter is %s, but packets to it leave by %s", from, iface, filter, back.Interface)
 	if !back.Onward() {
-		f = FindingRPFilter.broken("packets from %s come in by %s, whose filter is %s, and there is no route to it", from, iface, filter)
+		f = FindingRPFilter.broken("packets from %s arrive by %s, whose rp_filter is %s, but no route leads to it", from, iface, filter)
 	}
 	usual := p.route(defaultRoute(from).Addr(), netip.Addr{})
 	if back.Via.IsValid() && back.To.Bits() > 0 && !p.knowsNextHop(back) && usual.Interface == iface {
-		return f.run(routeDeleteCommand(back.RouteEntry)), true // a filter that is loose lets in what is not answered
+		return f.run(routeDeleteCommand(back.RouteEntry)), true // a looser filter would accept packets that are not answered
 	}
 	return f.fix(p.looserFilter(iface, back.Onward() && hasAddress)...), true
 }
 
-// knowsNextHop reports whether the next hop of a way was found on the link.
+// knowsNextHop reports whether the next hop of a route was resolved on the link.
 func (p *hostView) knowsNextHop(w netstate.Way) bool {
 	return slices.ContainsFunc(p.Neighbours, func(n Neighbour) bool {
 		return n.Interface == w.Interface && n.Addr == w.Via && n.MAC != "" && !n.isGone()
 	})
 }
 
-// looserFilter returns the settings of a filter that lets packets through: the loose one
-// where it does.
+// looserFilter returns the requirements that let packets through the reverse-path filter,
+// by its loose mode if that is enough.
 func (p *hostView) looserFilter(iface string, loose bool) (s Setup) {
-	const why = "let packets through whose answers go another way"
+	const why = "accept packets whose answers leave by another interface"
 	if loose {
 		return Setup{{Want: Sysctl{InterfaceSysctl(iface, "rp_filter", false), "2"}, Why: why}}
 	}
@@ -232,14 +234,14 @@ func (p *hostView) hasAddress4(iface string) bool {
 	return false
 }
 
-// defaultTTL is the parameter of how many routers IPv4 packets of the host may pass.
+// sysctlDefaultTTL is how many routers IPv4 packets of the host may pass, plus one.
 const sysctlDefaultTTL = "net.ipv4.ip_default_ttl"
 
-// enoughTTL is what passes as many routers as there are on any way in the Internet.
+// enoughTTL is more than the number of routers on any way in the Internet.
 const enoughTTL = 30
 
-// findShortTTL returns the finding about packets of a host that do not live long enough for a
-// way on which some routers are known; false if they do.
+// findShortTTL returns the finding about packets of a host whose TTL is too small for a way
+// on which some routers are known, and false if it suffices.
 func (p *hostView) findShortTTL(w netstate.Way, to netip.Addr, routers int, need string) (Finding, bool) {
 	ttl, key := w.HopLimit, SysctlKey("")
 	if ttl == 0 {
@@ -256,17 +258,17 @@ func (p *hostView) findShortTTL(w netstate.Way, to netip.Addr, routers int, need
 	if routers == 0 || ttl >= enoughTTL {
 		return Finding{}, false
 	}
-	f := FindingTTL.risk("packets of the host pass %d routers, and %d or more are on the way: %s", max(ttl-1, 0), routers, need)
+	f := FindingTTL.risk("packets of the host may pass %d routers, but %d or more are on the way: %s", max(ttl-1, 0), routers, need)
 	if ttl <= routers {
 		f.Severity = SeverityBroken
 	}
 	if key == "" {
 		return f.run(routeChangeCommand(w.RouteEntry)), true
 	}
-	return f.fix(Requirement{Want: Sysctl{key, "64"}, Why: "let packets pass as many routers as is usual"}), true
+	return f.fix(Requirement{Want: Sysctl{key, "64"}, Why: "use the usual TTL"}), true
 }
 
-// knownRouters returns how many routers are known on a way.
+// knownRouters returns how many routers of a way are known.
 func knownRouters(w netstate.Way) int {
 	if w.Via.IsValid() {
 		return 1
@@ -274,16 +276,15 @@ func knownRouters(w netstate.Way) int {
 	return 0
 }
 
-// checkAnswerTTL looks whether the answers of a NAT server live long enough to come
-// to a client, and to the others that are known: the director passes them on, as
-// routers do.
+// checkAnswerTTL looks whether the TTL of a NAT server's answers suffices to reach a client
+// and the other known clients. The director forwards them as a router does.
 func (j *judge) checkAnswerTTL(director *hostView, e ServiceEntry, s RealServer, host *hostView, client netip.Addr) bool {
 	server := s.Addr.Addr()
 	routers := 0
 	for _, c := range append(j.clientsOf(director, server), client) {
 		routers = max(routers, knownRouters(director.route(c, netip.Addr{})))
 	}
-	f, short := host.findShortTTL(host.route(client, server), client, 1+routers, fmt.Sprintf("answers of %s by the director", s.Addr))
+	f, short := host.findShortTTL(host.route(client, server), client, 1+routers, fmt.Sprintf("needed for answers of %s through the director", s.Addr))
 	if short {
 		j.add(host, f)
 	}

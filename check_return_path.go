@@ -10,7 +10,7 @@ import (
 )
 
 // checkAnswers looks whether the answers of a DR or tunnel server reach the clients, and
-// whether the host takes what they send by an interface.
+// whether the host accepts the clients' packets by an interface.
 func (j *judge) checkAnswers(director *hostView, e ServiceEntry, s RealServer, host *hostView, vip netip.Addr, iface string) {
 	clients := j.clientsOf(director, vip)
 	for _, client := range clients {
@@ -18,26 +18,24 @@ func (j *judge) checkAnswers(director *hostView, e ServiceEntry, s RealServer, h
 			return
 		}
 	}
-	// The rest of the world has clients if the director, or others beside the server,
-	// know a way to it.
+	// The rest of the world has clients if the director has a route to it.
 	rest := defaultRoute(vip).Addr()
 	if director.route(rest, netip.Addr{}).Onward() {
 		severity := SeverityBroken
 		if len(clients) > 0 {
-			severity = SeverityRisk // these have their answers
+			severity = SeverityRisk // the known clients get their answers
 		}
 		j.checkAnswer(e, s, host, vip, rest, iface, severity)
 	}
 }
 
-// checkAnswer looks at the answers to one client, and reports whether something is wrong
-// with them.
+// checkAnswer follows the answers to one client, and reports whether it added a finding.
 func (j *judge) checkAnswer(e ServiceEntry, s RealServer, host *hostView, vip, client netip.Addr, iface string, severity Severity) bool {
-	to := "clients elsewhere"
+	to := "distant clients"
 	if !client.IsUnspecified() {
 		to = "the client " + client.String()
 	}
-	need := fmt.Sprintf("%s answers %s by it", s.Addr, to)
+	need := fmt.Sprintf("needed for answers of %s to %s", s.Addr, to)
 	note := func(about *hostView, f Finding) bool {
 		if f.Severity == SeverityBroken {
 			f.Severity = severity
@@ -69,7 +67,7 @@ func (j *judge) checkAnswer(e ServiceEntry, s RealServer, host *hostView, vip, c
 		return note(host, f)
 	}
 	if client.IsUnspecified() && !w.Via.IsValid() {
-		return false // by a tunnel or the like
+		return false // by a tunnel, for example
 	}
 	f, about, bad := j.checkOnward(host, w, need)
 	if bad {
@@ -85,25 +83,24 @@ func (j *judge) checkAnswer(e ServiceEntry, s RealServer, host *hostView, vip, c
 	return false
 }
 
-// viaGateway makes the way by another gateway the cure of answers that go by a host
-// which does not pass them on, as the finding says.
+// viaGateway changes a finding about a host that does not forward answers: the fix is a
+// route by another gateway.
 func (f Finding) viaGateway(g netip.Addr, w netstate.Way, s RealServer, to string) Finding {
 	var there []string
 	for _, requirement := range f.Fix {
 		there = append(there, fmt.Sprint(requirement.Want))
 	}
-	f.Detail = fmt.Sprintf("%s answers %s by %s, and there: %s", s.Addr, to, w.Via, f.Detail)
+	f.Detail = fmt.Sprintf("answers of %s to %s go by %s, and there: %s", s.Addr, to, w.Via, f.Detail)
 	f = f.run().fix(Requirement{Want: Route{To: w.To, Via: g, Table: w.Table, Metric: w.Metric}, Why: viaOthers})
 	f.Advice = ""
 	if len(there) > 0 {
-		f = f.advise("or let %s pass them on: %s", w.Via, strings.Join(there, "; "))
+		f = f.advise("or let %s forward them: %s", w.Via, strings.Join(there, "; "))
 	}
 	return f
 }
 
-// checkReturnRoute looks whether the answers of a NAT server come back through the
-// director. Where source NAT may be at work, or routers are between, that cannot
-// be told.
+// checkReturnRoute looks whether the answers of a NAT server return through the director.
+// That is not known with source NAT, or with routers on the way.
 func (j *judge) checkReturnRoute(director *hostView, e ServiceEntry, s RealServer, host *hostView) {
 	server := s.Addr.Addr()
 	if j.hasSourceNAT(director, e, s, host) {
@@ -119,7 +116,7 @@ func (j *judge) checkReturnRoute(director *hostView, e ServiceEntry, s RealServe
 	clients := j.clientsOf(director, server)
 	for _, vip := range vips {
 		if len(host.subnetsContaining(vip)) > 0 {
-			j.unclear[FindingSameSubnet] = true // clients beside the VIP are beside the server
+			j.unclear[FindingSameSubnet] = true // clients in the VIP's network are in the server's
 		}
 	}
 	rest := defaultRoute(server).Addr()
@@ -132,12 +129,12 @@ func (j *judge) checkReturnRoute(director *hostView, e ServiceEntry, s RealServe
 		}
 	}
 	if len(clients) == 0 && !host.hasRouteVia(director) {
-		j.add(host, FindingReturnRoute.broken("no route of the real server %s goes through the director", s.Addr).fix(routeByDirector(server, near[0])))
+		j.add(host, FindingReturnRoute.broken("no route of the real server %s leads to the director", s.Addr).fix(routeByDirector(server, near[0])))
 	}
 }
 
-// checkDirectorAddress looks why a director is in no network of a NAT server: it has lost the
-// address that the server's answers go to, or the length of it.
+// checkDirectorAddress looks why a director is in no network of a NAT server: it may have
+// lost the address that the server's answers go to, or its prefix length.
 func (j *judge) checkDirectorAddress(director *hostView, s RealServer, host *hostView) {
 	server := s.Addr.Addr()
 	if wide, ok := j.widerPrefix(director, server); ok {
@@ -154,15 +151,15 @@ func (j *judge) checkDirectorAddress(director *hostView, s RealServer, host *hos
 		f.Severity = SeverityBroken
 		f = f.fix(j.addrFix(director, name, netip.PrefixFrom(via, networks[0].Prefix.Bits()))...)
 	}
-	j.add(director, f.advise("if that is a router, see that it sends them to the director"))
+	j.add(director, f.advise("if that is a router, make sure that it sends them to the director"))
 }
 
-// routeByDirector is the route that sends a server's answers through the director.
+// routeByDirector returns the route that sends a server's answers through the director.
 func routeByDirector(server, director netip.Addr) Requirement {
-	return Requirement{Want: Route{To: defaultRoute(server), Via: director}, Why: "answers go back through the director, which puts the VIP into them"}
+	return Requirement{Want: Route{To: defaultRoute(server), Via: director}, Why: "answers return through the director, which gives them the VIP as source"}
 }
 
-// hasRouteVia reports whether a route of the host goes by another one.
+// hasRouteVia reports whether a route of the host has another host as the next hop.
 func (p *hostView) hasRouteVia(other *hostView) bool {
 	for _, r := range p.Routes {
 		if r.Via.IsValid() && other.has(r.Via) {
@@ -172,11 +169,11 @@ func (p *hostView) hasRouteVia(other *hostView) bool {
 	return false
 }
 
-// checkReturnedAnswer looks at a NAT server's answers to one client, and reports whether
-// something is wrong with them.
+// checkReturnedAnswer follows a NAT server's answers to one client, and reports whether it
+// added a finding.
 func (j *judge) checkReturnedAnswer(director *hostView, e ServiceEntry, s RealServer, host *hostView, client, near netip.Addr) bool {
 	server := s.Addr.Addr()
-	to := "clients elsewhere"
+	to := "distant clients"
 	if !client.IsUnspecified() {
 		to = "the client " + client.String()
 	}
@@ -200,14 +197,14 @@ func (j *judge) checkReturnedAnswer(director *hostView, e ServiceEntry, s RealSe
 			advise("use FullNAT for clients in the servers' own network"))
 		return true
 	}
-	if f, bad := j.linkFault(host, w.Interface, fmt.Sprintf("%s answers %s by it", s.Addr, to)); bad {
+	if f, bad := j.linkFault(host, w.Interface, fmt.Sprintf("needed for answers of %s to %s", s.Addr, to)); bad {
 		j.add(host, f)
 		return true
 	}
 	if slices.ContainsFunc(w.Each(), func(by netstate.Way) bool { return !j.isDirector(by.Via, e) }) {
-		f := FindingReturnRoute.broken("answers of %s to %s do not go by the director", s.Addr, to)
+		f := FindingReturnRoute.broken("answers of %s to %s do not pass through the director", s.Addr, to)
 		if len(w.Hops) > 0 {
-			f.Detail += ", or not all of them"
+			f.Detail += ", or only some of them do"
 			j.add(host, f.run(routeReplaceCommand(w.RouteEntry, netstate.RouteEntry{Via: near})))
 			return true
 		}
@@ -238,20 +235,20 @@ func (j *judge) isDirector(via netip.Addr, e ServiceEntry) bool {
 	return ok
 }
 
-// checkSentOn looks whether a director sends the answers of a NAT server on to a client.
+// checkSentOn looks whether a director forwards the answers of a NAT server to a client.
 func (j *judge) checkSentOn(director *hostView, e ServiceEntry, s RealServer, client netip.Addr) bool {
 	server := s.Addr.Addr()
 	iface := director.interfaceOn(server)
 	if names := director.subnetsContaining(server); len(names) > 0 {
 		iface = names[0].Interface
 	}
-	need := fmt.Sprintf("answers of %s are sent on to clients", s.Addr)
+	need := fmt.Sprintf("needed to forward answers of %s to clients", s.Addr)
 	if f, bad := j.findNotForwarded(director, iface, answerQuestion(e, s.Addr, client), need); bad {
 		j.add(director, f)
 		return true
 	}
 	for _, vip := range j.vipsOf(director, e) {
-		// IPVS asks again for the way once the answer comes from the VIP.
+		// IPVS looks the route up again once the answer has the VIP as source.
 		w := director.routing.Resolve(answerQuestion(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()), client))
 		if w.Unsure {
 			j.unclear[FindingRouteBlocked] = true
@@ -281,8 +278,8 @@ func (j *judge) checkSentOn(director *hostView, e ServiceEntry, s RealServer, cl
 	return false
 }
 
-// answerQuestion is the question for the way of a service's answers to a client, as they
-// leave a host with a source.
+// answerQuestion returns the look-up of the route of a service's answers to a client, as
+// they leave a host with a source.
 func answerQuestion(e ServiceEntry, from netip.AddrPort, client netip.Addr) netstate.Question {
 	q := netstate.Question{To: client, From: from.Addr(), FromPort: from.Port(), ToClient: true}
 	if e.ID.FWMark() != 0 || from.Port() == 0 {
@@ -293,15 +290,15 @@ func answerQuestion(e ServiceEntry, from netip.AddrPort, client netip.Addr) nets
 	return q
 }
 
-// answerRoute returns the route of the answers of a program of the host to a client.
+// answerRoute returns the route of a program's answers to a client.
 func (p *hostView) answerRoute(e ServiceEntry, from netip.AddrPort, client netip.Addr) netstate.Way {
 	q := answerQuestion(e, from, client)
 	q.User, q.AnyUser = p.userAt(e.ID, from)
 	return p.routing.Resolve(q)
 }
 
-// userAt returns the user of the programs that listen at an address and port, and
-// whether that is not known.
+// userAt returns the user of the programs that listen at an address and port, and whether
+// it is unknown.
 func (p *hostView) userAt(id ServiceID, at netip.AddrPort) (user uint32, unknown bool) {
 	unknown = true
 	for _, l := range p.Listeners {

@@ -8,20 +8,20 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// whyBlocked describes a way that leads nowhere. It is "" of a way that leads to a host.
+// whyBlocked describes why a route leads nowhere; "" if it leads to a host.
 func (p *hostView) whyBlocked(w netstate.Way) string {
 	to := w.Question.To
 	switch {
 	case !w.Found && len(w.Gotos) > 0:
-		return fmt.Sprintf("no route to %s: the rule of priority %d passes over others", to, w.Gotos[0].Priority)
+		return fmt.Sprintf("no route to %s: the rule of priority %d skips other rules", to, w.Gotos[0].Priority)
 	case !w.Found:
 		return "no route to " + to.String()
 	case isBlockingRoute(w.Type) && (w.Rule.Action != "" || isCustomTable(w.Table)):
-		return fmt.Sprintf("the rule of priority %d makes %s of the type %s", w.Rule.Priority, to, w.Type)
+		return fmt.Sprintf("the rule of priority %d makes %s %s", w.Rule.Priority, to, w.Type)
 	case isBlockingRoute(w.Type):
-		return fmt.Sprintf("the route %s is of the type %s", w.To, w.Type)
+		return fmt.Sprintf("the route %s has the type %s", w.To, w.Type)
 	case w.Onward() && p.isDeadEnd(w.Interface):
-		return fmt.Sprintf("the route %s to %s leads to %s, and no host is behind that", w.To, to, w.Interface)
+		return fmt.Sprintf("the route %s sends packets for %s to %s, which leads to no host", w.To, to, w.Interface)
 	case w.Local() && !p.has(to):
 		return fmt.Sprintf("the route %s keeps packets for %s on the host", w.To, to)
 	}
@@ -32,20 +32,20 @@ func isBlockingRoute(kind string) bool {
 	return kind == "blackhole" || kind == "unreachable" || kind == "prohibit" || kind == "throw"
 }
 
-// isCustomTable reports whether a table is one that only rules of an administrator ask.
+// isCustomTable reports whether a table is looked up only by rules of an administrator.
 func isCustomTable(table int) bool { return table < netstate.MainTable-1 || table > localRouteTable }
 
-// isDeadEnd reports whether what goes out by an interface goes nowhere.
+// isDeadEnd reports whether packets that leave by an interface go nowhere.
 func (p *hostView) isDeadEnd(iface string) bool {
 	i := p.interfaces[iface]
 	return (i.Loopback || i.Kind == "dummy") && !i.XDP && !i.Ingress
 }
 
-// mostUnblocked is how many routes and rules are taken away, to find a way.
+// mostUnblocked limits how many routes and rules are removed to find a usable route.
 const mostUnblocked = 8
 
-// unblock returns the commands that take away what blocks a way, down to one that
-// leads to its end, and whether there is one.
+// unblock returns the commands that remove what blocks a way, one after another, until a
+// route leads to its end, and whether one does.
 func (p *hostView) unblock(w netstate.Way) (commands []string, leads bool) {
 	routing, rules := p.routing, p.rules
 	for range mostUnblocked {
@@ -75,8 +75,8 @@ func (p *hostView) unblock(w netstate.Way) (commands []string, leads bool) {
 	return commands, false
 }
 
-// ruleFix returns the command that takes away a rule which passes over others, or adds a
-// usual one that is missing, where that leads to the end of a way.
+// ruleFix returns the command that removes a rule which skips others, or adds a default
+// rule that is missing, if that leads to the end of a way.
 func (p *hostView) ruleFix(routing *netstate.Routing, rules []netstate.RuleEntry, w netstate.Way) (command string, ok bool) {
 	leads := func(rules []netstate.RuleEntry) bool {
 		return p.whyBlocked(routing.WithRules(rules).Resolve(w.Question)) == ""

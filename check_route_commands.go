@@ -9,12 +9,12 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// addRuleCommand is the command that adds a rule which asks a table.
+// addRuleCommand returns the command that adds a rule which looks up a table.
 func addRuleCommand(rule netstate.RuleEntry, table string) string {
 	return fmt.Sprintf("ip%s rule add priority %d lookup %s", familyFlag(rule.IPv6), rule.Priority, table)
 }
 
-// deleteRuleCommand is the command that takes a rule of routing away.
+// deleteRuleCommand returns the command that deletes a routing rule.
 func (p *hostView) deleteRuleCommand(rule netstate.RuleEntry) string {
 	command := fmt.Sprintf("ip%s rule del priority %d", familyFlag(rule.IPv6), rule.Priority)
 	isOther := func(r netstate.RuleEntry) bool {
@@ -39,8 +39,8 @@ func (p *hostView) deleteRuleCommand(rule netstate.RuleEntry) string {
 	return command + optionText("lookup", rule.Table)
 }
 
-// deleteRouteCommand is the command that takes a route away, with the address that it came with
-// if it came with one.
+// deleteRouteCommand returns the command that deletes a route, or the address that the
+// kernel made it for.
 func (p *hostView) deleteRouteCommand(r netstate.RouteEntry) string {
 	is6 := r.To.Addr().Is6()
 	for _, a := range p.addresses {
@@ -51,13 +51,13 @@ func (p *hostView) deleteRouteCommand(r netstate.RouteEntry) string {
 	switch {
 	case r.Type == "local":
 		return "ip" + familyFlag(is6) + " route del local " + r.To.String() + optionText("dev", r.Interface) + routeTableFlag(r.Table)
-	case isBlockingRoute(r.Type): // that of a next hop object has another type for the kernel
+	case isBlockingRoute(r.Type): // without the type, which the kernel sees otherwise for a nexthop object
 		return "ip" + familyFlag(is6) + " route del " + r.To.String() + optionText("metric", r.Metric) + routeTableFlag(r.Table)
 	}
 	return routeDeleteCommand(r)
 }
 
-// deleteAddrCommands are the commands that take an address from the host.
+// deleteAddrCommands returns the commands that remove an address from the host.
 func (p *hostView) deleteAddrCommands(a netip.Addr) (commands []string) {
 	for _, own := range p.addrsEqual(a) {
 		commands = append(commands, fmt.Sprintf("ip%s addr del %s dev %s", familyFlag(a.Is6()), own.Prefix, own.Interface))
@@ -72,7 +72,7 @@ func routeTableFlag(table int) string {
 	return optionText("table", table)
 }
 
-// routeDeleteCommand is the command that takes a route away.
+// routeDeleteCommand returns the command that deletes a route.
 func routeDeleteCommand(r netstate.RouteEntry) string {
 	if r.Weight != 0 {
 		r.Via, r.Interface = netip.Addr{}, "" // all of its next hops
@@ -80,7 +80,7 @@ func routeDeleteCommand(r netstate.RouteEntry) string {
 	return "ip" + familyFlag(r.To.Addr().Is6()) + " route del " + routeDestination(r) + optionText("via", r.Via) + optionText("dev", r.Interface) + optionText("metric", r.Metric) + routeTableFlag(r.Table)
 }
 
-// routeReplaceCommand is the command that gives a route other next hops.
+// routeReplaceCommand returns the command that gives a route other next hops.
 func routeReplaceCommand(r netstate.RouteEntry, hops ...netstate.RouteEntry) string {
 	command := "ip" + familyFlag(r.To.Addr().Is6()) + " route replace " + routeDestination(r) + optionText("metric", r.Metric) + routeTableFlag(r.Table)
 	for _, h := range hops {
@@ -95,7 +95,7 @@ func routeReplaceCommand(r netstate.RouteEntry, hops ...netstate.RouteEntry) str
 	return command
 }
 
-// routeDestination is how commands write that of a route.
+// routeDestination returns the destination of a route as commands write it.
 func routeDestination(r netstate.RouteEntry) string {
 	if r.To.Bits() == 0 {
 		return "default"
@@ -103,7 +103,7 @@ func routeDestination(r netstate.RouteEntry) string {
 	return r.To.String()
 }
 
-// routeChangeCommand is the command that gives a route no limit of hops.
+// routeChangeCommand returns the command that removes the hop limit of a route.
 func routeChangeCommand(r netstate.RouteEntry) string {
 	to := r.To.String()
 	if r.To.Bits() == 0 {

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// faults are the findings about the real servers of a service by which packets are
-// lost, by the server's address.
+// serverFaults are the findings by which packets are lost, by the address of the real
+// server that they keep from serving.
 type serverFaults map[netip.AddrPort][]Finding
 
 // isFixed reports whether one of the findings about a server has a fix.
@@ -16,9 +16,8 @@ func (f serverFaults) isFixed(s netip.AddrPort) bool {
 	return slices.ContainsFunc(f[s], Finding.hasFix)
 }
 
-// checkDeadServers looks for real servers that cannot serve their clients, where nothing that a
-// program could do cures that. Their clients go to the others once they have the weight
-// 0, as health checkers give it to them.
+// checkDeadServers looks for real servers that cannot serve their clients, where no program
+// can fix that. With weight 0, which health checkers would set, their clients go to others.
 func (j *judge) checkDeadServers(director *hostView, e ServiceEntry, all serverFaults) {
 	if len(all) == 0 {
 		return
@@ -36,7 +35,7 @@ func (j *judge) checkDeadServers(director *hostView, e ServiceEntry, all serverF
 			after.Servers[i].Weight = 0
 		}
 	}
-	// dh gives all clients of a VIP to one server, and others no server at all.
+	// dh gives all clients of a VIP to one server, and no scheduler gives them to any.
 	if !left || e.Scheduler == DH || e.Scheduler == NoScheduler || after.shareRefused(true) > 0 {
 		return
 	}
@@ -45,13 +44,13 @@ func (j *judge) checkDeadServers(director *hostView, e ServiceEntry, all serverF
 	}
 }
 
-// keepsClients reports whether persistence sends clients to a server of weight 0.
+// keepsClients reports whether persistence still sends clients to a server of weight 0.
 func (p *hostView) keepsClients(e ServiceEntry, s RealServerStatus) bool {
 	return e.Persistence.Timeout != 0 && s.PersistentConns > 0 && p.sysctl(SysctlExpireQuiescentTemplate) == "0"
 }
 
-// retiredServer is the finding about a service that gives clients to a real server which
-// cannot serve them, for the reasons found.
+// retiredServer returns the finding about a service that gives clients to a real server
+// which cannot serve them.
 func (j *judge) retiredServer(director *hostView, e ServiceEntry, s RealServer, why []Finding) Finding {
 	severity := SeverityRisk
 	vips := j.vipsOf(director, e)
@@ -63,11 +62,11 @@ func (j *judge) retiredServer(director *hostView, e ServiceEntry, s RealServer, 
 	if e.Persistence.Timeout != 0 && director.sysctl(SysctlExpireQuiescentTemplate) == "0" {
 		f = f.fix(SysctlExpireQuiescentTemplate.Requirement("1", "release persistent clients from servers of weight 0"))
 	}
-	advice := "cure the server"
+	advice := "repair the server"
 	if s.Weight > 0 {
-		advice += fmt.Sprintf(", and give it its weight %d again", s.Weight)
+		advice += fmt.Sprintf(", then set its weight to %d again", s.Weight)
 		s.Weight = 0
 		f = f.change(UpdateRealServer(e.ID, s))
 	}
-	return f.advise("%s; connections that it has stay with it until they end", advice)
+	return f.advise("%s; its existing connections stay with it", advice)
 }

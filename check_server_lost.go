@@ -2,16 +2,16 @@ package lvs
 
 import "net/netip"
 
-// A real server that no host has the address of may be one of the hosts, which has lost
-// its address, or got another.
+// The host of a real server whose address no host has may be one of the hosts: it lost the
+// address, or got another one.
 
-// roll says which hosts are real servers of a director.
+// serverRoll lists the real servers of a director.
 type serverRoll struct {
 	serves  map[*hostView]bool
 	missing map[netip.Addr]bool // addresses of real servers that no host has
 }
 
-// rollOf returns the real servers of a director, of all its services.
+// rollOf returns the real servers of all services of a director.
 func (j *judge) rollOf(director *hostView) serverRoll {
 	if r, ok := j.rolls[director]; ok {
 		return r
@@ -30,8 +30,8 @@ func (j *judge) rollOf(director *hostView) serverRoll {
 	return r
 }
 
-// checkLostServer looks for the host of a real server that no host has the address of: the only
-// one that is set up for it, and is not a real server by another address.
+// checkLostServer looks for the host of a real server whose address no host has: the only
+// host that is set up for it and is not a real server by another address.
 func (j *judge) checkLostServer(director *hostView, e ServiceEntry, s RealServer) {
 	server := s.Addr.Addr()
 	if len(j.hosts) == 1 {
@@ -56,21 +56,21 @@ func (j *judge) checkLostServer(director *hostView, e ServiceEntry, s RealServer
 		return
 	}
 	if name := lost.soleBareInterface(server); name != "" {
-		j.add(lost, FindingAddressMissing.broken("no host has the address of the real server %s of %s, and %s has none of that family", s.Addr, e.ID, name).
+		j.add(lost, FindingAddressMissing.broken("no host has the address of the real server %s of %s, and %s has no address of that family", s.Addr, e.ID, name).
 			fix(j.addrFix(lost, name, netip.PrefixFrom(server, network.Bits()))...))
 		return
 	}
 	if at, ok := j.soleAddrIn(lost, network); ok && director.cannotFind(server) {
 		right := s
 		right.Addr = netip.AddrPortFrom(at, s.Addr.Port())
-		j.add(director, FindingAddressMissing.broken("no host has the address of the real server %s of %s, and %s is set up for it, and is not a real server by its address %s", s.Addr, e.ID, lost.Name, at).
+		j.add(director, FindingAddressMissing.broken("no host has the address of the real server %s of %s; %s is set up for it, but has the address %s", s.Addr, e.ID, lost.Name, at).
 			change(AddRealServer(e.ID, right), RemoveRealServer(e.ID, s.Addr)).
-			advise("or give it that address again"))
+			advise("or give the host the old address again"))
 	}
 }
 
-// isSetUp reports whether a host takes what a director forwards to a real server: it
-// has the VIP or, by NAT, a program at the server's port.
+// isSetUp reports whether a host accepts what a director forwards to a real server: it has
+// the VIP or, by NAT, a program at the server's port.
 func (j *judge) isSetUp(director *hostView, e ServiceEntry, s RealServer, host *hostView) bool {
 	if s.Mode != NAT {
 		return j.hasAll(host, j.vipsOf(director, e))
@@ -78,8 +78,8 @@ func (j *judge) isSetUp(director *hostView, e ServiceEntry, s RealServer, host *
 	return e.ID.FWMark() == 0 && host.listensOnPort(e.ID.Protocol(), s.Addr.Port())
 }
 
-// smallestNetwork returns the network that an address is in, the smallest that a host is in;
-// false if there is none.
+// smallestNetwork returns the smallest network of a host that contains an address, and
+// false if none does.
 func (j *judge) smallestNetwork(a netip.Addr) (network netip.Prefix, ok bool) {
 	for _, p := range j.hosts {
 		for _, n := range p.subnetsContaining(a) {
@@ -91,8 +91,8 @@ func (j *judge) smallestNetwork(a netip.Addr) (network netip.Prefix, ok bool) {
 	return network, ok
 }
 
-// soleAddrIn returns the one address by which a host is in a network, and false if it
-// has none, or several.
+// soleAddrIn returns the one address that a host has in a network, and false if it has none
+// or several.
 func (j *judge) soleAddrIn(p *hostView, network netip.Prefix) (at netip.Addr, ok bool) {
 	for _, a := range p.subnets {
 		if addr := a.Prefix.Addr(); network.Contains(addr) && !addr.IsLinkLocalUnicast() && !p.hasNoNetwork(a.Interface) && !j.vips[addr] {
@@ -105,7 +105,7 @@ func (j *judge) soleAddrIn(p *hostView, network netip.Prefix) (at netip.Addr, ok
 	return at, ok
 }
 
-// hasAll reports whether a host has all of some addresses, and there are any.
+// hasAll reports whether a host has each of at least one address.
 func (j *judge) hasAll(p *hostView, all []netip.Addr) bool {
 	for _, a := range all {
 		if !p.has(a) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// settings compares the host with the setup.
+// checkSetup compares the host with the setup.
 func (j *judge) checkSetup() {
 	for i, s := range j.setup {
 		if !j.isMet(s.Want, j.found[i]) {
@@ -22,7 +22,7 @@ func (j *judge) checkSetup() {
 	j.checkVIPsServed()
 }
 
-// isMet reports whether the host has what a setting wants, or what does as well.
+// isMet reports whether the host holds what a requirement wants, or something equivalent.
 func (j *judge) isMet(want, now Resource) bool {
 	switch want := want.(type) {
 	case Address:
@@ -40,7 +40,7 @@ func (j *judge) isMet(want, now Resource) bool {
 			return true
 		}
 		if want.To.IsSingleIP() && !want.Via.IsValid() && j.vips[want.To.Addr()] {
-			return true // ifconfig's alias has it; packets find the VIP without
+			return true // ifconfig adds that route to an alias; packets do not need it
 		}
 	}
 	if now == nil {
@@ -50,14 +50,14 @@ func (j *judge) isMet(want, now Resource) bool {
 	return bad == nil && left.matches(now)
 }
 
-// isOn reports whether a switch is on: for the kernel all values but 0 are.
+// isOn reports whether a switch is on: the kernel takes every value but 0 for on.
 func (s Sysctl) isOn() bool {
 	code := findingOfSysctl(s)
 	return (code == FindingForwardingOff || code == FindingNATConntrack) && s.Value != "0" && s.Value != ""
 }
 
-// followsRoute reports whether packets take the route that is wanted by another one, which
-// has more options or another metric.
+// followsRoute reports whether packets go as a route wants, by one that has other options or
+// another metric.
 func (p *hostView) followsRoute(want Route) bool {
 	want = want.normal()
 	var first *RouteEntry
@@ -72,8 +72,8 @@ func (p *hostView) followsRoute(want Route) bool {
 		(!want.Source.IsValid() || first.Source == want.Source) && fits(want.MTU, first.MTU) && fits(want.AdvMSS, first.AdvMSS)
 }
 
-// hasVIP reports whether packets for a wanted address are delivered, wherever it
-// is, or another host has it as the director.
+// hasVIP reports whether packets for a wanted address are delivered, whatever interface has
+// it, or another director has it now.
 func (j *judge) hasVIP(want Address) bool {
 	vip := want.Prefix.Addr()
 	if j.own.delivers(vip) {
@@ -87,15 +87,15 @@ func (j *judge) hasVIP(want Address) bool {
 	return false
 }
 
-// isLinkSpare reports whether a link that is wanted up is not needed: another one takes
-// a tunnel's packets, or what it is for is there all the same.
+// isLinkSpare reports whether a link that is wanted up is not needed: another device unpacks
+// the tunnel, or the addresses on it work while it is down.
 func (j *judge) isLinkSpare(want Link) bool {
 	if want.Kind == "dummy" || want.Kind == "" {
 		down := j.own.interfaces[want.Name]
 		return !down.Up && j.own.hasNoNetwork(want.Name) && !j.needsUp(want.Name)
 	}
 	if want.Remote.IsValid() {
-		return false // no other one leads to that end
+		return false // no other device leads to that end
 	}
 	for _, l := range j.own.links {
 		if !j.isDirectorAddr(l.Remote) {
@@ -111,7 +111,7 @@ func (j *judge) isLinkSpare(want Link) bool {
 	return false
 }
 
-// isDirectorAddr reports whether an address may be that of a director; the zero address is any.
+// isDirectorAddr reports whether an address may be a director's; the zero address is any.
 func (j *judge) isDirectorAddr(remote netip.Addr) bool {
 	known := false
 	for _, p := range j.hosts {
@@ -122,8 +122,8 @@ func (j *judge) isDirectorAddr(remote netip.Addr) bool {
 	return !remote.IsValid() || !known
 }
 
-// needsUp reports whether an interface has to be up: one that has only IPv4
-// addresses which are delivered all the same has not.
+// needsUp reports whether an interface has to be up. IPv4 addresses can work while it is
+// down.
 func (j *judge) needsUp(name string) bool {
 	if _, known := j.own.interfaces[name]; !known {
 		return true
@@ -140,8 +140,8 @@ func (j *judge) needsUp(name string) bool {
 	return !spare
 }
 
-// isARPSilent reports whether a parameter that silences ARP is not needed: the host
-// does not announce the setup's VIPs.
+// isARPSilent reports whether a sysctl that suppresses ARP is not needed: the host does not
+// announce the setup's VIPs.
 func (j *judge) isARPSilent(want Sysctl) bool {
 	if code := findingOfSysctl(want); code != FindingARPFlux {
 		return false
@@ -165,7 +165,7 @@ func (j *judge) isARPSilent(want Sysctl) bool {
 	return true
 }
 
-// missingFinding is the finding of a setting that the host does not have.
+// missingFinding returns the finding about a requirement that the host does not meet.
 func (j *judge) missingFinding(s Requirement, now Resource) Finding {
 	code, severity := findingOfResource(s.Want), SeverityBroken
 	want, isSysctl := s.Want.(Sysctl)
@@ -175,20 +175,20 @@ func (j *judge) missingFinding(s Requirement, now Resource) Finding {
 	case code == FindingARPFlux && strings.HasSuffix(string(want.Key), ".arp_announce"):
 		severity = SeverityRisk
 	case code == FindingRPFilter && isSysctl && j.own.parameter(want.interfaceOf(), "rp_filter") != "1":
-		severity = SeverityRisk // until it is turned on for all interfaces
+		severity = SeverityRisk // broken once the filter is on for all interfaces
 	case code == FindingForwardingOff && !j.usesNAT():
-		f := code.risk("%s: there is %s", s.Want, describeResource(now)).fix(s)
-		f.Why = "what this host shall forward besides IPVS is dropped"
+		f := code.risk("required: %s; found: %s", s.Want, describeResource(now)).fix(s)
+		f.Why = "packets that the host should forward besides IPVS are dropped"
 		return f
 	}
-	f := code.at(severity, "%s: there is %s", s.Want, describeResource(now)).fix(s)
+	f := code.at(severity, "required: %s; found: %s", s.Want, describeResource(now)).fix(s)
 	if a, ok := s.Want.(Address); ok && s.InSubnet && len(j.own.subnetsContaining(a.Prefix.Addr())) == 0 {
 		if again := j.addressFix(a); len(again) > 0 {
 			f = f.fix(again...)
 		}
 	}
 	if _, ok := s.Want.(Route); ok && isForeign(now) {
-		f = f.fix().run(fmt.Sprint(s.Want)) // its next hops or options cannot be put back
+		f = f.fix().run(fmt.Sprint(s.Want)) // an Undo could not restore its next hops or options
 	}
 	if port, ok := s.Want.(FOUPort); ok {
 		f = f.run(j.own.freePortCommands(port)...)
@@ -196,8 +196,8 @@ func (j *judge) missingFinding(s Requirement, now Resource) Finding {
 	return f
 }
 
-// addressFix are the settings that give the host an address whose network it has lost;
-// none if nothing is known of that network.
+// addressFix returns the requirements that give the host an address whose network it has
+// lost; none if nothing is known of that network.
 func (j *judge) addressFix(a Address) Setup {
 	s := j.networkFix(j.own, a.Prefix.Addr())
 	if len(s) == 0 {
@@ -206,11 +206,11 @@ func (j *judge) addressFix(a Address) Setup {
 	if len(s) == 0 {
 		return nil
 	}
-	return append(s, Requirement{Want: a, Why: "packets for it are delivered only to a host that has it"})
+	return append(s, Requirement{Want: a, Why: "only a host that has the address receives its packets"})
 }
 
-// usesNAT reports whether the own host is a director that forwards answers, by its
-// table or, if that is empty, by the setup.
+// usesNAT reports whether the own host is a director that forwards answers, by its table or,
+// if that is empty, by the setup.
 func (j *judge) usesNAT() bool {
 	for _, e := range j.own.Services {
 		if slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Mode == NAT }) {
@@ -222,7 +222,7 @@ func (j *judge) usesNAT() bool {
 	})
 }
 
-// checkVIPsServed looks for VIPs of a director's setup that no service is for.
+// checkVIPsServed looks for VIPs of a director's setup that have no service.
 func (j *judge) checkVIPsServed() {
 	for _, s := range j.setup {
 		a, ok := s.Want.(Address)
@@ -231,7 +231,7 @@ func (j *judge) checkVIPsServed() {
 		}) {
 			continue
 		}
-		f := FindingNoService.broken("no service of the table is for %s, which the setup is for", a.Prefix.Addr())
+		f := FindingNoService.broken("the setup is for %s, but the table has no service for it", a.Prefix.Addr())
 		changes := j.moveService(a.Prefix.Addr())
 		if len(changes) == 0 {
 			changes = j.servicesOfStandby(a.Prefix.Addr())
@@ -240,13 +240,13 @@ func (j *judge) checkVIPsServed() {
 	}
 }
 
-// isDirectorVIP reports whether an address of the setup is a director's VIP: that is
-// where clients reach it.
+// isDirectorVIP reports whether an address of the setup is a director's VIP, where clients
+// reach it.
 func (j *judge) isDirectorVIP(s Requirement, a Address) bool {
 	return !a.Prefix.Addr().IsLoopback() && !j.own.hasNoNetwork(a.Interface) && (s.AnyPrefix || s.InSubnet || len(j.own.subnetsContaining(a.Prefix.Addr())) > 0)
 }
 
-// findingOfResource names what goes wrong without a fact.
+// findingOfResource returns the code of what goes wrong without a resource.
 func findingOfResource(f Resource) FindingCode {
 	switch f := f.(type) {
 	case Sysctl:

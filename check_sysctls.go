@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// checkSysctls looks at those of IPVS that do not fit the table.
+// checkSysctls looks for sysctls of IPVS that do not fit the table.
 func (j *judge) checkSysctls() {
 	if len(j.own.Services) == 0 {
 		return
 	}
 	value := j.own.sysctl
 	if value(SysctlConntrack) == "" {
-		j.add(j.own, FindingSysctlHidden.risk("there is no %s", SysctlConntrack).
-			advise("Linux before 6.12 hides it in a user namespace: set it from outside"))
+		j.add(j.own, FindingSysctlHidden.risk("%s does not exist", SysctlConntrack).
+			advise("before Linux 6.12 it is hidden in user namespaces: use the initial one"))
 		return
 	}
 	switch value(SysctlConnReuseMode) {
@@ -23,7 +23,7 @@ func (j *judge) checkSysctls() {
 		j.add(j.own, FindingReuseStuck.risk("%s is 0", SysctlConnReuseMode).fix(SysctlConnReuseMode.Requirement("1", "schedule new connections")))
 	case "1":
 		if value(SysctlConntrack) != "0" && releaseBefore(j.own.Release, 5, 9) {
-			j.add(j.own, FindingReuseStall.risk("Linux %s with conn_reuse_mode=1 and conntrack=1", j.own.Release).advise("use a newer kernel"))
+			j.add(j.own, FindingReuseStall.risk("the kernel is Linux %s, with conn_reuse_mode=1 and conntrack=1", j.own.Release).advise("use a newer kernel"))
 		}
 	}
 	j.checkRemovals(value(SysctlExpireNoDestConn))
@@ -33,7 +33,7 @@ func (j *judge) checkSysctls() {
 	j.checkWildcardListeners()
 }
 
-// releaseBefore compares a release such as "6.1.0-56-amd64".
+// releaseBefore reports whether a release such as "6.1.0-56-amd64" is before major.minor.
 func releaseBefore(release string, major, minor int) bool {
 	part := strings.SplitN(release, ".", 3)
 	a, err := strconv.Atoi(part[0])
@@ -70,12 +70,12 @@ func (j *judge) checkQuiesced(expires string) {
 	}
 }
 
-// checkDropSysctls looks for parameters by which IPVS drops packets of new connections.
+// checkDropSysctls looks for sysctls that make IPVS drop packets of new connections.
 func (j *judge) checkDropSysctls(director *hostView, e ServiceEntry) {
 	keep := SysctlDropPacket.Requirement("0", "drop no packets of new connections")
 	switch director.sysctl(SysctlDropPacket) {
-	case "2": // which the kernel makes of 1
-		j.add(director, FindingDropsPackets.broken("%s is 2: less memory is free than %s says", SysctlDropPacket, SysctlAMemThresh).fix(keep))
+	case "2": // what 1 becomes when memory is short
+		j.add(director, FindingDropsPackets.broken("%s is 2: less memory is free than %s", SysctlDropPacket, SysctlAMemThresh).fix(keep))
 	case "3":
 		j.add(director, FindingDropsPackets.broken("%s is 3", SysctlDropPacket).fix(keep))
 	}
@@ -83,7 +83,7 @@ func (j *judge) checkDropSysctls(director *hostView, e ServiceEntry) {
 		j.add(director, FindingDropsPackets.risk("%s is 3", SysctlDropEntry).fix(SysctlDropEntry.Requirement("0", "keep half-open connections")))
 	}
 	if director.sysctl(SysctlBackupOnly) != "0" && director.runs(SyncBackup) && !slices.ContainsFunc(j.vipsOf(director, e), func(vip netip.Addr) bool { return !director.delivers(vip) }) {
-		j.add(director, FindingBackupOnly.broken("%s is %s, a backup daemon runs, and %s comes here", SysctlBackupOnly, director.sysctl(SysctlBackupOnly), e.ID).
+		j.add(director, FindingBackupOnly.broken("%s is %s and a backup daemon runs, but packets for %s arrive here", SysctlBackupOnly, director.sysctl(SysctlBackupOnly), e.ID).
 			fix(SysctlBackupOnly.Requirement("0", "balance while a backup daemon runs")).advise("or stop the daemon, if this host is the active one"))
 	}
 }

@@ -17,8 +17,8 @@ func (j *judge) checkPorts(e ServiceEntry) {
 	}
 }
 
-// checkLoopback looks for addresses that packets from or to other hosts cannot have. A
-// server by DR at a loopback address is the director itself.
+// checkLoopback looks for loopback addresses that packets from or to other hosts cannot
+// have. A DR server at a loopback address is the director itself.
 func (j *judge) checkLoopback(e ServiceEntry) {
 	local := e.ID.FWMark() == 0 && e.ID.AddrPort().Addr().IsLoopback()
 	for _, s := range e.Servers {
@@ -26,9 +26,9 @@ func (j *judge) checkLoopback(e ServiceEntry) {
 		case here && !local && s.Mode == NAT:
 			j.add(j.own, FindingLoopback.broken("%s -> %s: packets of other hosts are dropped", e.ID, s.RealServer).
 				change(e.removeUnusable(s.RealServer)...).
-				advise("let the program listen on an address of this host that is not a loopback one, and give the server that address"))
+				advise("let the program listen on an address of this host other than loopback, and use that for the server"))
 		case !here && local:
-			j.add(j.own, FindingLoopback.broken("%s -> %s: the VIP is reached from this host alone, and its packets do not leave it", e.ID, s.RealServer).
+			j.add(j.own, FindingLoopback.broken("%s -> %s: only this host reaches the VIP, and its packets do not leave the host", e.ID, s.RealServer).
 				advise("give the service a VIP that other hosts can reach"))
 			return
 		}
@@ -45,12 +45,12 @@ func (j *judge) checkPersistenceMask(e ServiceEntry) {
 	}
 	bits, err := strconv.Atoi(strings.TrimPrefix(e.Persistence.Mask.String(), "/"))
 	if err == nil && bits < usual {
-		j.add(j.own, FindingCoarsePersistence.risk("%s makes one client of each /%d", e.ID, bits).advise("use a longer mask"))
+		j.add(j.own, FindingCoarsePersistence.risk("the persistence of %s counts each /%d as one client", e.ID, bits).advise("use a longer mask"))
 	}
 }
 
-// crowd is how many connections a server has when one beside it with none is
-// about to be flooded.
+// crowdedServer is how many connections a server has when another one without any is about
+// to be flooded.
 const crowdedServer = 100
 
 func (j *judge) checkFlooded(e ServiceEntry) {
@@ -65,7 +65,7 @@ func (j *judge) checkFlooded(e ServiceEntry) {
 	}
 	for _, s := range e.Servers {
 		if s.Weight > 0 && s.ActiveConns+s.InactiveConns == 0 && most >= crowdedServer {
-			j.add(j.own, FindingFlooded.risk("%s -> %s has no connection, and another has %d", e.ID, s.RealServer, most).
+			j.add(j.own, FindingFlooded.risk("%s -> %s has no connection, but another server has %d", e.ID, s.RealServer, most).
 				advise("raise its weight in steps"))
 		}
 	}
@@ -84,12 +84,12 @@ func (j *judge) checkWeights(e ServiceEntry) {
 	for _, s := range e.Servers {
 		if s.Weight == 0 && !s.hadShare() {
 			j.add(j.own, FindingWeightZero.risk("%s -> %s has never had a connection", e.ID, s.RealServer).
-				advise("give it a weight, unless it is meant to wait"))
+				advise("give the server a weight, unless it is on standby"))
 		}
 	}
 }
 
-// longChain is how many connections a bucket has when the table is too small.
+// longChain is the mean number of connections in a bucket when the table is too small.
 const longChain = 8
 
 func (j *judge) checkConnections() {
@@ -103,12 +103,12 @@ func (j *judge) checkConnections() {
 		j.add(j.own, FindingTableSmall.risk("%d connections in %d buckets", total, size).
 			advise("load ip_vs with conn_tab_bits=20, or use Linux 7.1 or newer"))
 	}
-	j.addUnchecked(FindingIdleTimeout, "the timeouts are %s; keep-alives must come more often", j.own.Timeouts)
+	j.addUnchecked(FindingIdleTimeout, "the timeouts are %s: clients and servers should send keep-alives more often", j.own.Timeouts)
 }
 
 func (j *judge) checkOtherWriter() {
 	if _, ok := j.own.interfaces["kube-ipvs0"]; ok {
-		j.add(j.own, FindingOtherWriter.risk("there is an interface kube-ipvs0").
-			advise("use another network namespace, or the option --ipvs-exclude-cidrs of kube-proxy"))
+		j.add(j.own, FindingOtherWriter.risk("the interface kube-ipvs0 of kube-proxy exists").
+			advise("use another network namespace, or kube-proxy's option --ipvs-exclude-cidrs"))
 	}
 }

@@ -9,8 +9,7 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// checkTunnel looks for what takes packets out of the tunnel to a real server, and
-// returns its device.
+// checkTunnel looks for what unpacks the tunnel to a real server, and returns the device.
 func (j *judge) checkTunnel(director *hostView, e ServiceEntry, s RealServer, host *hostView) string {
 	inner := netip.IPv4Unspecified()
 	if e.ID.Is6() {
@@ -34,7 +33,7 @@ func (j *judge) checkTunnel(director *hostView, e ServiceEntry, s RealServer, ho
 	}
 	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: server.Is6()}
 	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(host.fouPorts, port) {
-		j.add(host, FindingFOUMissing.broken("the real server %s by %s has no such port", s.Addr, s.Mode).
+		j.add(host, FindingFOUMissing.broken("real server %s by %s: the host has no such receive port", s.Addr, s.Mode).
 			fix(Requirement{Want: port, Why: "the port that the director sends to"}).run(host.freePortCommands(port)...))
 	}
 	switch {
@@ -45,7 +44,7 @@ func (j *judge) checkTunnel(director *hostView, e ServiceEntry, s RealServer, ho
 	case down.Name != "":
 		want = Link{Name: down.Name, Up: true}
 	}
-	f := FindingTunnelDown.broken("the real server %s by %s has no device up that takes its packets", s.Addr, s.Mode).
+	f := FindingTunnelDown.broken("real server %s by %s: no device that is up unpacks its packets", s.Addr, s.Mode).
 		fix(j.deviceFix(host, want)...)
 	if before.Name != "" {
 		f = j.withReplacedDevice(f, host, before, want)
@@ -54,21 +53,21 @@ func (j *judge) checkTunnel(director *hostView, e ServiceEntry, s RealServer, ho
 	return want.Name
 }
 
-// withReplacedDevice adds to a finding what removes a device that the kernel gives packets to, and
-// that drops them for what is in them. Its VIPs get another device.
+// withReplacedDevice adds to a finding what removes a device that receives the packets but
+// drops them for their content, and gives its VIPs another device.
 func (j *judge) withReplacedDevice(f Finding, host *hostView, old, now Link) Finding {
-	f.Detail += fmt.Sprintf(", and %s drops them", old.Name)
+	f.Detail += fmt.Sprintf(", and %s receives and drops them", old.Name)
 	f.Commands = append(f.Commands, "ip link del dev "+old.Name)
 	for _, a := range host.addresses {
 		if vip := a.Prefix.Addr(); a.Interface == old.Name && j.vips[vip] {
-			f.Fix = append(f.Fix, Requirement{Want: vipAddress(vip, now.Name, ""), Why: "take packets for the VIP"})
+			f.Fix = append(f.Fix, Requirement{Want: vipAddress(vip, now.Name, ""), Why: "receive packets for the VIP"})
 		}
 	}
 	return f
 }
 
-// freePortCommands returns the command that removes a port which takes something else out
-// than another of its number would; none if there is no such port.
+// freePortCommands returns the command that removes a receive port which unpacks something
+// else; none if there is no such port.
 func (p *hostView) freePortCommands(want FOUPort) []string {
 	if !slices.Contains(p.otherPorts, want) {
 		return nil
@@ -76,35 +75,34 @@ func (p *hostView) freePortCommands(want FOUPort) []string {
 	return []string{fmt.Sprintf("ip fou del port %d%s", want.Port, familyFlag(want.IPv6))}
 }
 
-// checkTunnelFilter looks for a filter that drops what comes out of a tunnel, by which no
-// client is reached.
+// checkTunnelFilter looks for a reverse-path filter that drops what comes out of a tunnel.
 func (j *judge) checkTunnelFilter(e ServiceEntry, host *hostView, device string) {
 	filter, hasAddress := host.parameter(device, "rp_filter"), host.hasAddress4(device)
 	if e.ID.Is6() || filter == "0" || filter == "" || filter == "2" && hasAddress || host.hasRouteBy(device) {
 		return
 	}
-	f := FindingRPFilter.broken("the filter of %s is %s", device, filter)
+	f := FindingRPFilter.broken("rp_filter of %s is %s", device, filter)
 	if filter == "2" {
-		f.Detail += ", and it has no address"
+		f.Detail += ", and the device has no address"
 	}
 	j.add(host, f.fix(host.looserFilter(device, hasAddress)...))
 }
 
-// hasRouteBy reports whether a route goes by an interface.
+// hasRouteBy reports whether a route that an administrator made goes by an interface.
 func (p *hostView) hasRouteBy(iface string) bool {
 	return slices.ContainsFunc(p.Routes, func(r RouteEntry) bool { return r.Interface == iface && r.Type == "" && !r.ByKernel })
 }
 
-// deviceFix are the settings that make a tunnel's device, or set it up.
+// deviceFix returns the requirements that make a tunnel's device, or set it up.
 func (j *judge) deviceFix(host *hostView, device Link) (s Setup) {
 	if device.Kind != "" && !slices.ContainsFunc(host.links, func(l Link) bool { return l.Name == device.Name }) {
-		s = append(s, Requirement{Want: Module{moduleOf(device.Kind)}, Why: "it takes packets out of the tunnel"})
+		s = append(s, Requirement{Want: Module{moduleOf(device.Kind)}, Why: "the module unpacks the tunnel"})
 	}
-	return append(s, Requirement{Want: device, Why: "the tunnel's device takes packets only when it is up"})
+	return append(s, Requirement{Want: device, Why: "the device unpacks packets only while it is up"})
 }
 
-// sendsTunnelFrom reports whether tunnels of IPVS to a server may come from an address, by
-// which a device at their other end knows them; the zero address is any.
+// sendsTunnelFrom reports whether IPVS may use an address as the source of tunnels to a
+// server, which a device at their other end expects; the zero address is any.
 func (p *hostView) sendsTunnelFrom(a, server netip.Addr) bool {
 	w := p.route(server, netip.Addr{})
 	switch {
@@ -119,14 +117,14 @@ func (p *hostView) sendsTunnelFrom(a, server netip.Addr) bool {
 	}
 	for _, own := range p.subnetsContaining(hop) {
 		if own.Interface == w.Interface {
-			return a == own.Prefix.Addr() // the first one; others in that network are no sources
+			return a == own.Prefix.Addr() // the first one: others in that network are not used as sources
 		}
 	}
 	return p.has(a)
 }
 
-// unpacks reports whether a device of the host takes the packets to a server that another
-// one would, once it is up.
+// unpacks reports whether a device of the host, once it is up, unpacks the packets to a
+// server that another device would.
 func (p *hostView) unpacks(l, want Link, server netip.Addr) bool {
 	i, inner := p.interfaces[l.Name], uint8(4)
 	if want.Kind == "sit" || want.Kind == "ip6tnl" && !want.AnyProtocol {
@@ -136,8 +134,8 @@ func (p *hostView) unpacks(l, want Link, server netip.Addr) bool {
 		(l.AnyProtocol || !want.AnyProtocol || i.Inner == inner) && (!l.Local.IsValid() || l.Local == server)
 }
 
-// checkTunnelSource looks for a tunnel whose packets come from an address that the real server
-// has too, which drops them.
+// checkTunnelSource looks for a tunnel whose packets have a source that the real server has
+// too, and therefore drops.
 func (j *judge) checkTunnelSource(director *hostView, e ServiceEntry, s RealServer, w netstate.Way) {
 	server := s.Addr.Addr()
 	source, host := director.sourceOf(w), j.byAddr[server]
@@ -145,18 +143,17 @@ func (j *judge) checkTunnelSource(director *hostView, e ServiceEntry, s RealServ
 		host.parameter(host.interfaceOn(server), "accept_local") == "1" {
 		return
 	}
-	f := FindingMartianSource.broken("%s -> %s: packets of the tunnel come from %s, which is an address of the real server too", e.ID, s, source)
+	f := FindingMartianSource.broken("%s -> %s: packets of the tunnel have the source %s, which the real server has too", e.ID, s, source)
 	for _, a := range director.addresses {
 		if own := a.Prefix.Addr(); a.Interface == w.Interface && own.Is4() && !host.has(own) {
 			j.add(director, f.run(routeReplaceCommand(w.RouteEntry, w.RouteEntry)+optionText("src", own)))
 			return
 		}
 	}
-	j.add(director, f.advise("give the route to it a source (src) that is an address of the director alone"))
+	j.add(director, f.advise("give the route to the server a source (src) that only the director has"))
 }
 
-// tunnelProtocol is what a tunnel's packets carry, by the number that IP has for
-// it.
+// tunnelProtocol returns the IP protocol number of a tunnel's packets.
 func tunnelProtocol(m Mode, is6 bool) uint8 {
 	switch {
 	case m.tunnelType() == wire.TunnelGUE:
