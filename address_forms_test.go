@@ -116,7 +116,7 @@ func TestAddressForms(t *testing.T) {
 		NATDirector{VIP: vip4, Interface: "eth0", Network: inner4, FullNAT: true, Source: local4}, NATRealServer{Director: router4, Clients: []netip.Prefix{inner5}},
 		NATRealServer{Director: router6, Clients: []netip.Prefix{inner7}},
 		TunnelDirector{VIP: vip4, Interface: "eth0", Servers: []netip.Addr{netip.MustParseAddr("10.99.0.1")}, Via: router4},
-		TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4, MSS: 1400, Gateway: router4, Interface: "eth0"},
+		TunnelRealServer{VIP: vip4, Mode: IPIP(), Local: local4, MSS: 1400, Gateway: router4, Interface: "eth0"},
 		TunnelDirector{VIP: vip4, Interface: "eth0", IPsec: []IPsecTunnel{{Director: local4, Server: router4, Inner: netip.MustParseAddr("10.99.0.9"), SPI: 300, Key: testKey(3)}}},
 		TunnelRealServer{VIP: vip4, IPsec: IPsecTunnel{Director: router4, Server: local4, Inner: netip.MustParseAddr("10.99.0.9"), SPI: 300, Key: testKey(3)}},
 		Flow{Client: port(router4), VIP: port(vip4)}, Flow{Client: port(router6), VIP: port(vip6)},

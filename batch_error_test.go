@@ -22,7 +22,7 @@ func simulatedClient(t testing.TB) (*Simulator, *Client) {
 	must(t, err)
 	c := sim.Client()
 	t.Cleanup(func() { c.Close() })
-	must(t, c.Do(t.Context(), AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR))))
+	must(t, c.Do(t.Context(), AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR()))))
 	return sim, c
 }
 
@@ -39,7 +39,7 @@ func batchOf(t testing.TB, err error) *BatchError {
 // An invalid change stops the valid ones, and the error cannot be read otherwise.
 func TestInvalidChangeStopsAll(t *testing.T) {
 	_, c := simulatedClient(t)
-	bad := NewRealServer(webRIP2, DR)
+	bad := NewRealServer(webRIP2, DR())
 	bad.Weight = -1
 	err := c.Do(t.Context(), RemoveRealServer(webID, webRIP), AddRealServer(webID, bad), Flush())
 	batch := batchOf(t, err)

@@ -40,12 +40,12 @@ func drawService(t *rapid.T) Service {
 func drawServer(t *rapid.T, id ServiceID) RealServer {
 	s := RealServer{
 		Addr:           netip.AddrPortFrom(drawAddr(t, id.Is6()), uint16(rapid.IntRange(0, math.MaxUint16).Draw(t, "port"))),
-		Mode:           rapid.SampledFrom([]Mode{NAT, DR, IPIP}).Draw(t, "mode"),
+		Mode:           rapid.SampledFrom([]Mode{NAT(), DR(), IPIP()}).Draw(t, "mode"),
 		Weight:         rapid.IntRange(0, math.MaxInt32).Draw(t, "weight"),
 		UpperThreshold: rapid.Uint32Max(math.MaxInt32).Draw(t, "upper"),
 	}
 	s.LowerThreshold = rapid.Uint32Max(s.UpperThreshold).Draw(t, "lower")
-	if s.Mode != NAT {
+	if s.Mode != NAT() {
 		s.Addr = netip.AddrPortFrom(s.Addr.Addr(), id.AddrPort().Port())
 	}
 	return s
@@ -132,7 +132,7 @@ func TestChangeAccessors(t *testing.T) {
 func TestChangeJSON(t *testing.T) {
 	for want, ch := range map[string]Change{
 		`{"op":"add-service","service":{"id":"tcp://10.1.0.1:80","scheduler":"rr"}}`:                                    AddService(Service{ID: webID, Scheduler: RR}),
-		`{"op":"put-real-server","id":"tcp://10.1.0.1:80","realServer":{"addr":"10.2.0.2:80","mode":"nat","weight":1}}`: PutRealServer(webID, NewRealServer(webRIP, NAT)),
+		`{"op":"put-real-server","id":"tcp://10.1.0.1:80","realServer":{"addr":"10.2.0.2:80","mode":"nat","weight":1}}`: PutRealServer(webID, NewRealServer(webRIP, NAT())),
 		`{"op":"remove-real-server","id":"tcp://10.1.0.1:80","addr":"10.2.0.2:80"}`:                                     RemoveRealServer(webID, webRIP),
 		`{"op":"stop-sync-daemon","role":"master"}`:                                                                     StopSyncDaemon(SyncMaster),
 		`{"op":"flush"}`: Flush(),
@@ -172,7 +172,7 @@ func TestChangeValidate(t *testing.T) {
 	_, c := simulatedClient(t)
 	for _, ch := range []Change{
 		{}, AddService(Service{}), UpdateService(Service{ID: webID}), PutService(Service{ID: webID, Scheduler: "no scheduler"}),
-		AddRealServer(webID, RealServer{}), PutRealServer(ServiceID{}, NewRealServer(webRIP, DR)), RemoveService(ServiceID{}),
+		AddRealServer(webID, RealServer{}), PutRealServer(ServiceID{}, NewRealServer(webRIP, DR())), RemoveService(ServiceID{}),
 		StartSyncDaemon(SyncDaemon{}), StopSyncDaemon(3), SetTimeouts(Timeouts{TCP: -1}),
 	} {
 		err := ch.Validate()

@@ -36,7 +36,7 @@ func TestCheckProxies(t *testing.T) {
 		{"behind the same interface", func(f *HostState) { elsewhere(f, "eth0"); entry(f) }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			director, rs1, rs2 := cureGround(t, DR)
+			director, rs1, rs2 := cureGround(t, DR())
 			c.change(rs2)
 			report := judgeHosts(*director, nil, nil, []HostState{*rs1, *rs2})
 			i := slices.IndexFunc(report.Findings, func(f Finding) bool { return strings.Contains(f.Detail, "as a proxy") })

@@ -68,7 +68,7 @@ func (j *judge) checkDaemons() {
 			if (master || backup) && s.Addr.Addr().Is6() != e.ID.Is6() && !j.has(FindingSyncMixed) {
 				j.add(j.own, FindingSyncMixed.risk("%s -> %s is of another family, and a sync daemon runs", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
 			}
-			if master && backup && s.Mode != NAT && j.own.sysctl(SysctlBackupOnly) == "0" && !j.has(FindingBackupBalances) {
+			if master && backup && s.Mode != NAT() && j.own.sysctl(SysctlBackupOnly) == "0" && !j.has(FindingBackupBalances) {
 				j.add(j.own, FindingBackupBalances.risk("a master and a backup daemon run, and backup_only is 0").
 					advise("run one of them: the backup, with backup_only=1, while the host stands by, and the master while it balances"))
 			}

@@ -23,7 +23,7 @@ func TestCheckDaemonsHear(t *testing.T) {
 		{"two masters", SyncDaemon{Role: SyncMaster, Interface: "eth0", SyncID: 8, Group: group, Port: 8848}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			director, standby := firewallGround(t, DR, "")
+			director, standby := firewallGround(t, DR(), "")
 			standby.Services = director.Services
 			director.Daemons, standby.Daemons = []SyncDaemon{master}, []SyncDaemon{c.backup}
 			report := judgeHosts(director, nil, nil, []HostState{standby})
@@ -36,7 +36,7 @@ func TestCheckDaemonsHear(t *testing.T) {
 
 // A director that rules for ARP keep silent is found.
 func TestCheckARPRules(t *testing.T) {
-	director, server := firewallGround(t, DR, "")
+	director, server := firewallGround(t, DR(), "")
 	director.Chains = []FirewallChain{{Family: "arp", Table: "f", Name: "in", Hook: "input", Type: "filter"}}
 	for _, c := range []struct {
 		rule FirewallRule

@@ -40,7 +40,7 @@ func TestCheckDuplicates(t *testing.T) {
 		}, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			director, server := firewallGround(t, DR, "")
+			director, server := firewallGround(t, DR(), "")
 			director.Clients = []netip.Addr{far}
 			for _, f := range []*HostState{&director, &server} {
 				f.Routes = append(f.Routes, RouteEntry{To: defaultRoute(vip4), Table: 254, Via: gateway, Interface: "eth0"})

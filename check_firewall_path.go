@@ -139,7 +139,7 @@ func (j *judge) checkFirewallToServer(director *hostView, e ServiceEntry, s Real
 	}
 	for _, p := range j.forwardedPackets(director, e, s) {
 		p.out, p.state, p.remote = out, state, true
-		if s.Mode.isTunnel() {
+		if s.Mode.IsTunnel() {
 			p.state = netstate.StateNew
 		}
 		j.followClients(director, p, clients, what, "output", "postrouting", "egress")
@@ -154,7 +154,7 @@ func (j *judge) checkFirewallToServer(director *hostView, e ServiceEntry, s Real
 	if host != nil {
 		j.checkFirewallOfAnswers(director, e, s, host, clients)
 	}
-	if s.Mode == NAT {
+	if s.Mode == NAT() {
 		j.checkFirewallBack(director, e, s, host, out)
 	}
 }
@@ -175,7 +175,7 @@ func (j *judge) checkFirewallOfServer(host *hostView, p firewallPacket, clients 
 // checkFirewallOfAnswers follows the answers of a real server through its own firewall.
 func (j *judge) checkFirewallOfAnswers(director *hostView, e ServiceEntry, s RealServer, host *hostView, clients []netip.Addr) {
 	sources := []netip.AddrPort{s.Addr}
-	if s.Mode != NAT {
+	if s.Mode != NAT() {
 		sources = nil
 		for _, vip := range j.vipsOf(director, e) {
 			sources = append(sources, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
@@ -197,14 +197,14 @@ func (j *judge) checkFirewallOfAnswers(director *hostView, e ServiceEntry, s Rea
 // forwardedPackets returns the packets that leave the director for a real server.
 func (j *judge) forwardedPackets(director *hostView, e ServiceEntry, s RealServer) (all []firewallPacket) {
 	switch {
-	case s.Mode == NAT:
+	case s.Mode == NAT():
 		to := s.Addr
 		if to.Port() == 0 {
 			to = netip.AddrPortFrom(to.Addr(), e.ID.AddrPort().Port())
 		}
 		return []firewallPacket{firewallPacketTo(e, to)}
-	case s.Mode.isTunnel():
-		p := firewallPacketTo(e, netip.AddrPortFrom(s.Addr.Addr(), s.Mode.tunnelPort()))
+	case s.Mode.IsTunnel():
+		p := firewallPacketTo(e, netip.AddrPortFrom(s.Addr.Addr(), s.Mode.Port()))
 		p.protocol = tunnelProtocol(s.Mode, e.ID.Is6())
 		if src := director.route(s.Addr.Addr(), netip.Addr{}).Source; src.IsValid() {
 			p.from = netip.AddrPortFrom(src, 0)

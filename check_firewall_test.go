@@ -84,22 +84,22 @@ func TestCheckFirewall(t *testing.T) {
 		{name: "mark and drop", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Verdict: "mark", SetMark: 5}, FirewallRule{Mark: 5, Mask: 0xff, Verdict: "drop"}), want: "firewall"},
 		{name: "another mark", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Mark: 5, Mask: 0xff, Verdict: "drop"})},
 		{name: "later packets are new ones to IPVS", chains: []FirewallChain{input}, rules: rulesIn("INPUT", dropHalfOpen), want: "firewall"},
-		{name: "later packets, tracked", mode: NAT, tracks: "1", chains: []FirewallChain{input}, rules: rulesIn("INPUT", allowKnown, dropHalfOpen), want: "unseen"},
+		{name: "later packets, tracked", mode: NAT(), tracks: "1", chains: []FirewallChain{input}, rules: rulesIn("INPUT", allowKnown, dropHalfOpen), want: "unseen"},
 		{name: "redirect", chains: []FirewallChain{{Family: "ip", Table: "nat", Name: "PREROUTING", Legacy: true, Hook: "prerouting", Type: "nat", Priority: -100}},
 			rules: []FirewallRule{{Family: "ip", Table: "nat", Chain: "PREROUTING", Legacy: true, Protocol: 6, Verdict: "redirect"}}, want: "firewall"},
 		{name: "dropped at the interface", chains: []FirewallChain{{Family: "tc", Table: "eth0", Name: "ingress", Hook: "ingress", Device: "eth0", Type: "filter"}},
 			rules: []FirewallRule{{Family: "tc", Table: "eth0", Chain: "ingress", Verdict: "drop"}}, want: "firewall"},
 		{name: "forward", chains: []FirewallChain{chainAt("forward", true)}},
-		{name: "forward of NAT", mode: NAT, chains: []FirewallChain{chainAt("forward", true)}, want: "firewall"},
-		{name: "forward of NAT for known ones", mode: NAT, chains: []FirewallChain{chainAt("forward", true)}, rules: rulesIn("FORWARD", allowKnown), want: "firewall"},
-		{name: "forward of NAT for known ones, tracked", mode: NAT, tracks: "1", chains: []FirewallChain{chainAt("forward", true)}, rules: rulesIn("FORWARD", allowKnown)},
-		{name: "forward of NAT without invalid ones", mode: NAT, chains: []FirewallChain{forward}, rules: rulesIn("FORWARD", dropInvalid), want: "firewall"},
+		{name: "forward of NAT", mode: NAT(), chains: []FirewallChain{chainAt("forward", true)}, want: "firewall"},
+		{name: "forward of NAT for known ones", mode: NAT(), chains: []FirewallChain{chainAt("forward", true)}, rules: rulesIn("FORWARD", allowKnown), want: "firewall"},
+		{name: "forward of NAT for known ones, tracked", mode: NAT(), tracks: "1", chains: []FirewallChain{chainAt("forward", true)}, rules: rulesIn("FORWARD", allowKnown)},
+		{name: "forward of NAT without invalid ones", mode: NAT(), chains: []FirewallChain{forward}, rules: rulesIn("FORWARD", dropInvalid), want: "firewall"},
 		{name: "output", chains: []FirewallChain{chainAt("output", true)}, rules: rulesIn("OUTPUT", FirewallRule{States: 2 | 8, Verdict: "accept"}), want: "firewall"},
 		{name: "server, ordinary", onServer: true, chains: []FirewallChain{input, chainAt("output", true)}, rules: append(rulesIn("INPUT", allowKnown, dropInvalid, dropHalfOpen, allowWeb, rejectAll), rulesIn("OUTPUT", allowKnown)...)},
 		{name: "server", onServer: true, chains: []FirewallChain{input}, rules: rulesIn("INPUT", allowKnown, rejectAll), want: "firewall"},
 		{name: "server's answers", onServer: true, chains: []FirewallChain{chainAt("output", true)}, want: "firewall"},
-		{name: "server's tunnel", mode: IPIP, onServer: true, chains: []FirewallChain{chainAt("input", true)}, rules: rulesIn("INPUT", allowKnown, allowWeb), want: "firewall"},
-		{name: "server's tunnel, let pass", mode: IPIP, onServer: true, chains: []FirewallChain{chainAt("input", true)}, rules: rulesIn("INPUT", allowKnown, allowWeb, FirewallRule{Protocol: 4, Verdict: "accept"})},
+		{name: "server's tunnel", mode: IPIP(), onServer: true, chains: []FirewallChain{chainAt("input", true)}, rules: rulesIn("INPUT", allowKnown, allowWeb), want: "firewall"},
+		{name: "server's tunnel, let pass", mode: IPIP(), onServer: true, chains: []FirewallChain{chainAt("input", true)}, rules: rulesIn("INPUT", allowKnown, allowWeb, FirewallRule{Protocol: 4, Verdict: "accept"})},
 		{name: "server's policy", onServer: true, chains: policiesAt("in", false), rules: policyOf("in", FirewallRule{To: from("10.168.0.91/32"), Verdict: "drop"}), want: "firewall"},
 		{name: "server's policy, let pass before", onServer: true, chains: policiesAt("in", false), rules: policyOf("in", FirewallRule{Protocol: 6, Verdict: "accept"}, FirewallRule{Verdict: "drop"})},
 		{name: "server's policy for others", onServer: true, chains: policiesAt("in", false), rules: policyOf("in", FirewallRule{To: from("10.168.0.94/32"), Verdict: "drop"})},
@@ -109,9 +109,9 @@ func TestCheckFirewall(t *testing.T) {
 		{name: "server's answers by IPsec", onServer: true, chains: policiesAt("out", false), rules: policyOf("out", FirewallRule{Verdict: "other"}), want: "unseen"},
 		{name: "director's policy, which IPVS does not ask", chains: policiesAt("in", true)},
 		{name: "director's policy for what leaves, which IPVS does not ask", chains: policiesAt("out", true)},
-		{name: "director's policy for answers of NAT", mode: NAT, chains: policiesAt("fwd", false), rules: policyOf("fwd", FirewallRule{From: from("10.168.0.0/24"), Verdict: "drop"}), want: "firewall"},
-		{name: "director's policy for answers of NAT that leave", mode: NAT, chains: policiesAt("out", false), rules: policyOf("out", FirewallRule{From: from("10.168.0.91/32"), Verdict: "drop"}), want: "firewall"},
-		{name: "inside the server's tunnel", mode: IPIP, onServer: true, chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{In: "tunl0", Verdict: "drop"}), want: "firewall"},
+		{name: "director's policy for answers of NAT", mode: NAT(), chains: policiesAt("fwd", false), rules: policyOf("fwd", FirewallRule{From: from("10.168.0.0/24"), Verdict: "drop"}), want: "firewall"},
+		{name: "director's policy for answers of NAT that leave", mode: NAT(), chains: policiesAt("out", false), rules: policyOf("out", FirewallRule{From: from("10.168.0.91/32"), Verdict: "drop"}), want: "firewall"},
+		{name: "inside the server's tunnel", mode: IPIP(), onServer: true, chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{In: "tunl0", Verdict: "drop"}), want: "firewall"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			director, server := firewallGround(t, c.mode, c.tracks)
@@ -151,10 +151,10 @@ func firewallGround(t *testing.T, mode Mode, tracks string) (director, server Ho
 	}
 	makeSo(t, d, vipAddress(vip4, "eth0", ""))
 	switch mode {
-	case DR:
+	case DR():
 		setUp(t, s, mustOf(t, DRRealServer{VIP: vip4}.Setup), nil)
-	case IPIP:
-		setUp(t, s, mustOf(t, TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4}.Setup), nil)
+	case IPIP():
+		setUp(t, s, mustOf(t, TunnelRealServer{VIP: vip4, Mode: IPIP(), Local: local4}.Setup), nil)
 	}
 	director, server = resourcesOfHost(t, d, "director"), resourcesOfHost(t, s, "server")
 	server.Listeners = []Listener{{Protocol: ProtocolTCP, Addr: netip.MustParseAddrPort("0.0.0.0:80")}}

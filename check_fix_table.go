@@ -21,7 +21,7 @@ func (j *judge) serversOfOthers(e ServiceEntry) (changes []Change) {
 	}
 	for _, p := range j.hosts[1:] {
 		if at, ok := j.drServerAddr(e, p); ok {
-			changes = append(changes, AddRealServer(e.ID, NewRealServer(netip.AddrPortFrom(at, e.ID.AddrPort().Port()), DR)))
+			changes = append(changes, AddRealServer(e.ID, NewRealServer(netip.AddrPortFrom(at, e.ID.AddrPort().Port()), DR())))
 		}
 	}
 	return changes

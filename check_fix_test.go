@@ -26,9 +26,9 @@ func cureGround(t *testing.T, mode Mode) (director, rs1, rs2 *HostState) {
 			for _, server := range []string{"10.168.0.94:80", "10.168.0.95:80"} {
 				must(t, h.Client().Do(context.Background(), AddRealServer(web, NewRealServer(netip.MustParseAddrPort(server), mode))))
 			}
-		case mode == DR:
+		case mode == DR():
 			setUp(t, h, mustOf(t, DRRealServer{VIP: vip4}.Setup), nil)
-		case mode == NAT:
+		case mode == NAT():
 			makeSo(t, h, Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("10.168.0.90")})
 		default:
 			s.LoadModule("ip_gre")
@@ -166,41 +166,41 @@ func TestCheckCures(t *testing.T) {
 		code      string
 		host, fix string // host "" is the director, which is checked
 	}{
-		{"nothing", DR, func(_, _, _ *HostState) {}, "", "", ""},
-		{"nothing, by NAT", NAT, func(_, _, _ *HostState) {}, "", "", ""},
+		{"nothing", DR(), func(_, _, _ *HostState) {}, "", "", ""},
+		{"nothing, by NAT", NAT(), func(_, _, _ *HostState) {}, "", "", ""},
 		{"nothing, by GRE", GRE(), func(_, _, _ *HostState) {}, "", "", ""},
-		{"no default route", DR, func(_, _, rs2 *HostState) { strip(rs2, noAddress, byDefault) }, "return-route", "rs2", usual},
-		{"no default route, and a strict filter", DR, func(d, _, rs2 *HostState) {
+		{"no default route", DR(), func(_, _, rs2 *HostState) { strip(rs2, noAddress, byDefault) }, "return-route", "rs2", usual},
+		{"no default route, and a strict filter", DR(), func(d, _, rs2 *HostState) {
 			d.Clients = []netip.Addr{netip.MustParseAddr("203.0.113.7")}
 			makeResource(rs2, Sysctl{InterfaceSysctl("all", "rp_filter", false), "1"})
 			strip(rs2, noAddress, byDefault)
 		}, "return-route", "rs2", usual},
-		{"an address without its length", DR, func(_, _, rs2 *HostState) {
+		{"an address without its length", DR(), func(_, _, rs2 *HostState) {
 			withoutAddresses(rs2)
 			rs2.Resources = append(rs2.Resources, Address{Interface: "eth0", Prefix: netip.MustParsePrefix("10.168.0.95/32")})
 		}, "return-route", "rs2", "ip addr add 10.168.0.95/24 dev eth0; " + usual},
-		{"answers by the director", DR, func(_, _, rs2 *HostState) {
+		{"answers by the director", DR(), func(_, _, rs2 *HostState) {
 			strip(rs2, noAddress, byDefault)
 			rs2.Routes = append(rs2.Routes, RouteEntry{To: defaultRoute(vip4), Table: 254, Via: netip.MustParseAddr("10.168.0.90"), Interface: "eth0"})
 		}, "martian-source", "rs2", usual},
-		{"a link that is down", DR, func(_, _, rs2 *HostState) {
+		{"a link that is down", DR(), func(_, _, rs2 *HostState) {
 			down(rs2, "eth0")
 			strip(rs2, noAddress, func(r RouteEntry) bool { return r.Interface == "eth0" && r.Type == "" })
 		}, "link-down", "rs2", "ip link set dev eth0 up; " + usual},
-		{"a bridge without its port", DR, func(_, _, rs2 *HostState) { onPorted(rs2, "bridge") }, "link-down", "rs2",
+		{"a bridge without its port", DR(), func(_, _, rs2 *HostState) { onPorted(rs2, "bridge") }, "link-down", "rs2",
 			"ip link set dev eth9 master eth0; ip link set dev eth9 up"},
-		{"a bond without its port", DR, func(_, _, rs2 *HostState) { onPorted(rs2, "bond") }, "link-down", "rs2",
+		{"a bond without its port", DR(), func(_, _, rs2 *HostState) { onPorted(rs2, "bond") }, "link-down", "rs2",
 			"ip link set dev eth9 down; ip link set dev eth9 master eth0; ip link set dev eth9 up"},
-		{"a bridge, and two that could be its port", DR, func(_, _, rs2 *HostState) {
+		{"a bridge, and two that could be its port", DR(), func(_, _, rs2 *HostState) {
 			onPorted(rs2, "bridge")
 			*stateOf(rs2, "eth8") = InterfaceState{Name: "eth8", Kind: "device", Up: true, Carrier: true}
 		}, "link-down", "rs2", ""},
-		{"ARP with the VIP", DR, func(_, _, rs2 *HostState) {
+		{"ARP with the VIP", DR(), func(_, _, rs2 *HostState) {
 			makeResource(rs2, Sysctl{InterfaceSysctl("all", "arp_announce", false), "0"})
 		}, "arp-stale", "", "sysctl -w net.ipv4.conf.eth0.arp_notify=1; ip link set dev eth0 address 02:00:00:00:00:90"},
-		{"NAT for a server of DR", DR, func(d, _, _ *HostState) { d.Services[0].Servers[1].Mode = NAT }, "mode-mismatch", "",
+		{"NAT for a server of DR", DR(), func(d, _, _ *HostState) { d.Services[0].Servers[1].Mode = NAT() }, "mode-mismatch", "",
 			"~ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
-		{"dh with servers of weight 0", DR, func(d, _, _ *HostState) {
+		{"dh with servers of weight 0", DR(), func(d, _, _ *HostState) {
 			e := &d.Services[0]
 			e.Scheduler, e.Servers[0].Weight, e.Servers[1].Weight = DH, 0, 0
 		}, "no-server", "", "~ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1; ~ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
@@ -217,53 +217,53 @@ func TestCheckCures(t *testing.T) {
 			}
 			rs2.Resources = append(rs2.Resources, vipAddress(vip4, "mine", ""))
 		}, "tunnel-down", "rs2", "ip link del dev mine; modprobe ip_gre; ip link set dev gre0 up; ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev gre0"},
-		{"a tunnel for MPLS alone", IPIP, func(_, _, rs2 *HostState) { mine(rs2, "tunl0").Inner = 137 }, "tunnel-down", "rs2", "modprobe ipip; ip link set dev tunl0 up"},
-		{"a tunnel for IPv4 alone", IPIP, func(_, _, rs2 *HostState) { mine(rs2, "tunl0").Inner = 4 }, "", "", ""},
+		{"a tunnel for MPLS alone", IPIP(), func(_, _, rs2 *HostState) { mine(rs2, "tunl0").Inner = 137 }, "tunnel-down", "rs2", "modprobe ipip; ip link set dev tunl0 up"},
+		{"a tunnel for IPv4 alone", IPIP(), func(_, _, rs2 *HostState) { mine(rs2, "tunl0").Inner = 4 }, "", "", ""},
 		{"a tunnel from the director", GRE(), func(_, _, rs2 *HostState) { remote(rs2, "10.168.0.90") }, "", "", ""},
-		{"a director without a default route", NAT, func(d, _, _ *HostState) { lostGateway(d, "10.168.0.1") }, "route-blocked", "", usual},
-		{"a director without a default route, and two that could be it", NAT, func(d, _, _ *HostState) { lostGateway(d, "10.168.0.1", "10.168.0.2") }, "route-blocked", "", ""},
-		{"a director with a gateway that is gone", NAT, func(d, _, _ *HostState) {
+		{"a director without a default route", NAT(), func(d, _, _ *HostState) { lostGateway(d, "10.168.0.1") }, "route-blocked", "", usual},
+		{"a director without a default route, and two that could be it", NAT(), func(d, _, _ *HostState) { lostGateway(d, "10.168.0.1", "10.168.0.2") }, "route-blocked", "", ""},
+		{"a director with a gateway that is gone", NAT(), func(d, _, _ *HostState) {
 			lostGateway(d, "10.168.0.2")
 			d.Routes = append(d.Routes, RouteEntry{To: defaultRoute(vip4), Table: 254, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})
 			silentNeighbour(d, "10.168.0.1")
 		}, "neighbour-silent", "", "ip route replace default via 10.168.0.2"},
-		{"no address", DR, func(_, _, rs2 *HostState) { withoutAddresses(rs2) }, "address-missing", "rs2",
+		{"no address", DR(), func(_, _, rs2 *HostState) { withoutAddresses(rs2) }, "address-missing", "rs2",
 			"ip addr add 10.168.0.95/24 dev eth0; " + usual},
-		{"no address, by NAT", NAT, func(_, _, rs2 *HostState) { withoutAddresses(rs2) }, "address-missing", "rs2",
+		{"no address, by NAT", NAT(), func(_, _, rs2 *HostState) { withoutAddresses(rs2) }, "address-missing", "rs2",
 			"ip addr add 10.168.0.95/24 dev eth0; ip route replace default via 10.168.0.90"},
-		{"another address", DR, func(d, _, rs2 *HostState) {
+		{"another address", DR(), func(d, _, rs2 *HostState) {
 			renumbered(rs2, "10.168.0.96/24")
 			silentNeighbour(d, "10.168.0.95")
 		}, "address-missing", "", "+ tcp://10.168.0.91:80 -> 10.168.0.96:80 dr weight 1; - tcp://10.168.0.91:80 -> 10.168.0.95:80"},
-		{"another address, and nothing says that the old one is gone", DR, func(_, _, rs2 *HostState) { renumbered(rs2, "10.168.0.96/24") }, "", "", ""},
-		{"a route of another type for the VIP", DR, func(_, _, rs2 *HostState) {
+		{"another address, and nothing says that the old one is gone", DR(), func(_, _, rs2 *HostState) { renumbered(rs2, "10.168.0.96/24") }, "", "", ""},
+		{"a route of another type for the VIP", DR(), func(_, _, rs2 *HostState) {
 			strip(rs2, noAddress, func(r RouteEntry) bool { return r.To == hostPrefix(vip4) && r.Type == "local" })
 			rs2.Routes = append(rs2.Routes, RouteEntry{To: hostPrefix(vip4), Table: localRouteTable, Type: "broadcast", Interface: "lo", ByKernel: true})
 		}, "vip-missing", "rs2", "ip route prepend local 10.168.0.91 dev lo src 10.168.0.91 table local"},
-		{"a macvlan that takes all packets", DR, func(_, _, rs2 *HostState) {
+		{"a macvlan that takes all packets", DR(), func(_, _, rs2 *HostState) {
 			*stateOf(rs2, "mv0") = InterfaceState{Name: "mv0", Kind: "macvlan", Below: "eth0", Takes: true}
 		}, "link-taken", "rs2", "ip link del dev mv0"},
-		{"no question for neighbours", DR, func(d, _, _ *HostState) {
+		{"no question for neighbours", DR(), func(d, _, _ *HostState) {
 			silentNeighbour(d, "10.168.0.95")
 			makeResource(d, Sysctl{"net.ipv4.neigh.eth0.mcast_solicit", "0"})
 		}, "neighbour-silent", "", "sysctl -w net.ipv4.neigh.eth0.mcast_solicit=3"},
-		{"no room to wait for the program", DR, func(_, _, rs2 *HostState) {
+		{"no room to wait for the program", DR(), func(_, _, rs2 *HostState) {
 			makeResource(rs2, Sysctl{"net.core.somaxconn", "0"})
 		}, "backlog", "rs2", "sysctl -w net.core.somaxconn=4096"},
-		{"ovf with the weights that servers have when none is given", DR, func(d, _, _ *HostState) { d.Services[0].Scheduler = OVF }, "capacity", "",
+		{"ovf with the weights that servers have when none is given", DR(), func(d, _, _ *HostState) { d.Services[0].Scheduler = OVF }, "capacity", "",
 			"~ tcp://10.168.0.91:80 wlc"},
-		{"ovf with room for few", DR, func(d, _, _ *HostState) {
+		{"ovf with room for few", DR(), func(d, _, _ *HostState) {
 			d.Services[0].Scheduler, d.Services[0].Servers[1].Weight = OVF, 40
 		}, "capacity", "", ""},
-		{"ovf with room", DR, func(d, _, _ *HostState) {
+		{"ovf with room", DR(), func(d, _, _ *HostState) {
 			d.Services[0].Scheduler, d.Services[0].Servers[1].Weight = OVF, 4000
 		}, "", "", ""},
-		{"no servers", DR, func(d, _, _ *HostState) { d.Services[0].Servers = nil }, "no-server", "",
+		{"no servers", DR(), func(d, _, _ *HostState) { d.Services[0].Servers = nil }, "no-server", "",
 			"+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1; + tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
-		{"no servers, and one host that does not listen", DR, func(d, rs1, _ *HostState) {
+		{"no servers, and one host that does not listen", DR(), func(d, rs1, _ *HostState) {
 			d.Services[0].Servers, rs1.Listeners = nil, nil
 		}, "no-server", "", "+ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
-		{"no servers, and one host that answers ARP", DR, func(d, _, rs2 *HostState) {
+		{"no servers, and one host that answers ARP", DR(), func(d, _, rs2 *HostState) {
 			d.Services[0].Servers = nil
 			makeResource(rs2, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "0"})
 		}, "no-server", "", "+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1"},
@@ -298,7 +298,7 @@ func TestCheckStandIn(t *testing.T) {
 		{"none", false, false, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			director, rs1, rs2 := cureGround(t, DR)
+			director, rs1, rs2 := cureGround(t, DR())
 			peers := []HostState{*rs1, *rs2}
 			_, h := peerHost(t, 92)
 			standby := resourcesOfHost(t, h, "standby")
@@ -321,7 +321,7 @@ func TestCheckStandIn(t *testing.T) {
 
 // An interface takes IPv6 addresses again once its MTU allows IPv6.
 func TestCheckEnabled(t *testing.T) {
-	_, rs1, _ := cureGround(t, DR)
+	_, rs1, _ := cureGround(t, DR())
 	for _, c := range []struct {
 		mtu  int
 		want Setup

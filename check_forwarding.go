@@ -34,7 +34,7 @@ func (j *judge) checkForwarding(director *hostView, e ServiceEntry, s RealServer
 			fix(wide))
 		return
 	}
-	if s.Mode == DR && w.Via.IsValid() {
+	if s.Mode == DR() && w.Via.IsValid() {
 		j.add(director, FindingNotOnLink.broken("%s -> %s: the next hop is %s, which sends packets for the VIP back", e.ID, s.Addr, w.Via).
 			change(e.likeSiblings(s)...).advise("put the server on a network of the director, or use a tunnel"))
 		return
@@ -45,7 +45,7 @@ func (j *judge) checkForwarding(director *hostView, e ServiceEntry, s RealServer
 		return
 	}
 	j.checkTunnelSource(director, e, s, w)
-	if s.Mode == NAT {
+	if s.Mode == NAT() {
 		if f, bad := director.findForwardingOff(w.Interface, server.Is6(), fmt.Sprintf("needed to forward answers of the real servers of %s to clients", e.ID)); bad {
 			j.add(director, f)
 		}
@@ -56,7 +56,7 @@ func (j *judge) checkForwarding(director *hostView, e ServiceEntry, s RealServer
 // over IPv4, IPVS looks the route up again with the source that the first look-up gave.
 func (p *hostView) forwardingRoute(s RealServer) netstate.Way {
 	w := p.route(s.Addr.Addr(), netip.Addr{})
-	if !s.Mode.isTunnel() || s.Addr.Addr().Is6() || !w.Onward() || w.Unsure {
+	if !s.Mode.IsTunnel() || s.Addr.Addr().Is6() || !w.Onward() || w.Unsure {
 		return w
 	}
 	return p.route(s.Addr.Addr(), p.sourceOf(w))

@@ -10,7 +10,7 @@ import (
 func (j *judge) checkClearText(e ServiceEntry) {
 	for _, s := range e.Servers {
 		for _, p := range j.own.policies {
-			if s.Mode.isTunnel() && missesTunnel(p, s.RealServer, e.ID.Is6()) {
+			if s.Mode.IsTunnel() && missesTunnel(p, s.RealServer, e.ID.Is6()) {
 				j.add(j.own, FindingClearTextTunnel.risk("%s -> %s: the host has the policy %s", e.ID, s.RealServer, p).
 					advise("forward through an IPsecTunnel, or remove the policy"))
 				break
@@ -44,7 +44,7 @@ func (p *hostView) skipsPolicies(c FirewallChain, packet firewallPacket) bool {
 // IPVS bypasses all policies except with tunnels over IPv6, and no gateway is on the way.
 func (p *hostView) isPlain(s RealServer) bool {
 	w := p.route(s.Addr.Addr(), netip.Addr{})
-	return w.Onward() && !w.Via.IsValid() && !p.hasNoNetwork(w.Interface) && !(s.Mode.isTunnel() && s.Addr.Addr().Is6())
+	return w.Onward() && !w.Via.IsValid() && !p.hasNoNetwork(w.Interface) && !(s.Mode.IsTunnel() && s.Addr.Addr().Is6())
 }
 
 // encrypts reports whether a host may send packets by IPsec.

@@ -177,7 +177,7 @@ func (j *judge) checkServer(director *hostView, e ServiceEntry, s RealServer) {
 	case method == wire.MethodLocalNode, method == wire.MethodBypass:
 		return
 	case server.IsLoopback(): // by NAT it is reported as a loopback server
-		if s.Mode != NAT {
+		if s.Mode != NAT() {
 			j.checkLocalNode(director, e, s)
 		}
 		return
@@ -204,7 +204,7 @@ func (j *judge) checkServer(director *hostView, e ServiceEntry, s RealServer) {
 // checkLocalNode checks a real server that is the director itself. By DR its program is
 // reached at the VIP.
 func (j *judge) checkLocalNode(director *hostView, e ServiceEntry, s RealServer) {
-	if s.Mode == NAT {
+	if s.Mode == NAT() {
 		j.checkProgram(director, director, e, s, s.Addr)
 		return
 	}

@@ -46,7 +46,7 @@ func TestJudge(t *testing.T) {
 		{"no scheduler", func(d, _ *HostState) { d.Services[0].Scheduler = NoScheduler }, "scheduler-missing", "", true},
 		{"another port", func(d, _ *HostState) { server(d).Addr = netip.AddrPortFrom(local4, 8080) }, "port-ignored", "", false},
 		{"a loopback address", func(d, _ *HostState) {
-			server(d).Addr, server(d).Mode = netip.MustParseAddrPort("127.0.0.1:80"), NAT
+			server(d).Addr, server(d).Mode = netip.MustParseAddrPort("127.0.0.1:80"), NAT()
 		}, "loopback", "", false},
 		{"the server answers ARP", func(_, s *HostState) { set(s, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "0"}) }, "arp-flux", "server", true},
 		{"the director does not", func(d, _ *HostState) { set(d, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "8"}) }, "arp-silent", "", true},
@@ -81,7 +81,7 @@ func TestJudge(t *testing.T) {
 		}, "backup-only", "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			director, host := firewallGround(t, DR, "")
+			director, host := firewallGround(t, DR(), "")
 			wired(&director, "02:00:00:00:00:90")
 			wired(&host, "02:00:00:00:00:94")
 			director.Unread, host.Unread = nil, nil

@@ -124,7 +124,7 @@ func TestHostCheckPeers(t *testing.T) {
 		mode   Mode
 		breaks [][3]string // a command on the real server, what sets it right, and the code of what it breaks
 	}{
-		{"DR real server", DR, [][3]string{
+		{"DR real server", DR(), [][3]string{
 			{"ip addr del 10.168.0.91/32 dev lo", "ip addr add 10.168.0.91/32 dev lo", "vip-missing"},
 			{"sysctl -w net.ipv4.conf.all.arp_ignore=0", "", "arp-flux"},
 		}},
@@ -133,7 +133,7 @@ func TestHostCheckPeers(t *testing.T) {
 			{"ip fou del port 6080", "ip fou add port 6080 gue", "fou-missing"},
 			{"ip link set eth0 mtu 1500", "", "path-mtu"},
 		}},
-		{"NAT real server", NAT, [][3]string{{"ip route replace default via 10.168.0.1", "", "return-route"}}},
+		{"NAT real server", NAT(), [][3]string{{"ip route replace default via 10.168.0.1", "", "return-route"}}},
 	} {
 		t.Run(c.setup, func(t *testing.T) {
 			setup := mustSetup(t, caseOf(c.setup))
@@ -142,7 +142,7 @@ func TestHostCheckPeers(t *testing.T) {
 			ns, rs := machine(t, []string{eth0Address4}, nil)
 			serveWeb(t, ns)
 			vip := vip4
-			if c.mode == NAT {
+			if c.mode == NAT() {
 				vip = netip.MustParseAddr("192.168.0.11")
 				makeSo(t, director, Sysctl{SysctlIPForward, "1"})
 			} else {

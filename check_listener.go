@@ -10,7 +10,7 @@ import (
 // checkProgram looks whether a program of a real server accepts packets for an address and
 // port.
 func (j *judge) checkProgram(director, host *hostView, e ServiceEntry, s RealServer, at netip.AddrPort) {
-	if at.Port() == 0 && s.Mode == NAT {
+	if at.Port() == 0 && s.Mode == NAT() {
 		at = netip.AddrPortFrom(at.Addr(), e.ID.AddrPort().Port())
 	}
 	if at.Port() == 0 || e.ID.FWMark() != 0 {
@@ -101,7 +101,7 @@ func (p *hostView) hasServiceAt(protocol Protocol, at netip.AddrPort) bool {
 func (j *judge) portOfSiblings(host *hostView, e ServiceEntry, s RealServer) uint16 {
 	for _, other := range e.Servers {
 		at := netip.AddrPortFrom(s.Addr.Addr(), other.Addr.Port())
-		if s.Mode == NAT && at != s.Addr && host.listensAt(e.ID.Protocol(), at) {
+		if s.Mode == NAT() && at != s.Addr && host.listensAt(e.ID.Protocol(), at) {
 			return at.Port()
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // does not tell clients so.
 func (j *judge) checkTunnelMTU(e ServiceEntry) {
 	for _, s := range e.Servers {
-		if !s.Mode.isTunnel() || j.own.sysctl(SysctlPMTUDisc) != "0" {
+		if !s.Mode.IsTunnel() || j.own.sysctl(SysctlPMTUDisc) != "0" {
 			continue
 		}
 		if mtu := j.own.mtuOf(j.own.route(s.Addr.Addr(), netip.Addr{})); mtu != 0 && mtu < ordinaryMTU+tunnelOverhead(s.RealServer) {
@@ -58,12 +58,12 @@ func tunnelOverhead(s RealServer) int {
 	if s.Addr.Addr().Is6() {
 		size = 40
 	}
-	switch s.Mode.tunnelType() {
+	switch s.Mode.tunnel {
 	case wire.TunnelGUE:
 		size += 12
 	case wire.TunnelGRE:
 		size += 4
-		if s.Mode.tunnelFlags()&TunnelChecksum != 0 {
+		if s.Mode.TunnelFlags()&TunnelChecksum != 0 {
 			size += 4
 		}
 	}

@@ -18,17 +18,17 @@ func TestCheckTTL(t *testing.T) {
 		hops     int        // of the server's route
 		severity Severity   // "" finds nothing
 	}{
-		{"usual", DR, "64", router, 0, ""},
-		{"not known", DR, "", router, 0, ""},
-		{"one by a router", DR, "1", router, 0, SeverityBroken},
-		{"one on the link", DR, "1", direct, 0, ""},
-		{"two by a router", DR, "2", router, 0, SeverityRisk},
-		{"of the route", DR, "64", router, 1, SeverityBroken},
-		{"enough by the route", DR, "1", router, 64, ""},
-		{"NAT, one", NAT, "1", direct, 0, SeverityBroken},
-		{"NAT, two", NAT, "2", direct, 0, SeverityRisk},
-		{"NAT, two by a router", NAT, "2", router, 0, SeverityBroken},
-		{"NAT, usual", NAT, "64", router, 0, ""},
+		{"usual", DR(), "64", router, 0, ""},
+		{"not known", DR(), "", router, 0, ""},
+		{"one by a router", DR(), "1", router, 0, SeverityBroken},
+		{"one on the link", DR(), "1", direct, 0, ""},
+		{"two by a router", DR(), "2", router, 0, SeverityRisk},
+		{"of the route", DR(), "64", router, 1, SeverityBroken},
+		{"enough by the route", DR(), "1", router, 64, ""},
+		{"NAT, one", NAT(), "1", direct, 0, SeverityBroken},
+		{"NAT, two", NAT(), "2", direct, 0, SeverityRisk},
+		{"NAT, two by a router", NAT(), "2", router, 0, SeverityBroken},
+		{"NAT, usual", NAT(), "64", router, 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			director, server := firewallGround(t, c.mode, "")
@@ -37,7 +37,7 @@ func TestCheckTTL(t *testing.T) {
 				server.Resources = append(server.Resources, Sysctl{sysctlDefaultTTL, c.ttl})
 			}
 			back := c.via
-			if c.mode == NAT {
+			if c.mode == NAT() {
 				back = netip.MustParseAddr("10.168.0.90")
 				director.Resources = append(director.Resources, Sysctl{SysctlIPForward, "1"})
 			}

@@ -115,7 +115,7 @@ func TestCheckPeers(t *testing.T) {
 			{gone: vipOn(vip6, "lo"), code: "vip-missing"},
 			{is: on("eth0", "2001:db8:1::91/128"), code: "arp-flux"},
 		}},
-		{name: "IPIP", service: web4, mode: IPIP, setup: tunnel(vip4, local4, IPIP), breaks: []breakage{
+		{name: "IPIP", service: web4, mode: IPIP(), setup: tunnel(vip4, local4, IPIP()), breaks: []breakage{
 			{gone: vipOn(vip4, "tunl0"), code: "vip-missing"},
 			{is: Link{Name: "tunl0", Kind: "ipip", MTU: 1480}, code: "tunnel-down"},
 			{is: Sysctl{InterfaceSysctl("tunl0", "rp_filter", false), "1"}, code: "rp-filter"},
@@ -128,10 +128,10 @@ func TestCheckPeers(t *testing.T) {
 		{name: "GRE with checksums", service: web6, mode: GRE(TunnelChecksum), setup: tunnel(vip6, local4, GRE(TunnelChecksum)), breaks: []breakage{
 			{gone: Link{Name: "lvs-gre", Kind: "gre"}, code: "tunnel-down"},
 		}},
-		{name: "IPv4 in IPv6", service: web4, mode: IPIP, ipv6: true, setup: tunnel(vip4, local6, IPIP), breaks: []breakage{
+		{name: "IPv4 in IPv6", service: web4, mode: IPIP(), ipv6: true, setup: tunnel(vip4, local6, IPIP()), breaks: []breakage{
 			{gone: Link{Name: "lvs-tun6", Kind: "ip6tnl"}, code: "tunnel-down"},
 		}},
-		{name: "NAT", service: TCP(netip.MustParseAddrPort("192.168.0.11:80")), mode: NAT, setup: NATRealServer{Director: router4}.Setup, breaks: []breakage{
+		{name: "NAT", service: TCP(netip.MustParseAddrPort("192.168.0.11:80")), mode: NAT(), setup: NATRealServer{Director: router4}.Setup, breaks: []breakage{
 			{gone: Route{To: defaultRoute(vip4), Via: router4}, code: "return-route"},
 			{is: Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("10.168.0.1")}, code: "return-route"},
 		}},
@@ -145,7 +145,7 @@ func TestCheckPeers(t *testing.T) {
 				}
 				makeSo(t, director, Link{Name: "eth0", Kind: "device", Up: true, MTU: 1600})
 				makeSo(t, rs, Link{Name: "eth0", Kind: "device", Up: true, MTU: 1600})
-				if c.mode == NAT {
+				if c.mode == NAT() {
 					makeSo(t, director, Sysctl{SysctlIPForward, "1"})
 				} else {
 					setup, err := DRDirector{VIP: c.service.AddrPort().Addr(), Interface: "eth0"}.Setup()
@@ -214,7 +214,7 @@ func TestCheckAbsentServer(t *testing.T) {
 	_, director := peerHost(t, 94)
 	web := TCP(netip.MustParseAddrPort("10.168.0.94:80"))
 	must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: MH}),
-		AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), DR))))
+		AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), DR()))))
 	_, other := peerHost(t, 96)
 	for _, peers := range [][]HostState{nil, {resourcesOfHost(t, other, "other")}} {
 		report, err := director.Check(ctx, CheckOptions{Peers: peers})
@@ -234,7 +234,7 @@ func TestCheckAbsentServer(t *testing.T) {
 func TestCheckDirectors(t *testing.T) {
 	ctx := context.Background()
 	web := TCP(netip.AddrPortFrom(vip4, 80))
-	servers := []RealServer{NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT), NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), NAT)}
+	servers := []RealServer{NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT()), NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), NAT())}
 	heavy := servers[1]
 	heavy.Weight = 7
 	for _, c := range []struct {
@@ -289,7 +289,7 @@ func TestCheckPeersClients(t *testing.T) {
 			makeSo(t, director, Sysctl{SysctlIPForward, "1"}, Sysctl{SysctlExpireNoDestConn, "1"})
 			makeSo(t, rs, Route{To: netip.MustParsePrefix("192.168.0.0/24"), Via: router4})
 			must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}),
-				AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:53"), NAT))))
+				AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:53"), NAT()))))
 			_, err := s.Deliver(SimPacket{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort(c.client), Destination: web.AddrPort()})
 			must(t, err)
 			checkPeers(t, director, c.code, "rs", resourcesOfHost(t, rs, "rs"))
@@ -305,7 +305,7 @@ func TestCheckPeersFullNAT(t *testing.T) {
 	_, rs := peerHost(t, 94)
 	setup, err := NATDirector{VIP: vip4, Interface: "eth0", Network: inner4, FullNAT: true}.Setup()
 	setUp(t, director, setup, err)
-	must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT))))
+	must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT()))))
 	state := resourcesOfHost(t, rs, "rs")
 	for _, c := range []struct {
 		setup  Setup
@@ -327,9 +327,9 @@ func TestCheckPeersSegments(t *testing.T) {
 		_, rs := peerHost(t, 94)
 		setup, err := DRDirector{VIP: vip4, Interface: "eth0"}.Setup()
 		setUp(t, director, setup, err)
-		setup, err = TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4, MSS: mss, Gateway: router4, Interface: "eth0"}.Setup()
+		setup, err = TunnelRealServer{VIP: vip4, Mode: IPIP(), Local: local4, MSS: mss, Gateway: router4, Interface: "eth0"}.Setup()
 		setUp(t, rs, setup, err)
-		must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), IPIP))))
+		must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), IPIP()))))
 		checkPeers(t, director, code, "rs", resourcesOfHost(t, rs, "rs"))
 	}
 }

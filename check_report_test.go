@@ -14,7 +14,7 @@ import (
 
 // A report is OK when all that the states of hosts show was seen, and nothing is wrong.
 func TestReportOK(t *testing.T) {
-	director, server := firewallGround(t, DR, "")
+	director, server := firewallGround(t, DR(), "")
 	director.Unread, server.Unread = nil, nil
 	damaged := server
 	damaged.Listeners = nil
@@ -131,9 +131,9 @@ func TestCheckWeightZero(t *testing.T) {
 		{"no other has a weight", func(e *ServiceEntry) { e.Servers[1].Weight = 0 }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			director, server := firewallGround(t, DR, "")
+			director, server := firewallGround(t, DR(), "")
 			e := &director.Services[0]
-			other := RealServerStatus{RealServer: NewRealServer(netip.MustParseAddrPort("10.168.0.99:80"), DR)}
+			other := RealServerStatus{RealServer: NewRealServer(netip.MustParseAddrPort("10.168.0.99:80"), DR())}
 			e.Servers = append(e.Servers, other)
 			e.Servers[0].Weight = 0
 			c.change(e)

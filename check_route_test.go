@@ -59,39 +59,39 @@ func TestCheckRouting(t *testing.T) {
 	ports := func(low, high uint16) [][2]uint16 { return [][2]uint16{{low, high}} }
 	web := RuleEntry{Priority: 100, Protocol: 6, FromPorts: ports(80, 80), Action: "prohibit"}
 	for _, c := range []routeCase{
-		{"nothing", DR, "director", routes(), "", ""},
-		{"to lo", DR, "rs1", routes(RouteEntry{To: far, Interface: "lo"}), "return-route", "ip route del 10.2.0.0/24 dev lo"},
-		{"to a dummy", DR, "rs1", func(f *HostState) { dummy(f); routes(RouteEntry{To: far, Interface: "d9"})(f) }, "return-route", "ip route del 10.2.0.0/24 dev d9"},
-		{"to the network of a dummy", DR, "rs1", func(f *HostState) {
+		{"nothing", DR(), "director", routes(), "", ""},
+		{"to lo", DR(), "rs1", routes(RouteEntry{To: far, Interface: "lo"}), "return-route", "ip route del 10.2.0.0/24 dev lo"},
+		{"to a dummy", DR(), "rs1", func(f *HostState) { dummy(f); routes(RouteEntry{To: far, Interface: "d9"})(f) }, "return-route", "ip route del 10.2.0.0/24 dev d9"},
+		{"to the network of a dummy", DR(), "rs1", func(f *HostState) {
 			dummy(f)
 			f.Resources = append(f.Resources, Address{Interface: "d9", Prefix: prefix("10.2.0.1/24")})
 			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.1/32"), Type: "local", Table: localRouteTable, Interface: "d9", ByKernel: true})(f)
 		}, "return-route", "ip addr del 10.2.0.1/24 dev d9"},
-		{"a client's address", DR, "rs1", func(f *HostState) {
+		{"a client's address", DR(), "rs1", func(f *HostState) {
 			dummy(f)
 			f.Resources = append(f.Resources, Address{Interface: "d9", Prefix: prefix("10.2.0.10/24")})
 			routes(RouteEntry{To: far, Interface: "d9", ByKernel: true}, RouteEntry{To: prefix("10.2.0.10/32"), Type: "local", Table: localRouteTable, Interface: "d9", ByKernel: true})(f)
 		}, "martian-source", "ip addr del 10.2.0.10/24 dev d9"},
-		{"only a route for broadcasts", DR, "rs1", func(f *HostState) {
+		{"only a route for broadcasts", DR(), "rs1", func(f *HostState) {
 			for i := range f.Routes {
 				if f.Routes[i].To == hostPrefix(vip4) && f.Routes[i].Table == localRouteTable {
 					f.Routes[i].Type = "broadcast"
 				}
 			}
 		}, "vip-missing", "ip route prepend local 10.168.0.91 dev lo src 10.168.0.91 table local"},
-		{"only a route in the main table", DR, "rs1", func(f *HostState) {
+		{"only a route in the main table", DR(), "rs1", func(f *HostState) {
 			f.Routes = slices.DeleteFunc(f.Routes, func(r RouteEntry) bool { return r.To == hostPrefix(vip4) && r.Table == localRouteTable })
 			routes(RouteEntry{To: hostPrefix(vip4), Interface: "lo"})(f)
 		}, "vip-missing", "ip route replace local 10.168.0.91/32 dev lo src 10.168.0.91 table 255"},
-		{"kept here", DR, "rs1", routes(RouteEntry{To: far, Type: "local", Table: localRouteTable, Interface: "lo"}), "return-route", "ip route del local 10.2.0.0/24 dev lo table 255"},
-		{"two hops, one silent", DR, "rs1", silent("10.168.0.250", instead(hop("10.168.0.1"), hop("10.168.0.250"))), "neighbour-silent", "ip route replace default via 10.168.0.1 dev eth0"},
-		{"three hops, one silent", DR, "rs1", silent("10.168.0.250", instead(hop("10.168.0.1"), hop("10.168.0.2"), hop("10.168.0.250"))), "neighbour-silent",
+		{"kept here", DR(), "rs1", routes(RouteEntry{To: far, Type: "local", Table: localRouteTable, Interface: "lo"}), "return-route", "ip route del local 10.2.0.0/24 dev lo table 255"},
+		{"two hops, one silent", DR(), "rs1", silent("10.168.0.250", instead(hop("10.168.0.1"), hop("10.168.0.250"))), "neighbour-silent", "ip route replace default via 10.168.0.1 dev eth0"},
+		{"three hops, one silent", DR(), "rs1", silent("10.168.0.250", instead(hop("10.168.0.1"), hop("10.168.0.2"), hop("10.168.0.250"))), "neighbour-silent",
 			"ip route replace default nexthop via 10.168.0.1 dev eth0 weight 1 nexthop via 10.168.0.2 dev eth0 weight 1"},
-		{"two hops, both silent", DR, "rs1", silent("10.168.0.251", silent("10.168.0.250", instead(hop("10.168.0.251"), hop("10.168.0.250")))), "neighbour-silent", "ip route replace default via 10.168.0.1"},
-		{"two hops", DR, "rs1", instead(hop("10.168.0.1"), hop("10.168.0.2")), "", ""},
-		{"two hops, one not the director", NAT, "rs1", instead(hop("10.168.0.90"), hop("10.168.0.94")), "return-route", "ip route replace default via 10.168.0.90"},
-		{"a blackhole", DR, "rs1", instead(RouteEntry{To: defaultRoute(vip4), Type: "blackhole"}), "return-route", "ip route del 0.0.0.0/0"},
-		{"a blackhole of a less metric", DR, "rs1", func(f *HostState) {
+		{"two hops, both silent", DR(), "rs1", silent("10.168.0.251", silent("10.168.0.250", instead(hop("10.168.0.251"), hop("10.168.0.250")))), "neighbour-silent", "ip route replace default via 10.168.0.1"},
+		{"two hops", DR(), "rs1", instead(hop("10.168.0.1"), hop("10.168.0.2")), "", ""},
+		{"two hops, one not the director", NAT(), "rs1", instead(hop("10.168.0.90"), hop("10.168.0.94")), "return-route", "ip route replace default via 10.168.0.90"},
+		{"a blackhole", DR(), "rs1", instead(RouteEntry{To: defaultRoute(vip4), Type: "blackhole"}), "return-route", "ip route del 0.0.0.0/0"},
+		{"a blackhole of a less metric", DR(), "rs1", func(f *HostState) {
 			for i := range f.Routes {
 				if byDefault(f.Routes[i]) {
 					f.Routes[i].Metric = 10
@@ -99,69 +99,69 @@ func TestCheckRouting(t *testing.T) {
 			}
 			routes(RouteEntry{To: defaultRoute(vip4), Type: "prohibit"})(f)
 		}, "return-route", "ip route del 0.0.0.0/0"},
-		{"clients on the link", DR, "rs1", silent("10.2.0.10", instead(RouteEntry{To: defaultRoute(vip4), Interface: "eth0"})), "neighbour-silent", "ip route replace default via 10.168.0.1"},
-		{"throw", DR, "rs1", routes(RouteEntry{To: far, Type: "throw"}), "return-route", "ip route del 10.2.0.0/24"},
-		{"its port", DR, "rs1", rules(web), "return-route", "ip rule del priority 100"},
-		{"another port", DR, "rs1", rules(RuleEntry{Priority: 100, Protocol: 6, FromPorts: ports(81, 90), Action: "prohibit"}), "", ""},
-		{"another protocol", DR, "rs1", rules(RuleEntry{Priority: 100, Protocol: 17, FromPorts: ports(80, 80), Action: "prohibit"}), "", ""},
-		{"ports of clients", DR, "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(1024, 65535), Action: "prohibit"}), "return-route", "ip rule del priority 100"},
-		{"no ports of clients", DR, "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(22, 22), Action: "prohibit"}), "", ""},
-		{"some ports of clients", DR, "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(40000, 40100), Action: "prohibit"}), "unseen route-blocked", ""},
-		{"its user", DR, "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{0, 0}}, Action: "prohibit"}), "return-route", "ip rule del priority 100"},
-		{"another user", DR, "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{33, 33}}, Action: "prohibit"}), "", ""},
-		{"an unknown user", DR, "rs1", func(f *HostState) {
+		{"clients on the link", DR(), "rs1", silent("10.2.0.10", instead(RouteEntry{To: defaultRoute(vip4), Interface: "eth0"})), "neighbour-silent", "ip route replace default via 10.168.0.1"},
+		{"throw", DR(), "rs1", routes(RouteEntry{To: far, Type: "throw"}), "return-route", "ip route del 10.2.0.0/24"},
+		{"its port", DR(), "rs1", rules(web), "return-route", "ip rule del priority 100"},
+		{"another port", DR(), "rs1", rules(RuleEntry{Priority: 100, Protocol: 6, FromPorts: ports(81, 90), Action: "prohibit"}), "", ""},
+		{"another protocol", DR(), "rs1", rules(RuleEntry{Priority: 100, Protocol: 17, FromPorts: ports(80, 80), Action: "prohibit"}), "", ""},
+		{"ports of clients", DR(), "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(1024, 65535), Action: "prohibit"}), "return-route", "ip rule del priority 100"},
+		{"no ports of clients", DR(), "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(22, 22), Action: "prohibit"}), "", ""},
+		{"some ports of clients", DR(), "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(40000, 40100), Action: "prohibit"}), "unseen route-blocked", ""},
+		{"its user", DR(), "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{0, 0}}, Action: "prohibit"}), "return-route", "ip rule del priority 100"},
+		{"another user", DR(), "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{33, 33}}, Action: "prohibit"}), "", ""},
+		{"an unknown user", DR(), "rs1", func(f *HostState) {
 			f.Listeners = append(f.Listeners, Listener{ProtocolTCP, netip.AddrPortFrom(vip4, 80), 33})
 			rules(RuleEntry{Priority: 100, Users: [][2]uint32{{33, 33}}, Action: "prohibit"})(f)
 		}, "unseen route-blocked", ""},
-		{"all but one network", DR, "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.168.0.0/24"), Action: "prohibit"}), "return-route", "ip rule del priority 100"},
-		{"all but the client's", DR, "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.0.0.0/8"), Action: "prohibit"}), "", ""},
-		{"goto", DR, "rs1", rules(RuleEntry{Priority: 100, Action: "goto", Goto: 32767}), "return-route", "ip rule del priority 100"},
-		{"without the default route", DR, "rs1", func(f *HostState) {
+		{"all but one network", DR(), "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.168.0.0/24"), Action: "prohibit"}), "return-route", "ip rule del priority 100"},
+		{"all but the client's", DR(), "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.0.0.0/8"), Action: "prohibit"}), "", ""},
+		{"goto", DR(), "rs1", rules(RuleEntry{Priority: 100, Action: "goto", Goto: 32767}), "return-route", "ip rule del priority 100"},
+		{"without the default route", DR(), "rs1", func(f *HostState) {
 			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == 254 && !r.IPv6 })
 			rules(RuleEntry{Priority: 100, Table: 254, Shortest: 1})(f)
 		}, "return-route", "ip rule add priority 32766 lookup main"},
-		{"two rules of a priority", DR, "rs1", rules(RuleEntry{Priority: 100, To: prefix("10.9.0.0/16"), Table: 254}, RuleEntry{Priority: 100, To: far, Action: "prohibit"}), "return-route",
+		{"two rules of a priority", DR(), "rs1", rules(RuleEntry{Priority: 100, To: prefix("10.9.0.0/16"), Table: 254}, RuleEntry{Priority: 100, To: far, Action: "prohibit"}), "return-route",
 			"ip rule del priority 100 to 10.2.0.0/24 prohibit"},
-		{"in a VRF", DR, "rs1", func(f *HostState) {
+		{"in a VRF", DR(), "rs1", func(f *HostState) {
 			*stateOf(f, "vrf9") = InterfaceState{Name: "vrf9", Kind: "vrf", Up: true, Carrier: true}
 			stateOf(f, "eth0").Master = "vrf9"
 			instead()(f)
 		}, "link-taken", "ip link set dev eth0 nomaster, ip route replace default via 10.168.0.1"},
-		{"in a VRF with routes", DR, "rs1", func(f *HostState) {
+		{"in a VRF with routes", DR(), "rs1", func(f *HostState) {
 			*stateOf(f, "vrf9") = InterfaceState{Name: "vrf9", Kind: "vrf", Up: true, Carrier: true}
 			stateOf(f, "eth0").Master = "vrf9"
 			routes(RouteEntry{To: defaultRoute(vip4), Table: 10, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})(f)
 		}, "", ""},
-		{"a VRF for others", DR, "rs1", rules(RuleEntry{Priority: 1000, VRF: true}), "", ""},
+		{"a VRF for others", DR(), "rs1", rules(RuleEntry{Priority: 1000, VRF: true}), "", ""},
 
-		{"not from a network", DR, "director", rules(RuleEntry{Priority: 100, Not: true, From: prefix("10.9.0.0/24"), Action: "unreachable"}), "route-blocked", "ip rule del priority 100"},
-		{"ports that IPVS does not ask for", DR, "director", rules(RuleEntry{Priority: 100, Protocol: 6, ToPorts: ports(80, 80), Action: "unreachable"}), "", ""},
-		{"root's", DR, "director", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{0, 0}}, Action: "prohibit"}), "route-blocked", "ip rule del priority 100"},
-		{"no rule for the table local", DR, "director", func(f *HostState) {
+		{"not from a network", DR(), "director", rules(RuleEntry{Priority: 100, Not: true, From: prefix("10.9.0.0/24"), Action: "unreachable"}), "route-blocked", "ip rule del priority 100"},
+		{"ports that IPVS does not ask for", DR(), "director", rules(RuleEntry{Priority: 100, Protocol: 6, ToPorts: ports(80, 80), Action: "unreachable"}), "", ""},
+		{"root's", DR(), "director", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{0, 0}}, Action: "prohibit"}), "route-blocked", "ip rule del priority 100"},
+		{"no rule for the table local", DR(), "director", func(f *HostState) {
 			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localRouteTable && !r.IPv6 })
 			rules(RuleEntry{Priority: 100, To: prefix("10.9.0.0/16"), Table: 254})(f)
 		}, "vip-missing", "ip rule add priority 0 lookup local"},
-		{"a table before the table local", DR, "director", func(f *HostState) {
+		{"a table before the table local", DR(), "director", func(f *HostState) {
 			for i := range f.Rules {
 				f.Rules[i].Priority += 5
 			}
 			rules(RuleEntry{Table: 50})(f)
 			routes(RouteEntry{To: hostPrefix(vip4), Table: 50, Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"})(f)
 		}, "vip-missing", "ip rule del priority 0"},
-		{"no rule for the table local, and the kernel needs none", DR, "director", func(f *HostState) {
+		{"no rule for the table local, and the kernel needs none", DR(), "director", func(f *HostState) {
 			f.Rules = slices.DeleteFunc(f.Rules, func(r RuleEntry) bool { return r.Table == localRouteTable })
 		}, "", ""},
 
-		{"by the server's port", NAT, "director", rules(RuleEntry{Priority: 100, Protocol: 6, FromPorts: ports(80, 80), Action: "blackhole"}), "route-blocked", "ip rule del priority 100"},
-		{"to the server's port", NAT, "director", rules(RuleEntry{Priority: 100, Protocol: 6, ToPorts: ports(80, 80), Action: "blackhole"}), "", ""},
-		{"by a silent gateway, and there is a better", NAT, "director", silent("10.168.0.250", func(f *HostState) {
+		{"by the server's port", NAT(), "director", rules(RuleEntry{Priority: 100, Protocol: 6, FromPorts: ports(80, 80), Action: "blackhole"}), "route-blocked", "ip rule del priority 100"},
+		{"to the server's port", NAT(), "director", rules(RuleEntry{Priority: 100, Protocol: 6, ToPorts: ports(80, 80), Action: "blackhole"}), "", ""},
+		{"by a silent gateway, and there is a better", NAT(), "director", silent("10.168.0.250", func(f *HostState) {
 			f.Neighbours = append(f.Neighbours, Neighbour{Interface: "eth0", Addr: netip.MustParseAddr("10.168.0.1"), MAC: "02:00:00:00:00:01", State: "reachable"})
 			routes(RouteEntry{To: far, Via: netip.MustParseAddr("10.168.0.250"), Interface: "eth0"})(f)
 		}), "neighbour-silent", "ip route del 10.2.0.0/24 via 10.168.0.250 dev eth0"},
 
-		{"from the source that a tunnel has", IPIP, "director", rules(RuleEntry{Priority: 100, From: prefix("10.168.0.90/32"), Action: "prohibit"}), "route-blocked", "ip rule del priority 100"},
-		{"from another source", IPIP, "director", rules(RuleEntry{Priority: 100, From: prefix("10.168.0.91/32"), Action: "prohibit"}), "", ""},
-		{"the VIP is a tunnel's source", IPIP, "director", func(f *HostState) {
+		{"from the source that a tunnel has", IPIP(), "director", rules(RuleEntry{Priority: 100, From: prefix("10.168.0.90/32"), Action: "prohibit"}), "route-blocked", "ip rule del priority 100"},
+		{"from another source", IPIP(), "director", rules(RuleEntry{Priority: 100, From: prefix("10.168.0.91/32"), Action: "prohibit"}), "", ""},
+		{"the VIP is a tunnel's source", IPIP(), "director", func(f *HostState) {
 			for i := range f.Routes {
 				if f.Routes[i].To == prefix("10.168.0.0/24") {
 					f.Routes[i].Source = vip4
@@ -172,7 +172,7 @@ func TestCheckRouting(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			director, rs1, rs2 := cureGround(t, c.mode)
 			director.Clients = []netip.Addr{clientFar, clientNear}
-			if c.mode == NAT {
+			if c.mode == NAT() {
 				director.Clients = []netip.Addr{clientFar}
 			}
 			c.change(map[string]*HostState{"director": director, "rs1": rs1}[c.on])
@@ -211,7 +211,7 @@ func TestCheckRouting(t *testing.T) {
 func TestCheckOtherwise(t *testing.T) {
 	gateway := netip.MustParseAddr("10.168.0.90")
 	server, director := mustOf(t, NATRealServer{Director: gateway}.Setup), mustOf(t, NATDirector{VIP: vip4, Interface: "eth0"}.Setup)
-	dr, tun := mustOf(t, DRRealServer{VIP: vip4}.Setup), mustOf(t, TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4}.Setup)
+	dr, tun := mustOf(t, DRRealServer{VIP: vip4}.Setup), mustOf(t, TunnelRealServer{VIP: vip4, Mode: IPIP(), Local: local4}.Setup)
 	vip := netip.MustParsePrefix("10.168.0.91/32")
 	route := func(change func(*Route)) Resource {
 		r := Route{To: defaultRoute(vip4), Via: gateway, Interface: "eth0"}

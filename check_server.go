@@ -21,13 +21,13 @@ func (j *judge) checkServerHost(director *hostView, e ServiceEntry, s RealServer
 		}
 		j.add(host, f)
 	}
-	if s.Mode == NAT {
+	if s.Mode == NAT() {
 		j.checkProgram(director, host, e, s, s.Addr)
 		j.checkReturnRoute(director, e, s, host)
 		return
 	}
 	device := "lo"
-	if s.Mode.isTunnel() {
+	if s.Mode.IsTunnel() {
 		device = j.checkTunnel(director, e, s, host)
 		iface = device
 		if f, bad := j.linkFault(host, device, fmt.Sprintf("needed to unpack packets of %s", e.ID)); bad && f.Code == FindingLinkTaken {
@@ -40,7 +40,7 @@ func (j *judge) checkServerHost(director *hostView, e ServiceEntry, s RealServer
 		f, bad := j.findUndelivered(host, vip, device)
 		if bad {
 			f.Detail = fmt.Sprintf("real server %s of %s: %s", s.Addr, e.ID, f.Detail)
-			if changes := e.likeSiblings(s); len(changes) > 0 && changes[0].server.Mode == NAT && host.hasRouteVia(director) {
+			if changes := e.likeSiblings(s); len(changes) > 0 && changes[0].server.Mode == NAT() && host.hasRouteVia(director) {
 				f.Detail += ", but its route leads to the director, as NAT needs it, and the other servers use NAT"
 				j.add(director, f.fix().run().change(changes...))
 				return
@@ -51,7 +51,7 @@ func (j *judge) checkServerHost(director *hostView, e ServiceEntry, s RealServer
 		if j.checkMask(host, vip, j.clientsOf(director, vip)) {
 			continue
 		}
-		if s.Mode.isTunnel() {
+		if s.Mode.IsTunnel() {
 			j.checkTunnelFilter(e, host, device)
 			inner := firewallPacketTo(e, netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 			inner.in = device
@@ -65,7 +65,7 @@ func (j *judge) checkServerHost(director *hostView, e ServiceEntry, s RealServer
 // checkMode looks for a server that is forwarded to by NAT but is set up for another mode,
 // which all others of its service have: it has the VIP, and answers past the director.
 func (j *judge) checkMode(director *hostView, e ServiceEntry, s RealServer, host *hostView) bool {
-	if s.Mode != NAT || host == nil || host.hasRouteVia(director) {
+	if s.Mode != NAT() || host == nil || host.hasRouteVia(director) {
 		return false
 	}
 	vips := j.vipsOf(director, e)

@@ -63,7 +63,7 @@ func TestCheckDead(t *testing.T) {
 		{"persistence with a server that is drained", persists(0), 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			director, server := firewallGround(t, DR, "")
+			director, server := firewallGround(t, DR(), "")
 			director.Unread, server.Unread = nil, nil
 			servers := &director.Services[0].Servers
 			*servers = append(*servers, (*servers)[0])
@@ -87,7 +87,7 @@ func TestCheckDead(t *testing.T) {
 					t.Errorf("%s: %+v", own, f)
 				}
 				for _, ch := range f.Changes {
-					if ch.server.Weight != 0 || ch.server.Mode != DR {
+					if ch.server.Weight != 0 || ch.server.Mode != DR() {
 						t.Errorf("%s: %s", own, ch)
 					}
 				}
@@ -110,7 +110,7 @@ func TestCheckDrained(t *testing.T) {
 		}, SeverityBroken},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			director, server := firewallGround(t, DR, "")
+			director, server := firewallGround(t, DR(), "")
 			director.Unread, server.Unread = nil, nil
 			e := &director.Services[0]
 			e.Servers = append(e.Servers, e.Servers[0])

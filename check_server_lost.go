@@ -72,7 +72,7 @@ func (j *judge) checkLostServer(director *hostView, e ServiceEntry, s RealServer
 // isSetUp reports whether a host accepts what a director forwards to a real server: it has
 // the VIP or, by NAT, a program at the server's port.
 func (j *judge) isSetUp(director *hostView, e ServiceEntry, s RealServer, host *hostView) bool {
-	if s.Mode != NAT {
+	if s.Mode != NAT() {
 		return j.hasAll(host, j.vipsOf(director, e))
 	}
 	return e.ID.FWMark() == 0 && host.listensOnPort(e.ID.Protocol(), s.Addr.Port())

@@ -2,15 +2,13 @@ package lvs
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/golvs/lvs/internal/wire"
 )
 
 func (j *judge) checkPorts(e ServiceEntry) {
 	for _, s := range e.Servers {
-		if s.Mode != NAT && s.Mode.method() != wire.MethodLocalNode && e.ID.FWMark() == 0 && s.Addr.Port() != e.ID.AddrPort().Port() {
+		if s.Mode != NAT() && s.Mode.method() != wire.MethodLocalNode && e.ID.FWMark() == 0 && s.Addr.Port() != e.ID.AddrPort().Port() {
 			j.add(j.own, FindingPortIgnored.broken("%s -> %s: packets arrive at port %d", e.ID, s.RealServer, e.ID.AddrPort().Port()).
 				advise("give the server the service's port, or use NAT"))
 		}
@@ -23,7 +21,7 @@ func (j *judge) checkLoopback(e ServiceEntry) {
 	local := e.ID.FWMark() == 0 && e.ID.AddrPort().Addr().IsLoopback()
 	for _, s := range e.Servers {
 		switch here := s.Addr.Addr().IsLoopback(); {
-		case here && !local && s.Mode == NAT:
+		case here && !local && s.Mode == NAT():
 			j.add(j.own, FindingLoopback.broken("%s -> %s: packets of other hosts are dropped", e.ID, s.RealServer).
 				change(e.removeUnusable(s.RealServer)...).
 				advise("let the program listen on an address of this host other than loopback, and use that for the server"))
@@ -36,15 +34,14 @@ func (j *judge) checkLoopback(e ServiceEntry) {
 }
 
 func (j *judge) checkPersistenceMask(e ServiceEntry) {
-	if e.Persistence.Timeout == 0 || e.Persistence.Mask == 0 {
+	if e.Persistence.Timeout == 0 || e.Persistence.Mask.IsZero() {
 		return
 	}
 	usual := 24
 	if e.ID.Is6() {
 		usual = 64
 	}
-	bits, err := strconv.Atoi(strings.TrimPrefix(e.Persistence.Mask.String(), "/"))
-	if err == nil && bits < usual {
+	if bits, ok := e.Persistence.Mask.Bits(); ok && bits < usual {
 		j.add(j.own, FindingCoarsePersistence.risk("the persistence of %s counts each /%d as one client", e.ID, bits).advise("use a longer mask"))
 	}
 }

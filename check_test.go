@@ -127,23 +127,23 @@ func TestCheckTable(t *testing.T) {
 		sysctls map[SysctlKey]string
 		want    []string
 	}{
-		{"healthy", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", IPIP))}, nil, nil},
-		{"healthy NAT", []Change{AddService(Service{ID: web, Scheduler: MH}), AddRealServer(web, server("10.168.0.95:8080", NAT))}, map[SysctlKey]string{SysctlIPForward: "1"}, nil},
+		{"healthy", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR())), AddRealServer(web, server("10.168.0.96:80", IPIP()))}, nil, nil},
+		{"healthy NAT", []Change{AddService(Service{ID: web, Scheduler: MH}), AddRealServer(web, server("10.168.0.95:8080", NAT()))}, map[SysctlKey]string{SysctlIPForward: "1"}, nil},
 		{"no scheduler", []Change{AddService(Service{ID: web, Scheduler: NoScheduler})}, nil, []string{"scheduler-missing"}},
-		{"VIP is elsewhere", []Change{AddService(Service{ID: vip, Scheduler: RR}), AddRealServer(vip, server("10.168.0.95:80", DR))}, nil, []string{"vip-missing"}},
-		{"NAT without forwarding", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", NAT))}, nil, []string{"forwarding-off"}},
-		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"hash-no-fallback", "weight-zero"}},
-		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, SchedulerFlags: HashFallback}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"weight-zero"}},
-		{"loopback server", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:8080", NAT))}, map[SysctlKey]string{SysctlIPForward: "1"}, []string{"loopback"}},
-		{"loopback VIP", []Change{AddService(Service{ID: TCP(addr("127.0.0.1:80")), Scheduler: RR}), AddRealServer(TCP(addr("127.0.0.1:80")), server("10.168.0.95:80", DR))}, nil, []string{"loopback"}},
-		{"local node", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:80", DR))}, nil, nil},
-		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[SysctlKey]string{SysctlConnReuseMode: "0"}, []string{"reuse-stuck"}},
-		{"UDP", []Change{AddService(Service{ID: dns, Scheduler: RR}), AddRealServer(dns, server("10.168.0.95:53", DR))}, nil, []string{"udp-stuck"}},
-		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR))}, map[SysctlKey]string{SysctlExpireNoDestConn: "1"}, []string{"drain-breaks"}},
-		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddRealServer(web, weightless("10.168.0.95:80", DR)), AddRealServer(web, server("10.168.0.96:80", DR))}, nil, []string{"persistence-sticks", "weight-zero"}},
+		{"VIP is elsewhere", []Change{AddService(Service{ID: vip, Scheduler: RR}), AddRealServer(vip, server("10.168.0.95:80", DR()))}, nil, []string{"vip-missing"}},
+		{"NAT without forwarding", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", NAT()))}, nil, []string{"forwarding-off"}},
+		{"sh without fallback", []Change{AddService(Service{ID: web, Scheduler: SH}), AddRealServer(web, weightless("10.168.0.95:80", DR())), AddRealServer(web, server("10.168.0.96:80", DR()))}, nil, []string{"hash-no-fallback", "weight-zero"}},
+		{"sh with fallback", []Change{AddService(Service{ID: web, Scheduler: SH, SchedulerFlags: HashFallback}), AddRealServer(web, weightless("10.168.0.95:80", DR())), AddRealServer(web, server("10.168.0.96:80", DR()))}, nil, []string{"weight-zero"}},
+		{"loopback server", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:8080", NAT()))}, map[SysctlKey]string{SysctlIPForward: "1"}, []string{"loopback"}},
+		{"loopback VIP", []Change{AddService(Service{ID: TCP(addr("127.0.0.1:80")), Scheduler: RR}), AddRealServer(TCP(addr("127.0.0.1:80")), server("10.168.0.95:80", DR()))}, nil, []string{"loopback"}},
+		{"local node", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("127.0.0.1:80", DR()))}, nil, nil},
+		{"reuse", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR()))}, map[SysctlKey]string{SysctlConnReuseMode: "0"}, []string{"reuse-stuck"}},
+		{"UDP", []Change{AddService(Service{ID: dns, Scheduler: RR}), AddRealServer(dns, server("10.168.0.95:53", DR()))}, nil, []string{"udp-stuck"}},
+		{"draining", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR()))}, map[SysctlKey]string{SysctlExpireNoDestConn: "1"}, []string{"drain-breaks"}},
+		{"persistence of a drained server", []Change{AddService(Service{ID: web, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}), AddRealServer(web, weightless("10.168.0.95:80", DR())), AddRealServer(web, server("10.168.0.96:80", DR()))}, nil, []string{"persistence-sticks", "weight-zero"}},
 		{"tunnel without room", []Change{AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", GUE(6080)))}, map[SysctlKey]string{SysctlPMTUDisc: "0"}, []string{"mtu"}},
 		{"own backup", []Change{
-			AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR)),
+			AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, server("10.168.0.95:80", DR())),
 			StartSyncDaemon(SyncDaemon{Role: SyncMaster, Interface: "eth0"}), StartSyncDaemon(SyncDaemon{Role: SyncBackup, Interface: "eth0"}),
 		}, nil, []string{"backup-balances", "backup-strict"}},
 	} {
@@ -246,15 +246,15 @@ func TestCheckClearText(t *testing.T) {
 		policy IPsecPolicy
 		found  bool
 	}{
-		{"IPIP", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, true},
+		{"IPIP", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP()), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, true},
 		{"any protocol", NewRealServer(netip.AddrPortFrom(router4, 80), GUE(6080)), IPsecPolicy{From: from4, To: inner4, SPI: 256}, true},
 		{"GRE", NewRealServer(netip.AddrPortFrom(router4, 80), GRE()), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 47, SPI: 256}, true},
-		{"another host", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), IPsecPolicy{From: from4, To: hostPrefix(local4), Protocol: 4, SPI: 256}, false},
-		{"another protocol", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 6, SPI: 256}, false},
-		{"DR", NewRealServer(netip.AddrPortFrom(router4, 80), DR), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, false},
-		{"incoming", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, In: true, SPI: 256}, false},
-		{"IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP), IPsecPolicy{From: from6, To: hostPrefix(router6), Protocol: 4, SPI: 256}, true},
-		{"any protocol in IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP), IPsecPolicy{From: from6, To: hostPrefix(router6), SPI: 256}, false},
+		{"another host", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP()), IPsecPolicy{From: from4, To: hostPrefix(local4), Protocol: 4, SPI: 256}, false},
+		{"another protocol", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP()), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 6, SPI: 256}, false},
+		{"DR", NewRealServer(netip.AddrPortFrom(router4, 80), DR()), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, SPI: 256}, false},
+		{"incoming", NewRealServer(netip.AddrPortFrom(router4, 80), IPIP()), IPsecPolicy{From: from4, To: hostPrefix(router4), Protocol: 4, In: true, SPI: 256}, false},
+		{"IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP()), IPsecPolicy{From: from6, To: hostPrefix(router6), Protocol: 4, SPI: 256}, true},
+		{"any protocol in IPv6", NewRealServer(netip.AddrPortFrom(router6, 80), IPIP()), IPsecPolicy{From: from6, To: hostPrefix(router6), SPI: 256}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			web := TCP(netip.AddrPortFrom(local4, 80))

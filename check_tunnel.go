@@ -31,8 +31,8 @@ func (j *judge) checkTunnel(director *hostView, e ServiceEntry, s RealServer, ho
 			device = l
 		}
 	}
-	port := FOUPort{Port: s.Mode.tunnelPort(), IPv6: server.Is6()}
-	if s.Mode.tunnelType() == wire.TunnelGUE && !slices.Contains(host.fouPorts, port) {
+	port := FOUPort{Port: s.Mode.Port(), IPv6: server.Is6()}
+	if s.Mode.tunnel == wire.TunnelGUE && !slices.Contains(host.fouPorts, port) {
 		j.add(host, FindingFOUMissing.broken("real server %s by %s: the host has no such receive port", s.Addr, s.Mode).
 			fix(Requirement{Want: port, Why: "the port that the director sends to"}).run(host.freePortCommands(port)...))
 	}
@@ -139,7 +139,7 @@ func (p *hostView) unpacks(l, want Link, server netip.Addr) bool {
 func (j *judge) checkTunnelSource(director *hostView, e ServiceEntry, s RealServer, w netstate.Way) {
 	server := s.Addr.Addr()
 	source, host := director.sourceOf(w), j.byAddr[server]
-	if !s.Mode.isTunnel() || server.Is6() || !source.IsValid() || host == nil || !host.delivers(source) ||
+	if !s.Mode.IsTunnel() || server.Is6() || !source.IsValid() || host == nil || !host.delivers(source) ||
 		host.parameter(host.interfaceOn(server), "accept_local") == "1" {
 		return
 	}
@@ -156,9 +156,9 @@ func (j *judge) checkTunnelSource(director *hostView, e ServiceEntry, s RealServ
 // tunnelProtocol returns the IP protocol number of a tunnel's packets.
 func tunnelProtocol(m Mode, is6 bool) uint8 {
 	switch {
-	case m.tunnelType() == wire.TunnelGUE:
+	case m.tunnel == wire.TunnelGUE:
 		return 17
-	case m.tunnelType() == wire.TunnelGRE:
+	case m.tunnel == wire.TunnelGRE:
 		return 47
 	case is6:
 		return 41

@@ -17,12 +17,12 @@ func TestPutInBatch(t *testing.T) {
 	err := c.Do(t.Context(),
 		PutService(Service{ID: webID, Scheduler: RR}),                                      // updates
 		PutRealServer(webID, RealServer{Addr: webRIP, Weight: 7}),                          // updates
-		PutRealServer(dnsID, NewRealServer(dns, DR)),                                       // fails: no service yet
+		PutRealServer(dnsID, NewRealServer(dns, DR())),                                       // fails: no service yet
 		PutService(Service{ID: dnsID}),                                                     // adds
-		PutRealServer(dnsID, NewRealServer(dns, DR)),                                       // adds
+		PutRealServer(dnsID, NewRealServer(dns, DR())),                                       // adds
 		PutService(Service{ID: FWMark(1), Scheduler: "nosuch"}),                            // fails
-		AddRealServer(webID, NewRealServer(webRIP2, DR)),                                   // adds
-		PutRealServer(FWMark(1), NewRealServer(netip.MustParseAddrPort("10.2.0.2:0"), DR)), // fails
+		AddRealServer(webID, NewRealServer(webRIP2, DR())),                                   // adds
+		PutRealServer(FWMark(1), NewRealServer(netip.MustParseAddrPort("10.2.0.2:0"), DR())), // fails
 	)
 	batch := batchOf(t, err)
 	want := []struct {
@@ -65,14 +65,14 @@ func TestPutRace(t *testing.T) {
 	}
 	race(OpUpdateService, RemoveService(webID))
 	ofKind(t, "the change", c.Do(t.Context(), PutService(service)), ErrNoService)
-	must(t, c.Do(t.Context(), AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR))))
+	must(t, c.Do(t.Context(), AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR()))))
 
 	race(OpUpdateRealServer, RemoveRealServer(webID, webRIP))
 	ofKind(t, "the change of a real server", c.Do(t.Context(), PutRealServer(webID, server)), ErrNoRealServer)
 
 	race(OpUpdateService, RemoveService(webID))
 	must(t, c.PutService(t.Context(), service))
-	must(t, c.AddRealServer(t.Context(), webID, NewRealServer(webRIP, DR)))
+	must(t, c.AddRealServer(t.Context(), webID, NewRealServer(webRIP, DR())))
 	race(OpUpdateRealServer, RemoveRealServer(webID, webRIP))
 	must(t, c.PutRealServer(t.Context(), webID, server))
 	if s, err := c.RealServer(t.Context(), webID, webRIP); err != nil || s.Weight != 7 {

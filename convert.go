@@ -89,22 +89,22 @@ func serviceFromWire(w *wire.Service) ServiceStatus {
 }
 
 func (m Mask) toWire(id ServiceID) uint32 {
-	if m == 0 {
+	if m.IsZero() {
 		m = fullMask(id)
 	}
-	if m&maskKind == prefixMask && !id.Is6() {
-		return prefixToMask(int(uint32(m)))
+	if m.kind == prefixMask && !id.Is6() {
+		return prefixToMask(int(m.value))
 	}
-	return uint32(m)
+	return m.value
 }
 
 func maskFromWire(id ServiceID, w uint32) Mask {
-	m := prefixMask | Mask(w)
+	m := PrefixMask(int(w))
 	if !id.Is6() {
 		m = DottedMask([4]byte(binary.BigEndian.AppendUint32(nil, w)))
 	}
 	if m == fullMask(id) {
-		return 0
+		return Mask{}
 	}
 	return m
 }
@@ -121,9 +121,9 @@ func (s RealServer) toWire() wire.Dest {
 		Weight:         int32(s.Weight),
 		UpperThreshold: s.UpperThreshold,
 		LowerThreshold: s.LowerThreshold,
-		TunnelType:     s.Mode.tunnelType(),
-		TunnelPort:     s.Mode.tunnelPort(),
-		TunnelFlags:    uint16(s.Mode.tunnelFlags()),
+		TunnelType:     s.Mode.tunnel,
+		TunnelPort:     s.Mode.port,
+		TunnelFlags:    uint16(s.Mode.flags),
 	}
 }
 

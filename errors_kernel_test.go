@@ -119,11 +119,11 @@ func TestLaterChangeCounts(t *testing.T) {
 		must(t, err)
 		c := sim.Client()
 		defer c.Close()
-		must(t, c.Do(t.Context(), AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR))))
+		must(t, c.Do(t.Context(), AddService(Service{ID: webID}), AddRealServer(webID, NewRealServer(webRIP, DR()))))
 		set := func(weight int, limit time.Duration) error {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
-			s := NewRealServer(webRIP, DR)
+			s := NewRealServer(webRIP, DR())
 			s.Weight = weight
 			return c.UpdateRealServer(ctx, webID, s)
 		}

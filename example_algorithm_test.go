@@ -47,7 +47,7 @@ func ExampleSimAlgorithm_leastResponseTime() {
 		}
 		changes := []lvs.Change{lvs.AddService(lvs.Service{ID: site, Scheduler: scheduler})}
 		for _, addr := range []netip.AddrPort{first, other, third} {
-			changes = append(changes, lvs.AddRealServer(site, lvs.NewRealServer(addr, lvs.DR)))
+			changes = append(changes, lvs.AddRealServer(site, lvs.NewRealServer(addr, lvs.DR())))
 		}
 		if err := sim.Client().Do(context.Background(), changes...); err != nil {
 			log.Fatal(err)

@@ -20,8 +20,8 @@ func ExampleClient_Do() {
 	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 	changes := []lvs.Change{
 		lvs.PutService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-		lvs.PutRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
-		lvs.PutRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
+		lvs.PutRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR())),
+		lvs.PutRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR())),
 	}
 	for range 2 {
 		if err := client.Do(ctx, changes...); err != nil {
@@ -144,8 +144,8 @@ func ExamplePersistence() {
 	}
 	err = client.Do(ctx,
 		lvs.AddService(shop),
-		lvs.AddRealServer(shop.ID, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:443"), lvs.DR)),
-		lvs.AddRealServer(shop.ID, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:443"), lvs.DR)),
+		lvs.AddRealServer(shop.ID, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:443"), lvs.DR())),
+		lvs.AddRealServer(shop.ID, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:443"), lvs.DR())),
 	)
 	if err != nil {
 		log.Fatal(err)
@@ -181,8 +181,8 @@ func ExampleFWMark() {
 	err = client.Do(ctx,
 		lvs.AddService(lvs.Service{ID: site, Scheduler: lvs.RR, Persistence: lvs.Persistence{Timeout: 5 * time.Minute}}),
 		// Port 0 means the port that the client connects to.
-		lvs.AddRealServer(site, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:0"), lvs.DR)),
-		lvs.AddRealServer(site, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:0"), lvs.DR)),
+		lvs.AddRealServer(site, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:0"), lvs.DR())),
+		lvs.AddRealServer(site, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:0"), lvs.DR())),
 	)
 	if err != nil {
 		log.Fatal(err)

@@ -21,7 +21,7 @@ func ExampleError() {
 		log.Fatal(err)
 	}
 	// Direct routing does not rewrite ports.
-	err := client.AddRealServer(ctx, web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:8080"), lvs.DR))
+	err := client.AddRealServer(ctx, web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:8080"), lvs.DR()))
 
 	var e *lvs.Error
 	if errors.As(err, &e) {
@@ -47,7 +47,7 @@ func ExampleBatchError() {
 
 	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 	missing := lvs.TCP(netip.MustParseAddrPort("10.168.0.92:80"))
-	rs1 := lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)
+	rs1 := lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR())
 	err := client.Do(ctx,
 		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
 		lvs.AddRealServer(web, rs1),
@@ -85,7 +85,7 @@ func ExampleIgnore() {
 	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 	changes := []lvs.Change{
 		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR())),
 	}
 	for range 2 { // the second time, both exist
 		err := lvs.Ignore(client.Do(ctx, changes...), lvs.ErrExists)

@@ -99,7 +99,7 @@ func ExampleHost_Check() {
 	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 	err := host.Client().Do(ctx,
 		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR())),
 	)
 	if err != nil {
 		log.Fatal(err)

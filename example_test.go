@@ -25,8 +25,8 @@ func Example() {
 	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 	err = client.Do(ctx,
 		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR())),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR())),
 	)
 	if err != nil {
 		log.Fatal(err)
@@ -82,8 +82,8 @@ func ExampleChange() {
 	web := lvs.TCP(netip.MustParseAddrPort("192.168.0.11:80"))
 	changes := []lvs.Change{
 		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.LC, Persistence: lvs.Persistence{Timeout: 5 * time.Minute}}),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.NAT)),
-		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:8080"), lvs.NAT)),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.NAT())),
+		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:8080"), lvs.NAT())),
 	}
 	for _, change := range changes {
 		fmt.Println(change)
@@ -110,7 +110,7 @@ func ExampleParseServiceID() {
 }
 
 func ExampleMode() {
-	for _, mode := range []lvs.Mode{lvs.DR, lvs.NAT, lvs.IPIP, lvs.GUE(6080, lvs.TunnelChecksum), lvs.GRE()} {
+	for _, mode := range []lvs.Mode{lvs.DR(), lvs.NAT(), lvs.IPIP(), lvs.GUE(6080, lvs.TunnelChecksum), lvs.GRE()} {
 		fmt.Println(mode)
 	}
 	// Output:

@@ -71,7 +71,7 @@ func benchHost(b *testing.B, services int) *Host {
 		changes = append(changes, AddService(Service{ID: id, Scheduler: []Scheduler{RR, WRR, LC, WLC, SH}[i%5]}))
 		for j := range 3 {
 			addr := netip.AddrFrom4([4]byte{10, 2, byte(i >> 4), byte(1 + j + i&0xf)})
-			changes = append(changes, AddRealServer(id, NewRealServer(netip.AddrPortFrom(addr, 80), DR)))
+			changes = append(changes, AddRealServer(id, NewRealServer(netip.AddrPortFrom(addr, 80), DR())))
 		}
 	}
 	must(b, h.Client().Do(context.Background(), changes...))

@@ -36,7 +36,7 @@ func (g *guesser) answers(v Verdict) netip.AddrPort {
 		return c.Protocol == f.Protocol && c.Client == f.Client && c.Server == f.VIP && c.VIP != f.VIP
 	}
 	switch {
-	case left && v.Action == ActionForwarded && v.Mode == NAT:
+	case left && v.Action == ActionForwarded && v.Mode == NAT():
 		return netip.AddrPortFrom(v.Server.Addr(), v.Port)
 	case left && v.Action == ActionReplied, (left && v.Action == ActionForwarded || v.Action == ActionPassed) && slices.ContainsFunc(g.listed, isOther):
 		return f.VIP

@@ -27,7 +27,7 @@ func TestExplainClash(t *testing.T) {
 			l.track()
 			for _, vip := range vips {
 				must(t, l.client.Do(ctx, AddService(Service{ID: c.id(vip), Scheduler: RR}),
-					AddRealServer(c.id(vip), NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT))))
+					AddRealServer(c.id(vip), NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT()))))
 			}
 			l.wants(l.first(Flow{Protocol: c.id(vips[0]).Protocol(), Client: client, VIP: vips[0]}), ActionForwarded, ReasonScheduled)
 			second := Flow{Protocol: c.id(vips[1]).Protocol(), Client: client, VIP: vips[1]}
@@ -52,7 +52,7 @@ func TestExplainWithoutEntries(t *testing.T) {
 	ctx := context.Background()
 	l := newSimLab(t, SimOptions{})
 	must(t, l.Host().SetSysctl(ctx, "net.ipv4.vs.conntrack", "1"))
-	l.serve(Service{ID: simWeb, Scheduler: LC}, NAT, 1)
+	l.serve(Service{ID: simWeb, Scheduler: LC}, NAT(), 1)
 	f := l.flow()
 	for entries, certain := range map[string]bool{"0\n": true, "1\n": false} {
 		x, err := liveHost(l.Host(), entries).Explain(ctx, f)
@@ -75,7 +75,7 @@ func TestExplainWithoutEntries(t *testing.T) {
 func (l *simLab) track() {
 	ftp := TCP(netip.MustParseAddrPort("10.1.254.250:21"))
 	must(l, l.client.Do(context.Background(), AddService(Service{ID: ftp, Scheduler: RR}),
-		AddRealServer(ftp, NewRealServer(netip.MustParseAddrPort("10.2.0.99:21"), NAT))))
+		AddRealServer(ftp, NewRealServer(netip.MustParseAddrPort("10.2.0.99:21"), NAT()))))
 }
 
 // liveHost hides that a host is simulated, and has so many entries of netfilter's.

@@ -12,7 +12,7 @@ import (
 func TestExplainLive(t *testing.T) {
 	ctx := context.Background()
 	vip, server := netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("10.2.0.1")
-	web := NewRealServer(netip.AddrPortFrom(server, 80), NAT)
+	web := NewRealServer(netip.AddrPortFrom(server, 80), NAT())
 	udp, anyPort := UDP(netip.AddrPortFrom(vip, 80)), UDP(netip.AddrPortFrom(vip, 0))
 	other := TCP(netip.AddrPortFrom(vip, 8080))
 	tied := Persistence{Timeout: time.Minute}
@@ -55,7 +55,7 @@ func TestExplainLive(t *testing.T) {
 		"a service came before the connection's": {
 			before: []Change{AddService(Service{ID: anyPort, Scheduler: RR, Persistence: tied}), AddRealServer(anyPort, web)},
 			after: []Change{
-				AddService(Service{ID: udp, Scheduler: RR}), AddRealServer(udp, NewRealServer(netip.MustParseAddrPort("10.2.0.2:80"), NAT)),
+				AddService(Service{ID: udp, Scheduler: RR}), AddRealServer(udp, NewRealServer(netip.MustParseAddrPort("10.2.0.2:80"), NAT())),
 			},
 			certain: true, may: []Reason{ReasonConnection},
 		},
@@ -63,34 +63,34 @@ func TestExplainLive(t *testing.T) {
 			before: []Change{AddService(Service{ID: anyPort, Scheduler: LC, Persistence: tied}), AddRealServer(anyPort, web)},
 			flow:   Flow{Protocol: ProtocolUDP, Client: netip.MustParseAddrPort("10.9.0.1:4001"), VIP: netip.AddrPortFrom(vip, 80)},
 			after: []Change{
-				AddRealServer(anyPort, NewRealServer(netip.AddrPortFrom(server, 0), NAT)), RemoveRealServer(anyPort, web.Addr),
+				AddRealServer(anyPort, NewRealServer(netip.AddrPortFrom(server, 0), NAT())), RemoveRealServer(anyPort, web.Addr),
 			},
 			may: []Reason{ReasonScheduled, ReasonPersistence},
 		},
 		"an upper threshold was lowered, older": {
 			kernel: "6.1.176",
 			before: []Change{
-				AddService(Service{ID: other, Scheduler: LC}), AddRealServer(other, RealServer{Addr: web.Addr, Mode: NAT, Weight: 1, UpperThreshold: 5}),
+				AddService(Service{ID: other, Scheduler: LC}), AddRealServer(other, RealServer{Addr: web.Addr, Mode: NAT(), Weight: 1, UpperThreshold: 5}),
 			},
 			flow:  Flow{Client: netip.MustParseAddrPort("10.9.0.1:4001"), VIP: other.AddrPort()},
-			after: []Change{UpdateRealServer(other, RealServer{Addr: web.Addr, Mode: NAT, Weight: 1, UpperThreshold: 1})},
+			after: []Change{UpdateRealServer(other, RealServer{Addr: web.Addr, Mode: NAT(), Weight: 1, UpperThreshold: 1})},
 			may:   []Reason{ReasonScheduled, ReasonNoServerUsable},
 		},
 		"an upper threshold was lowered": {
 			before: []Change{
-				AddService(Service{ID: other, Scheduler: LC}), AddRealServer(other, RealServer{Addr: web.Addr, Mode: NAT, Weight: 1, UpperThreshold: 5}),
+				AddService(Service{ID: other, Scheduler: LC}), AddRealServer(other, RealServer{Addr: web.Addr, Mode: NAT(), Weight: 1, UpperThreshold: 5}),
 			},
 			flow:    Flow{Client: netip.MustParseAddrPort("10.9.0.1:4001"), VIP: other.AddrPort()},
-			after:   []Change{UpdateRealServer(other, RealServer{Addr: web.Addr, Mode: NAT, Weight: 1, UpperThreshold: 1})},
+			after:   []Change{UpdateRealServer(other, RealServer{Addr: web.Addr, Mode: NAT(), Weight: 1, UpperThreshold: 1})},
 			certain: true, may: []Reason{ReasonNoServerUsable},
 		},
 		"an upper threshold was reached, and is higher now": {
 			kernel: "6.1.176",
 			before: []Change{
-				AddService(Service{ID: other, Scheduler: LC}), AddRealServer(other, RealServer{Addr: web.Addr, Mode: NAT, Weight: 1, UpperThreshold: 1}),
+				AddService(Service{ID: other, Scheduler: LC}), AddRealServer(other, RealServer{Addr: web.Addr, Mode: NAT(), Weight: 1, UpperThreshold: 1}),
 			},
 			flow:    Flow{Client: netip.MustParseAddrPort("10.9.0.1:4001"), VIP: other.AddrPort()},
-			after:   []Change{UpdateRealServer(other, RealServer{Addr: web.Addr, Mode: NAT, Weight: 1, UpperThreshold: 9})},
+			after:   []Change{UpdateRealServer(other, RealServer{Addr: web.Addr, Mode: NAT(), Weight: 1, UpperThreshold: 9})},
 			certain: true, may: []Reason{ReasonScheduled},
 		},
 	} {

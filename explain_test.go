@@ -74,8 +74,8 @@ func (e *explained) both(c Change) {
 
 func (e *explained) server(id ServiceID) RealServer {
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 0, byte(1 + e.IntN(6))}), id.AddrPort().Port())
-	mode := []Mode{DR, NAT, IPIP}[e.IntN(3)]
-	if mode == NAT && id.AddrPort().Port() == 80 && e.IntN(2) == 0 {
+	mode := []Mode{DR(), NAT(), IPIP()}[e.IntN(3)]
+	if mode == NAT() && id.AddrPort().Port() == 80 && e.IntN(2) == 0 {
 		addr = netip.AddrPortFrom(addr.Addr(), 8000)
 	}
 	s := RealServer{Addr: addr, Mode: mode, Weight: []int{0, 1, 1, 1, 2, 3, 40}[e.IntN(7)]}
@@ -172,7 +172,7 @@ func (e *explained) others() {
 	if f.Protocol == ProtocolTCP {
 		p.TCP = []SimTCPFlags{SimACK, SimFIN | SimACK, SimRST}[e.IntN(3)]
 	}
-	if v := e.packet(p); v.Action == ActionForwarded && v.Mode == NAT {
+	if v := e.packet(p); v.Action == ActionForwarded && v.Mode == NAT() {
 		e.packet(SimPacket{Protocol: f.Protocol, Source: netip.AddrPortFrom(v.Server.Addr(), v.Port), Destination: f.Client, TCP: p.TCP})
 	}
 }
@@ -320,7 +320,7 @@ func TestExplainHistoriesOfLiveHosts(t *testing.T) { explainHistories(t, true, f
 func TestExplainRefuses(t *testing.T) {
 	ctx := context.Background()
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Engine: "sip"}}, DR, 1)
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Engine: "sip"}}, DR(), 1)
 	alive := l.Host()
 	alive.guard.files = aliveFiles{alive.guard.files}
 	good := Flow{Client: netip.MustParseAddrPort("10.9.0.1:4000"), VIP: simWeb.AddrPort()}
@@ -354,7 +354,7 @@ func TestExplainRefuses(t *testing.T) {
 // An algorithm of one's own is not asked: that could change it.
 func TestExplainOwnAlgorithm(t *testing.T) {
 	l, m := moodyLab(t)
-	l.serve(Service{ID: simWeb, Scheduler: "moody"}, DR, 1, 1)
+	l.serve(Service{ID: simWeb, Scheduler: "moody"}, DR(), 1, 1)
 	m.pick = "asked"
 	x, err := l.Host().Explain(context.Background(), l.flow())
 	must(t, err)
@@ -370,7 +370,7 @@ func TestSimulatorFromTemplates(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
 	tied := Persistence{Timeout: time.Minute}
 	vip := netip.MustParseAddr("10.1.0.1")
-	server := NewRealServer(netip.MustParseAddrPort("10.2.0.1:8000"), NAT)
+	server := NewRealServer(netip.MustParseAddrPort("10.2.0.1:8000"), NAT())
 	for _, id := range []ServiceID{FWMark(7), FWMark(9), TCP(netip.AddrPortFrom(vip, 21)), UDP(netip.AddrPortFrom(vip, 0)), TCP(netip.AddrPortFrom(vip, 80))} {
 		must(t, l.client.Do(ctx, AddService(Service{ID: id, Scheduler: RR, Persistence: tied}), AddRealServer(id, server)))
 		l.id = id
@@ -463,7 +463,7 @@ func TestExplanationText(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newSimLab(t, SimOptions{Kernel: "6.1.176"})
 			c.service.ID = simWeb
-			l.serve(c.service, DR, c.weights...)
+			l.serve(c.service, DR(), c.weights...)
 			if c.before != nil {
 				c.before(l)
 			}

@@ -54,7 +54,7 @@ func (e *explainer) finish(ctx context.Context, h *Host) error {
 
 // staysHere reports whether a packet is forwarded to the director itself.
 func (w *wayfinder) staysHere(v Verdict) bool {
-	return v.Action == ActionForwarded && (v.Mode == ModeLocalNode || w.network.route(v.Server.Addr(), netip.Addr{}).Local())
+	return v.Action == ActionForwarded && (v.Mode == ModeLocalNode() || w.network.route(v.Server.Addr(), netip.Addr{}).Local())
 }
 
 // readWayParameters reads what else decides where packets go.
@@ -116,7 +116,7 @@ func (w *wayfinder) onward(v Verdict) {
 		return
 	}
 	to := v.Server.Addr()
-	if v.Mode == ModeLocalNode {
+	if v.Mode == ModeLocalNode() {
 		w.deliver(v, w.flow.VIP)
 		return
 	}
@@ -125,9 +125,9 @@ func (w *wayfinder) onward(v Verdict) {
 	case way.Unsure:
 		w.unseen("rules or routes to %s that could not be read in full", to)
 		w.addVerdict(v)
-	case way.Local() && v.Mode == NAT && to.IsLoopback() && !w.isOwn:
+	case way.Local() && v.Mode == NAT() && to.IsLoopback() && !w.isOwn:
 		w.stop(v, ActionDropped, ReasonLoopback)
-	case way.Local() && v.Mode == NAT:
+	case way.Local() && v.Mode == NAT():
 		w.deliver(v, netip.AddrPortFrom(to, v.Port))
 	case way.Local():
 		w.deliver(v, w.flow.VIP)
@@ -157,20 +157,20 @@ func (w *wayfinder) leave(v Verdict, way netstate.Way) {
 	case !iface.Carrier:
 		w.stop(v, ActionDropped, ReasonLinkDown)
 		return
-	case v.Mode.isTunnel() && !w.network.holds(way, v, w.flow.VIP.Addr()):
+	case v.Mode.IsTunnel() && !w.network.holds(way, v, w.flow.VIP.Addr()):
 		w.stop(v, ActionDropped, ReasonTooLong)
 		return
-	case v.Mode == DR && way.Via.IsValid() && w.isSimulated:
+	case v.Mode == DR() && way.Via.IsValid() && w.isSimulated:
 		w.stop(v, ActionDropped, ReasonNotOnLink)
 		return
-	case v.Mode == DR && way.Via.IsValid():
+	case v.Mode == DR() && way.Via.IsValid():
 		w.unseen("whether the router %s sends packets for %s on to %s", way.Via, w.flow.VIP.Addr(), v.Server.Addr())
 		w.stop(v, ActionDropped, ReasonNotOnLink)
 	case w.network.lost(way.Interface, next):
 		w.unseen("whether %s answers on %s now: it did not when it was last asked for", next, way.Interface)
 		w.stop(v, ActionDropped, ReasonNoNeighbour)
 	}
-	if v.Mode == NAT && !w.isOwn && !w.network.forwards(way.Interface, v.Server.Addr()) {
+	if v.Mode == NAT() && !w.isOwn && !w.network.forwards(way.Interface, v.Server.Addr()) {
 		w.x.Unanswered = ReasonForwardingOff
 	}
 	w.addVerdict(v)

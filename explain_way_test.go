@@ -63,51 +63,51 @@ func TestExplainWay(t *testing.T) {
 		action              Action // of the first
 		unanswered          Reason
 	}{
-		"as it should be":        {mode: DR, action: ActionForwarded, want: []Reason{ReasonScheduled}},
-		"no route":               {server: "10.4.0.1:80", mode: DR, action: ActionRefused, want: []Reason{ReasonNoRoute}},
-		"a blackhole":            {server: "10.2.0.66:80", mode: NAT, action: ActionRefused, want: []Reason{ReasonNoRoute}},
-		"direct, off the link":   {server: "10.3.0.1:80", mode: DR, action: ActionDropped, want: []Reason{ReasonNotOnLink, ReasonScheduled}},
-		"a tunnel, off the link": {server: "10.3.0.1:80", mode: IPIP, action: ActionForwarded, want: []Reason{ReasonScheduled}},
+		"as it should be":        {mode: DR(), action: ActionForwarded, want: []Reason{ReasonScheduled}},
+		"no route":               {server: "10.4.0.1:80", mode: DR(), action: ActionRefused, want: []Reason{ReasonNoRoute}},
+		"a blackhole":            {server: "10.2.0.66:80", mode: NAT(), action: ActionRefused, want: []Reason{ReasonNoRoute}},
+		"direct, off the link":   {server: "10.3.0.1:80", mode: DR(), action: ActionDropped, want: []Reason{ReasonNotOnLink, ReasonScheduled}},
+		"a tunnel, off the link": {server: "10.3.0.1:80", mode: IPIP(), action: ActionForwarded, want: []Reason{ReasonScheduled}},
 		"nat, off the link": {
-			server: "10.3.0.1:80", mode: NAT, sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "1"},
+			server: "10.3.0.1:80", mode: NAT(), sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "1"},
 			action: ActionForwarded, want: []Reason{ReasonScheduled},
 		},
-		"nat to loopback": {server: "127.0.0.1:8080", mode: NAT, action: ActionDropped, want: []Reason{ReasonLoopback}},
+		"nat to loopback": {server: "127.0.0.1:8080", mode: NAT(), action: ActionDropped, want: []Reason{ReasonLoopback}},
 		"the director is the server": {
-			server: "10.2.0.254:80", mode: DR, action: ActionForwarded, want: []Reason{ReasonScheduled}, // who listens is not known
+			server: "10.2.0.254:80", mode: DR(), action: ActionForwarded, want: []Reason{ReasonScheduled}, // who listens is not known
 		},
 		"no carrier": {
-			mode: DR, change: func(o *netstate.Observed) { o.Interfaces[2].Carrier = false }, action: ActionDropped, want: []Reason{ReasonLinkDown},
+			mode: DR(), change: func(o *netstate.Observed) { o.Interfaces[2].Carrier = false }, action: ActionDropped, want: []Reason{ReasonLinkDown},
 		},
 		"a neighbour that does not answer": {
-			mode: DR, change: func(o *netstate.Observed) {
+			mode: DR(), change: func(o *netstate.Observed) {
 				o.Neighbours = append(o.Neighbours, netstate.Neighbour{Interface: "eth1", Addr: netip.MustParseAddr("10.2.0.1"), State: "failed"})
 			}, action: ActionDropped, want: []Reason{ReasonNoNeighbour, ReasonScheduled},
 		},
 		"a tunnel that is too narrow": {
-			mode: IPIP, change: func(o *netstate.Observed) { o.Resources[1] = netstate.Link{Name: "eth1", Up: true, MTU: 80} },
+			mode: IPIP(), change: func(o *netstate.Observed) { o.Resources[1] = netstate.Link{Name: "eth1", Up: true, MTU: 80} },
 			action: ActionDropped, want: []Reason{ReasonTooLong},
 		},
-		"a vip of loopback":                   {vip: "127.0.0.1:80", mode: DR, action: ActionDropped, want: []Reason{ReasonLoopback}},
-		"a vip of another host":               {vip: "10.2.0.9:80", mode: DR, action: ActionPassed, want: []Reason{ReasonNotLocal}},
-		"a vip that is local by its mark":     {vip: "10.1.0.7:80", mark: 7, mode: DR, action: ActionForwarded, want: []Reason{ReasonScheduled}},
-		"a vip that is local by another mark": {vip: "10.1.0.7:80", mode: DR, action: ActionPassed, want: []Reason{ReasonNotLocal}},
-		"the director is the client":          {vip: "10.2.0.9:80", client: "10.2.0.254:4000", mode: DR, action: ActionForwarded, want: []Reason{ReasonScheduled}},
-		"a client of loopback":                {client: "127.0.0.1:4000", mode: NAT, action: ActionDropped, want: []Reason{ReasonLoopback}},
+		"a vip of loopback":                   {vip: "127.0.0.1:80", mode: DR(), action: ActionDropped, want: []Reason{ReasonLoopback}},
+		"a vip of another host":               {vip: "10.2.0.9:80", mode: DR(), action: ActionPassed, want: []Reason{ReasonNotLocal}},
+		"a vip that is local by its mark":     {vip: "10.1.0.7:80", mark: 7, mode: DR(), action: ActionForwarded, want: []Reason{ReasonScheduled}},
+		"a vip that is local by another mark": {vip: "10.1.0.7:80", mode: DR(), action: ActionPassed, want: []Reason{ReasonNotLocal}},
+		"the director is the client":          {vip: "10.2.0.9:80", client: "10.2.0.254:4000", mode: DR(), action: ActionForwarded, want: []Reason{ReasonScheduled}},
+		"a client of loopback":                {client: "127.0.0.1:4000", mode: NAT(), action: ActionDropped, want: []Reason{ReasonLoopback}},
 		"no forwarding": {
-			mode: NAT, sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "0"},
+			mode: NAT(), sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "0"},
 			action: ActionForwarded, want: []Reason{ReasonScheduled}, unanswered: ReasonForwardingOff,
 		},
 		"no forwarding, which dr does not need": {
-			mode: DR, sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "0"}, action: ActionForwarded, want: []Reason{ReasonScheduled},
+			mode: DR(), sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "0"}, action: ActionForwarded, want: []Reason{ReasonScheduled},
 		},
 		"a firewall": {
-			mode: DR, change: func(o *netstate.Observed) {
+			mode: DR(), change: func(o *netstate.Observed) {
 				o.Chains = append(o.Chains, netstate.Chain{Family: "ip", Table: "filter", Name: "INPUT", Hook: "input", Type: "filter", Drop: true})
 			}, action: ActionForwarded, want: []Reason{ReasonScheduled, ReasonFirewall},
 		},
 		"a firewall that lets all pass": {
-			mode: DR, change: func(o *netstate.Observed) {
+			mode: DR(), change: func(o *netstate.Observed) {
 				o.Chains = append(o.Chains, netstate.Chain{Family: "ip", Table: "filter", Name: "INPUT", Hook: "input", Type: "filter"})
 			}, action: ActionForwarded, want: []Reason{ReasonScheduled},
 		},

@@ -139,7 +139,7 @@ func (r TunnelRealServer) validateTunnel() *Error {
 		return cmp.Or(r.validateMode(), validateAddr("Local", r.Local))
 	}
 	switch {
-	case r.Mode != DR:
+	case r.Mode != DR():
 		return invalid("Mode", "is %s, but encrypted tunnels are used with DR: leave it out", r.Mode)
 	case r.Local.IsValid():
 		return invalid("Local", "is for an unencrypted tunnel; use IPsec.Server")
@@ -150,7 +150,7 @@ func (r TunnelRealServer) validateTunnel() *Error {
 }
 
 func (r TunnelRealServer) validateMode() *Error {
-	if !r.Mode.isTunnel() {
+	if !r.Mode.IsTunnel() {
 		return invalid("Mode", "%s is not a tunnel: want IPIP, GUE or GRE", r.Mode)
 	}
 	return r.Mode.validate()
@@ -187,10 +187,10 @@ func (r TunnelRealServer) decapsulation() (s Setup, device Link) {
 	}
 	device = r.device()
 	s = append(s, Requirement{Want: Module{moduleOf(device.Kind)}, Why: "it decapsulates the tunnel's packets"})
-	if r.Mode.tunnelType() == wire.TunnelGUE {
+	if r.Mode.tunnel == wire.TunnelGUE {
 		s = append(s,
 			Requirement{Want: Module{"fou"}, Why: "it decapsulates packets in UDP"},
-			Requirement{Want: FOUPort{Port: r.Mode.tunnelPort(), IPv6: r.Local.Is6()}, Why: "the UDP port that the director sends to"})
+			Requirement{Want: FOUPort{Port: r.Mode.Port(), IPv6: r.Local.Is6()}, Why: "the UDP port that the director sends to"})
 	}
 	return append(s, Requirement{Want: device, Why: "the tunnel's device accepts packets only when it is up"}), device
 }
@@ -202,18 +202,18 @@ func (r TunnelRealServer) device() Link {
 		return Link{Name: name, Kind: kind, Up: true, MTU: r.MTU, Local: r.Local}
 	}
 	shared := func(name, kind string) Link { return Link{Name: name, Kind: kind, Up: true, MTU: r.MTU} }
-	outer6, checksum := r.Local.Is6(), r.Mode.tunnelFlags()&TunnelChecksum != 0
+	outer6, checksum := r.Local.Is6(), r.Mode.TunnelFlags()&TunnelChecksum != 0
 	switch {
-	case r.Mode.tunnelType() == wire.TunnelGRE && checksum:
+	case r.Mode.tunnel == wire.TunnelGRE && checksum:
 		device := own("lvs-gre", "gre")
 		if outer6 {
 			device = own("lvs-gre6", "ip6gre")
 		}
 		device.Checksum = true
 		return device
-	case r.Mode.tunnelType() == wire.TunnelGRE && outer6:
+	case r.Mode.tunnel == wire.TunnelGRE && outer6:
 		return shared("ip6gre0", "ip6gre")
-	case r.Mode.tunnelType() == wire.TunnelGRE:
+	case r.Mode.tunnel == wire.TunnelGRE:
 		return shared("gre0", "gre")
 	case outer6 && r.VIP.Is4():
 		device := own("lvs-tun6", "ip6tnl")

@@ -39,7 +39,7 @@ type IPsecTunnel struct {
 // RealServer returns the real server of the director's table for the tunnel, with mode
 // [DR] and weight 1. The port is the service's.
 func (t IPsecTunnel) RealServer(port uint16) RealServer {
-	return NewRealServer(netip.AddrPortFrom(t.Inner, port), DR)
+	return NewRealServer(netip.AddrPortFrom(t.Inner, port), DR())
 }
 
 func (t IPsecTunnel) isZero() bool { return t == IPsecTunnel{} }

@@ -7,11 +7,24 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// IPIP is a tunnel: the packet travels inside another IP packet to the server,
-// which takes it out, has the VIP on a device of its own, and answers the client
-// directly. The server may be anywhere, even in the other address family. The
-// tunnel is not encrypted.
-const IPIP = Mode(wire.MethodTunnel ^ wire.MethodDirect)
+// IPIP returns a tunnel in which the packet travels inside another IP packet.
+// The server removes the outer header, has the VIP on one of its own devices,
+// and answers the client directly. It may be in any network, and even have an
+// address of the other family. The tunnel is not encrypted. [TunnelDirector]
+// and [TunnelRealServer] set the hosts up.
+func IPIP() Mode { return newMode(wire.MethodTunnel, wire.TunnelIPIP, 0, 0) }
+
+// GUE returns a tunnel of generic UDP encapsulation to a port of the server,
+// which must not be 0. It is otherwise like [IPIP]. Linux has had it since 5.2, and its flags since 5.3.
+func GUE(port uint16, flags ...TunnelFlags) Mode {
+	return newMode(wire.MethodTunnel, wire.TunnelGUE, port, uint16(join(flags)))
+}
+
+// GRE returns a tunnel of generic routing encapsulation. It is otherwise like
+// [IPIP]. Linux has had it since 5.3.
+func GRE(flags ...TunnelFlags) Mode {
+	return newMode(wire.MethodTunnel, wire.TunnelGRE, 0, uint16(join(flags)))
+}
 
 // TunnelFlags are switches of a [GUE] or [GRE] tunnel. Zero sends no checksum.
 type TunnelFlags uint16
@@ -20,20 +33,9 @@ type TunnelFlags uint16
 const (
 	// TunnelChecksum adds a checksum to the outer header.
 	TunnelChecksum TunnelFlags = wire.TunnelChecksum
-	// TunnelRemoteChecksum leaves the inner checksum to the receiver. For GUE.
+	// TunnelRemoteChecksum leaves the inner checksum to the receiver. For [GUE].
 	TunnelRemoteChecksum TunnelFlags = wire.TunnelRemoteChecksum
 )
-
-// GUE is a tunnel through UDP to a port of the server, which must not be 0:
-// generic UDP encapsulation. Linux has it since 5.2.
-func GUE(port uint16, flags ...TunnelFlags) Mode {
-	return IPIP | tunnelMode(wire.TunnelGUE, port, uint16(join(flags)))
-}
-
-// GRE is a tunnel by generic routing encapsulation. Linux has it since 5.3.
-func GRE(flags ...TunnelFlags) Mode {
-	return IPIP | tunnelMode(wire.TunnelGRE, 0, uint16(join(flags)))
-}
 
 func join(flags []TunnelFlags) (all TunnelFlags) {
 	for _, f := range flags {
@@ -42,62 +44,62 @@ func join(flags []TunnelFlags) (all TunnelFlags) {
 	return all
 }
 
-// Tunnel types by their text.
+// tunnelNames are the names of the kernel's tunnel types.
 var tunnelNames = [...]string{wire.TunnelIPIP: "ipip", wire.TunnelGUE: "gue", wire.TunnelGRE: "gre"}
 
 const otherTunnel = "tunnel-" // then the number
 
+func tunnelName(kind uint8) string {
+	if int(kind) < len(tunnelNames) {
+		return tunnelNames[kind]
+	}
+	return otherTunnel + strconv.Itoa(int(kind))
+}
+
 func (m Mode) tunnelString() string {
-	s := otherTunnel + strconv.Itoa(int(m.tunnelType()))
-	if int(m.tunnelType()) < len(tunnelNames) {
-		s = tunnelNames[m.tunnelType()]
+	s := tunnelName(m.tunnel)
+	if m.port != 0 {
+		s += ":" + strconv.Itoa(int(m.port))
 	}
-	if m.tunnelPort() != 0 {
-		s += ":" + strconv.Itoa(int(m.tunnelPort()))
-	}
-	flags := m.tunnelFlags()
-	if flags&TunnelChecksum != 0 {
+	if m.flags&TunnelChecksum != 0 {
 		s += "+csum"
 	}
-	if flags&TunnelRemoteChecksum != 0 {
+	if m.flags&TunnelRemoteChecksum != 0 {
 		s += "+remcsum"
 	}
-	if rest := flags &^ (TunnelChecksum | TunnelRemoteChecksum); rest != 0 {
+	if rest := m.flags &^ (TunnelChecksum | TunnelRemoteChecksum); rest != 0 {
 		s += "+" + otherFlag + strconv.FormatUint(uint64(rest), 16)
 	}
 	return s
 }
 
-// parseTunnel reads "gue:6080+csum" as the tunnel of a mode, without a method.
+// parseTunnel parses "gue:6080+csum" as a mode whose method is not set.
 func parseTunnel(s string) (Mode, bool) {
 	parts := strings.Split(s, "+")
 	name, portText, hasPort := strings.Cut(parts[0], ":")
-	kind, ok := parseTunnelType(name)
+	kind, ok := parseTunnelName(name)
 	if !ok {
-		return 0, false
+		return Mode{}, false
 	}
-	var port uint64
+	m := Mode{tunnel: kind}
 	if hasPort {
-		var err error
-		if port, err = strconv.ParseUint(portText, 10, 16); err != nil {
-			return 0, false
+		port, err := strconv.ParseUint(portText, 10, 16)
+		if err != nil {
+			return Mode{}, false
 		}
+		m.port = uint16(port)
 	}
-	var flags TunnelFlags
 	for _, part := range parts[1:] {
 		f, ok := parseTunnelFlag(part)
 		if !ok {
-			return 0, false
+			return Mode{}, false
 		}
-		flags |= f
+		m.flags |= f
 	}
-	return tunnelMode(kind, uint16(port), uint16(flags)), true
+	return m, true
 }
 
-func parseTunnelType(s string) (uint8, bool) {
-	if s == "tun" {
-		return wire.TunnelIPIP, true
-	}
+func parseTunnelName(s string) (uint8, bool) {
 	for kind, name := range tunnelNames {
 		if s == name {
 			return uint8(kind), true
@@ -122,21 +124,20 @@ func parseTunnelFlag(s string) (TunnelFlags, bool) {
 
 func (m Mode) validateTunnel() *Error {
 	const known = TunnelChecksum | TunnelRemoteChecksum
-	flags := m.tunnelFlags()
 	switch {
-	case int(m.tunnelType()) >= len(tunnelNames):
-		return invalid("Mode", "the kernel has no tunnel type %d", m.tunnelType())
-	case flags&^known != 0:
-		return invalid("Mode", "the tunnel flags %#x have no meaning", uint16(flags&^known))
-	case m.tunnelType() == wire.TunnelGUE && m.tunnelPort() == 0:
-		return invalid("Mode", "a GUE tunnel needs the UDP port that the server receives on")
-	case m.tunnelType() != wire.TunnelGUE && m.tunnelPort() != 0:
-		return invalid("Mode", "only a GUE tunnel has a port, and %s has %d", m, m.tunnelPort())
-	case m.tunnelType() == wire.TunnelIPIP && flags != 0:
+	case int(m.tunnel) >= len(tunnelNames):
+		return invalid("Mode", "the kernel has no tunnel type %d", m.tunnel)
+	case m.flags&^known != 0:
+		return invalid("Mode", "the tunnel flags %#x have no meaning", uint16(m.flags&^known))
+	case m.tunnel == wire.TunnelGUE && m.port == 0:
+		return invalid("Mode", "a GUE tunnel needs the UDP port on which the server receives it")
+	case m.tunnel != wire.TunnelGUE && m.port != 0:
+		return invalid("Mode", "only a GUE tunnel has a port, and %s has %d", m, m.port)
+	case m.tunnel == wire.TunnelIPIP && m.flags != 0:
 		return invalid("Mode", "an IPIP tunnel has no checksum, and %s asks for one", m)
-	case m.tunnelType() == wire.TunnelGRE && flags&TunnelRemoteChecksum != 0:
+	case m.tunnel == wire.TunnelGRE && m.flags&TunnelRemoteChecksum != 0:
 		return invalid("Mode", "only a GUE tunnel can leave the checksum to the receiver")
-	case flags == known:
+	case m.flags == known:
 		return invalid("Mode", "a tunnel sends a checksum or leaves it to the receiver, not both")
 	}
 	return nil

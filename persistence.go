@@ -1,9 +1,6 @@
 package lvs
 
 import (
-	"encoding/binary"
-	"math/bits"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -81,7 +78,9 @@ func (p *Persistence) parseTime(word string) *Error {
 		p.Timeout = d
 	}
 	if masked {
-		return p.Mask.parse(mask)
+		var err *Error
+		p.Mask, err = parseMask(mask)
+		return err
 	}
 	return nil
 }
@@ -99,95 +98,4 @@ func (p Persistence) validate(id ServiceID) *Error {
 		return bad
 	}
 	return p.Mask.validate(id)
-}
-
-// Mask says which part of a client's address counts for [Persistence]. Zero is
-// the whole address. Make others with [PrefixMask] and [DottedMask]. As text it
-// reads "/24", "/255.255.0.255", or "" for the whole address.
-type Mask uint64
-
-// PrefixMask returns the mask of the first n bits: of an IPv4 address 0 (all
-// clients are one) to 32, of an IPv6 address 1 to 128.
-func PrefixMask(n int) Mask {
-	if n < 0 || n > 128 {
-		n = -1 // refused when it is used
-	}
-	return prefixMask | Mask(uint32(n))
-}
-
-// DottedMask returns an IPv4 mask, which need not be contiguous.
-func DottedMask(mask [4]byte) Mask {
-	m := binary.BigEndian.Uint32(mask[:])
-	if ones := bits.LeadingZeros32(^m); m == prefixToMask(ones) {
-		return PrefixMask(ones)
-	}
-	return dottedMask | Mask(m)
-}
-
-func prefixToMask(n int) uint32 { return ^uint32(0) << (32 - n) }
-
-func fullMask(id ServiceID) Mask {
-	if id.Is6() {
-		return PrefixMask(128)
-	}
-	return PrefixMask(32)
-}
-
-// String returns the text form.
-func (m Mask) String() string {
-	switch m & maskKind {
-	case prefixMask:
-		return "/" + strconv.Itoa(int(int32(uint32(m))))
-	case dottedMask:
-		return "/" + netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(m)))).String()
-	}
-	return ""
-}
-
-// MarshalText returns the text form.
-func (m Mask) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
-
-// UnmarshalText reads the text form, with or without the slash. The error is of
-// the kind [ErrInvalid].
-func (m *Mask) UnmarshalText(text []byte) error {
-	if len(text) == 0 {
-		*m = 0
-		return nil
-	}
-	if err := m.parse(strings.TrimPrefix(string(text), "/")); err != nil {
-		return err.about(OpParse, strconv.Quote(string(text)))
-	}
-	return nil
-}
-
-func (m *Mask) parse(s string) *Error {
-	if n, err := strconv.ParseUint(s, 10, 8); err == nil && n <= 128 {
-		*m = PrefixMask(int(n))
-		return nil
-	}
-	addr, err := netip.ParseAddr(s)
-	if err != nil || !addr.Is4() {
-		return invalid("mask", "%q is neither a number of bits, 0 to 128, nor an IPv4 mask", s)
-	}
-	*m = DottedMask(addr.As4())
-	return nil
-}
-
-func (m Mask) validate(id ServiceID) *Error {
-	n := int(int32(uint32(m)))
-	switch {
-	case m == 0:
-		return nil
-	case m&maskKind == dottedMask && id.Is6():
-		return invalid("Persistence.Mask", "%s is an IPv4 mask, and %s is an IPv6 service", m, id)
-	case m&maskKind == dottedMask:
-		return nil
-	case m&maskKind != prefixMask || m&^(maskKind|Mask(^uint32(0))) != 0:
-		return invalid("Persistence.Mask", "%#x was made neither by PrefixMask nor by DottedMask", uint64(m))
-	case id.Is6() && (n < 1 || n > 128):
-		return invalid("Persistence.Mask", "%s is not within /1 and /128", m)
-	case !id.Is6() && (n < 0 || n > 32):
-		return invalid("Persistence.Mask", "%s is not within /0 and /32", m)
-	}
-	return nil
 }

@@ -22,8 +22,8 @@ var (
 func balance(ctx context.Context, client *lvs.Client) error {
 	err := client.Do(ctx, // all changes with one system call
 		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.WRR}),
-		lvs.AddRealServer(web, lvs.NewRealServer(rs1, lvs.DR)),
-		lvs.AddRealServer(web, lvs.NewRealServer(rs2, lvs.DR)),
+		lvs.AddRealServer(web, lvs.NewRealServer(rs1, lvs.DR())),
+		lvs.AddRealServer(web, lvs.NewRealServer(rs2, lvs.DR())),
 	)
 	if err := lvs.Ignore(err, lvs.ErrExists); err != nil { // it may have run before
 		return err

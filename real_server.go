@@ -121,11 +121,11 @@ func validateServerAddr(a netip.AddrPort) *Error {
 
 // fits tells whether the server can serve the service in its mode.
 func (s RealServer) fits(id ServiceID) *Error {
-	if is6 := unmap(s.Addr).Addr().Is6(); is6 != id.Is6() && !s.Mode.isTunnel() {
+	if is6 := unmap(s.Addr).Addr().Is6(); is6 != id.Is6() && !s.Mode.IsTunnel() {
 		return invalid("Mode", "an %s server of an %s service must be reached through a tunnel, not by %s",
 			familyName(is6), familyName(id.Is6()), s.Mode)
 	}
-	if s.Mode == NAT || s.Addr.Port() == id.vip.Port() {
+	if s.Mode == NAT() || s.Addr.Port() == id.vip.Port() {
 		return nil
 	}
 	if id.mark != 0 {

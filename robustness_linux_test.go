@@ -197,7 +197,7 @@ func useOneService(t *testing.T, c *Client, g int) {
 	ctx := t.Context()
 	id := TCP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 50, 1, byte(g)}), 80))
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, byte(g)}), 80)
-	if err := c.Do(ctx, AddService(Service{ID: id, Scheduler: RR}), AddRealServer(id, NewRealServer(addr, DR))); err != nil {
+	if err := c.Do(ctx, AddService(Service{ID: id, Scheduler: RR}), AddRealServer(id, NewRealServer(addr, DR()))); err != nil {
 		t.Error(err)
 		return
 	}

@@ -47,8 +47,8 @@ var seedCases = []seedCase{
 		table: []Change{
 			Flush(),
 			AddService(Service{ID: TCP(netip.MustParseAddrPort("192.168.0.11:80")), Scheduler: LC, Persistence: Persistence{Timeout: 300 * time.Second}}),
-			AddRealServer(TCP(netip.MustParseAddrPort("192.168.0.11:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT)),
-			AddRealServer(TCP(netip.MustParseAddrPort("192.168.0.11:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), NAT)),
+			AddRealServer(TCP(netip.MustParseAddrPort("192.168.0.11:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT())),
+			AddRealServer(TCP(netip.MustParseAddrPort("192.168.0.11:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), NAT())),
 		},
 		nat: []replacement{
 			{"table ip nat {", "table ip lvs_nat_from_10_168_0_0_24 {", "a table of our own: what others have in theirs stays"},
@@ -64,8 +64,8 @@ var seedCases = []seedCase{
 		table: []Change{
 			Flush(),
 			AddService(Service{ID: TCP(netip.MustParseAddrPort("10.168.0.91:80")), Scheduler: RR}),
-			AddRealServer(TCP(netip.MustParseAddrPort("10.168.0.91:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), DR)),
-			AddRealServer(TCP(netip.MustParseAddrPort("10.168.0.91:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), DR)),
+			AddRealServer(TCP(netip.MustParseAddrPort("10.168.0.91:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), DR())),
+			AddRealServer(TCP(netip.MustParseAddrPort("10.168.0.91:80")), NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), DR())),
 		},
 		differs: []replacement{
 			{"10.168.0.91 dev eth0 scope link src 10.168.0.91 \n", "10.168.0.91 dev eth0 proto static scope link \n", seedProtocol + "; " + seedSource},

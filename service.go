@@ -32,7 +32,7 @@ func (s Service) Equal(other Service) bool { return s.normal() == other.normal()
 func (s Service) normal() Service {
 	s.Scheduler = cmp.Or(s.Scheduler, WLC)
 	if s.Persistence.Timeout == 0 || s.Persistence.Mask == fullMask(s.ID) {
-		s.Persistence.Mask = 0
+		s.Persistence.Mask = Mask{}
 	}
 	return s
 }
@@ -89,12 +89,6 @@ func (s Service) validate(was *Service) *Error {
 
 // catchAll tells whether the service stands for every port of its address.
 func (s Service) catchAll() bool { return s.ID.mark == 0 && s.ID.vip.Port() == 0 }
-
-const (
-	prefixMask Mask = 1 << 32
-	dottedMask Mask = 2 << 32
-	maskKind        = prefixMask | dottedMask
-)
 
 // ServiceStatus is a service as the kernel reports it.
 type ServiceStatus struct {

@@ -105,7 +105,7 @@ ip link set dev lo up
 ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev eth0 label eth0:0
 ip route replace 10.168.0.91/32 dev eth0
 ip route replace 10.0.0.1/32 via 10.168.0.90`},
-	{name: "IPIP real server", setup: TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local4, MTU: 1400, MSS: 1360, Gateway: router4, Interface: "eth0"}.Setup, want: `
+	{name: "IPIP real server", setup: TunnelRealServer{VIP: vip4, Mode: IPIP(), Local: local4, MTU: 1400, MSS: 1360, Gateway: router4, Interface: "eth0"}.Setup, want: `
 modprobe ipip
 ip link set dev tunl0 up mtu 1400
 sysctl -w net.ipv4.conf.tunl0.rp_filter=2
@@ -116,17 +116,17 @@ sysctl -w net.ipv4.conf.all.arp_announce=2
 ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev tunl0
 ip route replace default via 10.168.0.90 dev eth0 table 4004 advmss 1360
 ip rule add from 10.168.0.91/32 lookup 4004 priority 4004`},
-	{name: "IPIP real server IPv6", setup: TunnelRealServer{VIP: vip6, Mode: IPIP, Local: local6, MSS: 1360, Gateway: router6, Interface: "eth0"}.Setup, want: `
+	{name: "IPIP real server IPv6", setup: TunnelRealServer{VIP: vip6, Mode: IPIP(), Local: local6, MSS: 1360, Gateway: router6, Interface: "eth0"}.Setup, want: `
 modprobe ip6_tunnel
 ip link set dev ip6tnl0 up
 ip -6 addr add 2001:db8:1::91/128 dev ip6tnl0 preferred_lft 0
 ip -6 route replace default via 2001:db8:1::90 dev eth0 table 4004 advmss 1360
 ip -6 rule add from 2001:db8:1::91/128 lookup 4004 priority 4004`},
-	{name: "IPIP real server 6 in 4", setup: TunnelRealServer{VIP: vip6, Mode: IPIP, Local: local4}.Setup, want: `
+	{name: "IPIP real server 6 in 4", setup: TunnelRealServer{VIP: vip6, Mode: IPIP(), Local: local4}.Setup, want: `
 modprobe sit
 ip link set dev sit0 up
 ip -6 addr add 2001:db8:1::91/128 dev sit0 preferred_lft 0`},
-	{name: "IPIP real server 4 in 6", setup: TunnelRealServer{VIP: vip4, Mode: IPIP, Local: local6, MTU: 1400}.Setup, want: `
+	{name: "IPIP real server 4 in 6", setup: TunnelRealServer{VIP: vip4, Mode: IPIP(), Local: local6, MTU: 1400}.Setup, want: `
 modprobe ip6_tunnel
 ip link add name lvs-tun6 mtu 1400 type ip6tnl mode any local 2001:db8:1::94 && ip link set dev lvs-tun6 up
 sysctl -w net.ipv4.conf.lvs-tun6.rp_filter=2

@@ -50,7 +50,7 @@ func TestAlgorithmPanicsInPick(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, m := moodyLab(t)
-			l.serve(s, DR, 1, 1)
+			l.serve(s, DR(), 1, 1)
 			f := l.flow()
 			m.pick = "pick"
 			if got := l.panicOf(f); got != "pick" {
@@ -71,7 +71,7 @@ func TestAlgorithmPanicsInPick(t *testing.T) {
 // A connection that has ended stays when the next one's pick panics.
 func TestAlgorithmPanicsInPickOfAnEndedConnection(t *testing.T) {
 	l, m := moodyLab(t)
-	l.serve(Service{ID: simWeb, Scheduler: "moody"}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: "moody"}, DR(), 1)
 	f := l.flow()
 	c, err := l.Connect(f)
 	must(t, err)
@@ -89,11 +89,11 @@ func TestAlgorithmPanicsInPickOfAnEndedConnection(t *testing.T) {
 func TestAlgorithmPanicsInChanged(t *testing.T) {
 	ctx := context.Background()
 	l, m := moodyLab(t)
-	l.serve(Service{ID: simWeb, Scheduler: "moody"}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: "moody"}, DR(), 1)
 	cause := errors.New("cause")
 	m.changed = cause
 	// Each kind of change is done, and only the first panic is told.
-	must(t, l.client.AddRealServer(ctx, simWeb, NewRealServer(l.server(1), DR)))
+	must(t, l.client.AddRealServer(ctx, simWeb, NewRealServer(l.server(1), DR())))
 	m.changed = "second"
 	l.setWeight(0, 5)
 	must(t, l.client.RemoveRealServer(ctx, simWeb, l.server(1)))
@@ -118,7 +118,7 @@ func TestAlgorithmWithoutPicker(t *testing.T) {
 		"nil":    func(*SimServers) SimPicker { return nil },
 		"panics": func(*SimServers) SimPicker { panic("algorithm") },
 	}})
-	l.serve(Service{ID: simWeb, Scheduler: "nil"}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: "nil"}, DR(), 1)
 	f := l.flow()
 	for scheduler, want := range map[Scheduler]string{"nil": "it gives no picker", "panics": "algorithm"} {
 		must(t, l.client.UpdateService(ctx, Service{ID: simWeb, Scheduler: scheduler}))
@@ -142,19 +142,19 @@ func TestAlgorithmPicksWhatIsGone(t *testing.T) {
 		"spy":       func(s *SimServers) SimPicker { return &spy{s, func(server SimServer) { picker.server = server }} },
 	}}
 	l := newSimLab(t, o)
-	l.serve(Service{ID: simWeb, Scheduler: "elsewhere"}, DR, 1)
-	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: "spy"}, DR, 1, 1)
+	l.serve(Service{ID: simWeb, Scheduler: "elsewhere"}, DR(), 1)
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: "spy"}, DR(), 1, 1)
 	l.syn(l.flow())
 	must(t, l.client.RemoveService(ctx, l.id))
 	l.id = simWeb
 	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 	l.wait(10 * 60e9) // its connection is over, and the trash was emptied
 	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
-	must(t, l.client.AddRealServer(ctx, simWeb, NewRealServer(l.server(7), DR))) // gets its number
+	must(t, l.client.AddRealServer(ctx, simWeb, NewRealServer(l.server(7), DR()))) // gets its number
 	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 
 	there := newSimLab(t, o)
-	there.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: "spy"}, DR, 1, 1, 1, 1, 1)
+	there.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: "spy"}, DR(), 1, 1, 1, 1, 1)
 	kept := picker
 	there.syn(there.flow())
 	picker = kept

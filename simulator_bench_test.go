@@ -21,7 +21,7 @@ func benchFlow(i int) (client netip.AddrPort) {
 // scheduled to one of 100 servers, is established, ends, and expires. 10,000 are
 // alive at any time.
 func BenchmarkConnection(b *testing.B) {
-	for _, mode := range []Mode{DR, NAT} {
+	for _, mode := range []Mode{DR(), NAT()} {
 		for _, scheduler := range []Scheduler{RR, WRR, LC, WLC} {
 			b.Run(fmt.Sprint(mode, "/", scheduler), func(b *testing.B) {
 				l := newSimLab(b, SimOptions{})
@@ -63,7 +63,7 @@ func benchDeliver(b *testing.B, l *simLab, p *SimPacket) {
 // BenchmarkLiveConnections holds connections, b.N of them, and tells what each
 // takes. Run it with -benchtime 10000000x.
 func BenchmarkLiveConnections(b *testing.B) {
-	for _, mode := range []Mode{DR, NAT} {
+	for _, mode := range []Mode{DR(), NAT()} {
 		b.Run(fmt.Sprint(mode), func(b *testing.B) {
 			l := newSimLab(b, SimOptions{})
 			l.serve(Service{ID: simWeb, Scheduler: WLC}, mode, 1, 2, 3, 4)
@@ -108,7 +108,7 @@ func BenchmarkControlCall(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			l := newSimLab(b, SimOptions{})
-			l.serve(Service{ID: simWeb, Scheduler: WLC}, DR, 1, 2, 3, 4)
+			l.serve(Service{ID: simWeb, Scheduler: WLC}, DR(), 1, 2, 3, 4)
 			l.server(0)
 			b.ReportAllocs()
 			b.ResetTimer()

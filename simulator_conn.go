@@ -105,7 +105,7 @@ func (c *SimConn) toServer(flags SimTCPFlags, data int) error {
 
 // toClient shows IPVS a reply, if it passes the director.
 func (c *SimConn) toClient(flags SimTCPFlags, data int) error {
-	if c.opened.Mode.method() != NAT.method() {
+	if c.opened.Mode.method() != NAT().method() {
 		return nil
 	}
 	return c.deliver(ActionReplied, data, SimPacket{

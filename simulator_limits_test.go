@@ -11,7 +11,7 @@ import (
 // one, by default three quarters.
 func TestSimulatorThresholds(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR())
 		server := RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 5}
 		must(t, l.client.AddRealServer(context.Background(), simWeb, server))
 		var conns []*SimConn
@@ -34,7 +34,7 @@ func TestSimulatorThresholds(t *testing.T) {
 // A lower threshold that is given is the number that a server must fall below.
 func TestSimulatorLowerThreshold(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR())
 		server := RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3, LowerThreshold: 2}
 		must(t, l.client.AddRealServer(context.Background(), simWeb, server))
 		conns := []*SimConn{l.connect(), l.connect(), l.connect()}
@@ -53,7 +53,7 @@ func TestSimulatorLowerThreshold(t *testing.T) {
 // What persistence ties to a server comes although the server is at its threshold.
 func TestSimulatorThresholdOfTemplates(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR)
+		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR())
 		must(t, l.client.AddRealServer(context.Background(), simWeb, RealServer{Addr: l.server(0), Weight: 1, UpperThreshold: 3}))
 		for range 4 {
 			l.connect()
@@ -69,7 +69,7 @@ func TestSimulatorThresholdOfTemplates(t *testing.T) {
 // kernels that count all connections together.
 func TestSimulatorLoweredThreshold(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 		for range 4 {
 			l.connect()
 		}
@@ -85,7 +85,7 @@ func TestSimulatorLoweredThreshold(t *testing.T) {
 
 func TestSimulatorDropPacket(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 	l.sysctl("drop_packet", "3")
 	l.sysctl("am_droprate", "4")
 	var got string
@@ -99,7 +99,7 @@ func TestSimulatorDropPacket(t *testing.T) {
 
 func TestSimulatorConnectionLimit(t *testing.T) {
 	l := newSimLab(t, SimOptions{Kernel: "7.2.7"})
-	l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR(), 1)
 	l.sysctl("conn_max", "3") // the template counts
 	l.connect()
 	l.connect()
@@ -111,7 +111,7 @@ func TestSimulatorConnectionLimit(t *testing.T) {
 
 func TestSimulatorBackupOnly(t *testing.T) {
 	l := newSimLab(t, SimOptions{Interfaces: []SimInterface{{Name: "eth0", Addresses: prefixesOf("10.1.0.1/8")}}})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 	l.sysctl("backup_only", "1")
 	l.wants(l.syn(l.flow()), ActionForwarded, ReasonScheduled)
 	must(t, l.client.StartSyncDaemon(context.Background(), SyncDaemon{Role: SyncBackup, Interface: "eth0"}))

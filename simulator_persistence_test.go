@@ -35,7 +35,7 @@ func TestSimulatorTemplates(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			forEachRelease(t, func(t *testing.T, l *simLab) {
-				l.serve(c.service, NAT, 1)
+				l.serve(c.service, NAT(), 1)
 				f := l.flow()
 				if c.vip != "" {
 					f.VIP = netip.MustParseAddrPort(c.vip)
@@ -55,7 +55,7 @@ func TestSimulatorPersistence6(t *testing.T) {
 		l.serve(Service{
 			ID: TCP(netip.MustParseAddrPort("[fd00:1::1]:80")), Scheduler: RR,
 			Persistence: Persistence{Timeout: time.Minute, Mask: PrefixMask(60)},
-		}, DR, 1, 1)
+		}, DR(), 1, 1)
 		from := func(addr string) netip.AddrPort {
 			l.port++
 			c, err := l.Connect(Flow{Client: netip.AddrPortFrom(netip.MustParseAddr(addr), l.port), VIP: l.id.AddrPort()})
@@ -75,7 +75,7 @@ func TestSimulatorPersistence6(t *testing.T) {
 // Persistence beats weight 0 and thresholds, until expire_quiescent_template.
 func TestSimulatorQuiescedTemplate(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR, 1, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute}}, DR(), 1, 1)
 		tied := l.connect().Server()
 		old := 1 // server B, which is the first to be picked
 		if tied != l.server(old) {
@@ -104,7 +104,7 @@ func TestSimulatorQuiescedTemplate(t *testing.T) {
 // time.
 func TestSimulatorTemplateTimeout(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: 5 * time.Second}}, DR, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: 5 * time.Second}}, DR(), 1)
 		conn := l.connect()
 		l.counts(0, 1, 0, 1)
 		l.wait(5 * time.Second)
@@ -123,7 +123,7 @@ func TestSimulatorTemplateTimeout(t *testing.T) {
 // scheduler when the old one has ended, unless conn_reuse_mode is 0.
 func TestSimulatorReuse(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, NAT, 1, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, NAT(), 1, 1)
 		f := l.flow()
 		open := func() *SimConn {
 			c, err := l.Connect(f)
@@ -150,7 +150,7 @@ func TestSimulatorReuse(t *testing.T) {
 // In FIN_WAIT it takes bit 2 of conn_reuse_mode, and that replies are not seen.
 func TestSimulatorReuseFinWait(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1, 1)
 		for mode, want := range map[string]Reason{"1": ReasonConnection, "2": ReasonScheduled, "3": ReasonScheduled} {
 			l.sysctl("conn_reuse_mode", mode)
 			f := l.flow()
@@ -170,7 +170,7 @@ func TestSimulatorReuseFinWait(t *testing.T) {
 func TestSimulatorRemovedServer(t *testing.T) {
 	ctx := context.Background()
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1, 1)
 		f := l.flow()
 		c, err := l.Connect(f)
 		must(t, err)
@@ -196,7 +196,7 @@ func TestSimulatorRemovedServer(t *testing.T) {
 // expire_nodest_conn.
 func TestSimulatorQuiescedServer(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1, 1)
 		f := l.flow()
 		l.syn(f)
 		l.setWeight(1, 0)
@@ -216,14 +216,14 @@ func TestSimulatorQuiescedServer(t *testing.T) {
 func TestSimulatorRevival(t *testing.T) {
 	ctx := context.Background()
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 		f := l.flow()
 		c, err := l.Connect(f)
 		must(t, err)
 		l.wait(4 * time.Second)
 		again := func() {
 			t.Helper()
-			must(t, l.client.Do(ctx, RemoveRealServer(simWeb, l.server(0)), AddRealServer(simWeb, NewRealServer(l.server(0), DR))))
+			must(t, l.client.Do(ctx, RemoveRealServer(simWeb, l.server(0)), AddRealServer(simWeb, NewRealServer(l.server(0), DR()))))
 		}
 		again()
 		l.counts(0, 1, 0, 0)
@@ -240,7 +240,7 @@ func TestSimulatorRevival(t *testing.T) {
 		}
 		must(t, l.client.RemoveRealServer(ctx, simWeb, l.server(0)))
 		l.wait(4 * time.Minute)
-		must(t, l.client.AddRealServer(ctx, simWeb, NewRealServer(l.server(0), DR)))
+		must(t, l.client.AddRealServer(ctx, simWeb, NewRealServer(l.server(0), DR())))
 		if n := l.status(0).Stats.Conns; n != 0 {
 			t.Errorf("%d connections are counted by a new server", n)
 		}
@@ -250,7 +250,7 @@ func TestSimulatorRevival(t *testing.T) {
 // After a flush packets of old connections pass: nothing looks at them.
 func TestSimulatorFlush(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 		f := l.flow()
 		l.syn(f)
 		must(t, l.client.Flush(context.Background()))

@@ -76,7 +76,7 @@ func (newestPicker) Changed() {}
 // Packets that cannot be are refused by the name of their field.
 func TestSimulatorRefusesPackets(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR(), 1)
 	good := SimPacket{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort("10.9.0.1:1"), Destination: simWeb.AddrPort()}
 	for field, spoil := range map[string]func(*SimPacket){
 		"TCP":         func(p *SimPacket) { p.TCP = SimSYN },
@@ -105,7 +105,7 @@ func TestSimulatorRefusesPackets(t *testing.T) {
 // Time ends after 292 years, and does not begin again.
 func TestSimulatorEndOfTime(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR(), 1)
 	l.connect()
 	const half = time.Duration(math.MaxInt64/2 + 1)
 	if err := l.Advance(half); err != nil {
@@ -149,7 +149,7 @@ func TestSimulatorClockPanics(t *testing.T) {
 		}
 		return time.Unix(0, 0)
 	}})
-	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR(), 1)
 	query := SimPacket{Protocol: ProtocolUDP, Source: netip.MustParseAddrPort("10.9.0.1:1"), Destination: simWeb.AddrPort()}
 	deliver := func() (panicked any) {
 		defer func() { panicked = recover() }()
@@ -199,7 +199,7 @@ func FuzzSimulatorOptions(f *testing.F) {
 		ctx := context.Background()
 		vip := netip.AddrPortFrom(a, 80)
 		if err := c.AddService(ctx, Service{ID: TCP(vip), Scheduler: SH}); err == nil {
-			_ = c.AddRealServer(ctx, TCP(vip), RealServer{Addr: vip, Mode: NAT, Weight: 1})
+			_ = c.AddRealServer(ctx, TCP(vip), RealServer{Addr: vip, Mode: NAT(), Weight: 1})
 		}
 		_ = s.Advance(time.Duration(advance))
 		_, _ = s.Connect(Flow{Client: netip.AddrPortFrom(a, uint16(bits)), VIP: vip})

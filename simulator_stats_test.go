@@ -10,7 +10,7 @@ import (
 // traffic since then comes back after they are zeroed.
 func TestSimulatorStatsLag(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 		conns := func() uint64 { t.Helper(); return l.status(0).Stats.Conns }
 		l.picks(7)
 		if n := conns(); n != 0 {
@@ -35,7 +35,7 @@ func TestSimulatorStatsLag(t *testing.T) {
 
 func TestSimulatorImmediateStats(t *testing.T) {
 	l := newSimLab(t, SimOptions{ImmediateStats: true})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, NAT, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR}, NAT(), 1)
 	c := l.connect()
 	must(t, c.Send(100))
 	must(t, c.Reply(1000))
@@ -52,7 +52,7 @@ func TestSimulatorImmediateStats(t *testing.T) {
 // packet, two passes later.
 func TestSimulatorRates(t *testing.T) {
 	l := newSimLab(t, SimOptions{Kernel: "6.1.176"})
-	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR(), 1)
 	f := l.flow()
 	for range 5 {
 		l.packet(f, 0)
@@ -70,7 +70,7 @@ func TestSimulatorRates(t *testing.T) {
 // run_estimation=0 freezes counters as well as rates.
 func TestSimulatorFrozenStats(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 	l.picks(3)
 	l.wait(3 * time.Second)
 	l.sysctl("run_estimation", "0")

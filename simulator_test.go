@@ -27,7 +27,7 @@ func TestSimulatorPicks(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.scheduler, c.weights), func(t *testing.T) {
 			forEachRelease(t, func(t *testing.T, l *simLab) {
-				l.serve(Service{ID: simWeb, Scheduler: c.scheduler}, DR, c.weights...)
+				l.serve(Service{ID: simWeb, Scheduler: c.scheduler}, DR(), c.weights...)
 				if got := l.picks(len(c.want)); got != c.want {
 					t.Errorf("picked %s, want %s", got, c.want)
 				}
@@ -42,7 +42,7 @@ func TestSimulatorLoad(t *testing.T) {
 	for release, want := range map[string]string{"6.1.182": "A", "6.1.183": "B", "6.12.103": "A", "6.12.104": "B", "7.1.8": "A", "7.2.0": "B"} {
 		t.Run(release, func(t *testing.T) {
 			l := newSimLab(t, SimOptions{Kernel: release})
-			l.serve(Service{ID: simWeb, Scheduler: LC}, DR, 1, 0)
+			l.serve(Service{ID: simWeb, Scheduler: LC}, DR(), 1, 0)
 			l.syn(l.flow()) // A has an active one
 			l.setWeight(0, 0)
 			l.setWeight(1, 1)
@@ -75,24 +75,24 @@ func TestSimulatorStates(t *testing.T) {
 		mode  Mode
 		steps []step
 	}{
-		{"DR", DR, []step{
+		{"DR", DR(), []step{
 			{send, StateEstablished, 900 * time.Second},
 			{reply, StateEstablished, 900 * time.Second},
 			{(*SimConn).CloseClient, StateFinWait, 120 * time.Second},
 			{(*SimConn).CloseServer, StateFinWait, 120 * time.Second},
 		}},
-		{"DR, reset", DR, []step{{(*SimConn).Reset, StateClose, 10 * time.Second}}},
-		{"NAT, the client closes", NAT, []step{
+		{"DR, reset", DR(), []step{{(*SimConn).Reset, StateClose, 10 * time.Second}}},
+		{"NAT, the client closes", NAT(), []step{
 			{send, StateEstablished, 900 * time.Second},
 			{(*SimConn).CloseClient, StateCloseWait, 60 * time.Second},
 			{reply, StateCloseWait, 60 * time.Second},
 			{(*SimConn).CloseServer, StateTimeWait, 120 * time.Second},
 		}},
-		{"NAT, the server closes", NAT, []step{
+		{"NAT, the server closes", NAT(), []step{
 			{(*SimConn).CloseServer, StateFinWait, 120 * time.Second},
 			{(*SimConn).CloseClient, StateTimeWait, 120 * time.Second},
 		}},
-		{"NAT, reset", NAT, []step{{(*SimConn).Reset, StateClose, 10 * time.Second}}},
+		{"NAT, reset", NAT(), []step{{(*SimConn).Reset, StateClose, 10 * time.Second}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			forEachRelease(t, func(t *testing.T, l *simLab) {
@@ -129,7 +129,7 @@ func TestSimulatorStates(t *testing.T) {
 // A reset in SYN_RECV is not believed when replies are not seen.
 func TestSimulatorHalfOpen(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 		f := l.flow()
 		l.wants(l.syn(f), ActionForwarded, ReasonScheduled)
 		l.counts(0, 1, 0, 0)
@@ -149,7 +149,7 @@ func TestSimulatorHalfOpen(t *testing.T) {
 // not half of a handshake.
 func TestSimulatorSecureTCP(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 	l.sysctl("secure_tcp", "3")
 	if v := l.syn(l.flow()); v.State != StateSynAck {
 		t.Errorf("the state is %s, want SYNACK", v.State)
@@ -158,7 +158,7 @@ func TestSimulatorSecureTCP(t *testing.T) {
 
 func TestSimulatorUDP(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, NAT, 1)
+		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, NAT(), 1)
 		conn := l.connect()
 		l.counts(0, 0, 1, 0)
 		if conn.State() != StateUDP || l.expiry(0) != 300*time.Second {
@@ -186,11 +186,11 @@ func TestSimulatorUDPPicks(t *testing.T) {
 	} {
 		t.Run(c.scheduler.String(), func(t *testing.T) {
 			forEachRelease(t, func(t *testing.T, l *simLab) {
-				l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: c.scheduler}, DR, 3, 2, 1)
+				l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: c.scheduler}, DR(), 3, 2, 1)
 				if got := l.picks(len(c.want)); got != c.want {
 					t.Errorf("picked %s, want %s", got, c.want)
 				}
-				l.serve(Service{ID: UDP(netip.MustParseAddrPort("10.1.0.2:80")), Scheduler: c.scheduler, OnePacket: true}, DR, 3, 2, 1)
+				l.serve(Service{ID: UDP(netip.MustParseAddrPort("10.1.0.2:80")), Scheduler: c.scheduler, OnePacket: true}, DR(), 3, 2, 1)
 				if got := l.picks(len(c.onePacket)); got != c.onePacket {
 					t.Errorf("with one-packet scheduling picked %s, want %s", got, c.onePacket)
 				}
@@ -201,7 +201,7 @@ func TestSimulatorUDPPicks(t *testing.T) {
 
 func TestSimulatorOnePacket(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR, OnePacket: true}, DR, 1, 1)
+		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR, OnePacket: true}, DR(), 1, 1)
 		f := l.flow()
 		for i := range 4 {
 			v := l.packet(f, 0)
@@ -261,7 +261,7 @@ func TestSimulatorLookup(t *testing.T) {
 				for _, s := range c.has {
 					must(t, l.client.AddService(ctx, s))
 					port := s.ID.AddrPort().Port()
-					must(t, l.client.AddRealServer(ctx, s.ID, NewRealServer(netip.AddrPortFrom(netip.MustParseAddr("10.2.0.1"), port), NAT)))
+					must(t, l.client.AddRealServer(ctx, s.ID, NewRealServer(netip.AddrPortFrom(netip.MustParseAddr("10.2.0.1"), port), NAT())))
 				}
 				v, err := l.Deliver(c.packet)
 				must(t, err)
@@ -276,7 +276,7 @@ func TestSimulatorLookup(t *testing.T) {
 // Why a service takes no one.
 func TestSimulatorNoServer(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR())
 		l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServers)
 		must(t, l.client.AddRealServer(context.Background(), simWeb, RealServer{Addr: l.server(0)}))
 		l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
@@ -290,12 +290,12 @@ func TestSimulatorNoServer(t *testing.T) {
 
 func TestSimulatorBypass(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: FWMark(7), Scheduler: RR}, DR, 0)
+		l.serve(Service{ID: FWMark(7), Scheduler: RR}, DR(), 0)
 		f := l.flow()
 		l.wants(l.syn(f), ActionRefused, ReasonNoServerUsable)
 		l.sysctl("cache_bypass", "1")
 		l.wants(l.syn(f), ActionForwarded, ReasonBypass)
-		if v := l.packet(f, SimACK); v.Mode != ModeBypass || v.Server != f.VIP || v.State != StateEstablished {
+		if v := l.packet(f, SimACK); v.Mode != ModeBypass() || v.Server != f.VIP || v.State != StateEstablished {
 			t.Errorf("the bypass goes to %s by %s in %s", v.Server, v.Mode, v.State)
 		}
 		compare(t, "table", []string{"tcp 10.9.0.1:1024 10.1.0.77:8080 0.0.0.0:0 ESTABLISHED"}, l.table())
@@ -306,7 +306,7 @@ func TestSimulatorBypass(t *testing.T) {
 
 func TestSimulatorSloppyTCP(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 	l.sysctl("sloppy_tcp", "1")
 	f := l.flow()
 	l.wants(l.packet(f, SimRST), ActionPassed, ReasonNotOpening)
@@ -318,7 +318,7 @@ func TestSimulatorSloppyTCP(t *testing.T) {
 func TestSimulatorUnsupported(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
 	id := UDP(simWeb.AddrPort())
-	l.serve(Service{ID: id, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Engine: "sip"}}, DR, 1)
+	l.serve(Service{ID: id, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Engine: "sip"}}, DR(), 1)
 	flow := l.flow()
 	for name, protocol := range map[string]Protocol{"sctp": ProtocolSCTP, "esp": 50, "sip": ProtocolUDP} {
 		_, err := l.Deliver(SimPacket{Protocol: protocol, Source: flow.Client, Destination: flow.VIP})
@@ -339,7 +339,7 @@ func TestSimulatorUnsupported(t *testing.T) {
 // What is no packet is refused.
 func TestSimulatorBadPackets(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 	good := SimPacket{Protocol: ProtocolTCP, Source: l.flow().Client, Destination: simWeb.AddrPort(), TCP: SimSYN}
 	for name, spoil := range map[string]func(*SimPacket){
 		"no source":      func(p *SimPacket) { p.Source = netip.AddrPort{} },

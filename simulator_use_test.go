@@ -20,7 +20,7 @@ import (
 func TestSimulatorFollowsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newSimLab(t, SimOptions{Clock: time.Now})
-		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR, 1)
+		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, DR(), 1)
 		l.connect()
 		time.Sleep(300*time.Second - time.Nanosecond)
 		l.counts(0, 0, 1, 0)
@@ -40,7 +40,7 @@ func TestSimulatorFollowsClock(t *testing.T) {
 // Any number of goroutines may use a simulator in every way.
 func TestSimulatorManyGoroutines(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: WLC}, NAT, 1, 1, 1, 1)
+	l.serve(Service{ID: simWeb, Scheduler: WLC}, NAT(), 1, 1, 1, 1)
 	h := l.Host()
 	defer h.Close()
 	ctx := t.Context()
@@ -90,7 +90,7 @@ func TestSimulatorLarge(t *testing.T) {
 	var changes []Change
 	for i := range services {
 		changes = append(changes, AddService(Service{ID: id(i), Scheduler: WLC}),
-			AddRealServer(id(i), NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT)))
+			AddRealServer(id(i), NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT())))
 	}
 	must(t, l.client.Do(ctx, changes...))
 	for i := range conns {
@@ -116,7 +116,7 @@ func TestSimulatorLarge(t *testing.T) {
 func TestSimulatorIsDeterministic(t *testing.T) {
 	run := func(seed uint64) string {
 		l := newSimLab(t, SimOptions{Seed: seed})
-		l.serve(Service{ID: simWeb, Scheduler: TWOS}, DR, 1, 2, 3, 4)
+		l.serve(Service{ID: simWeb, Scheduler: TWOS}, DR(), 1, 2, 3, 4)
 		return l.picks(50)
 	}
 	if a, b := run(1), run(1); a != b {
@@ -137,7 +137,7 @@ func TestSimulatorFaults(t *testing.T) {
 		return ctx
 	}
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 	other := Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}
 
 	must(t, l.Inject(SimFault{Op: OpAddService, Errno: 12, Times: 2})) // ENOMEM
@@ -205,7 +205,7 @@ func TestSimulatorAlgorithm(t *testing.T) {
 	l := newSimLab(t, SimOptions{Algorithms: map[Scheduler]SimAlgorithm{
 		"first": func(s *SimServers) SimPicker { picker = &firstUsable{servers: s}; return picker },
 	}})
-	l.serve(Service{ID: simWeb, Scheduler: "first"}, DR, 1, 0, 7)
+	l.serve(Service{ID: simWeb, Scheduler: "first"}, DR(), 1, 0, 7)
 	if got := l.picks(4); got != "CCAA" {
 		t.Errorf("picked %s, want CCAA", got)
 	}
@@ -237,8 +237,8 @@ func TestSimulatorAlgorithmPicksElsewhere(t *testing.T) {
 			return &spy{s, func(server SimServer) { picker.server = server }}
 		},
 	}})
-	l.serve(Service{ID: simWeb, Scheduler: "elsewhere"}, DR, 1)
-	l.serve(Service{ID: TCP(netip.MustParseAddrPort("10.1.0.2:80")), Scheduler: "spy"}, DR, 1)
+	l.serve(Service{ID: simWeb, Scheduler: "elsewhere"}, DR(), 1)
+	l.serve(Service{ID: TCP(netip.MustParseAddrPort("10.1.0.2:80")), Scheduler: "spy"}, DR(), 1)
 	l.syn(l.flow())
 	if picker.server == (SimServer{}) {
 		t.Fatal("the other service's server is not known")

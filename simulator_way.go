@@ -71,18 +71,18 @@ func (w *simulatedWays) isOn(iface, parameter string, family netip.Addr) bool {
 // stopAfter changes the verdict on a packet that IPVS forwards, and that gets no
 // further.
 func (w *simulatedWays) stopAfter(p *simipvs.Packet, v *Verdict) {
-	if v.Action != ActionForwarded || v.Mode == ModeLocalNode {
+	if v.Action != ActionForwarded || v.Mode == ModeLocalNode() {
 		return
 	}
 	server := v.Server.Addr()
 	way := w.to(server, 0)
 	switch {
-	case way.Local() && (v.Mode != NAT || !server.IsLoopback() || w.isOwn(p)):
+	case way.Local() && (v.Mode != NAT() || !server.IsLoopback() || w.isOwn(p)):
 	case way.Local(), way.Onward() && p.Source.Addr().IsLoopback():
 		v.Action, v.Reason = ActionDropped, ReasonLoopback
 	case !way.Onward():
 		v.Action, v.Reason = ActionRefused, ReasonNoRoute
-	case v.Mode == DR && way.Via.IsValid():
+	case v.Mode == DR() && way.Via.IsValid():
 		v.Action, v.Reason = ActionDropped, ReasonNotOnLink
 	}
 }

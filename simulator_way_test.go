@@ -36,29 +36,29 @@ type wayCase struct {
 
 // wayCases are on the network of wayLab.
 var wayCases = map[string]wayCase{
-	"on the link":              {server: "10.2.0.1:80", mode: DR, action: ActionForwarded, reason: ReasonScheduled},
-	"direct, behind a router":  {server: "10.3.0.1:80", mode: DR, action: ActionDropped, reason: ReasonNotOnLink},
-	"nat, behind a router":     {server: "10.3.0.1:80", mode: NAT, action: ActionForwarded, reason: ReasonScheduled},
-	"tunnel, behind a router":  {server: "10.3.0.1:80", mode: IPIP, action: ActionForwarded, reason: ReasonScheduled},
-	"direct, no route":         {server: "10.4.0.1:80", mode: DR, action: ActionRefused, reason: ReasonNoRoute},
-	"nat, no route":            {server: "10.4.0.1:80", mode: NAT, action: ActionRefused, reason: ReasonNoRoute},
-	"tunnel, no route":         {server: "10.4.0.1:80", mode: IPIP, action: ActionRefused, reason: ReasonNoRoute},
-	"nat to loopback":          {server: "127.0.0.1:8080", mode: NAT, action: ActionDropped, reason: ReasonLoopback},
-	"direct to loopback":       {server: "127.0.0.1:80", mode: DR, action: ActionForwarded, reason: ReasonScheduled},
-	"nat to IPv6's loopback":   {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[::1]:8080", mode: NAT, action: ActionDropped, reason: ReasonLoopback},
-	"the director is a server": {server: "10.2.0.254:8080", mode: NAT, action: ActionForwarded, reason: ReasonScheduled},
-	"IPv6 without a route":     {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[fd00:4::1]:80", mode: DR, action: ActionRefused, reason: ReasonNoRoute},
-	"a VIP that no host has":   {vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: ActionPassed, reason: ReasonNotLocal},
-	"a VIP on loopback":        {vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: DR, action: ActionDropped, reason: ReasonLoopback},
+	"on the link":              {server: "10.2.0.1:80", mode: DR(), action: ActionForwarded, reason: ReasonScheduled},
+	"direct, behind a router":  {server: "10.3.0.1:80", mode: DR(), action: ActionDropped, reason: ReasonNotOnLink},
+	"nat, behind a router":     {server: "10.3.0.1:80", mode: NAT(), action: ActionForwarded, reason: ReasonScheduled},
+	"tunnel, behind a router":  {server: "10.3.0.1:80", mode: IPIP(), action: ActionForwarded, reason: ReasonScheduled},
+	"direct, no route":         {server: "10.4.0.1:80", mode: DR(), action: ActionRefused, reason: ReasonNoRoute},
+	"nat, no route":            {server: "10.4.0.1:80", mode: NAT(), action: ActionRefused, reason: ReasonNoRoute},
+	"tunnel, no route":         {server: "10.4.0.1:80", mode: IPIP(), action: ActionRefused, reason: ReasonNoRoute},
+	"nat to loopback":          {server: "127.0.0.1:8080", mode: NAT(), action: ActionDropped, reason: ReasonLoopback},
+	"direct to loopback":       {server: "127.0.0.1:80", mode: DR(), action: ActionForwarded, reason: ReasonScheduled},
+	"nat to IPv6's loopback":   {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[::1]:8080", mode: NAT(), action: ActionDropped, reason: ReasonLoopback},
+	"the director is a server": {server: "10.2.0.254:8080", mode: NAT(), action: ActionForwarded, reason: ReasonScheduled},
+	"IPv6 without a route":     {from: "[fd00:9::1]:1000", vip: "[fd00:1::1]:80", server: "[fd00:4::1]:80", mode: DR(), action: ActionRefused, reason: ReasonNoRoute},
+	"a VIP that no host has":   {vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR(), action: ActionPassed, reason: ReasonNotLocal},
+	"a VIP on loopback":        {vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: DR(), action: ActionDropped, reason: ReasonLoopback},
 	"the director's own client of loopback": {
-		from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: NAT, action: ActionDropped, reason: ReasonLoopback,
+		from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "10.2.0.1:80", mode: NAT(), action: ActionDropped, reason: ReasonLoopback,
 	},
-	"the director's own client":              {from: "10.1.0.9:1000", server: "10.2.0.1:80", mode: DR, action: ActionForwarded, reason: ReasonScheduled},
-	"the director's own client and loopback": {from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "127.0.0.1:8080", mode: NAT, action: ActionForwarded, reason: ReasonScheduled},
-	"the link is down":                       {server: "10.2.0.1:80", mode: DR, state: []Resource{Link{Name: "eth1"}}, action: ActionRefused, reason: ReasonNoRoute},
-	"a VIP on a link that is down":           {server: "10.2.0.1:80", mode: DR, state: []Resource{Link{Name: "eth0"}}, action: ActionForwarded, reason: ReasonScheduled},
+	"the director's own client":              {from: "10.1.0.9:1000", server: "10.2.0.1:80", mode: DR(), action: ActionForwarded, reason: ReasonScheduled},
+	"the director's own client and loopback": {from: "127.0.0.1:1000", vip: "127.0.0.1:80", server: "127.0.0.1:8080", mode: NAT(), action: ActionForwarded, reason: ReasonScheduled},
+	"the link is down":                       {server: "10.2.0.1:80", mode: DR(), state: []Resource{Link{Name: "eth1"}}, action: ActionRefused, reason: ReasonNoRoute},
+	"a VIP on a link that is down":           {server: "10.2.0.1:80", mode: DR(), state: []Resource{Link{Name: "eth0"}}, action: ActionForwarded, reason: ReasonScheduled},
 	"a VIP that is a local route": {
-		vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR, action: ActionForwarded, reason: ReasonScheduled,
+		vip: "10.7.0.1:80", server: "10.2.0.1:80", mode: DR(), action: ActionForwarded, reason: ReasonScheduled,
 		state: []Resource{Route{To: netip.MustParsePrefix("10.7.0.0/24"), Interface: "lo", Local: true}},
 	},
 }
@@ -108,7 +108,7 @@ func TestSimulatorWays(t *testing.T) {
 func TestSimulatorForwardsAnswers(t *testing.T) {
 	l := wayLab(t)
 	id := TCP(netip.MustParseAddrPort("10.1.0.1:80"))
-	server := NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT)
+	server := NewRealServer(netip.MustParseAddrPort("10.2.0.1:80"), NAT())
 	must(t, l.client.Do(context.Background(), AddService(Service{ID: id, Scheduler: RR}), AddRealServer(id, server)))
 	f := Flow{Protocol: ProtocolTCP, Client: netip.MustParseAddrPort("10.9.0.1:1000"), VIP: id.AddrPort()}
 	l.wants(l.packet(f, SimSYN), ActionForwarded, ReasonScheduled)
@@ -130,7 +130,7 @@ func TestSimulatorTracksForSourceNAT(t *testing.T) {
 		if tracks {
 			must(t, l.Host().put(SourceNAT{From: netip.MustParsePrefix("10.2.0.0/24")}))
 		}
-		l.serve(Service{ID: simWeb, Scheduler: RR}, NAT, 1)
+		l.serve(Service{ID: simWeb, Scheduler: RR}, NAT(), 1)
 		f := l.flow()
 		l.wants(l.packet(f, SimSYN), ActionForwarded, ReasonScheduled)
 		answer := Flow{Protocol: ProtocolTCP, Client: l.server(0), VIP: f.Client}

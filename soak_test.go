@@ -114,7 +114,7 @@ func (h held) isWithin(before held) bool {
 // hold nothing that others would have to wait for.
 func TestGivenUpCallsLeaveOthersAlone(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: WLC}, DR, 1, 2, 3, 4)
+	l.serve(Service{ID: simWeb, Scheduler: WLC}, DR(), 1, 2, 3, 4)
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for range 4 {
@@ -155,7 +155,7 @@ func newSoakCaller(s *soak, number byte) *soakCaller {
 	c := &soakCaller{soak: s, random: rand.New(rand.NewPCG(uint64(number), 0)), sure: true}
 	vip := netip.AddrFrom4([4]byte{10, 60, 0, number})
 	c.id, c.spare = TCP(netip.AddrPortFrom(vip, 80)), TCP(netip.AddrPortFrom(vip, 81))
-	c.server = NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, number}), 80), DR)
+	c.server = NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 1, number}), 80), DR())
 	must(s.t, s.client.Do(s.t.Context(), AddService(Service{ID: c.id, Scheduler: RR}), AddRealServer(c.id, c.server)))
 	return c
 }

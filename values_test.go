@@ -58,14 +58,14 @@ func TestTextThatIsRefused(t *testing.T) {
 		{new(ServiceID), "tcp://10.0.0.1", `VIP: "10.0.0.1" is not an address and a port`},
 		{new(ServiceID), "fwmark://0", `mark: "0" is not a number from 1`},
 		{new(ServiceID), "fwmark://4294967296", "mark:"},
-		{new(Mode), "gue:70000", "mode: want dr, nat"},
-		{new(Mode), "masq", "mode: want dr, nat"},
-		{new(Mode), "dr/what", "mode: want"},
-		{new(Mode), "what/ipip", `"what" is no method`},
-		{new(Mask), "/129", "mask:"},
-		{new(Mask), "::1", "mask:"},
+		{new(Mode), "gue:70000", "Mode: want dr, nat"},
+		{new(Mode), "masked", "Mode: want dr, nat"},
+		{new(Mode), "dr/what", "Mode: want"},
+		{new(Mode), "what/ipip", "Mode: want"},
+		{new(Mask), "/129", "Mask:"},
+		{new(Mask), "::1", "Mask:"},
 		{new(Persistence), "300", `"300" is not a time such as 5m or 300s`},
-		{new(Persistence), "5m/33.0.0", "mask:"},
+		{new(Persistence), "5m/33.0.0", "Mask:"},
 		{new(Persistence), "5m sip", `"sip" is not pe=NAME`},
 		{new(SchedulerFlags), "fast", `flags: "fast" is neither`},
 		{new(SyncRole), "slave", "want master or backup"},
@@ -74,29 +74,6 @@ func TestTextThatIsRefused(t *testing.T) {
 		if !errors.Is(err, ErrInvalid) || !strings.Contains(fmt.Sprint(err), tt.want) {
 			t.Errorf("%T %q: %v, want %s", tt.into, tt.text, err, tt.want)
 		}
-	}
-}
-
-func TestModeText(t *testing.T) {
-	for m, text := range map[Mode]string{
-		DR: "dr", NAT: "nat", IPIP: "ipip", ModeLocalNode: "local", ModeBypass: "bypass",
-		GUE(6080): "gue:6080", GUE(6080, TunnelChecksum): "gue:6080+csum", GUE(1, TunnelRemoteChecksum): "gue:1+remcsum",
-		GRE(): "gre", GRE(TunnelChecksum): "gre+csum",
-		newMode(7, 0, 0, 0): "method-7", newMode(wire.MethodTunnel, 9, 5, 0x10): "tunnel-9:5+0x10",
-		newMode(wire.MethodMasq, wire.TunnelGUE, 6080, 0): "nat/gue:6080",
-	} {
-		if got := m.String(); got != text {
-			t.Errorf("%q, want %q", got, text)
-		}
-		if got, err := ParseMode(text); err != nil || got != m {
-			t.Errorf("%q parses as %v, %v", text, got, err)
-		}
-	}
-	if m, err := ParseMode("tun"); err != nil || m != IPIP {
-		t.Errorf("tun parses as %v, %v", m, err)
-	}
-	if (Mode(0)) != DR {
-		t.Error("the zero value is not DR")
 	}
 }
 
@@ -153,23 +130,6 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-func TestMask(t *testing.T) {
-	if got := DottedMask([4]byte{255, 255, 255, 0}); got != PrefixMask(24) {
-		t.Errorf("255.255.255.0 is %v", got)
-	}
-	if got := DottedMask([4]byte{}); got != PrefixMask(0) || got == 0 {
-		t.Errorf("0.0.0.0 is %v", got)
-	}
-	if got := DottedMask([4]byte{255, 0, 255, 0}).String(); got != "/255.0.255.0" {
-		t.Errorf("got %s", got)
-	}
-	for _, m := range []Mask{PrefixMask(-1), PrefixMask(math.MaxInt32), PrefixMask(129), 7, 1 << 60} {
-		if m.validate(FWMark(1)) == nil || m.validate(FWMark6(1)) == nil {
-			t.Errorf("%#x is not refused", uint64(m))
-		}
-	}
-}
-
 func TestEqualIsWhatTheKernelSees(t *testing.T) {
 	id := tcp(t, "10.0.0.1:80")
 	for _, tt := range []struct {
@@ -186,8 +146,8 @@ func TestEqualIsWhatTheKernelSees(t *testing.T) {
 			t.Errorf("%v and %v: %v", tt.a, tt.b, got)
 		}
 	}
-	a := NewRealServer(netip.MustParseAddrPort("10.0.0.1:80"), NAT)
-	b := NewRealServer(netip.MustParseAddrPort("[::ffff:10.0.0.1]:80"), NAT)
+	a := NewRealServer(netip.MustParseAddrPort("10.0.0.1:80"), NAT())
+	b := NewRealServer(netip.MustParseAddrPort("[::ffff:10.0.0.1]:80"), NAT())
 	if !a.Equal(b) || cmp.Diff(a, b) != "" {
 		t.Error("a mapped address is another server")
 	}
@@ -295,16 +255,16 @@ func TestValuesThatAreRefused(t *testing.T) {
 		{persist(Persistence{Timeout: time.Second, Mask: PrefixMask(33)}), "Persistence.Mask"},
 		{AddService(Service{ID: FWMark6(1), Persistence: Persistence{Timeout: time.Second, Mask: PrefixMask(0)}}), "Persistence.Mask"},
 		{AddService(Service{ID: FWMark6(1), Persistence: Persistence{Timeout: time.Second, Mask: DottedMask([4]byte{1})}}), "Persistence.Mask"},
-		{AddRealServer(ServiceID{}, server(DR)), "ID"},
+		{AddRealServer(ServiceID{}, server(DR())), "ID"},
 		{AddRealServer(id, RealServer{}), "Addr"},
-		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("0.0.0.0:80"), DR)), "Addr"},
-		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("224.0.0.1:80"), DR)), "Addr"},
-		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("[fe80::1%eth0]:80"), IPIP)), "Addr"},
-		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), DR)), "Addr"},
-		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), IPIP)), "Addr"},
-		{AddRealServer(FWMark(1), server(DR)), "Addr"},
-		{AddRealServer(id, NewRealServer(rip6, DR)), "Mode"},
-		{AddRealServer(id, NewRealServer(rip6, NAT)), "Mode"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("0.0.0.0:80"), DR())), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("224.0.0.1:80"), DR())), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("[fe80::1%eth0]:80"), IPIP())), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), DR())), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), IPIP())), "Addr"},
+		{AddRealServer(FWMark(1), server(DR())), "Addr"},
+		{AddRealServer(id, NewRealServer(rip6, DR())), "Mode"},
+		{AddRealServer(id, NewRealServer(rip6, NAT())), "Mode"},
 		{AddRealServer(id, server(GUE(0))), "Mode"},
 		{AddRealServer(id, server(GRE(TunnelRemoteChecksum))), "Mode"},
 		{AddRealServer(id, server(GUE(1, TunnelChecksum, TunnelRemoteChecksum))), "Mode"},
@@ -344,8 +304,8 @@ func TestValuesThatAreTaken(t *testing.T) {
 		AddService(Service{ID: tcp(t, "10.0.0.1:0"), Persistence: Persistence{Timeout: time.Second}}),
 		AddService(Service{ID: FWMark(1), OnePacket: true}),
 		AddService(Service{ID: UDP(vip), OnePacket: true, Scheduler: NoScheduler}),
-		AddRealServer(TCP(vip), NewRealServer(rip6, IPIP)),
-		AddRealServer(TCP(vip), NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), NAT)),
+		AddRealServer(TCP(vip), NewRealServer(rip6, IPIP())),
+		AddRealServer(TCP(vip), NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), NAT())),
 		AddRealServer(TCP(vip), RealServer{Addr: vip, UpperThreshold: 5, LowerThreshold: 5, Weight: math.MaxInt32}),
 		RemoveService(addressID(99, vip)), // whatever can be listed can be removed
 		Flush(), ZeroAllCounters(), SetTimeouts(Timeouts{}), StopSyncDaemon(SyncBackup),
@@ -364,7 +324,7 @@ func TestChangeText(t *testing.T) {
 	}{
 		{AddService(Service{ID: id, Scheduler: RR}), "+ tcp://10.168.0.91:80 rr"},
 		{UpdateService(Service{ID: id, Scheduler: SH, SchedulerFlags: HashFallback | 0x40}), "~ tcp://10.168.0.91:80 sh (sh-fallback,0x40)"},
-		{AddRealServer(id, NewRealServer(rip, DR)), "+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1"},
+		{AddRealServer(id, NewRealServer(rip, DR())), "+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1"},
 		{RemoveRealServer(id, rip), "- tcp://10.168.0.91:80 -> 10.168.0.94:80"},
 		{RemoveService(id), "- tcp://10.168.0.91:80"},
 		{ZeroCounters(id), "zero tcp://10.168.0.91:80"},

@@ -12,7 +12,7 @@ import (
 // some 130,000 of them in the director's table at any time.
 func BenchmarkRun(b *testing.B) {
 	for _, scheduler := range []lvs.Scheduler{lvs.RR, lvs.WLC, lvs.MH} {
-		for _, mode := range []lvs.Mode{lvs.DR, lvs.NAT} {
+		for _, mode := range []lvs.Mode{lvs.DR(), lvs.NAT()} {
 			b.Run(fmt.Sprint(scheduler, "/", mode), func(b *testing.B) {
 				sim := newSim(b, lvs.Service{ID: web, Scheduler: scheduler}, mode, ones(100)...)
 				b.ResetTimer()

@@ -163,7 +163,7 @@ func (r *run) apply(e Event) error {
 }
 
 func (r *run) add(e Event) error {
-	s := lvs.NewRealServer(e.server, lvs.DR)
+	s := lvs.NewRealServer(e.server, lvs.DR())
 	if len(r.backends) > 0 {
 		s.Mode = r.backends[0].Mode
 	}

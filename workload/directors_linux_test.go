@@ -181,7 +181,7 @@ func (d *kernelDirector) serve(t *testing.T, s lvs.Service, servers []int) {
 	t.Helper()
 	changes := []lvs.Change{lvs.AddService(s)}
 	for _, i := range servers {
-		changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(addrOf(i), lvs.IPIP)))
+		changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(addrOf(i), lvs.IPIP())))
 	}
 	if err := d.host.Client().Do(t.Context(), changes...); err != nil {
 		t.Fatal(err)

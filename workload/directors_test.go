@@ -12,14 +12,14 @@ import (
 // newDirector returns a simulator with so many servers, in order or in reverse.
 func newDirector(t *testing.T, s lvs.Service, reverse bool, servers int) *lvs.Simulator {
 	t.Helper()
-	sim := newSim(t, s, lvs.DR)
+	sim := newSim(t, s, lvs.DR())
 	client := sim.Client()
 	defer client.Close()
 	for i := range servers {
 		if reverse {
 			i = servers - 1 - i
 		}
-		if err := client.AddRealServer(t.Context(), s.ID, lvs.NewRealServer(addrOf(i), lvs.DR)); err != nil {
+		if err := client.AddRealServer(t.Context(), s.ID, lvs.NewRealServer(addrOf(i), lvs.DR())); err != nil {
 			t.Fatal(err)
 		}
 	}

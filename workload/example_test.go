@@ -27,7 +27,7 @@ func simulated(s lvs.Service, servers ...netip.AddrPort) *lvs.Simulator {
 	}
 	changes := []lvs.Change{lvs.AddService(s)}
 	for _, addr := range servers {
-		changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(addr, lvs.DR)))
+		changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(addr, lvs.DR())))
 	}
 	client := sim.Client()
 	defer client.Close()

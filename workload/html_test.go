@@ -20,7 +20,7 @@ func eventful(t *testing.T, servers int) *Report {
 	t.Helper()
 	w := usual()
 	w.Events = []Event{Fail(5*time.Second, addrOf(0), time.Second), Back(12*time.Second, addrOf(0), 0)}
-	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.MH}, lvs.DR, w, ones(servers)...)
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.MH}, lvs.DR(), w, ones(servers)...)
 	return r
 }
 

@@ -334,7 +334,7 @@ func (r *run) arrive(a *arrival) error {
 		r.crowd.release(a.address, port)
 		return nil
 	}
-	c.server, c.nat, c.serverPort = i, v.Mode == lvs.NAT, v.Port
+	c.server, c.nat, c.serverPort = i, v.Mode == lvs.NAT(), v.Port
 	if err := r.handshake(&c); err != nil {
 		return err
 	}

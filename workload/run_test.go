@@ -81,7 +81,7 @@ func checkSums(t *testing.T, r *Report) {
 
 // The report counts active connections as the simulated kernel does.
 func TestActiveAgrees(t *testing.T) {
-	for _, mode := range []lvs.Mode{lvs.DR, lvs.NAT, lvs.IPIP} {
+	for _, mode := range []lvs.Mode{lvs.DR(), lvs.NAT(), lvs.IPIP()} {
 		for _, scheduler := range []lvs.Scheduler{lvs.RR, lvs.WRR, lvs.LC, lvs.WLC, lvs.SED, lvs.NQ, lvs.SH, lvs.MH, lvs.TWOS} {
 			w := usual()
 			w.Duration = 10 * time.Second
@@ -116,7 +116,7 @@ func sumActive(r *Report) (sum float64) {
 func TestShares(t *testing.T) {
 	w := usual()
 	w.Arrivals = Steady(300)
-	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.WRR}, lvs.DR, w, 1, 2, 3)
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.WRR}, lvs.DR(), w, 1, 2, 3)
 	for i, want := range []int{1000, 2000, 3000} {
 		if s := r.Servers[i]; s.Connections != want || !near(s.Share, s.Due) || !near(s.Due, float64(i+1)/6) {
 			t.Errorf("%+v, want %d", s, want)
@@ -125,7 +125,7 @@ func TestShares(t *testing.T) {
 	if got := r.Imbalance; !near(got.GreatestOverMean, 1) || got.CV > 1e-9 || !near(got.Jain, 1) {
 		t.Errorf("imbalance %+v of what is as it should be", got)
 	}
-	_, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1, 3)
+	_, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), w, 1, 3)
 	// 3000 each, due 1500 and 4500: 2 and 2/3.
 	if got := r.Imbalance; !near(got.GreatestOverMean, 1.5) || !near(got.CV, 0.5) || !near(got.Jain, (64.0/9)/(2*(4+4.0/9))) {
 		t.Errorf("imbalance %+v", got)
@@ -138,7 +138,7 @@ func TestSlots(t *testing.T) {
 		Service: web, Duration: 5 * time.Second, Arrivals: Steady(1), Clients: Clients{Count: 1},
 		Lifetime: Fixed(2 * time.Second), Server: Server{Slots: 1}, Samples: 5,
 	}
-	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1)
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), w, 1)
 	// They come at 1, 2, 3, 4, 5 and end at 3, 5: after 2 and 3 seconds.
 	if r.Times.Mean != 2.5 || r.Times.Longest != 3 || r.Servers[0].Active != 3 || r.Servers[0].Peak != 3 {
 		t.Errorf("%+v %+v", r.Times, r.Servers[0])
@@ -148,7 +148,7 @@ func TestSlots(t *testing.T) {
 		t.Errorf("mean active %v, want %v", r.Servers[0].MeanActive, want)
 	}
 	w.Server = Server{Speed: 4, Slots: 1}
-	if _, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1); r.Times.Mean != 0.5 {
+	if _, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), w, 1); r.Times.Mean != 0.5 {
 		t.Errorf("on a server of speed 4: %+v", r.Times)
 	}
 }
@@ -160,7 +160,7 @@ func TestQueueingTheory(t *testing.T) {
 		Service: web, Duration: 20_000 * time.Second, Arrivals: Poisson(0.5), Clients: Clients{Count: 10},
 		Lifetime: Exponential(time.Second), Server: Server{Slots: 1},
 	}
-	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1)
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), w, 1)
 	if math.Abs(r.Times.Mean-2) > 0.2 {
 		t.Errorf("mean time %v, want 2", r.Times.Mean)
 	}
@@ -178,7 +178,7 @@ func TestDisruption(t *testing.T) {
 		{lvs.Service{ID: web, Scheduler: lvs.SH, SchedulerFlags: lvs.HashFallback}, 0, 0.75}, // all buckets change
 		{lvs.Service{ID: web, Scheduler: lvs.RR}, 0.75, 0.75},
 	} {
-		_, r := run1(t, c.service, lvs.DR, w, 1, 1, 1, 1)
+		_, r := run1(t, c.service, lvs.DR(), w, 1, 1, 1, 1)
 		for i, d := range r.Disruptions {
 			if d.Returned < 290 || !near(d.Least, 0.25) || math.Abs(d.Share-c.share) > 0.09 || d.Refused != 0 {
 				t.Errorf("%s: %+v, want a share of %v", r.Name, d, c.share)
@@ -204,13 +204,13 @@ func TestEvents(t *testing.T) {
 		Back(12*time.Second, addrOf(1), 0),
 		Weigh(14*time.Second, addrOf(2), 1),
 	}
-	sim, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.WRR}, lvs.NAT, w, 1, 1)
+	sim, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.WRR}, lvs.NAT(), w, 1, 1)
 	servers, err := sim.Client().RealServers(t.Context(), web)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range servers {
-		if s.Weight != 1 || s.Mode != lvs.NAT {
+		if s.Weight != 1 || s.Mode != lvs.NAT() {
 			t.Errorf("in the end there is %s", s.RealServer)
 		}
 	}
@@ -238,7 +238,7 @@ func TestEvents(t *testing.T) {
 func TestRefusedClients(t *testing.T) {
 	w := usual()
 	w.Events = []Event{Drain(10*time.Second, addrOf(0))}
-	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.MH}, lvs.DR, w, 1, 1)
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.MH}, lvs.DR(), w, 1, 1)
 	d := r.Disruptions[0]
 	if r.Refused == 0 || d.Moved != 0 || math.Abs(float64(d.Refused)/float64(d.Returned)-0.5) > 0.1 {
 		t.Errorf("%d refused, %+v", r.Refused, d)
@@ -253,13 +253,13 @@ func TestDeterminism(t *testing.T) {
 	w.Clients = Clients{Count: 300, Zipf: 1.1, PerAddress: 3}
 	w.Arrivals, w.Lifetime = Bursts(200, 5), Pareto(2*time.Second, 1.5)
 	w.Events = []Event{Fail(5*time.Second, addrOf(1), time.Second)}
-	_, first := run1(t, lvs.Service{ID: web, Scheduler: lvs.TWOS}, lvs.DR, w, 1, 2, 3)
-	_, again := run1(t, lvs.Service{ID: web, Scheduler: lvs.TWOS}, lvs.DR, w, 1, 2, 3)
+	_, first := run1(t, lvs.Service{ID: web, Scheduler: lvs.TWOS}, lvs.DR(), w, 1, 2, 3)
+	_, again := run1(t, lvs.Service{ID: web, Scheduler: lvs.TWOS}, lvs.DR(), w, 1, 2, 3)
 	if !reflect.DeepEqual(first, again) {
 		t.Error("the same seed gave another report")
 	}
 	w.Seed++
-	if _, other := run1(t, lvs.Service{ID: web, Scheduler: lvs.TWOS}, lvs.DR, w, 1, 2, 3); reflect.DeepEqual(first.Samples, other.Samples) {
+	if _, other := run1(t, lvs.Service{ID: web, Scheduler: lvs.TWOS}, lvs.DR(), w, 1, 2, 3); reflect.DeepEqual(first.Samples, other.Samples) {
 		t.Error("another seed gave the same report")
 	}
 }
@@ -268,7 +268,7 @@ func TestReportJSON(t *testing.T) {
 	w := usual()
 	w.Events = []Event{Drain(10*time.Second, addrOf(0))}
 	w.Servers = map[netip.AddrPort]Server{addrOf(1): {Speed: 2}}
-	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.MH}, lvs.DR, w, 1, 1)
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.MH}, lvs.DR(), w, 1, 1)
 	text, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -287,13 +287,13 @@ func TestRecorded(t *testing.T) {
 		{At: time.Second, Client: client, Lifetime: time.Second},
 		{At: 4 * time.Second, Client: netip.MustParseAddr("192.0.2.2"), Lifetime: time.Second},
 	}}
-	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.SH}, lvs.DR, w, 1, 1)
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.SH}, lvs.DR(), w, 1, 1)
 	if r.Arrived != 3 || r.Clients != 2 || r.Duration != 4*time.Second || r.Times.Mean != 1 || r.Samples[0].Arrived != 2 {
 		t.Errorf("%+v", r)
 	}
 	w.Duration, w.Recorded[1] = 2*time.Second, Arrival{At: time.Second}
 	w.Clients, w.Lifetime = Clients{Count: 5}, Fixed(time.Second)
-	if _, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.SH}, lvs.DR, w, 1, 1); r.Arrived != 2 || r.Clients != 2 {
+	if _, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.SH}, lvs.DR(), w, 1, 1); r.Arrived != 2 || r.Clients != 2 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -304,12 +304,12 @@ func TestPorts(t *testing.T) {
 		Service: web, Duration: time.Second, Arrivals: Steady(66_000), Clients: Clients{Count: 10, PerAddress: 10},
 		Lifetime: Fixed(time.Minute),
 	}
-	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1)
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), w, 1)
 	if r.Servers[0].Active != portCount || r.Refused != 66_000-portCount || r.Reasons["the client's address has no port left"] != r.Refused {
 		t.Errorf("%d active, refused %v", r.Servers[0].Active, r.Reasons)
 	}
 	w.Lifetime = Fixed(100 * time.Millisecond)
-	if _, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1); r.Refused != 0 || r.Servers[0].Peak > 6_601 {
+	if _, r = run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), w, 1); r.Refused != 0 || r.Servers[0].Peak > 6_601 {
 		t.Errorf("peak %d, refused %v", r.Servers[0].Peak, r.Reasons)
 	}
 }
@@ -334,7 +334,7 @@ func TestServices(t *testing.T) {
 				a = "2001:db8:1::" + a[len(a)-2:]
 			}
 			addr := netip.AddrPortFrom(netip.MustParseAddr(a), s.ID.AddrPort().Port())
-			changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(addr, lvs.DR)))
+			changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(addr, lvs.DR())))
 		}
 		if err := sim.Client().Do(t.Context(), changes...); err != nil {
 			t.Fatal(err)
@@ -361,7 +361,7 @@ func TestKeepAlive(t *testing.T) {
 	w := Workload{
 		Service: web, Duration: time.Hour, Recorded: []Arrival{{Lifetime: 2 * time.Hour}}, Clients: Clients{Count: 1},
 	}
-	sim, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, w, 1)
+	sim, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), w, 1)
 	s, err := sim.Client().RealServer(t.Context(), web, addrOf(0))
 	if err != nil || s.ActiveConns != 1 || r.Servers[0].Active != 1 {
 		t.Errorf("%+v, the kernel has %d: %v", r.Servers[0], s.ActiveConns, err)
@@ -369,7 +369,7 @@ func TestKeepAlive(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
-	sim := newSim(t, lvs.Service{ID: web, Scheduler: lvs.WLC}, lvs.DR, 1, 1)
+	sim := newSim(t, lvs.Service{ID: web, Scheduler: lvs.WLC}, lvs.DR(), 1, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	w := usual()
 	w.Duration = 1000 * time.Hour
@@ -403,7 +403,7 @@ func TestCancelled(t *testing.T) {
 }
 
 func TestInvalid(t *testing.T) {
-	sim := newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, 1)
+	sim := newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), 1)
 	for field, change := range map[string]func(*Workload){
 		"Duration":           func(w *Workload) { w.Duration = 0 },
 		"Duration ":          func(w *Workload) { w.Duration = -1 },
@@ -452,9 +452,9 @@ func TestInvalid(t *testing.T) {
 		t.Errorf("afterwards: %v, %v", r, err)
 	}
 	refused(t, nil, usual(), "Simulator")
-	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR), usual(), "Service")
-	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, 0, 0), usual(), "Service")
-	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.NoScheduler}, lvs.DR, 1), usual(), "Service")
+	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR()), usual(), "Service")
+	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), 0, 0), usual(), "Service")
+	refused(t, newSim(t, lvs.Service{ID: web, Scheduler: lvs.NoScheduler}, lvs.DR(), 1), usual(), "Service")
 	clocked, err := lvs.NewSimulator(lvs.SimOptions{Clock: time.Now})
 	if err != nil {
 		t.Fatal(err)
@@ -463,7 +463,7 @@ func TestInvalid(t *testing.T) {
 
 	none := usual()
 	none.Service = lvs.UDP(web.AddrPort())
-	if _, err := Run(t.Context(), newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR, 1), none); !errors.Is(err, lvs.ErrNotFound) {
+	if _, err := Run(t.Context(), newSim(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), 1), none); !errors.Is(err, lvs.ErrNotFound) {
 		t.Errorf("a service that is not there: %v", err)
 	}
 }

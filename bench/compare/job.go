@@ -51,7 +51,7 @@ func (j job) changes() []lvs.Change {
 		id := lvs.TCP(j.vip(s))
 		all = append(all, lvs.AddService(lvs.Service{ID: id, Scheduler: scheduler}))
 		for r := range j.servers {
-			all = append(all, lvs.AddRealServer(id, lvs.NewRealServer(j.rip(s, r), lvs.DR)))
+			all = append(all, lvs.AddRealServer(id, lvs.NewRealServer(j.rip(s, r), lvs.DR())))
 		}
 	}
 	return all

@@ -35,7 +35,7 @@ func program() role.Program {
 		Flags: func(f *flag.FlagSet) {
 			f.BoolVar(&forward, "forward", true, "turn ip_forward on, as the script does; direct routing does not need it")
 		},
-		Mode: func() (lvs.Mode, error) { return lvs.DR, nil },
+		Mode: func() (lvs.Mode, error) { return lvs.DR(), nil },
 		Director: func(o role.Options) (lvs.Setup, error) {
 			return lvs.DRDirector{VIP: o.VIP.Addr(), Interface: o.Interface, Forwarding: forward}.Setup()
 		},

@@ -24,7 +24,7 @@ func (b *Balancer) Add(ctx context.Context, mark uint32, container netip.Addr) e
 	id := lvs.FWMark(mark)
 	return b.Client.Do(ctx,
 		lvs.PutService(lvs.Service{ID: id, Scheduler: lvs.RR}),
-		lvs.PutRealServer(id, lvs.NewRealServer(anyPort(container), lvs.NAT)),
+		lvs.PutRealServer(id, lvs.NewRealServer(anyPort(container), lvs.NAT())),
 	)
 }
 

@@ -48,7 +48,7 @@ func program() role.Program {
 			f.BoolVar(&fullNAT, "fullnat", false, "give clients' packets the director's address too: real servers need no route back, and do not see who the client is")
 			f.TextVar(&back, "back", netip.MustParseAddr("10.168.0.90"), "the director's `address` in the real servers' network")
 		},
-		Mode: func() (lvs.Mode, error) { return lvs.NAT, nil },
+		Mode: func() (lvs.Mode, error) { return lvs.NAT(), nil },
 		Director: func(o role.Options) (lvs.Setup, error) {
 			return lvs.NATDirector{
 				VIP: o.VIP.Addr(), Interface: o.Interface, Inside: inside,

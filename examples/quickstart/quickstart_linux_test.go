@@ -98,12 +98,12 @@ func richTable() []lvs.Change {
 	)
 	return []lvs.Change{
 		lvs.AddService(lvs.Service{ID: catchAll, Scheduler: lvs.RR, Persistence: lvs.Persistence{Timeout: time.Minute, Mask: lvs.PrefixMask(64)}}),
-		lvs.AddRealServer(catchAll, lvs.NewRealServer(netip.MustParseAddrPort("[2001:db8::1234:5678:9abc:def0]:80"), lvs.DR)),
-		lvs.AddRealServer(catchAll, lvs.NewRealServer(netip.MustParseAddrPort("10.1.1.1:80"), lvs.IPIP)),
+		lvs.AddRealServer(catchAll, lvs.NewRealServer(netip.MustParseAddrPort("[2001:db8::1234:5678:9abc:def0]:80"), lvs.DR())),
+		lvs.AddRealServer(catchAll, lvs.NewRealServer(netip.MustParseAddrPort("10.1.1.1:80"), lvs.IPIP())),
 		lvs.AddService(lvs.Service{ID: dns, Scheduler: lvs.MH, SchedulerFlags: lvs.HashFallback | lvs.HashPort, OnePacket: true}),
 		lvs.AddService(lvs.Service{ID: network, Scheduler: lvs.WLC, Persistence: lvs.Persistence{Timeout: time.Hour, Mask: lvs.PrefixMask(24)}}),
-		lvs.AddRealServer(network, lvs.RealServer{Addr: netip.MustParseAddrPort("200.1.1.1:8080"), Mode: lvs.NAT, Weight: 1234567}),
-		lvs.AddRealServer(network, lvs.NewRealServer(netip.MustParseAddrPort("100.1.1.1:8080"), lvs.NAT)),
+		lvs.AddRealServer(network, lvs.RealServer{Addr: netip.MustParseAddrPort("200.1.1.1:8080"), Mode: lvs.NAT(), Weight: 1234567}),
+		lvs.AddRealServer(network, lvs.NewRealServer(netip.MustParseAddrPort("100.1.1.1:8080"), lvs.NAT())),
 		lvs.AddService(lvs.Service{ID: marked, Scheduler: lvs.SH}),
 		lvs.AddRealServer(marked, lvs.NewRealServer(netip.MustParseAddrPort("[2001:db8::2]:0"), lvs.GUE(6080))),
 	}

@@ -27,12 +27,12 @@ const persistence = 300 * time.Second
 // are printed below, then sent to the kernel with one call.
 var sites = []lvs.Change{
 	lvs.AddService(lvs.Service{ID: drSite, Scheduler: lvs.RR}),
-	lvs.AddRealServer(drSite, lvs.NewRealServer(rs1, lvs.DR)),
-	lvs.AddRealServer(drSite, lvs.NewRealServer(rs2, lvs.DR)),
+	lvs.AddRealServer(drSite, lvs.NewRealServer(rs1, lvs.DR())),
+	lvs.AddRealServer(drSite, lvs.NewRealServer(rs2, lvs.DR())),
 
 	lvs.AddService(lvs.Service{ID: natSite, Scheduler: lvs.LC, Persistence: lvs.Persistence{Timeout: persistence}}),
-	lvs.AddRealServer(natSite, lvs.NewRealServer(rs1, lvs.NAT)),
-	lvs.AddRealServer(natSite, lvs.NewRealServer(rs2, lvs.NAT)),
+	lvs.AddRealServer(natSite, lvs.NewRealServer(rs1, lvs.NAT())),
+	lvs.AddRealServer(natSite, lvs.NewRealServer(rs2, lvs.NAT())),
 }
 
 // story is a run of the program.

@@ -39,15 +39,15 @@ func program() role.Program {
 	mode := func() (lvs.Mode, error) {
 		switch {
 		case kind == "ipip":
-			return lvs.IPIP, nil
+			return lvs.IPIP(), nil
 		case kind == "gre":
 			return lvs.GRE(), nil
 		case kind == "gue" && port > 0 && port < 1<<16:
 			return lvs.GUE(uint16(port)), nil
 		case kind == "gue":
-			return 0, fmt.Errorf("-port %d is no UDP port", port)
+			return lvs.Mode{}, fmt.Errorf("-port %d is no UDP port", port)
 		}
-		return 0, fmt.Errorf("-type is ipip, gue or gre, not %q", kind)
+		return lvs.Mode{}, fmt.Errorf("-type is ipip, gue or gre, not %q", kind)
 	}
 	return role.Program{
 		Name: "tun",

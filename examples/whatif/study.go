@@ -89,7 +89,7 @@ func (s *study) services(ctx context.Context) error {
 func (s *study) concerns(e lvs.ServiceEntry) bool {
 	for _, ch := range s.changes {
 		if ch.kind == add {
-			if ch.addr.Port() != e.ID.AddrPort().Port() && modeOf(e) != lvs.NAT {
+			if ch.addr.Port() != e.ID.AddrPort().Port() && modeOf(e) != lvs.NAT() {
 				return false
 			}
 		} else if !has(e, ch.addr) {
@@ -102,7 +102,7 @@ func (s *study) concerns(e lvs.ServiceEntry) bool {
 // modeOf returns the mode of the first server, which an added one gets too.
 func modeOf(e lvs.ServiceEntry) lvs.Mode {
 	if len(e.Servers) == 0 {
-		return lvs.DR
+		return lvs.DR()
 	}
 	return e.Servers[0].Mode
 }

@@ -34,7 +34,7 @@ func host(t *testing.T, s lvs.Service, servers int) *lvs.Simulator {
 	}
 	changes := []lvs.Change{lvs.AddService(s)}
 	for i := range servers {
-		changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(netip.MustParseAddrPort(fmt.Sprintf("10.168.0.%d:80", 94+i)), lvs.DR)))
+		changes = append(changes, lvs.AddRealServer(s.ID, lvs.NewRealServer(netip.MustParseAddrPort(fmt.Sprintf("10.168.0.%d:80", 94+i)), lvs.DR())))
 	}
 	if err := sim.Client().Do(t.Context(), changes...); err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ func TestConformanceEditOfNothing(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, sent := countingClient(t, g)
 		ctx := groundContext(t)
-		must(t, c.Do(ctx, lvs.AddService(lvs.Service{ID: webID}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR))))
+		must(t, c.Do(ctx, lvs.AddService(lvs.Service{ID: webID}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR()))))
 		sent.Store(0)
 		_, err := c.ModifyService(ctx, webID, func(*lvs.Service) {})
 		must(t, err)
@@ -69,12 +69,12 @@ func TestConformanceFailuresInTheMiddle(t *testing.T) {
 		err := c.Do(ctx,
 			lvs.AddService(lvs.Service{ID: webID, Scheduler: lvs.RR}),
 			lvs.AddService(lvs.Service{ID: webID, Scheduler: lvs.LC}),
-			lvs.AddRealServer(dnsID, lvs.NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), lvs.DR)),
-			lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR)),
-			lvs.UpdateRealServer(webID, lvs.NewRealServer(webRIP2, lvs.DR)),
+			lvs.AddRealServer(dnsID, lvs.NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), lvs.DR())),
+			lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR())),
+			lvs.UpdateRealServer(webID, lvs.NewRealServer(webRIP2, lvs.DR())),
 			lvs.AddService(lvs.Service{ID: dnsID, Scheduler: "nosuch"}),
-			lvs.AddRealServer(webID, lvs.NewRealServer(netip.MustParseAddrPort("10.2.255.255:80"), lvs.DR)),
-			lvs.AddRealServer(webID, lvs.NewRealServer(webRIP2, lvs.DR)),
+			lvs.AddRealServer(webID, lvs.NewRealServer(netip.MustParseAddrPort("10.2.255.255:80"), lvs.DR())),
+			lvs.AddRealServer(webID, lvs.NewRealServer(webRIP2, lvs.DR())),
 		)
 		var all *lvs.BatchError
 		if !errors.As(err, &all) {

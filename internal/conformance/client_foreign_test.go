@@ -105,7 +105,7 @@ func TestConformanceForeignServices(t *testing.T) {
 				compare(t, "service before the edit", f.listed, was)
 				checkEdit(t, before, conn.one(listServices()), attribute{sScheduler, text("lc")}, append(f.loses, sStats, sStats64))
 
-				server := lvs.NewRealServer(netip.AddrPortFrom(webRIP.Addr(), id.AddrPort().Port()), lvs.IPIP)
+				server := lvs.NewRealServer(netip.AddrPortFrom(webRIP.Addr(), id.AddrPort().Port()), lvs.IPIP())
 				must(t, c.Do(ctx, lvs.AddRealServer(id, server), lvs.ZeroCounters(id)))
 				compareServers(t, c, id, []lvs.RealServerStatus{{RealServer: server}})
 				must(t, c.Do(ctx, lvs.RemoveRealServer(id, server.Addr), lvs.RemoveService(id)))
@@ -155,21 +155,22 @@ type foreignServer struct {
 func foreignServers(r release) []foreignServer {
 	d := destOf(server)
 	at := func(a string, m lvs.Mode) lvs.RealServer { return lvs.NewRealServer(netip.MustParseAddrPort(a), m) }
-	limited := at(server, lvs.DR)
+	limited := at(server, lvs.DR())
 	limited.UpperThreshold, limited.LowerThreshold = 1<<32-1, 1<<31
 	servers := []foreignServer{
 		{"method 5", d.set(dMethod, u32(5)), at(server, modeOf("method-5"))},
 		{"method 7", d.set(dMethod, u32(7)), at(server, modeOf("method-7"))},
-		{"local node", d.set(dMethod, u32(localNode)), at(server, lvs.ModeLocalNode)},
+		{"local node", d.set(dMethod, u32(localNode)), at(server, lvs.ModeLocalNode())},
+		{"bypass", d.set(dMethod, u32(bypass)), at(server, lvs.ModeBypass())},
 		{"tunnel type 9", d.set(dMethod, u32(tunnel)).plus(dTunType, u8(9)), at(server, modeOf("tunnel-9"))},
 		{"tunnel type 255 with everything", d.set(dMethod, u32(tunnel)).plus(dTunType, u8(255)).plus(dTunPort, be16(0xfffe)).plus(dTunFlags, u16(0xfffd)), at(server, modeOf("tunnel-255:65534+csum+0xfffc"))},
 		{"GRE with a port and all flags", d.set(dMethod, u32(tunnel)).plus(dTunType, u8(tunGRE)).plus(dTunPort, be16(5)).plus(dTunFlags, u16(3)), at(server, modeOf("gre:5+csum+remcsum"))},
 		{"IPIP with a checksum", d.set(dMethod, u32(tunnel)).plus(dTunFlags, u16(1)), at(server, modeOf("ipip+csum"))},
 		{"NAT with a tunnel", d.set(dMethod, u32(masquerade)).plus(dTunType, u8(tunGUE)).plus(dTunPort, be16(6080)), at(server, modeOf("nat/gue:6080"))},
 		{"method 7 with a tunnel", d.set(dMethod, u32(7)).plus(dTunType, u8(9)).plus(dTunPort, be16(1)).plus(dTunFlags, u16(8)), at(server, modeOf("method-7/tunnel-9:1+0x8"))},
-		{"direct to another port", destOf("10.2.0.2:8080"), at("10.2.0.2:8080", lvs.DR)},
-		{"direct to port 0", destOf("10.2.0.2:0"), at("10.2.0.2:0", lvs.DR)},
-		{"another family to another port", otherFamilyDest("[fd00:1::2]:1"), at("[fd00:1::2]:1", lvs.IPIP)},
+		{"direct to another port", destOf("10.2.0.2:8080"), at("10.2.0.2:8080", lvs.DR())},
+		{"direct to port 0", destOf("10.2.0.2:0"), at("10.2.0.2:0", lvs.DR())},
+		{"another family to another port", otherFamilyDest("[fd00:1::2]:1"), at("[fd00:1::2]:1", lvs.IPIP())},
 	}
 	if !r.countsTotals() {
 		servers = append(servers, foreignServer{

@@ -20,7 +20,7 @@ func TestConformanceErrorKinds(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
 		conn := dialRaw(t, g.Dial)
-		must(t, c.Do(ctx, lvs.AddService(lvs.Service{ID: webID}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR)), lvs.AddService(lvs.Service{ID: web6ID}),
+		must(t, c.Do(ctx, lvs.AddService(lvs.Service{ID: webID}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR())), lvs.AddService(lvs.Service{ID: web6ID}),
 			lvs.StartSyncDaemon(lvs.SyncDaemon{Role: lvs.SyncBackup, Interface: groundDevice})))
 		t.Cleanup(conn.stopDaemons)
 		before := conn.table()
@@ -48,18 +48,18 @@ func TestConformanceErrorKinds(t *testing.T) {
 			},
 			{"put a service with an unknown scheduler", lvs.PutService(lvs.Service{ID: dnsID, Scheduler: "nosuch"}), lvs.ErrScheduler, lvs.ENOENT, ""},
 			{"put a service that is there with an unknown scheduler", lvs.PutService(lvs.Service{ID: webID, Scheduler: "nosuch"}), lvs.ErrScheduler, lvs.ENOENT, ""},
-			{"put a server of a service that is not", lvs.PutRealServer(dnsID, at("10.2.0.2:53", lvs.DR)), lvs.ErrNoService, lvs.ESRCH, ""},
-			{"put a server at a broadcast address", lvs.PutRealServer(webID, at("10.2.255.255:80", lvs.DR)), lvs.ErrInvalid, lvs.EINVAL, ""},
-			{"add a server that is there", lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.NAT)), lvs.ErrExists, lvs.EEXIST, ""},
-			{"add a server to a service that is not", lvs.AddRealServer(dnsID, at("10.2.0.2:53", lvs.DR)), lvs.ErrNoService, lvs.ESRCH, ""},
-			{"update a server that is not", lvs.UpdateRealServer(webID, lvs.NewRealServer(absent, lvs.DR)), lvs.ErrNoRealServer, lvs.ENOENT, ""},
-			{"update a server of a service that is not", lvs.UpdateRealServer(dnsID, at("10.2.0.2:53", lvs.DR)), lvs.ErrNoService, lvs.ESRCH, ""},
+			{"put a server of a service that is not", lvs.PutRealServer(dnsID, at("10.2.0.2:53", lvs.DR())), lvs.ErrNoService, lvs.ESRCH, ""},
+			{"put a server at a broadcast address", lvs.PutRealServer(webID, at("10.2.255.255:80", lvs.DR())), lvs.ErrInvalid, lvs.EINVAL, ""},
+			{"add a server that is there", lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.NAT())), lvs.ErrExists, lvs.EEXIST, ""},
+			{"add a server to a service that is not", lvs.AddRealServer(dnsID, at("10.2.0.2:53", lvs.DR())), lvs.ErrNoService, lvs.ESRCH, ""},
+			{"update a server that is not", lvs.UpdateRealServer(webID, lvs.NewRealServer(absent, lvs.DR())), lvs.ErrNoRealServer, lvs.ENOENT, ""},
+			{"update a server of a service that is not", lvs.UpdateRealServer(dnsID, at("10.2.0.2:53", lvs.DR())), lvs.ErrNoService, lvs.ESRCH, ""},
 			{"remove a server that is not", lvs.RemoveRealServer(webID, absent), lvs.ErrNoRealServer, lvs.ENOENT, ""},
 			{"remove a server of a service that is not", lvs.RemoveRealServer(dnsID, absent), lvs.ErrNoService, lvs.ESRCH, ""},
-			{"a broadcast address", lvs.AddRealServer(webID, at("10.2.255.255:80", lvs.DR)), lvs.ErrInvalid, lvs.EINVAL, ""},
-			{"the broadcast address", lvs.AddRealServer(webID, at("255.255.255.255:80", lvs.DR)), lvs.ErrInvalid, lvs.EINVAL, ""},
-			{"a link-local address", lvs.AddRealServer(web6ID, at("[fe80::1]:80", lvs.DR)), lvs.ErrInvalid, lvs.EINVAL, ""},
-			{"another family while a daemon runs", lvs.AddRealServer(webID, at("[fd00:1::2]:80", lvs.IPIP)), lvs.ErrInvalid, lvs.EINVAL, ""},
+			{"a broadcast address", lvs.AddRealServer(webID, at("10.2.255.255:80", lvs.DR())), lvs.ErrInvalid, lvs.EINVAL, ""},
+			{"the broadcast address", lvs.AddRealServer(webID, at("255.255.255.255:80", lvs.DR())), lvs.ErrInvalid, lvs.EINVAL, ""},
+			{"a link-local address", lvs.AddRealServer(web6ID, at("[fe80::1]:80", lvs.DR())), lvs.ErrInvalid, lvs.EINVAL, ""},
+			{"another family while a daemon runs", lvs.AddRealServer(webID, at("[fd00:1::2]:80", lvs.IPIP())), lvs.ErrInvalid, lvs.EINVAL, ""},
 			{"timeouts too long", lvs.SetTimeouts(lvs.Timeouts{TCP: math.MaxInt32 * time.Second}), lvs.ErrInvalid, lvs.EINVAL, ""},
 			{"start a daemon that runs", lvs.StartSyncDaemon(lvs.SyncDaemon{Role: lvs.SyncBackup, Interface: groundDevice}), lvs.ErrExists, lvs.EEXIST, ""},
 			{"start a daemon on no interface", lvs.StartSyncDaemon(lvs.SyncDaemon{Role: lvs.SyncMaster, Interface: "nosuch"}), lvs.ErrInvalid, lvs.ENODEV, "Interface"},
@@ -133,7 +133,7 @@ func refused() []struct {
 		return service(name, field, func(s *lvs.Service) { s.ID, s.Persistence = id, p })
 	}
 	server := func(name, field string, change func(*lvs.RealServer)) row {
-		s := lvs.NewRealServer(webRIP, lvs.DR)
+		s := lvs.NewRealServer(webRIP, lvs.DR())
 		change(&s)
 		return row{"server: " + name, lvs.AddRealServer(webID, s), field}
 	}
@@ -186,7 +186,6 @@ func refused() []struct {
 		persistent("no bits of IPv6", "Persistence.Mask", web6ID, lvs.Persistence{Timeout: sec, Mask: lvs.PrefixMask(0)}),
 		persistent("129 bits of IPv6", "Persistence.Mask", web6ID, lvs.Persistence{Timeout: sec, Mask: lvs.PrefixMask(129)}),
 		persistent("-1 bits", "Persistence.Mask", webID, lvs.Persistence{Timeout: sec, Mask: lvs.PrefixMask(-1)}),
-		persistent("a mask that is none", "Persistence.Mask", webID, lvs.Persistence{Timeout: sec, Mask: 24}),
 		{"service: an update without a scheduler", lvs.UpdateService(lvs.Service{ID: webID}), "Scheduler"},
 		{"service: removal without identity", lvs.RemoveService(lvs.ServiceID{}), "ID"},
 		{"service: zeroing without identity", lvs.ZeroCounters(lvs.ServiceID{}), "ID"},
@@ -196,13 +195,15 @@ func refused() []struct {
 		addr("address 0.0.0.0", "0.0.0.0:80"),
 		addr("a multicast address", "224.0.0.1:80"),
 		addr("another port than the service's", "10.2.0.2:81"),
-		server("another port by tunnel", "Addr", func(s *lvs.RealServer) { s.Mode, s.Addr = lvs.IPIP, netip.MustParseAddrPort("10.2.0.2:81") }),
+		server("another port by tunnel", "Addr", func(s *lvs.RealServer) { s.Mode, s.Addr = lvs.IPIP(), netip.MustParseAddrPort("10.2.0.2:81") }),
 		server("another family than the service's", "Mode", func(s *lvs.RealServer) { s.Addr = webRIP6 }),
-		server("another family by NAT", "Mode", func(s *lvs.RealServer) { s.Addr, s.Mode = webRIP6, lvs.NAT }),
+		server("another family by NAT", "Mode", func(s *lvs.RealServer) { s.Addr, s.Mode = webRIP6, lvs.NAT() }),
 		mode("method 5", modeOf("method-5")),
 		mode("method 7", modeOf("method-7")),
 		mode("direct, with a tunnel", modeOf("dr/gre")),
 		mode("NAT, with a tunnel's port", modeOf("nat/ipip:5")),
+		mode("the mode of the local node", lvs.ModeLocalNode()),
+		mode("bypass", lvs.ModeBypass()),
 		mode("tunnel type 9", modeOf("tunnel-9")),
 		mode("GUE to port 0", lvs.GUE(0)),
 		mode("GUE with both checksums", lvs.GUE(5, lvs.TunnelChecksum, lvs.TunnelRemoteChecksum)),
@@ -218,8 +219,8 @@ func refused() []struct {
 		server("upper threshold 2^31", "UpperThreshold", func(s *lvs.RealServer) { s.UpperThreshold = 1 << 31 }),
 		server("lower threshold above upper", "LowerThreshold", func(s *lvs.RealServer) { s.UpperThreshold, s.LowerThreshold = 5, 6 }),
 		server("lower threshold without upper", "LowerThreshold", func(s *lvs.RealServer) { s.LowerThreshold = 1 }),
-		{"server: of no service", lvs.AddRealServer(lvs.ServiceID{}, lvs.NewRealServer(webRIP, lvs.DR)), "ID"},
-		{"server: of a mark, with a port", lvs.AddRealServer(lvs.FWMark(7), lvs.NewRealServer(webRIP, lvs.DR)), "Addr"},
+		{"server: of no service", lvs.AddRealServer(lvs.ServiceID{}, lvs.NewRealServer(webRIP, lvs.DR())), "ID"},
+		{"server: of a mark, with a port", lvs.AddRealServer(lvs.FWMark(7), lvs.NewRealServer(webRIP, lvs.DR())), "Addr"},
 		{"server: an update", lvs.UpdateRealServer(webID, lvs.NewRealServer(webRIP, lvs.GUE(0))), "Mode"},
 		{"server: removal without address", lvs.RemoveRealServer(webID, netip.AddrPort{}), "Addr"},
 		{"server: removal from no service", lvs.RemoveRealServer(lvs.ServiceID{}, webRIP), "ID"},
@@ -267,7 +268,7 @@ func TestConformanceRefusedValues(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, sent := countingClient(t, g)
 		ctx := groundContext(t)
-		must(t, c.Do(ctx, lvs.AddService(lvs.Service{ID: webID}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR)), lvs.AddService(lvs.Service{ID: lvs.FWMark(7)})))
+		must(t, c.Do(ctx, lvs.AddService(lvs.Service{ID: webID}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR())), lvs.AddService(lvs.Service{ID: lvs.FWMark(7)})))
 		sent.Store(0)
 		for _, tc := range refused() {
 			t.Run(tc.name, func(t *testing.T) {
@@ -317,7 +318,7 @@ func TestConformanceRefusedReads(t *testing.T) {
 func TestConformanceRefusedEdits(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
-		must(t, c.Do(ctx, lvs.AddService(lvs.Service{ID: webID, Scheduler: lvs.RR}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR))))
+		must(t, c.Do(ctx, lvs.AddService(lvs.Service{ID: webID, Scheduler: lvs.RR}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR()))))
 		conn := dialRaw(t, g.Dial)
 		before := conn.table()
 		service := func(edit func(*lvs.Service)) error { _, err := c.ModifyService(ctx, webID, edit); return err }

@@ -105,34 +105,32 @@ func TestConformanceServerRoundTrip(t *testing.T) {
 	tables := map[lvs.ServiceID][]lvs.RealServer{
 		webID: {
 			{Addr: addr("10.2.0.9:80"), Weight: 1},
-			{Addr: addr("10.2.0.8:80"), Mode: lvs.NAT, Weight: 0},
-			{Addr: addr("10.2.0.8:8080"), Mode: lvs.NAT, Weight: math.MaxInt32},
-			{Addr: addr("10.2.0.7:80"), Mode: lvs.IPIP, Weight: 65536},
+			{Addr: addr("10.2.0.8:80"), Mode: lvs.NAT(), Weight: 0},
+			{Addr: addr("10.2.0.8:8080"), Mode: lvs.NAT(), Weight: math.MaxInt32},
+			{Addr: addr("10.2.0.7:80"), Mode: lvs.IPIP(), Weight: 65536},
 			{Addr: addr("10.2.0.6:80"), Mode: lvs.GUE(6080), Weight: 1},
 			{Addr: addr("10.2.0.5:80"), Mode: lvs.GUE(65535, lvs.TunnelChecksum), Weight: 1},
 			{Addr: addr("10.2.0.4:80"), Mode: lvs.GUE(1, lvs.TunnelRemoteChecksum), Weight: 1},
 			{Addr: addr("10.2.0.10:80"), Mode: lvs.GRE(), Weight: 1},
 			{Addr: addr("10.2.0.3:80"), Mode: lvs.GRE(lvs.TunnelChecksum), Weight: 1},
-			{Addr: addr("10.2.0.2:80"), Mode: lvs.ModeLocalNode, Weight: 1},
-			{Addr: addr("10.2.0.1:80"), Mode: lvs.ModeBypass, Weight: 1},
 			{Addr: addr("10.2.0.20:80"), Weight: 1, UpperThreshold: math.MaxInt32, LowerThreshold: math.MaxInt32},
 			{Addr: addr("10.2.0.21:80"), Weight: 1, UpperThreshold: 10},
 			{Addr: addr("10.2.0.22:80"), Weight: 1, UpperThreshold: 10, LowerThreshold: 1},
-			{Addr: addr("127.0.0.1:80"), Mode: lvs.NAT, Weight: 1},
-			{Addr: addr("[fd00:1::2]:80"), Mode: lvs.IPIP, Weight: 1},
+			{Addr: addr("127.0.0.1:80"), Mode: lvs.NAT(), Weight: 1},
+			{Addr: addr("[fd00:1::2]:80"), Mode: lvs.IPIP(), Weight: 1},
 			{Addr: addr("[fd00:1::3]:80"), Mode: lvs.GUE(6080), Weight: 1},
 			{Addr: addr("[fd00:1::4]:80"), Mode: lvs.GRE(), Weight: 1},
 		},
 		web6ID: {
 			{Addr: addr("[fd00:1::9]:80"), Weight: 1},
-			{Addr: addr("[fd00:1::8]:8080"), Mode: lvs.NAT, Weight: 1},
-			{Addr: addr("[fd00:1::7]:80"), Mode: lvs.IPIP, Weight: 1},
-			{Addr: addr("10.2.0.2:80"), Mode: lvs.IPIP, Weight: 1},
+			{Addr: addr("[fd00:1::8]:8080"), Mode: lvs.NAT(), Weight: 1},
+			{Addr: addr("[fd00:1::7]:80"), Mode: lvs.IPIP(), Weight: 1},
+			{Addr: addr("10.2.0.2:80"), Mode: lvs.IPIP(), Weight: 1},
 			{Addr: addr("10.2.0.3:80"), Mode: lvs.GUE(6080, lvs.TunnelChecksum), Weight: 1},
-			{Addr: addr("[::1]:80"), Mode: lvs.NAT, Weight: 1},
+			{Addr: addr("[::1]:80"), Mode: lvs.NAT(), Weight: 1},
 		},
-		lvs.FWMark(7):  {{Addr: addr("10.2.0.2:0"), Weight: 1}, {Addr: addr("10.2.0.3:8080"), Mode: lvs.NAT, Weight: 2}},
-		lvs.FWMark6(7): {{Addr: addr("[fd00:1::2]:0"), Weight: 1}, {Addr: addr("10.2.0.2:0"), Mode: lvs.IPIP, Weight: 2}},
+		lvs.FWMark(7):  {{Addr: addr("10.2.0.2:0"), Weight: 1}, {Addr: addr("10.2.0.3:8080"), Mode: lvs.NAT(), Weight: 2}},
+		lvs.FWMark6(7): {{Addr: addr("[fd00:1::2]:0"), Weight: 1}, {Addr: addr("10.2.0.2:0"), Mode: lvs.IPIP(), Weight: 2}},
 	}
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
@@ -193,13 +191,13 @@ func TestConformanceServersInOrder(t *testing.T) {
 		must(t, c.AddService(ctx, lvs.Service{ID: webID}))
 		var want []lvs.RealServerStatus
 		for i := range 500 {
-			s := lvs.NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, byte(1 + i/200), byte(1 + i%200)}), 80), lvs.DR)
+			s := lvs.NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, byte(1 + i/200), byte(1 + i%200)}), 80), lvs.DR())
 			want = append(want, lvs.RealServerStatus{RealServer: s})
 			must(t, c.AddRealServer(ctx, webID, s))
 		}
 		again := want[7]
 		mapped := netip.AddrPortFrom(netip.AddrFrom16(again.Addr.Addr().As16()), 80)
-		must(t, c.Do(ctx, lvs.RemoveRealServer(webID, mapped), lvs.AddRealServer(webID, lvs.NewRealServer(mapped, lvs.DR))))
+		must(t, c.Do(ctx, lvs.RemoveRealServer(webID, mapped), lvs.AddRealServer(webID, lvs.NewRealServer(mapped, lvs.DR()))))
 		want = append(append(want[:7:7], want[8:]...), again)
 		got, err := c.RealServers(ctx, webID)
 		must(t, err)
@@ -291,7 +289,7 @@ func TestConformanceCounters(t *testing.T) {
 		rip := netip.MustParseAddrPort(dnsServer)
 		must(t, c.Do(ctx,
 			lvs.AddService(lvs.Service{ID: dnsID, Scheduler: lvs.RR, Persistence: lvs.Persistence{Timeout: time.Minute}}),
-			lvs.AddRealServer(dnsID, lvs.NewRealServer(rip, lvs.DR))))
+			lvs.AddRealServer(dnsID, lvs.NewRealServer(rip, lvs.DR()))))
 		send := func() { g.Datagram(t, dnsClient, dnsVIP) }
 		counters := func() (lvs.Stats, lvs.RealServerStatus) {
 			s, err := c.Service(ctx, dnsID)
@@ -346,7 +344,7 @@ func TestConformanceSnapshot(t *testing.T) {
 			changes = append([]lvs.Change{lvs.AddService(e.Service)}, changes...) // backwards, but with the servers behind
 			for i := range len(want) % 4 {
 				addr := netip.MustParseAddr([]string{"10.2.0.9", "10.2.0.7", "10.2.0.8"}[i])
-				s := lvs.NewRealServer(netip.AddrPortFrom(addr, id.AddrPort().Port()), lvs.IPIP)
+				s := lvs.NewRealServer(netip.AddrPortFrom(addr, id.AddrPort().Port()), lvs.IPIP())
 				e.Servers = append(e.Servers, lvs.RealServerStatus{RealServer: s})
 				changes = append(changes, lvs.AddRealServer(id, s))
 			}

@@ -97,13 +97,13 @@ var clientMethods = map[string]func(context.Context, *lvs.Client) error{
 	},
 	"RemoveService": func(ctx context.Context, c *lvs.Client) error { return c.RemoveService(ctx, webID) },
 	"AddRealServer": func(ctx context.Context, c *lvs.Client) error {
-		return c.AddRealServer(ctx, webID, lvs.NewRealServer(webRIP2, lvs.DR))
+		return c.AddRealServer(ctx, webID, lvs.NewRealServer(webRIP2, lvs.DR()))
 	},
 	"UpdateRealServer": func(ctx context.Context, c *lvs.Client) error {
-		return c.UpdateRealServer(ctx, webID, lvs.NewRealServer(webRIP, lvs.NAT))
+		return c.UpdateRealServer(ctx, webID, lvs.NewRealServer(webRIP, lvs.NAT()))
 	},
 	"PutRealServer": func(ctx context.Context, c *lvs.Client) error {
-		return c.PutRealServer(ctx, webID, lvs.NewRealServer(webRIP, lvs.IPIP))
+		return c.PutRealServer(ctx, webID, lvs.NewRealServer(webRIP, lvs.IPIP()))
 	},
 	"ModifyRealServer": func(ctx context.Context, c *lvs.Client) error {
 		_, err := c.ModifyRealServer(ctx, webID, webRIP, func(s *lvs.RealServer) { s.Weight = 7 })
@@ -141,7 +141,7 @@ func TestConformanceMethods(t *testing.T) {
 		for name, method := range clientMethods {
 			t.Run(name, func(t *testing.T) {
 				t.Cleanup(conn.stopDaemons)
-				must(t, c.Do(ctx, lvs.Flush(), lvs.AddService(lvs.Service{ID: webID}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR))))
+				must(t, c.Do(ctx, lvs.Flush(), lvs.AddService(lvs.Service{ID: webID}), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.DR()))))
 				if name == "StopSyncDaemon" {
 					must(t, clientMethods["StartSyncDaemon"](ctx, c))
 				}
@@ -179,7 +179,7 @@ func TestConformanceCloseTwice(t *testing.T) {
 // Each kind of change, and what it leaves behind.
 func TestConformanceChanges(t *testing.T) {
 	web := lvs.Service{ID: webID, Scheduler: lvs.RR}
-	rip := lvs.NewRealServer(webRIP, lvs.DR)
+	rip := lvs.NewRealServer(webRIP, lvs.DR())
 	table := func(s lvs.Service, servers ...lvs.RealServer) string {
 		text := s.String()
 		for _, r := range servers {
@@ -205,9 +205,9 @@ func TestConformanceChanges(t *testing.T) {
 		{"PutService", []lvs.Change{lvs.AddService(lvs.Service{ID: webID}), lvs.AddRealServer(webID, rip)}, lvs.PutService(web), table(web, rip) + "\n" + usual},
 		{"RemoveService", []lvs.Change{lvs.AddService(web), lvs.AddService(lvs.Service{ID: dnsID, Scheduler: lvs.RR})}, lvs.RemoveService(dnsID), table(web) + "\n" + usual},
 		{"AddRealServer", []lvs.Change{lvs.AddService(web)}, lvs.AddRealServer(webID, rip), table(web, rip) + "\n" + usual},
-		{"UpdateRealServer", []lvs.Change{lvs.AddService(web), lvs.AddRealServer(webID, rip)}, lvs.UpdateRealServer(webID, lvs.NewRealServer(webRIP, lvs.NAT)), table(web, lvs.NewRealServer(webRIP, lvs.NAT)) + "\n" + usual},
+		{"UpdateRealServer", []lvs.Change{lvs.AddService(web), lvs.AddRealServer(webID, rip)}, lvs.UpdateRealServer(webID, lvs.NewRealServer(webRIP, lvs.NAT())), table(web, lvs.NewRealServer(webRIP, lvs.NAT())) + "\n" + usual},
 		{"PutRealServer", []lvs.Change{lvs.AddService(web)}, lvs.PutRealServer(webID, rip), table(web, rip) + "\n" + usual},
-		{"PutRealServer", []lvs.Change{lvs.AddService(web), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.NAT))}, lvs.PutRealServer(webID, rip), table(web, rip) + "\n" + usual},
+		{"PutRealServer", []lvs.Change{lvs.AddService(web), lvs.AddRealServer(webID, lvs.NewRealServer(webRIP, lvs.NAT()))}, lvs.PutRealServer(webID, rip), table(web, rip) + "\n" + usual},
 		{"RemoveRealServer", []lvs.Change{lvs.AddService(web), lvs.AddRealServer(webID, rip)}, lvs.RemoveRealServer(webID, webRIP), table(web) + "\n" + usual},
 		{"ZeroCounters", []lvs.Change{lvs.AddService(web)}, lvs.ZeroCounters(webID), table(web) + "\n" + usual},
 		{"ZeroAllCounters", []lvs.Change{lvs.AddService(web)}, lvs.ZeroAllCounters(), table(web) + "\n" + usual},

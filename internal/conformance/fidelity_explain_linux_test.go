@@ -184,7 +184,7 @@ func (h *trial) server(id lvs.ServiceID) lvs.RealServer {
 	addrs := []string{"10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.4", trialUnlinked, trialNoRoute, trialLocal, "127.0.0.1"}
 	addr := netip.AddrPortFrom(netip.MustParseAddr(addrs[h.IntN(len(addrs))]), id.AddrPort().Port())
 	s := lvs.RealServer{Addr: addr, Mode: h.mode(addr.Addr()), Weight: []int{0, 1, 1, 1, 2, 3, 40}[h.IntN(7)]}
-	if s.Mode == lvs.NAT && addr.Port() == 80 && h.IntN(3) == 0 {
+	if s.Mode == lvs.NAT() && addr.Port() == 80 && h.IntN(3) == 0 {
 		s.Addr = netip.AddrPortFrom(addr.Addr(), 8000)
 	}
 	if h.IntN(3) == 0 {
@@ -200,7 +200,7 @@ func (h *trial) server(id lvs.ServiceID) lvs.RealServer {
 func (h *trial) mode(server netip.Addr) lvs.Mode {
 	m, known := h.modes[server]
 	if !known {
-		m = []lvs.Mode{lvs.DR, lvs.NAT, lvs.NAT, lvs.IPIP}[h.IntN(4)]
+		m = []lvs.Mode{lvs.DR(), lvs.NAT(), lvs.NAT(), lvs.IPIP()}[h.IntN(4)]
 		h.modes[server] = m
 	}
 	return m
@@ -391,14 +391,14 @@ func (h *trial) is(f lvs.Flow, v lvs.Verdict, got seenFate) bool {
 	}
 	const onward = startTTL - 1
 	switch {
-	case v.Action == lvs.ActionForwarded && v.Mode == lvs.NAT:
+	case v.Action == lvs.ActionForwarded && v.Mode == lvs.NAT():
 		return got.servers == fateOf(f.Client, netip.AddrPortFrom(v.Server.Addr(), v.Port), onward)
-	case v.Action == lvs.ActionForwarded && v.Mode == lvs.IPIP:
+	case v.Action == lvs.ActionForwarded && v.Mode == lvs.IPIP():
 		return got.servers == fateTunnelled(v.Server.Addr())
-	case v.Action == lvs.ActionForwarded && (v.Mode == lvs.DR || v.Mode == lvs.ModeBypass):
+	case v.Action == lvs.ActionForwarded && (v.Mode == lvs.DR() || v.Mode == lvs.ModeBypass()):
 		conns := h.connections(f)
 		return got.servers == fateOf(f.Client, f.VIP, onward) &&
-			(len(conns) == 0 || v.Mode == lvs.ModeBypass || conns[0].Server.Addr() == v.Server.Addr())
+			(len(conns) == 0 || v.Mode == lvs.ModeBypass() || conns[0].Server.Addr() == v.Server.Addr())
 	case v.Reason == lvs.ReasonNotListening:
 		return got == stack
 	case v.Reason == lvs.ReasonNoRoute && v.Action == lvs.ActionRefused:

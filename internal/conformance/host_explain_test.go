@@ -31,7 +31,7 @@ func explainDatagrams(t *testing.T, g ground, s lvs.Service) {
 	h, ctx := g.Host(t), groundContext(t)
 	must(t, h.Client().AddService(ctx, s))
 	for i, weight := range []int{3, 1, 2, 0, 4} {
-		server := lvs.NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 0, byte(2 + i)}), 53), lvs.DR)
+		server := lvs.NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 0, byte(2 + i)}), 53), lvs.DR())
 		server.Weight = weight
 		if s.Scheduler == lvs.MH {
 			server.Weight = max(1, weight) // of what mh knows of it that is not shown, see below

@@ -97,7 +97,7 @@ func TestConformanceConnections(t *testing.T) {
 		server := netip.MustParseAddrPort("10.2.0.2:53")
 		must(t, h.Client().Do(ctx, lvs.SetTimeouts(lvs.Timeouts{UDP: 77 * time.Second}),
 			lvs.AddService(lvs.Service{ID: dns, Scheduler: lvs.RR, Persistence: lvs.Persistence{Timeout: 99 * time.Second, Mask: lvs.PrefixMask(24)}}),
-			lvs.AddRealServer(dns, lvs.NewRealServer(server, lvs.DR))))
+			lvs.AddRealServer(dns, lvs.NewRealServer(server, lvs.DR()))))
 		compareConnections(t, h, nil)
 		g.Datagram(t, client, dns.AddrPort())
 		compareConnections(t, h, []lvs.Connection{
@@ -132,8 +132,8 @@ var persistentTicks = regexp.MustCompile(`persistent \d+00 `)
 func TestConformanceProcServices(t *testing.T) {
 	persistence := lvs.Persistence{Timeout: 100 * time.Second, Mask: lvs.PrefixMask(24)}
 	persistence6 := lvs.Persistence{Timeout: 100 * time.Second, Mask: lvs.PrefixMask(64)}
-	server := lvs.NewRealServer(netip.MustParseAddrPort("10.2.0.8:80"), lvs.NAT)
-	server6 := lvs.NewRealServer(netip.MustParseAddrPort("[fd00:1::2]:80"), lvs.IPIP)
+	server := lvs.NewRealServer(netip.MustParseAddrPort("10.2.0.8:80"), lvs.NAT())
+	server6 := lvs.NewRealServer(netip.MustParseAddrPort("[fd00:1::2]:80"), lvs.IPIP())
 	server6.Weight = 7
 	for _, c := range []struct {
 		service lvs.Service
@@ -141,7 +141,7 @@ func TestConformanceProcServices(t *testing.T) {
 		want    string
 	}{
 		{lvs.Service{ID: webID, Scheduler: lvs.WRR}, server, "TCP  0A010001:0050 wrr  \n  -> 0A020008:0050      Masq    1      0          0         \n"},
-		{lvs.Service{ID: webID, Scheduler: lvs.WRR, Persistence: persistence}, lvs.NewRealServer(server.Addr, lvs.DR),
+		{lvs.Service{ID: webID, Scheduler: lvs.WRR, Persistence: persistence}, lvs.NewRealServer(server.Addr, lvs.DR()),
 			"TCP  0A010001:0050 wrr  persistent N FFFFFF00\n  -> 0A020008:0050      Route   1      0          0         \n"},
 		{lvs.Service{ID: lvs.UDP(webID.AddrPort()), Scheduler: lvs.RR, OnePacket: true}, server, "UDP  0A010001:0050 rr ops  \n  -> 0A020008:0050      Masq    1      0          0         \n"},
 		{lvs.Service{ID: web6ID, Scheduler: lvs.RR, Persistence: persistence6}, server6,
@@ -167,10 +167,10 @@ func TestConformanceSimulatorFrom(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		h, ctx := g.Host(t), groundContext(t)
 		dns := lvs.UDP(netip.MustParseAddrPort("10.1.0.1:53"))
-		limited := lvs.NewRealServer(netip.MustParseAddrPort("10.2.0.3:53"), lvs.DR)
+		limited := lvs.NewRealServer(netip.MustParseAddrPort("10.2.0.3:53"), lvs.DR())
 		limited.UpperThreshold, limited.LowerThreshold = 10, 5
 		must(t, h.Client().Do(ctx, lvs.AddService(lvs.Service{ID: dns, Scheduler: lvs.WLC, Persistence: lvs.Persistence{Timeout: time.Minute}}),
-			lvs.AddRealServer(dns, lvs.NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), lvs.DR)), lvs.AddRealServer(dns, limited),
+			lvs.AddRealServer(dns, lvs.NewRealServer(netip.MustParseAddrPort("10.2.0.2:53"), lvs.DR())), lvs.AddRealServer(dns, limited),
 			lvs.AddService(lvs.Service{ID: lvs.FWMark6(9), Scheduler: lvs.RR}), lvs.AddService(lvs.Service{ID: webID, Scheduler: lvs.SH, SchedulerFlags: lvs.HashFallback})))
 		must(t, h.SetSysctl(ctx, "net.ipv4.vs.expire_quiescent_template", "1"))
 		for port := range uint16(5) {
@@ -224,7 +224,7 @@ func TestConformanceAddresses(t *testing.T) {
 		refused := func(when, addr string, want bool) {
 			t.Helper()
 			port++ // a server that was there comes back without questions
-			server := lvs.NewRealServer(netip.AddrPortFrom(netip.MustParseAddr(addr), port), lvs.NAT)
+			server := lvs.NewRealServer(netip.AddrPortFrom(netip.MustParseAddr(addr), port), lvs.NAT())
 			err := h.Client().AddRealServer(ctx, webID, server)
 			if want {
 				ofKind(t, addr+" "+when, err, lvs.ErrInvalid)

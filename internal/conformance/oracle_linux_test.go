@@ -51,16 +51,16 @@ func oracleTable() []oracleCase {
 		{"-A -f 8 -s rr -o", lvs.AddService(lvs.Service{ID: lvs.FWMark(8), Scheduler: lvs.RR, OnePacket: true})},
 		{"-A -f 2147483647 -s rr", lvs.AddService(lvs.Service{ID: lvs.FWMark(1<<31 - 1), Scheduler: lvs.RR})},
 
-		{"-A -t 10.1.0.3:80 -s rr -p", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:80"), Scheduler: lvs.RR, Persistence: persist(360*sec, 0)})}, // its manual says 300
-		{"-A -t 10.1.0.3:81 -s rr -p 1", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:81"), Scheduler: lvs.RR, Persistence: persist(sec, 0)})},
-		{"-A -t 10.1.0.3:82 -s rr -p 2678400", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:82"), Scheduler: lvs.RR, Persistence: persist(31*24*time.Hour, 0)})},
+		{"-A -t 10.1.0.3:80 -s rr -p", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:80"), Scheduler: lvs.RR, Persistence: persist(360*sec, lvs.Mask{})})}, // its manual says 300
+		{"-A -t 10.1.0.3:81 -s rr -p 1", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:81"), Scheduler: lvs.RR, Persistence: persist(sec, lvs.Mask{})})},
+		{"-A -t 10.1.0.3:82 -s rr -p 2678400", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:82"), Scheduler: lvs.RR, Persistence: persist(31*24*time.Hour, lvs.Mask{})})},
 		{"-A -t 10.1.0.3:83 -s rr -p 60 -M 255.255.255.0", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:83"), Scheduler: lvs.RR, Persistence: persist(60*sec, lvs.PrefixMask(24))})},
 		{"-A -t 10.1.0.3:84 -s rr -p 60 -M 255.255.255.255", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:84"), Scheduler: lvs.RR, Persistence: persist(60*sec, lvs.PrefixMask(32))})},
 		{"-A -t 10.1.0.3:85 -s rr -p 60 -M 255.0.255.1", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:85"), Scheduler: lvs.RR, Persistence: persist(60*sec, lvs.DottedMask([4]byte{255, 0, 255, 1}))})},
-		{"-A -t 10.1.0.3:0 -s rr -p 60", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:0"), Scheduler: lvs.RR, Persistence: persist(60*sec, 0)})},
+		{"-A -t 10.1.0.3:0 -s rr -p 60", lvs.AddService(lvs.Service{ID: tcpAt("10.1.0.3:0"), Scheduler: lvs.RR, Persistence: persist(60*sec, lvs.Mask{})})},
 		{"-A -t [fd00:1::1]:81 -s rr -p 60 -M 64", lvs.AddService(lvs.Service{ID: tcpAt("[fd00:1::1]:81"), Scheduler: lvs.RR, Persistence: persist(60*sec, lvs.PrefixMask(64))})},
 		{"-A -t [fd00:1::1]:82 -s rr -p 60 -M 1", lvs.AddService(lvs.Service{ID: tcpAt("[fd00:1::1]:82"), Scheduler: lvs.RR, Persistence: persist(60*sec, lvs.PrefixMask(1))})},
-		{"-A -t [fd00:1::1]:83 -s rr -p 60", lvs.AddService(lvs.Service{ID: tcpAt("[fd00:1::1]:83"), Scheduler: lvs.RR, Persistence: persist(60*sec, 0)})},
+		{"-A -t [fd00:1::1]:83 -s rr -p 60", lvs.AddService(lvs.Service{ID: tcpAt("[fd00:1::1]:83"), Scheduler: lvs.RR, Persistence: persist(60*sec, lvs.Mask{})})},
 		{"-A -f 9 -s rr -p 60 -M 255.0.0.0", lvs.AddService(lvs.Service{ID: lvs.FWMark(9), Scheduler: lvs.RR, Persistence: persist(60*sec, lvs.PrefixMask(8))})},
 		{"-A -f 9 -6 -s rr -p 60 -M 48", lvs.AddService(lvs.Service{ID: lvs.FWMark6(9), Scheduler: lvs.RR, Persistence: persist(60*sec, lvs.PrefixMask(48))})},
 		{"-A -u 10.1.0.1:5060 -s rr -p 60 --pe sip", lvs.AddService(lvs.Service{ID: udpAt("10.1.0.1:5060"), Scheduler: lvs.RR, Persistence: sip})},
@@ -89,58 +89,58 @@ func oracleServers() []oracleCase {
 	server := func(rip string, m lvs.Mode, weight int) lvs.RealServer {
 		return lvs.RealServer{Addr: addrAt(rip), Mode: m, Weight: weight}
 	}
-	limited := server("10.2.0.12:80", lvs.DR, 1)
+	limited := server("10.2.0.12:80", lvs.DR(), 1)
 	limited.UpperThreshold, limited.LowerThreshold = 10, 5
-	upper := server("10.2.0.13:80", lvs.DR, 1)
+	upper := server("10.2.0.13:80", lvs.DR(), 1)
 	upper.UpperThreshold = 2000
-	limited2 := server("10.2.0.4:53", lvs.DR, 1)
+	limited2 := server("10.2.0.4:53", lvs.DR(), 1)
 	limited2.UpperThreshold, limited2.LowerThreshold = 9, 8
 	sip := udpAt("10.1.0.2:5060")
 	return []oracleCase{
 		// In no order that anybody would sort them into.
-		{"-a -t 10.1.0.1:80 -r 10.2.0.9:80", lvs.AddRealServer(webID, server("10.2.0.9:80", lvs.DR, 1))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.3:80 -g -w 0", lvs.AddRealServer(webID, server("10.2.0.3:80", lvs.DR, 0))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.4 -w 3", lvs.AddRealServer(webID, server("10.2.0.4:80", lvs.DR, 3))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.5:80 -m -w 65535", lvs.AddRealServer(webID, server("10.2.0.5:80", lvs.NAT, 65535))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.5:8080 -m -w 2147483647", lvs.AddRealServer(webID, server("10.2.0.5:8080", lvs.NAT, 1<<31-1))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.6:80 -i", lvs.AddRealServer(webID, server("10.2.0.6:80", lvs.IPIP, 1))},
-		{"-a -t 10.1.0.1:80 -r 10.2.0.7:9999 -g", lvs.AddRealServer(webID, server("10.2.0.7:80", lvs.DR, 1))}, // ipvsadm rewrites the port
-		{"-a -t 10.1.0.1:80 -r 127.0.0.1:80 -m", lvs.AddRealServer(webID, server("127.0.0.1:80", lvs.NAT, 1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.9:80", lvs.AddRealServer(webID, server("10.2.0.9:80", lvs.DR(), 1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.3:80 -g -w 0", lvs.AddRealServer(webID, server("10.2.0.3:80", lvs.DR(), 0))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.4 -w 3", lvs.AddRealServer(webID, server("10.2.0.4:80", lvs.DR(), 3))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.5:80 -m -w 65535", lvs.AddRealServer(webID, server("10.2.0.5:80", lvs.NAT(), 65535))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.5:8080 -m -w 2147483647", lvs.AddRealServer(webID, server("10.2.0.5:8080", lvs.NAT(), 1<<31-1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.6:80 -i", lvs.AddRealServer(webID, server("10.2.0.6:80", lvs.IPIP(), 1))},
+		{"-a -t 10.1.0.1:80 -r 10.2.0.7:9999 -g", lvs.AddRealServer(webID, server("10.2.0.7:80", lvs.DR(), 1))}, // ipvsadm rewrites the port
+		{"-a -t 10.1.0.1:80 -r 127.0.0.1:80 -m", lvs.AddRealServer(webID, server("127.0.0.1:80", lvs.NAT(), 1))},
 		{"-a -t 10.1.0.1:80 -r 10.2.0.12:80 -x 10 -y 5", lvs.AddRealServer(webID, limited)},
 		{"-a -t 10.1.0.1:80 -r 10.2.0.13:80 -x 2000", lvs.AddRealServer(webID, upper)},
 
-		{"-a -t 10.1.0.2:80 -r 10.2.0.8:80 -i --tun-type ipip", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.8:80", lvs.IPIP, 1))},
+		{"-a -t 10.1.0.2:80 -r 10.2.0.8:80 -i --tun-type ipip", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.8:80", lvs.IPIP(), 1))},
 		{"-a -t 10.1.0.2:80 -r 10.2.0.7:80 -i --tun-type gue --tun-port 6080", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.7:80", lvs.GUE(6080), 1))},
 		{"-a -t 10.1.0.2:80 -r 10.2.0.6:80 -i --tun-type gue --tun-port 6080 --tun-nocsum", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.6:80", lvs.GUE(6080), 1))},
 		{"-a -t 10.1.0.2:80 -r 10.2.0.5:80 -i --tun-type gue --tun-port 6081 --tun-csum", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.5:80", lvs.GUE(6081, lvs.TunnelChecksum), 1))},
 		{"-a -t 10.1.0.2:80 -r 10.2.0.4:80 -i --tun-type gue --tun-port 65535 --tun-remcsum", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.4:80", lvs.GUE(65535, lvs.TunnelRemoteChecksum), 1))},
 		{"-a -t 10.1.0.2:80 -r 10.2.0.3:80 -i --tun-type gre", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.3:80", lvs.GRE(), 1))},
 		{"-a -t 10.1.0.2:80 -r 10.2.0.2:80 -i --tun-type gre --tun-csum", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("10.2.0.2:80", lvs.GRE(lvs.TunnelChecksum), 1))},
-		{"-a -t 10.1.0.2:80 -r [fd00:1::9]:80 -i", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("[fd00:1::9]:80", lvs.IPIP, 1))},
+		{"-a -t 10.1.0.2:80 -r [fd00:1::9]:80 -i", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("[fd00:1::9]:80", lvs.IPIP(), 1))},
 		{"-a -t 10.1.0.2:80 -r [fd00:1::8]:80 -i --tun-type gue --tun-port 6080 --tun-csum", lvs.AddRealServer(tcpAt("10.1.0.2:80"), server("[fd00:1::8]:80", lvs.GUE(6080, lvs.TunnelChecksum), 1))},
 
-		{"-a -t [fd00:1::1]:80 -r [fd00:1::4]:80 -g -w 2", lvs.AddRealServer(web6ID, server("[fd00:1::4]:80", lvs.DR, 2))},
-		{"-a -t [fd00:1::1]:80 -r [fd00:1::2]:8080 -m", lvs.AddRealServer(web6ID, server("[fd00:1::2]:8080", lvs.NAT, 1))},
-		{"-a -t [fd00:1::1]:80 -r [fd00:1::3]:80 -i", lvs.AddRealServer(web6ID, server("[fd00:1::3]:80", lvs.IPIP, 1))},
+		{"-a -t [fd00:1::1]:80 -r [fd00:1::4]:80 -g -w 2", lvs.AddRealServer(web6ID, server("[fd00:1::4]:80", lvs.DR(), 2))},
+		{"-a -t [fd00:1::1]:80 -r [fd00:1::2]:8080 -m", lvs.AddRealServer(web6ID, server("[fd00:1::2]:8080", lvs.NAT(), 1))},
+		{"-a -t [fd00:1::1]:80 -r [fd00:1::3]:80 -i", lvs.AddRealServer(web6ID, server("[fd00:1::3]:80", lvs.IPIP(), 1))},
 		{"-a -t [fd00:1::1]:80 -r 10.2.0.2:80 -i --tun-type gre", lvs.AddRealServer(web6ID, server("10.2.0.2:80", lvs.GRE(), 1))},
 
-		{"-a -f 7 -r 10.2.0.3 -g", lvs.AddRealServer(lvs.FWMark(7), server("10.2.0.3:0", lvs.DR, 1))},
-		{"-a -f 7 -r 10.2.0.2:0 -i", lvs.AddRealServer(lvs.FWMark(7), server("10.2.0.2:0", lvs.IPIP, 1))},
-		{"-a -f 7 -r 10.2.0.4:8080 -m", lvs.AddRealServer(lvs.FWMark(7), server("10.2.0.4:8080", lvs.NAT, 1))},
-		{"-a -f 7 -6 -r [fd00:1::2]:0 -g", lvs.AddRealServer(lvs.FWMark6(7), server("[fd00:1::2]:0", lvs.DR, 1))},
-		{"-a -t 10.1.0.3:0 -r 10.2.0.2:0 -g", lvs.AddRealServer(tcpAt("10.1.0.3:0"), server("10.2.0.2:0", lvs.DR, 1))},
-		{"-a --sctp-service 10.1.0.1:5060 -r 10.2.0.2:5060 -m", lvs.AddRealServer(sctpID, server("10.2.0.2:5060", lvs.NAT, 1))},
+		{"-a -f 7 -r 10.2.0.3 -g", lvs.AddRealServer(lvs.FWMark(7), server("10.2.0.3:0", lvs.DR(), 1))},
+		{"-a -f 7 -r 10.2.0.2:0 -i", lvs.AddRealServer(lvs.FWMark(7), server("10.2.0.2:0", lvs.IPIP(), 1))},
+		{"-a -f 7 -r 10.2.0.4:8080 -m", lvs.AddRealServer(lvs.FWMark(7), server("10.2.0.4:8080", lvs.NAT(), 1))},
+		{"-a -f 7 -6 -r [fd00:1::2]:0 -g", lvs.AddRealServer(lvs.FWMark6(7), server("[fd00:1::2]:0", lvs.DR(), 1))},
+		{"-a -t 10.1.0.3:0 -r 10.2.0.2:0 -g", lvs.AddRealServer(tcpAt("10.1.0.3:0"), server("10.2.0.2:0", lvs.DR(), 1))},
+		{"-a --sctp-service 10.1.0.1:5060 -r 10.2.0.2:5060 -m", lvs.AddRealServer(sctpID, server("10.2.0.2:5060", lvs.NAT(), 1))},
 
 		// What is there is updated, removed and zeroed.
-		{"-a -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 9", lvs.AddRealServer(dnsID, server("10.2.0.3:53", lvs.IPIP, 9))},
-		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", lvs.AddRealServer(dnsID, server("10.2.0.2:53", lvs.NAT, 1))},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 9", lvs.AddRealServer(dnsID, server("10.2.0.3:53", lvs.IPIP(), 9))},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", lvs.AddRealServer(dnsID, server("10.2.0.2:53", lvs.NAT(), 1))},
 		{"-a -u 10.1.0.1:53 -r 10.2.0.4:53 -i --tun-type gre", lvs.AddRealServer(dnsID, server("10.2.0.4:53", lvs.GRE(), 1))},
-		{"-E -u 10.1.0.1:53 -s sh -b sh-port -p 30", lvs.UpdateService(lvs.Service{ID: dnsID, Scheduler: lvs.SH, SchedulerFlags: lvs.HashPort, Persistence: persist(30*time.Second, 0)})},
+		{"-E -u 10.1.0.1:53 -s sh -b sh-port -p 30", lvs.UpdateService(lvs.Service{ID: dnsID, Scheduler: lvs.SH, SchedulerFlags: lvs.HashPort, Persistence: persist(30*time.Second, lvs.Mask{})})},
 		{"-E -u 10.1.0.2:5060 -s rr", lvs.UpdateService(lvs.Service{ID: sip, Scheduler: lvs.RR})},
-		{"-e -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 1", lvs.UpdateRealServer(dnsID, server("10.2.0.3:53", lvs.IPIP, 1))},
+		{"-e -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 1", lvs.UpdateRealServer(dnsID, server("10.2.0.3:53", lvs.IPIP(), 1))},
 		{"-e -u 10.1.0.1:53 -r 10.2.0.4:53 -g -x 9 -y 8", lvs.UpdateRealServer(dnsID, limited2)},
 		{"-d -u 10.1.0.1:53 -r 10.2.0.2:53", lvs.RemoveRealServer(dnsID, addrAt("10.2.0.2:53"))},
-		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", lvs.AddRealServer(dnsID, server("10.2.0.2:53", lvs.NAT, 1))},
+		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", lvs.AddRealServer(dnsID, server("10.2.0.2:53", lvs.NAT(), 1))},
 		{"-d -t 10.1.0.2:80 -r [fd00:1::9]:80", lvs.RemoveRealServer(tcpAt("10.1.0.2:80"), addrAt("[fd00:1::9]:80"))},
 		{"-D -t 10.1.0.5:81", lvs.RemoveService(tcpAt("10.1.0.5:81"))},
 		{"-D -f 8", lvs.RemoveService(lvs.FWMark(8))},

@@ -25,7 +25,7 @@ var floors = []struct {
 	files []string
 }{
 	{"ground", []string{"errors.go", "errno.go", "op.go", "doc.go"}},
-	{"values", []string{"service*.go", "real_server.go", "mode.go", "mode_tunnel.go", "persistence.go", "scheduler.go", "stats.go",
+	{"values", []string{"service*.go", "real_server.go", "mode.go", "mode_tunnel.go", "persistence*.go", "scheduler.go", "stats.go",
 		"flow.go", "connection.go", "verdict*.go", "ipsec_key.go"}},
 	{"client", []string{"lvs.go", "client_*.go", "change*.go", "batch_error.go", "convert.go", "errors_kernel.go", "snapshot.go", "timeouts.go", "sync_daemon.go", "open_*.go"}},
 	{"resources", []string{"resource*.go", "requirement.go", "sysctl*.go"}},

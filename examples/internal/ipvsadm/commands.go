@@ -23,17 +23,17 @@ func Commands(service lvs.Service, servers []lvs.RealServer) string {
 	return b.String() + "\n"
 }
 
-// modeFlags are ipvsadm's for such a mode.
+// modeFlags returns ipvsadm's options for a mode.
 func modeFlags(m lvs.Mode) string {
-	switch m {
-	case lvs.DR:
+	switch m.Name() {
+	case "dr":
 		return "-g"
-	case lvs.NAT:
+	case "nat":
 		return "-m"
-	case lvs.IPIP:
-		return "-i"
-	case lvs.GRE():
+	case "gre":
 		return "-i --tun-type gre --tun-nocsum"
+	case "gue":
+		return fmt.Sprintf("-i --tun-type gue --tun-port %d --tun-nocsum", m.Port())
 	}
-	return "-i --tun-type gue --tun-port " + strings.TrimPrefix(m.String(), "gue:") + " --tun-nocsum"
+	return "-i"
 }

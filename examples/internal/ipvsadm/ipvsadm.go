@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -45,7 +44,7 @@ func serviceLine(s lvs.Service) string {
 	}
 	if p := s.Persistence; p.Timeout != 0 {
 		words = append(words, fmt.Sprintf("persistent %d", p.Timeout/time.Second))
-		if p.Mask != 0 {
+		if !p.Mask.IsZero() {
 			words = append(words, "mask "+maskText(s.ID, p.Mask))
 		}
 		if p.Engine != "" {
@@ -70,22 +69,21 @@ func serviceName(id lvs.ServiceID) string {
 
 // maskText writes an IPv4 mask with dots, and an IPv6 mask as its length.
 func maskText(id lvs.ServiceID, m lvs.Mask) string {
-	text := strings.TrimPrefix(m.String(), "/")
-	if n, err := strconv.Atoi(text); err == nil && !id.Is6() {
+	if n, ok := m.Bits(); ok && !id.Is6() {
 		return net.IP(net.CIDRMask(n, 32)).String()
 	}
-	return text
+	return strings.TrimPrefix(m.String(), "/")
 }
 
 func forward(m lvs.Mode) string {
 	switch m {
-	case lvs.DR:
+	case lvs.DR():
 		return "Route"
-	case lvs.NAT:
+	case lvs.NAT():
 		return "Masq"
-	case lvs.ModeLocalNode:
+	case lvs.ModeLocalNode():
 		return "Local"
-	case lvs.ModeBypass:
+	case lvs.ModeBypass():
 		return "Bypass"
 	}
 	return "Tunnel"

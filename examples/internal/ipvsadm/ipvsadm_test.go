@@ -21,9 +21,9 @@ func TestList(t *testing.T) {
 	}
 	var b strings.Builder
 	err := List(&b, lvs.Info{Version: "1.2.1", ConnTableSize: 4096}, []lvs.ServiceEntry{
-		entry(lvs.Service{ID: drSite, Scheduler: lvs.RR}, server(rs2, lvs.DR, 0, 20), server(rs1, lvs.DR, 1, 0)),
+		entry(lvs.Service{ID: drSite, Scheduler: lvs.RR}, server(rs2, lvs.DR(), 0, 20), server(rs1, lvs.DR(), 1, 0)),
 		entry(lvs.Service{ID: natSite, Scheduler: lvs.LC, Persistence: lvs.Persistence{Timeout: 300 * time.Second}},
-			server(rs1, lvs.NAT, 0, 10)),
+			server(rs1, lvs.NAT(), 0, 10)),
 	})
 	if err != nil {
 		t.Fatal(err)

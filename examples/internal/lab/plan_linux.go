@@ -123,7 +123,7 @@ func (p *plan) direct() (err error) {
 	vip := inner.addr(is6, vipHost)
 	p.client.ports = clientPort(inner)
 	p.dir.ports = []port{{inner, []byte{directorHost}}}
-	p.balance(vip, lvs.DR, inner, is6)
+	p.balance(vip, lvs.DR(), inner, is6)
 	if p.dir.setup, err = (lvs.DRDirector{VIP: vip, Interface: "eth0"}).Setup(); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (p *plan) translate() (err error) {
 	vip := outer.addr(is6, natVIPHost)
 	p.client.ports = clientPort(outer)
 	p.dir.ports = []port{{inner, []byte{directorHost}}, {outer, []byte{directorHost}}}
-	p.balance(vip, lvs.NAT, inner, is6)
+	p.balance(vip, lvs.NAT(), inner, is6)
 	director := lvs.NATDirector{VIP: vip, Interface: "eth1", Inside: "eth0", Network: inner.prefix(is6), FullNAT: full}
 	if p.dir.setup, err = director.Setup(); err != nil || full {
 		return err
@@ -161,7 +161,7 @@ func (p *plan) tunnel() (err error) {
 	}
 	p.client.ports, p.client.gate = clientPort(outer), gate(outer)
 	p.dir.ports = []port{{inner, []byte{directorHost}}}
-	mode := map[string]lvs.Mode{"ipip": lvs.IPIP, "gue": lvs.GUE(guePort), "gre": lvs.GRE()}[p.options.Mode]
+	mode := map[string]lvs.Mode{"ipip": lvs.IPIP(), "gue": lvs.GUE(guePort), "gre": lvs.GRE()}[p.options.Mode]
 	p.balance(vip, mode, far, outside6)
 	director := lvs.TunnelDirector{VIP: vip, Interface: "eth0", Via: inner.addr(outside6, routerHost)}
 	for i := range p.servers {
@@ -183,7 +183,7 @@ func (p *plan) tunnel() (err error) {
 
 // encrypt replaces each tunnel of IPVS by an encrypted one with a fresh key.
 func (p *plan) encrypt(director lvs.TunnelDirector, server lvs.TunnelRealServer) (err error) {
-	server.Mode, server.MSS = lvs.DR, encryptedMSS
+	server.Mode, server.MSS = lvs.DR(), encryptedMSS
 	for i, address := range director.Servers {
 		secret := make([]byte, lvs.IPsecKeySize)
 		_, _ = rand.Read(secret) // never fails

@@ -35,7 +35,7 @@ func sitePlan() (plan, error) {
 	vip, natVIP := inner.addr(false, vipHost), outer.addr(false, natVIPHost)
 	p.client.ports = append(clientPort(outer), port{inner, []byte{firstClient}})
 	p.dir.ports = []port{{inner, []byte{directorHost}}, {outer, []byte{directorHost}}}
-	p.balance(vip, lvs.DR, inner, false)
+	p.balance(vip, lvs.DR(), inner, false)
 	var err error
 	p.dir.setup, err = both(
 		lvs.DRDirector{VIP: vip, Interface: "eth0"},

@@ -27,7 +27,7 @@ func program() role.Program {
 		Name:     "dr",
 		Defaults: role.Options{VIP: vip, Scheduler: lvs.RR, Interface: "eth0"},
 		Flags:    func(*flag.FlagSet) {},
-		Mode:     func() (lvs.Mode, error) { return lvs.DR, nil },
+		Mode:     func() (lvs.Mode, error) { return lvs.DR(), nil },
 		Director: func(o role.Options) (lvs.Setup, error) {
 			return lvs.DRDirector{VIP: o.VIP.Addr(), Interface: o.Interface}.Setup()
 		},
