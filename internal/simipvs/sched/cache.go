@@ -5,22 +5,19 @@ import (
 	"net/netip"
 )
 
-// hz is the number of ticks a second, as Debian builds x86-64.
-const hz = 250
-
 const (
 	cacheBits     = 10
-	cacheSize     = 16 << 10 // entries from which on the idle ones go early
-	cacheSweep    = 60 * hz  // between two looks
-	cacheIdle     = 6 * 60 * hz
-	cacheFull     = 30 // sweeps of a small cache until the one that looks at all
-	dayTicks      = 24 * 60 * 60 * hz
+	cacheSize     = 16 << 10 // with more entries, idle ones are dropped early
+	cacheSweep    = 60 * HZ  // between two sweeps
+	cacheIdle     = 6 * 60 * HZ
+	cacheFull     = 30 // sweeps of a small cache until all entries are looked at
+	dayTicks      = 24 * 60 * 60 * HZ
 	cacheGoalMost = cacheSize / 2
 )
 
-// cache remembers something for each address that clients connect to, until it
-// was not used for a while. The kernel's timer runs every minute; here it runs
-// when somebody looks, for all the minutes that went by.
+// cache remembers a value for each address that clients connect to, until it was not
+// used for a while. The kernel sweeps it every minute; here each access makes up for the
+// minutes that went by.
 type cache[V any] struct {
 	buckets    [1 << cacheBits]map[netip.Addr]*cached[V]
 	entries    int
@@ -47,7 +44,7 @@ func (c *cache[V]) bucket(a netip.Addr) *map[netip.Addr]*cached[V] {
 	return &c.buckets[hash32(fold(a), cacheBits)]
 }
 
-// use returns what is remembered for an address, or nil.
+// use returns the entry of an address, or nil, and marks it as used.
 func (c *cache[V]) use(a netip.Addr, now int64) *cached[V] {
 	e := c.peek(a, now)
 	if e != nil {
@@ -56,7 +53,7 @@ func (c *cache[V]) use(a netip.Addr, now int64) *cached[V] {
 	return e
 }
 
-// peek is use that nobody notices.
+// peek returns the entry of an address, or nil.
 func (c *cache[V]) peek(a netip.Addr, now int64) *cached[V] {
 	for ; c.next <= now; c.next += cacheSweep {
 		c.sweep(c.next)
@@ -64,10 +61,10 @@ func (c *cache[V]) peek(a netip.Addr, now int64) *cached[V] {
 	return (*c.bucket(a))[a]
 }
 
-// full tells whether nothing more is taken in.
+// full reports whether the limit is reached.
 func (c *cache[V]) full() bool { return c.limit > 0 && c.entries >= c.limit }
 
-// add remembers something for an address that has nothing.
+// add adds an entry for an address that has none.
 func (c *cache[V]) add(a netip.Addr, v V, now int64) {
 	if c.full() {
 		return
@@ -80,8 +77,7 @@ func (c *cache[V]) add(a netip.Addr, v V, now int64) {
 	c.entries++
 }
 
-// replace remembers something else. Kernels without a limit count the entry
-// again.
+// replace changes the value of an entry. Kernels without a limit count the entry again.
 func (c *cache[V]) replace(e *cached[V], v V) {
 	if c.full() {
 		return
@@ -92,7 +88,7 @@ func (c *cache[V]) replace(e *cached[V], v V) {
 	}
 }
 
-// sweep is what the timer does.
+// sweep does what the kernel's timer does.
 func (c *cache[V]) sweep(now int64) {
 	switch {
 	case c.sweeps == cacheFull:
@@ -105,8 +101,8 @@ func (c *cache[V]) sweep(now int64) {
 	}
 }
 
-// drop forgets what was not used since then, bucket by bucket, until enough is
-// gone.
+// drop drops entries that were not used after a moment, bucket by bucket, until as many
+// as the goal are gone.
 func (c *cache[V]) drop(since int64, goal int) {
 	for range len(c.buckets) {
 		c.rover = (c.rover + 1) % len(c.buckets)

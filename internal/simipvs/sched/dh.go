@@ -2,8 +2,8 @@ package sched
 
 const dhBits = 8
 
-// destinationHashing gives each address that clients connect to a server of its
-// own, whatever the weights.
+// destinationHashing assigns each address that clients connect to a server by hash,
+// whatever the weights.
 type destinationHashing struct {
 	g       *Group
 	buckets [1 << dhBits]*Server

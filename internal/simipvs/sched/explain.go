@@ -6,33 +6,33 @@ import (
 	"slices"
 )
 
-// Explanation is what a scheduler would pick now, and how it comes to that. What
-// a scheduler does not have is zero. Servers are copies, as they are now.
+// Explanation says which server a scheduler would pick now, and why. What a scheduler
+// does not have is zero. Servers are copies, as they are now.
 type Explanation struct {
-	Server *Server // that it would pick; nil: none
+	Server *Server // the pick; nil: none
 	All    []*Server
-	Passed []*Server // those of all that it would not pick, whatever the others carry
+	Passed []*Server // those that it would not pick, whatever the others' loads
 
-	Best *Server // lc, wlc, sed, nq, fo, ovf, lblc, lblcr: that has least to do; nil: none
-	Load int64   // what it carries for its weight
-	Next *Server // that would be the best without it; nil: none
-	Then int64   // what that one carries
+	Best *Server // lc, wlc, sed, nq, fo, ovf, lblc, lblcr: the server with the least overhead; nil: none
+	Load int64   // of the best server
+	Next *Server // the best server without Best; nil: none
+	Then int64   // the load of the next server
 
-	Last *Server // rr, wrr: picked last, so that the one behind it is next; nil: the list begins anew
-	Turn int32   // wrr: the weight that it takes to be picked in this round
+	Last *Server // rr, wrr: the last pick, after which the search begins; nil: it begins at the head
+	Turn int32   // wrr: the least weight that is picked in this round
 
 	Bucket, Buckets int       // sh, mh, dh
-	Tried           []*Server // sh, mh, dh: the bucket's server, and those that the fallback looked at
-	Steps           int       // sh, mh: buckets that the fallback looked at
+	Tried           []*Server // sh, mh, dh: the bucket's server, then those that the fallback looked at
+	Steps           int       // sh, mh: how many buckets the fallback looked at
 
-	Cached []*Server // lblc, lblcr: remembered for the destination, gone or not
+	Cached []*Server // lblc, lblcr: those remembered for the destination, available or not
 	Kept   []*Server // lblc, lblcr: those that would be picked if they were remembered
 
-	Drawn []*Server // twos: two, perhaps the same
+	Drawn []*Server // twos: two servers, perhaps the same
 }
 
-// Explain tells what Pick would pick, and changes nothing. It is false for an
-// algorithm that cannot be asked so.
+// Explain returns what Pick would pick, and changes nothing. It is false for a
+// scheduler that cannot be asked without moving it on.
 func (g *Group) Explain(f *Flow) (x Explanation, ok bool) {
 	by, ok := g.by.(explainer)
 	if g.by != nil && !ok {
@@ -56,7 +56,7 @@ type explainer interface {
 	explain(f *Flow, x *Explanation)
 }
 
-// detach replaces the servers by copies.
+// detach replaces the servers with copies.
 func (x *Explanation) detach() {
 	for _, s := range []**Server{&x.Server, &x.Best, &x.Next, &x.Last} {
 		if *s != nil {
@@ -77,7 +77,7 @@ func copies(servers iter.Seq[*Server]) (all []*Server) {
 	return all
 }
 
-// explain asks a copy, which shares with the scheduler what a pick only reads.
+// explain lets a copy pick, which shares with the scheduler what a pick only reads.
 func (r *roundRobin) explain(f *Flow, x *Explanation) {
 	next := *r
 	x.Last, x.Server = r.at, next.Pick(f)
@@ -88,17 +88,17 @@ func (w *weightedRoundRobin) explain(f *Flow, x *Explanation) {
 	x.Last, x.Server = w.at, next.Pick(f)
 	x.Turn = next.current
 	if x.Server != nil && next.current != w.current {
-		x.Last = nil
+		x.Last = nil // a new round
 	}
 }
 
 func (l *least) explain(f *Flow, x *Explanation) {
 	best := l.Pick(f)
-	x.Passed = slices.DeleteFunc(slices.Clone(x.All), func(s *Server) bool { return l.of(s) != unbearable })
+	x.Passed = slices.DeleteFunc(slices.Clone(x.All), func(s *Server) bool { return l.of(s) != infinite })
 	if best == nil {
 		return
 	}
-	then := unbearable
+	then := infinite
 	for _, s := range x.All {
 		if b := l.of(s); s != best && then.exceeds(b) {
 			x.Next, then = s, b
@@ -115,60 +115,38 @@ func (d *destinationHashing) explain(f *Flow, x *Explanation) {
 
 func (h *sourceHashing) explain(f *Flow, x *Explanation) {
 	hash := hash32(clientKey(f), h.bits)
+	x.Server, x.Steps = h.search(f, hash)
 	x.Bucket, x.Buckets = int(hash), len(h.buckets)
-	x.Server = h.Pick(f)
-	if s := h.buckets[hash]; !x.falls(s, f) {
-		return
-	}
-	for offset := range uint32(x.Buckets) {
-		if x.Steps++; x.try(h.probe(hash, offset)) {
-			return
-		}
+	x.try(h.buckets[hash])
+	for offset := range x.Steps {
+		x.try(h.probe(hash, uint32(offset)))
 	}
 }
 
 func (m *maglev) explain(f *Flow, x *Explanation) {
-	x.Server = m.Pick(f) // fills the buckets, which nobody notices
-	v := clientKey(f)
-	bucket := m.bucket(v)
+	key := clientKey(f)
+	x.Server, x.Steps = m.search(f, key) // fills the buckets, which changes no pick
+	bucket := m.bucket(key)
 	x.Bucket, x.Buckets = int(bucket), len(m.buckets)
-	if !x.falls(m.buckets[bucket], f) {
-		return
-	}
-	for offset := range m.size {
-		if x.Steps++; x.try(m.probe(v, bucket, offset)) {
-			return
-		}
+	x.try(m.buckets[bucket])
+	for offset := range x.Steps {
+		x.try(m.probe(key, bucket, uint32(offset)))
 	}
 }
 
-// falls tries the server of a bucket, and tells whether the fallback goes on
-// from there.
-func (x *Explanation) falls(s *Server, f *Flow) bool {
-	return !x.try(s) && s != nil && f.Flags&flagFallback != 0
-}
-
-// try notes a server that is looked at, and tells whether it is taken.
-func (x *Explanation) try(s *Server) bool {
-	if s == nil {
-		return false
-	}
-	if !slices.Contains(x.Tried, s) {
+// try notes a server that is looked at.
+func (x *Explanation) try(s *Server) {
+	if s != nil && !slices.Contains(x.Tried, s) {
 		x.Tried = append(x.Tried, s)
 	}
-	return s.usable()
 }
 
 func (l *localityBased) explain(f *Flow, x *Explanation) {
 	l.least.explain(f, x)
-	x.Kept = slices.DeleteFunc(slices.Clone(x.All), func(s *Server) bool { return !l.serves(s) })
+	x.Kept = slices.DeleteFunc(slices.Clone(x.All), func(s *Server) bool { return !l.keeps(s) })
 	e := l.cache.peek(f.Dest.Addr(), f.Now)
-	if e == nil {
-		return
-	}
-	x.Cached = []*Server{e.value}
-	if l.serves(e.value) {
-		x.Server = e.value
+	if x.Server = l.choose(e); e != nil {
+		x.Cached = []*Server{e.value}
 	}
 }
 
@@ -176,12 +154,8 @@ func (l *localityBasedReplicated) explain(f *Flow, x *Explanation) {
 	l.least.explain(f, x)
 	x.Kept = slices.DeleteFunc(slices.Clone(x.All), func(s *Server) bool { return !s.usable() || l.busy(s) })
 	e := l.cache.peek(f.Dest.Addr(), f.Now)
-	if e == nil {
-		return
-	}
-	x.Cached = e.value.servers
-	if best := e.value.least(l.g); best != nil && !l.busy(best) {
-		x.Server = best
+	if x.Server, _ = l.choose(e); e != nil {
+		x.Cached = e.value.servers
 	}
 }
 

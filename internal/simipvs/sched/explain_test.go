@@ -70,7 +70,7 @@ func TestExplainNext(t *testing.T) {
 // pickable counts the servers that are picked when the better ones go.
 func (n *named) pickable() (count int) {
 	for s := range n.All() {
-		if n.by.(*least).of(s) != unbearable {
+		if n.by.(*least).of(s) != infinite {
 			count++
 		}
 	}

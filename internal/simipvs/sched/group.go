@@ -5,17 +5,16 @@ import (
 	"math/bits"
 )
 
-// Group is the real servers of one service with the scheduler that picks among
-// them. It is not safe for concurrent use.
+// Group holds the real servers of one service and the scheduler that picks among them.
+// It is not safe for concurrent use.
 //
-// Servers are kept in slots in the order of their addition, so that the list of
-// the kernel, newest first, is the slots from the last to the first. A slot is
-// left empty when its server goes; the servers move up when few are left, or
-// when there is no slot for the next one.
+// Servers are in slots in the order of their addition, so the kernel's list, newest
+// first, is the slots from the last to the first. A slot is left empty when its server
+// is removed; the servers move up when few are left, or when the next one needs a slot.
 type Group struct {
 	totals bool
 	slots  []*Server
-	size   int // a power of two: as many slots as there are before servers move
+	size   int // a power of two: the number of slots until servers move
 	live   int
 	by     Scheduler // nil: none
 }
@@ -25,17 +24,15 @@ type renumberer interface {
 	renumbered() // servers moved to other slots, or there are more slots
 }
 
-// NewGroup returns a group without servers and without a scheduler. With
-// totals the load of a server is counted as Linux 7.2 does, and the stable
-// releases that took it over.
+// NewGroup returns a group without servers and without a scheduler. With totals, the
+// load of a server is counted as Linux 7.2 does, and the stable releases that adopted it.
 func NewGroup(totals bool) *Group { return &Group{totals: totals, size: minSize} }
 
 // Len returns the number of servers.
 func (g *Group) Len() int { return g.live }
 
-// All returns the servers in the kernel's order, which is newest first. The
-// only change that the group may see meanwhile is the removal of the server at
-// hand.
+// All returns the servers in the kernel's order, which is newest first. While it runs,
+// the group must not change but for the removal of the current server.
 func (g *Group) All() iter.Seq[*Server] {
 	slots := g.slots
 	return func(yield func(*Server) bool) {
@@ -47,7 +44,7 @@ func (g *Group) All() iter.Seq[*Server] {
 	}
 }
 
-// cycle goes through the list again and again. It ends only if that is empty.
+// cycle returns the servers of the list again and again, as long as it has any.
 func (g *Group) cycle() iter.Seq[*Server] {
 	return func(yield func(*Server) bool) {
 		for g.live > 0 {
@@ -60,8 +57,8 @@ func (g *Group) cycle() iter.Seq[*Server] {
 	}
 }
 
-// before returns the server that precedes another one, or its slot, in the
-// list, and nil if that is the list's head.
+// before returns the server that precedes another one, or its slot, in the list. It is
+// nil for the list's head.
 func (g *Group) before(s *Server) *Server {
 	for _, p := range g.slots[s.slot+1:] {
 		if p != nil {
@@ -71,9 +68,9 @@ func (g *Group) before(s *Server) *Server {
 	return nil
 }
 
-// Load returns how busy a server is, in the kernel's 32-bit arithmetic: 256
-// for an active connection and 1 for another one. With totals, an active
-// connection counts 257.
+// Load returns the load of a server, in the kernel's 32-bit arithmetic: 256 for each
+// active connection and 1 for each other one. With totals, an active connection counts
+// 257.
 func (g *Group) Load(s *Server) int32 {
 	load := s.Active<<8 + s.Inactive
 	if g.totals {
@@ -82,7 +79,7 @@ func (g *Group) Load(s *Server) int32 {
 	return load
 }
 
-// Add puts a server at the head of the list, and makes it available.
+// Add adds a server at the head of the list, and makes it available.
 func (g *Group) Add(s *Server) {
 	if len(g.slots) == g.size {
 		g.renumber()
@@ -96,7 +93,7 @@ func (g *Group) Add(s *Server) {
 	}
 }
 
-// Remove takes a server out of the list. It is not available any more.
+// Remove removes a server from the list, and makes it unavailable.
 func (g *Group) Remove(s *Server) {
 	s.Available = false
 	g.slots[s.slot] = nil
@@ -111,7 +108,7 @@ func (g *Group) Remove(s *Server) {
 
 const minSize = 8
 
-// renumber lets the servers move up, and makes room for as many again.
+// renumber moves the servers up, and makes room for as many again.
 func (g *Group) renumber() {
 	g.size = max(minSize, 1<<bits.Len(uint(2*max(g.live, 1)-1)))
 	slots := make([]*Server, 0, g.size)
@@ -127,23 +124,22 @@ func (g *Group) renumber() {
 	}
 }
 
-// Edited says that a server was set, even if that changed nothing.
+// Edited reports that a server was set, even if nothing changed.
 func (g *Group) Edited(s *Server) {
 	if g.by != nil {
 		g.by.Edited(s)
 	}
 }
 
-// Counted says that a server's connections were counted, or that its overload
-// began or ended.
+// Counted reports that a server's connections or its overload changed.
 func (g *Group) Counted(s *Server) {
 	if g.by != nil {
 		g.by.Counted(s)
 	}
 }
 
-// Schedule replaces the scheduler by a fresh one; nil picks nothing. An error
-// leaves the old one in place.
+// Schedule replaces the scheduler; nil picks nothing. An error leaves the old one in
+// place.
 func (g *Group) Schedule(by Scheduler) error {
 	if by != nil {
 		if err := by.Attach(g); err != nil {
@@ -154,7 +150,7 @@ func (g *Group) Schedule(by Scheduler) error {
 	return nil
 }
 
-// Pick returns the server that takes a new connection, and nil if none does.
+// Pick returns the server that gets a new connection, or nil, and moves the scheduler on.
 func (g *Group) Pick(f *Flow) *Server {
 	if g.by == nil {
 		return nil

@@ -7,8 +7,8 @@ import (
 
 // Flags of a service that mean something to sh and mh.
 const (
-	flagFallback   = 0x8  // look further when the server is not usable
-	flagSourcePort = 0x10 // clients are told apart by port, too
+	flagFallback   = 0x8  // search other buckets when the server is not usable
+	flagSourcePort = 0x10 // clients are distinguished by port too
 )
 
 // Protocols whose packets begin with ports.
@@ -18,7 +18,7 @@ const (
 	sctp = 132
 )
 
-// fold makes a number of an address: the exclusive or of its words.
+// fold returns the exclusive or of an address's words.
 func fold(a netip.Addr) uint32 {
 	if a.Is4() {
 		b := a.As4()
@@ -29,12 +29,12 @@ func fold(a netip.Addr) uint32 {
 	return uint32(v>>32) ^ uint32(v)
 }
 
-// hash32 returns that many bits of a number's hash.
+// hash32 returns the hash of a number, of so many bits.
 func hash32(v uint32, bits int) uint32 {
 	return v * 0x61C88647 >> (32 - bits)
 }
 
-// clientKey is what sh and mh hash of a client.
+// clientKey returns what sh and mh hash of a client.
 func clientKey(f *Flow) uint32 {
 	v := fold(f.Client.Addr())
 	if f.Flags&flagSourcePort == 0 {

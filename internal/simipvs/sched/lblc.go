@@ -1,7 +1,7 @@
 package sched
 
-// localityBased keeps each address that clients connect to on one server, as long
-// as that is not too busy.
+// localityBased keeps each address that clients connect to on one server, as long as
+// that is not too busy.
 type localityBased struct {
 	locality
 	cache cache[*Server]
@@ -14,10 +14,7 @@ func newLocalityBased(o Options) *localityBased {
 func (l *localityBased) Pick(f *Flow) *Server {
 	addr := f.Dest.Addr()
 	e := l.cache.use(addr, f.Now)
-	if e != nil && l.serves(e.value) {
-		return e.value
-	}
-	s := l.least.Pick(f)
+	s := l.choose(e)
 	switch {
 	case s == nil:
 	case e == nil:
@@ -28,8 +25,16 @@ func (l *localityBased) Pick(f *Flow) *Server {
 	return s
 }
 
-// serves tells whether a server that was remembered is picked again. Like the
-// kernel, it does not ask for the overload.
-func (l *localityBased) serves(s *Server) bool {
+// choose returns the server for an address, of which e is remembered; nil: nothing.
+func (l *localityBased) choose(e *cached[*Server]) *Server {
+	if e != nil && l.keeps(e.value) {
+		return e.value
+	}
+	return l.lightest()
+}
+
+// keeps reports whether a server is picked again if it is remembered. As the kernel
+// does, it ignores the overload.
+func (l *localityBased) keeps(s *Server) bool {
 	return s.Available && s.Weight > 0 && !l.busy(s)
 }

@@ -10,7 +10,7 @@ type localityBasedReplicated struct {
 	cache cache[replicas]
 }
 
-// replicas are the servers of one address.
+// replicas holds the servers of one address.
 type replicas struct {
 	servers []*Server // newest last
 	changed int64
@@ -23,53 +23,58 @@ func newLocalityBasedReplicated(o Options) *localityBasedReplicated {
 func (l *localityBasedReplicated) Pick(f *Flow) *Server {
 	addr := f.Dest.Addr()
 	e := l.cache.use(addr, f.Now)
-	if e == nil {
-		s := l.least.Pick(f)
-		if s != nil {
-			l.cache.add(addr, replicas{[]*Server{s}, f.Now}, f.Now)
+	s, kept := l.choose(e)
+	switch {
+	case e == nil && s != nil:
+		l.cache.add(addr, replicas{[]*Server{s}, f.Now}, f.Now)
+	case e != nil:
+		set := &e.value
+		if len(set.servers) > 1 && f.Now > set.changed+l.cache.expiration() {
+			set.dropMost(l.g, f.Now) // perhaps the one that was just chosen
 		}
-		return s
-	}
-	set := &e.value
-	best := set.least(l.g)
-	if len(set.servers) > 1 && f.Now > set.changed+l.cache.expiration() {
-		set.dropMost(l.g, f.Now)
-	}
-	if best != nil && !l.busy(best) {
-		return best // perhaps the one just dropped
-	}
-	s := l.least.Pick(f)
-	if s != nil {
-		set.insert(s, f.Now)
+		if s != nil && !kept {
+			set.insert(s, f.Now)
+		}
 	}
 	return s
 }
 
-// least is wlc among those of the set that are still there.
+// choose returns the server for an address, of which e is remembered, and whether that
+// server is among those that are; nil: nothing is.
+func (l *localityBasedReplicated) choose(e *cached[replicas]) (s *Server, kept bool) {
+	if e != nil {
+		if best := e.value.least(l.g); best != nil && !l.busy(best) {
+			return best, true
+		}
+	}
+	return l.lightest(), false
+}
+
+// least returns the server that wlc would pick among those of the set that are available.
 func (r *replicas) least(g *Group) *Server {
 	var best *Server
-	burden := unbearable
+	overhead := infinite
 	for _, s := range slices.Backward(r.servers) {
 		if !s.Available || !s.usable() {
 			continue
 		}
-		if b := weightedLeastConnection(g, s); burden.exceeds(b) {
-			best, burden = s, b
+		if b := weightedLeastConnection(g, s); overhead.exceeds(b) {
+			best, overhead = s, b
 		}
 	}
 	return best
 }
 
-// dropMost takes out the server with the greatest burden, there or not.
+// dropMost removes the server with the greatest overhead, whether it is available or not.
 func (r *replicas) dropMost(g *Group, now int64) {
 	most := -1
-	var burden burden
+	var greatest overhead
 	for i, s := range slices.Backward(r.servers) {
 		if s.Weight <= 0 {
 			continue
 		}
-		if b := weightedLeastConnection(g, s); most < 0 || b.exceeds(burden) {
-			most, burden = i, b
+		if b := weightedLeastConnection(g, s); most < 0 || b.exceeds(greatest) {
+			most, greatest = i, b
 		}
 	}
 	if most >= 0 {

@@ -1,7 +1,6 @@
 package sched
 
-// leastConnection looks at connections only, and compares loads as unsigned
-// numbers.
-func leastConnection(g *Group, s *Server) burden {
-	return burden{load: int64(uint32(g.Load(s))), weight: 1}
+// leastConnection ignores weights, and compares loads as unsigned numbers.
+func leastConnection(g *Group, s *Server) overhead {
+	return overhead{load: int64(uint32(g.Load(s))), weight: 1}
 }

@@ -1,13 +1,13 @@
 package sched
 
-// least picks the usable server with the least burden. The schedulers that do so
-// differ in what a burden is.
+// least picks the usable server with the least overhead. The schedulers that do so
+// differ in what they count as overhead.
 type least struct {
-	g      *Group
-	burden func(*Group, *Server) burden // of a usable server
-	t      tournament
-	late   []int32 // slots whose servers were counted since the last pick, each once
-	isLate []bool  // of a slot
+	g        *Group
+	overhead func(*Group, *Server) overhead // of a usable server
+	t        tournament
+	late     []int32 // slots whose servers were counted since the last pick, each once
+	isLate   []bool  // of a slot
 }
 
 func (l *least) Attach(g *Group) error {
@@ -22,11 +22,11 @@ func (l *least) renumbered() {
 }
 
 func (l *least) Added(s *Server)   { l.t.set(s, l.of(s)) }
-func (l *least) Removed(s *Server) { l.t.set(s, unbearable) }
+func (l *least) Removed(s *Server) { l.t.set(s, infinite) }
 func (l *least) Edited(s *Server)  { l.t.set(s, l.of(s)) }
 
-// Counted leaves the work to the next pick: each connection is counted several
-// times, and what counts is how many there are in the end.
+// Counted leaves the work to the next pick: each connection is counted several times,
+// and only the result matters.
 func (l *least) Counted(s *Server) {
 	if !l.isLate[s.slot] {
 		l.isLate[s.slot] = true
@@ -44,7 +44,10 @@ func (l *least) catchUp() {
 	l.late = l.late[:0]
 }
 
-func (l *least) Pick(*Flow) *Server {
+func (l *least) Pick(*Flow) *Server { return l.lightest() }
+
+// lightest returns the usable server with the least overhead.
+func (l *least) lightest() *Server {
 	l.catchUp()
 	slot := l.t.winner()
 	if slot < 0 {
@@ -53,9 +56,9 @@ func (l *least) Pick(*Flow) *Server {
 	return l.g.slots[slot]
 }
 
-func (l *least) of(s *Server) burden {
+func (l *least) of(s *Server) overhead {
 	if !s.usable() {
-		return unbearable
+		return infinite
 	}
-	return l.burden(l.g, s)
+	return l.overhead(l.g, s)
 }

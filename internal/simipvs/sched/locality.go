@@ -4,10 +4,10 @@ package sched
 // a server that was remembered is too busy.
 type locality struct {
 	least
-	relaxed maxTree // 1 where a server has active connections for less than half its weight
+	relaxed maxTree // 1 where a server's active connections are fewer than half its weight
 }
 
-func newLocality() locality { return locality{least: least{burden: weightedLeastConnection}} }
+func newLocality() locality { return locality{least: least{overhead: weightedLeastConnection}} }
 
 func (l *locality) Attach(g *Group) error {
 	l.g = g
@@ -25,8 +25,8 @@ func (l *locality) Edited(s *Server)  { l.Counted(s) }
 func (l *locality) Counted(s *Server) { l.least.Counted(s); l.relaxed.set(s, oneIfRelaxed(s)) }
 func (l *locality) Removed(s *Server) { l.least.Removed(s); l.relaxed.set(s, 0) }
 
-// busy tells whether a server has more active connections than its weight says
-// while another one is relaxed.
+// busy reports whether a server has more active connections than its weight while
+// another one is relaxed.
 func (l *locality) busy(s *Server) bool { return s.Active > s.Weight && l.relaxed.max() > 0 }
 
 func oneIfRelaxed(s *Server) int32 {

@@ -32,8 +32,8 @@ func (t maxTree) set(s *Server, value int32) {
 	}
 }
 
-// after returns the slot of the first server in the list, after another one or
-// nil for the head, with a value of at least that, and -1 if there is none.
+// after returns the slot of the first server with at least a value that comes after
+// another one in the list, or -1. A nil server is the head of the list.
 func (t maxTree) after(s *Server, least int32) int {
 	if s == nil {
 		return t.descend(1, least)
@@ -46,7 +46,7 @@ func (t maxTree) after(s *Server, least int32) int {
 	return -1
 }
 
-// descend goes down to the newest of a node's slots with a value of at least that.
+// descend returns the newest of a node's slots with at least a value, or -1.
 func (t maxTree) descend(i int, least int32) int {
 	if t[i] < least {
 		return -1

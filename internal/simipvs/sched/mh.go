@@ -17,24 +17,24 @@ const (
 	maglevKey2 = 2654446892
 )
 
-// maglev gives each client a server of its own, and changes few of them when
-// servers come and go: each server prefers the buckets in an order of its own, and
-// they take turns. The weight that was last not zero decides, so that a server
-// which is to take no more clients keeps its buckets.
+// maglev assigns each client to a server by hash, and reassigns few clients when servers
+// come and go: each server prefers the buckets in its own order, and they take turns.
+// The last weight that was not zero decides, so a server that is quiesced keeps its
+// buckets.
 type maglev struct {
 	g          *Group
 	ipv4       bool // the service is
 	weightBits int
 	size       uint32
 	buckets    []*Server
-	stale      bool // the buckets are to be filled again before the next pick
+	stale      bool // the buckets must be filled before the next pick
 }
 
-// turns is the place of a server among those that fill the buckets.
+// turns holds how a server fills buckets.
 type turns struct {
 	server   *Server
 	at, skip uint32
-	buckets  int32 // that it takes each time
+	buckets  int32 // how many it takes each time
 }
 
 func newMaglev(o Options) *maglev {
@@ -60,8 +60,8 @@ func (m *maglev) Removed(*Server) { m.changed() }
 func (m *maglev) Edited(*Server)  { m.changed() }
 func (m *maglev) Counted(*Server) {}
 
-// changed puts off the filling of the buckets, unless the next server is one too
-// many: then they stay as they are.
+// changed leaves filling the buckets to the next pick. With as many servers as buckets
+// it fills them at once, and with more they stay as they are.
 func (m *maglev) changed() {
 	switch n := m.g.Len(); {
 	case n < int(m.size):
@@ -71,7 +71,7 @@ func (m *maglev) changed() {
 	}
 }
 
-// fill lets the servers take all buckets in turns.
+// fill lets the servers take all buckets in turn.
 func (m *maglev) fill() {
 	m.stale = false
 	clear(m.buckets)
@@ -99,7 +99,7 @@ func (m *maglev) fill() {
 	}
 }
 
-// permutations returns the servers that take buckets, in the order of their turns.
+// permutations returns the servers that take buckets, in order.
 func (m *maglev) permutations() []turns {
 	var divisor, heaviest int32
 	for s := range m.g.All() {
@@ -125,8 +125,8 @@ func (m *maglev) permutations() []turns {
 	return all
 }
 
-// fold takes the address of a server for one of the service's family: of an IPv6
-// server in an IPv4 service the kernel sees the first word only.
+// fold folds the address of a server as one of the service's family: of an IPv6 server
+// in an IPv4 service the kernel sees only the first word.
 func (m *maglev) fold(a netip.Addr) uint32 {
 	if m.ipv4 && !a.Is4() {
 		b := a.As16()
@@ -136,37 +136,35 @@ func (m *maglev) fold(a netip.Addr) uint32 {
 }
 
 func (m *maglev) Pick(f *Flow) *Server {
+	s, _ := m.search(f, clientKey(f))
+	return s
+}
+
+// search returns the server of a client, by its key, and how many buckets the fallback
+// looked at. The fallback hashes as many numbers as there are buckets.
+func (m *maglev) search(f *Flow, key uint32) (s *Server, steps int) {
 	if m.stale {
 		m.fill()
 	}
-	v := clientKey(f)
-	bucket := m.bucket(v)
-	s := m.buckets[bucket]
+	bucket := m.bucket(key)
+	s = m.buckets[bucket]
 	switch {
-	case s == nil:
-		return nil
-	case s.usable():
-		return s
-	case f.Flags&flagFallback != 0:
-		return m.fallback(v, bucket)
+	case s == nil, s.usable():
+		return s, 0
+	case f.Flags&flagFallback == 0:
+		return nil, 0
 	}
-	return nil
-}
-
-func (m *maglev) bucket(v uint32) uint32 { return sipHash(v, maglevKey1) % m.size }
-
-// fallback looks for another server, with the hashes of as many numbers as there
-// are buckets.
-func (m *maglev) fallback(v, bucket uint32) *Server {
 	for offset := range m.size {
-		if s := m.probe(v, bucket, offset); s.usable() {
-			return s
+		if s := m.probe(key, bucket, offset); s.usable() {
+			return s, int(offset) + 1
 		}
 	}
-	return nil
+	return nil, int(m.size)
 }
 
-// probe returns the server that the fallback looks at after so many others.
-func (m *maglev) probe(v, bucket, offset uint32) *Server {
-	return m.buckets[m.bucket(v+(offset+bucket)%m.size)]
+func (m *maglev) bucket(key uint32) uint32 { return sipHash(key, maglevKey1) % m.size }
+
+// probe returns the server that the fallback looks at after offset others.
+func (m *maglev) probe(key, bucket, offset uint32) *Server {
+	return m.buckets[m.bucket(key+(offset+bucket)%m.size)]
 }

@@ -1,10 +1,10 @@
 package sched
 
-// roundRobin gives connections to the usable servers in turn.
+// roundRobin picks the usable servers in turn.
 type roundRobin struct {
 	g      *Group
 	usable maxTree // 1 where a server is
-	at     *Server // picked last; nil is the head of the list
+	at     *Server // the last pick; nil: the search begins at the head of the list
 }
 
 func (r *roundRobin) Attach(g *Group) error {

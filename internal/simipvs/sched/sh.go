@@ -2,8 +2,8 @@ package sched
 
 const defaultSHBits = 8
 
-// sourceHashing gives each client a server of its own. A server has as many
-// buckets in a row as its weight says, and one if that is zero.
+// sourceHashing assigns each client to a server by hash. A server has as many buckets
+// in a row as its weight, or one if that is zero.
 type sourceHashing struct {
 	g       *Group
 	bits    int
@@ -44,31 +44,30 @@ func (h *sourceHashing) rebuild() {
 }
 
 func (h *sourceHashing) Pick(f *Flow) *Server {
-	hash := hash32(clientKey(f), h.bits)
-	s := h.buckets[hash]
-	switch {
-	case s == nil:
-		return nil
-	case s.usable():
-		return s
-	case f.Flags&flagFallback != 0:
-		return h.fallback(hash)
-	}
-	return nil
+	s, _ := h.search(f, hash32(clientKey(f), h.bits))
+	return s
 }
 
-// fallback looks for another server.
-func (h *sourceHashing) fallback(hash uint32) *Server {
+// search returns the server of a client, by the hash of its key, and how many buckets
+// the fallback looked at.
+func (h *sourceHashing) search(f *Flow, hash uint32) (s *Server, steps int) {
+	s = h.buckets[hash]
+	switch {
+	case s == nil, s.usable():
+		return s, 0
+	case f.Flags&flagFallback == 0:
+		return nil, 0
+	}
 	for offset := range uint32(len(h.buckets)) {
 		if s := h.probe(hash, offset); s.usable() {
-			return s
+			return s, int(offset) + 1
 		}
 	}
-	return nil
+	return nil, len(h.buckets)
 }
 
-// probe returns the server that the fallback looks at after so many others. The
-// kernel starts at twice the hash, not beside it.
+// probe returns the server that the fallback looks at after offset others. The kernel
+// starts at twice the hash, not beside it.
 func (h *sourceHashing) probe(hash, offset uint32) *Server {
 	return h.buckets[(offset+2*hash)&uint32(len(h.buckets)-1)]
 }

@@ -2,7 +2,7 @@ package sched
 
 import "math/rand/v2"
 
-// twoChoices draws two servers by weight and picks the one that carries less.
+// twoChoices draws two servers by weight and picks the one with the lesser load.
 type twoChoices struct {
 	g       *Group
 	source  *rand.PCG
@@ -37,7 +37,7 @@ func (t *twoChoices) Pick(*Flow) *Server {
 	return t.lighter(t.draw(), t.draw())
 }
 
-// lighter returns the one of two servers that carries less for its weight.
+// lighter returns the one of two servers with the lesser load for its weight.
 func (t *twoChoices) lighter(first, second *Server) *Server {
 	if second.Weight*t.g.Load(first) > first.Weight*t.g.Load(second) { // 32 bits
 		return second
@@ -51,9 +51,9 @@ func (t *twoChoices) draw() *Server {
 	return t.g.slots[t.weights.find(t.rand.Int64N(t.weights.sum()+1))]
 }
 
-// sumTree finds a server by the sum of the values as far as to it in the list. It
-// is a complete binary tree over the slots of a group: node i has the children 2i
-// and 2i+1, the leaves are the second half, and a node is the sum of its children.
+// sumTree finds a server by the sum of the values up to it in the list. It is a complete
+// binary tree over the slots of a group: node i has the children 2i and 2i+1, the leaves
+// are the second half, and a node is the sum of its children.
 type sumTree []int64
 
 func newSumTree(g *Group, value func(*Server) int32) sumTree {
@@ -78,8 +78,8 @@ func (t sumTree) set(s *Server, value int32) {
 	}
 }
 
-// find returns the slot of the first server in the list that has a value and up
-// to which the sum of values is at least that.
+// find returns the slot of the first server in the list up to which the sum of values is
+// at least that, and positive.
 func (t sumTree) find(least int64) int {
 	least = max(least, 1)
 	i := 1

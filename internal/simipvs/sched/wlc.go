@@ -1,6 +1,6 @@
 package sched
 
-// weightedLeastConnection looks at connections for the weight.
-func weightedLeastConnection(g *Group, s *Server) burden {
-	return burden{load: int64(g.Load(s)), weight: s.Weight}
+// weightedLeastConnection divides connections by the weight.
+func weightedLeastConnection(g *Group, s *Server) overhead {
+	return overhead{load: int64(g.Load(s)), weight: s.Weight}
 }

@@ -1,22 +1,21 @@
 package sched
 
-// weightedRoundRobin goes through the list again and again, and gives a
-// connection to each server whose weight reaches the current weight, which
-// falls from round to round and then starts anew.
+// weightedRoundRobin goes through the list again and again, and picks each server whose
+// weight reaches the current weight. That falls by a step from round to round, and then
+// starts at the highest weight again.
 //
-// All weights are multiples of the step, and the current weight is always one
-// more than a multiple, so the round in which a server of weight w is first
-// picked is known: it is that of w - step + 1.
+// All weights are multiples of the step, and the current weight is always one more than
+// a multiple. So a server of weight w is first picked in the round of w - step + 1.
 type weightedRoundRobin struct {
 	g       *Group
 	weights maxTree // of the usable servers
-	at      *Server // picked last; nil is the head of the list
+	at      *Server // the last pick; nil: the search begins at the head of the list
 	current int32   // weight
 
-	// Of the weights of all servers; 0: none is positive.
+	// Of the weights of all servers; 0: no weight is positive.
 	step     int32 // greatest common divisor
 	heaviest int32
-	highest  int32 // where the current weight starts
+	highest  int32 // the current weight of the first round
 }
 
 func (w *weightedRoundRobin) Attach(g *Group) error {
@@ -49,7 +48,7 @@ func (w *weightedRoundRobin) Edited(s *Server) {
 	w.rewind()
 }
 
-// survey finds the step and the heaviest weight anew.
+// survey computes the step and the heaviest weight.
 func (w *weightedRoundRobin) survey() {
 	w.step, w.heaviest = 0, 0
 	for s := range w.g.All() {
@@ -57,14 +56,14 @@ func (w *weightedRoundRobin) survey() {
 	}
 }
 
-// include lets the weight of a server count, whether it is usable or not.
+// include counts the weight of a server, whether it is usable or not.
 func (w *weightedRoundRobin) include(s *Server) {
 	w.step = gcd(s.Weight, w.step)
 	w.heaviest = max(w.heaviest, s.Weight)
 }
 
-// rewind goes back to the head of the list, but keeps the current weight as far
-// as the weights allow.
+// rewind returns to the head of the list. The current weight stays as far as the
+// weights allow.
 func (w *weightedRoundRobin) rewind() {
 	w.at = nil
 	w.highest = w.heaviest - max(w.step-1, 0)
@@ -94,8 +93,8 @@ func (w *weightedRoundRobin) Pick(*Flow) *Server {
 	return w.at
 }
 
-// nextRound lowers the current weight, and skips the rounds in which nothing
-// would be picked as not even the heaviest of the usable servers reaches it.
+// nextRound lowers the current weight, and skips the rounds that not even the heaviest
+// of the usable servers reaches.
 func (w *weightedRoundRobin) nextRound(heaviest int32) {
 	if w.current -= w.step; w.current <= 0 {
 		w.current = w.highest
@@ -103,10 +102,17 @@ func (w *weightedRoundRobin) nextRound(heaviest int32) {
 	w.current = min(w.current, heaviest-w.step+1)
 }
 
-// giveUp leaves behind what the kernel does once it has found that no server is
-// usable. Usually that is after a whole round at the lowest weight. When it came
-// from that round, it goes through the others first, and then through the lowest
-// again as far as where it came from.
+// giveUp sets what the kernel leaves behind when no server is usable. Usually the kernel
+// finds that out after a whole round at the lowest weight. If it comes from that round,
+// it first goes through the others, and then through the lowest again as far as the
+// server where it came from.
+//
+// Let three servers of weights 4, 3 and 2 be overloaded. The step is 1, and the rounds
+// are those of 4, 3, 2 and 1. After a pick in the round of 3, the kernel goes through
+// the rest of that round, then through 2 and 1, and stands at the head of the list, at 4.
+// After a pick of the second server in the round of 1, it goes through the rest of that
+// round, then through 4, 3 and 2, and then through 1 as far as the second server, where
+// it stays, at 1.
 func (w *weightedRoundRobin) giveUp() {
 	if w.at != nil && w.current <= w.step {
 		w.current = 1
