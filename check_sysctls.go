@@ -3,8 +3,8 @@ package lvs
 import (
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
+
+	"github.com/golvs/lvs/internal/release"
 )
 
 // checkSysctls looks for sysctls of IPVS that do not fit the table.
@@ -22,7 +22,7 @@ func (j *judge) checkSysctls() {
 	case "0":
 		j.add(j.own, FindingReuseStuck.risk("%s is 0", SysctlConnReuseMode).fix(SysctlConnReuseMode.Requirement("1", "schedule new connections")))
 	case "1":
-		if value(SysctlConntrack) != "0" && releaseBefore(j.own.Release, 5, 9) {
+		if value(SysctlConntrack) != "0" && isBefore(j.own.Release, 5, 9) {
 			j.add(j.own, FindingReuseStall.risk("the kernel is Linux %s, with conn_reuse_mode=1 and conntrack=1", j.own.Release).advise("use a newer kernel"))
 		}
 	}
@@ -33,15 +33,10 @@ func (j *judge) checkSysctls() {
 	j.checkWildcardListeners()
 }
 
-// releaseBefore reports whether a release such as "6.1.0-56-amd64" is before major.minor.
-func releaseBefore(release string, major, minor int) bool {
-	part := strings.SplitN(release, ".", 3)
-	a, err := strconv.Atoi(part[0])
-	if err != nil || len(part) < 2 {
-		return false
-	}
-	b, _ := strconv.Atoi(part[1])
-	return a < major || a == major && b < minor
+// isBefore reports whether a release such as "6.1.0-56-amd64" is before major.minor.
+func isBefore(text string, major, minor int) bool {
+	r, err := release.Parse(text)
+	return err == nil && !r.AtLeast(major, minor)
 }
 
 // checkRemovals looks at what happens to connections whose server is removed.

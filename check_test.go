@@ -193,7 +193,7 @@ func TestCheckParts(t *testing.T) {
 		release string
 		want    bool
 	}{{"5.8.18", true}, {"4.19", true}, {"5.9", false}, {"6.1.0-56-amd64", false}, {"nonsense", false}, {"5", false}} {
-		if got := releaseBefore(c.release, 5, 9); got != c.want {
+		if got := isBefore(c.release, 5, 9); got != c.want {
 			t.Errorf("%s is before 5.9: %v", c.release, got)
 		}
 	}

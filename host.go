@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
+
+	"github.com/golvs/lvs/internal/release"
 )
 
 // Host is one network namespace with IPVS in it, real or simulated: its table,
@@ -160,20 +161,6 @@ func (h *Host) KernelRelease(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	version, release := files[0], files[1]
-	if source := debianVersion(string(version.text)); source != "" {
-		return source, nil
-	}
-	return strings.TrimSpace(string(release.text)), cmp.Or(version.err, release.err)
-}
-
-// debianVersion returns the version of the source in what Debian's kernels say of
-// their build, such as "#1 SMP Debian 6.1.176-1 (2026-05-01)", "" if it is not there.
-func debianVersion(build string) string {
-	_, text, _ := strings.Cut(build, "Debian ")
-	version := text[:len(text)-len(strings.TrimLeft(text, "0123456789."))]
-	if strings.Count(version, ".") != 2 {
-		return ""
-	}
-	return version
+	version, osrelease := files[0], files[1]
+	return release.OfKernel(string(osrelease.text), string(version.text)), cmp.Or(version.err, osrelease.err)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/release"
 	"github.com/golvs/lvs/internal/simipvs"
 	"github.com/golvs/lvs/internal/simipvs/sched"
 )
@@ -134,12 +135,12 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 	if o.Kernel == "" {
 		o.Kernel = SimDefaultKernel
 	}
-	release, err := simipvs.ParseRelease(o.Kernel)
+	running, err := release.Parse(o.Kernel)
 	if err != nil {
 		return opts, invalid("Kernel", "%v", err)
 	}
 	opts = simipvs.Options{
-		Release: release, Clock: o.Clock, ImmediateStats: o.ImmediateStats, Seed: o.Seed,
+		Release: running, Clock: o.Clock, ImmediateStats: o.ImmediateStats, Seed: o.Seed,
 		Schedulers: make(map[string]func() sched.Scheduler),
 	}
 	for _, size := range []struct {

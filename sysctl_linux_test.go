@@ -32,7 +32,7 @@ func TestHostParameters(t *testing.T) {
 		has := p.Needs == ""
 		if p.Since != "" {
 			major, minor, _ := strings.Cut(p.Since, ".")
-			has = !releaseBefore(release, number(t, major), number(t, minor))
+			has = !isBefore(release, number(t, major), number(t, minor))
 		}
 		switch {
 		case !has || p.Text:

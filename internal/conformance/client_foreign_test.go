@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/release"
 )
 
 // Other tools leave behind what the client would not write. It lists that, edits
@@ -152,7 +153,7 @@ type foreignServer struct {
 	listed lvs.RealServer
 }
 
-func foreignServers(r release) []foreignServer {
+func foreignServers(r release.Release) []foreignServer {
 	d := destOf(server)
 	at := func(a string, m lvs.Mode) lvs.RealServer { return lvs.NewRealServer(netip.MustParseAddrPort(a), m) }
 	limited := at(server, lvs.DR())
@@ -172,7 +173,7 @@ func foreignServers(r release) []foreignServer {
 		{"direct to port 0", destOf("10.2.0.2:0"), at("10.2.0.2:0", lvs.DR())},
 		{"another family to another port", otherFamilyDest("[fd00:1::2]:1"), at("[fd00:1::2]:1", lvs.IPIP())},
 	}
-	if !r.countsTotals() {
+	if !r.CountsTotals() {
 		servers = append(servers, foreignServer{
 			"thresholds that fit no int", d.set(dUpper, u32(1<<32-1)).set(dLower, u32(1<<31)), limited,
 		})

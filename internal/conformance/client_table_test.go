@@ -231,7 +231,7 @@ func TestConformanceInfo(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
 		want := lvs.Info{Version: "1.2.1", ConnTableSize: 4096}
-		if g.Release().ownTables() {
+		if g.Release().OwnTables() {
 			want.ConnTableSize = 0
 		}
 		got, err := c.Info(ctx)

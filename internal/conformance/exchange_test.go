@@ -243,7 +243,7 @@ func listsAll(t *testing.T, g ground, n int, list func() []attributes) {
 		if len(all) == n && len(told) == n {
 			return
 		}
-		if len(all) != n || !g.Release().ownTables() || waited > patience/2 {
+		if len(all) != n || !g.Release().OwnTables() || waited > patience/2 {
 			t.Fatalf("%d services were told, %d different ones, want %d", len(all), len(told), n)
 		}
 		g.Wait(pause)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/release"
 )
 
 // conntracked are histories in which a client uses its port again, or its server
@@ -127,7 +128,7 @@ func TestSimulatorConntrack(t *testing.T) {
 		"IPVS passed the port on before": true, "one packet, and then NAT": true, "the VIP sends to a client of NAT": true,
 	}
 	for name, h := range conntracked() {
-		s := openSimulatorSide(t, release{6, 12, 117})
+		s := openSimulatorSide(t, release.Release{Major: 6, Minor: 12, Patch: 117})
 		p := newPlayer(t, s)
 		var stopped bool
 		for _, step := range slices.Concat(history{requirement{"conntrack", 1}}, ftpByNAT, h) {

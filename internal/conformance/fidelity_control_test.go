@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/golvs/lvs/internal/release"
 )
 
 // controller makes a history of requests, many of which are wrong.
@@ -18,7 +20,7 @@ type controller struct {
 }
 
 // makeCalls makes a history of requests.
-func makeCalls(_ testing.TB, _ release, seed uint64) (history, int) {
+func makeCalls(_ testing.TB, _ release.Release, seed uint64) (history, int) {
 	c := &controller{Rand: rand.New(rand.NewPCG(seed, 2))}
 	const actions, surveyed = 300, 25
 	daemons := c.IntN(10) == 0

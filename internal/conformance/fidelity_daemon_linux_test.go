@@ -27,7 +27,7 @@ func TestFidelityDaemons(t *testing.T) {
 		}
 		return all
 	}
-	k := simipvs.New(simipvs.Options{Release: g.release.simulated(), Interfaces: []simipvs.Interface{
+	k := simipvs.New(simipvs.Options{Release: g.release, Interfaces: []simipvs.Interface{
 		{Name: groundDevice, MTU: 1500, Addrs: at(groundAddresses...)}, {Name: "down0", MTU: 1500, Addrs: at("10.3.0.1/16"), Down: true},
 		{Name: "bare0", MTU: 1500}, {Name: "four0", MTU: 1500, Addrs: at("10.4.0.1/16")},
 	}})

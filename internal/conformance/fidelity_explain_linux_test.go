@@ -325,7 +325,9 @@ func (h *trial) connections(f lvs.Flow) (mine []lvs.Connection) {
 func connectionOf(t testing.TB, line string) (c lvs.Connection) {
 	t.Helper()
 	fields := strings.Fields(line)
-	must(t, c.Protocol.UnmarshalText([]byte(strings.ToLower(fields[0]))))
+	if fields[0] != "IP" { // a template of a firewall mark
+		must(t, c.Protocol.UnmarshalText([]byte(strings.ToLower(fields[0]))))
+	}
 	for i, to := range []*netip.AddrPort{&c.Client, &c.VIP, &c.Server} {
 		b, err := hex.DecodeString(strings.NewReplacer("[", "", "]", "", ":", "").Replace(fields[1+2*i]))
 		must(t, err)

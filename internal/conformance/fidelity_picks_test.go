@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golvs/lvs/internal/release"
 	"github.com/golvs/lvs/internal/simipvs"
 )
 
@@ -75,8 +76,8 @@ type opened struct {
 }
 
 // makePicks returns what makes histories for a scheduler.
-func makePicks(scheduler string) func(testing.TB, release, uint64) (history, int) {
-	return func(t testing.TB, r release, seed uint64) (history, int) {
+func makePicks(scheduler string) func(testing.TB, release.Release, uint64) (history, int) {
+	return func(t testing.TB, r release.Release, seed uint64) (history, int) {
 		s := &scope{TB: t}
 		defer s.end()
 		p := &picker{

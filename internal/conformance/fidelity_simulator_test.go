@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golvs/lvs/internal/release"
 	"github.com/golvs/lvs/internal/simipvs"
 	"github.com/golvs/lvs/internal/testbed"
 )
@@ -21,7 +22,7 @@ type simulatorSide struct {
 	virtual map[[2]netip.AddrPort]netip.AddrPort // by server and client
 }
 
-func openSimulatorSide(t testing.TB, r release) *simulatorSide {
+func openSimulatorSide(t testing.TB, r release.Release) *simulatorSide {
 	t.Helper()
 	g := openSimulatorGround(r.String())(t)
 	return &simulatorSide{

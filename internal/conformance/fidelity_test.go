@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golvs/lvs/internal/release"
 	"github.com/golvs/lvs/internal/testbed"
 )
 
@@ -68,7 +69,7 @@ func long() bool { return *fidelityPicks+*fidelityCalls > 0 }
 // fidelity is a kind of histories.
 type fidelity struct {
 	name    string
-	make    func(t testing.TB, r release, seed uint64) (h history, counted int)
+	make    func(t testing.TB, r release.Release, seed uint64) (h history, counted int)
 	enough  int // of what is counted
 	players int // how many play at once, if -test.parallel lets them
 }
@@ -147,7 +148,7 @@ func differsAgain(t *testing.T, open func(testing.TB) *duel, h history) bool {
 	return true
 }
 
-func openedRelease(t testing.TB, open func(testing.TB) *duel) release {
+func openedRelease(t testing.TB, open func(testing.TB) *duel) release.Release {
 	s := &scope{TB: t}
 	defer s.end()
 	return open(s).real.Release()
@@ -202,7 +203,7 @@ func openFidelity(testing.TB) func(testing.TB) *duel {
 		return func(t testing.TB) *duel { return openDuel(t, openKernelSide) }
 	}
 	return func(t testing.TB) *duel {
-		return openDuel(t, func(t testing.TB) side { return openSimulatorSide(t, release{6, 12, 117}) })
+		return openDuel(t, func(t testing.TB) side { return openSimulatorSide(t, release.Release{Major: 6, Minor: 12, Patch: 117}) })
 	}
 }
 
@@ -210,7 +211,7 @@ func openFidelity(testing.TB) func(testing.TB) *duel {
 // does is found out, and so is one whose server somebody edits, by a history of a
 // few steps.
 func TestFidelityFinds(t *testing.T) {
-	older, newer := release{6, 1, 176}, release{6, 1, 192}
+	older, newer := release.Release{Major: 6, Minor: 1, Patch: 176}, release.Release{Major: 6, Minor: 1, Patch: 192}
 	simulators := func(t testing.TB) (real, sim *player) {
 		return newPlayer(t, openSimulatorSide(t, older)), newPlayer(t, openSimulatorSide(t, older))
 	}

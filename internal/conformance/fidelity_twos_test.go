@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"testing"
+
+	"github.com/golvs/lvs/internal/release"
 )
 
 // twos draws at random, so its picks are not compared one by one: those of the
@@ -103,9 +105,9 @@ func (p *player) expect(t testing.TB, c control) {
 // distribution returns how likely each server is picked. Both servers are drawn
 // from 0 to the sum of the weights, which favours the first in the list, the one
 // that was added last.
-func (c twosCase) distribution(r release) []float64 {
+func (c twosCase) distribution(r release.Release) []float64 {
 	factor := 256
-	if r.countsTotals() {
+	if r.CountsTotals() {
 		factor++ // an active connection is one of all, too
 	}
 	total, first := 0, 0
@@ -187,7 +189,7 @@ func fidelityTwos(t *testing.T, enough int) {
 // The comparison can fail: picks do not fit when one server carries more, or when
 // the first in the list is not favoured.
 func TestFidelityTwosFinds(t *testing.T) {
-	r := release{6, 12, 117}
+	r := release.Release{Major: 6, Minor: 12, Patch: 117}
 	c := twosCase{[]twosServer{{2, 0, 5}, {1, 1, 0}, {3, 1, 2}, {0, 0, 0}}}
 	counts := c.play(t, newPlayer(t, openSimulatorSide(t, r)), 10000)
 	if unlikely(counts, c.distribution(r)) {

@@ -6,12 +6,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"regexp"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/release"
 
 	"golang.org/x/sys/unix"
 
@@ -24,7 +24,7 @@ import (
 type kernelGround struct {
 	ns      *testbed.Namespace
 	dial    genl.Dialer
-	release release
+	release release.Release
 }
 
 func openKernelGround(t testing.TB) ground {
@@ -78,7 +78,7 @@ func (g *kernelGround) Table(t testing.TB) string {
 
 func (g *kernelGround) Wait(d time.Duration) { time.Sleep(d) }
 
-func (g *kernelGround) Release() release { return g.release }
+func (g *kernelGround) Release() release.Release { return g.release }
 
 func (g *kernelGround) DialUnprivileged() (genl.Socket, error) {
 	s, err := g.dial()
@@ -131,17 +131,14 @@ func (g *kernelGround) Datagram(t testing.TB, from, to netip.AddrPort) {
 	}
 }
 
-func thisRelease(t testing.TB) release {
+func thisRelease(t testing.TB) release.Release {
 	t.Helper()
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		t.Fatal(err)
 	}
-	text := unix.ByteSliceToString(u.Release[:]) // which names the ABI of Debian's kernels
-	if m := regexp.MustCompile(`Debian (\d+\.\d+\.\d+)`).FindStringSubmatch(unix.ByteSliceToString(u.Version[:])); m != nil {
-		text = m[1]
-	}
-	r, err := parseRelease(text)
+	text := release.OfKernel(unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Version[:]))
+	r, err := release.Parse(text)
 	if err != nil {
 		t.Fatalf("the kernel's release %q: %v", text, err)
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
-
 	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/release"
 	"github.com/golvs/lvs/internal/simipvs"
 )
 
@@ -16,14 +16,14 @@ import (
 type simulatorGround struct {
 	*lvs.Simulator
 	kernel  *simipvs.Kernel
-	release release
+	release release.Release
 }
 
 // openSimulatorGround returns what opens a kernel that behaves as a release.
 func openSimulatorGround(text string) func(testing.TB) ground {
 	return func(t testing.TB) ground {
 		t.Helper()
-		r, err := parseRelease(text)
+		r, err := release.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,10 +35,6 @@ func openSimulatorGround(text string) func(testing.TB) ground {
 		must(t, err)
 		return &simulatorGround{s, kernelOf(s), r}
 	}
-}
-
-func (r release) simulated() simipvs.Release {
-	return simipvs.Release{Major: r.major, Minor: r.minor, Patch: r.patch}
 }
 
 // kernelOf returns the kernel of a simulator, below its own interface.
@@ -69,7 +65,7 @@ func (g *simulatorGround) Host(t testing.TB) *lvs.Host {
 // Wait moves the kernel's clock on: its time is its own.
 func (g *simulatorGround) Wait(d time.Duration) { _ = g.kernel.Advance(d) }
 
-func (g *simulatorGround) Release() release { return g.release }
+func (g *simulatorGround) Release() release.Release { return g.release }
 
 func (g *simulatorGround) Table(t testing.TB) string {
 	t.Helper()

@@ -2,12 +2,12 @@ package conformance
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/release"
 
 	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/seam"
@@ -41,7 +41,7 @@ type ground interface {
 	Wait(d time.Duration)
 
 	// Release is the release of Linux that it is, or behaves as.
-	Release() release
+	Release() release.Release
 }
 
 const groundDevice = "dummy0"
@@ -118,33 +118,3 @@ func groundContext(t testing.TB) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
-
-// release is a release of Linux.
-type release struct{ major, minor, patch int }
-
-func parseRelease(s string) (r release, err error) {
-	_, err = fmt.Sscanf(s, "%d.%d.%d", &r.major, &r.minor, &r.patch)
-	return r, err
-}
-
-func (r release) String() string { return fmt.Sprintf("%d.%d.%d", r.major, r.minor, r.patch) }
-
-func (r release) atLeast(major, minor int) bool {
-	return r.major > major || r.major == major && r.minor >= minor
-}
-
-// countsTotals tells whether the kernel counts all connections of a server
-// together, which came in 7.2 and in two stable series. Such kernels refuse
-// thresholds that do not fit an int.
-func (r release) countsTotals() bool {
-	switch {
-	case r.major == 6 && r.minor == 1:
-		return r.patch >= 183
-	case r.major == 6 && r.minor == 12:
-		return r.patch >= 104
-	}
-	return r.atLeast(7, 2)
-}
-
-// ownTables tells whether each namespace has hash tables of its own.
-func (r release) ownTables() bool { return r.atLeast(7, 1) }

@@ -80,7 +80,7 @@ func TestConformanceSysctl(t *testing.T) {
 			ofKind(t, fmt.Sprintf("the key %q", key), err, lvs.ErrInvalid)
 		}
 		for key, has := range map[string]bool{
-			"est_nice": g.Release().atLeast(6, 2), "conn_lfactor": g.Release().ownTables(), "conn_max": g.Release().atLeast(7, 2),
+			"est_nice": g.Release().AtLeast(6, 2), "conn_lfactor": g.Release().OwnTables(), "conn_max": g.Release().AtLeast(7, 2),
 		} {
 			if _, err := h.Sysctl(ctx, vs+lvs.SysctlKey(key)); (err == nil) != has {
 				t.Errorf("%s of Linux %s: %v", key, g.Release(), err)

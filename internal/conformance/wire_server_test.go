@@ -189,7 +189,7 @@ func TestConformanceWireLargeThreshold(t *testing.T) {
 		conn := dialRaw(t, g.Dial)
 		key, d := keyOf(web), destOf(server).set(dUpper, u32(1<<31))
 		conn.must(newService(serviceOf(web)), newDest(key, destOf(server2)))
-		want := map[bool]lvs.Errno{true: lvs.EINVAL, false: 0}[g.Release().countsTotals()]
+		want := map[bool]lvs.Errno{true: lvs.EINVAL, false: 0}[g.Release().CountsTotals()]
 		for name, r := range map[string]request{"new": newDest(key, d), "set": setDest(key, d.set(dAddr, []byte{10, 2, 0, 3}))} {
 			if got := conn.do(r); got != want {
 				t.Errorf("%s: an upper threshold of 2^31 is answered with %v by %v, want %v", name, got, g.Release(), want)

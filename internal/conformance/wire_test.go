@@ -357,7 +357,7 @@ func TestConformanceWireInfo(t *testing.T) {
 		with := size()
 		conn.must(bare(cFlush))
 		after := size()
-		if g.Release().ownTables() {
+		if g.Release().OwnTables() {
 			if before != 0 || with < 256 || after != with {
 				t.Errorf("connection table: %d buckets before the first service, %d with it, %d after a flush; want 0, 256 or more, the same",
 					before, with, after)

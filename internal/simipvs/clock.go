@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
 // lock takes the kernel and lets happen what time has brought. The clock is asked
@@ -67,7 +69,7 @@ func (k *Kernel) Now() time.Time {
 	return k.started.Add(k.virtual)
 }
 
-func ticks(d time.Duration) tick { return tick(d / (time.Second / hz)) }
+func ticks(d time.Duration) tick { return tick(d / (time.Second / sched.HZ)) }
 
 // runTo lets happen, in order, what is due up to a moment.
 func (k *Kernel) runTo(to tick) {

@@ -1,6 +1,10 @@
 package simipvs
 
-import "math"
+import (
+	"math"
+
+	"github.com/golvs/lvs/internal/simipvs/sched"
+)
 
 // timeouts are those of connections that SET_CONFIG sets.
 type timeouts struct{ tcp, fin, udp tick }
@@ -15,7 +19,7 @@ func (k *Kernel) setConfig(r *request) errno {
 			continue
 		}
 		seconds := r.top.u32(number)
-		if seconds > math.MaxInt32/hz {
+		if seconds > math.MaxInt32/sched.HZ {
 			return einval
 		}
 		if seconds > 0 {
@@ -59,7 +63,7 @@ const fixedConnTable = 1 << 12
 // connTableSize is what GET_INFO tells: of a table that grows with the most
 // connections that there were, once there was a service.
 func (k *Kernel) connTableSize() uint32 {
-	if !k.opts.Release.ownTables() {
+	if !k.opts.Release.OwnTables() {
 		return fixedConnTable
 	}
 	if !k.services.begun {

@@ -285,7 +285,7 @@ func (k *Kernel) clash(d *decision, e *ends) bool {
 // DropsClashes reports whether a packet is dropped whose entry would have the packets
 // of another. Older kernels let datagrams through, without an entry.
 func (k *Kernel) DropsClashes(protocol uint8) bool {
-	return protocol != protoUDP || k.opts.Release.dropsClashes()
+	return protocol != protoUDP || k.opts.Release.DropsClashes()
 }
 
 // sweep deletes what has expired, whenever there is twice as much as was left.

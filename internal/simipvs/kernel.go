@@ -14,12 +14,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/golvs/lvs/internal/release"
 	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
 // Options say which kernel it is and where it stands.
 type Options struct {
-	Release        Release
+	Release        release.Release
 	Clock          func() time.Time                  // nil: the clock stands still but for Advance
 	ImmediateStats bool                              // statistics do not wait for the estimator
 	Seed           uint64                            // of everything that Linux draws at random
@@ -40,13 +41,10 @@ type Interface struct {
 	Broadcasts []netip.Addr
 }
 
-// hz is the number of ticks a second, as Debian builds x86-64.
-const hz = 250
-
 // tick is a moment, or a span, in ticks.
 type tick int64
 
-const second tick = hz
+const second tick = sched.HZ
 
 // Kernel is an IPVS. Any number of goroutines may use it.
 type Kernel struct {
@@ -71,7 +69,7 @@ type Kernel struct {
 	daemons  daemons
 	stats    stats // of the namespace
 	mixed    int   // servers whose family is not their service's
-	totals   bool  // how connections are counted; see Release.CountsTotals
+	totals   bool  // how connections are counted; see release.Release.CountsTotals
 
 	natServers  map[[16]byte]int // servers with connections in conns.byReply, by address
 	dropCounter int              // of drop_packet
@@ -189,7 +187,7 @@ func New(opts Options) *Kernel {
 }
 
 // Release returns the release that the kernel behaves as.
-func (k *Kernel) Release() Release { return k.opts.Release }
+func (k *Kernel) Release() release.Release { return k.opts.Release }
 
 // bootTime is when a kernel starts whose clock is not the caller's.
 var bootTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/golvs/lvs/internal/genl"
+	"github.com/golvs/lvs/internal/release"
 )
 
 // peer is one who talks to a kernel, and fails the test when it cannot.
@@ -142,8 +143,8 @@ func destAttrs(vip, rip netip.AddrPort) []byte {
 }
 
 var (
-	oldRelease = Release{6, 1, 176}
-	newRelease = Release{7, 2, 7}
+	oldRelease = release.Release{Major: 6, Minor: 1, Patch: 176}
+	newRelease = release.Release{Major: 7, Minor: 2, Patch: 7}
 
 	testVIP = netip.MustParseAddrPort("10.1.0.1:80")
 )
@@ -212,7 +213,7 @@ func FuzzDatagram(f *testing.F) {
 	f.Add(true, appendRequest(nil, controllerID, flagRequest, 1, ctrlGetFamily, appendText(nil, ctrlFamilyName, "IPVS")))
 
 	f.Fuzz(func(t *testing.T, recent bool, datagram []byte) {
-		k := New(Options{Release: map[bool]Release{false: oldRelease, true: newRelease}[recent]})
+		k := New(Options{Release: map[bool]release.Release{false: oldRelease, true: newRelease}[recent]})
 		p := dialTest(t, k)
 		p.must(cmdNewService, serviceAttrs(testVIP, "wrr"))
 		p.must(cmdNewService, serviceAttrs(netip.MustParseAddrPort("[fd00::1]:80"), "rr"))
@@ -320,7 +321,7 @@ func TestAddresses(t *testing.T) {
 
 // The order of services is the seed's, with marks last before 7.1.
 func TestServiceOrder(t *testing.T) {
-	order := func(r Release, seed uint64) (all []string) {
+	order := func(r release.Release, seed uint64) (all []string) {
 		k := New(Options{Release: r, Seed: seed})
 		p := dialTest(t, k)
 		for i := range 50 {
@@ -334,13 +335,13 @@ func TestServiceOrder(t *testing.T) {
 		return all
 	}
 	isMark := func(s string) bool { return s[0] != '0' }
-	for _, r := range []Release{oldRelease, newRelease} {
+	for _, r := range []release.Release{oldRelease, newRelease} {
 		one := order(r, 1)
 		if !slices.Equal(one, order(r, 1)) || slices.Equal(one, order(r, 2)) {
 			t.Errorf("%s: the seed does not decide the order", r)
 		}
 		first := slices.IndexFunc(one, isMark)
-		if apart := !slices.ContainsFunc(one[first:], func(s string) bool { return !isMark(s) }); apart == r.ownTables() {
+		if apart := !slices.ContainsFunc(one[first:], func(s string) bool { return !isMark(s) }); apart == r.OwnTables() {
 			t.Errorf("%s: marks stand apart: %t", r, apart)
 		}
 	}

@@ -124,13 +124,13 @@ func (k *Kernel) findTemplate(key *conn) connID {
 }
 
 func (c *conn) retired(k *Kernel) bool {
-	return k.opts.Release.ownTables() && c.destPort == retiredPort
+	return k.opts.Release.OwnTables() && c.destPort == retiredPort
 }
 
 // retire lets a template tie nobody any more. It stays until its time is over.
 func (k *Kernel) retire(id connID) {
 	c := k.conns.at(id)
-	if k.opts.Release.ownTables() {
+	if k.opts.Release.OwnTables() {
 		c.destPort = retiredPort
 		return
 	}

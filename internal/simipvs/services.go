@@ -201,16 +201,16 @@ func (k *Kernel) newScheduler(name string, family uint32) (sched.Scheduler, errn
 	if own, ok := k.opts.Schedulers[name]; ok {
 		return own(), 0
 	}
-	if name == "twos" && !k.opts.Release.atLeast(6, 2) {
+	if name == "twos" && !k.opts.Release.HasTwos() {
 		return nil, enoent // Debian does not build it for 6.1
 	}
 	o := sched.Options{
 		Rand: k.rand, Now: int64(k.now), IPv4: family == inet4,
 		SHBits: k.opts.SHBits, MHIndex: k.opts.MHIndex,
-		LBLCExpiration:  func() int64 { return int64(k.sysctl.lblcExpiration) * hz },
-		LBLCRExpiration: func() int64 { return int64(k.sysctl.lblcrExpiration) * hz },
+		LBLCExpiration:  func() int64 { return int64(k.sysctl.lblcExpiration) * sched.HZ },
+		LBLCRExpiration: func() int64 { return int64(k.sysctl.lblcrExpiration) * sched.HZ },
 	}
-	if k.opts.Release.limitsCaches() {
+	if k.opts.Release.LimitsCaches() {
 		o.CacheLimit = cacheLimit
 	}
 	by, ok := sched.New(name, o)
@@ -241,7 +241,7 @@ func (k *Kernel) reschedule(s *service, name string, by sched.Scheduler) errno {
 func (s *service) set(c *settings) {
 	s.engine, s.netmask = string(c.engine), c.netmask
 	s.flags = c.flags | flagHashed
-	s.timeout = tick(c.timeout * hz)
+	s.timeout = tick(c.timeout * sched.HZ)
 }
 
 func (k *Kernel) delService(r *request) errno {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/golvs/lvs/internal/release"
 	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
@@ -48,7 +49,7 @@ func TestSchedulerStays(t *testing.T) {
 
 // twos came to Debian after 6.1.
 func TestTwosDependsOnRelease(t *testing.T) {
-	for _, r := range []Release{oldRelease, newRelease} {
+	for _, r := range []release.Release{oldRelease, newRelease} {
 		if _, e := New(Options{Release: r}).newScheduler("twos", inet4); r == oldRelease && e != enoent {
 			t.Errorf("%s has twos", r)
 		}

@@ -31,7 +31,7 @@ const estimatorPeriod = 2 * second
 const estimatorSlot = second / 25
 
 func (k *Kernel) newStats() stats {
-	if k.opts.Release.estimatorThreads() {
+	if k.opts.Release.EstimatorThreads() {
 		return stats{next: (k.now+estimatorSlot)/estimatorSlot*estimatorSlot + estimatorPeriod}
 	}
 	return stats{next: k.now/estimatorPeriod*estimatorPeriod + estimatorPeriod}

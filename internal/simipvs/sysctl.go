@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"github.com/golvs/lvs/internal/proctext"
+	"github.com/golvs/lvs/internal/release"
+	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
 // sysctls are the switches of a namespace: those that packets look at, and all
@@ -59,7 +61,7 @@ const (
 )
 
 // newSysctls returns the switches that a release has, as it sets them.
-func newSysctls(r Release) *sysctls {
+func newSysctls(r release.Release) *sysctls {
 	s := new(sysctls)
 	s.connMax = -1
 	s.byPath = make(map[string]*sysctl)
@@ -81,7 +83,7 @@ func newSysctls(r Release) *sysctls {
 	text := func(name, value string, write func(*sysctl, string) error) {
 		s.byPath[vsFolder+name] = &sysctl{text: value, write: write}
 	}
-	seconds := func(c *sysctl) { c.min, c.max = -math.MaxInt32/hz, math.MaxInt32/hz } // are kept in ticks
+	seconds := func(c *sysctl) { c.min, c.max = -math.MaxInt32/sched.HZ, math.MaxInt32/sched.HZ } // are kept in ticks
 	defence := func(c *sysctl) {
 		c.min, c.max = 0, 3
 		c.set = func(_ *Kernel, value int) { *c.value = withMemory(value) }
@@ -118,15 +120,15 @@ func newSysctls(r Release) *sysctls {
 	anyNumber("sync_sock_size", 0)
 	text("sync_threshold", "3\t50", (*sysctl).writeThreshold)
 	number("sync_version", 1, 0, 1)
-	if r.estimatorThreads() {
+	if r.EstimatorThreads() {
 		text("est_cpulist", "0", (*sysctl).writeProcessors)
 		number("est_nice", 0, -20, 19)
 	}
-	if r.ownTables() {
+	if r.OwnTables() {
 		number("conn_lfactor", -2, -8, 8)
 		number("svc_lfactor", -2, -8, 8)
 	}
-	if r.atLeast(7, 2) {
+	if r.HasConnMax() {
 		most := hot("conn_max", &s.connMax, maxConnections, math.MinInt32, maxConnections)
 		most.check = func(value int) error {
 			if value < 0 && value != math.MinInt32 {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"iter"
 	"slices"
+
+	"github.com/golvs/lvs/internal/release"
 )
 
 // serviceTable has the services of a namespace. A dump goes through buckets as
@@ -33,9 +35,9 @@ const (
 	bucketsPerService = 4 // what svc_lfactor's -2 means
 )
 
-func newServiceTable(r Release, seed uint64) serviceTable {
+func newServiceTable(r release.Release, seed uint64) serviceTable {
 	t := serviceTable{
-		byKey: make(map[serviceKey]*service), grows: r.ownTables(), seed: seed,
+		byKey: make(map[serviceKey]*service), grows: r.OwnTables(), seed: seed,
 	}
 	if t.grows {
 		t.buckets = make([]*service, fewestBuckets)

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/golvs/lvs/internal/release"
 )
 
 // The wheel lets each timer run out at its moment, whatever was put off, brought
@@ -11,7 +13,7 @@ import (
 func TestTimersAgainstList(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		k := New(Options{Release: Release{6, 12, 101}, Seed: seed})
+		k := New(Options{Release: release.Release{Major: 6, Minor: 12, Patch: 101}, Seed: seed})
 		due := make(map[connID]tick)
 		for range 2000 {
 			switch r.IntN(4) {
@@ -69,7 +71,7 @@ func anyKey(r *rand.Rand, m map[connID]tick) connID {
 
 // Connections expire in the order of their moments.
 func TestExpiryOrder(t *testing.T) {
-	k := New(Options{Release: Release{6, 12, 101}})
+	k := New(Options{Release: release.Release{Major: 6, Minor: 12, Patch: 101}})
 	r := rand.New(rand.NewPCG(1, 1))
 	var want []tick
 	for range 1000 {

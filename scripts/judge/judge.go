@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/golvs/lvs/internal/simipvs"
+	"github.com/golvs/lvs/internal/release"
 )
 
 // An event is one line of go test -json.
@@ -165,7 +165,7 @@ func (j *judge) line() string {
 // counting names the way in which the kernel counts connections. There are two,
 // and both have to be tested.
 func (j *judge) counting() string {
-	r, err := simipvs.ParseRelease(j.release)
+	r, err := release.Parse(j.release)
 	switch {
 	case err != nil:
 		return "-"

@@ -23,7 +23,7 @@ const (
 	failC   = `{"Action":"fail","Package":"p","Test":"TestC"}`
 	outC    = `{"Action":"output","Package":"p","Test":"TestC","Output":"    x_test.go:9: wrong\n"}`
 	failP   = `{"Action":"fail","Package":"p"}`
-	release = `{"Action":"output","Package":"p","Output":"lvs-kernel: Linux 6.1.9 (6.1, u 1 of Debian b)\n"}`
+	running = `{"Action":"output","Package":"p","Output":"lvs-kernel: Linux 6.1.9 (6.1, u 1 of Debian b)\n"}`
 )
 
 func TestJudge(t *testing.T) {
@@ -36,9 +36,9 @@ func TestJudge(t *testing.T) {
 		says   string
 	}{
 		{"passed", false, []string{passA, skipWhy, skipB}, "1 0 1 - -\n", true, ""},
-		{"passed in a kernel", true, []string{release, passA}, "1 0 0 6.1.9 older\n", true, ""},
-		{"skipped in a kernel", true, []string{release, passA, skipWhy, skipB}, "1 1 0 6.1.9 older\n", false, "p TestB/sub: x_test.go:3: needs a moon"},
-		{"passed in a newer kernel", true, []string{strings.Replace(release, "6.1.9", "6.12.113", 1), passA}, "1 0 0 6.12.113 newer\n", true, ""},
+		{"passed in a kernel", true, []string{running, passA}, "1 0 0 6.1.9 older\n", true, ""},
+		{"skipped in a kernel", true, []string{running, passA, skipWhy, skipB}, "1 1 0 6.1.9 older\n", false, "p TestB/sub: x_test.go:3: needs a moon"},
+		{"passed in a newer kernel", true, []string{strings.Replace(running, "6.1.9", "6.12.113", 1), passA}, "1 0 0 6.12.113 newer\n", true, ""},
 		{"no kernel ran", true, []string{passA}, "1 0 0 - -\n", false, "no kernel said"},
 		{"failed", false, []string{passA, outC, failC, failP}, "1 1 0 - -\n", false, "x_test.go:9: wrong"},
 		{"no test", false, []string{`{"Action":"skip","Package":"p"}`}, "0 0 0 - -\n", false, "no test was run"},
