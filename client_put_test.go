@@ -15,12 +15,12 @@ func TestPutInBatch(t *testing.T) {
 	_, c := simulatedClient(t)
 	dns := netip.MustParseAddrPort("10.2.0.2:53")
 	err := c.Do(t.Context(),
-		PutService(Service{ID: webID, Scheduler: RR}),                                      // updates
-		PutRealServer(webID, RealServer{Addr: webRIP, Weight: 7}),                          // updates
+		PutService(Service{ID: webID, Scheduler: RR}),                                        // updates
+		PutRealServer(webID, RealServer{Addr: webRIP, Weight: 7}),                            // updates
 		PutRealServer(dnsID, NewRealServer(dns, DR())),                                       // fails: no service yet
-		PutService(Service{ID: dnsID}),                                                     // adds
+		PutService(Service{ID: dnsID}),                                                       // adds
 		PutRealServer(dnsID, NewRealServer(dns, DR())),                                       // adds
-		PutService(Service{ID: FWMark(1), Scheduler: "nosuch"}),                            // fails
+		PutService(Service{ID: FWMark(1), Scheduler: "nosuch"}),                              // fails
 		AddRealServer(webID, NewRealServer(webRIP2, DR())),                                   // adds
 		PutRealServer(FWMark(1), NewRealServer(netip.MustParseAddrPort("10.2.0.2:0"), DR())), // fails
 	)
