@@ -15,7 +15,7 @@ func TestExplainCopy(t *testing.T) {
 	ctx := context.Background()
 	l := newSimLab(t, SimOptions{})
 	l.sysctl("conntrack", "1")
-	l.serve(Service{ID: simWeb, Scheduler: LC}, NAT, 1)
+	l.serve(Service{ID: simWeb, Scheduler: LC}, NAT(), 1)
 	f := Flow{Client: netip.MustParseAddrPort("10.9.0.1:4000"), VIP: simWeb.AddrPort()}
 	c, err := l.Connect(f)
 	must(t, err)
@@ -35,7 +35,7 @@ func TestExplainCopy(t *testing.T) {
 func TestExplainDropRateOfMemory(t *testing.T) {
 	ctx := context.Background()
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: LC}, NAT, 1)
+	l.serve(Service{ID: simWeb, Scheduler: LC}, NAT(), 1)
 	h := l.Host()
 	h.guard.files = shortOfMemory{h.guard.files}
 	x, err := h.Explain(ctx, Flow{Client: netip.MustParseAddrPort("10.9.0.1:4000"), VIP: simWeb.AddrPort()})
@@ -59,7 +59,7 @@ func (s shortOfMemory) ReadFile(path string) ([]byte, error) {
 func TestExplainNamesWhatMatters(t *testing.T) {
 	ctx := context.Background()
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: WRR}, NAT, 0, 3)
+	l.serve(Service{ID: simWeb, Scheduler: WRR}, NAT(), 0, 3)
 	l.sysctl("drop_packet", "3")
 	h := l.Host()
 	h.guard.files = aliveFiles{h.guard.files}
@@ -73,7 +73,7 @@ func TestExplainNamesWhatMatters(t *testing.T) {
 // The worlds of an unknown are compared as sets, whatever their order.
 func TestExploreComparesWorlds(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, NAT, 1, 1)
+	l.serve(Service{ID: simWeb, Scheduler: RR}, NAT(), 1, 1)
 	first, second := l.server(0), l.server(1)
 	both := []netip.AddrPort{first, second}
 	for name, c := range map[string]struct {
