@@ -331,11 +331,13 @@ func (c *Client) done(ctx context.Context, what call, start time.Time, err error
 	if err != nil {
 		err = what.explain(err)
 	}
-	c.trace(ctx, what.op.words(), what.object, start, err)
+	if !start.IsZero() {
+		c.trace(ctx, what, start, err)
+	}
 	return err
 }
 
-// start returns the time when a call that is logged starts.
+// start returns when a call starts, or the zero time if calls are not logged.
 func (c *Client) start(ctx context.Context) (now time.Time) {
 	if c.log.Enabled(ctx, slog.LevelDebug) {
 		now = time.Now()
@@ -343,13 +345,10 @@ func (c *Client) start(ctx context.Context) (now time.Time) {
 	return now
 }
 
-func (c *Client) trace(ctx context.Context, op, object string, start time.Time, err error) {
-	if !c.log.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	attrs := []slog.Attr{slog.String("object", object), slog.Duration("took", time.Since(start))}
+func (c *Client) trace(ctx context.Context, what call, start time.Time, err error) {
+	attrs := []slog.Attr{slog.String("object", what.object), slog.Duration("took", time.Since(start))}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
-	c.log.LogAttrs(ctx, slog.LevelDebug, "lvs: "+op, attrs...)
+	c.log.LogAttrs(ctx, slog.LevelDebug, "lvs: "+what.op.words(), attrs...)
 }
