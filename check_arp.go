@@ -39,10 +39,10 @@ func (j *judge) addAnnouncer(director *hostView, e ServiceEntry, host *hostView,
 	if host.serves(e) {
 		code = FindingARPFlux
 	}
-	f := code.at(severity, "it has %s, and %s", vip, what)
+	f := code.at(severity, "the host has %s, and %s", vip, what)
 	switch {
 	case host.isProxyFor(vip, iface):
-		f.Detail = "it " + what
+		f.Detail = "the host " + what
 		f = f.run(fmt.Sprintf("ip%s neigh del proxy %s dev %s", familyFlag(vip.Is6()), vip, iface))
 		if !host.hasProxyEntry(vip, iface) {
 			f = f.run().fix(Requirement{Want: Sysctl{InterfaceSysctl("all", "proxy_arp", false), "0"}, Why: "do not answer for other hosts"},

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A host answers for others as a proxy only where it would forward their packets.
+// A host answers for others as a proxy only if it would forward their packets.
 func TestCheckProxies(t *testing.T) {
 	elsewhere := func(f *HostState, iface string) {
 		strip(f, func(p netip.Prefix) bool { return p.Addr() == vip4 }, func(r RouteEntry) bool { return r.To == hostPrefix(vip4) })
@@ -20,7 +20,7 @@ func TestCheckProxies(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(rs2 *HostState)
-		fix    string // "" is no finding
+		fix    string // "": no finding
 	}{
 		{"an address of the host", func(f *HostState) { entry(f) }, ""},
 		{"behind another interface", func(f *HostState) { elsewhere(f, "eth1"); entry(f) }, "ip neigh del proxy 10.168.0.91 dev eth0"},

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// BenchmarkJudge judges tables of several sizes: the time for a service is to stay.
+// BenchmarkJudge judges tables of several sizes. The time for a service should not grow.
 func BenchmarkJudge(b *testing.B) {
 	for _, services := range []int{1_000, 10_000} {
 		b.Run(fmt.Sprint(services), func(b *testing.B) {

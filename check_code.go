@@ -105,7 +105,7 @@ const (
 
 // Findings about the setup.
 const (
-	FindingSettingMissing FindingCode = "setting-missing"
+	FindingRequirementMissing FindingCode = "requirement-missing"
 )
 
 // CheckCodes returns the codes of all findings, and why each is a problem.
@@ -193,5 +193,5 @@ var findingWhys = map[FindingCode]string{
 	FindingSyncMismatch:   "a backup that does not hear the master knows none of its connections when it takes over",
 	FindingSyncMixed:      "the kernel refuses a sync daemon beside real servers of another address family than their service",
 
-	FindingSettingMissing: "the setup requires it",
+	FindingRequirementMissing: "the setup requires it",
 }

@@ -91,7 +91,7 @@ func (j *judge) findUndelivered(p *hostView, vip netip.Addr, iface string) (Find
 				advise("wait a second, or add the address with nodad"), true
 		}
 	}
-	if f, bad := j.linkFault(p, a.Interface, "it has "+vip.String()); bad && (vip.Is6() || f.Code == FindingLinkTaken) {
+	if f, bad := j.linkFault(p, a.Interface, "needed for "+vip.String()); bad && (vip.Is6() || f.Code == FindingLinkTaken) {
 		return f, true
 	}
 	if w.Onward() && isCustomTable(w.Table) {
@@ -130,7 +130,7 @@ func (j *judge) checkReachable(director *hostView, vip netip.Addr) {
 	var answering []string
 	var first Finding
 	for _, name := range director.interfacesAskedFor(vip) {
-		f, bad := j.linkFault(director, name, fmt.Sprintf("packets for %s arrive by it", vip))
+		f, bad := j.linkFault(director, name, fmt.Sprintf("needed to receive packets for %s", vip))
 		if !bad {
 			f, bad = director.findSilentInterface(name, director.addrAskedFor(name, vip))
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Daemons that do not hear each other are found, those that do are not.
+// Sync daemons that do not hear each other are found; those that do are not.
 func TestCheckDaemonsHear(t *testing.T) {
 	group := netip.MustParseAddr("224.0.0.81")
 	master := SyncDaemon{Role: SyncMaster, Interface: "eth0", SyncID: 7, Group: group, Port: 8848}
@@ -34,13 +34,13 @@ func TestCheckDaemonsHear(t *testing.T) {
 	}
 }
 
-// A director that rules for ARP keep silent is found.
+// A director on which firewall rules drop ARP is found.
 func TestCheckARPRules(t *testing.T) {
 	director, server := firewallGround(t, DR(), "")
 	director.Chains = []FirewallChain{{Family: "arp", Table: "f", Name: "in", Hook: "input", Type: "filter"}}
 	for _, c := range []struct {
 		rule FirewallRule
-		want string // the command that cures it
+		want string // the command that fixes it
 	}{
 		{FirewallRule{Verdict: "drop"}, "nft insert rule arp f in accept"},
 		{FirewallRule{To: []netip.Prefix{hostPrefix(vip4)}, Verdict: "drop"}, "nft insert rule arp f in arp daddr ip 10.168.0.91 accept"},

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// An address that two machines have is found on the one that is not to have it.
+// An address that two machines have is found on the one that should not have it.
 func TestCheckDuplicates(t *testing.T) {
 	gateway, far := netip.MustParseAddr("10.168.0.1"), netip.MustParseAddr("203.0.113.7")
 	onServer := func(prefix, iface string) func(director, server *HostState) {
@@ -15,7 +15,7 @@ func TestCheckDuplicates(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		does     func(director, server *HostState)
-		severity Severity // of address-duplicate on the server; "" is none
+		severity Severity // of address-duplicate on the server; "": none
 		remove   string
 	}{
 		{"nothing", func(_, _ *HostState) {}, "", ""},

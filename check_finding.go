@@ -75,7 +75,7 @@ func (f Finding) String() string {
 	if f.Host != "" {
 		where = " on " + f.Host
 	}
-	fmt.Fprintf(&b, "%s (%s)%s: %s\n    %s\n", f.Code, f.Severity, where, f.Detail, f.Why)
+	fmt.Fprintf(&b, "%s (%s)%s: %s\n    why: %s\n", f.Code, f.Severity, where, f.Detail, f.Why)
 	for _, command := range f.Commands {
 		fmt.Fprintf(&b, "    run: %s\n", command)
 	}
@@ -86,7 +86,7 @@ func (f Finding) String() string {
 		fmt.Fprintf(&b, "    fix: %s\n", ch)
 	}
 	if f.Advice != "" {
-		fmt.Fprintf(&b, "    %s\n", f.Advice)
+		fmt.Fprintf(&b, "    advice: %s\n", f.Advice)
 	}
 	return b.String()
 }

@@ -20,7 +20,7 @@ func chainAt(hook string, drops bool) FirewallChain {
 	return FirewallChain{Family: "ip", Table: "filter", Name: strings.ToUpper(hook), Legacy: true, Hook: hook, Type: "filter", Drop: drops}
 }
 
-// policiesAt is the chain of the policies of IPsec of a direction.
+// policiesAt returns the chain of IPsec policies of a direction.
 func policiesAt(direction string, drops bool) []FirewallChain {
 	return []FirewallChain{{Family: "xfrm", Table: "policy", Name: direction, Hook: "xfrm-" + direction, Type: "filter", Drop: drops}}
 }
@@ -41,8 +41,8 @@ var (
 	rejectAll    = FirewallRule{Verdict: "reject"}
 )
 
-// A firewall that drops packets of a service is found, one that lets them pass is
-// not, and where it cannot be known it is among the unseen.
+// A firewall that drops packets of a service is found; one that lets them pass is not. If
+// its effect is not known, it is listed as unchecked.
 func TestCheckFirewall(t *testing.T) {
 	far := netip.MustParseAddr("203.0.113.7")
 	from := func(p string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(p)} }
@@ -55,7 +55,7 @@ func TestCheckFirewall(t *testing.T) {
 		onServer bool
 		chains   []FirewallChain
 		rules    []FirewallRule
-		want     string // "firewall" is found, "unseen", or "" for neither
+		want     string // "firewall" if found, "unchecked", or "" for neither
 	}{
 		{name: "nothing", want: ""},
 		{name: "ordinary", chains: []FirewallChain{input}, rules: rulesIn("INPUT", allowLo, allowKnown, dropInvalid, allowWeb, rejectAll)},
@@ -70,11 +70,11 @@ func TestCheckFirewall(t *testing.T) {
 		{name: "all but the interface", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{NotIn: "eth0", Verdict: "drop"})},
 		{name: "a client", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{From: from("203.0.113.0/24"), Verdict: "drop"}), want: "firewall"},
 		{name: "all but clients", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{NotFrom: from("198.51.100.0/24"), Verdict: "drop"}), want: "firewall"},
-		{name: "others than known clients", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{From: from("198.51.100.0/24"), Verdict: "drop"}), want: "unseen"},
-		{name: "what is not said", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Partial: true, Verdict: "drop"}), want: "unseen"},
-		{name: "let pass by what is not said", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Partial: true, Verdict: "accept"}, rejectAll), want: "unseen"},
+		{name: "others than known clients", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{From: from("198.51.100.0/24"), Verdict: "drop"}), want: "unchecked"},
+		{name: "what is not said", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Partial: true, Verdict: "drop"}), want: "unchecked"},
+		{name: "let pass by what is not said", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Partial: true, Verdict: "accept"}, rejectAll), want: "unchecked"},
 		{name: "logged by what is not said", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Partial: true}, rejectAll), want: "firewall"},
-		{name: "a queue", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Verdict: "other"}), want: "unseen"},
+		{name: "a queue", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Verdict: "other"}), want: "unchecked"},
 		{name: "ufw", chains: []FirewallChain{chainAt("input", true), {Family: "ip", Table: "filter", Name: "not-local", Legacy: true}},
 			rules: append(rulesIn("INPUT", allowLo, allowKnown, jump("not-local"), allowWeb), rulesIn("not-local",
 				FirewallRule{ToLocal: "local", Verdict: "return"}, FirewallRule{States: 16, Verdict: "return"}, FirewallRule{Verdict: "drop"})...)},
@@ -84,7 +84,7 @@ func TestCheckFirewall(t *testing.T) {
 		{name: "mark and drop", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Verdict: "mark", SetMark: 5}, FirewallRule{Mark: 5, Mask: 0xff, Verdict: "drop"}), want: "firewall"},
 		{name: "another mark", chains: []FirewallChain{input}, rules: rulesIn("INPUT", FirewallRule{Mark: 5, Mask: 0xff, Verdict: "drop"})},
 		{name: "later packets are new ones to IPVS", chains: []FirewallChain{input}, rules: rulesIn("INPUT", dropHalfOpen), want: "firewall"},
-		{name: "later packets, tracked", mode: NAT(), tracks: "1", chains: []FirewallChain{input}, rules: rulesIn("INPUT", allowKnown, dropHalfOpen), want: "unseen"},
+		{name: "later packets, tracked", mode: NAT(), tracks: "1", chains: []FirewallChain{input}, rules: rulesIn("INPUT", allowKnown, dropHalfOpen), want: "unchecked"},
 		{name: "redirect", chains: []FirewallChain{{Family: "ip", Table: "nat", Name: "PREROUTING", Legacy: true, Hook: "prerouting", Type: "nat", Priority: -100}},
 			rules: []FirewallRule{{Family: "ip", Table: "nat", Chain: "PREROUTING", Legacy: true, Protocol: 6, Verdict: "redirect"}}, want: "firewall"},
 		{name: "dropped at the interface", chains: []FirewallChain{{Family: "tc", Table: "eth0", Name: "ingress", Hook: "ingress", Device: "eth0", Type: "filter"}},
@@ -106,7 +106,7 @@ func TestCheckFirewall(t *testing.T) {
 		{name: "server's policy for what comes by IPsec", onServer: true, chains: policiesAt("in", false), rules: policyOf("in", FirewallRule{Verdict: "encrypted"}), want: "firewall"},
 		{name: "server's default", onServer: true, chains: policiesAt("in", true), want: "firewall"},
 		{name: "server's policy for answers", onServer: true, chains: policiesAt("out", false), rules: policyOf("out", FirewallRule{From: from("10.168.0.91/32"), Verdict: "drop"}), want: "firewall"},
-		{name: "server's answers by IPsec", onServer: true, chains: policiesAt("out", false), rules: policyOf("out", FirewallRule{Verdict: "other"}), want: "unseen"},
+		{name: "server's answers by IPsec", onServer: true, chains: policiesAt("out", false), rules: policyOf("out", FirewallRule{Verdict: "other"}), want: "unchecked"},
 		{name: "director's policy, which IPVS does not ask", chains: policiesAt("in", true)},
 		{name: "director's policy for what leaves, which IPVS does not ask", chains: policiesAt("out", true)},
 		{name: "director's policy for answers of NAT", mode: NAT(), chains: policiesAt("fwd", false), rules: policyOf("fwd", FirewallRule{From: from("10.168.0.0/24"), Verdict: "drop"}), want: "firewall"},
@@ -129,7 +129,7 @@ func TestCheckFirewall(t *testing.T) {
 					t.Errorf("%s: no command", report.Findings[i])
 				}
 			} else if slices.ContainsFunc(report.Unchecked, func(f Finding) bool { return f.Code == FindingFirewall }) {
-				got = "unseen"
+				got = "unchecked"
 			}
 			if got != c.want {
 				t.Errorf("got %q, want %q: %v %v", got, c.want, report.Findings, report.Unchecked)
@@ -138,7 +138,7 @@ func TestCheckFirewall(t *testing.T) {
 	}
 }
 
-// firewallGround returns the facts of a director and a real server that work.
+// firewallGround returns the states of a director and a real server that work.
 func firewallGround(t *testing.T, mode Mode, tracks string) (director, server HostState) {
 	t.Helper()
 	_, d := peerHost(t, 90)
@@ -168,7 +168,7 @@ func mustOf(t *testing.T, setup func() (Setup, error)) Setup {
 	return s
 }
 
-// What lets packets pass comes before the rule that drops them.
+// What lets packets pass is inserted before the rule that drops them.
 func TestCheckFirewallCommands(t *testing.T) {
 	web := firewallPacket{to: netip.AddrPortFrom(vip4, 80), protocol: 6}
 	for _, c := range []struct {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// cureGround returns the facts of a director and two real servers that work, with a
+// cureGround returns the states of a director and two real servers that work, with a
 // router between them and the rest of the world.
 func cureGround(t *testing.T, mode Mode) (director, rs1, rs2 *HostState) {
 	t.Helper()
@@ -45,8 +45,8 @@ func cureGround(t *testing.T, mode Mode) (director, rs1, rs2 *HostState) {
 	return all[0], all[1], all[2]
 }
 
-// strip takes addresses and routes from a host, as an administrator or an interface
-// that goes down does.
+// strip removes addresses and routes from a host, as an administrator or an interface that
+// goes down does.
 func strip(f *HostState, address func(netip.Prefix) bool, route func(RouteEntry) bool) {
 	f.Resources = slices.DeleteFunc(f.Resources, func(one Resource) bool {
 		a, ok := one.(Address)
@@ -55,7 +55,7 @@ func strip(f *HostState, address func(netip.Prefix) bool, route func(RouteEntry)
 	f.Routes = slices.DeleteFunc(f.Routes, route)
 }
 
-// withoutAddresses takes the IPv4 addresses of eth0 from a host, and all routes by it.
+// withoutAddresses removes the IPv4 addresses of eth0 from a host, and all routes by it.
 func withoutAddresses(f *HostState) {
 	strip(f, func(p netip.Prefix) bool { return p.Addr().Is4() && p.Addr() != vip4 }, func(r RouteEntry) bool {
 		return r.To.Addr().Is4() && r.Interface == "eth0"
@@ -85,7 +85,7 @@ func stateOf(f *HostState, name string) *InterfaceState {
 	return &f.Interfaces[i]
 }
 
-// silentNeighbour makes a host have asked for another one in vain.
+// silentNeighbour gives a host the neighbour entry of an address that did not answer.
 func silentNeighbour(f *HostState, a string) {
 	f.Neighbours = append(f.Neighbours, Neighbour{Interface: "eth0", Addr: netip.MustParseAddr(a), State: "failed"})
 }
@@ -100,7 +100,7 @@ func down(f *HostState, name string) {
 	i.Up, i.Carrier = false, false
 }
 
-// onPorted makes eth0 a bridge, or the like, that has lost its port eth9.
+// onPorted makes eth0 a bridge or bond that has lost its port eth9.
 func onPorted(f *HostState, kind string) {
 	i := stateOf(f, "eth0")
 	i.Kind, i.Carrier = kind, false
@@ -117,7 +117,7 @@ func remote(f *HostState, a string) {
 	}
 }
 
-// lostGateway takes the default route from a director that has clients near and far, and
+// lostGateway removes the default route from a director that has clients near and far, and
 // knows other hosts.
 func lostGateway(f *HostState, others ...string) {
 	strip(f, noAddress, byDefault)
@@ -144,7 +144,7 @@ func mine(f *HostState, name string) *InterfaceState {
 	return i
 }
 
-// fixOf shows what a program would do about a finding.
+// fixOf formats what a program would do about a finding.
 func fixOf(f Finding) string {
 	fix := slices.Clone(f.Commands)
 	for _, s := range f.Fix {
@@ -156,7 +156,7 @@ func fixOf(f Finding) string {
 	return strings.Join(fix, "; ")
 }
 
-// What cures a host is found, on the right one.
+// What fixes a host is found, for the right host.
 func TestCheckCures(t *testing.T) {
 	const usual = "ip route replace default via 10.168.0.1"
 	for _, c := range []struct {
@@ -164,7 +164,7 @@ func TestCheckCures(t *testing.T) {
 		mode      Mode
 		change    func(d, rs1, rs2 *HostState)
 		code      string
-		host, fix string // host "" is the director, which is checked
+		host, fix string // host "": the director, which is checked
 	}{
 		{"nothing", DR(), func(_, _, _ *HostState) {}, "", "", ""},
 		{"nothing, by NAT", NAT(), func(_, _, _ *HostState) {}, "", "", ""},
@@ -283,8 +283,8 @@ func TestCheckCures(t *testing.T) {
 	}
 }
 
-// A director that has lost its service gets it as the one has it that stands by, and as
-// no other.
+// A director that has lost its service gets it back as the standby has it, and as no other
+// director does.
 func TestCheckStandIn(t *testing.T) {
 	setup := Setup{{Want: Address{Interface: "eth0", Prefix: hostPrefix(vip4)}, Why: "it is the director"}}
 	for _, c := range []struct {
@@ -319,7 +319,7 @@ func TestCheckStandIn(t *testing.T) {
 	}
 }
 
-// An interface takes IPv6 addresses again once its MTU allows IPv6.
+// An interface gets IPv6 addresses again once its MTU allows IPv6.
 func TestCheckEnabled(t *testing.T) {
 	_, rs1, _ := cureGround(t, DR())
 	for _, c := range []struct {

@@ -1,13 +1,21 @@
 package lvs
 
 import (
+	"encoding/json"
+	"flag"
+	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-// One fact of hosts that work is changed, and the finding about it is there. The
-// facts as they were have none.
+// One detail of the states of hosts that work is changed, and found. The states come from
+// JSON. Unchanged, they have no findings.
 func TestJudge(t *testing.T) {
 	link := func(f *HostState, name string) *InterfaceState {
 		for i := range f.Interfaces {
@@ -30,12 +38,13 @@ func TestJudge(t *testing.T) {
 		f.Routes = slices.DeleteFunc(f.Routes, func(r RouteEntry) bool { return r.To.Addr() == a })
 	}
 	server := func(f *HostState) *RealServerStatus { return &f.Services[0].Servers[0] }
+	var texts strings.Builder
 	for _, c := range []struct {
 		name   string
 		change func(director, server *HostState)
 		code   string
-		host   string // it is about
-		fixed  bool   // it says how
+		host   string // that the finding is about
+		fixed  bool   // the finding has a fix
 	}{
 		{name: "nothing", change: func(_, _ *HostState) {}},
 		{"VIP of the director", func(d, _ *HostState) { without(d, vip4) }, "vip-missing", "", true},
@@ -87,7 +96,7 @@ func TestJudge(t *testing.T) {
 			director.Unread, host.Unread = nil, nil
 			c.change(&director, &host)
 			var found []Finding
-			for _, f := range judgeHosts(director, nil, nil, []HostState{host}).Findings {
+			for _, f := range judgeHosts(throughJSON(t, director), nil, nil, []HostState{throughJSON(t, host)}).Findings {
 				if f.Severity == SeverityBroken && f.Code != FindingARPStale {
 					found = append(found, f)
 				}
@@ -99,11 +108,33 @@ func TestJudge(t *testing.T) {
 			case c.code == "":
 				return
 			}
-			if f := found[i]; (len(f.Commands)+len(f.Fix)+len(f.Changes) > 0) != c.fixed || !c.fixed && f.Advice == "" {
+			f := found[i]
+			if f.hasFix() != c.fixed || !c.fixed && f.Advice == "" {
 				t.Errorf("%v, want a fix: %v", f, c.fixed)
 			}
+			fmt.Fprintf(&texts, "-- %s --\n%s", c.name, f)
 		})
 	}
+	golden := filepath.Join("testdata", "findings.txt")
+	if *updateFindings {
+		must(t, os.WriteFile(golden, []byte(texts.String()), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	must(t, err)
+	if diff := cmp.Diff(string(want), texts.String()); diff != "" && !t.Failed() {
+		t.Errorf("texts of findings differ from %s; -update.findings writes it (-want +got):\n%s", golden, diff)
+	}
+}
+
+var updateFindings = flag.Bool("update.findings", false, "write the texts of findings to testdata/findings.txt")
+
+// throughJSON sends a state to another host.
+func throughJSON(t *testing.T, f HostState) (received HostState) {
+	t.Helper()
+	text, err := json.Marshal(f)
+	must(t, err)
+	must(t, json.Unmarshal(text, &received))
+	return received
 }
 
 // wired gives a host's network interface a hardware address.

@@ -11,7 +11,7 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// A host that was broken by other programs is found broken, and where.
+// A host that other programs broke is found broken, and where.
 func TestHostCheck(t *testing.T) {
 	testbed.InKernel(t)
 	ctx := context.Background()
@@ -79,8 +79,8 @@ func TestHostCheck(t *testing.T) {
 	}
 }
 
-// machine is a host in a kernel with the network interfaces eth0 and eth1, those that
-// have addresses, whose packets may be of 1,600 bytes.
+// machine is a host in a kernel. Of the interfaces eth0 and eth1 it has those with
+// addresses, and an MTU of 1600.
 func machine(t *testing.T, eth0, eth1 []string) (*testbed.Namespace, *Host) {
 	t.Helper()
 	ns := testbed.New(t)
@@ -103,7 +103,7 @@ func machine(t *testing.T, eth0, eth1 []string) (*testbed.Namespace, *Host) {
 	return ns, h
 }
 
-// serveWeb starts a program that takes connections at port 80.
+// serveWeb starts a program that accepts connections at port 80.
 func serveWeb(t *testing.T, ns *testbed.Namespace) {
 	t.Helper()
 	must(t, ns.Do(func() error {
@@ -115,14 +115,14 @@ func serveWeb(t *testing.T, ns *testbed.Namespace) {
 	}))
 }
 
-// What is broken on a real server is found on its director, by the server's facts,
-// and on the server by the director's.
+// What is broken on a real server is found on its director, from the server's state, and on
+// the server, from the director's.
 func TestHostCheckPeers(t *testing.T) {
 	testbed.InKernel(t)
 	for _, c := range []struct {
 		setup  string
 		mode   Mode
-		breaks [][3]string // a command on the real server, what sets it right, and the code of what it breaks
+		breaks [][3]string // a command on the real server, what repairs it, and the code of what it breaks
 	}{
 		{"DR real server", DR(), [][3]string{
 			{"ip addr del 10.168.0.91/32 dev lo", "ip addr add 10.168.0.91/32 dev lo", "vip-missing"},

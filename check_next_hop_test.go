@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Answers that pass too few routers are found, by what is known to be on their way.
+// Answers whose TTL is too small for the known routers on their way are found.
 func TestCheckTTL(t *testing.T) {
 	far := netip.MustParseAddr("203.0.113.7")
 	router, direct := netip.MustParseAddr("10.168.0.1"), netip.Addr{}
@@ -16,7 +16,7 @@ func TestCheckTTL(t *testing.T) {
 		ttl      string
 		via      netip.Addr // the director's way to clients, and that of the server by DR
 		hops     int        // of the server's route
-		severity Severity   // "" finds nothing
+		severity Severity   // "": no finding
 	}{
 		{"usual", DR(), "64", router, 0, ""},
 		{"not known", DR(), "", router, 0, ""},

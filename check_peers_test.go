@@ -26,7 +26,7 @@ func peerHost(t testing.TB, number byte, more ...SimInterface) (*Simulator, *Hos
 	return s, h
 }
 
-// makeSo makes facts true, whatever is there.
+// makeSo puts resources on a host, whatever it holds.
 func makeSo(t testing.TB, h *Host, all ...Resource) {
 	t.Helper()
 	for _, f := range all {
@@ -50,7 +50,7 @@ func setUp(t testing.TB, h *Host, setup Setup, err error) {
 	}
 }
 
-// factsOfHost returns a host's facts as another host gets them.
+// resourcesOfHost returns a host's state as another host receives it.
 func resourcesOfHost(t testing.TB, h *Host, name string) (f HostState) {
 	t.Helper()
 	state, err := h.State(context.Background())
@@ -82,10 +82,10 @@ type peerCase struct {
 	breaks  []breakage
 }
 
-// breakage is what somebody does to the real server, and the finding.
+// breakage is what happens to the real server, and the finding.
 type breakage struct {
-	is   Resource // made true
-	gone Resource // or removed
+	is   Resource // put on it
+	gone Resource // or removed from it
 	code string
 }
 
@@ -172,7 +172,7 @@ func TestCheckPeers(t *testing.T) {
 	}
 }
 
-// checkPeers expects one finding about a host or, without a code, none.
+// checkPeers expects findings of one code about a host or, without a code, none.
 func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostState) {
 	t.Helper()
 	report, err := h.Check(context.Background(), CheckOptions{Peers: peers})
@@ -190,7 +190,7 @@ func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostState) {
 			t.Errorf("found %+v, want %q on %q", f, code, host)
 		}
 		if len(f.Fix) == 0 && f.Advice == "" {
-			t.Errorf("nothing is said to mend %s", f)
+			t.Errorf("nothing says how to fix %s", f)
 		}
 	}
 	if code != "" && len(report.Findings) == 0 {
@@ -198,17 +198,17 @@ func checkPeers(t *testing.T, h *Host, code, host string, peers ...HostState) {
 	}
 	for _, f := range report.Unchecked {
 		if f.Code == FindingServerOrder || f.Code == FindingRealServer || f.Code == FindingPathMTU || f.Code == FindingReturnRoute {
-			t.Errorf("the peers tell of %s, and still it is unseen: %s", f.Code, f.Advice)
+			t.Errorf("the peers show %s, but it is unchecked: %s", f.Code, f.Advice)
 		}
 	}
-	for _, code := range []string{"arp-other", "routers"} { // of machines that are none of the peers
+	for _, code := range []string{"arp-other", "routers"} { // of machines that are not peers
 		if !slices.Contains(codes(report.Unchecked), code) {
-			t.Errorf("%s is not unseen", code)
+			t.Errorf("%s is not listed as unchecked", code)
 		}
 	}
 }
 
-// Without the facts of a real server that is said.
+// A real server whose state is missing is listed as unchecked.
 func TestCheckAbsentServer(t *testing.T) {
 	ctx := context.Background()
 	_, director := peerHost(t, 94)
@@ -221,16 +221,16 @@ func TestCheckAbsentServer(t *testing.T) {
 		if err != nil || len(report.Findings) != 0 {
 			t.Fatalf("%v: %v", err, report.Findings)
 		}
-		unseen := codes(report.Unchecked)
+		unchecked := codes(report.Unchecked)
 		for _, code := range []string{"real-server", "arp-other", "server-order", "clients-behind-nat"} {
-			if !slices.Contains(unseen, code) {
-				t.Errorf("%s is not unseen: %q", code, unseen)
+			if !slices.Contains(unchecked, code) {
+				t.Errorf("%s is not listed as unchecked: %q", code, unchecked)
 			}
 		}
 	}
 }
 
-// Two directors that hash agree, or send clients elsewhere.
+// Two directors that hash must list the same servers in the same order.
 func TestCheckDirectors(t *testing.T) {
 	ctx := context.Background()
 	web := TCP(netip.AddrPortFrom(vip4, 80))
@@ -275,8 +275,8 @@ func TestCheckDirectors(t *testing.T) {
 	}
 }
 
-// Clients of NAT that are beside its server, and servers that answer them another
-// way, are known by the connections.
+// From the connections it is known that NAT clients are in the server's network, or that the
+// server answers them another way.
 func TestCheckPeersClients(t *testing.T) {
 	ctx := context.Background()
 	web := UDP(netip.MustParseAddrPort("192.168.0.11:53"))
@@ -297,7 +297,7 @@ func TestCheckPeersClients(t *testing.T) {
 	}
 }
 
-// With full NAT a real server needs no route by the director.
+// With full NAT a real server needs no route through the director.
 func TestCheckPeersFullNAT(t *testing.T) {
 	ctx := context.Background()
 	web := TCP(netip.AddrPortFrom(vip4, 80))
@@ -308,17 +308,17 @@ func TestCheckPeersFullNAT(t *testing.T) {
 	must(t, director.Client().Do(ctx, AddService(Service{ID: web, Scheduler: RR}), AddRealServer(web, NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), NAT()))))
 	state := resourcesOfHost(t, rs, "rs")
 	for _, c := range []struct {
-		setup  Setup
-		unseen bool
-	}{{setup, false}, {nil, false}} { // the rule is seen
+		setup     Setup
+		unchecked bool
+	}{{setup, false}, {nil, false}} { // the rule shows in the firewall
 		report, err := director.Check(ctx, CheckOptions{Setup: c.setup, Peers: []HostState{state}})
-		if err != nil || len(report.Findings) != 0 || slices.Contains(codes(report.Unchecked), "return-route") != c.unseen {
-			t.Errorf("%v: %v, unseen %q", err, report.Findings, codes(report.Unchecked))
+		if err != nil || len(report.Findings) != 0 || slices.Contains(codes(report.Unchecked), "return-route") != c.unchecked {
+			t.Errorf("%v: %v, unchecked %q", err, report.Findings, codes(report.Unchecked))
 		}
 	}
 }
 
-// A tunnel that is too narrow is well with a MSS that fits.
+// A tunnel with a small MTU is healthy with an MSS that fits.
 func TestCheckPeersSegments(t *testing.T) {
 	ctx := context.Background()
 	web := TCP(netip.AddrPortFrom(vip4, 80))

@@ -16,12 +16,12 @@ type routeCase struct {
 	mode   Mode
 	on     string // the director, or the first real server
 	change func(*HostState)
-	code   string // of the finding; "" is none
-	fix    string // what the finding's fix has in it
+	code   string // of the finding; "": none
+	fix    string // what the finding's fix contains
 }
 
-// Faults of routing are found on hosts that work, with what cures them; changes that
-// break nothing are not.
+// Faults of routing are found on hosts that work, with what fixes them. Changes that break
+// nothing are not found.
 func TestCheckRouting(t *testing.T) {
 	prefix := netip.MustParsePrefix
 	far := prefix("10.2.0.0/24")
@@ -106,13 +106,13 @@ func TestCheckRouting(t *testing.T) {
 		{"another protocol", DR(), "rs1", rules(RuleEntry{Priority: 100, Protocol: 17, FromPorts: ports(80, 80), Action: "prohibit"}), "", ""},
 		{"ports of clients", DR(), "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(1024, 65535), Action: "prohibit"}), "return-route", "ip rule del priority 100"},
 		{"no ports of clients", DR(), "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(22, 22), Action: "prohibit"}), "", ""},
-		{"some ports of clients", DR(), "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(40000, 40100), Action: "prohibit"}), "unseen route-blocked", ""},
+		{"some ports of clients", DR(), "rs1", rules(RuleEntry{Priority: 100, ToPorts: ports(40000, 40100), Action: "prohibit"}), "unchecked route-blocked", ""},
 		{"its user", DR(), "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{0, 0}}, Action: "prohibit"}), "return-route", "ip rule del priority 100"},
 		{"another user", DR(), "rs1", rules(RuleEntry{Priority: 100, Users: [][2]uint32{{33, 33}}, Action: "prohibit"}), "", ""},
 		{"an unknown user", DR(), "rs1", func(f *HostState) {
 			f.Listeners = append(f.Listeners, Listener{ProtocolTCP, netip.AddrPortFrom(vip4, 80), 33})
 			rules(RuleEntry{Priority: 100, Users: [][2]uint32{{33, 33}}, Action: "prohibit"})(f)
-		}, "unseen route-blocked", ""},
+		}, "unchecked route-blocked", ""},
 		{"all but one network", DR(), "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.168.0.0/24"), Action: "prohibit"}), "return-route", "ip rule del priority 100"},
 		{"all but the client's", DR(), "rs1", rules(RuleEntry{Priority: 100, Not: true, To: prefix("10.0.0.0/8"), Action: "prohibit"}), "", ""},
 		{"goto", DR(), "rs1", rules(RuleEntry{Priority: 100, Action: "goto", Goto: 32767}), "return-route", "ip rule del priority 100"},
@@ -183,9 +183,9 @@ func TestCheckRouting(t *testing.T) {
 					found = append(found, f)
 				}
 			}
-			if code, ok := strings.CutPrefix(c.code, "unseen "); ok {
+			if code, ok := strings.CutPrefix(c.code, "unchecked "); ok {
 				if !slices.Contains(codes(report.Unchecked), code) || len(found) > 0 {
-					t.Errorf("%v, and unseen %v", found, codes(report.Unchecked))
+					t.Errorf("%v, unchecked %v", found, codes(report.Unchecked))
 				}
 				return
 			}
@@ -207,7 +207,7 @@ func TestCheckRouting(t *testing.T) {
 	}
 }
 
-// A host that meets a setup by something else that does as well is not broken.
+// A host that meets a setup by something equivalent is not broken.
 func TestCheckOtherwise(t *testing.T) {
 	gateway := netip.MustParseAddr("10.168.0.90")
 	server, director := mustOf(t, NATRealServer{Director: gateway}.Setup), mustOf(t, NATDirector{VIP: vip4, Interface: "eth0"}.Setup)
@@ -221,7 +221,7 @@ func TestCheckOtherwise(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		setup Setup
-		is    Resource // what the host has beside the setup, or in the place of it
+		is    Resource // what the host holds beside the setup's resource, or instead
 	}{
 		{"a route onlink", server, route(func(r *Route) { r.OnLink = true })},
 		{"a route with an MTU", server, route(func(r *Route) { r.MTU = 1400 })},

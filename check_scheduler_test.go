@@ -55,7 +55,7 @@ func openFrom(t *testing.T, s *Simulator, service Service, i uint32) bool {
 	return v.Action == ActionForwarded
 }
 
-// What Check says of a service is what happens to the next clients.
+// What Check says of a service is what happens to its next clients.
 func TestCheckSchedulerAgreesWithPicks(t *testing.T) {
 	web := TCP(netip.MustParseAddrPort("10.168.0.94:80"))
 	const clients = 300
@@ -100,7 +100,7 @@ func TestCheckSchedulerAgreesWithPicks(t *testing.T) {
 	}
 }
 
-// The changes of a finding let clients in.
+// The changes of a finding let new clients in.
 func TestCheckSchedulerFixes(t *testing.T) {
 	ctx := context.Background()
 	web := TCP(netip.MustParseAddrPort("10.168.0.94:80"))
@@ -153,8 +153,8 @@ func TestCheckSchedulerFixes(t *testing.T) {
 	}
 }
 
-// A server of weight 0 that never had a connection may have no share of mh's
-// buckets: the table does not tell.
+// A server of weight 0 that never had a connection may have no share of mh's buckets. The
+// table does not show that.
 func TestCheckSchedulerDoubt(t *testing.T) {
 	web := TCP(netip.MustParseAddrPort("10.168.0.94:80"))
 	s, _ := simulatedHost(t)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A real server that cannot serve clients is taken out where others can, and nothing
-// else cures it.
+// A real server that cannot serve clients gets weight 0 if others can serve them and nothing
+// else fixes it.
 func TestCheckDead(t *testing.T) {
 	other := netip.MustParseAddrPort("10.168.0.99:80")
 	stopped := func(_, s *HostState) { s.Listeners = nil }
@@ -96,7 +96,7 @@ func TestCheckDead(t *testing.T) {
 	}
 }
 
-// What a drained server lacks loses packets only of connections that it still has.
+// What a drained server lacks affects only connections that it still has.
 func TestCheckDrained(t *testing.T) {
 	for _, c := range []struct {
 		name   string

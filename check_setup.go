@@ -170,7 +170,7 @@ func (j *judge) missingFinding(s Requirement, now Resource) Finding {
 	code, severity := findingOfResource(s.Want), SeverityBroken
 	want, isSysctl := s.Want.(Sysctl)
 	switch {
-	case code == FindingSendRedirects, code == FindingSettingMissing, code == FindingMTU:
+	case code == FindingSendRedirects, code == FindingRequirementMissing, code == FindingMTU:
 		severity = SeverityRisk
 	case code == FindingARPFlux && strings.HasSuffix(string(want.Key), ".arp_announce"):
 		severity = SeverityRisk
@@ -276,7 +276,7 @@ func findingOfResource(f Resource) FindingCode {
 		}
 		return FindingReturnRoute
 	}
-	return FindingSettingMissing
+	return FindingRequirementMissing
 }
 
 func findingOfSysctl(s Sysctl) FindingCode {
@@ -294,5 +294,5 @@ func findingOfSysctl(s Sysctl) FindingCode {
 	case "send_redirects":
 		return FindingSendRedirects
 	}
-	return FindingSettingMissing
+	return FindingRequirementMissing
 }

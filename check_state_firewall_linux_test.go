@@ -13,7 +13,7 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// Rules of firewalls are read as they were written.
+// Firewall rules are read as they were written.
 func TestFactsFirewall(t *testing.T) {
 	testbed.InKernel(t)
 	networks := func(all ...string) (p []netip.Prefix) {
@@ -26,7 +26,7 @@ func TestFactsFirewall(t *testing.T) {
 	const tcp = 6
 	for _, c := range []struct {
 		needs, command string
-		want           []FirewallRule // but for where they are
+		want           []FirewallRule // except for where they are
 	}{
 		{"tc", "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress protocol ip matchall action drop",
 			[]FirewallRule{{From: networks("0.0.0.0/0"), Verdict: "drop"}}},
@@ -98,7 +98,7 @@ func TestFactsFirewall(t *testing.T) {
 	}
 }
 
-// firewallWorks reports whether a program works in this kernel.
+// firewallWorks reports whether a firewall program works in this kernel.
 func firewallWorks(program string) error {
 	command := map[string]string{
 		"iptables": "iptables-legacy -t filter -L", "nft": "nft list ruleset && nft add table ip try && nft delete table ip try",

@@ -8,7 +8,7 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// What the devices of tunnels ask of packets is read as it was set.
+// What tunnel devices require of packets is read as it was set.
 func TestFactsTunnels(t *testing.T) {
 	testbed.InKernel(t)
 	for _, c := range []struct {

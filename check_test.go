@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// names tells whether a finding is mended by a setting.
+// names reports whether a finding has a requirement as its fix.
 func names(r Report, want Requirement) bool {
 	for _, f := range r.Findings {
 		if slices.Contains(f.Fix, want) {
@@ -25,12 +25,12 @@ func names(r Report, want Requirement) bool {
 	return false
 }
 
-// withoutService returns the findings, without that no service is there yet.
+// withoutService returns the findings except that no service exists yet.
 func withoutService(r Report) []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Code == FindingNoService })
 }
 
-// isSpare reports whether packets flow without a setting: it is there because
+// isSpare reports whether packets flow without a requirement, which is there because
 // administrators look for it.
 func isSpare(setup Setup, i int) bool {
 	switch want := setup[i].Want.(type) {
@@ -50,8 +50,7 @@ func isSpare(setup Setup, i int) bool {
 	return false
 }
 
-// breakStep takes one setting back, and nothing else. What was so before is broken
-// all the same.
+// breakStep undoes one step of a plan. What the host held before is broken, too.
 func breakStep(h *Host, s SetupStep) error {
 	link, isLink := s.Left.(Link)
 	switch {
@@ -64,7 +63,7 @@ func breakStep(h *Host, s SetupStep) error {
 	return h.put(s.Found)
 }
 
-// Every setting that is taken back is named; a healthy host has no findings.
+// Every requirement that is undone is named. A healthy host has no findings.
 func TestCheckNamesMissingSettings(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range setupCases {
@@ -105,7 +104,7 @@ func TestCheckNamesMissingSettings(t *testing.T) {
 	}
 }
 
-// codes are the codes of findings, sorted.
+// codes returns the codes of findings, sorted.
 func codes(all []Finding) (list []string) {
 	for _, f := range all {
 		list = append(list, string(f.Code))
@@ -217,8 +216,8 @@ func TestCheckParts(t *testing.T) {
 	}
 }
 
-// procWords writes an address as the kernel lists those of sockets: each four bytes
-// as a number of the machine's order.
+// procWords formats an address as the kernel lists those of sockets: each four bytes as a
+// number in the machine's byte order.
 func procWords(addr string) (text string) {
 	for word := range slices.Chunk(netip.MustParseAddr(addr).AsSlice(), 4) {
 		text += fmt.Sprintf("%08X", binary.NativeEndian.Uint32(word))
@@ -235,8 +234,8 @@ func caseOf(name string) setupCase {
 	panic("no case " + name)
 }
 
-// A policy of IPsec that is meant for a tunnel of IPVS's, and does not reach it, is
-// found; one that does, and one for other packets, is not.
+// An IPsec policy that is meant for a tunnel of IPVS but does not apply to it is found. One
+// that applies, or is for other packets, is not.
 func TestCheckClearText(t *testing.T) {
 	ctx := context.Background()
 	from4, from6 := hostPrefix(local4), hostPrefix(local6)
@@ -270,7 +269,8 @@ func TestCheckClearText(t *testing.T) {
 	}
 }
 
-// Facts that say nothing of a host clear no doubt about it.
+// A peer without interfaces is refused: it would clear doubts about a host that it does not
+// describe.
 func TestCheckRefusesPeers(t *testing.T) {
 	_, h := simulatedHost(t)
 	full, err := h.State(context.Background())

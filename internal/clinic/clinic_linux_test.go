@@ -21,7 +21,7 @@ var (
 	program = flag.String("clinic.needs", "", "only sites that take this program, iptables or nft, which not all kernels have")
 )
 
-// sites are all.
+// sites returns all sites.
 func sites() (all []site) {
 	for _, family := range [][]site{sitesOfDR(), sitesOfDRInterfaces(), sitesOfDRServices(), sitesOfDR6(), sitesOfNAT(), sitesOfTunnels(), sitesOfFirewalls()} {
 		all = append(all, family...)
@@ -29,8 +29,8 @@ func sites() (all []site) {
 	return all
 }
 
-// chosen are the sites that the flags ask for, with the faults that are tried: in
-// the short form one of each kind, at the last site that has it.
+// chosen returns the sites that the flags select, with the faults to try: in the short
+// form one of each kind, at the last site that has it.
 func chosen() (all []site) {
 	seen := make(map[string]bool)
 	for _, s := range slices.Backward(sites()) {
@@ -55,7 +55,7 @@ func chosen() (all []site) {
 func TestClinic(t *testing.T) {
 	testbed.InKernel(t)
 	if !*long && !testbed.IsNewest() {
-		return // the others take several times as long to start a program
+		return // starting a program takes several times as long in the others
 	}
 	all := chosen()
 	records := make([]record, len(all))
@@ -65,14 +65,14 @@ func TestClinic(t *testing.T) {
 	judge(t, records)
 }
 
-// crew is how many sites and faults are worked on at once: most of the time goes by
+// crew is how many sites and faults are worked on at once: most of the time is spent
 // waiting for packets that were lost.
 const crew = 3
 
-// beds are taken by what is worked on.
+// beds limits what is worked on at once.
 var beds = make(chan struct{}, crew)
 
-// atOnce does n things, several at once, and waits for them.
+// atOnce does n things, up to crew at once, and waits for them.
 func atOnce(n int, do func(i int)) {
 	next := make(chan int)
 	var all sync.WaitGroup
@@ -90,16 +90,16 @@ func atOnce(n int, do func(i int)) {
 	all.Wait()
 }
 
-// record is what came of a site.
+// record is the outcome of a site.
 type record struct {
-	healthy bool     // it was seen when all was well
-	alarms  []string // false ones then
+	healthy bool     // the site was measured before anything was broken
+	alarms  []string // false alarms before anything was broken
 	results []*result
 }
 
 func (v *record) visit(t *testing.T, s site) {
 	if !works(s.needs) {
-		t.Logf("there is no %s in this kernel", s.needs)
+		t.Logf("this kernel has no %s", s.needs)
 		return
 	}
 	g, healthy := v.first(t, s)
@@ -109,7 +109,7 @@ func (v *record) visit(t *testing.T, s site) {
 		t.Run(f.on+" "+f.do, func(t *testing.T) {
 			beds <- struct{}{}
 			defer func() { <-beds }()
-			one := g // which is broken then
+			one := g // which is broken afterwards
 			if i > 0 {
 				one = s.working(t, nil)
 			}
@@ -118,10 +118,10 @@ func (v *record) visit(t *testing.T, s site) {
 			results[i] = r
 		})
 	})
-	v.results = slices.DeleteFunc(results, func(r *result) bool { return r == nil }) // it failed
+	v.results = slices.DeleteFunc(results, func(r *result) bool { return r == nil }) // those that failed
 }
 
-// first looks at a site that works, and returns what Check says of it.
+// first measures a site that works, and returns what Check says of it.
 func (v *record) first(t *testing.T, s site) (g *ground, said []visit) {
 	beds <- struct{}{}
 	defer func() { <-beds }()
@@ -140,7 +140,7 @@ func (v *record) first(t *testing.T, s site) (g *ground, said []visit) {
 	return g, said
 }
 
-// working builds a site, and waits until clients are answered.
+// working builds a site, and waits until clients get answers.
 func (s site) working(t *testing.T, answers []string) *ground {
 	g := s.build(t)
 	bad := g.measure().bad(answers)
@@ -165,7 +165,7 @@ func join(all []ailment) string {
 	return strings.Join(texts, "; ")
 }
 
-// try breaks a site, and sees what comes of it.
+// try breaks a site, and records what Check says and whether the fixes work.
 func (r *result) try(t *testing.T, g *ground, healthy []visit) {
 	f := r.fault
 	answers := g.answers
@@ -191,16 +191,16 @@ func (r *result) try(t *testing.T, g *ground, healthy []visit) {
 	t.Logf("%s: %s: %s: %s", r.traffic, r.answer, r.says, cmp.Or(r.cure, r.by))
 }
 
-// How traffic came to flow again.
+// What made traffic flow again.
 const (
 	byFix    = "cures"
 	byRetire = "cures, by taking the server out"
 	byAdvice = "advice cures: "
 )
 
-// treat applies the fixes of findings until traffic flows, those last that take a
-// real server out, or follows their advice where there is none, and notes what is
-// still wrong.
+// treat applies the fixes of findings until traffic flows, last those that take a real
+// server out. Where no finding has a fix it follows the advice. It records what is still
+// wrong.
 func (r *result) treat(g *ground, all []ailment, answers []string) {
 	var why []string
 	try := func(by string, err error) (cured bool) {
@@ -220,7 +220,7 @@ func (r *result) treat(g *ground, all []ailment, answers []string) {
 	if try(byFix, g.treat(others)) || try(byRetire, g.treat(retiring)) {
 		return
 	}
-	if r.by == "" { // there was no fix
+	if r.by == "" { // no finding has a fix
 		advice, err := g.heed(r.fault, all)
 		if try(byAdvice+advice, err) {
 			return
@@ -249,7 +249,7 @@ func (r *result) judge(broken, risks []ailment, said []visit) (answer, string) {
 	return answerSilent, ""
 }
 
-// judge compares with the goal, and with what was reached before.
+// judge compares the results with the goal, and with what was reached before.
 func judge(t *testing.T, all []record) {
 	var sites int
 	var alarms []string
@@ -278,12 +278,12 @@ func judge(t *testing.T, all []record) {
 	}
 	for _, m := range f.measures() {
 		if m.is < m.reached {
-			t.Errorf("%s: %d %%, which was %d %% before, and is to be %d %%", m.what, m.is, m.reached, m.goal)
+			t.Errorf("%s: %d %%, but %d %% was reached before; the goal is %d %%", m.what, m.is, m.reached, m.goal)
 		}
 	}
 }
 
-// unlike says how a result is not as it should be whatever the others are.
+// unlike describes what is wrong with a result whatever the others are.
 func (r *result) unlike() string {
 	switch r.answer {
 	case answerAlarm:

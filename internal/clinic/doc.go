@@ -1,7 +1,7 @@
-// Package clinic measures [lvs.Host.Check]. Its tests build healthy hosts by the
-// commands of public guides, break them one command at a time, let real traffic
-// judge what that broke, and compare it with what Check says, and with how traffic
-// flows after the findings' own fixes. The tests run inside a kernel: see
+// Package clinic measures [lvs.Host.Check]. Its tests build healthy hosts by the commands
+// of public guides and break them one command at a time. Real traffic shows what each
+// command broke; the tests compare that with what Check says, and apply the fixes of its
+// findings to see whether traffic flows again. They run inside a kernel: see
 // scripts/doctor.
 package clinic
 

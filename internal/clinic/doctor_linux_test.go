@@ -15,26 +15,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fault is one thing that an administrator does, or a reboot, and that may keep
-// clients from the service.
+// fault is one thing that an administrator or a reboot does, and that may keep clients
+// from the service.
 type fault struct {
-	kind string // faults of one kind are found by the same evidence
+	kind string // faults of one kind show in the same way
 	on   string // the host
-	do   string // lines for the shell, or what [machine.suffer] knows; "@host …" is for another one
+	do   string // lines for the shell or for [machine.suffer]; "@host …" is for another host
 
-	// hidden says why neither the hosts nor their facts show it, "" if they do.
+	// hidden says why the states of the hosts do not show it, "" if they do.
 	hidden string
 
-	// doubt is a regular expression that the code, a colon, and the advice of an
-	// unseen finding begin with that sends the administrator after this fault.
+	// doubt is a regular expression for the code and the advice, joined by a colon and a
+	// space, of the unchecked finding that leads the administrator to the fault.
 	doubt string
 
-	// right says why a finding of the severity broken is right although traffic
-	// flows, "" if it is not.
+	// right says why a finding that something is broken is right although traffic flows; ""
+	// if it is not.
 	right string
 
-	// past says that clients who are answered are not well all the same when a
-	// real server gets none: packets go past the director, or a server is lost.
+	// past is set if a real server that gets no clients is a failure although clients get
+	// answers: packets bypass the director, or a server is lost.
 	past bool
 }
 
@@ -71,7 +71,7 @@ func (m *machine) suffer(proto, command string) error {
 	return m.run(command)
 }
 
-// commands are those of the guide that begin with a word.
+// commands returns the commands of the guide that begin with a word.
 func (m *machine) commands(word string) (all string) {
 	for line := range strings.Lines(m.guide) {
 		if strings.HasPrefix(line, word) {
@@ -81,10 +81,10 @@ func (m *machine) commands(word string) (all string) {
 	return all
 }
 
-// form is how Check is asked.
+// form is how Check is called.
 type form struct{ setup, peers bool }
 
-// forms are all ways to ask. Faults are looked for in the full one.
+// forms are all ways to call Check. Faults are looked for in the full one.
 var (
 	fullForm = form{true, true}
 	forms    = []form{fullForm, {false, true}, {true, false}, {false, false}}
@@ -101,7 +101,7 @@ type visit struct {
 	lvs.Report
 }
 
-// facts gathers those of all machines of a site.
+// state reads the states of all machines of a site.
 func (g *ground) state(t *testing.T) (all []lvs.HostState) {
 	t.Helper()
 	for _, m := range g.judged() {
@@ -139,7 +139,7 @@ func (g *ground) examine(t *testing.T, f form, state []lvs.HostState) (all []vis
 	return all
 }
 
-// ailment is a finding, and whose.
+// ailment is a finding, and the machine that was checked.
 type ailment struct {
 	lvs.Finding
 	at *machine // that was checked
@@ -164,7 +164,7 @@ func (a ailment) String() string {
 // retires reports whether the fix takes a real server out of a service.
 func (a ailment) retires() bool { return a.Code == lvs.FindingServerDead }
 
-// ailments are the findings of a severity that were not there before.
+// ailments returns the findings of a severity that are new.
 func (g *ground) ailments(now, before []visit, s lvs.Severity) (all []ailment) {
 	was := make(map[string]bool)
 	for _, v := range before {
@@ -182,7 +182,7 @@ func (g *ground) ailments(now, before []visit, s lvs.Severity) (all []ailment) {
 	return all
 }
 
-// named returns the unseen finding that sends the administrator after a fault.
+// named returns the code of the unchecked finding that leads the administrator to a fault.
 func named(all []visit, doubt string) string {
 	if doubt == "" {
 		return ""
@@ -198,7 +198,7 @@ func named(all []visit, doubt string) string {
 	return ""
 }
 
-// treat applies the fixes of findings, each once, and says what could not be.
+// treat applies the fixes of findings, each once, and returns what failed.
 func (g *ground) treat(all []ailment) error {
 	done := make(map[string]bool)
 	var errs []error
@@ -219,8 +219,8 @@ func (g *ground) treat(all []ailment) error {
 
 var errNoFix = errors.New("there is none")
 
-// remedies are what an administrator does, by the kind of the fault, who follows an
-// advice that no program can follow: the advice matches the regular expression.
+// remedies are what an administrator does who follows advice that no program can follow,
+// by the kind of the fault. The advice has to match the regular expression.
 var remedies = map[string]struct{ advice, do string }{
 	"program":                       {"(?i)start|listen", "start-program"},
 	"no service":                    {"(?i)service", "restore-table"},
@@ -234,8 +234,8 @@ var remedies = map[string]struct{ advice, do string }{
 	"packets dropped by tc":         {"(?i)tc ", "tc qdisc del dev eth0 clsact; tc qdisc del dev eth0 root; true"},
 }
 
-// heed does what the advice of findings says, and returns the advice. None is for
-// the fault when that is "".
+// heed does what the advice of findings says, and returns the advice; "" if no advice is
+// for the fault.
 func (g *ground) heed(f fault, all []ailment) (string, error) {
 	if remedy, ok := remedies[f.kind]; ok {
 		for _, a := range all {
@@ -247,7 +247,7 @@ func (g *ground) heed(f fault, all []ailment) (string, error) {
 	return "", errNoFix
 }
 
-// treat applies the fix of a finding, in the order that it asks for.
+// treat applies the fix of a finding, its parts in order.
 func (m *machine) treat(f lvs.Finding) error {
 	ctx := context.Background()
 	for _, command := range f.Commands {
@@ -265,11 +265,11 @@ func (m *machine) treat(f lvs.Finding) error {
 	return err
 }
 
-// recovery is how long traffic has to flow again after a fix: an IPv6 address is
-// not used at once. It is shorter than what neighbours remember.
+// recovery is how long traffic has to flow again after a fix: an IPv6 address is not used
+// at once. It is shorter than the time that neighbours keep their entries.
 const recovery = 2500 * time.Millisecond
 
-// recovers says what is wrong after a fix, "" if traffic flows.
+// recovers returns what is wrong after a fix, "" if traffic flows.
 func (g *ground) recovers(answers []string) (bad string) {
 	for end := time.Now().Add(recovery); ; time.Sleep(100 * time.Millisecond) {
 		if bad = g.round(3 * g.patience).bad(answers); bad == "" || time.Now().After(end) {
@@ -278,8 +278,8 @@ func (g *ground) recovers(answers []string) (bad string) {
 	}
 }
 
-// passTime lets all machines forget what they know of their neighbours, as time
-// does, but for what an administrator told them.
+// passTime makes all machines forget their neighbours, as time does, except for permanent
+// entries.
 func (g *ground) passTime() error {
 	for _, m := range g.up {
 		if err := m.forget(); err != nil {
@@ -293,7 +293,7 @@ func (m *machine) forget() error {
 	all, err := m.links.NeighList(0, netlink.FAMILY_ALL)
 	for _, n := range all {
 		if n.State&(netlink.NUD_NOARP|netlink.NUD_PERMANENT) == 0 && (n.Family == unix.AF_INET || n.Family == unix.AF_INET6) {
-			_ = m.links.NeighDel(&n) // it may be gone already
+			_ = m.links.NeighDel(&n) // it may have expired
 		}
 	}
 	return err

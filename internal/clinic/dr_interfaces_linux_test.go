@@ -7,7 +7,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// sitesOfDRInterfaces are those with other interfaces and ways than one NIC each.
+// sitesOfDRInterfaces returns sites with other interfaces and routes than one NIC each.
 func sitesOfDRInterfaces() []site {
 	return []site{twoNICs(), secondNetwork(), managed(), routed(), localRoute(), vlan(), macvlan(), bridged(), bonded()}
 }
@@ -32,7 +32,7 @@ func twoNICs() site {
 	return s
 }
 
-// secondNetwork has the VIP in another network of the same wire.
+// secondNetwork has the VIP in another network on the same wire.
 func secondNetwork() site {
 	second := netip.MustParseAddrPort("10.7.0.100:80")
 	s := dr("DR, VIP of a second network on the wire", "ip addr add 10.7.0.90/24 dev eth0\nip addr add 10.7.0.100/32 dev eth0\n"+
@@ -56,7 +56,7 @@ func secondNetwork() site {
 	return s
 }
 
-// managed has servers whose default route is by a second interface.
+// managed has servers whose default route leads by a second interface.
 func managed() site {
 	loose := "echo 2 >/proc/sys/net/ipv4/conf/all/rp_filter\n"
 	s := dr("DR, servers with a second interface", vipOnEth0+drTable("-s rr"), loose+silentAll+vipOnLo, lvs.DRRealServer{})
@@ -100,7 +100,7 @@ func routed() site {
 	s.faults = append(more("director",
 		fault{kind: "VIP missing", do: "ip addr del 10.9.0.100/32 dev lo"},
 		fault{kind: "address removed", do: "ip addr del 10.1.0.90/24 dev eth0"}),
-		fault{kind: "router", on: "router", do: "ip route del 10.9.0.100", hidden: "the router is not looked at", doubt: "routers"},
+		fault{kind: "router", on: "router", do: "ip route del 10.9.0.100", hidden: "the router is not checked", doubt: "routers"},
 		fault{kind: "VIP missing", on: "rs2", do: "ip addr del 10.9.0.100/32 dev lo"})
 	return s
 }

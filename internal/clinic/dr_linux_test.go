@@ -4,7 +4,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// drDirector and drServer are the setups of package lvs for these hosts.
+// drDirector and drServer return the setups of package lvs for these hosts.
 func drDirector(d lvs.DRDirector) func() (lvs.Setup, error) {
 	if !d.VIP.IsValid() {
 		d.VIP = vip
@@ -22,7 +22,7 @@ func drServer(r lvs.DRRealServer) func() (lvs.Setup, error) {
 	return r.Setup
 }
 
-// The guides' ways to have a VIP and to be silent.
+// The guides' ways to have a VIP without announcing it.
 const (
 	vipOnEth0  = "ip addr add 10.1.0.100/32 dev eth0\n"
 	vipOnLo    = "ip addr add 10.1.0.100/32 dev lo\n"
@@ -33,8 +33,7 @@ const (
 	vipOnDummy = "ip link add dummy0 type dummy\nip link set dummy0 up\nip addr add 10.1.0.100/32 dev dummy0\n"
 )
 
-// dr is a site with everything on one network, but for the clients behind the
-// router.
+// dr is a site with everything on one network, except for the clients behind the router.
 func dr(name, directorGuide, serverGuide string, server lvs.DRRealServer) site {
 	hosts := append(clients(false), router("lan wan office"),
 		judgedHost("director", "lan", 90, directorGuide, drDirector(lvs.DRDirector{})),
@@ -76,16 +75,16 @@ func sitesOfDR() []site {
 	return []site{alias, all, nic, dummy}
 }
 
-// directorFaults are those of directors of any mode.
+// directorFaults returns the faults of directors of any mode.
 func directorFaults() []fault {
 	return more("director",
 		fault{kind: "VIP missing", do: "ip addr del 10.1.0.100/32 dev eth0"},
 		fault{kind: "VIP missing", do: "ip addr flush dev eth0"},
 		fault{kind: "VIP missing", do: "ip route del local 10.1.0.100 dev eth0 table local"},
 		fault{kind: "no service", do: "ipvsadm -C"},
-		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:81 -s rr; ipvsadm -a -t 10.1.0.100:81 -r 10.1.0.94:81 -g", hidden: "nothing says that port 80 is wanted", doubt: "service"},
+		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:81 -s rr; ipvsadm -a -t 10.1.0.100:81 -r 10.1.0.94:81 -g", hidden: "no state shows that port 80 is wanted", doubt: "service"},
 		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.101:80 -s rr; ipvsadm -a -t 10.1.0.101:80 -r 10.1.0.94:80 -g"},
-		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -u 10.1.0.100:80 -s rr; ipvsadm -a -u 10.1.0.100:80 -r 10.1.0.94:80 -g", hidden: "nothing says that TCP is wanted", doubt: "service"},
+		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -u 10.1.0.100:80 -s rr; ipvsadm -a -u 10.1.0.100:80 -r 10.1.0.94:80 -g", hidden: "no state shows that TCP is wanted", doubt: "service"},
 		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 127.0.0.1:80 -s rr; ipvsadm -a -t 127.0.0.1:80 -r 10.1.0.94:80 -g"},
 		fault{kind: "port zero", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:0 -s rr -p 300; ipvsadm -a -t 10.1.0.100:0 -r 10.1.0.94:0 -g"},
 		fault{kind: "takes no connections", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.1.0.94:80; ipvsadm -d -t 10.1.0.100:80 -r 10.1.0.95:80"},
@@ -128,7 +127,7 @@ func directorFaults() []fault {
 		fault{kind: "packets dropped by tc", do: "tc qdisc add dev eth0 root netem loss 100%", doubt: "firewall|tc|qdisc"})
 }
 
-// drDirectorFaults are those that only DR has.
+// drDirectorFaults returns the faults of directors that only DR has.
 func drDirectorFaults() []fault {
 	return append(more("director",
 		fault{kind: "mode", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.1.0.94:80; ipvsadm -a -t 10.1.0.100:80 -r 10.1.0.94:8080 -g"},
@@ -138,12 +137,12 @@ func drDirectorFaults() []fault {
 		fault{kind: "mode", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -m"},
 		fault{kind: "mode", do: "ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -i"},
 		fault{kind: "forwarding off", do: "echo 0 >/proc/sys/net/ipv4/ip_forward"}),
-		fault{kind: "router", on: "router", do: "ip addr add 10.1.0.100/32 dev eth0", hidden: "the router is not looked at", doubt: "arp-other"},
-		fault{kind: "router", on: "router", do: "ip route add blackhole 10.1.0.100", hidden: "the router is not looked at", doubt: "routers"},
-		fault{kind: "router", on: "router", do: "echo 0 >/proc/sys/net/ipv4/ip_forward", hidden: "the router is not looked at", doubt: "routers"})
+		fault{kind: "router", on: "router", do: "ip addr add 10.1.0.100/32 dev eth0", hidden: "the router is not checked", doubt: "arp-other"},
+		fault{kind: "router", on: "router", do: "ip route add blackhole 10.1.0.100", hidden: "the router is not checked", doubt: "routers"},
+		fault{kind: "router", on: "router", do: "echo 0 >/proc/sys/net/ipv4/ip_forward", hidden: "the router is not checked", doubt: "routers"})
 }
 
-// drServerFaults are those of a real server of DR.
+// drServerFaults returns the faults of a real server of DR.
 func drServerFaults() []fault {
 	return more("rs2",
 		fault{kind: "VIP missing", do: "ifconfig lo:0 down"},

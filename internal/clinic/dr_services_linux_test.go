@@ -6,8 +6,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// sitesOfDRServices are those with other services and directors than one of TCP by
-// rr.
+// sitesOfDRServices returns sites with other services and directors than one of TCP by rr.
 func sitesOfDRServices() []site {
 	return []site{
 		marked("tc", "tc qdisc add dev eth0 clsact\ntc filter add dev eth0 ingress protocol ip flower dst_ip 10.1.0.100 action skbedit mark 1\n",
@@ -33,7 +32,7 @@ func marked(by, rule, without string) site {
 	return s
 }
 
-// pair is an active director and one that stands by.
+// pair has an active director and a standby.
 func pair() site {
 	s := dr("DR, active and standby with sync daemons", vipOnEth0+drTable("-s wlc")+
 		"ipvsadm --start-daemon master --mcast-interface eth0 --syncid 1\n", silentAll+vipOnLo, lvs.DRRealServer{})
@@ -98,7 +97,7 @@ func datagrams() site {
 		}
 	}
 	s.faults = append(more("director",
-		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:53 -s rr; ipvsadm -a -t 10.1.0.100:53 -r 10.1.0.94:53 -g", hidden: "nothing says that UDP is wanted", doubt: "service"},
+		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:53 -s rr; ipvsadm -a -t 10.1.0.100:53 -r 10.1.0.94:53 -g", hidden: "no state shows that UDP is wanted", doubt: "service"},
 		fault{kind: "no service", do: "ipvsadm -C"},
 		fault{kind: "no service", do: "listen-on :53\nipvsadm -C", past: true},
 		fault{kind: "takes no connections", do: "ipvsadm -e -u 10.1.0.100:53 -r 10.1.0.94:53 -g -w 0; ipvsadm -e -u 10.1.0.100:53 -r 10.1.0.95:53 -g -w 0"}),
@@ -109,7 +108,7 @@ func datagrams() site {
 	return s
 }
 
-// associations is SCTP, which signalling of telephony goes by.
+// associations is SCTP, which carries signalling in telephone networks.
 func associations() site {
 	signalling := netip.MustParseAddrPort("10.1.0.100:2905")
 	add := "ipvsadm -A --sctp-service 10.1.0.100:2905 -s rr\n" +
@@ -123,7 +122,7 @@ func associations() site {
 	}
 	s.faults = append(more("director",
 		fault{kind: "no service", do: "ipvsadm -C"},
-		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:2905 -s rr; ipvsadm -a -t 10.1.0.100:2905 -r 10.1.0.94:2905 -g", hidden: "nothing says that SCTP is wanted", doubt: "service"},
+		fault{kind: "no service", do: "ipvsadm -C; ipvsadm -A -t 10.1.0.100:2905 -s rr; ipvsadm -a -t 10.1.0.100:2905 -r 10.1.0.94:2905 -g", hidden: "no state shows that SCTP is wanted", doubt: "service"},
 		fault{kind: "takes no connections", do: "ipvsadm -e --sctp-service 10.1.0.100:2905 -r 10.1.0.94:2905 -g -w 0; ipvsadm -e --sctp-service 10.1.0.100:2905 -r 10.1.0.95:2905 -g -w 0"}),
 		more("rs2",
 			fault{kind: "program", do: "stop-program"},
@@ -143,7 +142,7 @@ func persistent() site {
 	return s
 }
 
-// hashed sends clients by their address, past servers that take none.
+// hashed sends clients by a hash of their address, past servers that accept none.
 func hashed(scheduler string) site {
 	s := dr("DR by "+scheduler+" with fallback", vipOnEth0+drTable("-s "+scheduler+" -b "+scheduler+"-fallback")+
 		"ipvsadm -e -t 10.1.0.100:80 -r 10.1.0.94:80 -g -w 0\n", silentAll+vipOnLo, lvs.DRRealServer{})

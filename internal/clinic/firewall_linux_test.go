@@ -4,8 +4,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// sitesOfFirewalls are those with firewalls that let the service through, as guides
-// write them, in the kernels that have the programs.
+// sitesOfFirewalls returns sites with firewalls that let the service through, as guides
+// write them, for the kernels that have the programs.
 func sitesOfFirewalls() []site {
 	const legacy = "iptables-legacy -P INPUT DROP\niptables-legacy -A INPUT -i lo -j ACCEPT\niptables-legacy -A INPUT -p icmp -j ACCEPT\n" +
 		"iptables-legacy -A INPUT -p tcp --dport 80 -j ACCEPT\niptables-legacy -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT\n"
@@ -24,7 +24,7 @@ func behind(program, rules string, faults []fault) site {
 	return s
 }
 
-// firewall are faults of firewalls on the director and on a real server.
+// firewall returns the faults of firewalls on the director and on a real server.
 func firewall(director, server []string) (all []fault) {
 	add := func(on string, commands []string) {
 		for _, command := range commands {

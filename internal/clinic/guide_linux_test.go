@@ -13,8 +13,8 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// A kernel in user space takes long to start a program. What a guide says is done
-// by as few as can do it, and the networks of all hosts without any.
+// A kernel in user space is slow to start programs. The commands of a guide are run by as
+// few programs as possible, and the networks of all hosts are made without any.
 
 // run runs commands of the shell on the machine, until one fails.
 func (m *machine) run(commands string) error {
@@ -37,12 +37,12 @@ func (m *machine) run(commands string) error {
 	})
 }
 
-// shell runs commands, and goes on after one that fails.
+// shell runs commands, and continues after one that fails.
 func (m *machine) shell(commands string) error {
 	return m.space.Do(func() error { return pipe("", "sh", "-c", commands) })
 }
 
-// pipe runs a program, which reads text.
+// pipe runs a program that reads a text.
 func pipe(text, program string, args ...string) error {
 	command := exec.Command(program, args...)
 	command.Stdin = strings.NewReader(text)
@@ -52,7 +52,7 @@ func pipe(text, program string, args ...string) error {
 	return nil
 }
 
-// What reads commands.
+// Programs that read commands.
 const (
 	shell    = "sh -e -c"
 	batch    = "ip -batch -"
@@ -63,11 +63,11 @@ const (
 
 var toProc = regexp.MustCompile(`^echo (\S+) >/proc/sys/(\S+)\n$`)
 
-// readerOf returns what reads a command along with others, and how it is said to
-// that.
+// readerOf returns the program that reads a command along with others, and the command as
+// that program reads it.
 func readerOf(command string) (program, line string) {
 	word, rest, _ := strings.Cut(command, " ")
-	rest = strings.Replace(rest, "-6 addr ", "addr ", 1) // which is seen from the address
+	rest = strings.Replace(rest, "-6 addr ", "addr ", 1) // the address shows the family
 	switch {
 	case toProc.MatchString(command):
 		return writing, command
@@ -110,7 +110,7 @@ func play(program, lines string) error {
 
 func write(path, value string) error { return os.WriteFile("/proc/sys/"+path, []byte(value), 0) }
 
-// connect does lines of ip -batch.
+// connect executes lines of ip -batch.
 func (m *machine) connect(base string) error {
 	for line := range strings.Lines(base) {
 		err := m.link(strings.Fields(line))
@@ -121,7 +121,7 @@ func (m *machine) connect(base string) error {
 	return nil
 }
 
-// link does one of them.
+// link executes one line.
 func (m *machine) link(words []string) error {
 	switch words[0] + " " + words[1] {
 	case "addr add": // PREFIX dev DEVICE

@@ -8,8 +8,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// The networks, by the number that their addresses have: 10.N.0.0/24 and
-// 2001:db8:N::/64.
+// The networks, by the number in their addresses: 10.N.0.0/24 and 2001:db8:N::/64.
 var networks = map[string]int{
 	"lan":    1, // of the VIP
 	"wan":    2, // of clients behind the router
@@ -25,7 +24,7 @@ var (
 	vip  = vip4.Addr()
 )
 
-// at gives eth0, eth1, … an address in each of the networks.
+// at gives eth0, eth1, … an address in one network each.
 func at(nics string, number int) string {
 	var b strings.Builder
 	for i, network := range strings.Fields(nics) {
@@ -35,14 +34,14 @@ func at(nics string, number int) string {
 	return b.String()
 }
 
-// via is the default route by a host of a network.
+// via is the default route through a host of a network.
 func via(network string, number int) string {
 	n := networks[network]
 	return fmt.Sprintf("route add default via 10.%d.0.%d\nroute add default via 2001:db8:%d::%d\n", n, number, n, number)
 }
 
-// addressesOf is how many addresses a client host has: as many clients, for those
-// schedulers that go by the client.
+// addressesOf is how many addresses a client host has. Each is a client of its own to
+// schedulers that hash the client's address.
 const addressesOf = 4
 
 // client is a host with clients of one family in a network.
@@ -63,7 +62,7 @@ func client(name, network string, is6 bool) host {
 	return h
 }
 
-// clients are those beside the VIP, and those of two networks behind the router.
+// clients returns those beside the VIP, and those of two networks behind the router.
 func clients(is6 bool) []host {
 	return []host{client("near", "lan", is6), client("far", "wan", is6), client("office", "office", is6)}
 }
@@ -80,10 +79,10 @@ func judgedHost(name, nics string, number int, guide string, setup func() (lvs.S
 	return host{name: name, nics: nics, base: at(nics, number) + via(network, 1), guide: guide, setup: setup, judged: true}
 }
 
-// listening is the host with a program.
+// listening returns the host with a program.
 func (h host) listening(address string) host { h.listen = address; return h }
 
-// table adds a TCP service at the VIP with servers.
+// table returns the commands that add a TCP service at the VIP with servers.
 func table(vip netip.AddrPort, options, method string, servers ...string) string {
 	b := fmt.Sprintf("ipvsadm -A -t %s %s\n", vip, options)
 	for _, s := range servers {
@@ -92,7 +91,7 @@ func table(vip netip.AddrPort, options, method string, servers ...string) string
 	return b
 }
 
-// more are faults of one host.
+// more returns the site with further faults of one host.
 func more(on string, all ...fault) []fault {
 	for i := range all {
 		all[i].on = on

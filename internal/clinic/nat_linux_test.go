@@ -139,8 +139,8 @@ func nat6() site {
 	return s
 }
 
-// natByRule has servers that answer through the director by a rule, and go elsewhere
-// with what is their own.
+// natByRule has servers that answer through the director by a routing rule, and send their
+// own packets another way.
 func natByRule() site {
 	s := nat("NAT, servers with a rule for their answers", forwardingOn+vipOnEth0+natTable("-s rr"), natDirector(lvs.NATDirector{Inside: "eth1"}))
 	for i := range s.hosts {
@@ -161,7 +161,7 @@ func natByRule() site {
 	return s
 }
 
-// fullNAT has servers whose answers come back because the director masquerades.
+// fullNAT has servers whose answers return because the director masquerades.
 func fullNAT(program string) site {
 	masquerade := "iptables-legacy -t nat -A POSTROUTING -m ipvs --vaddr 10.1.0.100/32 --vport 80 -j MASQUERADE\n"
 	faults := []string{

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Package net has no SCTP, but takes over sockets of it, whose associations are
-// streams like TCP's connections.
+// Package net does not support SCTP, but it accepts SCTP sockets, whose associations are
+// streams as TCP's connections are.
 
 // listenSCTP returns a listener of the calling thread's network namespace.
 func listenSCTP(address string) (net.Listener, error) {
@@ -26,7 +26,7 @@ func listenSCTP(address string) (net.Listener, error) {
 	return net.FileListener(f)
 }
 
-// dialSCTP connects, as long as patience lasts.
+// dialSCTP connects, and waits as long as patience lasts.
 func dialSCTP(from netip.Addr, to netip.AddrPort, patience time.Duration) (net.Conn, error) {
 	f, err := socketSCTP(netip.AddrPortFrom(from, 0))
 	if err != nil {
@@ -47,7 +47,7 @@ func dialSCTP(from netip.Addr, to netip.AddrPort, patience time.Duration) (net.C
 	}
 }
 
-// socketSCTP returns a socket with an IPv4 address, which may be the host's later.
+// socketSCTP returns a socket with an IPv4 address, which the host may get later.
 func socketSCTP(address netip.AddrPort) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_SCTP)
 	if err != nil {

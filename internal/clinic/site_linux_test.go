@@ -21,9 +21,9 @@ import (
 // site is a service on several hosts, set up as a public guide has it.
 type site struct {
 	name    string
-	needs   string         // the program that takes more than any kernel has, such as "iptables"
+	needs   string         // a program that not all kernels support, such as "iptables"
 	proto   string         // "tcp", "udp" or "sctp"
-	vip     netip.AddrPort // that clients connect to
+	vip     netip.AddrPort // the address that clients connect to
 	hosts   []host
 	answers []string // the hosts whose programs answer clients when all is well
 	faults  []fault
@@ -33,21 +33,21 @@ type site struct {
 type host struct {
 	name   string
 	nics   string                    // the networks of eth0, eth1, …
-	base   string                    // addresses and routes, as lines of ip -batch
+	base   string                    // addresses and routes as lines of ip -batch
 	guide  string                    // the commands of the guide, for the shell
-	setup  func() (lvs.Setup, error) // what package lvs would set up here; nil is nothing
-	listen string                    // where its program listens; "" is nowhere
+	setup  func() (lvs.Setup, error) // what package lvs would set up here; nil: nothing
+	listen string                    // where its program listens; "": nowhere
 	from   []string                  // the addresses of its clients
 	judged bool                      // it is a director or a real server, and is checked
 }
 
-// ground is a site that was built. It ends with the test.
+// ground is a site that was built. It is removed at the end of the test.
 type ground struct {
 	site
 	wires *netspace.Wires
 	up    map[string]*machine
 
-	patience time.Duration // after which a request is lost
+	patience time.Duration // after which a request counts as lost
 }
 
 // machine is a host that was built.
@@ -59,8 +59,7 @@ type machine struct {
 	stop  []func() // ends its programs
 }
 
-// works says whether a program that takes more than every kernel has works in this
-// one.
+// works reports whether a program that not all kernels support works in this one.
 var works = func() func(string) bool {
 	iptables := sync.OnceValue(func() bool { return exec.Command("iptables-legacy", "-t", "nat", "-L").Run() == nil })
 	return func(program string) bool {
@@ -104,7 +103,7 @@ func (g *ground) add(t *testing.T, h host) (err error) {
 	if m.links, err = netlink.NewHandleAt(netns.NsHandle(m.space.File.Fd()), unix.NETLINK_ROUTE); err != nil {
 		return err
 	}
-	// Addresses are used at once, as those of hosts that have been up for a while.
+	// Addresses are used at once, as on hosts that have been up for a while.
 	if err := m.space.Do(func() error { return write("net/ipv6/conf/default/accept_dad", "0") }); err != nil {
 		return err
 	}
@@ -148,7 +147,7 @@ func (m *machine) close() {
 	m.space.Close()
 }
 
-// judged are the machines that are checked.
+// judged returns the machines that are checked.
 func (g *ground) judged() (all []*machine) {
 	for _, h := range g.hosts {
 		if h.judged {

@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// result is how one fault went.
+// result is the outcome of one fault.
 type result struct {
 	site string
 	fault
 	traffic string // what went wrong, "" if nothing did
-	says    string // what was found, or the unseen that names it
+	says    string // what was found, or the unchecked finding that leads to it
 	answer  answer
-	by      string // what was tried last to let traffic flow again; for answers that are findings
+	by      string // what was tried last to let traffic flow again
 	cure    string // what was wrong then, "" if nothing was
 }
 
-// answer is how Check did.
+// answer is what Check made of a fault.
 type answer string
 
 const (
 	answerFound    answer = "found"
 	answerRisk     answer = "risk"
-	answerUnseen   answer = "unseen"
+	answerUnseen   answer = "unchecked"
 	answerSilent   answer = "SILENT"
 	answerHarmless answer = "harmless"
 	answerAlarm    answer = "FALSE ALARM"
@@ -31,7 +31,7 @@ const (
 
 func (r *result) broke() bool { return r.traffic != "" }
 
-// share shows a part of a whole.
+// share formats a part of a whole.
 func share(part, whole int) string {
 	if whole == 0 {
 		return "none"
@@ -52,9 +52,9 @@ func count(all []*result, is func(*result) bool) (n int) {
 type figures struct {
 	sites, alarms, faults, broke    int
 	found, risks, unseen, silent    int
-	visible, visibleFound           int // of what host or facts show; risks count as found
+	visible, visibleFound           int // of what the states of hosts show; risks count as found
 	harmlessAlarms                  int
-	treated, cured, retired, heeded int // cured are those of own fixes, retired of these by taking a server out
+	treated, cured, retired, heeded int // cured by the findings' fixes, retired: of these by taking a server out
 }
 
 func sum(sites, alarms int, all []*result) figures {
@@ -91,14 +91,14 @@ func sum(sites, alarms int, all []*result) figures {
 	return f
 }
 
-// measure is one that has a goal.
+// measure is a figure with a goal.
 type measure struct {
 	what              string
 	is, reached, goal int // in percent
 }
 
-// measures are compared with what was reached before, so that nothing is lost, and
-// with the goal.
+// measures are compared with what was reached before, so that nothing is lost, and with
+// the goal.
 func (f figures) measures() []measure {
 	percent := func(part, whole int) int {
 		if whole == 0 {
@@ -109,8 +109,8 @@ func (f figures) measures() []measure {
 	return []measure{
 		{"healthy hosts that are called healthy, in each form", percent(len(forms)*f.sites-f.alarms, len(forms)*f.sites), 100, 100},
 		{"harmless faults that are not called broken", percent(f.faults-f.broke-f.harmlessAlarms, f.faults-f.broke), 100, 100},
-		{"faults found of those that hosts or facts show", percent(f.visibleFound, f.visible), 95, 95},
-		{"faults that are found or named as unseen", percent(f.broke-f.silent, f.broke), 98, 100},
+		{"faults found of those that the states of hosts show", percent(f.visibleFound, f.visible), 95, 95},
+		{"faults that are found, or led to by what is listed as unchecked", percent(f.broke-f.silent, f.broke), 98, 100},
 		{"findings cured by their own fix", percent(f.cured, f.treated), 85, 90},
 	}
 }
@@ -120,14 +120,14 @@ func (f figures) String() string {
 	row := func(what, value, goal string) { fmt.Fprintf(&b, "| %s | %s | %s |\n", what, value, goal) }
 	row("figure", "value", "goal")
 	row("---", "---", "---")
-	row("services on hosts that work", fmt.Sprint(f.sites), "")
-	row("false alarms on them, with and without setup and peers", fmt.Sprint(f.alarms), "")
+	row("services on healthy hosts", fmt.Sprint(f.sites), "")
+	row("false alarms there, with and without setup and peers", fmt.Sprint(f.alarms), "")
 	row("single faults", fmt.Sprint(f.faults), "")
-	row("of these break traffic", fmt.Sprint(f.broke), "")
+	row("of these, break traffic", fmt.Sprint(f.broke), "")
 	row("harmless ones called broken", fmt.Sprint(f.harmlessAlarms), "")
 	row("found", share(f.found, f.broke), "")
 	row("found as a risk", share(f.risks, f.broke), "")
-	row("not found, named as unseen", share(f.unseen, f.broke), "")
+	row("not found, but led to by what is listed as unchecked", share(f.unseen, f.broke), "")
 	row("silent", share(f.silent, f.broke), "")
 	row("cured by the findings' own fixes", share(f.cured, f.treated), "")
 	row("of these, by taking a real server out", share(f.retired, f.treated), "")
@@ -138,7 +138,7 @@ func (f figures) String() string {
 	return b.String()
 }
 
-// tableOf shows each fault.
+// tableOf formats each fault as a row.
 func tableOf(all []*result) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "| site | on | command | traffic | Check | says | fix |\n|---|---|---|---|---|---|---|")

@@ -17,13 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// size is how much goes each way: several segments, so that packets that are too
-// big for a way are seen to be lost.
+// size is how much is sent each way: several segments, so that a path that drops large
+// packets shows.
 const size = 4000
 
 // serve starts a program that answers with the machine's name.
 func (m *machine) serve(proto, address string) error {
-	// The program may be there before its address is.
+	// The program may start before its address exists.
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		cerr := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1) })
 		return errors.Join(cerr, err)
@@ -76,16 +76,16 @@ func (m *machine) accept(listener net.Listener) {
 	}
 }
 
-// outcome is how requests fared.
+// outcome is the result of requests.
 type outcome struct {
 	sent     int
 	failed   []string // which clients failed, and how, each once
 	failures int
-	reached  map[string]int // who answered, and how often
+	reached  map[string]int // hosts that answered, and how often
 }
 
-// each is how many connections each client address makes: each of two servers
-// gets one.
+// each is how many connections each client address makes, so that each of two servers gets
+// one.
 const each = 2
 
 // round sends requests of all clients at once.
@@ -118,8 +118,8 @@ func (g *ground) round(patience time.Duration) outcome {
 	return o
 }
 
-// measure sends requests of a site that is thought to work, and sets how long one
-// is waited for by how long all take once the way is known: the machine may be slow.
+// measure sends requests of a site that should work. How long they take once routes and
+// neighbours are known sets the patience for a request: the machine may be slow.
 func (g *ground) measure() outcome {
 	const enough = 5 * time.Second
 	o := g.round(enough)
@@ -131,8 +131,7 @@ func (g *ground) measure() outcome {
 	return o
 }
 
-// traffic sends requests. Those that fail are not believed before as many fail
-// again.
+// traffic sends requests. Failures count only if as many fail in a second round.
 func (g *ground) traffic() outcome {
 	o := g.round(g.patience)
 	for range 3 {
@@ -162,8 +161,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// bad says what is wrong, "" if nothing is: a request failed, or servers that
-// answered before answer none now.
+// bad describes what is wrong, "" if nothing is: a request failed, or servers that answered
+// before do not answer now.
 func (o outcome) bad(answers []string) string {
 	var missing []string
 	for _, name := range answers {
@@ -193,8 +192,8 @@ func dial(proto string, from netip.Addr, to netip.AddrPort, deadline time.Time) 
 	return dialer.Dial(proto, to.String())
 }
 
-// isResent reports whether the connection's first packet was lost: on a slow machine
-// there is patience enough for a second one.
+// isResent reports whether the connection's first packet was lost. On a slow machine
+// patience suffices for a second one.
 func isResent(conn *net.TCPConn) (is bool) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -207,7 +206,7 @@ func isResent(conn *net.TCPConn) (is bool) {
 	return is
 }
 
-// ask sends one request, and returns who answered.
+// ask sends one request, and returns the name of the host that answered.
 func (m *machine) ask(proto string, from netip.Addr, to netip.AddrPort, patience time.Duration) (string, error) {
 	deadline := time.Now().Add(patience)
 	var conn net.Conn

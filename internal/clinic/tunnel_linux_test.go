@@ -8,7 +8,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// tunnel is a site with servers behind the router, and the VIP on a device there.
+// tunnel is a site with servers behind the router, and the VIP on a tunnel's device there.
 type tunnel struct {
 	name   string
 	mode   lvs.Mode
@@ -48,7 +48,7 @@ func (tn tunnel) site() site {
 			fmt.Sprintf("%s %s/%d dev %s\n", add, service.Addr(), length, tn.device)
 		setup := lvs.TunnelRealServer{VIP: service.Addr(), Mode: tn.mode, Local: netip.MustParseAddr(a)}.Setup
 		if tn.device == "lo" || tn.device == "mine" {
-			setup = nil // package lvs has another device
+			setup = nil // package lvs uses another device
 		}
 		s.hosts = append(s.hosts, judgedHost(fmt.Sprintf("rs%d", i+1), "dc", 94+i, guide, setup).listening(":80"))
 	}
@@ -135,6 +135,6 @@ func ipipFaults() []fault {
 			fault{kind: "mode", do: "ipvsadm -d -t 10.1.0.100:80 -r 10.4.0.94:80; ipvsadm -a -t 10.1.0.100:80 -r 10.4.0.94:8080 -i"},
 			fault{kind: "MTU", do: "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc"},
 			fault{kind: "MTU", do: "ip link set eth0 mtu 1400"}),
-			fault{kind: "MTU", on: "router", do: "ip link set eth3 mtu 1400", hidden: "the router is not looked at", doubt: "path-mtu"},
-			fault{kind: "router", on: "router", do: "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress protocol ip flower ip_proto 4 action drop", hidden: "the router is not looked at", doubt: "routers"})...)
+			fault{kind: "MTU", on: "router", do: "ip link set eth3 mtu 1400", hidden: "the router is not checked", doubt: "path-mtu"},
+			fault{kind: "router", on: "router", do: "tc qdisc add dev eth0 clsact; tc filter add dev eth0 ingress protocol ip flower ip_proto 4 action drop", hidden: "the router is not checked", doubt: "routers"})...)
 }

@@ -1,9 +1,9 @@
 package clinic
 
-// The faults of this file are in what the kernel asks on a packet's way: rules,
-// routes, policies of IPsec, traffic control, and how far a packet may go.
+// The faults of this file are in what the kernel consults on a packet's way: rules, routes,
+// IPsec policies, traffic control, and the TTL.
 
-// drWays are those of a site of DR.
+// drWays returns the faults of a site of DR.
 func drWays() []fault {
 	return append(more("director",
 		fault{kind: "way to a server", do: "ip route add 10.1.0.0/25 via 10.1.0.1"},
@@ -45,7 +45,7 @@ func drWays() []fault {
 			fault{kind: "packets dropped by tc", do: "tc qdisc add dev eth0 root netem loss 100%"})...)
 }
 
-// natWays are those of a director between two networks.
+// natWays returns the faults of a director between two networks.
 func natWays() []fault {
 	return append(more("director",
 		fault{kind: "rule", do: "ip rule add from 10.3.0.94 blackhole"},
@@ -67,7 +67,7 @@ func natWays() []fault {
 			fault{kind: "does not answer ARP", do: "ip link set eth0 arp off"})...)
 }
 
-// tunnelWays are those of tunnels by IPIP to servers that have the VIP on tunl0.
+// tunnelWays returns the faults of IPIP tunnels to servers that have the VIP on tunl0.
 func tunnelWays() []fault {
 	return append(more("director",
 		fault{kind: "rule", do: "ip rule add iif lo prohibit"},
@@ -85,7 +85,7 @@ func tunnelWays() []fault {
 			fault{kind: "way back", do: "ip link add d9 type dummy; ip link set d9 up; ip addr add 10.2.0.10/24 dev d9"})...)
 }
 
-// dr6Ways are those of a site of DR of IPv6.
+// dr6Ways returns the faults of a site of DR in IPv6.
 func dr6Ways() []fault {
 	return append(more("director",
 		fault{kind: "rule", do: "ip -6 rule add iif lo prohibit"},
