@@ -97,7 +97,7 @@ func nestOf(kind uint16, b []byte, stats bool) string {
 	var s strings.Builder
 	all, _ := splitAttributes(b)
 	for _, a := range all {
-		name := nameOf(attributeNames[kind], a.number)[1:]
+		name := nameOf(attributeNames[kind], a.number)
 		switch name {
 		case "Stats", "Stats64":
 			fmt.Fprintf(&s, "%s ", name)

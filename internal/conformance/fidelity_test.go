@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,6 +63,7 @@ const (
 var (
 	fidelityPicks = flag.Int("fidelity.picks", 0, "how many servers each scheduler picks; 0 is a few")
 	fidelityCalls = flag.Int("fidelity.calls", 0, "how many requests there are; 0 is a few")
+	fidelitySave  = flag.String("fidelity.save", "", "the folder for histories that show a difference, testdata/histories")
 	fidelitySeed  = flag.Uint64("fidelity.seed", 1, "what histories are made from")
 )
 
@@ -157,7 +160,7 @@ func openedRelease(t testing.TB, open func(testing.TB) *duel) release.Release {
 func reportMismatch(t *testing.T, open func(testing.TB) *duel, h history, about, difference string) {
 	t.Helper()
 	short, again := shrink(t, open, h)
-	text := fmt.Sprintf("%s: they differ after\n%s\n%s", about, short, again)
+	text := fmt.Sprintf("%s: they differ after\n%s\n%s\n%s", about, short, again, saveHistory(short, about, again))
 	if again == "" {
 		text = fmt.Sprintf("%s: they differed, but not when it was played again:\n%s", about, difference)
 	}
@@ -167,6 +170,20 @@ func reportMismatch(t *testing.T, open func(testing.TB) *duel, h history, about,
 		return
 	}
 	t.Error(text)
+}
+
+// saveHistory writes a history that showed a difference to where TestHistories plays
+// it from then on, and says where.
+func saveHistory(h history, about, difference string) string {
+	if *fidelitySave == "" {
+		return "use -fidelity.save to save it"
+	}
+	name := filepath.Join(*fidelitySave, "found-"+strings.ReplaceAll(strings.ReplaceAll(about, ", ", "-"), " ", "-")+".txt")
+	text := fmt.Sprintf("# Found by %s:\n# %s\n%s", about, strings.ReplaceAll(strings.TrimSpace(difference), "\n", "\n# "), h)
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		return err.Error()
+	}
+	return "saved as " + name
 }
 
 // newCall returns a call with attributes at the top.
@@ -264,83 +281,6 @@ func (s *meddledSide) Send(packets []packet) []string {
 		}
 	}
 	return s.simulatorSide.Send(packets)
-}
-
-// fromServer is a packet that a real server sends to a client.
-func fromServer(protocol, flags uint8, from string) packet {
-	return packet{protocol, flags, at(from), at("10.1.9.1:1001"), 0, 0}
-}
-
-// clients are new clients of a web server, by their numbers.
-func clients(first, last int) (h history) {
-	for i := first; i <= last; i++ {
-		h = append(h, packet{protocolTCP, flagSYN, at(fmt.Sprintf("10.1.9.%d:1001", i)), at("10.1.254.1:80"), 0, 0})
-	}
-	return h
-}
-
-// Histories that once showed a difference.
-func TestFidelityHistories(t *testing.T) {
-	query := packet{protocolUDP, 0, at("10.1.9.1:1001"), at("10.1.254.1:53"), 0, 0}
-	web := keyOf("tcp 10.1.254.1:80")
-	client := func(flags uint8, from string) packet {
-		return packet{protocolTCP, flags, at(from), at("10.1.254.1:80"), 0, 0}
-	}
-	for name, h := range map[string]history{
-		"an ended connection still counts when its client comes back": {
-			serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80").set(sScheduler, text("lc"))),
-			serviceCall(cNewDest, web, destOf("10.2.0.10:80")), serviceCall(cNewDest, web, destOf("10.2.0.11:80")),
-			client(flagSYN, "10.1.9.1:1001"), client(flagSYN, "10.1.9.1:1002"),
-			client(flagACK, "10.1.9.1:1001"), client(flagACK, "10.1.9.1:1002"),
-			client(flagRST, "10.1.9.1:1001"), client(flagRST, "10.1.9.1:1002"),
-			client(flagSYN, "10.1.9.1:1002"), settle,
-		},
-		"a NAT server's packet of no connection is refused": {
-			requirement{"nat_icmp_send", 1},
-			serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80")),
-			serviceCall(cNewDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade))),
-			serviceCall(cNewDest, web, destOf("10.2.0.11:80")), // not one of NAT
-			serviceCall(cNewService, serviceOf("mark4 1")),
-			serviceCall(cNewDest, keyOf("mark4 1"), destOf("10.2.0.12:53").set(dMethod, u32(masquerade))),
-			fromServer(protocolTCP, flagACK, "10.2.0.10:80"), fromServer(protocolTCP, flagRST, "10.2.0.10:80"),
-			fromServer(protocolTCP, flagACK, "10.2.0.10:81"), fromServer(protocolUDP, 0, "10.2.0.10:80"),
-			fromServer(protocolTCP, flagACK, "10.2.0.11:80"), fromServer(protocolUDP, 0, "10.2.0.12:53"),
-			fromServer(protocolTCP, flagSYN|flagACK, "10.2.0.12:53"),
-			serviceCall(cSetDest, web, destOf("10.2.0.10:80")), fromServer(protocolTCP, flagACK, "10.2.0.10:80"),
-			serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dMethod, u32(masquerade))), fromServer(protocolTCP, flagACK, "10.2.0.10:80"),
-			serviceCall(cDelDest, web, destOf("10.2.0.10:80")), fromServer(protocolTCP, flagACK, "10.2.0.10:80"),
-			fromServer(protocolUDP, 0, "10.2.0.12:53"), newCall(cFlush, nil), fromServer(protocolUDP, 0, "10.2.0.12:53"),
-		},
-		"the hooks go with the last service, and connections stay": {
-			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")),
-			serviceCall(cNewDest, keyOf("udp 10.1.254.1:53"), destOf("10.2.0.10:53").set(dMethod, u32(masquerade))),
-			query, fromServer(protocolUDP, 0, "10.2.0.10:53"),
-			serviceCall(cDelService, keyOf("udp 10.1.254.1:53")), query, fromServer(protocolUDP, 0, "10.2.0.10:53"),
-			serviceCall(cNewService, serviceOf("udp [fd00:1::fe:1]:53")), query,
-			serviceCall(cNewService, serviceOf("udp 10.1.254.2:53")), query, fromServer(protocolUDP, 0, "10.2.0.10:53"),
-			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")), query,
-			serviceCall(cNewDest, keyOf("udp 10.1.254.1:53"), destOf("10.2.0.10:53").set(dMethod, u32(masquerade))), query,
-		},
-		"thresholds fall below the connections that there are": slices.Concat(
-			history{
-				serviceCall(cNewService, serviceOf("tcp 10.1.254.1:80").set(sScheduler, text("lc"))),
-				serviceCall(cNewDest, web, destOf("10.2.0.10:80")), serviceCall(cNewDest, web, destOf("10.2.0.11:80")),
-			},
-			clients(1, 8), history{serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dUpper, u32(2)))},
-			clients(9, 12), history{serviceCall(cSetDest, web, destOf("10.2.0.11:80").set(dUpper, u32(3)).set(dLower, u32(1)))},
-			clients(13, 16), history{serviceCall(cSetDest, web, destOf("10.2.0.10:80").set(dUpper, u32(100)))},
-			clients(17, 20), history{serviceCall(cSetDest, web, destOf("10.2.0.11:80").set(dUpper, u32(50)).set(dLower, u32(40)))},
-			clients(21, 24)),
-		"something is left behind the attributes":        {control{cGetInfo, 0, unhex("49f10c36fa4e24f8dd")}},
-		"something is left, and an attribute is missing": {control{cSetDest, 0, unhex("48000100060001000200000006")}},
-		"a command of the future with a strange flag":    {control{20, nlRoot, nil}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if difference, _ := attempt(t, openFidelity(t), h); difference != "" {
-				t.Error(difference)
-			}
-		})
-	}
 }
 
 // Requests are answered alike, and tables look alike afterwards. One history is
