@@ -52,7 +52,7 @@ func TestHostCheck(t *testing.T) {
 			setup := mustSetup(t, caseOf(c.setup))
 			for command, code := range c.breaks {
 				ns, h := machine(t, []string{eth0Address4, eth0Address6}, []string{eth1Address4, eth1Address6})
-				loadModules(t, setup)
+				loadModules(t, modulesOf(setup)...)
 				plan, err := h.Plan(ctx, setup)
 				if err == nil {
 					err = h.Apply(ctx, plan)
@@ -137,7 +137,7 @@ func TestHostCheckPeers(t *testing.T) {
 	} {
 		t.Run(c.setup, func(t *testing.T) {
 			setup := mustSetup(t, caseOf(c.setup))
-			loadModules(t, setup)
+			loadModules(t, modulesOf(setup)...)
 			_, director := machine(t, []string{"10.168.0.90/24"}, []string{"192.168.0.11/24"})
 			ns, rs := machine(t, []string{eth0Address4}, nil)
 			serveWeb(t, ns)

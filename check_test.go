@@ -178,9 +178,7 @@ func TestCheckMask(t *testing.T) {
 	ctx := context.Background()
 	setup := mustSetup(t, caseOf("DR real server"))
 	s, h, _ := applied(t, setup)
-	if err := s.network.Put(addressOfResource(Address{Interface: "lo", Prefix: netip.MustParsePrefix("10.168.0.91/24")})); err != nil {
-		t.Fatal(err)
-	}
+	(&simulatedGround{s}).Change(t, change{put: Address{Interface: "lo", Prefix: netip.MustParsePrefix("10.168.0.91/24")}})
 	report, err := h.Check(ctx, CheckOptions{Setup: setup})
 	if err != nil || !slices.Equal(codes(report.Findings), []string{"vip-mask"}) {
 		t.Errorf("%v: %v", err, report.Findings)

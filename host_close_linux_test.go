@@ -42,15 +42,15 @@ func TestHostClosed(t *testing.T) {
 		},
 	} {
 		t.Run(how, func(t *testing.T) {
-			here, there := addressesHere(t), dumpBriefly(t, ns)
+			here, there := addressesHere(t), ns.Dump()
 			h, err := open()
 			must(t, err)
 			plan, err := h.Plan(ctx, Setup{{Want: Address{Interface: "lo", Prefix: hostPrefix(vip4)}, Why: ""}, {Want: SourceNAT{From: inner4}, Why: ""}, {Want: FOUPort{Port: 6080}}})
 			must(t, err)
 			must(t, h.Close())
 			allClosed(t, h, plan)
-			unchanged(t, "calls on a closed host, here", here, addressesHere(t))
-			unchanged(t, "calls on a closed host, there", there, dumpBriefly(t, ns))
+			testbed.Unchanged(t, "calls on a closed host, here", here, addressesHere(t))
+			testbed.Unchanged(t, "calls on a closed host, there", there, ns.Dump())
 		})
 	}
 	if _, err := other.State(ctx); err != nil {
@@ -98,11 +98,11 @@ func TestHostCloseRacesApply(t *testing.T) {
 			t.Errorf("round %d: %d addresses of %d", round, n, len(setup))
 		}
 		if err == nil {
-			undoInKernel(t, other, plan)
+			undone(t, other, plan)
 		} else {
 			ended++
 		}
-		unchanged(t, "a closed host, here", here, addressesHere(t))
+		testbed.Unchanged(t, "a closed host, here", here, addressesHere(t))
 	}
 	if ended == 0 {
 		t.Error("no Apply was ended by Close")
@@ -114,7 +114,7 @@ func TestHostCloseAtEachStep(t *testing.T) {
 	ctx := context.Background()
 	ns, other := setupGround(t)
 	setup := mustSetup(t, caseOf("DR real server"))
-	here, before := addressesHere(t), dumpBriefly(t, ns)
+	here, before := addressesHere(t), ns.Dump()
 	first, err := other.Plan(ctx, setup)
 	must(t, err)
 	for at := 0; ; at++ {
@@ -138,19 +138,19 @@ func TestHostCloseAtEachStep(t *testing.T) {
 		h.guard.inside = inside
 		if closed == nil {
 			must(t, err)
-			undoInKernel(t, h, plan)
+			undone(t, h, plan)
 			must(t, h.Close())
 			break
 		}
 		must(t, <-closed)
 		if err == nil { // it was closed while the last setting was read
-			undoInKernel(t, other, plan)
+			undone(t, other, plan)
 		} else if !errors.Is(err, ErrClosed) {
 			t.Errorf("closed at call %d: %v", at, err)
 		}
 	}
-	unchanged(t, "all", before, dumpBriefly(t, ns))
-	unchanged(t, "all, here", here, addressesHere(t))
+	testbed.Unchanged(t, "all", before, ns.Dump())
+	testbed.Unchanged(t, "all, here", here, addressesHere(t))
 }
 
 func ignoreClosed(err error) error {

@@ -14,11 +14,9 @@ import (
 
 func TestHostOddSettings(t *testing.T) {
 	testbed.InKernel(t)
-	loadModules(t, Setup{
-		{Want: Module{"ipip"}, Why: ""}, {Want: Module{"sit"}, Why: ""}, {Want: Module{"ip_gre"}, Why: ""}, {Want: Module{"ip6_tunnel"}, Why: ""}, {Want: Module{"ip6_gre"}, Why: ""}, {Want: Module{"fou"}},
-	})
+	loadModules(t, "ipip", "sit", "ip_gre", "ip6_tunnel", "ip6_gre", "fou")
 	ns, h := setupGround(t)
-	keepsPromises(t, h, func() string { return dumpKernel(t, ns) })
+	keepsPromises(t, h, func() string { return ns.DumpAll() })
 }
 
 // What a kernel writes in another way than asked, which Plan cannot know, is put
@@ -26,7 +24,7 @@ func TestHostOddSettings(t *testing.T) {
 func TestHostPutsBackRounded(t *testing.T) {
 	ctx := context.Background()
 	ns, h := setupGround(t)
-	before := dumpKernel(t, ns)
+	before := ns.DumpAll()
 	for _, want := range []Sysctl{
 		{"net.ipv4.neigh.eth0.base_reachable_time_ms", "30001"},
 		{"net.ipv4.ip_local_reserved_ports", "8081,8080"},
@@ -36,7 +34,7 @@ func TestHostPutsBackRounded(t *testing.T) {
 		if err := h.Apply(ctx, plan); err == nil || !strings.Contains(err.Error(), "the kernel accepted it, but has") {
 			t.Errorf("%s: got %v", want, err)
 		}
-		unchanged(t, "a failed Apply of "+want.String(), before, dumpKernel(t, ns))
+		testbed.Unchanged(t, "a failed Apply of "+want.String(), before, ns.DumpAll())
 	}
 	for _, key := range []SysctlKey{"net.ipv4.route.flush", "net.ipv4.conf.eth0", "net.ipv4.conf.eth0.mc_forwarding"} {
 		plan, err := h.Plan(ctx, Setup{{Want: Sysctl{key, "1"}}})
@@ -80,7 +78,7 @@ func TestHostReplacesNothingItCannotTell(t *testing.T) {
 		t.Run(strings.ReplaceAll(c.commands, "/", "|"), func(t *testing.T) {
 			ns, h := setupGround(t)
 			ns.Run("sh", "-c", c.commands)
-			before := dumpBriefly(t, ns)
+			before := ns.Dump()
 			plan, err := h.Plan(ctx, Setup{{Want: c.want}})
 			switch {
 			case c.isSo && (err != nil || plan.HasChanges()):
@@ -88,7 +86,7 @@ func TestHostReplacesNothingItCannotTell(t *testing.T) {
 			case !c.isSo && !errors.Is(err, ErrExists):
 				t.Errorf("got %v, want ErrExists:\n%s", err, plan)
 			}
-			unchanged(t, "Plan", before, dumpBriefly(t, ns))
+			testbed.Unchanged(t, "Plan", before, ns.Dump())
 		})
 	}
 }
@@ -100,7 +98,7 @@ func TestHostKeepsSecondaries(t *testing.T) {
 	ns, h := setupGround(t)
 	ns.Run("sysctl", "-qw", "net.ipv4.conf.all.promote_secondaries=0", "net.ipv4.conf.eth0.promote_secondaries=0")
 	ns.Run("sh", "-c", "ip addr add 10.168.0.95/24 dev eth0 label eth0:5; ip addr add 10.168.0.96/24 dev eth0 noprefixroute metric 7")
-	before := dumpBriefly(t, ns)
+	before := ns.Dump()
 	others := func() string {
 		return fmt.Sprint(strings.Count(ns.Run("ip", "addr", "show", "dev", "eth0"), "10.168.0.9"))
 	}
@@ -110,14 +108,14 @@ func TestHostKeepsSecondaries(t *testing.T) {
 	if n := others(); n != "3" {
 		t.Errorf("%s addresses are left of 3:\n%s", n, ns.Run("ip", "addr", "show", "dev", "eth0"))
 	}
-	undoInKernel(t, h, plan)
-	unchanged(t, "Undo", before, dumpBriefly(t, ns))
+	undone(t, h, plan)
+	testbed.Unchanged(t, "Undo", before, ns.Dump())
 
 	plan, err = h.Plan(ctx, Setup{{Want: Address{Interface: "eth1", Prefix: inner4At(vip4)}}})
 	must(t, err)
 	must(t, h.Apply(ctx, plan))
 	ns.Run("ip", "addr", "add", "10.168.0.99/24", "dev", "eth1")
-	undoInKernel(t, h, plan)
+	undone(t, h, plan)
 	if after := ns.Run("ip", "addr", "show", "dev", "eth1"); !strings.Contains(after, "10.168.0.99/24") || strings.Contains(after, "10.168.0.91") {
 		t.Errorf("after Undo:\n%s", after)
 	}
@@ -136,14 +134,14 @@ func TestHostDuplicateAddress(t *testing.T) {
 	must(t, err)
 	defer h.Close()
 	awaitRoutes(t, h, 4) // those of lo, its own, and that of the link
-	before := dumpBriefly(t, here)
+	before := here.Dump()
 	setup := Setup{forwarding(true, ""), {Want: vipAddress(vip6, "eth0", "")}}
 	plan, err := h.Plan(ctx, setup)
 	must(t, err)
 	if err := h.Apply(ctx, plan); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), "another host") {
 		t.Errorf("got %v, want ErrExists", err)
 	}
-	unchanged(t, "a failed Apply", before, dumpBriefly(t, here))
+	testbed.Unchanged(t, "a failed Apply", before, here.Dump())
 
 	failed := vipAddress(vip6, "eth0", "")
 	must(t, h.put(completed(t, failed)))

@@ -4,15 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/golvs/lvs/internal/genl"
-	"github.com/golvs/lvs/internal/netstate"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -120,36 +116,6 @@ func TestSetupRefused(t *testing.T) {
 	}
 }
 
-// simulatedHost returns a host with eth0 and eth1, and its simulator.
-func simulatedHost(t testing.TB) (*Simulator, *Host) {
-	t.Helper()
-	s, h := briefHost(t)
-	t.Cleanup(func() { h.Close() })
-	return s, h
-}
-
-// briefHost is one that the caller closes: a test of thousands cannot keep them all.
-func briefHost(t testing.TB) (*Simulator, *Host) {
-	t.Helper()
-	s, err := NewSimulator(SimOptions{Interfaces: []SimInterface{
-		{Name: "eth0", Addresses: []netip.Prefix{netip.MustParsePrefix(eth0Address4), netip.MustParsePrefix(eth0Address6)}},
-		{Name: "eth1", Addresses: []netip.Prefix{netip.MustParsePrefix(eth1Address4), netip.MustParsePrefix(eth1Address6)}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, s.Host()
-}
-
-func (s *Simulator) dump() []string {
-	all := s.network.Dump()
-	for _, path := range s.kernel.Sysctls() {
-		text, _ := s.kernel.ReadFile(path)
-		all = append(all, path+" = "+string(text))
-	}
-	return all
-}
-
 func mustSetup(t testing.TB, c setupCase) Setup {
 	t.Helper()
 	setup, err := c.setup()
@@ -179,263 +145,32 @@ func saved(t testing.TB, p SetupPlan) (back SetupPlan) {
 	return back
 }
 
-func TestSetupApplyAndUndo(t *testing.T) {
-	ctx := context.Background()
-	for _, c := range setupCases {
-		t.Run(c.name, func(t *testing.T) {
-			s, h := simulatedHost(t)
-			for _, m := range c.modules {
-				s.LoadModule(m)
-			}
-			setup := mustSetup(t, c)
-			for _, requirement := range setup { // modules stay
-				if m, ok := requirement.Want.(Module); ok {
-					s.LoadModule(m.Name)
-				}
-			}
-			before := s.dump()
-			plan, err := h.Plan(ctx, setup)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(before, s.dump()); diff != "" {
-				t.Fatalf("planning changed the host:\n%s", diff)
-			}
-			for range 2 {
-				if err := h.Apply(ctx, plan); err != nil {
-					t.Fatal(err)
-				}
-			}
-			again, err := h.Plan(ctx, setup)
-			if err != nil || again.HasChanges() {
-				t.Fatalf("after Apply there is still to do, %v:\n%s", err, again)
-			}
-			later := s.Host()
-			defer later.Close()
-			for range 2 {
-				kept, err := later.Undo(ctx, saved(t, plan))
-				if err != nil || len(kept) != 0 {
-					t.Fatalf("Undo: %v, kept %v", err, kept)
-				}
-			}
-			if diff := cmp.Diff(before, s.dump()); diff != "" {
-				t.Errorf("after Undo (-before +after):\n%s", diff)
-			}
-		})
-	}
-}
-
-// dyingNetwork dies after a number of changes: nothing works any more.
-type dyingNetwork struct {
-	*simulatedNetwork
-	left int
-}
-
-var errDead = errors.New("the process is dead")
-
-func (d *dyingNetwork) live() bool { d.left--; return d.left >= 0 }
-
-func (d *dyingNetwork) Put(f netstate.Resource) error {
-	if !d.live() {
-		return errDead
-	}
-	return d.simulatedNetwork.Put(f)
-}
-
-func (d *dyingNetwork) Remove(f netstate.Resource) error {
-	if !d.live() {
-		return errDead
-	}
-	return d.simulatedNetwork.Remove(f)
-}
-
-func (d *dyingNetwork) WriteFile(path string, data []byte) error {
-	if !d.live() {
-		return errDead
-	}
-	return d.simulatedNetwork.WriteFile(path, data)
-}
-
-// hostOn returns a host whose network is another one.
-func (s *Simulator) hostOn(n interface {
-	files
-	network
-}) *Host {
-	g := s.guard()
-	g.files, g.network = n, n
-	return newHost(s.Client(), g)
-}
-
-// A process can die at any change: another one undoes what it did, or ends it.
-func TestSetupKilled(t *testing.T) {
-	ctx := context.Background()
-	for _, c := range setupCases {
-		for _, end := range []string{"undo", "apply"} {
-			t.Run(c.name+" "+end, func(t *testing.T) {
-				for after := 0; ; after++ {
-					s, h := simulatedHost(t)
-					setup := mustSetup(t, c)
-					for _, requirement := range setup {
-						if m, ok := requirement.Want.(Module); ok {
-							s.LoadModule(m.Name)
-						}
-					}
-					before := s.dump()
-					plan, err := h.Plan(ctx, setup)
-					if err != nil {
-						t.Fatal(err)
-					}
-					dying := &dyingNetwork{s.network, after}
-					died := s.hostOn(dying).Apply(ctx, plan)
-					if end == "apply" {
-						again := saved(t, plan)
-						if hasKeys(plan) {
-							again = plan
-						}
-						if err := h.Apply(ctx, again); err != nil {
-							t.Fatalf("killed after %d changes, then applied: %v", after, err)
-						}
-						if again, err := h.Plan(ctx, setup); err != nil || again.HasChanges() {
-							t.Fatalf("killed after %d changes, there is still to do, %v:\n%s", after, err, again)
-						}
-					}
-					if kept, err := h.Undo(ctx, saved(t, plan)); err != nil || len(kept) != 0 {
-						t.Fatalf("killed after %d changes: %v, kept %v", after, err, kept)
-					}
-					if diff := cmp.Diff(before, s.dump()); diff != "" {
-						t.Fatalf("killed after %d changes (-before +after):\n%s", after, diff)
-					}
-					if died == nil {
-						break
-					}
-				}
-			})
+// A plan from a file is checked: it must not lead elsewhere.
+func TestApplyRefusesForgedPlan(t *testing.T) {
+	_, h := simulatedHost(t)
+	for _, text := range []string{
+		`{"steps":[{"requirement":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"kernel.core_pattern","value":"1"}}}]}`,
+		`{"steps":[{"requirement":{"want":{"sysctl":{"key":"net.//.x","value":"1"}}},"left":{"sysctl":{"key":"net.//.x","value":"1"}}}]}`,
+		`{"steps":[{"requirement":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}},"effects":[{"found":{"key":"//.x","value":"1"},"left":{"key":"//.x","value":"1"},"undone":{"key":"//.x","value":"1"}}]}]}`,
+	} {
+		var plan SetupPlan
+		if err := json.Unmarshal([]byte(text), &plan); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Apply(context.Background(), plan); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Apply: got %v of %s", err, text)
+		}
+		if _, err := h.Undo(context.Background(), plan); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Undo: got %v of %s", err, text)
 		}
 	}
-}
-
-// When any setting fails, the error names it, and the host is as before.
-func TestSetupFails(t *testing.T) {
-	ctx := context.Background()
-	kinds := []struct {
-		errno Errno
-		kind  error
-	}{{EPERM, ErrPermission}, {EROFS, ErrPermission}, {EINVAL, ErrInvalid}}
-	for _, c := range setupCases {
-		setup := mustSetup(t, c)
-		for i, requirement := range setup {
-			t.Run(fmt.Sprintf("%s %d", c.name, i), func(t *testing.T) {
-				s, h := simulatedHost(t)
-				for _, m := range c.modules {
-					s.LoadModule(m)
-				}
-				for _, other := range setup {
-					if m, ok := other.Want.(Module); ok {
-						s.LoadModule(m.Name)
-					}
-				}
-				plan, err := h.Plan(ctx, setup)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !plan.Steps[i].HasChanges() {
-					return
-				}
-				before := s.dump()
-				k := kinds[i%len(kinds)]
-				// The command of a new device's state begins as the wanted one's.
-				command, _, _ := strings.Cut(requirement.Want.String(), " up")
-				if err := s.InjectHost(SimHostFault{Resource: plan.Steps[i].Left, Errno: k.errno}); err != nil {
-					t.Fatal(err)
-				}
-				err = h.Apply(ctx, plan)
-				if !errors.Is(err, k.kind) || !strings.Contains(err.Error(), command) {
-					t.Fatalf("got %v, want %v of %s", err, k.kind, command)
-				}
-				if diff := cmp.Diff(before, s.dump()); diff != "" {
-					t.Errorf("after the failure (-before +after):\n%s", diff)
-				}
-			})
+	var step SetupStep
+	for _, text := range []string{`{}`, `{"requirement":{"want":{"sysctl":{"key":"a"}}}}`, `{"requirement":{"want":{}},"left":{}}`} {
+		if err := json.Unmarshal([]byte(text), &step); err == nil {
+			t.Errorf("%s was read", text)
+		}
+		if diff := cmp.Diff(SetupStep{}, step); diff != "" {
+			t.Errorf("%s left\n%s", text, diff)
 		}
 	}
-}
-
-// planned returns a simulated host on which a setup has been applied.
-func applied(t *testing.T, setup Setup) (*Simulator, *Host, SetupPlan) {
-	t.Helper()
-	s, h := simulatedHost(t)
-	plan, err := h.Plan(context.Background(), setup)
-	if err == nil {
-		err = h.Apply(context.Background(), plan)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, h, plan
-}
-
-// A real server takes no IPVS: its host is set up, checked and set back without.
-func TestHostWithoutIPVS(t *testing.T) {
-	ctx := context.Background()
-	s, other := simulatedHost(t)
-	none := func() (genl.Socket, error) { return nil, genl.ErrNoFamily }
-	h := newHost(lateClient(none, slog.New(slog.DiscardHandler)), s.guard())
-	defer h.Close()
-	setup := mustSetup(t, caseOf("DR real server"))
-	before := s.dump()
-	plan, err := h.Plan(ctx, setup)
-	if err == nil {
-		err = h.Apply(ctx, plan)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if report, err := h.Check(ctx, CheckOptions{Setup: setup}); err != nil || len(report.Findings) != 0 {
-		t.Errorf("Check: %v, %v", report.Findings, err)
-	}
-	state, err := h.State(ctx)
-	if err != nil || len(state.Services) != 0 {
-		t.Errorf("Facts: %v, %v", state, err)
-	}
-	if _, err := other.Check(ctx, CheckOptions{Peers: []HostState{state}}); err != nil {
-		t.Error(err)
-	}
-	if _, err := h.Client().Services(ctx); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("its services: got %v, want ErrUnavailable", err)
-	}
-	if kept, err := h.Undo(ctx, plan); err != nil || len(kept) != 0 {
-		t.Errorf("Undo: %v, %v", kept, err)
-	}
-	if diff := cmp.Diff(before, s.dump()); diff != "" {
-		t.Errorf("after Undo (-before +after):\n%s", diff)
-	}
-}
-
-// IPVS on a simulated host knows the interfaces that setups add and remove.
-func TestSimulatedInterfaces(t *testing.T) {
-	ctx := context.Background()
-	s, h := simulatedHost(t)
-	plan, err := h.Plan(ctx, mustSetup(t, caseOf("DR real server on a dummy")))
-	must(t, err)
-	daemon := SyncDaemon{Role: SyncBackup, Interface: "vip.0"}
-	starts := func(when string, want bool) {
-		t.Helper()
-		err := h.Client().StartSyncDaemon(ctx, daemon)
-		if (err == nil) != want {
-			t.Errorf("a daemon %s: %v", when, err)
-		}
-		if err == nil {
-			must(t, h.Client().StopSyncDaemon(ctx, SyncBackup))
-		}
-	}
-	starts("without its interface", false)
-	must(t, h.Apply(ctx, plan))
-	starts("on a new interface", true)
-	_, err = h.Undo(ctx, plan)
-	must(t, err)
-	starts("after Undo", false)
-	daemon.Interface = "tunl0"
-	starts("on a tunnel without its module", false)
-	s.LoadModule("ipip")
-	starts("on a module's interface", true)
 }

@@ -1,38 +1,55 @@
-package lvs
+package testbed
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
-
-	"github.com/golvs/lvs/internal/testbed"
 )
 
-// runBatch lets one ip(8) do many commands.
-func runBatch(t testing.TB, ns *testbed.Namespace, commands []string, options ...string) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "batch")
+// Batch runs many commands of ip(8) in one process.
+func (ns *Namespace) Batch(commands []string, options ...string) string {
+	ns.t.Helper()
+	file := filepath.Join(ns.t.TempDir(), "batch")
 	if err := os.WriteFile(file, []byte(strings.Join(commands, "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
+		ns.t.Fatal(err)
 	}
 	return ns.Run("ip", append(options, "-batch", file)...)
 }
 
-// commandLines are commands as an administrator types them. As few programs as can
-// be are started to do them all, in order.
+// Commands runs commands as an administrator types them, in order; each may be several
+// with && between them. As few programs as possible are started.
+func (ns *Namespace) Commands(lines ...string) {
+	ns.t.Helper()
+	var c commandLines
+	for _, line := range lines {
+		c.add(line)
+	}
+	for _, r := range c.runs {
+		switch r.program {
+		case "ip ":
+			ns.Batch(r.commands)
+		case "ip -6 ":
+			ns.Batch(r.commands, "-6")
+		case "sysctl -w ":
+			ns.Run("sysctl", append([]string{"-w"}, r.commands...)...)
+		default:
+			ns.Run("sh", "-ec", r.commands[0])
+		}
+	}
+}
+
+// commandLines are commands, grouped by the programs that run them.
 type commandLines struct {
 	runs []commandRun
 }
 
-// commandRun are commands of one program, with the options before the first word
-// that all have.
+// commandRun is the commands of one program, which all begin with it.
 type commandRun struct {
 	program  string
 	commands []string
 }
 
-// add notes a command, which may be several with && between.
+// add notes a line.
 func (c *commandLines) add(line string) {
 	for command := range strings.SplitSeq(line, " && ") {
 		program, rest := "", command
@@ -47,21 +64,5 @@ func (c *commandLines) add(line string) {
 		}
 		last := &c.runs[len(c.runs)-1]
 		last.commands = append(last.commands, rest)
-	}
-}
-
-func (c *commandLines) run(t testing.TB, ns *testbed.Namespace) {
-	t.Helper()
-	for _, r := range c.runs {
-		switch r.program {
-		case "ip ":
-			runBatch(t, ns, r.commands)
-		case "ip -6 ":
-			runBatch(t, ns, r.commands, "-6")
-		case "sysctl -w ":
-			ns.Run("sysctl", append([]string{"-w"}, r.commands...)...)
-		default:
-			ns.Run("sh", "-ec", r.commands[0])
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package lvs
+package testbed
 
 import (
 	"encoding/binary"
@@ -9,37 +9,37 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 
-	"github.com/golvs/lvs/internal/testbed"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
-// dumpKernel is all that setups may change, to be compared with what it was.
-func dumpKernel(t testing.TB, ns *testbed.Namespace) string {
-	t.Helper()
-	return dumpNetwork(t, ns) + dumpFiles(t, ns, "", func(string) bool { return true })
+// DumpAll returns everything of the namespace that a setup could change, to be
+// compared with an earlier dump.
+func (ns *Namespace) DumpAll() string {
+	ns.t.Helper()
+	return ns.dumpNetwork() + ns.dumpFiles("", func(string) bool { return true })
 }
 
-// dumpBriefly has of the parameters only those that setups are about.
-func dumpBriefly(t testing.TB, ns *testbed.Namespace) string {
-	t.Helper()
-	return dumpNetwork(t, ns) + dumpParameters(t, ns)
+// Dump is DumpAll with only the parameters that setups are about. Reading all of them
+// takes seconds in some kernels.
+func (ns *Namespace) Dump() string {
+	ns.t.Helper()
+	return ns.dumpNetwork() + ns.dumpParameters()
 }
 
-// shown is what dumpBriefly has, as ip(8) shows it. Starting programs takes long in
-// some kernels.
-func shown(t testing.TB, ns *testbed.Namespace) string {
-	t.Helper()
-	return showNetwork(t, ns) + dumpParameters(t, ns)
+// Show returns what Dump does, as ip(8) shows it. Starting programs takes long in some
+// kernels.
+func (ns *Namespace) Show() string {
+	ns.t.Helper()
+	return ns.showNetwork() + ns.dumpParameters()
 }
 
-func dumpParameters(t testing.TB, ns *testbed.Namespace) (all string) {
-	t.Helper()
+func (ns *Namespace) dumpParameters() (all string) {
+	ns.t.Helper()
 	for _, folder := range []string{"ipv4/conf/", "ipv6/conf/", "ipv4/ip_forward", "ipv4/vs/conntrack"} {
-		all += dumpFiles(t, ns, folder, func(path string) bool {
+		all += ns.dumpFiles(folder, func(path string) bool {
 			switch filepath.Base(path) {
 			case "forwarding", "ip_forward", "accept_redirects", "arp_ignore", "arp_announce", "send_redirects", "rp_filter", "conntrack":
 				return true
@@ -114,10 +114,10 @@ func (l listing) dump(family byte) (lines []string, err error) {
 	return lines, nil
 }
 
-// dumpNetwork is what the kernel tells of its network, as it tells it: nothing is
-// left out that nobody knew.
-func dumpNetwork(t testing.TB, ns *testbed.Namespace) string {
-	t.Helper()
+// dumpNetwork returns what the kernel lists of its network as it lists it, unknown
+// attributes included.
+func (ns *Namespace) dumpNetwork() string {
+	ns.t.Helper()
 	var all []string
 	err := ns.Do(func() error {
 		for _, l := range routeListings {
@@ -138,10 +138,10 @@ func dumpNetwork(t testing.TB, ns *testbed.Namespace) string {
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		ns.t.Fatal(err)
 	}
 	dump := strings.Join(all, "\n") + "\n"
-	if testbed.HasNFT() {
+	if HasNFT() {
 		dump += ns.Run("nft", "list", "ruleset") + "\n"
 	}
 	if _, err := os.Stat("/sys/module/fou"); err == nil {
@@ -168,12 +168,12 @@ func dumpIPsec() (lines []string, err error) {
 	return lines, err
 }
 
-// Parts of a listing that differ from one to the next.
-var fleeting = regexp.MustCompile(`(?m) *valid_lft .*$|expires \S+| used \d+|permaddr \S+| addrgenmode \S+| tentative| qdisc \S+| state \S+|anti-replay context: .*|lastused .*`)
+// Fleeting matches the parts of a listing of ip(8) that differ from one to the next.
+var Fleeting = regexp.MustCompile(`(?m) *valid_lft .*$|expires \S+| used \d+|permaddr \S+| addrgenmode \S+| tentative| qdisc \S+| state \S+|anti-replay context: .*|lastused .*`)
 
 // showNetwork is the network as ip(8) shows it.
-func showNetwork(t testing.TB, ns *testbed.Namespace) string {
-	t.Helper()
+func (ns *Namespace) showNetwork() string {
+	ns.t.Helper()
 	var b strings.Builder
 	for _, batch := range [][]string{
 		{"-d", "link", "xfrm state"},
@@ -181,9 +181,9 @@ func showNetwork(t testing.TB, ns *testbed.Namespace) string {
 		{"-4", "addr", "route show table all", "rule"},
 		{"-6", "addr", "route show table all", "rule"},
 	} {
-		b.WriteString(fleeting.ReplaceAllString(runBatch(t, ns, batch[1:], batch[0]), "") + "\n")
+		b.WriteString(Fleeting.ReplaceAllString(ns.Batch(batch[1:], batch[0]), "") + "\n")
 	}
-	if testbed.HasNFT() {
+	if HasNFT() {
 		b.WriteString(ns.Run("nft", "list", "ruleset") + "\n")
 	}
 	if _, err := os.Stat("/sys/module/fou"); err == nil {
@@ -193,8 +193,8 @@ func showNetwork(t testing.TB, ns *testbed.Namespace) string {
 }
 
 // dumpFiles has those parameters below a folder of /proc/sys/net that are meant.
-func dumpFiles(t testing.TB, ns *testbed.Namespace, folder string, of func(path string) bool) string {
-	t.Helper()
+func (ns *Namespace) dumpFiles(folder string, of func(path string) bool) string {
+	ns.t.Helper()
 	var b strings.Builder
 	err := ns.Do(func() error {
 		return filepath.WalkDir("/proc/sys/net/"+folder, func(path string, d fs.DirEntry, err error) error {
@@ -218,7 +218,7 @@ func dumpFiles(t testing.TB, ns *testbed.Namespace, folder string, of func(path 
 		})
 	})
 	if err != nil {
-		t.Fatal(err)
+		ns.t.Fatal(err)
 	}
 	return b.String()
 }
@@ -230,29 +230,10 @@ func fleetingFile(path string) bool {
 		strings.Contains(path, "stable_secret") || strings.Contains(path, "netfilter/nf_conntrack_count") || strings.Contains(path, "/vs/sync_qlen_max")
 }
 
-func unchanged(t *testing.T, what, before, after string) {
-	t.Helper()
-	if before == after {
-		return
-	}
-	was, is := strings.Split(before, "\n"), strings.Split(after, "\n")
-	var diff strings.Builder
-	for _, line := range was {
-		if !slices.Contains(is, line) {
-			diff.WriteString("- " + line + "\n")
-		}
-	}
-	for _, line := range is {
-		if !slices.Contains(was, line) {
-			diff.WriteString("+ " + line + "\n")
-		}
-	}
-	t.Errorf("after %s (-before +after):\n%s", what, diff.String())
-}
-
-// neutral takes out what differs between ip and this package on purpose: who made
-// a route, and details of tunnels that only matter when sending.
-func neutral(dump string) string {
+// Neutral removes from what [Namespace.Show] returns the differences between ip(8) and
+// package lvs that are on purpose: who made a route, and details of tunnels that only
+// matter when sending.
+func Neutral(dump string) string {
 	dump = regexp.MustCompile(` proto (static|boot)| (nopmtudisc|hoplimit \S+|encaplimit \S+|tclass \S+|flowlabel \S+|ttl \S+|\(flowlabel.*)|link/\S+ \S+ brd \S+|inet6 fe80\S+|local fe80\S+|fe80::\S*|multicast \S+`).ReplaceAllString(dump, "")
 	lines := strings.Split(dump, "\n")
 	for i := range lines {

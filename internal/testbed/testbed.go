@@ -4,6 +4,7 @@ package testbed
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,3 +30,24 @@ func IsNewest() bool { return os.Getenv("LVS_KERNEL_NAME") == "newest" }
 
 // HasNFT tells whether the kernel has NAT by nftables: those in QEMU do.
 func HasNFT() bool { return strings.HasPrefix(os.Getenv("LVS_KERNEL_NAME"), "qemu") }
+
+// Unchanged reports an error with the lines that differ unless two dumps are the same.
+func Unchanged(t testing.TB, what, before, after string) {
+	t.Helper()
+	if before == after {
+		return
+	}
+	was, is := strings.Split(before, "\n"), strings.Split(after, "\n")
+	var diff strings.Builder
+	for _, line := range was {
+		if !slices.Contains(is, line) {
+			diff.WriteString("- " + line + "\n")
+		}
+	}
+	for _, line := range is {
+		if !slices.Contains(was, line) {
+			diff.WriteString("+ " + line + "\n")
+		}
+	}
+	t.Errorf("after %s (-before +after):\n%s", what, diff.String())
+}
