@@ -190,7 +190,7 @@ func dumpSeed(t *testing.T, ns *testbed.Namespace) string {
 		commands = "nft list ruleset; " + commands
 	}
 	dump := ns.Run("sh", "-c", commands+"; true")
-	return ownMAC.ReplaceAllString(testbed.Fleeting.ReplaceAllString(dump, ""), "")
+	return ownMAC.ReplaceAllString(testbed.Steady(dump), "")
 }
 
 // compareRules compares the rules of iptables with the source NAT that the setup

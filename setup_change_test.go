@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golvs/lvs/internal/netstate"
 	"github.com/golvs/lvs/internal/testbed"
 )
 
@@ -56,18 +57,18 @@ func TestUndoKeepsOthers(t *testing.T) {
 		{"an effect is as it was", director, sysctl("net.ipv4.conf.eth0.accept_redirects", "0"), ""},
 		{"an effect", director, sysctl("net.ipv4.conf.all.accept_redirects", "2"), "accept_redirects"},
 		{"the effect alone", Setup{forwarding(false, "")}, sysctl("net.ipv4.conf.all.accept_redirects", "2"), "accept_redirects"},
-		{"a parameter", real, sysctl("net.ipv4.conf.all.arp_ignore", "2"), "there is 2"},
-		{"a parameter alone", want(Sysctl{"net.ipv4.conf.all.arp_ignore", "1"}), sysctl("net.ipv4.conf.all.arp_ignore", "2"), "there is 2"},
+		{"a parameter", real, sysctl("net.ipv4.conf.all.arp_ignore", "2"), "the host has 2"},
+		{"a parameter alone", want(Sysctl{"net.ipv4.conf.all.arp_ignore", "1"}), sysctl("net.ipv4.conf.all.arp_ignore", "2"), "the host has 2"},
 		{"an address is gone", want(vip), []change{{remove: vip}}, ""},
 		{"an address has another label", want(vip), []change{{remove: vip}, {put: other}}, "eth0:7"},
-		{"a link is in use", want(Link{Name: "d0", Kind: "dummy", Up: true}), put(vipAddress(vip4, "d0", "")), "uses it"},
-		{"a tunnel is in use", tunnel, put(Address{Interface: "lvs-tun6", Prefix: netip.MustParsePrefix("10.9.9.9/32")}), "uses it"},
+		{"a link is in use", want(Link{Name: "d0", Kind: "dummy", Up: true}), put(vipAddress(vip4, "d0", "")), "it is in use"},
+		{"a tunnel is in use", tunnel, put(Address{Interface: "lvs-tun6", Prefix: netip.MustParsePrefix("10.9.9.9/32")}), "it is in use"},
 		{"a route", want(Route{To: defaultRoute(vip4), Via: router4}), put(Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("10.168.0.1")}), "10.168.0.1"},
 		{
 			"the route of a VIP", mustSetup(t, caseOf("DR director")),
 			put(Route{To: hostPrefix(vip4), Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0"}), "10.168.0.1",
 		},
-		{"a table", want(SourceNAT{From: inner4}), []change{foreignNAT}, "there is"},
+		{"a table", want(SourceNAT{From: inner4}), []change{foreignNAT}, "changed since"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := context.Background()
@@ -90,7 +91,7 @@ func TestUndoKeepsOthers(t *testing.T) {
 			}
 			for i, s := range again.Steps {
 				isOfOther := c.says != "" && slices.ContainsFunc(c.changes, func(m change) bool { return m.put != nil && m.put.key() == s.Requirement.Want.key() })
-				if plan.Steps[i].HasChanges() != s.HasChanges() && !isOfOther && c.says != "uses it" {
+				if plan.Steps[i].HasChanges() != s.HasChanges() && !isOfOther && c.says != "it is in use" {
 					t.Errorf("after Undo: %s", s.Requirement.Want)
 				}
 			}
@@ -112,7 +113,11 @@ func TestUndoKeepsOthers(t *testing.T) {
 
 // foreignNAT changes the table of a SourceNAT.
 var foreignNAT = change{
-	put:     SourceNAT{From: inner4, Other: true},
+	state: func() netstate.Resource {
+		table := SourceNAT{From: inner4}.toNetwork().(netstate.SourceNAT)
+		table.Other = true
+		return table
+	}(),
 	command: "nft 'table ip lvs_nat_from_10_168_0_0_24 { chain postrouting { type nat hook postrouting priority 100; ip saddr 10.9.0.0/24 masquerade; }; }'",
 }
 
@@ -127,14 +132,11 @@ func TestPlanRefuses(t *testing.T) {
 	}
 	before, all := g.Dump(t), g.DumpAll(t)
 	far := netip.MustParseAddr("203.0.113.1")
-	director, err := DRDirector{VIP: far, Interface: "eth0"}.Setup()
-	must(t, err)
 	for _, c := range []struct {
 		name string
 		want Resource
 		kind error
 	}{
-		{"VIP outside any subnet", director[1].Want, ErrInvalid},
 		{"interface that does not exist", Address{Interface: "eth7", Prefix: hostPrefix(vip4)}, ErrNotFound},
 		{"interface that does not exist to set up", Link{Name: "eth7", Up: true}, ErrNotFound},
 		{"interface of another kind", Link{Name: "eth0", Kind: "ipip"}, ErrExists},
@@ -167,6 +169,11 @@ func TestPlanRefuses(t *testing.T) {
 			testbed.Unchanged(t, "a refusal", before, g.Dump(t))
 		})
 	}
+	director, err := DRDirector{VIP: far, Interface: "eth0"}.Setup()
+	must(t, err)
+	if _, err := h.Plan(ctx, director); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "in no network of eth0") {
+		t.Errorf("a VIP outside any network: got %v, want ErrInvalid", err)
+	}
 	testbed.Unchanged(t, "refusals", all, g.DumpAll(t))
 }
 
@@ -175,15 +182,22 @@ func TestSetupReplaces(t *testing.T) {
 	ctx := context.Background()
 	g := newHostGround(t)
 	h := g.Open(t)
-	const dhcp, ra = 16, 9
+	const main, dhcp, ra = 254, 16, 9
+	hop4, hop6 := netip.MustParseAddr("10.168.0.1"), netip.MustParseAddr("2001:db8:1::1")
 	g.Change(t,
-		change{put: Route{To: defaultRoute(vip4), Via: netip.MustParseAddr("10.168.0.1"), Interface: "eth0", Source: local4, MTU: 1400, Protocol: dhcp}},
-		change{put: Route{To: defaultRoute(vip6), Via: netip.MustParseAddr("2001:db8:1::1"), Interface: "eth0", Metric: 1024, Protocol: ra}},
+		change{
+			command: "ip route add default via 10.168.0.1 dev eth0 src 10.168.0.94 mtu 1400 proto dhcp",
+			state:   netstate.Route{To: defaultRoute(vip4), Table: main, Via: hop4, Interface: "eth0", Source: local4, MTU: 1400, Scope: "global", Protocol: dhcp},
+		},
+		change{
+			command: "ip -6 route add default via 2001:db8:1::1 dev eth0 metric 1024 proto ra",
+			state:   netstate.Route{To: defaultRoute(vip6), Table: main, Via: hop6, Interface: "eth0", Metric: 1024, Protocol: ra},
+		},
 		change{put: Address{Interface: "eth0", Prefix: hostPrefix(vip4), Scope: "link"}},
 		change{put: Link{Name: "d0", Kind: "dummy", MTU: 1280}},
 		change{
-			put:     Route{To: inner5, Via: router4, Interface: "eth0", Other: true},
 			command: "ip route add 203.0.113.0/24 nexthop via 10.168.0.1 nexthop via 10.168.0.2",
+			state:   netstate.Route{To: inner5, Table: main, Via: hop4, Interface: "eth0", Scope: "global", Other: true},
 		},
 	)
 	before := g.DumpAll(t)
@@ -196,7 +210,7 @@ func TestSetupReplaces(t *testing.T) {
 	})
 	must(t, h.Apply(ctx, plan))
 	for _, want := range []Resource{
-		Route{To: defaultRoute(vip4), Via: router4, Interface: "eth0", Protocol: dhcp},
+		Route{To: defaultRoute(vip4), Via: router4, Interface: "eth0"},
 		Route{To: defaultRoute(vip6), Via: router6, Interface: "eth0"},
 		Address{Interface: "eth0", Prefix: hostPrefix(vip4), Broadcast: vip4, Label: "eth0:0", Scope: "global"},
 		Link{Name: "d0", Up: true, MTU: 1400},

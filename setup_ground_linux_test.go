@@ -37,7 +37,7 @@ func setupGround(t testing.TB) (*testbed.Namespace, *Host) {
 	ns := testbed.New(t)
 	ns.Dummy("eth0", eth0Address4, eth0Address6)
 	ns.Dummy("eth1", eth1Address4, eth1Address6)
-	h, err := OpenHost(context.Background(), InNamespaceFD(ns.File.Fd()))
+	h, err := OpenHost(context.Background(), InNamespaceFile(ns.File))
 	must(t, err)
 	t.Cleanup(func() { h.Close() })
 	awaitRoutes(t, h, 8) // two of each device's own, and one of its link
@@ -85,7 +85,7 @@ func loadModules(t testing.TB, modules ...string) {
 
 func (g *kernelHost) Open(t testing.TB) *Host {
 	t.Helper()
-	h, err := OpenHost(context.Background(), InNamespaceFD(g.ns.File.Fd()))
+	h, err := OpenHost(context.Background(), InNamespaceFile(g.ns.File))
 	must(t, err)
 	t.Cleanup(func() { h.Close() })
 	return h

@@ -65,11 +65,13 @@ func modulesOf(setups ...Setup) (names []string) {
 	return names
 }
 
-// change is what another program does to a host: it puts or removes a resource. A
-// kernel is given the command of the resource, or the command here instead.
+// change is what another program does to a host: it puts or removes a resource, which
+// a kernel is given as its command. What no resource says is a command for a kernel,
+// and a state for a simulated host.
 type change struct {
 	put, remove Resource
 	command     string
+	state       netstate.Resource
 }
 
 // simulatedGround is a simulated host.
@@ -92,12 +94,14 @@ func (g *simulatedGround) Change(t testing.TB, all ...change) {
 		var err error
 		switch r := c.put.(type) {
 		case nil:
-			err = h.remove(c.remove)
+			if c.state != nil {
+				err = g.sim.network.Put(c.state)
+			} else {
+				err = h.remove(c.remove)
+			}
 		case Address:
 			full, _ := r.complete(nil)
 			err = h.put(full)
-		case SourceNAT:
-			err = h.put(r.named())
 		default:
 			err = h.put(r)
 		}

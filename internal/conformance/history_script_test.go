@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/golvs/lvs"
-	"github.com/golvs/lvs/internal/seam"
 	"github.com/golvs/lvs/internal/simipvs"
 	"github.com/golvs/lvs/internal/testbed"
 )
@@ -241,7 +240,7 @@ func verdictText(v simipvs.Verdict) string {
 }
 
 func (p *script) simulator() *lvs.Simulator {
-	return seam.Simulator(p.sim.side.(*simulatorSide).kernel).(*lvs.Simulator)
+	return p.sim.side.(*simulatorSide).ground.(*simulatorGround).Simulator
 }
 
 func (p *script) servers() string {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -168,8 +169,12 @@ func dumpIPsec() (lines []string, err error) {
 	return lines, err
 }
 
-// Fleeting matches the parts of a listing of ip(8) that differ from one to the next.
-var Fleeting = regexp.MustCompile(`(?m) *valid_lft .*$|expires \S+| used \d+|permaddr \S+| addrgenmode \S+| tentative| qdisc \S+| state \S+|anti-replay context: .*|lastused .*`)
+var fleeting = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?m) *valid_lft .*$|expires \S+| used \d+|permaddr \S+| addrgenmode \S+| tentative| qdisc \S+| state \S+|anti-replay context: .*|lastused .*`)
+})
+
+// Steady removes the parts of a listing of ip(8) that differ from one to the next.
+func Steady(listing string) string { return fleeting().ReplaceAllString(listing, "") }
 
 // showNetwork is the network as ip(8) shows it.
 func (ns *Namespace) showNetwork() string {
@@ -181,7 +186,7 @@ func (ns *Namespace) showNetwork() string {
 		{"-4", "addr", "route show table all", "rule"},
 		{"-6", "addr", "route show table all", "rule"},
 	} {
-		b.WriteString(Fleeting.ReplaceAllString(ns.Batch(batch[1:], batch[0]), "") + "\n")
+		b.WriteString(Steady(ns.Batch(batch[1:], batch[0])) + "\n")
 	}
 	if HasNFT() {
 		b.WriteString(ns.Run("nft", "list", "ruleset") + "\n")
