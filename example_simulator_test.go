@@ -167,11 +167,11 @@ func ExampleSimulator_Inject() {
 
 // leastWeighted picks the usable server with the fewest connections of all kinds
 // for its weight.
-type leastWeighted struct{ servers *lvs.SimServers }
+type leastWeighted struct{ service *lvs.SimService }
 
 func (p leastWeighted) Pick(lvs.Flow) (best lvs.SimServer) {
 	found := false
-	for s := range p.servers.All {
+	for s := range p.service.Servers() {
 		if s.IsUsable() && (!found || conns(s)*best.Weight() < conns(best)*s.Weight()) {
 			best, found = s, true
 		}
@@ -179,13 +179,11 @@ func (p leastWeighted) Pick(lvs.Flow) (best lvs.SimServer) {
 	return best
 }
 
-func (p leastWeighted) Changed() {}
-
 func conns(s lvs.SimServer) int { return s.ActiveConns() + s.InactiveConns() }
 
 func ExampleSimAlgorithm() {
 	sim := simulated("mine", lvs.SimOptions{Algorithms: map[lvs.Scheduler]lvs.SimAlgorithm{
-		"mine": func(servers *lvs.SimServers) lvs.SimPicker { return leastWeighted{servers} },
+		"mine": func(service *lvs.SimService) lvs.SimPicker { return leastWeighted{service} },
 	}})
 	for i := range 4 {
 		conn, err := sim.Connect(lvs.Flow{Client: client(i), VIP: vip})

@@ -141,7 +141,7 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 	}
 	opts = simipvs.Options{
 		Release: running, Clock: o.Clock, ImmediateStats: o.ImmediateStats, Seed: o.Seed,
-		Schedulers: make(map[string]func() sched.Scheduler),
+		Schedulers: make(map[string]func(*simipvs.ServiceName) sched.Scheduler),
 	}
 	for _, size := range []struct {
 		name           string
@@ -168,7 +168,9 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 		if algorithm == nil || name == "" || name == NoScheduler {
 			return opts, invalid("Algorithms", "%q has no algorithm or no name of its own", string(name))
 		}
-		opts.Schedulers[string(name)] = func() sched.Scheduler { return &ownScheduler{algorithm: algorithm} }
+		opts.Schedulers[string(name)] = func(service *simipvs.ServiceName) sched.Scheduler {
+			return &customScheduler{algorithm: algorithm, service: SimService{id: serviceIDOf(service), seed: o.Seed}}
+		}
 	}
 	return opts, nil
 }

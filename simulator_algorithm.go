@@ -2,80 +2,106 @@ package lvs
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"runtime/debug"
 
 	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
-// SimAlgorithm is a scheduling algorithm of one's own for a [Simulator]. It gives
-// each service that asks for it a picker.
+// SimAlgorithm is a custom scheduling algorithm of a [Simulator]. It is called for each
+// service that is given the scheduler, and returns the picker of that service.
 //
-// A panic in Pick reaches the caller of [Simulator.Deliver]. Algorithms and Changed
-// run while a control call is answered, where no caller could recover: their panic
-// reaches, as a [*SimPanicError], whoever delivers the next packet for which the
-// service needs a server. The control call is done all the same. A service whose
-// algorithm panicked, or gave no picker, panics at each such packet, until it gets
-// another scheduler. Whatever panics, the simulator stays usable, and the packet
-// has opened nothing. [runtime.Goexit], which a test's FailNow calls, is for Pick
-// only: elsewhere it would end a goroutine of the client.
-type SimAlgorithm func(servers *SimServers) SimPicker
+// A panic in Pick reaches the caller of [Simulator.Deliver]. The algorithm and
+// [SimWatcher] are called while the simulator handles a change, where no caller could
+// recover. The change is made nevertheless, and the next Deliver whose packet needs a
+// server of that service panics with a [*SimPanicError]. If the algorithm itself
+// panicked or returned nil, so does every further one until the service is given
+// another scheduler. After any panic the simulator is usable, and the packet has opened
+// no connection. [runtime.Goexit], which FailNow of a test calls, is for Pick only:
+// elsewhere it would end a goroutine of the client.
+type SimAlgorithm func(*SimService) SimPicker
 
 // SimPicker picks the real servers of one service. Its methods are called one at a
-// time, and must not use the simulator: they run inside it.
+// time, in goroutines of the simulator's users. They must not use the simulator.
 type SimPicker interface {
-	// Pick returns the server that takes a new connection, or the zero value for
-	// none. A client is refused, too, when the server is not one of the service's.
+	// Pick returns the server that gets a new connection, or the zero value for
+	// none. The client is also refused if the server is not one of the service's.
 	Pick(f Flow) SimServer
+}
 
-	// Changed says that servers were added, removed or edited. Connections come
-	// and go without it.
+// SimWatcher is implemented by pickers that keep something that depends on the real
+// servers, such as a table.
+type SimWatcher interface {
+	// Changed is called after a server was added, removed or updated. It is not
+	// called for connections.
 	Changed()
 }
 
-// SimServers are the real servers of a service as a [SimPicker] sees them.
-type SimServers struct{ group *sched.Group }
+// SimService is a service as its [SimPicker] sees it. Its methods, and those of its
+// servers, return what is so at the moment. They may be called only by the algorithm
+// and by the methods of its picker, while they run.
+type SimService struct {
+	id    ServiceID
+	seed  uint64
+	group *sched.Group
+}
 
-// Len returns how many there are.
-func (s *SimServers) Len() int { return s.group.Len() }
+// ID returns the identity of the service.
+func (s *SimService) ID() ServiceID { return s.id }
 
-// All ranges over the servers in the kernel's order: the one that was added last
-// comes first.
-func (s *SimServers) All(yield func(SimServer) bool) {
-	for server := range s.group.All() {
-		if !yield(SimServer{server}) {
-			return
+// SchedulerFlags returns the flags of the service, such as [HashFallback], which the
+// algorithm may give any meaning.
+func (s *SimService) SchedulerFlags() SchedulerFlags {
+	return SchedulerFlags(s.group.Flags) &^ ownFlags
+}
+
+// Seed returns [SimOptions.Seed], for algorithms that draw at random.
+func (s *SimService) Seed() uint64 { return s.seed }
+
+// Len returns the number of real servers.
+func (s *SimService) Len() int { return s.group.Len() }
+
+// Servers returns an iterator over the real servers in the kernel's order: the one that
+// was added last comes first.
+func (s *SimService) Servers() iter.Seq[SimServer] {
+	return func(yield func(SimServer) bool) {
+		for server := range s.group.All() {
+			if !yield(SimServer{server}) {
+				return
+			}
 		}
 	}
 }
 
-// SimServer is a real server and what it has to do, as it is at the moment of
-// asking. It is comparable, and stays the same as long as the server is there.
+// SimServer is a real server as a [SimPicker] sees it. It is comparable, and stays the
+// same as long as the service has the server. [SimService] says when its methods may
+// be called.
 type SimServer struct{ server *sched.Server }
 
-// Addr returns the server's address and port.
+// Addr returns the address and port.
 func (s SimServer) Addr() netip.AddrPort { return s.server.Addr }
 
-// Weight returns its weight.
+// Weight returns the weight.
 func (s SimServer) Weight() int { return int(s.server.Weight) }
 
-// ActiveConns returns how many connections are established.
+// ActiveConns returns the number of established connections.
 func (s SimServer) ActiveConns() int { return int(s.server.Active) }
 
-// InactiveConns returns how many others there are.
+// InactiveConns returns the number of other connections.
 func (s SimServer) InactiveConns() int { return int(s.server.Inactive) }
 
-// IsUsable tells whether the server has a weight above 0 and is below its upper
-// threshold. The kernel's own algorithms pick no other.
+// IsUsable reports whether the weight is above 0 and the server is below its upper
+// threshold. The kernel's algorithms pick no other servers.
 func (s SimServer) IsUsable() bool { return s.server.Weight > 0 && !s.server.Overloaded }
 
-// SimPanicError is the panic of a function that a [Simulator] was given: of an
-// [SimAlgorithm], or of its picker's Changed, as it reaches who delivers a packet; or of
-// Before of a [SimFault] or a [SimHostFault], as the call that it strikes returns it.
+// SimPanicError reports that a function of the caller's panicked inside a [Simulator]: a
+// [SimAlgorithm] or a [SimWatcher], with which [Simulator.Deliver] panics then, or Before
+// of a [SimFault] or a [SimHostFault], which the failing call returns.
 type SimPanicError struct {
-	Value any    // that it panicked with
+	Value any    // the argument of panic
 	Stack []byte // of the goroutine that panicked
-	who   string // panicked
+	who   string // what panicked
 }
 
 func (e *SimPanicError) Error() string {
@@ -88,49 +114,51 @@ func (e *SimPanicError) Unwrap() error {
 	return err
 }
 
-// ownScheduler makes an algorithm of one's own look like one of the kernel's.
-type ownScheduler struct {
+// customScheduler makes a SimAlgorithm a scheduler of the simulated kernel.
+type customScheduler struct {
 	algorithm SimAlgorithm
+	service   SimService
 	picker    SimPicker      // nil if the algorithm panicked
-	panicked  *SimPanicError // in a control call, first
+	panicked  *SimPanicError // the first panic while a change was handled
 }
 
-func (o *ownScheduler) Attach(g *sched.Group) error {
-	o.guard(func() {
-		if o.picker = o.algorithm(&SimServers{g}); o.picker == nil {
-			panic("it gives no picker")
+func (c *customScheduler) Attach(g *sched.Group) error {
+	c.service.group = g
+	c.guard(func() {
+		if c.picker = c.algorithm(&c.service); c.picker == nil {
+			panic("it returned no picker")
 		}
 	})
 	return nil
 }
 
-func (o *ownScheduler) Added(*sched.Server)   { o.changed() }
-func (o *ownScheduler) Removed(*sched.Server) { o.changed() }
-func (o *ownScheduler) Edited(*sched.Server)  { o.changed() }
-func (o *ownScheduler) Counted(*sched.Server) {}
+func (c *customScheduler) Added(*sched.Server)   { c.changed() }
+func (c *customScheduler) Removed(*sched.Server) { c.changed() }
+func (c *customScheduler) Edited(*sched.Server)  { c.changed() }
+func (c *customScheduler) Counted(*sched.Server) {}
 
-func (o *ownScheduler) changed() {
-	if o.picker != nil {
-		o.guard(o.picker.Changed)
+func (c *customScheduler) changed() {
+	if w, ok := c.picker.(SimWatcher); ok {
+		c.guard(w.Changed)
 	}
 }
 
-// guard puts a panic off until somebody can recover.
-func (o *ownScheduler) guard(do func()) {
+// guard keeps a panic until there is a caller who can recover.
+func (c *customScheduler) guard(do func()) {
 	defer func() {
-		if v := recover(); v != nil && o.panicked == nil {
-			o.panicked = &SimPanicError{Value: v, Stack: debug.Stack(), who: "an algorithm whose service was changed"}
+		if v := recover(); v != nil && c.panicked == nil {
+			c.panicked = &SimPanicError{Value: v, Stack: debug.Stack(), who: "an algorithm whose service was changed"}
 		}
 	}()
 	do()
 }
 
-func (o *ownScheduler) Pick(f *sched.Flow) *sched.Server {
-	if p := o.panicked; p != nil {
-		if o.picker != nil {
-			o.panicked = nil
+func (c *customScheduler) Pick(f *sched.Flow) *sched.Server {
+	if p := c.panicked; p != nil {
+		if c.picker != nil {
+			c.panicked = nil
 		}
 		panic(p)
 	}
-	return o.picker.Pick(Flow{Protocol: Protocol(f.Protocol), Client: f.Client, VIP: f.Dest}).server
+	return c.picker.Pick(Flow{Protocol: Protocol(f.Protocol), Client: f.Client, VIP: f.Dest}).server
 }

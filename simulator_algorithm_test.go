@@ -3,13 +3,15 @@ package lvs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // moody is an algorithm that panics on demand, and picks the first server else.
 type moody struct {
-	servers       *SimServers
+	service       *SimService
 	pick, changed any // to panic with; nil: does not
 }
 
@@ -17,7 +19,7 @@ func (m *moody) Pick(Flow) SimServer {
 	if m.pick != nil {
 		panic(m.pick)
 	}
-	for s := range m.servers.All {
+	for s := range m.service.Servers() {
 		return s
 	}
 	return SimServer{}
@@ -39,7 +41,7 @@ func (l *simLab) panicOf(f Flow) (v any) {
 func moodyLab(t *testing.T) (l *simLab, m *moody) {
 	m = new(moody)
 	return newSimLab(t, SimOptions{Algorithms: map[Scheduler]SimAlgorithm{
-		"moody": func(s *SimServers) SimPicker { m.servers = s; return m },
+		"moody": func(s *SimService) SimPicker { m.service = s; return m },
 	}}), m
 }
 
@@ -115,12 +117,12 @@ func TestAlgorithmPanicsInChanged(t *testing.T) {
 func TestAlgorithmWithoutPicker(t *testing.T) {
 	ctx := context.Background()
 	l := newSimLab(t, SimOptions{Algorithms: map[Scheduler]SimAlgorithm{
-		"nil":    func(*SimServers) SimPicker { return nil },
-		"panics": func(*SimServers) SimPicker { panic("algorithm") },
+		"nil":    func(*SimService) SimPicker { return nil },
+		"panics": func(*SimService) SimPicker { panic("algorithm") },
 	}})
 	l.serve(Service{ID: simWeb, Scheduler: "nil"}, DR(), 1)
 	f := l.flow()
-	for scheduler, want := range map[Scheduler]string{"nil": "it gives no picker", "panics": "algorithm"} {
+	for scheduler, want := range map[Scheduler]string{"nil": "it returned no picker", "panics": "algorithm"} {
 		must(t, l.client.UpdateService(ctx, Service{ID: simWeb, Scheduler: scheduler}))
 		l.setWeight(0, 1)
 		for range 2 {
@@ -138,8 +140,8 @@ func TestAlgorithmPicksWhatIsGone(t *testing.T) {
 	ctx := context.Background()
 	var picker *elsewhere
 	o := SimOptions{Algorithms: map[Scheduler]SimAlgorithm{
-		"elsewhere": func(s *SimServers) SimPicker { picker = &elsewhere{}; return picker },
-		"spy":       func(s *SimServers) SimPicker { return &spy{s, func(server SimServer) { picker.server = server }} },
+		"elsewhere": func(s *SimService) SimPicker { picker = &elsewhere{}; return picker },
+		"spy":       func(s *SimService) SimPicker { return &spy{s, func(server SimServer) { picker.server = server }} },
 	}}
 	l := newSimLab(t, o)
 	l.serve(Service{ID: simWeb, Scheduler: "elsewhere"}, DR(), 1)
@@ -159,4 +161,53 @@ func TestAlgorithmPicksWhatIsGone(t *testing.T) {
 	there.syn(there.flow())
 	picker = kept
 	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
+}
+
+// flagged notes what an algorithm is told of its service.
+type flagged struct {
+	service *SimService
+	notes   []string
+}
+
+func (p *flagged) note(when string) {
+	p.notes = append(p.notes, fmt.Sprintf("%s %s flags=%q seed=%d servers=%d", when, p.service.ID(), p.service.SchedulerFlags(), p.service.Seed(), p.service.Len()))
+}
+
+func (p *flagged) Pick(Flow) SimServer {
+	p.note("pick")
+	for s := range p.service.Servers() {
+		return s
+	}
+	return SimServer{}
+}
+
+// An algorithm knows its service, the flags as they are, and the seed. Pickers need no
+// method Changed.
+func TestAlgorithmKnowsItsService(t *testing.T) {
+	ctx := context.Background()
+	var p *flagged
+	l := newSimLab(t, SimOptions{Seed: 42, Algorithms: map[Scheduler]SimAlgorithm{
+		"flagged": func(s *SimService) SimPicker {
+			p = &flagged{service: s}
+			p.note("made")
+			return p
+		},
+	}})
+	l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: 60e9}}, DR(), 1)
+	must(t, l.client.UpdateService(ctx, Service{ID: simWeb, Scheduler: "flagged", SchedulerFlags: HashPort, Persistence: Persistence{Timeout: 60e9}}))
+	l.syn(l.flow())
+	must(t, l.client.UpdateService(ctx, Service{ID: simWeb, Scheduler: "flagged", SchedulerFlags: HashFallback}))
+	l.syn(l.flow())
+	web := simWeb.String()
+	want := []string{
+		"made " + web + ` flags="port" seed=42 servers=1`, "pick " + web + ` flags="port" seed=42 servers=1`, "pick " + web + ` flags="fallback" seed=42 servers=1`,
+	}
+	if !slices.Equal(p.notes, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(p.notes, "\n"), strings.Join(want, "\n"))
+	}
+	made := p
+	must(t, l.client.AddService(ctx, Service{ID: FWMark(7), Scheduler: "flagged"}))
+	if p == made || p.service.ID() != FWMark(7) || p.service.SchedulerFlags() != 0 {
+		t.Errorf("the algorithm of a second service got %s", p.notes)
+	}
 }

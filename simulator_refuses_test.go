@@ -60,18 +60,16 @@ func TestSimulatorRefusesOptions(t *testing.T) {
 }
 
 // newest is an algorithm that picks the server that was added last.
-func newest(servers *SimServers) SimPicker { return newestPicker{servers} }
+func newest(service *SimService) SimPicker { return newestPicker{service} }
 
-type newestPicker struct{ *SimServers }
+type newestPicker struct{ *SimService }
 
 func (p newestPicker) Pick(Flow) (last SimServer) {
-	for s := range p.All {
+	for s := range p.Servers() {
 		return s
 	}
 	return last
 }
-
-func (newestPicker) Changed() {}
 
 // Packets that cannot be are refused by the name of their field.
 func TestSimulatorRefusesPackets(t *testing.T) {

@@ -358,7 +358,7 @@ func TestSimulatorBadPackets(t *testing.T) {
 	for name, o := range map[string]SimOptions{
 		"no release":           {Kernel: "newest"},
 		"an interface's name":  {Interfaces: []SimInterface{{Name: "lo"}}},
-		"an algorithm's name":  {Algorithms: map[Scheduler]SimAlgorithm{"MINE": func(*SimServers) SimPicker { return nil }}},
+		"an algorithm's name":  {Algorithms: map[Scheduler]SimAlgorithm{"MINE": func(*SimService) SimPicker { return nil }}},
 		"no algorithm at all ": {Algorithms: map[Scheduler]SimAlgorithm{"mine": nil}},
 	} {
 		_, err := NewSimulator(o)

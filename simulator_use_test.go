@@ -185,12 +185,12 @@ func TestSimulatorFaults(t *testing.T) {
 
 // firstUsable is an algorithm of one's own.
 type firstUsable struct {
-	servers *SimServers
+	service *SimService
 	changes int
 }
 
 func (p *firstUsable) Pick(Flow) SimServer {
-	for s := range p.servers.All {
+	for s := range p.service.Servers() {
 		if s.IsUsable() && s.ActiveConns() < 2 {
 			return s
 		}
@@ -203,15 +203,15 @@ func (p *firstUsable) Changed() { p.changes++ }
 func TestSimulatorAlgorithm(t *testing.T) {
 	var picker *firstUsable
 	l := newSimLab(t, SimOptions{Algorithms: map[Scheduler]SimAlgorithm{
-		"first": func(s *SimServers) SimPicker { picker = &firstUsable{servers: s}; return picker },
+		"first": func(s *SimService) SimPicker { picker = &firstUsable{service: s}; return picker },
 	}})
 	l.serve(Service{ID: simWeb, Scheduler: "first"}, DR(), 1, 0, 7)
 	if got := l.picks(4); got != "CCAA" {
 		t.Errorf("picked %s, want CCAA", got)
 	}
 	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
-	if picker.changes != 3 || picker.servers.Len() != 3 {
-		t.Errorf("it was told of %d changes and has %d servers, want 3 and 3", picker.changes, picker.servers.Len())
+	if picker.changes != 3 || picker.service.Len() != 3 {
+		t.Errorf("it was told of %d changes and has %d servers, want 3 and 3", picker.changes, picker.service.Len())
 	}
 	must(t, l.client.RemoveRealServer(context.Background(), simWeb, l.server(2)))
 	l.setWeight(1, 1)
@@ -227,13 +227,12 @@ func TestSimulatorAlgorithm(t *testing.T) {
 type elsewhere struct{ server SimServer }
 
 func (p *elsewhere) Pick(Flow) SimServer { return p.server }
-func (p *elsewhere) Changed()            {}
 
 func TestSimulatorAlgorithmPicksElsewhere(t *testing.T) {
 	var picker *elsewhere
 	l := newSimLab(t, SimOptions{Algorithms: map[Scheduler]SimAlgorithm{
-		"elsewhere": func(*SimServers) SimPicker { picker = &elsewhere{}; return picker },
-		"spy": func(s *SimServers) SimPicker {
+		"elsewhere": func(*SimService) SimPicker { picker = &elsewhere{}; return picker },
+		"spy": func(s *SimService) SimPicker {
 			return &spy{s, func(server SimServer) { picker.server = server }}
 		},
 	}})
@@ -249,19 +248,17 @@ func TestSimulatorAlgorithmPicksElsewhere(t *testing.T) {
 
 // spy shows somebody its servers.
 type spy struct {
-	servers *SimServers
+	service *SimService
 	show    func(SimServer)
 }
 
 func (p *spy) Pick(Flow) SimServer {
-	for s := range p.servers.All {
+	for s := range p.service.Servers() {
 		p.show(s)
 		return s
 	}
 	return SimServer{}
 }
-
-func (p *spy) Changed() {}
 
 // meddlingSocket lets somebody change the table between the datagrams of a
 // listing.

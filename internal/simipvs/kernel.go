@@ -21,12 +21,12 @@ import (
 // Options say which kernel it is and where it stands.
 type Options struct {
 	Release        release.Release
-	Clock          func() time.Time                  // nil: the clock stands still but for Advance
-	ImmediateStats bool                              // statistics do not wait for the estimator
-	Seed           uint64                            // of everything that Linux draws at random
-	Interfaces     []Interface                       // besides lo
-	Schedulers     map[string]func() sched.Scheduler // by name, besides the kernel's own
-	SHBits         int                               // see sched.Options
+	Clock          func() time.Time                              // nil: the clock stands still but for Advance
+	ImmediateStats bool                                          // statistics do not wait for the estimator
+	Seed           uint64                                        // of everything that Linux draws at random
+	Interfaces     []Interface                                   // besides lo
+	Schedulers     map[string]func(*ServiceName) sched.Scheduler // by name, besides the kernel's own
+	SHBits         int                                           // see sched.Options
 	MHIndex        int
 }
 

@@ -142,10 +142,10 @@ func (k *Kernel) newService(r *request) errno {
 		key: key, name: key.name(), group: sched.NewGroup(k.totals), dests: make(map[netip.AddrPort]*dest),
 		scheduler: string(c.scheduler), stats: k.newStats(),
 	}
+	s.set(&c)
 	if err := s.group.Schedule(by); err != nil {
 		return einval
 	}
-	s.set(&c)
 	k.services.add(s)
 	return 0
 }
@@ -168,7 +168,9 @@ func (k *Kernel) setService(r *request) errno {
 	if e != 0 {
 		return e
 	}
+	s.group.Flags = c.flags | flagHashed // a new scheduler may look at them
 	if e := k.reschedule(s, string(c.scheduler), by); e != 0 {
+		s.group.Flags = s.flags
 		return e
 	}
 	s.set(&c)
@@ -177,7 +179,7 @@ func (k *Kernel) setService(r *request) errno {
 
 // check refuses what a service cannot be set to. It returns the scheduler.
 func (k *Kernel) check(key serviceKey, c *settings) (by sched.Scheduler, e errno) {
-	if by, e = k.newScheduler(string(c.scheduler), key.family); e != 0 {
+	if by, e = k.newScheduler(string(c.scheduler), key); e != 0 {
 		return nil, e
 	}
 	if len(c.engine) > 0 && string(c.engine) != sipEngine {
@@ -194,18 +196,18 @@ func (k *Kernel) check(key serviceKey, c *settings) (by sched.Scheduler, e errno
 const cacheLimit = 24576
 
 // newScheduler returns the scheduler of that name for a service.
-func (k *Kernel) newScheduler(name string, family uint32) (sched.Scheduler, errno) {
+func (k *Kernel) newScheduler(name string, key serviceKey) (sched.Scheduler, errno) {
 	if name == noScheduler {
 		return nil, 0
 	}
 	if own, ok := k.opts.Schedulers[name]; ok {
-		return own(), 0
+		return own(key.name()), 0
 	}
 	if name == "twos" && !k.opts.Release.HasTwos() {
 		return nil, enoent // Debian does not build it for 6.1
 	}
 	o := sched.Options{
-		Rand: k.rand, Now: int64(k.now), IPv4: family == inet4,
+		Rand: k.rand, Now: int64(k.now), IPv4: key.family == inet4,
 		SHBits: k.opts.SHBits, MHIndex: k.opts.MHIndex,
 		LBLCExpiration:  func() int64 { return int64(k.sysctl.lblcExpiration) * sched.HZ },
 		LBLCRExpiration: func() int64 { return int64(k.sysctl.lblcrExpiration) * sched.HZ },
@@ -227,7 +229,7 @@ func (k *Kernel) reschedule(s *service, name string, by sched.Scheduler) errno {
 		return 0
 	}
 	if err := s.group.Schedule(by); err != nil {
-		if old, e := k.newScheduler(s.scheduler, s.key.family); e == 0 {
+		if old, e := k.newScheduler(s.scheduler, s.key); e == 0 {
 			_ = s.group.Schedule(old) // it served these servers before
 		}
 		return einval
@@ -241,6 +243,7 @@ func (k *Kernel) reschedule(s *service, name string, by sched.Scheduler) errno {
 func (s *service) set(c *settings) {
 	s.engine, s.netmask = string(c.engine), c.netmask
 	s.flags = c.flags | flagHashed
+	s.group.Flags = s.flags
 	s.timeout = tick(c.timeout * sched.HZ)
 }
 

@@ -17,8 +17,8 @@ func (refuser) Attach(*sched.Group) error { return errors.New("never") }
 // A scheduler that is set again goes on where it was; one that another could
 // not replace starts anew.
 func TestSchedulerStays(t *testing.T) {
-	k := New(Options{Release: oldRelease, Schedulers: map[string]func() sched.Scheduler{
-		"refuser": func() sched.Scheduler { return refuser{} },
+	k := New(Options{Release: oldRelease, Schedulers: map[string]func(*ServiceName) sched.Scheduler{
+		"refuser": func(*ServiceName) sched.Scheduler { return refuser{} },
 	}})
 	p := dialTest(t, k)
 	p.must(cmdNewService, serviceAttrs(testVIP, "rr"))
@@ -50,7 +50,7 @@ func TestSchedulerStays(t *testing.T) {
 // twos came to Debian after 6.1.
 func TestTwosDependsOnRelease(t *testing.T) {
 	for _, r := range []release.Release{oldRelease, newRelease} {
-		if _, e := New(Options{Release: r}).newScheduler("twos", inet4); r == oldRelease && e != enoent {
+		if _, e := New(Options{Release: r}).newScheduler("twos", serviceKey{family: inet4}); r == oldRelease && e != enoent {
 			t.Errorf("%s has twos", r)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // choices is a custom algorithm: it draws some servers, each as likely as any other,
 // and picks the one with the fewest active connections.
 type choices struct {
-	servers *lvs.SimServers
+	service *lvs.SimService
 	count   int
 	random  *rand.Rand
 	all     []lvs.SimServer
@@ -27,7 +27,7 @@ func (c *choices) Changed() { c.stale = true }
 
 func (c *choices) Pick(lvs.Flow) (best lvs.SimServer) {
 	if c.stale {
-		c.stale, c.all = false, slices.Collect(c.servers.All)
+		c.stale, c.all = false, slices.Collect(c.service.Servers())
 	}
 	for i := range c.count {
 		s := c.all[c.random.IntN(len(c.all))]
@@ -46,8 +46,8 @@ func (b *bench) choosing(ctx context.Context, count int, kernels bool, servers i
 		scheduler = lvs.TWOS
 	}
 	return newLab(ctx, scheduler, lvs.SimOptions{Seed: b.seed, Algorithms: map[lvs.Scheduler]lvs.SimAlgorithm{
-		own: func(s *lvs.SimServers) lvs.SimPicker {
-			return &choices{servers: s, count: count, random: rand.New(rand.NewPCG(b.seed, 9)), stale: true}
+		own: func(s *lvs.SimService) lvs.SimPicker {
+			return &choices{service: s, count: count, random: rand.New(rand.NewPCG(b.seed, 9)), stale: true}
 		},
 	}}, upTo(servers)...)
 }

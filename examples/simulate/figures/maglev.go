@@ -16,7 +16,7 @@ import (
 // tabled is a custom algorithm that looks up the server of a client in a table of a
 // given size. It is filled when servers were added or removed.
 type tabled struct {
-	servers *lvs.SimServers
+	service *lvs.SimService
 	table   []int // indexes of all
 	all     []lvs.SimServer
 	fill    func(names []uint64, table []int)
@@ -29,7 +29,7 @@ func (t *tabled) Changed() { t.stale = true }
 func (t *tabled) Pick(f lvs.Flow) lvs.SimServer {
 	if t.stale {
 		t.stale = false
-		t.all = slices.Collect(t.servers.All)
+		t.all = slices.Collect(t.service.Servers())
 		names := make([]uint64, len(t.all))
 		for i, s := range t.all {
 			names[i] = hash(t.seed, s.Addr().String())
@@ -183,7 +183,7 @@ func maglevPaper(ctx context.Context, b *bench) error {
 func overProvisioning(ctx context.Context, fill func([]uint64, []int), size, servers int, seed uint64) (float64, error) {
 	picker := &tabled{table: make([]int, size), fill: fill, seed: seed, stale: true}
 	l, err := newLab(ctx, "table", lvs.SimOptions{Algorithms: map[lvs.Scheduler]lvs.SimAlgorithm{
-		"table": func(s *lvs.SimServers) lvs.SimPicker { picker.servers = s; return picker },
+		"table": func(s *lvs.SimService) lvs.SimPicker { picker.service = s; return picker },
 	}}, upTo(servers)...)
 	if err != nil {
 		return 0, err

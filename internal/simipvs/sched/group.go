@@ -12,6 +12,8 @@ import (
 // first, is the slots from the last to the first. A slot is left empty when its server
 // is removed; the servers move up when few are left, or when the next one needs a slot.
 type Group struct {
+	Flags uint32 // the service's, as they are now
+
 	totals bool
 	slots  []*Server
 	size   int // a power of two: the number of slots until servers move
