@@ -55,7 +55,7 @@ func TestSimulatorLogs(t *testing.T) {
 	for name, c := range map[string]*Client{"client": s.Client(), "host": s.Host().Client()} {
 		noted.Reset()
 		must(t, c.Flush(ctx))
-		if got := noted.String(); !strings.Contains(got, "lvs: change") {
+		if got := noted.String(); !strings.Contains(got, "lvs: make changes") {
 			t.Errorf("of a %s is logged: %q", name, got)
 		}
 	}
@@ -118,7 +118,7 @@ func TestWithSimulators(t *testing.T) {
 	c, err := Open(ctx, WithLogger(own))
 	must(t, err)
 	must(t, c.Flush(ctx))
-	if noted.Len() > 0 || !strings.Contains(ownNotes.String(), "lvs: change") {
+	if noted.Len() > 0 || !strings.Contains(ownNotes.String(), "lvs: make changes") {
 		t.Errorf("logged by the simulator: %q; by the program: %q", noted, ownNotes)
 	}
 	ended, cancel := context.WithCancel(ctx)
