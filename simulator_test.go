@@ -3,39 +3,12 @@ package lvs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"testing"
 	"time"
 )
 
 // The vectors of the documentation, through the whole stack.
-func TestSimulatorPicks(t *testing.T) {
-	for _, c := range []struct {
-		scheduler Scheduler
-		weights   []int
-		want      string
-	}{
-		{RR, []int{1, 1, 1}, "CBACBACBACBA"},
-		{WRR, []int{1, 1, 1}, "CBACBACBACBACBACBACB"},
-		{WRR, []int{4, 3, 2}, "CBAABACBACBAABACBACB"},
-		{WRR, []int{2, 0, 1}, "CAACAACAACAACAACAACA"},
-		{WRR, []int{6, 4, 2}, "CBAABACBAABACBAABACB"},
-		{WRR, []int{3, 1}, "BAAABAAABAAABAAABAAA"},
-		{LC, []int{1, 1, 1}, "CBACBACBA"},
-		{WLC, []int{2, 1, 1}, "CBAACBAA"},
-	} {
-		t.Run(fmt.Sprint(c.scheduler, c.weights), func(t *testing.T) {
-			forEachRelease(t, func(t *testing.T, l *simLab) {
-				l.serve(Service{ID: simWeb, Scheduler: c.scheduler}, DR(), c.weights...)
-				if got := l.picks(len(c.want)); got != c.want {
-					t.Errorf("picked %s, want %s", got, c.want)
-				}
-			})
-		})
-	}
-}
-
 // The two generations weigh an active connection differently: as much as 256
 // inactive ones, or 257.
 func TestSimulatorLoad(t *testing.T) {
@@ -127,35 +100,8 @@ func TestSimulatorStates(t *testing.T) {
 }
 
 // A reset in SYN_RECV is not believed when replies are not seen.
-func TestSimulatorHalfOpen(t *testing.T) {
-	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
-		f := l.flow()
-		l.wants(l.syn(f), ActionForwarded, ReasonScheduled)
-		l.counts(0, 1, 0, 0)
-		if v := l.packet(f, SimRST); v.State != StateSynRecv {
-			t.Errorf("the state is %s, want SYN_RECV", v.State)
-		}
-		if l.expiry(0) != 60*time.Second {
-			t.Errorf("it expires in %s, want 1m", l.expiry(0))
-		}
-		if v := l.packet(f, 0); v.State != StateClose {
-			t.Errorf("a packet without flags: %s, want CLOSE", v.State)
-		}
-	})
-}
-
 // secure_tcp=3 uses the other table: a SYN that only the client's side shows is
 // not half of a handshake.
-func TestSimulatorSecureTCP(t *testing.T) {
-	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
-	l.sysctl("secure_tcp", "3")
-	if v := l.syn(l.flow()); v.State != StateSynAck {
-		t.Errorf("the state is %s, want SYNACK", v.State)
-	}
-}
-
 func TestSimulatorUDP(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, NAT(), 1)
@@ -177,28 +123,6 @@ func TestSimulatorUDP(t *testing.T) {
 // UDP is never active: sed goes by weight alone, and nq and ovf always take the same
 // server; lc and wlc count what is inactive. With one-packet scheduling nothing is
 // left to count.
-func TestSimulatorUDPPicks(t *testing.T) {
-	for _, c := range []struct {
-		scheduler       Scheduler
-		want, onePacket string
-	}{
-		{LC, "CBACBA", "CCCCCC"}, {WLC, "CBAABA", "CCCCCC"}, {SED, "AAAAAA", "AAAAAA"}, {NQ, "CCCCCC", "CCCCCC"}, {OVF, "AAAAAA", "AAAAAA"},
-	} {
-		t.Run(c.scheduler.String(), func(t *testing.T) {
-			forEachRelease(t, func(t *testing.T, l *simLab) {
-				l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: c.scheduler}, DR(), 3, 2, 1)
-				if got := l.picks(len(c.want)); got != c.want {
-					t.Errorf("picked %s, want %s", got, c.want)
-				}
-				l.serve(Service{ID: UDP(netip.MustParseAddrPort("10.1.0.2:80")), Scheduler: c.scheduler, OnePacket: true}, DR(), 3, 2, 1)
-				if got := l.picks(len(c.onePacket)); got != c.onePacket {
-					t.Errorf("with one-packet scheduling picked %s, want %s", got, c.onePacket)
-				}
-			})
-		})
-	}
-}
-
 func TestSimulatorOnePacket(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR, OnePacket: true}, DR(), 1, 1)
@@ -221,58 +145,6 @@ func TestSimulatorOnePacket(t *testing.T) {
 }
 
 // Which service a packet is for, and what becomes of it when none can take it.
-func TestSimulatorLookup(t *testing.T) {
-	const client = "10.9.0.1:1024"
-	vip := netip.MustParseAddr("10.1.0.1")
-	tcp := func(port uint16, flags SimTCPFlags) SimPacket {
-		return SimPacket{Protocol: ProtocolTCP, Source: netip.MustParseAddrPort(client), Destination: netip.AddrPortFrom(vip, port), TCP: flags}
-	}
-	from := func(p SimPacket, source string) SimPacket { p.Source = netip.MustParseAddrPort(source); return p }
-	marked := func(p SimPacket) SimPacket { p.FWMark = 7; return p }
-	at := func(port uint16) ServiceID { return TCP(netip.AddrPortFrom(vip, port)) }
-	persistent := Persistence{Timeout: time.Minute}
-	for _, c := range []struct {
-		name   string
-		has    []Service
-		packet SimPacket
-		want   string
-		of     ServiceID
-	}{
-		{"no service", nil, tcp(80, SimSYN), "passed on: no service is for it", ServiceID{}},
-		{"another port", []Service{{ID: at(80)}}, tcp(81, SimSYN), "passed on: no service is for it", ServiceID{}},
-		{"its service", []Service{{ID: at(80)}}, tcp(80, SimSYN), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", at(80)},
-		{"not a SYN", []Service{{ID: at(80)}}, tcp(80, SimACK), "passed on: it belongs to no connection and cannot open one", at(80)},
-		{"SYN and RST", []Service{{ID: at(80)}}, tcp(80, SimSYN|SimRST), "passed on: it belongs to no connection and cannot open one", at(80)},
-		{"from port 20", []Service{{ID: at(80)}}, from(tcp(80, SimSYN), "10.9.0.1:20"), "passed on: it comes from port 20", at(80)},
-		{"a mark before an address", []Service{{ID: at(80)}, {ID: FWMark(7)}}, marked(tcp(80, SimSYN)), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", FWMark(7)},
-		{"another mark", []Service{{ID: at(80)}, {ID: FWMark(8)}}, marked(tcp(80, SimSYN)), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", at(80)},
-		{"any port", []Service{{ID: at(0), Persistence: persistent}}, tcp(8080, SimSYN), "forwarded to 10.2.0.1:8080 by nat: the scheduler picked it", at(0)},
-		{"its port before any port", []Service{{ID: at(0), Persistence: persistent}, {ID: at(80)}}, tcp(80, SimSYN), "forwarded to 10.2.0.1:80 by nat: the scheduler picked it", at(80)},
-		{"FTP", []Service{{ID: at(21)}}, tcp(21, SimSYN), "forwarded to 10.2.0.1:21 by nat: the scheduler picked it", at(21)},
-		{"FTP data", []Service{{ID: at(21), Persistence: persistent}}, tcp(20, SimSYN), "forwarded to 10.2.0.1:20 by nat: the scheduler picked it", at(21)},
-		{"passive FTP data", []Service{{ID: at(21), Persistence: persistent}}, tcp(1024, SimSYN), "forwarded to 10.2.0.1:1024 by nat: the scheduler picked it", at(21)},
-		{"not FTP data", []Service{{ID: at(21), Persistence: persistent}}, tcp(1023, SimSYN), "passed on: no service is for it", ServiceID{}},
-		{"FTP data without persistence", []Service{{ID: at(21)}}, tcp(1024, SimSYN), "passed on: it may be FTP data, for which the service must be persistent", at(21)},
-		{"no scheduler", []Service{{ID: at(80), Scheduler: NoScheduler}}, tcp(80, SimSYN), "refused: the service has no scheduler", at(80)},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			forEachRelease(t, func(t *testing.T, l *simLab) {
-				ctx := context.Background()
-				for _, s := range c.has {
-					must(t, l.client.AddService(ctx, s))
-					port := s.ID.AddrPort().Port()
-					must(t, l.client.AddRealServer(ctx, s.ID, NewRealServer(netip.AddrPortFrom(netip.MustParseAddr("10.2.0.1"), port), NAT())))
-				}
-				v, err := l.Deliver(c.packet)
-				must(t, err)
-				if v.String() != c.want || v.Service != c.of {
-					t.Errorf("of %q: %s\nwant of %q: %s", v.Service, v, c.of, c.want)
-				}
-			})
-		})
-	}
-}
-
 // Why a service takes no one.
 func TestSimulatorNoServer(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
@@ -286,32 +158,6 @@ func TestSimulatorNoServer(t *testing.T) {
 			t.Errorf("connecting: %v, want a refusal", err)
 		}
 	})
-}
-
-func TestSimulatorBypass(t *testing.T) {
-	forEachRelease(t, func(t *testing.T, l *simLab) {
-		l.serve(Service{ID: FWMark(7), Scheduler: RR}, DR(), 0)
-		f := l.flow()
-		l.wants(l.syn(f), ActionRefused, ReasonNoServerUsable)
-		l.sysctl("cache_bypass", "1")
-		l.wants(l.syn(f), ActionForwarded, ReasonBypass)
-		if v := l.packet(f, SimACK); v.Mode != ModeBypass() || v.Server != f.VIP || v.State != StateEstablished {
-			t.Errorf("the bypass goes to %s by %s in %s", v.Server, v.Mode, v.State)
-		}
-		compare(t, "table", []string{"tcp 10.9.0.1:1024 10.1.0.77:8080 0.0.0.0:0 ESTABLISHED"}, l.table())
-		f.VIP = netip.MustParseAddrPort("127.0.0.1:80") // the director's own
-		l.wants(l.syn(f), ActionRefused, ReasonNoServerUsable)
-	})
-}
-
-func TestSimulatorSloppyTCP(t *testing.T) {
-	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
-	l.sysctl("sloppy_tcp", "1")
-	f := l.flow()
-	l.wants(l.packet(f, SimRST), ActionPassed, ReasonNotOpening)
-	l.wants(l.packet(f, SimACK), ActionForwarded, ReasonScheduled)
-	l.counts(0, 1, 0, 0)
 }
 
 // What is not simulated says so, and does nothing.
@@ -365,3 +211,70 @@ func TestSimulatorBadPackets(t *testing.T) {
 		ofKind(t, name, err, ErrInvalid)
 	}
 }
+
+// The four forms of templates, as the kernel lists them.
+// An IPv6 client is tied by its prefix.
+// Persistence beats weight 0 and thresholds, until expire_quiescent_template.
+// A template that runs out while it has connections goes on, by a minute each
+// time.
+func TestSimulatorTemplateTimeout(t *testing.T) {
+	forEachRelease(t, func(t *testing.T, l *simLab) {
+		l.serve(Service{ID: simWeb, Scheduler: RR, Persistence: Persistence{Timeout: 5 * time.Second}}, DR(), 1)
+		conn := l.connect()
+		l.counts(0, 1, 0, 1)
+		l.wait(5 * time.Second)
+		l.counts(0, 1, 0, 1)
+		must(t, conn.Reset())
+		l.wait(10 * time.Second)
+		l.counts(0, 0, 0, 1)
+		l.wait(49 * time.Second)
+		l.counts(0, 0, 0, 1)
+		l.wait(time.Second)
+		l.counts(0, 0, 0, 0)
+	})
+}
+
+// A client that opens a connection anew from the same port gets a server by the
+// scheduler when the old one has ended, unless conn_reuse_mode is 0.
+// In FIN_WAIT it takes bit 2 of conn_reuse_mode, and that replies are not seen.
+// Packets of a connection whose server was removed are dropped, and with
+// expire_nodest_conn scheduled again.
+// A SYN on the connection of a server that has weight 0 is scheduled again with
+// expire_nodest_conn.
+// A server that is removed and added again has its connections and counters
+// back; after some minutes without any it is forgotten.
+func TestSimulatorRevival(t *testing.T) {
+	ctx := context.Background()
+	forEachRelease(t, func(t *testing.T, l *simLab) {
+		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
+		f := l.flow()
+		c, err := l.Connect(f)
+		must(t, err)
+		l.wait(4 * time.Second)
+		again := func() {
+			t.Helper()
+			must(t, l.client.Do(ctx, RemoveRealServer(simWeb, l.server(0)), AddRealServer(simWeb, NewRealServer(l.server(0), DR()))))
+		}
+		again()
+		l.counts(0, 1, 0, 0)
+		l.wants(l.packet(f, SimACK), ActionForwarded, ReasonConnection)
+		if n := l.status(0).Stats.Conns; n != 1 {
+			t.Errorf("%d connections are counted, want 1", n)
+		}
+
+		must(t, c.Reset())
+		l.wait(10 * time.Second)
+		again()
+		if n := l.status(0).Stats.Conns; n != 1 {
+			t.Errorf("%d connections are counted, want 1", n)
+		}
+		must(t, l.client.RemoveRealServer(ctx, simWeb, l.server(0)))
+		l.wait(4 * time.Minute)
+		must(t, l.client.AddRealServer(ctx, simWeb, NewRealServer(l.server(0), DR())))
+		if n := l.status(0).Stats.Conns; n != 0 {
+			t.Errorf("%d connections are counted by a new server", n)
+		}
+	})
+}
+
+// After a flush packets of old connections pass: nothing looks at them.
