@@ -170,7 +170,7 @@ func TestApplyPutsBackWhatItMissed(t *testing.T) {
 	plan, err := h.Plan(ctx, Setup{forwarding(false, ""), {Want: Sysctl{key, "33"}}})
 	must(t, err)
 	if err := h.Apply(ctx, plan); err == nil || !strings.Contains(err.Error(), "has 32") {
-		t.Errorf("got %v, want one that says what there is", err)
+		t.Errorf("got %v, want one that says what the host has", err)
 	}
 	if diff := cmp.Diff(before, s.dump()); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)

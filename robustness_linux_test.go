@@ -412,7 +412,7 @@ func TestWithoutPrivilege(t *testing.T) {
 }
 
 // TestUnprivilegedHelper is what [TestWithoutPrivilege] runs in a process of
-// its own; by itself it only tells that this process does have the privilege.
+// its own; alone it only shows that this process has the privilege.
 func TestUnprivilegedHelper(t *testing.T) {
 	testbed.InKernel(t)
 	c, err := Open(t.Context())

@@ -53,7 +53,7 @@ var seedCases = []seedCase{
 		nat: []replacement{
 			{"table ip nat {", "table ip lvs_nat_from_10_168_0_0_24 {", "a table of our own: what others have in theirs stays"},
 			{"chain POSTROUTING {", "chain postrouting {", "iptables has its own names for chains"},
-			{"counter packets 0 bytes 0 ", "", "iptables counts, and nobody asked for it"},
+			{"counter packets 0 bytes 0 ", "", "iptables counts, though the script did not ask for it"},
 			{"# Warning: table ip nat is managed by iptables-nft, do not touch!\n", "", "nft says so of tables of iptables"},
 		},
 	},
@@ -115,7 +115,7 @@ func TestSeedScripts(t *testing.T) {
 }
 
 // useKernelsIptables lets the scripts find an iptables that the kernel has what it
-// takes for, or one that does nothing. It tells whether it makes rules of its own
+// takes for, or one that does nothing. It reports whether it makes rules of its own
 // kind, which nft does not show.
 func useKernelsIptables(t *testing.T) bool {
 	t.Helper()

@@ -212,7 +212,7 @@ ip link add name lvs-esp4096 mtu 1400 type sit local 10.168.0.94 remote 10.168.0
 ip -6 addr add 2001:db8:1::91/128 dev lvs-esp4096 preferred_lft 0`},
 }
 
-// testKey is a key that tells which it is.
+// testKey returns a key of which every byte is n.
 func testKey(n byte) IPsecKey {
 	k, err := NewIPsecKey(bytes.Repeat([]byte{n}, IPsecKeySize))
 	if err != nil {

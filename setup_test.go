@@ -21,7 +21,7 @@ func forgotten(f Resource) Resource {
 	return f
 }
 
-// hasKeys tells whether a plan can be applied only by who has the keys.
+// hasKeys reports whether a plan can be applied only with its keys, which are not saved.
 func hasKeys(p SetupPlan) bool {
 	return slices.ContainsFunc(p.Steps, func(s SetupStep) bool { return s.Left != forgotten(s.Left) })
 }

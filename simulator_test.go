@@ -144,7 +144,6 @@ func TestSimulatorOnePacket(t *testing.T) {
 	})
 }
 
-// Which service a packet is for, and what becomes of it when none can take it.
 // Why a service takes no one.
 func TestSimulatorNoServer(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
@@ -234,13 +233,6 @@ func TestSimulatorTemplateTimeout(t *testing.T) {
 	})
 }
 
-// A client that opens a connection anew from the same port gets a server by the
-// scheduler when the old one has ended, unless conn_reuse_mode is 0.
-// In FIN_WAIT it takes bit 2 of conn_reuse_mode, and that replies are not seen.
-// Packets of a connection whose server was removed are dropped, and with
-// expire_nodest_conn scheduled again.
-// A SYN on the connection of a server that has weight 0 is scheduled again with
-// expire_nodest_conn.
 // A server that is removed and added again has its connections and counters
 // back; after some minutes without any it is forgotten.
 func TestSimulatorRevival(t *testing.T) {

@@ -32,7 +32,7 @@ func TestSimulatorFollowsClock(t *testing.T) {
 		if !l.Now().Equal(time.Now()) {
 			t.Errorf("the time is %s, want %s", l.Now(), time.Now())
 		}
-		ofKind(t, "moving somebody else's clock", l.Advance(time.Second), ErrInvalid)
+		ofKind(t, "moving the clock of another kernel", l.Advance(time.Second), ErrInvalid)
 		l.client.Close()
 	})
 }
@@ -173,7 +173,7 @@ func TestSimulatorFaults(t *testing.T) {
 		must(t, l.client.RemoveRealServer(ctx, simWeb, l.server(0)))
 	}}))
 	err = l.client.SetWeight(ctx, simWeb, l.server(0), 5)
-	ofKind(t, "a server that somebody removed meanwhile", err, ErrNoRealServer)
+	ofKind(t, "a server that was removed in the meantime", err, ErrNoRealServer)
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v is not os.ErrNotExist", err)
 	}
@@ -211,12 +211,12 @@ func TestSimulatorAlgorithm(t *testing.T) {
 	}
 	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 	if picker.changes != 3 || picker.service.Len() != 3 {
-		t.Errorf("it was told of %d changes and has %d servers, want 3 and 3", picker.changes, picker.service.Len())
+		t.Errorf("it was given %d changes and has %d servers, want 3 and 3", picker.changes, picker.service.Len())
 	}
 	must(t, l.client.RemoveRealServer(context.Background(), simWeb, l.server(2)))
 	l.setWeight(1, 1)
 	if picker.changes != 5 {
-		t.Errorf("it was told of %d changes, want 5", picker.changes)
+		t.Errorf("it was given %d changes, want 5", picker.changes)
 	}
 	if got := l.picks(2); got != "BB" {
 		t.Errorf("picked %s, want BB", got)
@@ -246,7 +246,7 @@ func TestSimulatorAlgorithmPicksElsewhere(t *testing.T) {
 	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 }
 
-// spy shows somebody its servers.
+// spy passes its servers on.
 type spy struct {
 	service *SimService
 	show    func(SimServer)
@@ -260,7 +260,7 @@ func (p *spy) Pick(Flow) SimServer {
 	return SimServer{}
 }
 
-// meddlingSocket lets somebody change the table between the datagrams of a
+// meddlingSocket lets another program change the table between the datagrams of a
 // listing.
 type meddlingSocket struct {
 	genl.Socket

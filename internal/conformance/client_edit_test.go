@@ -62,7 +62,7 @@ func TestConformanceEditOfNothing(t *testing.T) {
 	})
 }
 
-// The client tells which changes failed, and makes the others.
+// The client reports which changes failed, and makes the others.
 func TestConformanceFailuresInTheMiddle(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
@@ -110,7 +110,7 @@ func TestConformanceFailuresInTheMiddle(t *testing.T) {
 	})
 }
 
-// Thousands of failures are told one by one, in order.
+// Thousands of failures are reported one by one, in order.
 func TestConformanceThousandsOfFailures(t *testing.T) {
 	const n = 6000
 	conformOne(t, func(t *testing.T, g ground) {

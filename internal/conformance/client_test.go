@@ -123,8 +123,8 @@ var clientMethods = map[string]func(context.Context, *lvs.Client) error{
 	"StopSyncDaemon": func(ctx context.Context, c *lvs.Client) error { return c.StopSyncDaemon(ctx, lvs.SyncMaster) },
 }
 
-// TestConformanceMethods calls every method there is, as one who may, as one who
-// may not, after the context's end, and after Close.
+// TestConformanceMethods calls every method with the privilege, without it, after the
+// end of the context, and after Close.
 func TestConformanceMethods(t *testing.T) {
 	all := reflect.TypeFor[*lvs.Client]()
 	for i := range all.NumMethod() {
@@ -134,7 +134,7 @@ func TestConformanceMethods(t *testing.T) {
 	}
 	conformOne(t, func(t *testing.T, g ground) {
 		ctx, c, conn := groundContext(t), groundClient(t, g), dialRaw(t, g.Dial)
-		nobody, closed := clientOf(t, g.DialUnprivileged), groundClient(t, g)
+		powerless, closed := clientOf(t, g.DialUnprivileged), groundClient(t, g)
 		must(t, closed.Close())
 		over, cancel := context.WithCancel(ctx)
 		cancel()
@@ -149,7 +149,7 @@ func TestConformanceMethods(t *testing.T) {
 				if err := method(over, c); !errors.Is(err, context.Canceled) {
 					t.Errorf("after the context's end: %v", err)
 				}
-				ofKind(t, "without the capability", method(ctx, nobody), lvs.ErrPermission)
+				ofKind(t, "without the capability", method(ctx, powerless), lvs.ErrPermission)
 				for _, ctx := range []context.Context{ctx, over} {
 					err := method(ctx, closed)
 					ofKind(t, "after Close", err, lvs.ErrClosed)

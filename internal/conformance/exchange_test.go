@@ -19,10 +19,10 @@ import (
 // This file tests what more than one message shows: datagrams, listings, order,
 // and what the kernel remembers.
 
-// outcome tells of each request how it was acknowledged: "0", an errno, or
-// "silent". A message that is data is told as "data".
+// outcome returns how each request was acknowledged: "0", an errno, or "silent". A
+// message that is data is "data".
 func outcome(first uint32, n int, answers []reply) []string {
-	told := slices.Repeat([]string{"silent"}, n)
+	all := slices.Repeat([]string{"silent"}, n)
 	for _, m := range answers {
 		i := m.seq - first
 		if int(i) >= n {
@@ -34,13 +34,13 @@ func outcome(first uint32, n int, answers []reply) []string {
 				word = m.errno().Error()
 			}
 		}
-		told[i] = strings.TrimPrefix(told[i]+" "+word, "silent ")
+		all[i] = strings.TrimPrefix(all[i]+" "+word, "silent ")
 	}
-	return told
+	return all
 }
 
 // An error does not stop the rest of a datagram, nothing is rolled back, and
-// only who asked for it is told of a success.
+// a success is acknowledged only to those that asked for it.
 func TestConformanceDatagram(t *testing.T) {
 	s, key := serviceOf(web), keyOf(web)
 	ignored := newService(serviceOf("tcp 10.1.0.1:81"))
@@ -59,7 +59,7 @@ func TestConformanceDatagram(t *testing.T) {
 		{bare(99), "EOPNOTSUPP"},
 		{delService(keyOf(mark)), "ESRCH"},
 		{ignored, "silent"},
-		{ignored.with(nlAck), "0"}, // all the same it was not done
+		{ignored.with(nlAck), "0"}, // and yet it was not done
 		{getService(key), "data"},
 		{getService(key).with(nlAck), "data 0"},
 		{getService(keyOf(mark)), "ESRCH"},
@@ -190,7 +190,7 @@ func manyServices(n int) []request {
 	return all
 }
 
-// A listing of many datagrams tells each service once, and only one listing is
+// A listing of many datagrams has each service once, and only one listing is
 // made at a time on a socket.
 func TestConformanceDump(t *testing.T) {
 	const n = 400
@@ -227,24 +227,24 @@ func (c *rawConn) listWhileListing(t *testing.T) (services []attributes) {
 	}
 }
 
-// listsAll complains unless a listing tells each of n services once. A kernel
+// listsAll complains unless a listing has each of n services once. A kernel
 // whose namespaces have tables of their own makes them larger some time after
-// services were added. While it does, a listing tells some services twice,
+// services were added. While it does, a listing has some services twice,
 // others not at all, and does not say so; a later one is right.
 func listsAll(t *testing.T, g ground, n int, list func() []attributes) {
 	t.Helper()
 	const pause = 50 * time.Millisecond
 	for waited := time.Duration(0); ; waited += pause {
 		all := list()
-		told := make(map[string]bool)
+		different := make(map[string]bool)
 		for _, s := range all {
-			told[string(s.get(sPort))] = true
+			different[string(s.get(sPort))] = true
 		}
-		if len(all) == n && len(told) == n {
+		if len(all) == n && len(different) == n {
 			return
 		}
 		if len(all) != n || !g.Release().OwnTables() || waited > patience/2 {
-			t.Fatalf("%d services were told, %d different ones, want %d", len(all), len(told), n)
+			t.Fatalf("%d services were listed, %d different ones, want %d", len(all), len(different), n)
 		}
 		g.Wait(pause)
 	}
@@ -290,7 +290,7 @@ func (c *rawConn) serverAddrs(key attributes) (all []string) {
 }
 
 // Acknowledgements that do not fit the receive buffer are lost; what they
-// acknowledge is done all the same.
+// acknowledge is done nevertheless.
 func TestConformanceOverrun(t *testing.T) {
 	const n = 6000
 	conformOne(t, func(t *testing.T, g ground) {
@@ -343,7 +343,7 @@ func counts(active, inactive, persistent uint32) []attributes {
 }
 
 // A server that was removed a moment ago comes back with its connections when
-// it is added to the same service again, even to one that was made anew.
+// it is added to the same service again, even to one that was removed and added.
 func TestConformanceRevival(t *testing.T) {
 	key := keyOf(dns)
 	add, remove := newDest(key, destOf(dnsServer)), delDest(key, destKeyOf(dnsServer))
@@ -413,24 +413,24 @@ func TestConformancePersistentConnections(t *testing.T) {
 
 // Statistics show after the kernel's next estimation, are zeroed on demand, stay
 // with a server that comes back to its service, and not with one whose service
-// was made anew.
+// was removed and added.
 func TestConformanceStatistics(t *testing.T) {
 	const connsAttr = 1
 	conformOne(t, func(t *testing.T, g ground) {
 		conn, key := dialRaw(t, g.Dial), keyOf(dns)
 		add := newDest(key, destOf(dnsServer))
-		conns := func() (told [4]uint64) {
+		conns := func() (all [4]uint64) {
 			s, d := conn.one(getService(key)), conn.one(listDests(key))
 			for i, a := range []attributes{
 				counters(t, s, sStats), counters(t, s, sStats64), counters(t, d, dStats), counters(t, d, dStats64),
 			} {
 				if b := a.get(connsAttr); len(b) == 8 {
-					told[i] = binary.NativeEndian.Uint64(b)
+					all[i] = binary.NativeEndian.Uint64(b)
 				} else {
-					told[i] = uint64(binary.NativeEndian.Uint32(b))
+					all[i] = uint64(binary.NativeEndian.Uint32(b))
 				}
 			}
-			return told
+			return all
 		}
 		expect := func(when string, want [4]uint64) {
 			t.Helper()

@@ -245,7 +245,7 @@ func (c *controller) mangled(made control) control {
 	return made
 }
 
-// showsTicks tells whether a request has a persistence timeout that overflows.
+// showsTicks reports whether a request has a persistence timeout that overflows.
 func showsTicks(body []byte) bool {
 	top, _ := splitAttributes(body)
 	for _, t := range top {

@@ -90,7 +90,7 @@ func (p *player) set(s requirement) []string {
 	return []string{fmt.Sprint(err != nil)}
 }
 
-// unlike tells how answers differ.
+// unlike returns how answers differ.
 func unlike(batch []step, real, sim []string) string {
 	for i := range real {
 		if real[i] != sim[i] {
@@ -113,7 +113,7 @@ func (d *duel) look(stats bool) (difference string) {
 	return difference
 }
 
-// attempt plays a history to sides that nobody has touched.
+// attempt plays a history to new sides.
 func attempt(t testing.TB, open func(testing.TB) *duel, h history) (difference string, steps int) {
 	t.Helper()
 	s := &scope{TB: t}

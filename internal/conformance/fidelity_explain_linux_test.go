@@ -321,7 +321,7 @@ func (h *trial) connections(f lvs.Flow) (mine []lvs.Connection) {
 	return mine
 }
 
-// connectionOf reads who talks to whom from a line of the table.
+// connectionOf reads the ends of a connection from a line of the table.
 func connectionOf(t testing.TB, line string) (c lvs.Connection) {
 	t.Helper()
 	fields := strings.Fields(line)

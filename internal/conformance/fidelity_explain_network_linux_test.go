@@ -152,7 +152,7 @@ func (h *trial) link(name string, ns *testbed.Namespace, addrs ...string) (w tri
 	return w
 }
 
-// neighbours tells the director all that is on its links, since no host answers.
+// neighbours gives the director the link addresses on its links, since no host answers.
 func (h *trial) neighbours() {
 	set := func(w *trialLink, addrs ...string) {
 		for _, a := range addrs {

@@ -95,7 +95,7 @@ func nameOf(names []string, number uint16) string {
 	return cmp.Or(name, fmt.Sprint(number))
 }
 
-// splitAttributes reads attributes, and tells whether that is all there is.
+// splitAttributes reads attributes, and reports whether b holds nothing else.
 func splitAttributes(b []byte) (a attributes, whole bool) {
 	for len(b) >= 4 {
 		n := int(binary.NativeEndian.Uint16(b))
@@ -104,7 +104,7 @@ func splitAttributes(b []byte) (a attributes, whole bool) {
 		}
 		a = append(a, attribute{binary.NativeEndian.Uint16(b[2:]), b[4:n]})
 		if len(b) < (n+3)&^3 {
-			return a, false // written anew it would be longer
+			return a, false // written again it would be longer
 		}
 		b = b[(n+3)&^3:]
 	}

@@ -111,7 +111,7 @@ func nestOf(kind uint16, b []byte, stats bool) string {
 	return s.String()
 }
 
-// totalsOf says what was counted, without the rates: they hang on the moments at
+// totalsOf says what was counted, without the rates: they depend on the moments at
 // which the kernel's estimator looked.
 func totalsOf(b []byte) string {
 	const lastTotal = 5
@@ -162,7 +162,7 @@ func (p *player) lookAtServices(v view, stats bool) {
 	}
 }
 
-// identityOf returns what tells a service from others.
+// identityOf returns what distinguishes a service from others.
 func identityOf(message []byte) (key attributes) {
 	top, _ := splitAttributes(message)
 	all, _ := splitAttributes(top.get(aService))
@@ -225,7 +225,7 @@ func (p *player) file(path string) string {
 	return string(text)
 }
 
-// differenceOf tells how two views differ; "" if they do not.
+// differenceOf returns how two views differ; "" if they do not.
 func differenceOf(real, sim view) string {
 	var b strings.Builder
 	for line, n := range real.lines {

@@ -91,8 +91,8 @@ func (p packet) raw() *simipvs.Packet {
 	}
 }
 
-// What becomes of a packet: the sender is told that it was stopped, or it is
-// seen when it leaves. Its TTL tells whether IPVS sent it.
+// What happens to a packet: its sender gets an error because it was stopped, or it is
+// seen when it leaves. Its TTL shows whether IPVS forwarded it.
 const (
 	fateStopped = "stopped"
 	startTTL    = testbed.TTL

@@ -123,7 +123,7 @@ func (f fidelity) run(t *testing.T, open func(testing.TB) *duel) {
 	}
 }
 
-// timed plays a history, and tells whether it took too long: on a busy machine
+// timed plays a history, and reports whether it took too long: on a busy machine
 // connections expire behind its back, in the kernel later than in the simulator.
 // The shortest timeouts are a few times as long as what a history may take besides
 // its waits.
@@ -225,7 +225,7 @@ func openFidelity(testing.TB) func(testing.TB) *duel {
 }
 
 // The comparison can fail: a simulator that counts connections as another release
-// does is found out, and so is one whose server somebody edits, by a history of a
+// does is found out, and so is one whose server another program edits, by a history of a
 // few steps.
 func TestFidelityFinds(t *testing.T) {
 	older, newer := release.Release{Major: 6, Minor: 1, Patch: 176}, release.Release{Major: 6, Minor: 1, Patch: 192}
@@ -257,12 +257,12 @@ func TestFidelityFinds(t *testing.T) {
 				t.Logf("seed %d: they differ after\n%s\n%s", seed, short, difference)
 				return
 			}
-			t.Error("nobody noticed")
+			t.Error("no history showed it")
 		})
 	}
 }
 
-// meddledSide is one on which somebody turns servers off when a few packets have
+// meddledSide is one on which another program turns servers off when a few packets have
 // come.
 type meddledSide struct {
 	*simulatorSide
@@ -285,7 +285,7 @@ func (s *meddledSide) Send(packets []packet) []string {
 
 // Requests are answered alike, and tables look alike afterwards. One history is
 // played at a time: before Linux 7.1 a listing of services loses its place when
-// those of other namespaces change, and tells some twice or not at all.
+// those of other namespaces change, and has some twice or not at all.
 func TestFidelityCalls(t *testing.T) {
 	const few = 1500
 	fidelity{"calls", makeCalls, cmp.Or(*fidelityCalls, few), 1}.run(t, openFidelity(t))

@@ -39,7 +39,7 @@ var (
 
 // play returns how often each server was picked, of so many times. The connections
 // that weigh on servers stay for minutes; those that are picked for are of one
-// packet, and weigh on nobody.
+// packet, and weigh on no server.
 func (c twosCase) play(t testing.TB, p *player, picks int) (counts []int) {
 	t.Helper()
 	client := at("10.1.16.1:1024")
@@ -135,7 +135,7 @@ func (c twosCase) distribution(r release.Release) []float64 {
 	return picked
 }
 
-// unlikely tells whether counts are so far from a distribution that they are not
+// unlikely reports whether counts are so far from a distribution that they are not
 // drawn from it. Of counts that are, one in 10^12 at most is taken for such: counts
 // whose frequencies have the divergence D from the distribution have a probability
 // of at most exp(-nD), and there are (n+k-1 over k-1) different ones.
@@ -196,7 +196,7 @@ func TestFidelityTwosFinds(t *testing.T) {
 		t.Errorf("%v do not fit %.4f", counts, c.distribution(r))
 	}
 	busier := twosCase{[]twosServer{{2, 2, 5}, {1, 1, 0}, {3, 1, 2}, {0, 0, 0}}}
-	longer := twosCase{[]twosServer{{20, 0, 5}, {10, 10, 0}, {30, 10, 20}, {0, 0, 0}}} // nobody is favoured by much
+	longer := twosCase{[]twosServer{{20, 0, 5}, {10, 10, 0}, {30, 10, 20}, {0, 0, 0}}} // no server is favoured by much
 	for _, other := range []twosCase{busier, longer} {
 		if !unlikely(counts, other.distribution(r)) {
 			t.Errorf("%v fit %.4f", counts, other.distribution(r))

@@ -14,11 +14,11 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// The conformance suite says what IPVS answers to whom. It has two layers: raw
+// The conformance suite says what IPVS answers. It has two layers: raw
 // messages, which are built and read by its own code (conformance_raw_test.go, conformance_socket_test.go),
 // and the client. Whatever answers to a [ground] can be put under it.
 
-// ground is an IPVS table to test on, empty and nobody else's, with the network
+// ground is an empty IPVS table that only the test uses, with the network
 // around it: lo, which is up, and a device of the name groundDevice, which is up
 // too and has groundAddresses.
 type ground interface {
@@ -62,7 +62,7 @@ var grounds = []struct {
 }
 
 // conform runs a part of the suite on every ground. Each call of fresh gives a
-// ground that nobody has touched.
+// ground that is new.
 func conform(t *testing.T, part func(t *testing.T, fresh func(testing.TB) ground)) {
 	t.Helper()
 	for _, g := range grounds {

@@ -13,7 +13,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// This file tests what IPVS tells and takes by files.
+// This file tests what IPVS shows in files, and accepts by them.
 
 func TestConformanceSysctl(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {

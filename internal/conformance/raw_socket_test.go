@@ -143,7 +143,7 @@ func (c *rawConn) ask(r request) (answers []reply, errno lvs.Errno) {
 // barrier is a message that does nothing but to be acknowledged.
 func barrier() request { return request{family: nlNoop, flags: nlAck} }
 
-// mayStaySilent tells whether the kernel may leave a request without an answer:
+// mayStaySilent reports whether the kernel may leave a request without an answer:
 // one that stops a daemon whose thread has not run yet. The kernel answers that
 // with EINTR, which netlink takes for a reason to say nothing.
 func mayStaySilent(r request) bool { return r.family == 0 && r.command == cDelDaemon }

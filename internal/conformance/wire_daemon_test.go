@@ -120,7 +120,7 @@ func TestConformanceWireConfig(t *testing.T) {
 }
 
 // The longest timeouts depend on how many ticks a second the kernel counts. A
-// persistence timeout that overflows tells how many: it comes back modulo 2^32
+// persistence timeout that overflows shows how many: it comes back modulo 2^32
 // ticks.
 func TestConformanceWireTicks(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {

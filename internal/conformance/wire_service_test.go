@@ -94,7 +94,7 @@ func TestConformanceWireNewService(t *testing.T) {
 			name: "no scheduler", do: newService(s.set(sScheduler, text("none"))),
 			then: found(listServices(), attributes{{sScheduler, text("none")}}),
 		},
-		{name: "schedulers are told by small and large letters", do: newService(s.set(sScheduler, text("RR"))), want: lvs.ENOENT},
+		{name: "the names of schedulers are case-sensitive", do: newService(s.set(sScheduler, text("RR"))), want: lvs.ENOENT},
 
 		{name: "engine", do: newService(s.plus(sEngine, text("sip"))), then: found(listServices(), attributes{{sEngine, text("sip")}})},
 		{name: "unknown engine", do: newService(s.plus(sEngine, text("nosuch"))), want: lvs.ENOENT},

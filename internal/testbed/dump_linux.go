@@ -56,7 +56,7 @@ type listing struct {
 	name           string
 	command, reply uint16
 	header         int                 // its size
-	mask           func(header []byte) // takes out what changes by itself
+	mask           func(header []byte) // removes what changes automatically
 	fleeting       []uint16            // attributes that do
 	flags          uint16              // an attribute of flags with one that does
 }
@@ -81,7 +81,7 @@ var routeListings = []listing{
 	{name: "rule", command: unix.RTM_GETRULE, reply: unix.RTM_NEWRULE, header: unix.SizeofRtMsg},
 }
 
-// dump returns a line for each thing, as the kernel tells it.
+// dump returns a line for each thing that the kernel lists.
 func (l listing) dump(family byte) (lines []string, err error) {
 	request := nl.NewNetlinkRequest(int(l.command), unix.NLM_F_DUMP)
 	header := make([]byte, l.header)
@@ -228,7 +228,7 @@ func (ns *Namespace) dumpFiles(folder string, of func(path string) bool) string 
 	return b.String()
 }
 
-// fleetingFile tells of files that change by themselves. A tunnel that was up once
+// fleetingFile reports whether a file changes automatically. A tunnel that was up once
 // keeps its IPv6 parameters.
 func fleetingFile(path string) bool {
 	return strings.HasPrefix(path, "/proc/sys/net/ipv6/conf/tunl0/") || strings.HasPrefix(path, "/proc/sys/net/ipv6/conf/gre0/") ||

@@ -13,7 +13,7 @@ import (
 // to. There nothing may be skipped.
 const KernelEnv = "LVS_KERNEL"
 
-// Inside tells whether the tests were brought to a kernel.
+// Inside reports whether the tests were brought to a kernel.
 func Inside() bool { return os.Getenv(KernelEnv) != "" }
 
 // InKernel skips the test unless it runs as root inside a kernel with IPVS.
@@ -24,11 +24,11 @@ func InKernel(t testing.TB) {
 	}
 }
 
-// IsNewest tells whether the kernel is the newest one, which starts programs in a
+// IsNewest reports whether the kernel is the newest one, which starts programs in a
 // fraction of the time that the others take.
 func IsNewest() bool { return os.Getenv("LVS_KERNEL_NAME") == "newest" }
 
-// HasNFT tells whether the kernel has NAT by nftables: those in QEMU do.
+// HasNFT reports whether the kernel has NAT by nftables: those in QEMU do.
 func HasNFT() bool { return strings.HasPrefix(os.Getenv("LVS_KERNEL_NAME"), "qemu") }
 
 // Unchanged reports an error with the lines that differ unless two dumps are the same.
