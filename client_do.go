@@ -51,6 +51,9 @@ func (c *Client) send(ctx context.Context, changes []Change) error {
 	} else if cause != nil {
 		err = call{op: OpDo}.explain(cause)
 	}
+	if c.note != nil {
+		c.note(changes, err)
+	}
 	if !start.IsZero() {
 		c.trace(ctx, call{op: OpDo, object: strconv.Itoa(len(changes)) + " changes"}, start, err)
 	}

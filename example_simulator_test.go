@@ -199,6 +199,43 @@ func ExampleSimAlgorithm() {
 	// 10.168.0.94:80
 }
 
+// A controller that is called twice changes nothing the second time.
+func ExampleSimulator_Changes() {
+	sim := simulated(lvs.RR, lvs.SimOptions{})
+	reconcile := func() error {
+		_, err := sim.Client().ModifyRealServer(context.Background(), site, first, func(s *lvs.RealServer) { s.Weight = 5 })
+		return err
+	}
+	sim.Changes() // forgets those that set the simulator up
+	for range 2 {
+		if err := reconcile(); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(sim.Changes())
+	}
+	// Output:
+	// [~ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 5]
+	// []
+}
+
+// A program that opens namespaces by name is tested as it is.
+func ExampleWithSimulators() {
+	inbound := func(ctx context.Context) (int, error) { // the program
+		client, err := lvs.Open(ctx, lvs.InNamespace("ingress"))
+		if err != nil {
+			return 0, err
+		}
+		defer client.Close()
+		services, err := client.Services(ctx)
+		return len(services), err
+	}
+	sim := simulated(lvs.RR, lvs.SimOptions{})
+	ctx := lvs.WithSimulators(context.Background(), map[string]*lvs.Simulator{"ingress": sim})
+	fmt.Println(inbound(ctx))
+	// Output:
+	// 1 <nil>
+}
+
 func ExampleHost_Connections() {
 	ctx := context.Background()
 	sim := simulated(lvs.RR, lvs.SimOptions{})

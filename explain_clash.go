@@ -37,7 +37,7 @@ func (g *guesser) answers(v Verdict) netip.AddrPort {
 	}
 	switch {
 	case left && v.Action == ActionForwarded && v.Mode == NAT():
-		return netip.AddrPortFrom(v.Server.Addr(), v.Port)
+		return v.Target()
 	case left && v.Action == ActionReplied, (left && v.Action == ActionForwarded || v.Action == ActionPassed) && slices.ContainsFunc(g.listed, isOther):
 		return f.VIP
 	}

@@ -173,7 +173,7 @@ func (e *explained) others() {
 		p.TCP = []SimTCPFlags{SimACK, SimFIN | SimACK, SimRST}[e.IntN(3)]
 	}
 	if v := e.packet(p); v.Action == ActionForwarded && v.Mode == NAT() {
-		e.packet(SimPacket{Protocol: f.Protocol, Source: netip.AddrPortFrom(v.Server.Addr(), v.Port), Destination: f.Client, TCP: p.TCP})
+		e.packet(SimPacket{Protocol: f.Protocol, Source: v.Target(), Destination: f.Client, TCP: p.TCP})
 	}
 }
 

@@ -27,6 +27,7 @@ type Client struct {
 	conn    *genl.Conn
 	release func() error
 	log     *slog.Logger
+	note    func(changes []Change, err error) // of a simulator, after each Do; nil for the kernel
 }
 
 // Open returns a client for the network namespace of the calling thread, or for the

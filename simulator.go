@@ -61,6 +61,7 @@ type Simulator struct {
 	kernel  *simipvs.Kernel
 	network *simulatedNetwork
 	log     *slog.Logger
+	made    simulatedChanges
 }
 
 // SimOptions choose a simulated kernel. The zero value is a good choice.
@@ -200,11 +201,20 @@ func (i SimInterface) validate(others []SimInterface) *Error {
 // Client returns a client of the simulated kernel. It has the type of what [Open]
 // returns, and all of its code.
 func (s *Simulator) Client() *Client {
-	c, err := newClient(context.Background(), s.dial, s.log)
+	c, err := s.clientThat(context.Background(), s.log)
 	if err != nil {
 		panic(fmt.Sprintf("lvs: the simulator refuses its own client: %v", err)) // unreachable
 	}
 	return c
+}
+
+// clientThat returns a client that logs, and whose changes are noted.
+func (s *Simulator) clientThat(ctx context.Context, log *slog.Logger) (*Client, error) {
+	c, err := newClient(ctx, s.dial, log)
+	if err == nil {
+		c.note = s.made.note
+	}
+	return c, err
 }
 
 func (s *Simulator) dial() (genl.Socket, error) { return s.kernel.Dial(true), nil }

@@ -109,7 +109,7 @@ func (c *SimConn) toClient(flags SimTCPFlags, data int) error {
 		return nil
 	}
 	return c.deliver(ActionReplied, data, SimPacket{
-		Protocol: c.flow.protocol(), Source: netip.AddrPortFrom(c.last.Server.Addr(), c.last.Port), Destination: c.flow.Client,
+		Protocol: c.flow.protocol(), Source: c.last.Target(), Destination: c.flow.Client,
 		TCP: flags,
 	})
 }

@@ -86,19 +86,30 @@ func (c *copier) sysctls(ctx context.Context) error {
 	return nil
 }
 
+// client returns a client of the copy. What it does is not noted, and not logged.
+func (c *copier) client(ctx context.Context) (*Client, error) {
+	return newClient(ctx, c.to.dial, orDiscard(nil))
+}
+
 func (c *copier) timeouts(ctx context.Context) error {
 	t, err := c.from.client.Timeouts(ctx)
 	if err != nil {
 		return err
 	}
-	to := c.to.Client()
+	to, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
 	defer to.Close()
 	return to.SetTimeouts(ctx, t)
 }
 
 // table copies services and their servers.
 func (c *copier) table(ctx context.Context, entries []ServiceEntry) error {
-	to := c.to.Client()
+	to, err := c.client(ctx)
+	if err != nil {
+		return err
+	}
 	defer to.Close()
 	services := make([]Change, len(entries))
 	for i, e := range entries {

@@ -41,7 +41,7 @@ func newSimulator(k *simipvs.Kernel) *Simulator {
 		}
 	}
 	_ = n.change(func() error { return nil })
-	return &Simulator{k, n, orDiscard(nil)}
+	return &Simulator{kernel: k, network: n, log: orDiscard(nil)}
 }
 
 // guard has no namespace to enter.

@@ -30,7 +30,7 @@ func (all simulators) openClient(ctx context.Context, o *options) (*Client, erro
 		bad := &Error{Field: o.given, kind: ErrInvalid, cause: fmt.Errorf("network namespace %q is not simulated: %w", o.name, os.ErrNotExist)}
 		return nil, bad.about(OpOpen, "IPVS")
 	}
-	return newClient(ctx, s.dial, cmp.Or(o.log, s.log))
+	return s.clientThat(ctx, cmp.Or(o.log, s.log))
 }
 
 func (all simulators) openHost(ctx context.Context, o *options) (*Host, error) {

@@ -9,9 +9,9 @@ import (
 	"github.com/golvs/lvs/internal/simipvs"
 )
 
-// Verdict is what becomes of a packet, and why.
+// Verdict is what happens to a packet, and why.
 type Verdict struct {
-	Action  Action         `json:"action"`           // what becomes of it
+	Action  Action         `json:"action"`           // what happens to it
 	Reason  Reason         `json:"reason"`           // why
 	Service ServiceID      `json:"service,omitzero"` // the zero value if none is for the packet
 	Server  netip.AddrPort `json:"server,omitzero"`  // the real server, as its service knows it; not valid if there is none
@@ -20,7 +20,16 @@ type Verdict struct {
 	State   ConnState      `json:"state,omitempty"`  // of the connection after the packet; "" if there is none
 }
 
-// Equal tells whether both are the same, as == does.
+// Target returns where the server gets the packet: its address and [Verdict.Port]. It is
+// not valid if there is no server.
+func (v Verdict) Target() netip.AddrPort {
+	if !v.Server.IsValid() {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(v.Server.Addr(), v.Port)
+}
+
+// Equal reports whether both are the same, as == does.
 func (v Verdict) Equal(other Verdict) bool { return v == other }
 
 // String says it in words, such as "forwarded to 10.168.0.94:80 by dr: the
@@ -29,7 +38,7 @@ func (v Verdict) String() string {
 	var b strings.Builder
 	b.WriteString(v.Action.String())
 	if v.Action == ActionForwarded {
-		fmt.Fprintf(&b, " to %s by %s", netip.AddrPortFrom(v.Server.Addr(), v.Port), v.Mode)
+		fmt.Fprintf(&b, " to %s by %s", v.Target(), v.Mode)
 	}
 	b.WriteString(": " + v.Reason.String())
 	return b.String()
