@@ -8,7 +8,6 @@ import (
 	"time"
 )
 
-// The vectors of the documentation, through the whole stack.
 // The two generations weigh an active connection differently: as much as 256
 // inactive ones, or 257.
 func TestSimulatorLoad(t *testing.T) {
@@ -34,7 +33,7 @@ func TestSimulatorLoad(t *testing.T) {
 	}
 }
 
-// What each packet makes of a connection, with and without sight of replies.
+// What each packet does to a connection, whether its replies are seen or not.
 func TestSimulatorStates(t *testing.T) {
 	type step struct {
 		do      func(c *SimConn) error
@@ -99,9 +98,6 @@ func TestSimulatorStates(t *testing.T) {
 	}
 }
 
-// A reset in SYN_RECV is not believed when replies are not seen.
-// secure_tcp=3 uses the other table: a SYN that only the client's side shows is
-// not half of a handshake.
 func TestSimulatorUDP(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR}, NAT(), 1)
@@ -120,9 +116,6 @@ func TestSimulatorUDP(t *testing.T) {
 	})
 }
 
-// UDP is never active: sed goes by weight alone, and nq and ovf always take the same
-// server; lc and wlc count what is inactive. With one-packet scheduling nothing is
-// left to count.
 func TestSimulatorOnePacket(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR, OnePacket: true}, DR(), 1, 1)
@@ -144,7 +137,7 @@ func TestSimulatorOnePacket(t *testing.T) {
 	})
 }
 
-// Why a service takes no one.
+// Why a service has no server for a client.
 func TestSimulatorNoServer(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: simWeb, Scheduler: RR}, DR())
@@ -181,7 +174,7 @@ func TestSimulatorUnsupported(t *testing.T) {
 	}
 }
 
-// What is no packet is refused.
+// What is not a packet is refused.
 func TestSimulatorBadPackets(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
@@ -211,9 +204,6 @@ func TestSimulatorBadPackets(t *testing.T) {
 	}
 }
 
-// The four forms of templates, as the kernel lists them.
-// An IPv6 client is tied by its prefix.
-// Persistence beats weight 0 and thresholds, until expire_quiescent_template.
 // A template that runs out while it has connections goes on, by a minute each
 // time.
 func TestSimulatorTemplateTimeout(t *testing.T) {
@@ -268,5 +258,3 @@ func TestSimulatorRevival(t *testing.T) {
 		}
 	})
 }
-
-// After a flush packets of old connections pass: nothing looks at them.
