@@ -2,7 +2,10 @@ package lvs
 
 import (
 	"errors"
+	"flag"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,4 +61,19 @@ func ofKind(t testing.TB, what string, err, want error) {
 			t.Errorf("%s: %v, of the kind %q: it matches %q: %t; want only %q", what, err, e.Kind(), kind, errors.Is(err, kind), want)
 		}
 	}
+}
+
+var update = flag.Bool("update", false, "write texts into the files that hold them")
+
+// golden compares a text with that of a file.
+func golden(t testing.TB, file, got string) {
+	t.Helper()
+	if *update {
+		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		must(t, os.WriteFile(file, []byte(got), 0o644))
+		return
+	}
+	want, err := os.ReadFile(file)
+	must(t, err)
+	compare(t, file, string(want), got)
 }

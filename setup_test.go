@@ -33,9 +33,10 @@ func TestSetups(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, commands(setup)); diff != "" {
-				t.Errorf("commands (-want +got):\n%s", diff)
-			}
+			_, h := simulatedHost(t)
+			plan, err := h.Plan(t.Context(), setup)
+			must(t, err)
+			golden(t, "testdata/setups/"+strings.ReplaceAll(c.name, " ", "-")+".txt", setup.String()+"\nOn a host with eth0 and eth1:\n\n"+plan.String())
 			for _, s := range setup {
 				if s.Why == "" || strings.Contains(s.Why, "\n") {
 					t.Errorf("%s has no reason, or one of several lines", s.Want)
