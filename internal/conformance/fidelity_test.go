@@ -254,12 +254,35 @@ func TestFidelityFinds(t *testing.T) {
 				if len(short) > few {
 					t.Errorf("%d steps where %d would do", len(short), few)
 				}
+				if again, _ := attempt(t, open, savedAndRead(t, short, difference)); again == "" {
+					t.Errorf("saved and read it shows no difference:\n%s", short)
+				}
 				t.Logf("seed %d: they differ after\n%s\n%s", seed, short, difference)
 				return
 			}
 			t.Error("no history showed it")
 		})
 	}
+}
+
+// savedAndRead returns a history as it is read from where it was saved.
+func savedAndRead(t *testing.T, h history, difference string) (back history) {
+	t.Helper()
+	was, folder := *fidelitySave, t.TempDir()
+	*fidelitySave = folder
+	defer func() { *fidelitySave = was }()
+	saveHistory(h, "a test, seed 1", difference)
+	text, err := os.ReadFile(filepath.Join(folder, "found-a-test-seed-1.txt"))
+	must(t, err)
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		s, err := parseStep(strings.TrimSpace(line))
+		must(t, err)
+		back = append(back, s)
+	}
+	return back
 }
 
 // meddledSide is one on which another program turns servers off when a few packets have
