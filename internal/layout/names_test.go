@@ -15,6 +15,7 @@ import (
 // api is what package lvs exports, by the names that pages and comments use.
 type api struct {
 	names   map[string]bool            // "Client", "Open", "RR"
+	funcs   map[string]bool            // "Open", "DR"
 	members map[string]map[string]bool // methods and fields of types: "Client", "Do"
 	embeds  map[string][]string        // types that a type embeds
 }
@@ -22,13 +23,13 @@ type api struct {
 // exported reads what package lvs exports.
 func exported(t *testing.T) api {
 	t.Helper()
-	a := api{map[string]bool{}, map[string]map[string]bool{}, map[string][]string{}}
+	a := api{map[string]bool{}, map[string]bool{}, map[string]map[string]bool{}, map[string][]string{}}
 	for _, f := range rootFiles(t) {
 		for _, d := range f.Decls {
 			switch d := d.(type) {
 			case *ast.FuncDecl:
 				if d.Recv == nil {
-					a.names[d.Name.Name] = true
+					a.names[d.Name.Name], a.funcs[d.Name.Name] = true, true
 				} else {
 					a.member(typeName(d.Recv.List[0].Type), d.Name.Name)
 				}
@@ -190,25 +191,36 @@ func (a api) problems(code string) (all []string) {
 }
 
 // literals returns what is wrong with Go code that is shown in a line: it must
-// parse, and the fields of its values must exist.
+// parse, its functions must be called, and the fields of its values must exist.
 func (a api) literals(code string) (all []string) {
 	f, err := parser.ParseFile(token.NewFileSet(), "", "package p; func _() {\n"+code+"\n}", parser.SkipObjectResolution)
 	if err != nil {
 		return []string{err.Error()}
 	}
+	called := map[ast.Expr]bool{}
 	ast.Inspect(f, func(n ast.Node) bool {
-		lit, ok := n.(*ast.CompositeLit)
-		if !ok {
-			return true
-		}
-		typ := typeName(lit.Type)
-		for _, e := range lit.Elts {
-			if pair, ok := e.(*ast.KeyValueExpr); ok && a.names[typ] && !a.has(typ, typeName(pair.Key)) {
-				all = append(all, fmt.Sprintf("lvs.%s has no field %s", typ, typeName(pair.Key)))
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			called[n.Fun] = true
+		case *ast.SelectorExpr:
+			if a.funcs[n.Sel.Name] && typeName(n.X) == "lvs" && !called[n] {
+				all = append(all, "lvs."+n.Sel.Name+" is a function, and not called")
 			}
+		case *ast.CompositeLit:
+			all = append(all, a.unknownFields(n)...)
 		}
 		return true
 	})
+	return all
+}
+
+func (a api) unknownFields(lit *ast.CompositeLit) (all []string) {
+	typ := typeName(lit.Type)
+	for _, e := range lit.Elts {
+		if pair, ok := e.(*ast.KeyValueExpr); ok && a.names[typ] && !a.has(typ, typeName(pair.Key)) {
+			all = append(all, fmt.Sprintf("lvs.%s has no field %s", typ, typeName(pair.Key)))
+		}
+	}
 	return all
 }
 
