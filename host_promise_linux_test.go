@@ -12,13 +12,6 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-func TestHostOddSettings(t *testing.T) {
-	testbed.InKernel(t)
-	loadModules(t, "ipip", "sit", "ip_gre", "ip6_tunnel", "ip6_gre", "fou")
-	ns, h := setupGround(t)
-	keepsPromises(t, h, func() string { return ns.DumpAll() })
-}
-
 // What a kernel writes in another way than asked, which Plan cannot know, is put
 // back when Apply fails.
 func TestHostPutsBackRounded(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/golvs/lvs/internal/netstate"
+	"github.com/golvs/lvs/internal/testbed"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -154,9 +155,12 @@ func keepsPromises(t *testing.T, h *Host, dump func() string) {
 }
 
 func TestOddSettings(t *testing.T) {
-	s, h := simulatedHost(t)
-	s.LoadModule("fou")
-	keepsPromises(t, h, func() string { return strings.Join(s.dump(), "\n") })
+	var modules Setup
+	for _, m := range []string{"ipip", "sit", "ip_gre", "ip6_tunnel", "ip6_gre", "fou"} {
+		modules = append(modules, Requirement{Want: Module{m}})
+	}
+	g := newHostGround(t, modules)
+	keepsPromises(t, g.Open(t), func() string { return g.DumpAll(t) })
 }
 
 // What the kernel wrote in another way than asked is put back.
@@ -215,15 +219,10 @@ func TestUndoKeepsForOthers(t *testing.T) {
 	must(t, err)
 	second, err := DRRealServer{VIP: other, Device: "vip0"}.Setup()
 	must(t, err)
-	s, h := simulatedHost(t)
-	before := s.dump()
-	apply := func(setup Setup) SetupPlan {
-		plan, err := h.Plan(ctx, setup)
-		must(t, err)
-		must(t, h.Apply(ctx, plan))
-		return plan
-	}
-	firstPlan, secondPlan := apply(first), apply(second)
+	g := newHostGround(t)
+	h := g.Open(t)
+	before := g.Dump(t)
+	firstPlan, secondPlan := mustApply(t, h, first), mustApply(t, h, second)
 	kept, err := h.Undo(ctx, saved(t, firstPlan), second)
 	must(t, err)
 	if len(kept) != 5 {
@@ -241,13 +240,9 @@ func TestUndoKeepsForOthers(t *testing.T) {
 		t.Errorf("the first VIP is still there: %v, %v", a, err)
 	}
 	for _, plan := range []SetupPlan{secondPlan, firstPlan} {
-		if kept, err := h.Undo(ctx, plan); err != nil || len(kept) != 0 {
-			t.Errorf("%v, kept %v", err, kept)
-		}
+		undone(t, h, plan)
 	}
-	if diff := cmp.Diff(before, s.dump()); diff != "" {
-		t.Errorf("(-before +after):\n%s", diff)
-	}
+	testbed.Unchanged(t, "Undo of both", before, g.Dump(t))
 }
 
 // What another setup wants may go along with what is undone: it is made again, or
@@ -269,13 +264,9 @@ func TestUndoMakesAgainForOthers(t *testing.T) {
 			Address{Interface: "eth1", Prefix: netip.MustParsePrefix("10.5.0.1/24")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, h := simulatedHost(t)
-			mine, err := h.Plan(ctx, c.mine)
-			must(t, err)
-			must(t, h.Apply(ctx, mine))
-			plan, err := h.Plan(ctx, c.other)
-			must(t, err)
-			must(t, h.Apply(ctx, plan))
+			h := newHostGround(t).Open(t)
+			mine := mustApply(t, h, c.mine)
+			mustApply(t, h, c.other)
 			kept, err := h.Undo(ctx, mine, nil, c.other)
 			must(t, err)
 			if len(kept) != 1 || kept[0].Want != c.kept {
@@ -318,8 +309,9 @@ func TestPlanOfAnotherHost(t *testing.T) {
 // A plan that was changed so that Plan cannot have made it is refused whole.
 func TestForgedPlan(t *testing.T) {
 	ctx := context.Background()
-	s, h := simulatedHost(t)
-	before := s.dump()
+	g := newHostGround(t)
+	h := g.Open(t)
+	before := g.Dump(t)
 	for _, forged := range []struct{ what, from, to string }{
 		{"takes lo down", `"left":{"link":{"name":"lo","kind":"device","up":true`, `"left":{"link":{"name":"lo","kind":"device","up":false`},
 		{"leaves another value", `"left":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"`, `"left":{"sysctl":{"key":"net.ipv4.ip_forward","value":"0"`},
@@ -344,17 +336,18 @@ func TestForgedPlan(t *testing.T) {
 			t.Errorf("Undo of a plan that %s: %v", forged.what, err)
 		}
 	}
-	if diff := cmp.Diff(before, s.dump()); diff != "" {
-		t.Errorf("(-before +after):\n%s", diff)
-	}
+	testbed.Unchanged(t, "refusals", before, g.Dump(t))
 }
 
 // An address that has what could not be put back is not replaced.
 func TestPlanReplacesNoLease(t *testing.T) {
 	ctx := context.Background()
-	s, h := simulatedHost(t)
-	lease := netstate.Address{Interface: "eth0", Prefix: hostPrefix(vip4), Scope: "global", Other: true}
-	must(t, s.network.Put(lease))
+	g := newHostGround(t)
+	h := g.Open(t)
+	g.Change(t, change{
+		command: "ip addr add 10.168.0.91/32 dev eth0 valid_lft 3600 preferred_lft 1800",
+		state:   netstate.Address{Interface: "eth0", Prefix: hostPrefix(vip4), Scope: "global", Other: true},
+	})
 	want := Address{Interface: "eth0", Prefix: hostPrefix(vip4)}
 	if plan, err := h.Plan(ctx, Setup{{Want: want}}); err != nil || plan.HasChanges() {
 		t.Errorf("as it is: %v, %v", plan, err)
