@@ -8,8 +8,8 @@ import (
 
 // Finding is one thing that keeps a host from balancing, or will.
 type Finding struct {
-	Code     FindingCode `json:"code"`
-	Severity Severity    `json:"severity"`
+	Code     FindingCode `json:"code"`           // what the finding is about
+	Severity Severity    `json:"severity"`       // how bad it is
 	Host     string      `json:"host,omitempty"` // name of the peer that the finding is about; "" is the host that was checked
 	Detail   string      `json:"detail"`         // what was found
 	Why      string      `json:"why"`            // why it is a problem

@@ -38,7 +38,7 @@ type judge struct {
 
 // judgeHosts returns the report on a host, from its state and those of its peers.
 func judgeHosts(own HostState, setup Setup, found []Resource, peers []HostState) Report {
-	j := &judge{setup: setup, found: found, known: make(map[string]bool), asks: make(map[askedFix]bool), unclear: make(map[FindingCode]bool), byAddr: make(map[netip.Addr]*hostView), vips: make(map[netip.Addr]bool), rolls: make(map[*hostView]serverRoll), claimed: make(map[addressSpot]addressClaim)}
+	j := &judge{setup: setup, found: found, known: make(map[string]bool), findings: []Finding{}, asks: make(map[askedFix]bool), unclear: make(map[FindingCode]bool), byAddr: make(map[netip.Addr]*hostView), vips: make(map[netip.Addr]bool), rolls: make(map[*hostView]serverRoll), claimed: make(map[addressSpot]addressClaim)}
 	j.viewHosts(own, peers)
 	j.checkSetup()
 	j.checkDuplicates()

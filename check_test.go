@@ -281,3 +281,22 @@ func TestCheckRefusesPeers(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// One Check reads the table as often as one snapshot does, and nothing of it afterwards.
+func TestCheckReadsTableOnce(t *testing.T) {
+	web := TCP(netip.AddrPortFrom(local4, 80))
+	count := func(op Op, call func(*Host) error) (n int) {
+		s, h := simulatedHost(t)
+		must(t, h.Client().Do(t.Context(), AddService(Service{ID: web}), AddRealServer(web, NewRealServer(netip.AddrPortFrom(router4, 80), DR()))))
+		must(t, s.Inject(SimFault{Op: op, Times: 1000, Before: func() { n++ }}))
+		must(t, call(h))
+		return n
+	}
+	for _, op := range []Op{OpListServices, OpListRealServers} {
+		once := count(op, func(h *Host) error { _, err := h.Client().Snapshot(t.Context()); return err })
+		got := count(op, func(h *Host) error { _, err := h.Check(t.Context(), CheckOptions{}); return err })
+		if once == 0 || got != once {
+			t.Errorf("%s: %d times in a Check, %d in a snapshot", op, got, once)
+		}
+	}
+}
