@@ -47,12 +47,13 @@ type firewallPacket struct {
 	is6      bool
 	remote   bool // its destination is not an address of the host
 	protocol uint8
-	back     bool   // it is an answer: it goes to a client
-	later    bool   // it does not open a connection
-	state    uint8  // of connection tracking; several bits mean one of them
-	mark     uint32 // valid unless blurred
-	blurred  bool   // the mark is not known
-	plain    bool   // it surely did not arrive by IPsec
+	back     bool       // it is an answer: it goes to a client
+	later    bool       // it does not open a connection
+	state    uint8      // of connection tracking; several bits mean one of them
+	mark     uint32     // valid unless blurred
+	blurred  bool       // the mark is not known
+	openedTo netip.Addr // destination of its connection's first packet; the zero address is not known
+	plain    bool       // it surely did not arrive by IPsec
 }
 
 // firewallFate is what happens to a packet at hooks.
@@ -120,7 +121,7 @@ func (r FirewallRule) matches(p firewallPacket) int {
 		firewallMatchesName(r.In, p.in), firewallMatchesName(r.Out, p.out), firewallMatch - firewallMatchesNotName(r.NotIn, p.in), firewallMatch - firewallMatchesNotName(r.NotOut, p.out),
 		firewallMatchesAddr(r.From, p.from.Addr(), p.is6), firewallMatchesAddr(r.To, p.to.Addr(), p.is6),
 		firewallMatch - firewallMatchesAnyAddr(r.NotFrom, p.from.Addr(), p.is6), firewallMatch - firewallMatchesAnyAddr(r.NotTo, p.to.Addr(), p.is6),
-		firewallMatchesPort(r.FromPorts, p.from.Port()), firewallMatchesPort(r.ToPorts, p.to.Port()), r.matchesState(p), r.matchesMark(p),
+		firewallMatchesPort(r.FromPorts, p.from.Port()), firewallMatchesPort(r.ToPorts, p.to.Port()), r.matchesState(p), r.matchesMark(p), r.matchesOpenedTo(p),
 	} {
 		answer = min(answer, one)
 	}
@@ -140,6 +141,13 @@ func (r FirewallRule) matchesState(p firewallPacket) int {
 		return firewallMayMatch
 	}
 	return firewallNoMatch
+}
+
+func (r FirewallRule) matchesOpenedTo(p firewallPacket) int {
+	if len(r.OpenedTo) > 0 && !p.openedTo.IsValid() {
+		return firewallMayMatch
+	}
+	return firewallMatchesAddr(r.OpenedTo, p.openedTo, p.is6)
 }
 
 func (r FirewallRule) matchesMark(p firewallPacket) int {

@@ -254,16 +254,19 @@ func (j *judge) checkFirewallBack(director *hostView, e ServiceEntry, s RealServ
 // it, so that the server answers the director whatever its routes are. Its routes are not
 // checked then.
 func (j *judge) hasSourceNAT(director *hostView, e ServiceEntry, s RealServer, host *hostView) bool {
-	server := s.Addr.Addr()
+	server, vips := s.Addr.Addr(), j.vipsOf(director, e)
 	planned := director.isOwn && slices.ContainsFunc(j.setup, func(s Requirement) bool {
 		nat, ok := s.Want.(SourceNAT)
-		return ok && nat.To.IsValid() && nat.To.Contains(server)
+		return ok && nat.To.IsValid() && nat.To.Contains(server) && (!nat.VIP.IsValid() || slices.Contains(vips, nat.VIP))
 	})
 	if planned {
 		return true
 	}
 	p := firewallPacketTo(e, s.Addr)
 	p.out = director.route(server, netip.Addr{}).Interface
+	if len(vips) == 1 {
+		p.openedTo = vips[0]
+	}
 	f := director.firewall.follow(p, "postrouting")
 	if j.checkUntracked(director, e, s, f.maySource) {
 		return true

@@ -139,6 +139,7 @@ type FirewallRule struct {
 	To        []netip.Prefix `json:"to,omitempty"`        // one of these; empty: any
 	NotFrom   []netip.Prefix `json:"notFrom,omitempty"`   // none of these
 	NotTo     []netip.Prefix `json:"notTo,omitempty"`     // none of these
+	OpenedTo  []netip.Prefix `json:"openedTo,omitempty"`  // only connections whose first packet was to one of these; empty: any
 	ToLocal   string         `json:"toLocal,omitempty"`   // "local": addresses of the host; "remote": others; "": any
 	Protocol  uint8          `json:"protocol,omitempty"`  // IP protocol number; 0: any
 	FromPorts [][2]uint16    `json:"fromPorts,omitempty"` // ranges, both ends included; empty: any

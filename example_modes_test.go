@@ -78,7 +78,7 @@ func ExampleNATDirector_fullNAT() {
 	// sysctl -w net.ipv4.conf.eth0.send_redirects=0
 	// ip addr add 192.168.0.11/32 dev eth1
 	// sysctl -w net.ipv4.vs.conntrack=1
-	// nft 'table ip lvs_nat_to_10_168_0_0_24 { chain postrouting { type nat hook postrouting priority 100; ip daddr 10.168.0.0/24 masquerade; }; }'
+	// nft 'table ip lvs_nat_to_10_168_0_0_24_vip_192_168_0_11 { chain postrouting { type nat hook postrouting priority 100; ip daddr 10.168.0.0/24 ct original ip daddr 192.168.0.11 masquerade; }; }'
 }
 
 // A real server for NAT sends its replies through the director, whose address in

@@ -59,7 +59,7 @@ var hostErrors = []knownError{
 	{[]error{fs.ErrPermission}, ErrPermission, "this needs CAP_NET_ADMIN in the network namespace"},
 	{[]error{netstate.ErrNoModule}, ErrUnavailable, ""},
 	{[]error{netstate.ErrNoIPsec}, errors.ErrUnsupported, "load the modules xfrm_user, esp4 and esp6, or use a kernel that has CONFIG_XFRM_USER"},
-	{[]error{netstate.ErrNoNAT}, errors.ErrUnsupported, "load the modules nf_tables and nft_chain_nat, or use a kernel that has CONFIG_NF_TABLES_IPV4 and NFT_MASQ"},
+	{[]error{netstate.ErrNoNFTables}, errors.ErrUnsupported, "load the modules nf_tables, nft_chain_nat and nft_ct, or use a kernel that has CONFIG_NF_TABLES_IPV4, NFT_MASQ and NFT_CT"},
 	{[]error{syscall.EISDIR}, ErrInvalid, "it is a directory of parameters: name one of them"},
 	{[]error{netstate.ErrNoInterface, fs.ErrNotExist, syscall.ENODEV, syscall.ESRCH}, ErrNotFound, ""},
 	{[]error{syscall.EADDRINUSE}, ErrExists, "something else uses the port: see 'ss -lun' and 'ip fou show'"},

@@ -25,12 +25,16 @@ type DRDirector struct {
 	// Forwarding turns ip_forward on as well. IPVS does not need it; a director
 	// that is also a router does.
 	Forwarding bool
+
+	// Marks gives packets the firewall marks of services: see [FWMark]. A mark without
+	// To is for packets to the VIP. Without marks, services are for addresses.
+	Marks []PacketMark
 }
 
 // Setup returns what the host needs. The error matches [ErrInvalid] and names the
 // field.
 func (d DRDirector) Setup() (Setup, error) {
-	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface))
+	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface), validateMarks(d.VIP, d.Marks))
 	return newSetup("DR director", bad, d.requirements)
 }
 
@@ -38,7 +42,8 @@ func (d DRDirector) requirements() (s Setup) {
 	if d.Forwarding {
 		s = append(s, forwarding(d.VIP.Is6(), "forward packets; DR itself does not need it"))
 	}
-	return append(s, directorVIP(d.VIP, d.Interface, d.Label, d.Routed)...)
+	s = append(s, directorVIP(d.VIP, d.Interface, d.Label, d.Routed)...)
+	return append(s, markVIP(d.VIP, d.Marks)...)
 }
 
 // DRRealServer is the host of a real server for [DR]. It accepts packets for the VIP,

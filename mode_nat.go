@@ -38,12 +38,15 @@ type NATDirector struct {
 
 	// FullNAT also replaces the client's address in packets to the real servers by the
 	// director's (DIP), for servers whose answers would not pass through the director
-	// otherwise. The servers no longer see the client's address.
+	// otherwise. The servers no longer see the client's address. Packets that the
+	// director forwards as a router, past IPVS, keep their source.
 	FullNAT bool
 
 	// Source is the address that FullNAT uses, a DIP; the zero address is that of the
 	// interface by which a packet leaves.
 	Source netip.Addr
+
+	Marks []PacketMark // as in [DRDirector]
 }
 
 // Setup returns what the host needs. The error matches [ErrInvalid] and names the
@@ -56,7 +59,7 @@ func (d NATDirector) Setup() (Setup, error) {
 }
 
 func (d NATDirector) validate() *Error {
-	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface), validateInterface("Inside", d.Inside))
+	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface), validateInterface("Inside", d.Inside), validateMarks(d.VIP, d.Marks))
 	if bad != nil {
 		return bad
 	}
@@ -84,13 +87,14 @@ func (d NATDirector) requirements() (s Setup) {
 		Why:      "IPVS sees only packets that are delivered to this host",
 		InSubnet: !d.Routed, AnyPrefix: true,
 	})
+	s = append(s, markVIP(d.VIP, d.Marks)...)
 	if d.Masquerade {
 		s = append(s, Requirement{Want: SourceNAT{IPv6: d.VIP.Is6(), From: d.Network}, Why: "real servers reach other hosts from the director's address"})
 	}
 	if d.FullNAT {
 		s = append(s,
 			SysctlConntrack.Requirement("1", "source NAT sees only connections that netfilter tracks"),
-			Requirement{Want: SourceNAT{IPv6: d.VIP.Is6(), To: d.Network, Source: d.Source}, Why: "real servers answer to the director, whatever their routes"})
+			Requirement{Want: SourceNAT{IPv6: d.VIP.Is6(), To: d.Network, Source: d.Source, VIP: d.VIP}, Why: "real servers answer to the director, whatever their routes"})
 	}
 	return s
 }

@@ -1,6 +1,10 @@
 package lvs
 
-import "net/netip"
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+)
 
 // newSetup returns the setup of a part, unless its fields are bad.
 func newSetup(part string, bad *Error, requirements func() Setup) (Setup, error) {
@@ -45,6 +49,29 @@ func directorVIP(vip netip.Addr, iface, label string, routed bool) Setup {
 		s = append(s, aliasRoute(vip, iface))
 	}
 	return s
+}
+
+// markVIP returns the requirements that mark packets for services by firewall mark. A
+// mark without To is for the VIP.
+func markVIP(vip netip.Addr, marks []PacketMark) (s Setup) {
+	for _, m := range marks {
+		if !m.To.IsValid() {
+			m.To = hostPrefix(vip)
+		}
+		s = append(s, Requirement{Want: m, Why: fmt.Sprintf("packets for the service of firewall mark %d", m.Mark)})
+	}
+	return s
+}
+
+// validateMarks returns an error for marks that are not for the VIP's family.
+func validateMarks(vip netip.Addr, marks []PacketMark) *Error {
+	for _, r := range markVIP(vip, marks) {
+		m := r.Want.(PacketMark)
+		if bad := cmp.Or(m.validate(), validateFamily("Marks", m.To.Addr(), "the VIP", vip)); bad != nil {
+			return invalid("Marks", "%s: %s", m, bad.detail)
+		}
+	}
+	return nil
 }
 
 // loopbackUp returns what every director needs.

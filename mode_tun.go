@@ -27,6 +27,8 @@ type TunnelDirector struct {
 	Via     netip.Addr // the next hop, of the family of Servers; used with them only
 
 	IPsec []IPsecTunnel // to real servers that are reached by encrypted tunnels
+
+	Marks []PacketMark // as in [DRDirector]
 }
 
 // Setup returns what the host needs. The error matches [ErrInvalid] and names the
@@ -36,7 +38,7 @@ func (d TunnelDirector) Setup() (Setup, error) {
 }
 
 func (d TunnelDirector) validate() *Error {
-	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface))
+	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface), validateMarks(d.VIP, d.Marks))
 	if bad == nil && (len(d.Servers) > 0 || d.Via.IsValid()) {
 		bad = validateAddr("Via", d.Via)
 	}
@@ -63,6 +65,7 @@ func (d TunnelDirector) validate() *Error {
 
 func (d TunnelDirector) requirements() Setup {
 	s := directorVIP(d.VIP, d.Interface, d.Label, d.Routed)
+	s = append(s, markVIP(d.VIP, d.Marks)...)
 	for _, server := range d.Servers {
 		s = append(s, Requirement{Want: Route{To: hostPrefix(server), Via: d.Via}, Why: "outer packets go to the real server's address"})
 	}

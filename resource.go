@@ -9,8 +9,8 @@ import (
 )
 
 // Resource is one thing that a host can have: a [Sysctl], a [Link], an [Address], a
-// [Route], a [Rule], a [SourceNAT], a [FOUPort], an [IPsecPolicy], an
-// [IPsecAssociation] or a [Module]. Resources are comparable. What a [SetupPlan]
+// [Route], a [Rule], a [SourceNAT], a [PacketMark], a [FOUPort], an
+// [IPsecPolicy], an [IPsecAssociation] or a [Module]. Resources are comparable. What a [SetupPlan]
 // found on a host may be of another type, which can be shown and restored, but not
 // asked for.
 type Resource interface {

@@ -32,6 +32,7 @@ var resourceKinds = [...]resourceKind{
 	resourceKindOf[Route]("route").from(networkResource(routeFrom)),
 	resourceKindOf[Rule]("rule").from(networkResource(ruleFrom)),
 	resourceKindOf[SourceNAT]("sourceNAT").from(networkResource(sourceNATFrom)),
+	resourceKindOf[PacketMark]("packetMark").from(networkResource(packetMarkFrom)),
 	resourceKindOf[FOUPort]("fouPort").from(networkResource(fouPortFrom)),
 	resourceKindOf[IPsecPolicy]("policy").from(networkResource(policyFrom)),
 	resourceKindOf[IPsecAssociation]("association").from(networkResource(associationFrom)),

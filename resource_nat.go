@@ -19,6 +19,11 @@ type SourceNAT struct {
 	To     netip.Prefix `json:"to,omitzero"`     // only packets to this network; the zero prefix is any
 	Out    string       `json:"out,omitempty"`   // only packets that leave by this interface; "" is any
 	Source netip.Addr   `json:"source,omitzero"` // the new address; the zero address is that of the interface (masquerade)
+
+	// VIP limits it to what IPVS forwards for a service of this address: to connections
+	// that clients opened to it. nftables does not know packets of IPVS otherwise, so
+	// this needs [SysctlConntrack]. The zero address sets no limit.
+	VIP netip.Addr `json:"vip,omitzero"`
 }
 
 // String returns the command of nft(8) that makes the table.
@@ -29,7 +34,7 @@ func (n SourceNAT) String() string {
 	if n.Out != "" {
 		rule += ` oifname "` + n.Out + `"`
 	}
-	rule += optionText(family+" saddr", n.From) + optionText(family+" daddr", n.To)
+	rule += optionText(family+" saddr", n.From) + optionText(family+" daddr", n.To) + optionText("ct original "+family+" daddr", n.VIP)
 	if n.Source.IsValid() {
 		rule += " snat to " + n.Source.String()
 	} else {
@@ -49,7 +54,7 @@ func nftFamily(is6 bool) string {
 // named gives the table a name that says what it is for.
 func (n SourceNAT) named() SourceNAT {
 	if n.Table == "" {
-		n.Table = tableName("lvs_nat" + tablePart("from", n.From) + tablePart("to", n.To) + tablePart("out", n.Out))
+		n.Table = tableName("lvs_nat" + tablePart("from", n.From) + tablePart("to", n.To) + tablePart("out", n.Out) + tablePart("vip", n.VIP))
 	}
 	return n
 }
@@ -99,18 +104,26 @@ func (n SourceNAT) validate() *Error {
 			return invalid("Out", "%q cannot be used in a rule", n.Out)
 		}
 	}
-	switch {
-	case !n.Source.IsValid():
-		return nil
-	case n.Source.Is6() != n.IPv6:
-		return invalid("Source", "%s is not of the family", n.Source)
+	for _, a := range []struct {
+		field string
+		addr  netip.Addr
+	}{{"Source", n.Source}, {"VIP", n.VIP}} {
+		if !a.addr.IsValid() {
+			continue
+		}
+		if bad := validateAddr(a.field, a.addr); bad != nil {
+			return bad
+		}
+		if a.addr.Is6() != n.IPv6 {
+			return invalid(a.field, "%s is not of the family", a.addr)
+		}
 	}
-	return validateAddr("Source", n.Source)
+	return nil
 }
 
 func (n SourceNAT) complete(found Resource) (Resource, *Error) {
 	n = n.named()
-	if isForeign(found) {
+	if _, ok := found.(SourceNAT); found != nil && !ok {
 		return nil, foreignTable(n.Table)
 	}
 	return n, nil
@@ -125,9 +138,9 @@ func (n SourceNAT) matches(now Resource) bool { return now == n }
 
 func (n SourceNAT) toNetwork() netstate.Resource {
 	n = n.named()
-	return netstate.SourceNAT{Table: n.Table, IPv6: n.IPv6, From: n.From, To: n.To, Out: n.Out, Source: n.Source}
+	return netstate.SourceNAT{Table: n.Table, IPv6: n.IPv6, From: n.From, To: n.To, Out: n.Out, Source: n.Source, VIP: n.VIP}
 }
 
 func sourceNATFrom(n netstate.SourceNAT) Resource {
-	return seenResource(SourceNAT{Table: n.Table, IPv6: n.IPv6, From: n.From, To: n.To, Out: n.Out, Source: n.Source}, n.Other)
+	return seenResource(SourceNAT{Table: n.Table, IPv6: n.IPv6, From: n.From, To: n.To, Out: n.Out, Source: n.Source, VIP: n.VIP}, n.Other)
 }

@@ -20,6 +20,7 @@ var oneOfEach = []Resource{
 	Route{To: inner5, Via: router4, AdvMSS: 1400},
 	Rule{Priority: 7, Table: 7, Mark: 7},
 	SourceNAT{From: inner4, Out: "eth1"},
+	PacketMark{Table: "t", To: hostPrefix(vip4), Protocol: ProtocolTCP, Ports: PortRange{80, 90}, Mark: 7},
 	FOUPort{Port: 6080},
 	IPsecPolicy{From: hostPrefix(local4), To: hostPrefix(router4), SPI: 256},
 	IPsecAssociation{From: local4, To: router4, SPI: 256},

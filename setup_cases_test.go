@@ -10,7 +10,7 @@ type setupCase struct {
 	name    string
 	setup   func() (Setup, error)
 	modules []string // that an administrator has to load
-	nat     bool     // it has source NAT
+	nat     bool     // it needs nftables
 }
 
 // Addresses of the hosts that setups are for: eth0 is in both families.
@@ -40,6 +40,15 @@ var setupCases = []setupCase{
 		setup: NATDirector{VIP: vip4, Interface: "eth0", Network: inner4, Masquerade: true, FullNAT: true, Source: local4}.Setup},
 	{name: "full NAT director IPv6", nat: true,
 		setup: NATDirector{VIP: vip6, Interface: "eth0", Network: inner6, FullNAT: true}.Setup},
+	{name: "DR director of a mark", nat: true,
+		setup: DRDirector{VIP: vip4, Interface: "eth0", Marks: []PacketMark{
+			{Protocol: ProtocolTCP, Ports: PortRange{80, 80}, Mark: 7},
+			{To: inner4, Protocol: ProtocolUDP, Ports: PortRange{8000, 8099}, Mark: 7},
+			{Protocol: ProtocolSCTP, Mark: 8},
+			{Table: "lvs_all", Mark: 4294967295},
+		}}.Setup},
+	{name: "tunnel director of a mark IPv6", nat: true,
+		setup: TunnelDirector{VIP: vip6, Interface: "eth0", Marks: []PacketMark{{Protocol: ProtocolTCP, Ports: PortRange{First: 443}, Mark: 7}}}.Setup},
 	{name: "NAT real server", setup: NATRealServer{Director: router4}.Setup},
 	{name: "NAT real server IPv6", setup: NATRealServer{Director: router6, Clients: []netip.Prefix{netip.MustParsePrefix("2001:db8:9::/48")}}.Setup},
 	{name: "tunnel director", setup: TunnelDirector{VIP: vip4, Interface: "eth0", Servers: []netip.Addr{netip.MustParseAddr("10.0.0.1")}, Via: router4}.Setup},

@@ -23,7 +23,7 @@ ipvsadm -a -t 192.168.0.11:80 -r 10.168.0.95:80 -m -w 1`
 nft 'table ip lvs_nat_from_10_168_0_0_24 { chain postrouting { type nat hook postrouting priority 100; ip saddr 10.168.0.0/24 masquerade; }; }'`+table)
 	roletest.Commands(t, program(), forwarding+`
 sysctl -w net.ipv4.vs.conntrack=1
-nft 'table ip lvs_nat_to_10_168_0_0_24 { chain postrouting { type nat hook postrouting priority 100; ip daddr 10.168.0.0/24 masquerade; }; }'`+table,
+nft 'table ip lvs_nat_to_10_168_0_0_24_vip_192_168_0_11 { chain postrouting { type nat hook postrouting priority 100; ip daddr 10.168.0.0/24 ct original ip daddr 192.168.0.11 masquerade; }; }'`+table,
 		"-masquerade=false", "-fullnat")
 	roletest.Commands(t, program(), `
 ip route replace default via 10.168.0.90`, "-role", "realserver")

@@ -22,7 +22,7 @@ type nftDecoder struct {
 
 // loaded is what is in a register.
 type loaded struct {
-	what  string // "iif", "oif", "iifname", "oifname", "l4proto", "nfproto", "mark", "saddr", "daddr", "sport", "dport", "flags", "state", "status", "daddr type", "value", or "" of what is not known
+	what  string // "iif", "oif", "iifname", "oifname", "l4proto", "nfproto", "mark", "saddr", "daddr", "sport", "dport", "flags", "state", "status", "opened to", "daddr type", "value", or "" of what is not known
 	mask  []byte
 	value []byte // of "value"
 	size  int    // of an address, of which the beginning may be loaded alone
@@ -209,6 +209,10 @@ func (d *nftDecoder) ct(attr map[uint16][]byte) {
 		l.what = "state"
 	case unix.NFT_CT_STATUS:
 		l.what = "status"
+	case unix.NFT_CT_DST, unix.NFT_CT_DST_IP, unix.NFT_CT_DST_IP6:
+		if direction := attr[unix.NFTA_CT_DIRECTION]; len(direction) == 1 && direction[0] == 0 {
+			l.what = "opened to"
+		}
 	}
 	d.regs[register(attr[unix.NFTA_CT_DREG])] = l
 }

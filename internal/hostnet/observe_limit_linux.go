@@ -41,6 +41,13 @@ func limit(rule *netstate.ChainRule, from loaded, low, high []byte, names map[in
 		return exact && len(low) == 4 && limitMark(rule, from.mask, low)
 	case "saddr", "daddr":
 		return limitAddresses(rule, from, low, high)
+	case "opened to":
+		a, ok := netip.AddrFromSlice(low)
+		if !ok || !exact || rule.OpenedTo != nil {
+			return false
+		}
+		rule.OpenedTo = []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}
+		return true
 	case "sport", "dport":
 		return len(low) == 2 && len(high) == 2 && limitPorts(rule, from.what, binary.BigEndian.Uint16(low), binary.BigEndian.Uint16(high))
 	case "flags":

@@ -30,7 +30,7 @@ func generic(family byte) []byte { return []byte{family, 0, 0, 0} }
 
 func (o *observer) nftables() error {
 	chains, err := o.dump(unix.NETLINK_NETFILTER, nft|unix.NFT_MSG_GETCHAIN, generic(0))
-	if errors.Is(err, unix.EINVAL) || lacking(err) {
+	if errors.Is(err, unix.EINVAL) || lacksTables(err) {
 		return nil // this kernel has no nftables, or has not loaded it
 	}
 	if err != nil {

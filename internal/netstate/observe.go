@@ -116,6 +116,7 @@ type ChainRule struct {
 	From, To  []netip.Prefix // none is any
 	NotFrom   []netip.Prefix // any address but these
 	NotTo     []netip.Prefix // likewise
+	OpenedTo  []netip.Prefix // only connections whose first packet was to one of these; none is any
 	ToLocal   string         // "local": addresses of the host itself; "remote": others; "" is any
 	Protocol  uint8          // 0 is any
 	FromPorts [][2]uint16    // none is any

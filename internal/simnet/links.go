@@ -3,7 +3,6 @@ package simnet
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"syscall"
 
 	"github.com/golvs/lvs/internal/netstate"
@@ -32,10 +31,10 @@ func (n *Network) putLink(f netstate.Link) error {
 	return nil
 }
 
-// goDown takes away what a device loses when it is set down.
+// goDown removes what a device loses when it is set down.
 func (n *Network) goDown(name string) {
-	n.routes = slices.DeleteFunc(n.routes, func(r netstate.Route) bool { return r.Interface == name })
-	n.addresses = slices.DeleteFunc(n.addresses, func(a netstate.Address) bool { return a.Interface == name && a.Prefix.Addr().Is6() })
+	n.routes.drop(func(r netstate.Route) bool { return r.Interface == name })
+	n.addresses.drop(func(a netstate.Address) bool { return a.Interface == name && a.Prefix.Addr().Is6() })
 }
 
 func (n *Network) removeLink(name string) error {
@@ -43,8 +42,8 @@ func (n *Network) removeLink(name string) error {
 		return syscall.ENODEV
 	}
 	n.goDown(name)
-	n.links = slices.DeleteFunc(n.links, func(l netstate.Link) bool { return l.Name == name })
-	n.addresses = slices.DeleteFunc(n.addresses, func(a netstate.Address) bool { return a.Interface == name })
+	n.links.drop(func(l netstate.Link) bool { return l.Name == name })
+	n.addresses.drop(func(a netstate.Address) bool { return a.Interface == name })
 	n.params.removeInterface(name)
 	return nil
 }
@@ -54,18 +53,18 @@ func (n *Network) putAddress(f netstate.Address) error {
 		return fmt.Errorf("%s: %w", f.Interface, netstate.ErrNoInterface)
 	}
 	_ = n.removeAddress(f)
-	n.addresses = append(n.addresses, f)
+	n.addresses.put(f)
 	n.params.settle(f.Interface, f.Prefix.Addr().Is4())
 	return nil
 }
 
 // removeAddress also removes the routes that have it as their source.
 func (n *Network) removeAddress(f netstate.Address) error {
-	err := cut(&n.addresses, func(a netstate.Address) bool { return a.Interface == f.Interface && a.Prefix == f.Prefix }, syscall.EADDRNOTAVAIL)
-	if err == nil {
-		n.routes = slices.DeleteFunc(n.routes, func(r netstate.Route) bool { return r.Source == f.Prefix.Addr() })
+	if !n.addresses.remove(f) {
+		return syscall.EADDRNOTAVAIL
 	}
-	return err
+	n.routes.drop(func(r netstate.Route) bool { return r.Source == f.Prefix.Addr() })
+	return nil
 }
 
 // lastOf returns the last address of an IPv4 network.

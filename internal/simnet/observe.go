@@ -7,33 +7,48 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// Observe returns what the namespace has, as the one of Linux does. It has no
-// neighbours, no listeners, and no firewall but its source NAT.
+// Observe returns the state of the namespace, as that of Linux is observed. It has no
+// neighbours, no listeners, and no firewall but its own tables.
 func (n *Network) Observe(context.Context) (o netstate.Observed, err error) {
-	if o.Resources, err = n.List(); err != nil {
-		return o, err
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	o.Resources = appendResources(o.Resources, n.policies)
+	o.Resources = n.resources()
 	for _, l := range n.links {
 		o.Interfaces = append(o.Interfaces, netstate.Interface{
 			Name: l.Name, Kind: l.Kind, Up: l.Up, Carrier: l.Up, NoARP: l.Kind != "device", Loopback: l.Name == "lo",
 		})
 	}
 	o.Routes = n.routeEntries()
-	o.Rules = ruleEntries(n.rules)
-	for _, nat := range n.nats {
-		chain, rule := sourceNAT(nat)
-		o.Chains, o.ChainRules = append(o.Chains, chain), append(o.ChainRules, rule)
+	o.Rules = ruleEntries(ofType[netstate.Rule](n.others))
+	for _, r := range n.others {
+		if table, ok := r.(netstate.Table); ok {
+			chain, rule := table.Chain()
+			o.Chains, o.ChainRules = append(o.Chains, chain), append(o.ChainRules, rule)
+		}
 	}
 	return o, nil
 }
 
+// resources lists links, addresses, routes, rules, receive ports and policies of IPsec,
+// with the routes that come with addresses.
+func (n *Network) resources() (all []netstate.Resource) {
+	all = appendAll(all, n.links)
+	all = appendAll(all, n.addresses)
+	for _, a := range n.addresses {
+		if n.link(a.Interface).Up && a.Interface != "lo" && !a.Prefix.IsSingleIP() {
+			all = append(all, connectedBy(a))
+		}
+	}
+	all = appendAll(all, n.routes)
+	all = appendAll(all, ofType[netstate.Rule](n.others))
+	all = appendAll(all, ofType[netstate.FOUPort](n.others))
+	return appendAll(all, ofType[netstate.IPsecPolicy](n.others))
+}
+
 const localTable = 255
 
-// routeEntries are the routes of the main and other tables, and those that come
-// with addresses. An IPv4 address is local while its interface is down.
+// routeEntries returns the routes of all tables, with those that come with addresses.
+// An IPv4 address is local even while its interface is down.
 func (n *Network) routeEntries() (all []netstate.RouteEntry) {
 	for _, a := range n.addresses {
 		addr, up := a.Prefix.Addr(), n.link(a.Interface).Up
@@ -66,7 +81,7 @@ func (n *Network) routeEntries() (all []netstate.RouteEntry) {
 	return all
 }
 
-// ruleEntries are the rules, with those that every namespace has.
+// ruleEntries returns rules, with those that every namespace has.
 func ruleEntries(rules []netstate.Rule) (all []netstate.RuleEntry) {
 	const local, main, last = 0, 32766, 32767
 	for _, ipv6 := range []bool{false, true} {
@@ -85,24 +100,4 @@ func ruleEntries(rules []netstate.Rule) (all []netstate.RuleEntry) {
 		all = append(all, e)
 	}
 	return all
-}
-
-// sourceNAT is a table of source NAT as a firewall's.
-func sourceNAT(nat netstate.SourceNAT) (netstate.Chain, netstate.ChainRule) {
-	const postrouting, priority = "postrouting", 100
-	family := "ip"
-	if nat.IPv6 {
-		family = "ip6"
-	}
-	rule := netstate.ChainRule{Family: family, Table: nat.Table, Chain: postrouting, Out: nat.Out, Verdict: "masquerade", Partial: nat.Other}
-	if nat.From.IsValid() {
-		rule.From = []netip.Prefix{nat.From}
-	}
-	if nat.To.IsValid() {
-		rule.To = []netip.Prefix{nat.To}
-	}
-	if nat.Source.IsValid() {
-		rule.Verdict, rule.Target = "snat", nat.Source.String()
-	}
-	return netstate.Chain{Family: family, Table: nat.Table, Name: postrouting, Hook: postrouting, Type: "nat", Priority: priority}, rule
 }

@@ -2,17 +2,12 @@ package simnet
 
 import (
 	"net/netip"
-	"slices"
 	"syscall"
 
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-func sameRoute(f netstate.Route) func(netstate.Route) bool {
-	return func(r netstate.Route) bool { return r.To == f.To && r.Table == f.Table && r.Metric == f.Metric }
-}
-
-// putRoute refuses a next hop that is on no link, as the kernel does.
+// putRoute refuses a next hop that is not on a link, as the kernel does.
 func (n *Network) putRoute(f netstate.Route) error {
 	if f.Interface == "" {
 		hop, ok := n.connected(f.Via, "")
@@ -31,7 +26,7 @@ func (n *Network) putRoute(f netstate.Route) error {
 	if _, ok := n.connected(f.Via, f.Interface); f.Via.IsValid() && !ok && !f.OnLink && !f.Via.IsLinkLocalUnicast() {
 		return syscall.ENETUNREACH
 	}
-	n.routes = append(slices.DeleteFunc(n.routes, sameRoute(f)), f)
+	n.routes.put(f)
 	return nil
 }
 
@@ -71,7 +66,7 @@ func (n *Network) Lookup(to, from netip.Addr) (netstate.Route, error) {
 			routes = append(routes, connectedBy(a))
 		}
 	}
-	best, ok := netstate.Lookup(append(routes, n.routes...), n.rules, to, from)
+	best, ok := netstate.Lookup(append(routes, n.routes...), ofType[netstate.Rule](n.others), to, from)
 	if !ok {
 		return best, syscall.ENETUNREACH
 	}

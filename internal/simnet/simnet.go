@@ -1,10 +1,10 @@
-// Package simnet is what a network namespace of Linux has besides IPVS, in
-// memory: links, addresses, routes, rules, source NAT, receive ports, modules
-// and their parameters, with what the kernel changes by itself when one of them
-// changes. No packet passes.
+// Package simnet simulates the network of a network namespace of Linux in memory:
+// links, addresses, routes and all other resources, their parameters, and what the
+// kernel changes automatically along with one of them. No packet passes.
 package simnet
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -17,14 +17,10 @@ import (
 // Network is a network namespace. Any number of goroutines may use it.
 type Network struct {
 	mu        sync.Mutex
-	links     []netstate.Link
-	addresses []netstate.Address
-	routes    []netstate.Route
-	rules     []netstate.Rule
-	nats      []netstate.SourceNAT
-	fous      []netstate.FOUPort
-	policies  []netstate.IPsecPolicy
-	secured   []netstate.IPsecAssociation
+	links     set[netstate.Link]
+	addresses set[netstate.Address]
+	routes    set[netstate.Route]
+	others    set[netstate.Resource] // that nothing else depends on
 	modules   map[string]bool
 	params    params
 }
@@ -112,127 +108,75 @@ func (n *Network) Addresses() ([]netstate.Address, error) {
 	return slices.Clone(n.addresses), nil
 }
 
-// Dump lists everything, one thing a line, in an order of its own: two equal
-// namespaces have equal dumps.
+// Dump lists everything, one resource a line, sorted. Equal namespaces have equal dumps.
 func (n *Network) Dump() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var all []string
-	note := func(v any) { all = append(all, fmt.Sprintf("%T %+v", v, v)) }
-	for _, v := range n.links {
-		note(v)
-	}
-	for _, v := range n.addresses {
-		note(v)
-	}
-	for _, v := range n.routes {
-		note(v)
-	}
-	for _, v := range n.rules {
-		note(v)
-	}
-	for _, v := range n.nats {
-		note(v)
-	}
-	for _, v := range n.fous {
-		note(v)
-	}
-	for _, v := range n.policies {
-		note(v)
-	}
-	for _, v := range n.secured {
-		note(v)
-	}
+	resources := appendAll(nil, n.links)
+	resources = appendAll(resources, n.addresses)
+	resources = appendAll(resources, n.routes)
+	resources = append(resources, n.others...)
 	for name := range n.modules {
-		note(netstate.Module{Name: name})
+		resources = append(resources, netstate.Module{Name: name})
 	}
-	all = append(all, n.params.dump()...)
+	all := n.params.dump()
+	for _, r := range resources {
+		all = append(all, fmt.Sprintf("%T %+v", r, r))
+	}
 	slices.Sort(all)
 	return all
 }
 
-// Find returns what is there in the place of a fact, nil if nothing is.
-func (n *Network) Find(f netstate.Resource) (netstate.Resource, error) {
+// Find returns what is in the place of a resource, nil for nothing.
+func (n *Network) Find(r netstate.Resource) (netstate.Resource, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	switch f := f.(type) {
+	switch r := r.(type) {
 	case netstate.Link:
-		if l := n.link(f.Name); l != nil {
-			return *l, nil
-		}
+		return n.links.find(r), nil
 	case netstate.Address:
-		return found(n.addresses, func(a netstate.Address) bool { return a.Interface == f.Interface && a.Prefix == f.Prefix })
+		return n.addresses.find(r), nil
 	case netstate.Route:
-		return found(n.routes, sameRoute(f))
-	case netstate.Rule:
-		return found(n.rules, func(r netstate.Rule) bool { return r == f })
-	case netstate.SourceNAT:
-		return found(n.nats, sameTable(f))
-	case netstate.FOUPort:
-		return found(n.fous, func(p netstate.FOUPort) bool { return p == f })
-	case netstate.IPsecPolicy:
-		return found(n.policies, samePolicy(f))
-	case netstate.IPsecAssociation:
-		return found(n.secured, sameAssociation(f))
+		return n.routes.find(r), nil
 	case netstate.Module:
-		if n.modules[f.Name] {
-			return f, nil
+		if !n.modules[r.Name] {
+			return nil, nil
 		}
-	default:
-		return nil, fmt.Errorf("%T cannot be read", f)
+		return r, nil
 	}
-	return nil, nil
+	return n.others.find(r), nil
 }
 
-func found[T netstate.Resource](all []T, is func(T) bool) (netstate.Resource, error) {
-	if i := slices.IndexFunc(all, is); i >= 0 {
-		return all[i], nil
-	}
-	return nil, nil
-}
-
-// Put makes a fact true, whatever is in its place.
-func (n *Network) Put(f netstate.Resource) error {
+// Put makes a resource, whatever is in its place.
+func (n *Network) Put(r netstate.Resource) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	switch f := f.(type) {
+	switch r := r.(type) {
 	case netstate.Link:
-		return n.putLink(f)
+		return n.putLink(r)
 	case netstate.Address:
-		return n.putAddress(f)
+		return n.putAddress(r)
 	case netstate.Route:
-		return n.putRoute(f)
-	case netstate.Rule:
-		if slices.Contains(n.rules, f) {
-			return syscall.EEXIST
-		}
-		n.rules = append(n.rules, f)
-	case netstate.SourceNAT:
-		n.nats = append(slices.DeleteFunc(n.nats, sameTable(f)), f)
+		return n.putRoute(r)
+	case netstate.Module:
+		return n.putModule(r)
 	case netstate.FOUPort:
 		switch {
 		case !n.modules["fou"]:
 			return syscall.ENOENT
-		case slices.Contains(n.fous, f):
+		case n.others.find(r) != nil:
 			return syscall.EADDRINUSE
 		}
-		n.fous = append(n.fous, f)
-	case netstate.IPsecPolicy:
-		n.policies = append(slices.DeleteFunc(n.policies, samePolicy(f)), f)
-	case netstate.IPsecAssociation:
-		if slices.ContainsFunc(n.secured, sameAssociation(f)) {
+	case netstate.Rule, netstate.IPsecAssociation:
+		if n.others.find(r) != nil {
 			return syscall.EEXIST
 		}
-		n.secured = append(n.secured, f)
-	case netstate.Module:
-		return n.putModule(f)
-	default:
-		return fmt.Errorf("%T cannot be written", f)
 	}
+	n.others.put(r)
 	return nil
 }
 
-// putModule loads a module that the kernel loads by itself.
+// putModule loads a module that the kernel loads automatically.
 func (n *Network) putModule(f netstate.Module) error {
 	if _, ok := netstate.DeviceOf(f.Name); ok {
 		n.loadModule(f.Name)
@@ -243,64 +187,31 @@ func (n *Network) putModule(f netstate.Module) error {
 	return nil
 }
 
-func sameTable(f netstate.SourceNAT) func(netstate.SourceNAT) bool {
-	return func(t netstate.SourceNAT) bool { return t.Table == f.Table && t.IPv6 == f.IPv6 }
-}
-
-func samePolicy(f netstate.IPsecPolicy) func(netstate.IPsecPolicy) bool {
-	return func(p netstate.IPsecPolicy) bool {
-		return p.From == f.From && p.To == f.To && p.Protocol == f.Protocol && p.In == f.In
-	}
-}
-
-func sameAssociation(f netstate.IPsecAssociation) func(netstate.IPsecAssociation) bool {
-	return func(a netstate.IPsecAssociation) bool { return a.To == f.To && a.SPI == f.SPI }
-}
-
-// Policies lists the policies of IPsec.
-func (n *Network) Policies() ([]netstate.IPsecPolicy, error) {
+// Remove removes what is in the place of a resource.
+func (n *Network) Remove(r netstate.Resource) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Clone(n.policies), nil
-}
-
-// Settled is true at once: no other host is on the links.
-func (n *Network) Settled(netstate.Resource) (bool, error) { return true, nil }
-
-// Identity is none.
-func (n *Network) Identity() (string, error) { return "", nil }
-
-// Remove removes what a fact tells of.
-func (n *Network) Remove(f netstate.Resource) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch f := f.(type) {
+	switch r := r.(type) {
 	case netstate.Link:
-		return n.removeLink(f.Name)
+		return n.removeLink(r.Name)
 	case netstate.Address:
-		return n.removeAddress(f)
+		return n.removeAddress(r)
 	case netstate.Route:
-		return cut(&n.routes, sameRoute(f), syscall.ESRCH)
-	case netstate.Rule:
-		return cut(&n.rules, func(r netstate.Rule) bool { return r == f }, syscall.ENOENT)
-	case netstate.SourceNAT:
-		return cut(&n.nats, sameTable(f), syscall.ENOENT)
-	case netstate.FOUPort:
-		return cut(&n.fous, func(p netstate.FOUPort) bool { return p == f }, syscall.ENOENT)
-	case netstate.IPsecPolicy:
-		return cut(&n.policies, samePolicy(f), syscall.ENOENT)
-	case netstate.IPsecAssociation:
-		return cut(&n.secured, sameAssociation(f), syscall.ESRCH)
+		if !n.routes.remove(r) {
+			return syscall.ESRCH
+		}
+		return nil
+	case netstate.Module:
+		return errors.ErrUnsupported
 	}
-	return fmt.Errorf("%T cannot be removed", f)
-}
-
-// cut removes those that are meant, and has an answer when none are.
-func cut[T any](all *[]T, is func(T) bool, none error) error {
-	before := len(*all)
-	*all = slices.DeleteFunc(*all, is)
-	if len(*all) == before {
-		return none
+	if !n.others.remove(r) {
+		return syscall.ENOENT
 	}
 	return nil
 }
+
+// Settled reports true: no other host is on the links.
+func (n *Network) Settled(netstate.Resource) (bool, error) { return true, nil }
+
+// Identity returns nothing.
+func (n *Network) Identity() (string, error) { return "", nil }
