@@ -40,7 +40,7 @@ func TestHostPutsBackRounded(t *testing.T) {
 	}
 }
 
-// What is there with more than its type can tell is left alone, or is as wanted.
+// A resource with properties that its type does not have is left alone, or is as wanted.
 func TestHostReplacesNothingItCannotTell(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
@@ -84,8 +84,8 @@ func TestHostReplacesNothingItCannotTell(t *testing.T) {
 	}
 }
 
-// The first IPv4 address of a network makes way or goes: those that the kernel
-// removes with it come back, with all they have.
+// When the first IPv4 address of a network is replaced or removed, the addresses that
+// the kernel removes with it come back, with all their properties.
 func TestHostKeepsSecondaries(t *testing.T) {
 	ctx := context.Background()
 	ns, h := setupGround(t)
@@ -172,8 +172,8 @@ func completed(t *testing.T, a Address) Resource {
 	return full
 }
 
-// An address is refused in words when IPv6 is switched off, and a plan when it is of
-// another namespace.
+// The errors of an address where IPv6 is switched off, and of another namespace's plan,
+// say why.
 func TestHostSaysWhy(t *testing.T) {
 	ctx := context.Background()
 	ns, h := setupGround(t)

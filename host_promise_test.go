@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// oddFacts are at the edge of what a kernel takes, over it, or written in another
-// way than the kernel writes them. Those that have a field are refused for it.
+// oddResources are at the edge of what a kernel accepts, beyond it, or written in
+// another way than the kernel writes them. Those that have a field are refused for it.
 var oddResources = []struct {
 	field    string
 	resource Resource
@@ -120,8 +120,8 @@ var oddResources = []struct {
 
 var inner5, inner7 = netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8:7::/48")
 
-// keepsPromises plans, applies and undoes each of the odd facts. What Plan takes is
-// made as planned, and Undo puts back what was there.
+// keepsPromises plans, applies and undoes each of the odd resources. What Plan accepts
+// is applied as planned, and Undo restores what was there.
 func keepsPromises(t *testing.T, h *Host, dump func() string) {
 	ctx := context.Background()
 	before := dump()
@@ -245,8 +245,8 @@ func TestUndoKeepsForOthers(t *testing.T) {
 	testbed.Unchanged(t, "Undo of both", before, g.Dump(t))
 }
 
-// What another setup wants may go along with what is undone: it is made again, or
-// keeps that.
+// What another setup wants may disappear with what is undone: Undo makes it again, or
+// leaves what it depends on.
 func TestUndoMakesAgainForOthers(t *testing.T) {
 	ctx := context.Background()
 	eth1 := Sysctl{InterfaceSysctl("eth1", "forwarding", false), "1"}
@@ -283,7 +283,7 @@ func TestUndoMakesAgainForOthers(t *testing.T) {
 	}
 }
 
-// A plan is of one host, as far as that is known.
+// A plan is for one host, as far as the host is known.
 func TestPlanOfAnotherHost(t *testing.T) {
 	here := HostID{Machine: "m", Boot: "b", Namespace: "7"}
 	for _, c := range []struct {
@@ -339,7 +339,7 @@ func TestForgedPlan(t *testing.T) {
 	testbed.Unchanged(t, "refusals", before, g.Dump(t))
 }
 
-// An address that has what could not be put back is not replaced.
+// An address with a property that Undo could not restore is not replaced.
 func TestPlanReplacesNoLease(t *testing.T) {
 	ctx := context.Background()
 	g := newHostGround(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// These tests put a client where things go wrong. They need a kernel.
+// These tests use a client where things go wrong. They need a kernel.
 
 func openIn(t *testing.T, ns *testbed.Namespace) *Client {
 	t.Helper()

@@ -46,7 +46,7 @@ func TestModuleRemovedAndLoadedAgain(t *testing.T) {
 }
 
 // While others remove and load the module, a call succeeds or says that IPVS is not
-// there; it takes nothing else for the reason.
+// there; it never reports another reason.
 func TestModuleComesAndGoes(t *testing.T) {
 	testbed.InKernel(t)
 	c := openIn(t, testbed.New(t))

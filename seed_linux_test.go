@@ -15,8 +15,8 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// The scripts in testdata/seed are those that this library began with, letter by
-// letter. What they do to a host, a setup and a few changes do as well.
+// The scripts in testdata/seed are those that this library began with, verbatim. A
+// setup and a few changes do to a host what each of them does.
 
 // seedCase is a script, and what stands for it in Go.
 type seedCase struct {
@@ -114,8 +114,8 @@ func TestSeedScripts(t *testing.T) {
 	}
 }
 
-// useKernelsIptables lets the scripts find an iptables that the kernel has what it
-// takes for, or one that does nothing. It reports whether it makes rules of its own
+// useKernelsIptables lets the scripts find an iptables that works in the kernel, or one
+// that does nothing. It reports whether it makes rules of its own
 // kind, which nft does not show.
 func useKernelsIptables(t *testing.T) bool {
 	t.Helper()
@@ -134,7 +134,7 @@ func useKernelsIptables(t *testing.T) bool {
 }
 
 // ground is a host as a script presumes it. It has no IPv6, whose addresses and
-// routes come by themselves, and late.
+// routes appear automatically, and late.
 func (c seedCase) ground(t *testing.T) *testbed.Namespace {
 	t.Helper()
 	ns := testbed.New(t)

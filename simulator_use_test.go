@@ -183,7 +183,7 @@ func TestSimulatorFaults(t *testing.T) {
 	ofKind(t, "an errno that is too large", l.Inject(SimFault{Errno: 4096}), ErrInvalid)
 }
 
-// firstUsable is an algorithm of one's own.
+// firstUsable is a custom algorithm.
 type firstUsable struct {
 	service *SimService
 	changes int

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// An edit changes what it touches, keeps all else, and returns what was there.
+// An edit changes what it touches, keeps the rest, and returns the previous value.
 func TestConformanceEdits(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
@@ -46,7 +46,7 @@ func TestConformanceEdits(t *testing.T) {
 	})
 }
 
-// An edit that changes nothing sends nothing but its question.
+// An edit that changes nothing only reads.
 func TestConformanceEditOfNothing(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, sent := countingClient(t, g)

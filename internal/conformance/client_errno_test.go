@@ -11,7 +11,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// callOf is a method that makes a call of the kernel by that name.
+// callOf maps operations to the methods of Client that make them.
 var callOf = map[lvs.Op]string{
 	lvs.OpAddService: "AddService", lvs.OpUpdateService: "UpdateService", lvs.OpRemoveService: "RemoveService",
 	lvs.OpAddRealServer: "AddRealServer", lvs.OpUpdateRealServer: "UpdateRealServer", lvs.OpRemoveRealServer: "RemoveRealServer",
@@ -21,7 +21,7 @@ var callOf = map[lvs.Op]string{
 	lvs.OpListSyncDaemons: "SyncDaemons", lvs.OpGetTimeouts: "Timeouts", lvs.OpGetInfo: "Info",
 }
 
-// Every call says of every errno its name and what kind it is.
+// The error of every call names the errno, and matches one kind, for every errno.
 func TestEveryErrnoOfEveryCall(t *testing.T) {
 	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	must(t, err)

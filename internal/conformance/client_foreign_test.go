@@ -10,8 +10,8 @@ import (
 	"github.com/golvs/lvs/internal/release"
 )
 
-// Other tools leave behind what the client would not write. It lists that, edits
-// what it was asked to edit and nothing else, and removes it.
+// Other tools make services and servers that the client would refuse to make. The
+// client lists them, edits only what it was asked to edit, and removes them.
 
 // foreignService is a service that only raw messages make.
 type foreignService struct {
@@ -116,8 +116,8 @@ func TestConformanceForeignServices(t *testing.T) {
 	})
 }
 
-// checkEdit complains unless an edit changed one attribute and no other but
-// those that do not count.
+// checkEdit reports an error unless an edit changed a single attribute, besides those
+// that do not count.
 func checkEdit(t *testing.T, before, after attributes, edited attribute, besides []uint16) {
 	t.Helper()
 	want := before.set(edited.number, edited.value).without(besides...)
@@ -202,7 +202,7 @@ func TestConformanceForeignServers(t *testing.T) {
 	})
 }
 
-// A whole table of such things is one snapshot, and is removed by what it says.
+// A table of all of them is one snapshot, from which they can be removed.
 func TestConformanceForeignTable(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx, conn := groundClient(t, g), groundContext(t), dialRaw(t, g.Dial)

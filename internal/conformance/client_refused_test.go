@@ -13,7 +13,7 @@ import (
 	"github.com/golvs/lvs/internal/genl"
 )
 
-// The kinds of error that the kernel's answers are made into.
+// Each reply of the kernel becomes an error of one kind.
 func TestConformanceErrorKinds(t *testing.T) {
 	absent := netip.MustParseAddrPort("10.2.0.9:80")
 	at := func(s string, m lvs.Mode) lvs.RealServer { return lvs.NewRealServer(netip.MustParseAddrPort(s), m) }
@@ -262,8 +262,7 @@ func countingClient(t *testing.T, g ground) (*lvs.Client, *atomic.Int64) {
 	}), sent
 }
 
-// What can never work is refused before the kernel sees it, and all that was to
-// be done with it.
+// What can never work is refused before anything is sent, with the whole batch.
 func TestConformanceRefusedValues(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, sent := countingClient(t, g)
@@ -294,7 +293,7 @@ func TestConformanceRefusedValues(t *testing.T) {
 	})
 }
 
-// Calls that read refuse what names nothing.
+// Calls that read refuse invalid identities.
 func TestConformanceRefusedReads(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
@@ -314,7 +313,7 @@ func TestConformanceRefusedReads(t *testing.T) {
 	})
 }
 
-// An edit of something refuses what is new and wrong, and then changes nothing.
+// An edit that makes a value invalid is refused, and changes nothing.
 func TestConformanceRefusedEdits(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)

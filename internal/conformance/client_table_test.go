@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Every field of a service comes back as it was given.
+// Every field of a service is read as it was written.
 func TestConformanceServiceRoundTrip(t *testing.T) {
 	services := []lvs.Service{
 		{ID: webID, Scheduler: lvs.WLC},
@@ -63,7 +63,7 @@ func TestConformanceServiceRoundTrip(t *testing.T) {
 	})
 }
 
-// What means the same is written the same.
+// Values that mean the same are written the same.
 func TestConformanceServiceNormalForms(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)
@@ -98,8 +98,8 @@ func TestConformanceServiceNormalForms(t *testing.T) {
 	})
 }
 
-// Every field of a server comes back as it was given, and the servers in the
-// order in which they were added.
+// Every field of a server is read as it was written, and the servers in the order in
+// which they were added.
 func TestConformanceServerRoundTrip(t *testing.T) {
 	addr := netip.MustParseAddrPort
 	tables := map[lvs.ServiceID][]lvs.RealServer{
@@ -270,7 +270,7 @@ func TestConformanceDaemons(t *testing.T) {
 		must(t, c.StopSyncDaemon(ctx, lvs.SyncBackup))
 		check(master)
 
-		// The kernel does not answer who stops a daemon that has not run yet.
+		// The kernel sends no reply to a request that stops a daemon before it runs.
 		must(t, c.StopSyncDaemon(ctx, lvs.SyncMaster))
 		for range 5 {
 			must(t, c.Do(ctx, lvs.StartSyncDaemon(master), lvs.StopSyncDaemon(lvs.SyncMaster)))
@@ -282,7 +282,7 @@ func TestConformanceDaemons(t *testing.T) {
 	})
 }
 
-// Counters and connections come through, and are zeroed.
+// Counters and connections are read, and counters are zeroed.
 func TestConformanceCounters(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		c, ctx := groundClient(t, g), groundContext(t)

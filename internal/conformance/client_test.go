@@ -33,8 +33,8 @@ var (
 // flag3 is the third flag of a scheduler, which none gives a meaning.
 const flag3 lvs.SchedulerFlags = 0x20
 
-// exactly compares services and servers as they are: their own Equal takes
-// values for equal that mean the same to the kernel.
+// exactly compares services and servers as they are: their own Equal reports whether
+// they mean the same to the kernel.
 var exactly = cmp.Options{
 	cmp.Comparer(func(a, b lvs.Service) bool { return a == b }),
 	cmp.Comparer(func(a, b lvs.RealServer) bool { return a == b }),
@@ -238,7 +238,7 @@ func TestConformanceChanges(t *testing.T) {
 	})
 }
 
-// describe reads all there is.
+// describe returns the table, the daemons and the timeouts as text.
 func describe(t *testing.T, c *lvs.Client) string {
 	t.Helper()
 	ctx := groundContext(t)

@@ -101,7 +101,7 @@ func TestConformanceAcknowledgementsAreDatagrams(t *testing.T) {
 	})
 }
 
-// A message whose length cannot be true ends its datagram, without a word.
+// A message with an impossible length ends its datagram, without a reply.
 func TestConformanceBadLength(t *testing.T) {
 	for name, length := range map[string]uint32{"too short": 15, "too long": 10_000} {
 		t.Run(name, func(t *testing.T) {
@@ -337,13 +337,13 @@ var (
 	dnsClient = netip.MustParseAddrPort("10.2.0.1:4000")
 )
 
-// counts is the reading of the connections of the only server.
+// counts is a reading of the only server's connections.
 func counts(active, inactive, persistent uint32) []attributes {
 	return []attributes{{{dActive, u32(active)}, {dInactive, u32(inactive)}, {dPersist, u32(persistent)}}}
 }
 
 // A server that was removed a moment ago comes back with its connections when
-// it is added to the same service again, even to one that was removed and added.
+// it is added to its service again, even if the service was removed and added too.
 func TestConformanceRevival(t *testing.T) {
 	key := keyOf(dns)
 	add, remove := newDest(key, destOf(dnsServer)), delDest(key, destKeyOf(dnsServer))

@@ -10,7 +10,7 @@ import (
 // duel plays a history to two sides.
 type duel struct{ real, sim *player }
 
-// openDuel opens a side and a simulator that ought to behave like it.
+// openDuel opens a side and a simulator of the same release.
 func openDuel(t testing.TB, open func(testing.TB) side) *duel {
 	t.Helper()
 	real := open(t)
@@ -54,7 +54,7 @@ func sameKind(a, b step) bool {
 	return false
 }
 
-// meet lets the simulator's time be the other side's.
+// meet advances the simulator's clock to that of the other side.
 func (d *duel) meet() {
 	if late := d.real.Elapsed() - d.sim.Elapsed(); late > 0 {
 		d.sim.Wait(late)

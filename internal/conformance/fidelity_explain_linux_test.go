@@ -27,8 +27,8 @@ import (
 
 var fidelityExplanations = flag.Int("fidelity.explanations", 0, "how many certain explanations there are; 0 is a few")
 
-// What is certain of a live host comes to pass: random histories of the table, of
-// parameters, routes and links, in which flows are explained, and then sent.
+// What Explain is certain of happens on a live host. Random histories change the table,
+// parameters, routes and links; flows are explained in between, and then sent.
 func TestFidelityExplain(t *testing.T) {
 	testbed.InKernel(t)
 	const few, mostWrong = 150, 20
@@ -341,7 +341,7 @@ func connectionOf(t testing.TB, line string) (c lvs.Connection) {
 	return c
 }
 
-// flow explains a flow, lets it come, and compares.
+// flow explains a flow, sends it, and compares.
 func (h *trial) flow() {
 	f := h.randomFlow()
 	x, err := h.host.Explain(context.Background(), f)

@@ -12,7 +12,7 @@ import (
 // it can be played to any, and a part of it is a history too.
 type history []step
 
-// step is a [control], a [packet], a [setting], a [wait] or a [survey].
+// step is a [control], a [packet], a [requirement], a [wait] or a [survey].
 type step interface{ String() string }
 
 // control is a request.
@@ -30,7 +30,7 @@ type packet struct {
 	data          int // bytes, besides those that tell packets apart
 }
 
-// setting is a write to a file of /proc/sys/net/ipv4/vs.
+// requirement is a write to a file of /proc/sys/net/ipv4/vs.
 type requirement struct {
 	name  string
 	value int

@@ -69,7 +69,7 @@ type pickService struct {
 	servers      []attributes
 }
 
-// opened is a packet from a client, and what became of it.
+// opened is a packet from a client, and the verdict on it.
 type opened struct {
 	packet
 	verdict simipvs.Verdict
@@ -132,7 +132,7 @@ func (p *picker) begin() {
 	}
 }
 
-// rest lets time pass until nothing is about to happen.
+// rest waits until nothing is about to happen.
 func (p *picker) rest(last bool) {
 	switch p.mood {
 	case moodStatistics:
@@ -183,7 +183,7 @@ func (p *picker) do(s step) (v simipvs.Verdict) {
 // one returns one of some values.
 func one[T any](r *rand.Rand, values ...T) T { return values[r.IntN(len(values))] }
 
-// act lets one thing happen.
+// act adds one action.
 func (p *picker) act() {
 	s := one(p.Rand, p.services...)
 	switch n := p.IntN(100); {

@@ -69,7 +69,7 @@ func sysctlPaths(s *simulatedFiles) (all []string) {
 	return append(all, "/proc/sys/net/ipv4/ip_forward")
 }
 
-// A parameter takes and refuses the same texts in the simulator as in the kernel, and
+// A parameter accepts and refuses the same texts in the simulator and in the kernel, and
 // then reads the same.
 func TestFidelitySysctls(t *testing.T) {
 	d := openFidelity(t)(t)
@@ -91,7 +91,7 @@ func TestFidelitySysctls(t *testing.T) {
 	})
 }
 
-// unlikeTexts returns the texts that a parameter does not take alike.
+// unlikeTexts returns the texts that simulator and kernel do not treat alike.
 func unlikeTexts(t *testing.T, path string, real, sim files) (wrong []string) {
 	t.Helper()
 	was, err := real.ReadFile(path)

@@ -42,8 +42,8 @@ func openKernelGround(t testing.TB) ground {
 	return &kernelGround{ns, dial, thisRelease(t)}
 }
 
-// emptyTable flushes what a test leaves. When its namespace goes, the kernel
-// would take minutes for thousands of services, and keep their modules.
+// emptyTable flushes what a test leaves. The kernel would need minutes to remove
+// thousands of services with the namespace, and would keep their modules.
 func emptyTable(dial genl.Dialer) {
 	c, err := lvs.Open(seam.WithDialer(context.Background(), dial))
 	if err != nil {
@@ -86,7 +86,7 @@ func (g *kernelGround) DialUnprivileged() (genl.Socket, error) {
 }
 
 // unprivilegedSocket sends from a thread that has dropped the capability: the
-// kernel asks who sends a message.
+// kernel checks the sender of each message.
 type unprivilegedSocket struct{ genl.Socket }
 
 func (s unprivilegedSocket) Send(datagram []byte) error {
@@ -145,8 +145,8 @@ func thisRelease(t testing.TB) release.Release {
 	return r
 }
 
-// A client can be opened in a namespace by descriptor, by path, and by being
-// there; each sees the same table, and no other.
+// A client can be opened in a namespace by descriptor, by path, and from a thread in
+// it; each sees the same table, and no other.
 func TestConformanceOpen(t *testing.T) {
 	testbed.InKernel(t)
 	g := openKernelGround(t).(*kernelGround)

@@ -19,7 +19,7 @@ type simulatorGround struct {
 	release release.Release
 }
 
-// openSimulatorGround returns what opens a kernel that behaves as a release.
+// openSimulatorGround returns a function that opens a kernel of a release.
 func openSimulatorGround(text string) func(testing.TB) ground {
 	return func(t testing.TB) ground {
 		t.Helper()
@@ -62,7 +62,7 @@ func (g *simulatorGround) Host(t testing.TB) *lvs.Host {
 	return h
 }
 
-// Wait moves the kernel's clock on: its time is its own.
+// Wait advances the kernel's clock.
 func (g *simulatorGround) Wait(d time.Duration) { _ = g.kernel.Advance(d) }
 
 func (g *simulatorGround) Release() release.Release { return g.release }

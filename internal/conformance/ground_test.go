@@ -15,23 +15,23 @@ import (
 )
 
 // The conformance suite says what IPVS answers. It has two layers: raw
-// messages, which are built and read by its own code (conformance_raw_test.go, conformance_socket_test.go),
-// and the client. Whatever answers to a [ground] can be put under it.
+// messages, which are built and read by its own code (raw_test.go, raw_socket_test.go),
+// and the client. It runs on everything that is a [ground].
 
 // ground is an empty IPVS table that only the test uses, with the network
 // around it: lo, which is up, and a device of the name groundDevice, which is up
 // too and has groundAddresses.
 type ground interface {
-	// Dial opens a socket as one who may do everything.
+	// Dial opens a socket with all privileges.
 	Dial() (genl.Socket, error)
 
-	// DialUnprivileged opens a socket as one without CAP_NET_ADMIN.
+	// DialUnprivileged opens a socket without CAP_NET_ADMIN.
 	DialUnprivileged() (genl.Socket, error)
 
 	// Datagram makes a client on the director itself send a UDP datagram.
 	Datagram(t testing.TB, from, to netip.AddrPort)
 
-	// Host returns the namespace that it is.
+	// Host opens the namespace.
 	Host(t testing.TB) *lvs.Host
 
 	// Table returns the text of /proc/net/ip_vs.
@@ -40,7 +40,7 @@ type ground interface {
 	// Wait lets time pass.
 	Wait(d time.Duration)
 
-	// Release is the release of Linux that it is, or behaves as.
+	// Release returns the release of Linux, or that of the simulator's kernel.
 	Release() release.Release
 }
 
@@ -48,8 +48,8 @@ const groundDevice = "dummy0"
 
 var groundAddresses = []string{"10.1.0.1/16", "10.2.0.1/16", "fd00:1::1/64"}
 
-// grounds are all that the suite runs on. Inside a kernel that is the kernel: the
-// simulated ones answer there as they do everywhere.
+// grounds are all that the suite runs on: the kernel inside a kernel, and otherwise
+// simulators of several releases.
 var grounds = []struct {
 	name      string
 	simulated bool
@@ -100,7 +100,7 @@ func clientOf(t testing.TB, dial genl.Dialer) *lvs.Client {
 	return c
 }
 
-// modeOf returns a mode by its text form, which has modes that cannot work too.
+// modeOf parses the text form of a mode, which exists for invalid modes too.
 func modeOf(text string) lvs.Mode {
 	m, err := lvs.ParseMode(text)
 	if err != nil {
@@ -109,8 +109,7 @@ func modeOf(text string) lvs.Mode {
 	return m
 }
 
-// patience is how long a kernel may take. The slowest are emulated, on a machine
-// that has other work too.
+// patience is how long to wait for a kernel. The slowest are emulated, on a busy machine.
 const patience = 2 * time.Minute
 
 func groundContext(t testing.TB) context.Context {

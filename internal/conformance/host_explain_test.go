@@ -10,7 +10,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// What is said of a datagram before it is sent comes to pass, in real kernels too.
+// A datagram goes where Explain says before it is sent.
 func TestConformanceExplain(t *testing.T) {
 	tied := lvs.Persistence{Timeout: time.Minute, Mask: lvs.PrefixMask(16)}
 	for _, s := range []lvs.Service{
@@ -59,8 +59,7 @@ func explainDatagrams(t *testing.T, g ground, s lvs.Service) {
 	}
 }
 
-// explainDatagram explains a datagram, sends it, and
-// compares where it went.
+// explainDatagram explains a datagram, sends it, and compares where it went.
 func explainDatagram(t *testing.T, g ground, h *lvs.Host, f lvs.Flow) (certain bool) {
 	t.Helper()
 	x, err := h.Explain(groundContext(t), f)

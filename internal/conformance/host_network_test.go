@@ -8,8 +8,8 @@ import (
 
 // This file tests what the network around IPVS does when it is set up.
 
-// The IPv6 MTU of an interface is its link's, whatever default has and was written,
-// and below 1280 bytes an interface has no IPv6.
+// The IPv6 MTU of an interface is its link's, whatever was written to it or to default.
+// Below 1280 bytes an interface has no IPv6.
 func TestConformanceMTU(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		h, ctx := g.Host(t), groundContext(t)

@@ -162,7 +162,7 @@ func TestConformanceProcServices(t *testing.T) {
 	}
 }
 
-// A copy of a ground lists as the ground does, and goes on as it would.
+// A copy of a ground lists the same, and schedules as the ground would.
 func TestConformanceSimulatorFrom(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		h, ctx := g.Host(t), groundContext(t)
@@ -214,8 +214,8 @@ func withoutStats(all []lvs.ServiceEntry) []lvs.ServiceEntry {
 	return all
 }
 
-// What is an address of the director, or a broadcast address, goes by the
-// interfaces as they are, not as they were.
+// The interfaces as they are now decide which addresses are the director's own, or
+// broadcast addresses.
 func TestConformanceAddresses(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		h, ctx := g.Host(t), groundContext(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// The oracle is ipvsadm: what it makes by a command, the client makes by a
-// change, and then both tables look the same to both.
+// The oracle is ipvsadm: a change of the client does what a command of ipvsadm does,
+// and then both tables look the same to both.
 
 // oracleCase is a command of ipvsadm, and the change that does the same.
 type oracleCase struct {
@@ -97,7 +97,7 @@ func oracleServers() []oracleCase {
 	limited2.UpperThreshold, limited2.LowerThreshold = 9, 8
 	sip := udpAt("10.1.0.2:5060")
 	return []oracleCase{
-		// In no order that anybody would sort them into.
+		// In an order that no sorting would produce.
 		{"-a -t 10.1.0.1:80 -r 10.2.0.9:80", lvs.AddRealServer(webID, server("10.2.0.9:80", lvs.DR(), 1))},
 		{"-a -t 10.1.0.1:80 -r 10.2.0.3:80 -g -w 0", lvs.AddRealServer(webID, server("10.2.0.3:80", lvs.DR(), 0))},
 		{"-a -t 10.1.0.1:80 -r 10.2.0.4 -w 3", lvs.AddRealServer(webID, server("10.2.0.4:80", lvs.DR(), 3))},
@@ -131,7 +131,7 @@ func oracleServers() []oracleCase {
 		{"-a -t 10.1.0.3:0 -r 10.2.0.2:0 -g", lvs.AddRealServer(tcpAt("10.1.0.3:0"), server("10.2.0.2:0", lvs.DR(), 1))},
 		{"-a --sctp-service 10.1.0.1:5060 -r 10.2.0.2:5060 -m", lvs.AddRealServer(sctpID, server("10.2.0.2:5060", lvs.NAT(), 1))},
 
-		// What is there is updated, removed and zeroed.
+		// Services and servers are updated, removed and zeroed.
 		{"-a -u 10.1.0.1:53 -r 10.2.0.3:53 -i -w 9", lvs.AddRealServer(dnsID, server("10.2.0.3:53", lvs.IPIP(), 9))},
 		{"-a -u 10.1.0.1:53 -r 10.2.0.2:53 -m", lvs.AddRealServer(dnsID, server("10.2.0.2:53", lvs.NAT(), 1))},
 		{"-a -u 10.1.0.1:53 -r 10.2.0.4:53 -i --tun-type gre", lvs.AddRealServer(dnsID, server("10.2.0.4:53", lvs.GRE(), 1))},
@@ -187,7 +187,7 @@ func (o *oracle) ipvsadm(stdin string, args ...string) string {
 // daemonCommands gives ipvsadm commands about sync daemons, one a process, and
 // ends one that waits: netlink does not answer what was interrupted in a daemon's
 // thread that has hardly started, and ipvsadm waits for that answer for ever.
-// What came of it the caller compares.
+// The caller compares the result.
 func (o *oracle) daemonCommands(commands string) {
 	o.t.Helper()
 	for command := range strings.Lines(commands) {
@@ -291,7 +291,7 @@ func withoutThresholds(entries []lvs.ServiceEntry) []lvs.ServiceEntry {
 	return entries
 }
 
-// What is made by one is changed and removed by the other.
+// Each changes and removes what the other has made.
 func TestOracleMixed(t *testing.T) {
 	theirs, ours := newOracle(t), newOracle(t)
 	ctx := groundContext(t)

@@ -140,12 +140,12 @@ func (c *rawConn) ask(r request) (answers []reply, errno lvs.Errno) {
 	return answers, errno
 }
 
-// barrier is a message that does nothing but to be acknowledged.
+// barrier is a message that does nothing and is acknowledged.
 func barrier() request { return request{family: nlNoop, flags: nlAck} }
 
 // mayStaySilent reports whether the kernel may leave a request without an answer:
 // one that stops a daemon whose thread has not run yet. The kernel answers that
-// with EINTR, which netlink takes for a reason to say nothing.
+// with EINTR, for which netlink sends no reply.
 func mayStaySilent(r request) bool { return r.family == 0 && r.command == cDelDaemon }
 
 // do sends a request of which only the success matters.
@@ -191,8 +191,8 @@ func (c *rawConn) until(seq uint32) (all []reply) {
 	}
 }
 
-// read returns the objects that a request is answered with, in the kernel's
-// order: services, destinations or daemons, or what stands at the top.
+// read returns the objects in the reply to a request, in the kernel's order:
+// services, destinations or daemons, or the attributes at the top.
 func (c *rawConn) read(r request) (objects []attributes) {
 	c.t.Helper()
 	answers, errno := c.ask(r)

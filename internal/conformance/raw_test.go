@@ -145,17 +145,17 @@ func (a attributes) set(number uint16, value []byte) attributes {
 	return append(b, attribute{number, value})
 }
 
-// plus returns the list with one more attribute, even if it has such a one.
+// plus returns the list with one more attribute, even if it has one of that number.
 func (a attributes) plus(number uint16, value []byte) attributes {
 	return append(slices.Clone(a), attribute{number, value})
 }
 
-// without returns the list without some.
+// without returns the list without the attributes of some numbers.
 func (a attributes) without(numbers ...uint16) attributes {
 	return slices.DeleteFunc(slices.Clone(a), func(at attribute) bool { return slices.Contains(numbers, at.number) })
 }
 
-// only returns those attributes of the list that another one has.
+// only returns the attributes of the list whose numbers another list has.
 func (a attributes) only(like attributes) attributes {
 	return slices.DeleteFunc(slices.Clone(a), func(at attribute) bool { return like.get(at.number) == nil })
 }

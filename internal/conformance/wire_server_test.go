@@ -183,7 +183,7 @@ func TestConformanceWireDelDest(t *testing.T) {
 }
 
 // Kernels that count all connections together refuse thresholds that do not
-// fit an int; those before take them.
+// fit an int; earlier kernels accept them.
 func TestConformanceWireLargeThreshold(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		conn := dialRaw(t, g.Dial)

@@ -72,7 +72,7 @@ func (c wireCase) isRefused(t *testing.T, g ground) {
 	}
 }
 
-// table reads all there is, but for statistics, as text.
+// table returns everything but statistics as text.
 func (c *rawConn) table() string {
 	c.t.Helper()
 	var lines []string
@@ -136,7 +136,7 @@ func found(get request, want attributes) []look { return []look{{get: get, want:
 
 func given(requests ...request) []request { return requests }
 
-// What exists as a request and what as a dump.
+// Which commands are requests, and which are dumps.
 func TestConformanceWireCommands(t *testing.T) {
 	var cases []wireCase
 	add := func(flags uint16, want lvs.Errno, commands ...uint8) {
@@ -160,7 +160,7 @@ func TestConformanceWireCommands(t *testing.T) {
 	runWireCases(t, cases)
 }
 
-// Every command is refused to one without CAP_NET_ADMIN, whatever it says.
+// Every command is refused without CAP_NET_ADMIN, whatever it contains.
 func TestConformanceWirePermission(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		dialRaw(t, g.Dial).must(newService(serviceOf(web)))
