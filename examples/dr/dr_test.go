@@ -35,17 +35,17 @@ ipvsadm -a -t [2001:db8::91]:443 -r [2001:db8::95]:443 -g -w 1`,
 
 func TestRefused(t *testing.T) {
 	for why, args := range map[string][]string{
-		"everything is said by flags": {"director"},
-		"not \"client\"":              {"-role", "client"},
-		"exclude each other":          {"-check", "-undo"},
-		"not defined":                 {"-vips", "10.168.0.91"},
-		"not an ip:port":              {"-vip", "10.168.0.91"},
-		"unable to parse IP":          {"-servers", "10.168.0.94,"},
-		"must be reached through":     {"-vip", "[2001:db8::91]:80"},
-		"port":                        {"-servers", "10.168.0.94:8080"},
-		"scheduler":                   {"-scheduler", "best"},
-		"Interface":                   {"-interface", "../all"},
-		"Persistence":                 {"-persistent", "1ms"},
+		"there are only flags":    {"director"},
+		"not \"client\"":          {"-role", "client"},
+		"mutually exclusive":      {"-check", "-undo"},
+		"not defined":             {"-vips", "10.168.0.91"},
+		"not an ip:port":          {"-vip", "10.168.0.91"},
+		"unable to parse IP":      {"-servers", "10.168.0.94,"},
+		"must be reached through": {"-vip", "[2001:db8::91]:80"},
+		"port":                    {"-servers", "10.168.0.94:8080"},
+		"scheduler":               {"-scheduler", "best"},
+		"Interface":               {"-interface", "../all"},
+		"Persistence":             {"-persistent", "1ms"},
 	} {
 		roletest.Refused(t, program(), why, args...)
 	}

@@ -1,16 +1,16 @@
-// Command dr makes this host a director or a real server of direct routing, as the
-// scripts lvs_dr.sh and lvs_dr_rs.sh do that this library began with. Without flags
-// it does what lvs_dr.sh does, but that other services stay in the table.
+// Command dr makes this host a director or a real server for direct routing, like the
+// scripts lvs_dr.sh and lvs_dr_rs.sh that this library began with. Without flags it
+// does what lvs_dr.sh does, except that other services stay in the table.
 //
 //	sudo dr                                   # the director
 //	sudo dr -role realserver                  # on each real server
-//	sudo dr -check                            # what is wrong with it?
-//	sudo dr -undo                             # as it was before
-//	dr -dry-run                               # the commands; takes no root
+//	sudo dr -check                            # diagnose
+//	sudo dr -undo                             # restore the host
+//	dr -dry-run                               # print the commands; does not need root
 //	dr -dry-run -vip [2001:db8::91]:80 -servers 2001:db8::94,2001:db8::95
 //
-// The real servers' packets do not come back through the director, so it is in
-// their network, and they listen on the port of the service.
+// The director must be in the real servers' network, and they must listen on the
+// port of the service: their replies do not pass through the director.
 package main
 
 import (

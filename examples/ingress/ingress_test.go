@@ -43,7 +43,7 @@ func reached(t *testing.T, sim *lvs.Simulator, firstPort uint16) (all []netip.Ad
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := conn.Verdict().Port; got != 8080 {
+		if got := conn.Verdict().Target().Port(); got != 8080 {
 			t.Errorf("the client reached port %d, want the published one", got)
 		}
 		all = append(all, conn.Server().Addr())

@@ -1,17 +1,17 @@
-// Command nat makes this host a director or a real server of network address
-// translation, as the script lvs_nat.sh does that this library began with. Without
-// flags it does what the script does, but that other services stay in the table, and
+// Command nat makes this host a director or a real server for network address
+// translation, like the script lvs_nat.sh that this library began with. Without flags
+// it does what the script does, except that other services stay in the table, and
 // other rules in the firewall.
 //
 //	sudo nat                                  # the director
 //	sudo nat -role realserver                 # on each real server: the route back
-//	sudo nat -fullnat                         # for real servers that have another
-//	sudo nat -check                           # what is wrong with it?
-//	sudo nat -undo                            # as it was before
-//	nat -dry-run                              # the commands; takes no root
+//	sudo nat -fullnat                         # for real servers without it
+//	sudo nat -check                           # diagnose
+//	sudo nat -undo                            # restore the host
+//	nat -dry-run                              # print the commands; does not need root
 //
-// The script presumes that the VIP is on eth1, and that the real servers' default
-// route is through the director.
+// The script assumes that the VIP is on eth1, and that the real servers' default
+// route leads through the director.
 package main
 
 import (

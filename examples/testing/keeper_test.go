@@ -42,6 +42,18 @@ func TestRound(t *testing.T) {
 	}
 }
 
+// A round that finds everything in order writes nothing.
+func TestNothingToDo(t *testing.T) {
+	s := newSite(t, lvs.SimOptions{})
+	s.sim.Changes() // those of newSite
+	if err := s.keeper.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.sim.Changes(); len(got) > 0 {
+		t.Errorf("the round wrote %v", got)
+	}
+}
+
 // Servers that the keeper was not configured with belong to other programs.
 func TestOthersAreLeftAlone(t *testing.T) {
 	s := newSite(t, lvs.SimOptions{})

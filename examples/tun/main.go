@@ -1,22 +1,22 @@
-// Command tun makes this host a director or a real server of the third mode, which
-// what this library began with tells of and has no script for: tunnels. They are not
-// encrypted, whatever it says there.
+// Command tun makes this host a director or a real server for tunnels, the third mode
+// in the text that this library began with, which has no script for it. Contrary to
+// that text, tunnels are not encrypted.
 //
 //	sudo tun                                  # the director, by IPIP
 //	sudo tun -role realserver                 # on each real server
 //	sudo tun -type gue -port 6080             # both: in UDP; or -type gre
-//	sudo tun -check                           # what is wrong with it?
-//	sudo tun -undo                            # as it was before
-//	tun -dry-run -role realserver             # the commands; takes no root
+//	sudo tun -check                           # diagnose
+//	sudo tun -undo                            # restore the host
+//	tun -dry-run -role realserver             # print the commands; does not need root
 //
-// The real servers may be in any network that the director has a route to, and of
-// the other family than the VIP:
+// The real servers may be in any network that the director has a route to, and in the
+// other address family than the VIP:
 //
 //	tun -dry-run -servers 2001:db8::94,2001:db8::95
 //	tun -dry-run -servers 2001:db8::94,2001:db8::95 -role realserver -local 2001:db8::94
 //
-// Packets that do not fit into the tunnel are lost unless clients hear of it: -mss
-// on the real servers tells them.
+// Packets that do not fit into the tunnel are lost unless clients send smaller ones:
+// -mss on the real servers asks them to.
 package main
 
 import (
@@ -45,7 +45,7 @@ func program() role.Program {
 		case kind == "gue" && port > 0 && port < 1<<16:
 			return lvs.GUE(uint16(port)), nil
 		case kind == "gue":
-			return lvs.Mode{}, fmt.Errorf("-port %d is no UDP port", port)
+			return lvs.Mode{}, fmt.Errorf("-port %d is not a UDP port", port)
 		}
 		return lvs.Mode{}, fmt.Errorf("-type is ipip, gue or gre, not %q", kind)
 	}

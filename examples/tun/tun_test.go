@@ -48,7 +48,7 @@ sysctl -w net.ipv4.conf.gre0.arp_announce=2`+silent+`gre0`, "-role", "realserver
 func TestRefused(t *testing.T) {
 	for why, args := range map[string][]string{
 		"ipip, gue or gre": {"-type", "vxlan"},
-		"no UDP port":      {"-type", "gue", "-port", "65536", "-role", "realserver"},
+		"not a UDP port":   {"-type", "gue", "-port", "65536", "-role", "realserver"},
 		"-local":           {"-servers", "2001:db8::94", "-role", "realserver"},
 		"Gateway":          {"-mss", "1400", "-role", "realserver"},
 		"MSS":              {"-mss", "1", "-role", "realserver"},

@@ -18,22 +18,22 @@ type arguments struct {
 	check bool
 	dry   bool
 	undo  bool
-	file  string // "" is by the program and the role
+	file  string // "" depends on the program and the role
 }
 
 func (a *arguments) flags(p Program, messages io.Writer) *flag.FlagSet {
 	f := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	f.SetOutput(messages)
 	f.StringVar(&a.role, "role", "director", "what this host is: director or realserver")
-	f.BoolVar(&a.check, "check", false, "look for what is wrong, and change nothing; the exit status is 1 when something is")
-	f.BoolVar(&a.dry, "dry-run", false, "print the commands that it comes to, and change nothing")
-	f.BoolVar(&a.undo, "undo", false, "set the host back to what it was")
-	f.StringVar(&a.file, "plan", "", "`file` that keeps what -undo needs (default "+planFile(p.Name, "ROLE")+")")
+	f.BoolVar(&a.check, "check", false, "diagnose, and change nothing; the exit status is 1 if anything is wrong")
+	f.BoolVar(&a.dry, "dry-run", false, "print the equivalent commands, and change nothing")
+	f.BoolVar(&a.undo, "undo", false, "restore the host")
+	f.StringVar(&a.file, "plan", "", "`file` that stores what -undo needs (default "+planFile(p.Name, "ROLE")+")")
 	_ = (*servers)(&a.Servers).Set(seedServers)
 	f.TextVar(&a.VIP, "vip", a.VIP, "`address:port` of the service, in IPv4 or IPv6")
-	f.Var((*servers)(&a.Servers), "servers", "the real servers' `addresses`, with commas, and with a port where it is not the service's (default "+seedServers+")")
-	f.StringVar((*string)(&a.Scheduler), "scheduler", string(a.Scheduler), "who is next: rr, wrr, lc, wlc, …")
-	f.DurationVar(&a.Persistent, "persistent", a.Persistent, "for how long a client stays with its server; 0 is not at all")
+	f.Var((*servers)(&a.Servers), "servers", "comma-separated `addresses` of the real servers, each with a port unless it is the service's (default "+seedServers+")")
+	f.StringVar((*string)(&a.Scheduler), "scheduler", string(a.Scheduler), "how real servers are picked: rr, wrr, lc, wlc, …")
+	f.DurationVar(&a.Persistent, "persistent", a.Persistent, "how long a client stays with its server; 0 disables persistence")
 	f.StringVar(&a.Interface, "interface", a.Interface, "where clients reach the VIP")
 	p.Flags(f)
 	return f
@@ -66,13 +66,13 @@ func (s *servers) Set(text string) error {
 	return nil
 }
 
-// work checks the arguments, and returns what they ask for.
+// work validates the arguments, and returns what they ask for.
 func (p Program) work(ctx context.Context, a arguments, rest []string, out io.Writer) (*work, error) {
 	if len(rest) > 0 {
-		return nil, fmt.Errorf("%q is too much: everything is said by flags; see -h", rest[0])
+		return nil, fmt.Errorf("unexpected argument %q: there are only flags; see -h", rest[0])
 	}
 	if a.check && a.dry || a.check && a.undo || a.dry && a.undo {
-		return nil, fmt.Errorf("-check, -dry-run and -undo exclude each other")
+		return nil, fmt.Errorf("-check, -dry-run and -undo are mutually exclusive")
 	}
 	if a.file == "" {
 		a.file = planFile(p.Name, a.role)
@@ -92,8 +92,8 @@ func (p Program) work(ctx context.Context, a arguments, rest []string, out io.Wr
 	return w, err
 }
 
-// addTable adds the service to what is wanted, and tries it in a simulated kernel:
-// what cannot work is refused before anything is done.
+// addTable adds the service, and tries it in a simulated kernel first: what cannot
+// work is refused before anything is changed.
 func (w *work) addTable(ctx context.Context, p Program) error {
 	mode, err := p.Mode()
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package role is what the examples dr, nat and tun have in common: a program that
-// makes a host a director or a real server, shows what that comes to, checks it,
-// and takes it back.
+// Package role has what the examples dr, nat and tun have in common: a program that
+// makes a host a director or a real server, prints the equivalent commands, diagnoses
+// the host, and restores it.
 package role
 
 import (
@@ -18,34 +18,34 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Program is one of the examples. Its functions are called when the flags have been
-// read.
+// Program is one of the examples. Its functions are called after the flags have been
+// parsed.
 type Program struct {
 	Name     string
-	Defaults Options                  // of the flags that all have
-	Flags    func(f *flag.FlagSet)    // defines those of its own
+	Defaults Options                  // of the flags that all programs have
+	Flags    func(f *flag.FlagSet)    // defines the others
 	Mode     func() (lvs.Mode, error) // of the real servers
 
 	// What each host needs.
 	Director, RealServer func(o Options) (lvs.Setup, error)
 }
 
-// Options are what all programs are told.
+// Options are the values of the flags that all programs have.
 type Options struct {
 	VIP        netip.AddrPort
-	Servers    []netip.AddrPort // those of what this library began with, by default
+	Servers    []netip.AddrPort // those of the original scripts by default
 	Scheduler  lvs.Scheduler
-	Persistent time.Duration // 0 is not
+	Persistent time.Duration // 0 disables persistence
 	Interface  string        // where clients reach the VIP
 }
 
-// Open opens the host that is to be set up.
+// Open opens the host to set up.
 type Open func(context.Context) (*lvs.Host, error)
 
 // Exit statuses.
 const (
 	good   = 0
-	failed = 1 // or something was found
+	failed = 1 // or -check found something
 	usage  = 2
 )
 
@@ -64,7 +64,7 @@ func (p Program) Run(ctx context.Context, args []string, out, messages io.Writer
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return good
 	} else if err != nil {
-		return usage // the flags have said it
+		return usage // the flag set has printed the error
 	}
 	w, err := p.work(ctx, a, f.Args(), out)
 	if err != nil {

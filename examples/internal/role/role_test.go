@@ -155,7 +155,7 @@ func TestOtherPlans(t *testing.T) {
 	plan := filepath.Join(t.TempDir(), "plan")
 	run(t, host, 0, "-plan", plan)
 	for _, args := range [][]string{{"-role", "realserver"}, {"-vip", "10.168.0.92:80"}, {"-vip", "10.168.0.91:443"}} {
-		if said := run(t, host, 1, append(args, "-plan", plan)...); !strings.Contains(said, "another set-up") {
+		if said := run(t, host, 1, append(args, "-plan", plan)...); !strings.Contains(said, "another setup") {
 			t.Errorf("%q: %s", args, said)
 		}
 	}

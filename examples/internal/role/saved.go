@@ -17,10 +17,10 @@ type saved struct {
 	Setup    lvs.Setup     `json:"setup"`
 	Plan     lvs.SetupPlan `json:"plan"`
 	Service  lvs.ServiceID `json:"service,omitzero"`  // on a director
-	WasThere bool          `json:"wasThere,omitzero"` // somebody else had made the service
+	WasThere bool          `json:"wasThere,omitzero"` // another program had added the service
 }
 
-// plan looks what is there before anything is done.
+// plan records the state of the host before anything is changed.
 func (w *work) plan(ctx context.Context, host *lvs.Host) (s saved, err error) {
 	s.Setup = w.setup
 	if s.Plan, err = host.Plan(ctx, w.setup); err != nil || !w.isDirector() {
@@ -29,13 +29,10 @@ func (w *work) plan(ctx context.Context, host *lvs.Host) (s saved, err error) {
 	s.Service = w.service.ID
 	_, err = host.Client().Service(ctx, s.Service)
 	s.WasThere = err == nil
-	if errors.Is(err, lvs.ErrNotFound) {
-		err = nil
-	}
-	return s, err
+	return s, lvs.Ignore(err, lvs.ErrNoService)
 }
 
-// isFor tells whether it was saved for the same work.
+// isFor reports whether s was saved for the same work.
 func (s saved) isFor(w *work) bool {
 	return slices.Equal(s.Setup, w.setup) && s.Service == w.service.ID
 }
@@ -51,7 +48,7 @@ func load(file string) (s saved, err error) {
 	return s, nil
 }
 
-// save writes all of it or nothing, and not into a file that is there.
+// save writes all of it or nothing, and never overwrites a file.
 func (s saved) save(file string) error {
 	text, err := json.MarshalIndent(s, "", "\t")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/golvs/lvs/examples/internal/ipvsadm"
 )
 
-// work is what is to be done to a host.
+// work is what a program does to a host.
 type work struct {
 	arguments
 	setup   lvs.Setup
@@ -24,7 +24,7 @@ type work struct {
 
 func (w *work) isDirector() bool { return w.service.ID.IsValid() }
 
-// commands are those of ipvsadm that make the service.
+// commands returns the commands of ipvsadm that add the service.
 func (w *work) commands() string {
 	if !w.isDirector() {
 		return ""
@@ -50,11 +50,11 @@ func (w *work) do(ctx context.Context, open Open) error {
 	return w.apply(ctx, host)
 }
 
-// show prints the commands, and beside them what is so already, where that can be
-// seen.
+// show prints the commands, and which of them would change nothing, as far as the
+// host can be read.
 func (w *work) show(ctx context.Context, host *lvs.Host, err error) error {
 	if err != nil {
-		fmt.Fprintf(w.out, "# what is there already cannot be seen: %v\n%s", err, w.setup)
+		fmt.Fprintf(w.out, "# the host cannot be read, so all commands are shown: %v\n%s", err, w.setup)
 	} else {
 		defer host.Close()
 		plan, err := host.Plan(ctx, w.setup)
@@ -86,16 +86,16 @@ func (w *work) look(ctx context.Context, host *lvs.Host) error {
 		}
 	}
 	for _, f := range report.Unchecked {
-		fmt.Fprintf(w.out, "not seen from here: %s: %s\n", f.Code, f.Advice)
+		fmt.Fprintf(w.out, "not checked: %s: %s\n", f.Code, f.Advice)
 	}
 	if count > 0 {
-		return fmt.Errorf("found %d", count)
+		return fmt.Errorf("%d findings", count)
 	}
 	return nil
 }
 
-// apply sets the host up. The plan is saved before anything is done: a run that is
-// cut short is finished by the next, or taken back by -undo.
+// apply sets the host up. The plan is saved before anything is changed, so that a run
+// that is interrupted can be finished by the next, or reverted by -undo.
 func (w *work) apply(ctx context.Context, host *lvs.Host) error {
 	s, err := load(w.file)
 	isNew := errors.Is(err, fs.ErrNotExist)
@@ -105,7 +105,7 @@ func (w *work) apply(ctx context.Context, host *lvs.Host) error {
 			err = s.save(w.file)
 		}
 	case err == nil && !s.isFor(w):
-		err = fmt.Errorf("%s is of another set-up: take that back by -undo first, or name another file by -plan", w.file)
+		err = fmt.Errorf("%s belongs to another setup: revert that with -undo first, or name another file with -plan", w.file)
 	}
 	if err != nil {
 		return err
@@ -118,29 +118,23 @@ func (w *work) apply(ctx context.Context, host *lvs.Host) error {
 		return errors.Join(err, w.takeBack(context.WithoutCancel(ctx), host))
 	}
 	if err == nil {
-		fmt.Fprintf(w.out, "%s%s# -undo takes it back by %s\n", s.Plan, w.commands(), w.file)
+		fmt.Fprintf(w.out, "%s%s# revert with -undo, which reads %s\n", s.Plan, w.commands(), w.file)
 	}
 	return err
 }
 
-// balance makes the service what it should be. Other services stay as they are.
+// balance makes the service what it should be. It leaves other services alone.
 func (w *work) balance(ctx context.Context, client *lvs.Client) error {
 	id := w.service.ID
-	had, err := client.RealServers(ctx, id)
-	changes := []lvs.Change{lvs.UpdateService(w.service)}
-	if errors.Is(err, lvs.ErrNotFound) {
-		changes = []lvs.Change{lvs.AddService(w.service)}
-	} else if err != nil {
+	existing, err := client.RealServers(ctx, id)
+	if err := lvs.Ignore(err, lvs.ErrNoService); err != nil {
 		return err
 	}
+	changes := []lvs.Change{lvs.PutService(w.service)}
 	for _, s := range w.servers {
-		change := lvs.AddRealServer(id, s)
-		if slices.ContainsFunc(had, func(h lvs.RealServerStatus) bool { return h.Addr == s.Addr }) {
-			change = lvs.UpdateRealServer(id, s)
-		}
-		changes = append(changes, change)
+		changes = append(changes, lvs.PutRealServer(id, s))
 	}
-	for _, h := range had {
+	for _, h := range existing {
 		if !slices.ContainsFunc(w.servers, func(s lvs.RealServer) bool { return s.Addr == h.Addr }) {
 			changes = append(changes, lvs.RemoveRealServer(id, h.Addr))
 		}
@@ -148,24 +142,21 @@ func (w *work) balance(ctx context.Context, client *lvs.Client) error {
 	return client.Do(ctx, changes...)
 }
 
-// takeBack sets the host back, by what was saved.
+// takeBack restores the host from what was saved.
 func (w *work) takeBack(ctx context.Context, host *lvs.Host) error {
 	s, err := load(w.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is nothing to undo: no plan was saved in %s", w.file)
+		return fmt.Errorf("nothing to undo: no plan was saved in %s", w.file)
 	}
 	if err != nil {
 		return err
 	}
 	if s.Service.IsValid() && !s.WasThere {
-		err = host.Client().RemoveService(ctx, s.Service)
-		if errors.Is(err, lvs.ErrNotFound) {
-			err = nil
-		}
+		err = lvs.Ignore(host.Client().RemoveService(ctx, s.Service), lvs.ErrNoService)
 	}
-	kept, uerr := host.Undo(ctx, s.Plan)
-	for _, k := range kept {
-		fmt.Fprintf(w.out, "# left as it is: %s\n", k)
+	left, uerr := host.Undo(ctx, s.Plan)
+	for _, l := range left {
+		fmt.Fprintf(w.out, "# left as it is: %s\n", l)
 	}
 	if err = errors.Join(err, uerr); err != nil {
 		return err
