@@ -93,8 +93,8 @@ func (p *hostView) isProxyFor(a netip.Addr, iface string) bool {
 		return false
 	}
 	if a.Is6() {
-		told := greaterSysctl(p.sysctl(InterfaceSysctl(iface, "proxy_ndp", true)), p.sysctl(InterfaceSysctl("all", "proxy_ndp", true)))
-		return told == "1" && p.hasProxyEntry(a, iface)
+		enabled := greaterSysctl(p.sysctl(InterfaceSysctl(iface, "proxy_ndp", true)), p.sysctl(InterfaceSysctl("all", "proxy_ndp", true)))
+		return enabled == "1" && p.hasProxyEntry(a, iface)
 	}
 	w := p.arrival(a, netip.Addr{}, iface)
 	return w.Onward() && w.Interface != iface && (p.hasProxyEntry(a, iface) || p.parameter(iface, "proxy_arp") == "1")

@@ -90,7 +90,7 @@ func silentNeighbour(f *HostState, a string) {
 	f.Neighbours = append(f.Neighbours, Neighbour{Interface: "eth0", Addr: netip.MustParseAddr(a), State: "failed"})
 }
 
-// makeFact gives a host a fact in the place of another one.
+// makeResource gives a host a resource in place of the one with the same key.
 func makeResource(f *HostState, now Resource) {
 	f.Resources = append(slices.DeleteFunc(f.Resources, func(one Resource) bool { return one.key() == now.key() }), now)
 }

@@ -38,7 +38,7 @@ type judge struct {
 
 // judgeHosts returns the report on a host, from its state and those of its peers.
 func judgeHosts(own HostState, setup Setup, found []Resource, peers []HostState) Report {
-	j := &judge{setup: setup, found: found, known: make(map[string]bool), findings: []Finding{}, asks: make(map[askedFix]bool), unclear: make(map[FindingCode]bool), byAddr: make(map[netip.Addr]*hostView), vips: make(map[netip.Addr]bool), rolls: make(map[*hostView]serverRoll), claimed: make(map[addressSpot]addressClaim)}
+	j := newJudge(setup, found)
 	j.viewHosts(own, peers)
 	j.checkSetup()
 	j.checkDuplicates()
@@ -53,6 +53,15 @@ func judgeHosts(own HostState, setup Setup, found []Resource, peers []HostState)
 	j.listUnchecked(len(j.hosts) > 1)
 	slices.SortStableFunc(j.findings, func(a, b Finding) int { return a.Severity.rank() - b.Severity.rank() })
 	return Report{own.Name, j.findings, j.unchecked}
+}
+
+func newJudge(setup Setup, found []Resource) *judge {
+	return &judge{
+		setup: setup, found: found, findings: []Finding{},
+		byAddr: make(map[netip.Addr]*hostView), vips: make(map[netip.Addr]bool), claimed: make(map[addressSpot]addressClaim),
+		known: make(map[string]bool), asks: make(map[askedFix]bool), unclear: make(map[FindingCode]bool),
+		rolls: make(map[*hostView]serverRoll),
+	}
 }
 
 // viewHosts indexes the states. A peer that is the host itself is left out, so that all

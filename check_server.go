@@ -88,7 +88,7 @@ func (j *judge) checkMask(host *hostView, vip netip.Addr, clients []netip.Addr) 
 		if own.Prefix.IsSingleIP() || vip.IsLoopback() || !host.hasNoNetwork(own.Interface) {
 			continue
 		}
-		f := FindingVIPMask.risk("%s is on %s, so the host takes that network to be there", own.Prefix, own.Interface)
+		f := FindingVIPMask.risk("%s is on %s, so the host looks for that network there", own.Prefix, own.Interface)
 		for _, a := range append(slices.Clone(clients), j.addrsOfOthers(host, own.Prefix)...) {
 			w := host.route(a, vip)
 			if own.Prefix.Masked().Contains(a) && !host.has(a) && (w.Local() || w.Interface == own.Interface) {

@@ -50,7 +50,7 @@ func (j *judge) isMet(want, now Resource) bool {
 	return bad == nil && left.matches(now)
 }
 
-// isOn reports whether a switch is on: the kernel takes every value but 0 for on.
+// isOn reports whether a switch is on: to the kernel every value but 0 is on.
 func (s Sysctl) isOn() bool {
 	code := findingOfSysctl(s)
 	return (code == FindingForwardingOff || code == FindingNATConntrack) && s.Value != "0" && s.Value != ""

@@ -243,8 +243,8 @@ func (r *result) judge(broken, risks []ailment, said []visit) (answer, string) {
 	case len(risks) > 0:
 		return answerRisk, join(risks)
 	}
-	if unseen := named(said, r.doubt); unseen != "" {
-		return answerUnseen, unseen
+	if unchecked := named(said, r.doubt); unchecked != "" {
+		return answerUnchecked, unchecked
 	}
 	return answerSilent, ""
 }
@@ -264,7 +264,7 @@ func judge(t *testing.T, all []record) {
 	if *long {
 		which := cmp.Or(strings.Trim(*family, " ,"), "All")
 		if *program != "" {
-			which = "What takes " + *program
+			which = "What needs " + *program
 		}
 		fmt.Printf("## %s in Linux %s (%s)\n\n%s\n%s\n<!-- end -->\n", which, os.Getenv(testbed.KernelEnv), os.Getenv("LVS_KERNEL_NAME"), f, tableOf(results))
 	}
@@ -289,7 +289,7 @@ func (r *result) unlike() string {
 	case answerAlarm:
 		return "false alarm on a fault that breaks nothing"
 	case answerSilent:
-		return "nothing is found, and nothing is listed as unseen"
+		return "nothing is found, and nothing is listed as unchecked"
 	}
 	return ""
 }

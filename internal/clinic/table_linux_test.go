@@ -21,12 +21,12 @@ type result struct {
 type answer string
 
 const (
-	answerFound    answer = "found"
-	answerRisk     answer = "risk"
-	answerUnseen   answer = "unchecked"
-	answerSilent   answer = "SILENT"
-	answerHarmless answer = "harmless"
-	answerAlarm    answer = "FALSE ALARM"
+	answerFound     answer = "found"
+	answerRisk      answer = "risk"
+	answerUnchecked answer = "unchecked"
+	answerSilent    answer = "SILENT"
+	answerHarmless  answer = "harmless"
+	answerAlarm     answer = "FALSE ALARM"
 )
 
 func (r *result) broke() bool { return r.traffic != "" }
@@ -51,7 +51,7 @@ func count(all []*result, is func(*result) bool) (n int) {
 // figures are the sums of a run.
 type figures struct {
 	sites, alarms, faults, broke    int
-	found, risks, unseen, silent    int
+	found, risks, unchecked, silent int
 	visible, visibleFound           int // of what the states of hosts show; risks count as found
 	harmlessAlarms                  int
 	treated, cured, retired, heeded int // cured by the findings' fixes, retired: of these by taking a server out
@@ -61,7 +61,7 @@ func sum(sites, alarms int, all []*result) figures {
 	is := func(a answer) int { return count(all, func(r *result) bool { return r.answer == a }) }
 	f := figures{
 		sites: sites, alarms: alarms, faults: len(all), broke: count(all, (*result).broke),
-		found: is(answerFound), risks: is(answerRisk), unseen: is(answerUnseen), silent: is(answerSilent), harmlessAlarms: is(answerAlarm),
+		found: is(answerFound), risks: is(answerRisk), unchecked: is(answerUnchecked), silent: is(answerSilent), harmlessAlarms: is(answerAlarm),
 	}
 	for _, r := range all {
 		if !r.broke() {
@@ -127,7 +127,7 @@ func (f figures) String() string {
 	row("harmless ones called broken", fmt.Sprint(f.harmlessAlarms), "")
 	row("found", share(f.found, f.broke), "")
 	row("found as a risk", share(f.risks, f.broke), "")
-	row("not found, but led to by what is listed as unchecked", share(f.unseen, f.broke), "")
+	row("not found, but led to by what is listed as unchecked", share(f.unchecked, f.broke), "")
 	row("silent", share(f.silent, f.broke), "")
 	row("cured by the findings' own fixes", share(f.cured, f.treated), "")
 	row("of these, by taking a real server out", share(f.retired, f.treated), "")
