@@ -21,27 +21,54 @@ func (j *judge) checkMarks(director *hostView, e ServiceEntry) {
 	}
 	f := FindingMarkMissing.broken("no rule gives packets the mark of %s", e.ID).
 		advise("mark the clients' packets: iptables -t mangle -A PREROUTING -d VIP -p tcp --dport PORT -j MARK --set-mark %d", e.ID.FWMark())
-	if command := j.markingCommand(director, e.ID); command != "" {
+	if command := j.markCommandOf(director, e.ID); command != "" {
 		f = f.run(command).advise("the command marks all packets to that address if it names no port")
+	} else if mark, ok := j.markRequirement(director, e.ID); ok {
+		f = f.fix(mark)
 	}
 	j.add(director, f)
 }
 
-// markingCommand returns the command that marks packets for a service: those that another
-// rule marks, or those for the setup's VIP. It returns "" if neither is known.
-func (j *judge) markingCommand(director *hostView, id ServiceID) string {
+// markCommandOf returns the command that marks packets for a service by what the host uses
+// already: those that another rule marks, or those for the setup's VIP. It returns "" if
+// neither is known.
+func (j *judge) markCommandOf(director *hostView, id ServiceID) string {
 	for _, r := range director.FirewallRules {
 		if r.Verdict == "mark" && r.hasAddress(id.Is6()) && !j.hasMarkService(director, r.SetMark) {
 			return r.markCommand(id.FWMark())
 		}
 	}
+	vip, ok := j.vipOfSetup(director, id)
+	if !ok {
+		return ""
+	}
+	return director.markCommandAtEntry(firewallPacket{to: netip.AddrPortFrom(vip, 0), is6: vip.Is6(), protocol: uint8(ProtocolTCP), in: director.interfaceForVIP(vip)}, id.FWMark())
+}
+
+// markRequirement returns the requirement that marks packets for a service: the setup's, or
+// one for all packets to the setup's VIP.
+func (j *judge) markRequirement(director *hostView, id ServiceID) (Requirement, bool) {
+	for _, s := range j.setup {
+		if m, ok := s.Want.(PacketMark); ok && director.isOwn && m.Mark == id.FWMark() && m.To.Addr().Is6() == id.Is6() {
+			return s, true
+		}
+	}
+	vip, ok := j.vipOfSetup(director, id)
+	if !ok {
+		return Requirement{}, false
+	}
+	return Requirement{Want: PacketMark{To: hostPrefix(vip), Mark: id.FWMark()}, Why: "the service gets only packets with its mark"}, true
+}
+
+// vipOfSetup returns the setup's VIP of a family if its packets are delivered to the host.
+func (j *judge) vipOfSetup(director *hostView, id ServiceID) (netip.Addr, bool) {
 	for _, s := range j.setup {
 		a, ok := s.Want.(Address)
 		if vip := a.Prefix.Addr(); ok && director.isOwn && vip.Is6() == id.Is6() && director.delivers(vip) {
-			return director.markCommandAtEntry(firewallPacket{to: netip.AddrPortFrom(vip, 0), is6: vip.Is6(), protocol: uint8(ProtocolTCP), in: director.interfaceForVIP(vip)}, id.FWMark())
+			return vip, true
 		}
 	}
-	return ""
+	return netip.Addr{}, false
 }
 
 // hasAddress reports whether a rule is for a single address of a family.

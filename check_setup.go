@@ -260,6 +260,8 @@ func findingOfResource(f Resource) FindingCode {
 		return FindingTunnelDown
 	case FOUPort:
 		return FindingFOUMissing
+	case PacketMark:
+		return FindingMarkMissing
 	case Module:
 		return FindingModuleMissing
 	case SourceNAT:
