@@ -2,6 +2,7 @@ package lvs_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 	"net/netip"
@@ -165,9 +166,9 @@ func ExamplePersistence() {
 	// 198.51.100.1:40000 -> 10.168.0.94:443
 }
 
-// A firewall mark makes one service of several ports: the firewall marks packets to
-// ports 80 and 443, and with persistence a client reaches the same real server on
-// both.
+// A firewall mark makes one service of several ports: the director marks packets to
+// ports 80 and 443 (see [PacketMark]), and with persistence a client reaches the same
+// real server on both.
 func ExampleFWMark() {
 	ctx := context.Background()
 	sim, err := lvs.NewSimulator(lvs.SimOptions{})
@@ -193,7 +194,7 @@ func ExampleFWMark() {
 			conn, err := sim.Connect(lvs.Flow{
 				Client: netip.MustParseAddrPort(from),
 				VIP:    netip.MustParseAddrPort(vip),
-				FWMark: 7, // as the firewall sets it
+				FWMark: 7, // as PacketMark sets it on a real host
 			})
 			if err != nil {
 				log.Fatal(err)
@@ -217,4 +218,30 @@ func newClient() *lvs.Client {
 		log.Fatal(err)
 	}
 	return sim.Client()
+}
+
+// A service with its real servers, as a program reads it from its configuration.
+func ExampleRealServer() {
+	const config = `{
+		"service": {"id": "tcp://10.168.0.91:80", "scheduler": "wrr", "persistence": "5m0s/24"},
+		"servers": [
+			{"addr": "10.168.0.94:80", "weight": 3},
+			{"addr": "10.168.1.95:80", "mode": "gue:6080"}
+		]
+	}`
+	var site struct {
+		Service lvs.Service
+		Servers []lvs.RealServer
+	}
+	if err := json.Unmarshal([]byte(config), &site); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(site.Service)
+	for _, s := range site.Servers {
+		fmt.Println(s) // an absent mode is dr, and an absent weight is 1
+	}
+	// Output:
+	// tcp://10.168.0.91:80 wrr persistent 5m0s/24
+	// 10.168.0.94:80 dr weight 3
+	// 10.168.1.95:80 gue:6080 weight 1
 }

@@ -27,6 +27,25 @@ func ExampleDRDirector() {
 	// ip route replace 10.168.0.91/32 dev eth0
 }
 
+// The director can also mark packets for a service by firewall mark, here those to
+// ports 80 and 443 of the VIP: see the example of [FWMark].
+func ExampleDRDirector_marks() {
+	printSetup(lvs.DRDirector{
+		VIP:       netip.MustParseAddr("10.168.0.91"),
+		Interface: "eth0",
+		Marks: []lvs.PacketMark{
+			{Protocol: lvs.ProtocolTCP, Ports: lvs.PortRange{First: 80}, Mark: 7},
+			{Protocol: lvs.ProtocolTCP, Ports: lvs.PortRange{First: 443}, Mark: 7},
+		},
+	}.Setup())
+	// Output:
+	// ip link set dev lo up
+	// ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev eth0 label eth0:0
+	// ip route replace 10.168.0.91/32 dev eth0
+	// nft 'table ip lvs_mark_7_to_10_168_0_91_32_proto_tcp_port_80 { chain prerouting { type filter hook prerouting priority -150; ip daddr 10.168.0.91/32 tcp dport 80 meta mark set 7; }; }'
+	// nft 'table ip lvs_mark_7_to_10_168_0_91_32_proto_tcp_port_443 { chain prerouting { type filter hook prerouting priority -150; ip daddr 10.168.0.91/32 tcp dport 443 meta mark set 7; }; }'
+}
+
 // A real server for direct routing has the VIP as well, and must not answer ARP
 // requests for it.
 func ExampleDRRealServer() {
