@@ -28,7 +28,7 @@ type network interface {
 	Settled(netstate.Resource) (bool, error)
 	// Identity returns what distinguishes the namespace from others, "" if nothing does.
 	Identity() (string, error)
-	// Lookup returns the route that a packet takes.
+	// Lookup returns the route of a packet.
 	Lookup(to, from netip.Addr) (netstate.Route, error)
 }
 

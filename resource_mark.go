@@ -32,8 +32,8 @@ type PacketMark struct {
 // PortRange is a range of ports. Last 0 stands for First alone, and the zero value for
 // all ports.
 type PortRange struct {
-	First uint16 `json:"first"`
-	Last  uint16 `json:"last,omitempty"`
+	First uint16 `json:"first"`          // the lowest port
+	Last  uint16 `json:"last,omitempty"` // the highest port
 }
 
 // String returns the range as "80", "8000-8099" or "any".

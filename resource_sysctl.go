@@ -110,9 +110,9 @@ func (s Sysctl) inherited() Sysctl {
 	return Sysctl{Key: SysctlKey(strings.Join(part, "."))}
 }
 
-// effects are the other parameters that the kernel sets along with one. Turning
-// routing on turns it on everywhere. A parameter of default is also that of the
-// interfaces that follow it, which cannot be seen: those are told as maybe.
+// effects returns the other parameters that the kernel sets along with one. Turning
+// forwarding on turns it on everywhere. A parameter of default is also that of the
+// interfaces that follow it, which cannot be seen: for those maybe is true.
 func (s Sysctl) effects(interfaces []string) (all []Sysctl, maybe bool) {
 	switch s.Key {
 	case SysctlIPForward, InterfaceSysctl("all", "forwarding", false):

@@ -44,8 +44,7 @@ func (n *Network) entries() ([]entry, error) {
 	return all, err
 }
 
-// Flags of an address that say nothing that its other fields do not say, or that
-// change without anybody's doing.
+// Flags of an address that its other fields express too, or that the kernel changes.
 const plainFlags = unix.IFA_F_PERMANENT | unix.IFA_F_NODAD | unix.IFA_F_DEPRECATED | unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED | unix.IFA_F_OPTIMISTIC
 
 const (
@@ -133,8 +132,8 @@ func (n *Network) Addresses() ([]netstate.Address, error) {
 	return all, err
 }
 
-// entry returns the address of an interface with a prefix, or nil if there is none. Of
-// several, which differ by what Other stands for, it is the plain one.
+// entry returns the address of an interface with a prefix, or nil for none. Of several,
+// it is the one without Other.
 func (n *Network) entry(f netstate.Address) (*entry, netlink.Link, error) {
 	l, err := n.link(f.Interface)
 	if err != nil {
@@ -161,9 +160,9 @@ func (f address) find(n *Network) (netstate.Resource, error) {
 	return e.of(f.Interface), nil
 }
 
-// Settled reports whether the kernel has done what follows from a fact that was put:
-// an IPv6 address is not in use while it asks whether another host has it. It does
-// not ask while nothing can pass by the interface, and that may last.
+// Settled reports whether the kernel has finished what follows from putting a resource:
+// an IPv6 address is not in use while the kernel asks whether another host has it. It
+// does not ask while nothing can pass the interface, which may last.
 func (n *Network) Settled(f netstate.Resource) (bool, error) {
 	a, ok := f.(netstate.Address)
 	if !ok || !a.Prefix.Addr().Is6() {

@@ -95,8 +95,8 @@ func (f fou) encode(a *netlink.AttributeEncoder) {
 	a.Uint8(fouFamily, family)
 }
 
-// hasFOU tells whether the kernel has FOU. Asked for it by name it would start a
-// program to load it, which takes long and finds nothing.
+// hasFOU reports whether the kernel has FOU. A request by name would start a program to
+// load it, which is slow and in vain.
 func (n *Network) hasFOU() bool {
 	all, err := n.routes.GenlFamilyList()
 	return err == nil && slices.ContainsFunc(all, func(f *rtnetlink.GenlFamily) bool { return f.Name == "fou" })

@@ -79,7 +79,7 @@ func linkOf(l netlink.Link) netstate.Link {
 	return found
 }
 
-// takesOut returns which packets a tunnel takes out, beside those to its addresses: of
+// takesOut returns which packets a tunnel decapsulates, besides those to its addresses: of
 // one protocol, 0 is any, and only those with a key, or with sequence numbers.
 func takesOut(l netlink.Link) (inner uint8, keyed, ordered bool) {
 	const sequence = 0x1000

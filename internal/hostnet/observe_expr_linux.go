@@ -37,7 +37,7 @@ func register(value []byte) uint32 {
 	return r
 }
 
-// expression takes one expression of the rule.
+// expression reads one expression of the rule.
 func (d *nftDecoder) expression(name string, body []byte) {
 	if d.regs == nil {
 		d.regs = make(map[uint32]loaded)
@@ -82,7 +82,7 @@ func (d *nftDecoder) expression(name string, body []byte) {
 	}
 }
 
-// statement takes an expression that does something.
+// statement reads an expression that does something.
 func (d *nftDecoder) statement(name string, attr map[uint16][]byte) {
 	switch name {
 	case "notrack", "reject":
@@ -217,7 +217,7 @@ func (d *nftDecoder) ct(attr map[uint16][]byte) {
 	d.regs[register(attr[unix.NFTA_CT_DREG])] = l
 }
 
-// fib takes what kind of address a packet is for.
+// fib reads what kind of address a packet is for.
 func (d *nftDecoder) fib(attr map[uint16][]byte) {
 	l := loaded{}
 	if be32(attr[unix.NFTA_FIB_RESULT]) == unix.NFT_FIB_RESULT_ADDRTYPE && be32(attr[unix.NFTA_FIB_FLAGS]) == unix.NFTA_FIB_F_DADDR {
@@ -236,7 +236,7 @@ func (d *nftDecoder) bitwise(attr map[uint16][]byte) {
 	d.regs[register(attr[unix.NFTA_BITWISE_DREG])] = from
 }
 
-// compare takes a comparison of a register with a value.
+// compare reads a comparison of a register with a value.
 func (d *nftDecoder) compare(reg, op uint32, value []byte) {
 	from := d.regs[reg]
 	const greatest = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
@@ -256,13 +256,13 @@ func (d *nftDecoder) compare(reg, op uint32, value []byte) {
 
 func isPort(what string) bool { return what == "sport" || what == "dport" }
 
-// within takes the condition that a register is in a range, and reports whether
+// within reads the condition that a register is in a range, and reports whether
 // the rule's fields say it.
 func (d *nftDecoder) within(reg uint32, low, high []byte) bool {
 	return limit(&d.rule, d.regs[reg], low, high, d.names)
 }
 
-// lookup takes a condition that a register is in a set. A map gives the verdict.
+// lookup reads a condition that a register is in a set. A map gives the verdict.
 func (d *nftDecoder) lookup(attr map[uint16][]byte) {
 	from := d.regs[register(attr[unix.NFTA_LOOKUP_SREG])]
 	elements, all := d.sets.elements(setName{d.rule.Family, d.rule.Table, text(attr[unix.NFTA_LOOKUP_SET])})

@@ -197,7 +197,7 @@ const (
 	tcpACK = 0x10
 )
 
-// limitFlags takes a condition on TCP's flags, by whether the first packet of a
+// limitFlags reads a condition on TCP's flags, by whether the first packet of a
 // connection meets it, and the others do.
 func limitFlags(rule *netstate.ChainRule, mask, value []byte, inverted bool) bool {
 	if len(value) != 1 || mask != nil && len(mask) != 1 {
@@ -220,7 +220,7 @@ func limitFlags(rule *netstate.ChainRule, mask, value []byte, inverted bool) boo
 	return true
 }
 
-// limitType takes a condition on the types that a packet's destination has, as bits
+// limitType reads a condition on the types that a packet's destination has, as bits
 // by the numbers of types of routes.
 func limitType(rule *netstate.ChainRule, types uint32) bool {
 	local, remote := types&(1<<unix.RTN_LOCAL) != 0, types&(1<<unix.RTN_UNICAST) != 0
@@ -236,7 +236,7 @@ func limitType(rule *netstate.ChainRule, types uint32) bool {
 	return true
 }
 
-// exclude takes a condition that something is not a value.
+// exclude reads a condition that something is not a value.
 func exclude(rule *netstate.ChainRule, from loaded, value []byte, names map[int]string) bool {
 	switch from.what {
 	case "state", "status":
@@ -262,7 +262,7 @@ func exclude(rule *netstate.ChainRule, from loaded, value []byte, names map[int]
 
 const statusDNAT = 1 << 5 // IPS_DST_NAT
 
-// excludePlace takes a condition that a packet is not of an interface or of
+// excludePlace reads a condition that a packet is not of an interface or of
 // addresses.
 func excludePlace(rule *netstate.ChainRule, from loaded, value []byte, names map[int]string) bool {
 	var one netstate.ChainRule

@@ -177,7 +177,7 @@ func (f *tcFilter) decode(options map[uint16][]byte) []netstate.ChainRule {
 	return []netstate.ChainRule{f.rule}
 }
 
-// flower takes the conditions of a filter by fields.
+// flower reads the conditions of a filter by fields.
 func (f *tcFilter) flower(options map[uint16][]byte) {
 	for kind, value := range options {
 		known := false
@@ -203,7 +203,7 @@ func (f *tcFilter) flower(options map[uint16][]byte) {
 	}
 }
 
-// selector takes the conditions of a filter by words of the header of IPv4.
+// selector reads the conditions of a filter by words of the header of IPv4.
 func (f *tcFilter) selector(data []byte) {
 	const header, key = 16, 16
 	if len(data) < header || len(data) < header+int(data[2])*key {
@@ -243,7 +243,7 @@ const (
 	actStolen      = 4
 )
 
-// act takes the actions of a filter: rules, for each may do something.
+// act reads the actions of a filter: rules, for each may do something.
 func (f *tcFilter) act(actions []byte) (all []netstate.ChainRule) {
 	f.rule.Verdict = "accept"
 	list, err := netlink.NewAttributeDecoder(actions)
@@ -261,7 +261,7 @@ func (f *tcFilter) act(actions []byte) (all []netstate.ChainRule) {
 	return append(all, f.rule)
 }
 
-// action takes one action, and reports whether it is the last.
+// action reads one action, and reports whether it is the last.
 func (f *tcFilter) action(kind string, options map[uint16][]byte) (done []netstate.ChainRule, ended bool) {
 	const parms, skbeditMark, skbeditMask, gactProbability, mirrors = 2, 5, 8, 3, 2
 	general := options[parms]

@@ -55,7 +55,7 @@ func xtPorts(rule *netstate.ChainRule, info []byte) bool {
 	return ok
 }
 
-// xtConntrack takes a condition on the state alone.
+// xtConntrack reads a condition on the state alone.
 func xtConntrack(rule *netstate.ChainRule, revision uint32, info []byte) bool {
 	const base, onState, alias = 8*16 + 4 + 4 + 5*2, 1, 1 << 13 // XT_CONNTRACK_STATE, and as -m state
 	if revision < 1 || revision > 3 || len(info) < base+6 {
@@ -81,7 +81,7 @@ func xtConntrack(rule *netstate.ChainRule, revision uint32, info []byte) bool {
 	return true
 }
 
-// xtAddressType takes a condition on the type of the destination alone.
+// xtAddressType reads a condition on the type of the destination alone.
 func xtAddressType(rule *netstate.ChainRule, info []byte) bool {
 	const invert = 2
 	if len(info) < 8 || binary.NativeEndian.Uint16(info) != 0 {

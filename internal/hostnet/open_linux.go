@@ -103,7 +103,7 @@ func (n *Network) Identity() (string, error) {
 	return strconv.FormatUint(cookie, 10), nil
 }
 
-// retry repeats a listing that others changed while it was read.
+// retry repeats a listing that was interrupted by changes.
 func retry[T any](list func() ([]T, error)) (all []T, err error) {
 	for range 5 {
 		if all, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
@@ -113,7 +113,7 @@ func retry[T any](list func() ([]T, error)) (all []T, err error) {
 	return all, err
 }
 
-// notThere tells whether the kernel says that a thing is not there.
+// notThere reports whether an error means that something does not exist.
 func notThere(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENODEV) || errors.Is(err, os.ErrNotExist)
 }

@@ -77,7 +77,7 @@ func (n *Network) routeEnds(f netstate.Route) (bool, error) {
 	return false, err
 }
 
-// cacheExpires is where the lifetime stands in what the kernel tells of a route.
+// cacheExpires is the offset of the lifetime in the kernel's information on a route.
 const cacheExpires = 8
 
 // routeOf reads a route of the family of an address, by an interface.

@@ -31,7 +31,7 @@ const (
 	signatureLen = 128 // bits of it that are sent
 )
 
-// ipsecError tells when the kernel lacks IPsec: the interface to it, or ESP.
+// ipsecError names the error of a kernel that lacks IPsec: the interface to it, or ESP.
 func ipsecError(err error) error {
 	if errors.Is(err, unix.EPROTONOSUPPORT) {
 		return fmt.Errorf("%w: %w", netstate.ErrNoIPsec, err)

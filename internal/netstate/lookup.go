@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// mainPriority is that of the rule which asks the main table.
+// mainPriority is the priority of the rule for the main table.
 const mainPriority = 32766
 
-// Lookup returns the route that a packet takes: by the first rule that is for it
-// and whose table has one; of these the longest, then that of the least metric,
-// then the first. Rules about marks are passed over.
+// Lookup returns the route of a packet: that of the first rule that matches the packet
+// and whose table has a route. Of several it is the one with the longest prefix, then
+// the lowest metric, then the first. Rules about marks are ignored.
 func Lookup(routes []Route, rules []Rule, to, from netip.Addr) (Route, bool) {
 	rules = append(slices.Clone(rules), Rule{Priority: mainPriority, Table: MainTable, IPv6: to.Is6()})
 	slices.SortStableFunc(rules, func(a, b Rule) int { return a.Priority - b.Priority })
@@ -25,7 +25,7 @@ func Lookup(routes []Route, rules []Rule, to, from netip.Addr) (Route, bool) {
 	return Route{}, false
 }
 
-// holds tells whether an address is in a network; the zero prefix is any.
+// holds reports whether an address is in a network; the zero prefix contains all.
 func holds(p netip.Prefix, a netip.Addr) bool { return !p.IsValid() || p.Contains(a) }
 
 func lookupIn(table int, routes []Route, to netip.Addr) (best Route, ok bool) {

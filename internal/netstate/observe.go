@@ -3,7 +3,7 @@ package netstate
 import "net/netip"
 
 // Observed is what a namespace has, as a diagnosis wants to know it. Unlike
-// facts, these values are only read, and say of everything whether they say all.
+// resources, these values are only read, and say whether they are complete.
 type Observed struct {
 	Resources  []Resource // as List returns them, and the policies of IPsec
 	Interfaces []Interface
@@ -26,15 +26,15 @@ type Interface struct {
 	Loopback bool
 	MAC      string // "" is none
 	Below    string // the interface that carries it, of a VLAN or a macvlan
-	Takes    bool   // it takes all packets of the one below it
+	Takes    bool   // it receives all packets of the one below it
 	Master   string // the bridge, bond or VRF that it belongs to
 	XDP      bool   // a program sees packets before the network stack does
 	Ingress  bool   // traffic control may drop or redirect what comes in
 	Queue    string // what traffic control does with what goes out; "" is nothing unusual
 	Loss     int    // how much of what goes out it drops, in per cent
-	Inner    uint8  // what a tunnel takes out, by the number that IP has for it; 0 is any
-	Keyed    bool   // a tunnel takes only packets with a key
-	Ordered  bool   // a tunnel takes only packets with sequence numbers
+	Inner    uint8  // protocol number of what a tunnel decapsulates; 0 is any
+	Keyed    bool   // a tunnel accepts only packets with a key
+	Ordered  bool   // a tunnel accepts only packets with sequence numbers
 }
 
 // AddressState says why an address is not in use as it stands.
@@ -126,7 +126,7 @@ type ChainRule struct {
 	Mark      uint32         // that packets have; with Mask
 	Mask      uint32         // 0 is any
 	Partial   bool           // it has conditions that these fields do not say
-	Verdict   string         // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack", "encrypted" of what takes only packets that came by IPsec, or "other"
+	Verdict   string         // "" goes on; "accept", "drop", "reject", "jump", "goto", "return", "redirect", "dnat", "snat", "masquerade", "mark", "notrack", "encrypted" of what accepts only packets that arrived by IPsec, or "other"
 	Target    string         // the chain of a jump, the address of dnat or snat
 	ToPort    uint16         // of redirect and dnat; 0 leaves it, or is not known
 	SetMark   uint32         // of the verdict mark

@@ -14,7 +14,7 @@ type Routing struct {
 	rules   []RuleEntry
 	tables  map[int]routeTable
 	without []RouteEntry // that do not count
-	assumed []RuleEntry  // usual rules that are not there, and may count all the same
+	assumed []RuleEntry  // usual rules that are missing, and may count nevertheless
 }
 
 // routeTable are the routes of a table, by prefix. Of one prefix the least metric
@@ -73,9 +73,9 @@ func MainRule(ipv6 bool) RuleEntry {
 	return RuleEntry{Priority: mainPriority, IPv6: ipv6, Table: MainTable}
 }
 
-// assumedRules returns the usual rules of a family that are missing and may count all
-// the same: kernels do without any, and as usual, until one is added that is not usual.
-// IPv4 of older kernels does so only until one is removed.
+// assumedRules returns the usual rules of a family that are missing and may count
+// nevertheless: kernels without any rule behave as usual, until one is added that is not
+// usual. IPv4 of older kernels does so only until one is removed.
 func assumedRules(rules []RuleEntry, ipv6 bool) (missing []RuleEntry) {
 	usual := usualRules(ipv6)
 	for _, rule := range rules {

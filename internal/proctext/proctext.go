@@ -1,6 +1,5 @@
-// Package proctext reads what is written to the files of /proc/sys as Linux reads
-// it: it takes more than one would think, such as "1 2" for 1, and less, such as
-// no "+1".
+// Package proctext reads what is written to the files of /proc/sys as Linux reads it. It
+// accepts more than one would expect, such as "1 2" for 1, and less, such as not "+1".
 package proctext
 
 import (
@@ -98,5 +97,6 @@ func digit(c byte) uint64 {
 	return math.MaxUint64
 }
 
-// isSpace takes Latin-1's no-break space for one, as the kernel does.
+// isSpace reports whether a byte is white space. For the kernel, Latin-1's no-break space
+// is.
 func isSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' || c == 0xa0 }

@@ -79,8 +79,8 @@ func (p *params) inherit(folder, name string) {
 	}
 }
 
-// fit makes the IPv6 parameters of an interface fit its MTU: there are none below the
-// least that IPv6 takes.
+// fit makes the IPv6 parameters of an interface fit its MTU: below the minimum of IPv6
+// it has none.
 func (p *params) fit(l netstate.Link) {
 	folder := conf6 + l.Name + "/"
 	_, exists := p.values[folder+"mtu"]

@@ -51,7 +51,7 @@ func connectedBy(a netstate.Address) netstate.Route {
 	return netstate.Route{To: a.Prefix.Masked(), Table: netstate.MainTable, Interface: a.Interface, Source: a.Prefix.Addr(), Scope: "link"}
 }
 
-// Lookup returns the route that a packet takes.
+// Lookup returns the route of a packet.
 func (n *Network) Lookup(to, from netip.Addr) (netstate.Route, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
