@@ -219,3 +219,35 @@ func TestMap(t *testing.T) {
 		t.Error("the map names no files")
 	}
 }
+
+var doctorClaim = regexp.MustCompile(`(\d+).+\bCheck\D*(\d+)`)
+
+// TestDoctorFigures holds that the READMEs quote the figures of docs/doctor.md.
+func TestDoctorFigures(t *testing.T) {
+	measured, err := os.ReadFile(filepath.Join(root, "docs/doctor.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pages(t) {
+		if p.name != "README.md" && p.name != "README.zh-CN.md" {
+			continue
+		}
+		found := false
+		p.prose(func(n int, line string) {
+			m := doctorClaim.FindStringSubmatch(line)
+			if m == nil || !strings.Contains(line, "docs/doctor.md") {
+				return
+			}
+			found = true
+			broke, seen := "break traffic | "+m[1]+" |", "| found | "+m[2]+" "
+			for _, figure := range []string{broke, seen, "| silent | 0 |"} {
+				if !strings.Contains(string(measured), figure) {
+					t.Errorf("%s:%d: docs/doctor.md does not have %q", p.name, n, figure)
+				}
+			}
+		})
+		if !found {
+			t.Errorf("%s does not quote docs/doctor.md", p.name)
+		}
+	}
+}
