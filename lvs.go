@@ -13,16 +13,19 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// Client reads and changes the IPVS table of one network namespace. Any number
-// of goroutines may use it, and call it while they range over what it returned.
+// Client reads and changes the IPVS table of one network namespace. [Open],
+// [Host.Client] and [Simulator.Client] return one; the zero Client is not usable. It
+// is safe for concurrent use.
 //
-// Every call returns when its context ends, whatever the kernel is doing. How soon,
-// a busy machine decides: it takes a processor, and nothing else.
+// Every call returns promptly when its context ends, whatever the kernel is doing. A
+// change that was on its way then has an [Error] with [OutcomeUnknown]: the kernel
+// may have made it, or may still make it. Later changes of the same client wait,
+// within their own contexts, until the kernel is done with it, so that none overtakes
+// it. Reading does not wait.
 //
-// A change that was on its way then has an [Error] that is Unknown: the kernel may
-// have made it, or may yet make it. Later changes of the same client wait for the
-// kernel to let go of it, within their own contexts, so that none is overtaken.
-// Reading does not wait.
+// The errors of all methods are of type [*Error], except that of [Client.Do]. Every
+// method can fail with [ErrPermission], [ErrUnavailable], [ErrBusy], [ErrStuck],
+// [ErrClosed] and the context's error; the methods' comments name the other kinds.
 type Client struct {
 	conn    *genl.Conn
 	release func() error
@@ -65,7 +68,7 @@ type clientOpener interface {
 	openClient(ctx context.Context, o *options) (*Client, error)
 }
 
-// newClient is where a simulated kernel takes the real one's place.
+// newClient returns a client of the kernel that a dialer reaches, real or simulated.
 func newClient(ctx context.Context, dial genl.Dialer, log *slog.Logger) (*Client, error) {
 	c := &Client{log: log, release: func() error { return nil }}
 	var err error
@@ -77,13 +80,13 @@ func newClient(ctx context.Context, dial genl.Dialer, log *slog.Logger) (*Client
 	return c, nil
 }
 
-// lateClient finds IPVS when it is first asked for something.
+// lateClient returns a client that looks for IPVS in its first call.
 func lateClient(dial genl.Dialer, log *slog.Logger) *Client {
 	return &Client{log: log, release: func() error { return nil }, conn: genl.New(dial, wire.Family, wire.Version)}
 }
 
-// Close ends the calls in flight with [ErrClosed] and closes all sockets.
-// Closing twice is [ErrClosed] too.
+// Close ends the calls in flight, which fail with [ErrClosed], and closes all
+// sockets. Closing again fails with [ErrClosed], too.
 func (c *Client) Close() error {
 	if err := c.conn.Close(); err != nil {
 		return call{op: OpClose, object: "client"}.explain(err)
@@ -91,20 +94,20 @@ func (c *Client) Close() error {
 	return c.release()
 }
 
-// listRounds is how often services are listed again of which some were told
-// twice. The pauses between, which double, come to a second.
+// listRounds is how often services are listed if some are listed twice. The pauses
+// between, which double, add up to a second.
 const (
 	listRounds = 10
 	firstPause = time.Millisecond
 )
 
-// Services returns all services, ordered by [ServiceID.Compare]. What is added
-// or removed meanwhile may or may not be there.
+// Services returns all services, ordered by [ServiceID.Compare]. Services that are
+// added or removed at the same time may be missing or included.
 //
-// The kernel tells services twice, and others not at all, when its table changes
-// while it is listed; since Linux 7.1 it goes on doing so for a moment after the
-// table has grown. Then the services are listed again, and after about a second
-// of that the error is [ErrUnstable].
+// If the table changes while it is being listed, the kernel may list some services
+// twice and omit others; since Linux 7.1 this can last for a moment after the table
+// has grown. Services then lists them again, and fails with [ErrUnstable] after about
+// a second.
 func (c *Client) Services(ctx context.Context) ([]ServiceStatus, error) {
 	what := call{op: OpListServices}
 	for round := range listRounds {
@@ -112,10 +115,10 @@ func (c *Client) Services(ctx context.Context) ([]ServiceStatus, error) {
 		if err != nil {
 			return nil, err
 		}
-		told := len(all)
+		listed := len(all)
 		slices.SortStableFunc(all, func(a, b ServiceStatus) int { return a.ID.Compare(b.ID) })
 		all = slices.CompactFunc(all, func(a, b ServiceStatus) bool { return a.ID == b.ID })
-		if len(all) == told {
+		if len(all) == listed {
 			return all, nil
 		}
 		if err := pause(ctx, firstPause<<round); err != nil {
@@ -123,12 +126,12 @@ func (c *Client) Services(ctx context.Context) ([]ServiceStatus, error) {
 		}
 	}
 	return nil, &Error{
-		Op: what.op, kind: ErrUnstable, hint: "try again when fewer changes are made",
-		detail: fmt.Sprintf("services were told twice in each of %d listings", listRounds),
+		Op: what.op, kind: ErrUnstable, hint: "try again when the table changes less often",
+		detail: fmt.Sprintf("the table kept changing: each of %d listings contained duplicates", listRounds),
 	}
 }
 
-// pause waits, but no longer than the context lasts.
+// pause waits until a duration has passed or the context ends.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -148,7 +151,8 @@ func decodeService(msg []byte) (ServiceStatus, error) {
 	return serviceFromWire(&w), nil
 }
 
-// Service returns one service. [ErrNotFound]: it is not there.
+// Service returns one service. It fails with [ErrNoService] if the service does not
+// exist.
 func (c *Client) Service(ctx context.Context, id ServiceID) (ServiceStatus, error) {
 	what := call{op: OpGetService, object: id.String()}
 	if err := requireID(id); err != nil {
@@ -162,12 +166,12 @@ func (c *Client) Service(ctx context.Context, id ServiceID) (ServiceStatus, erro
 	return s, err
 }
 
-// command is a request without attributes.
+// command returns a request without attributes.
 func command(cmd wire.Command) genl.Request {
 	return func(b []byte) []byte { return wire.AppendCommand(b, cmd) }
 }
 
-// naming is a request that names a service.
+// naming returns a request that names a service.
 func naming(cmd wire.Command, id ServiceID) genl.Request {
 	return func(b []byte) []byte {
 		key := id.toWire()
@@ -175,8 +179,8 @@ func naming(cmd wire.Command, id ServiceID) genl.Request {
 	}
 }
 
-// RealServers returns the real servers of a service in the order in which they
-// were added. [ErrNotFound]: the service is not there.
+// RealServers returns the real servers of a service in the order in which they were
+// added. It fails with [ErrNoService] if the service does not exist.
 func (c *Client) RealServers(ctx context.Context, id ServiceID) ([]RealServerStatus, error) {
 	what := call{op: OpListRealServers, object: id.String()}
 	if err := requireID(id); err != nil {
@@ -193,7 +197,7 @@ func (c *Client) RealServers(ctx context.Context, id ServiceID) ([]RealServerSta
 		return nil, err
 	}
 	if len(all) == 0 {
-		// The kernel lists a service that is not there as one without servers.
+		// For a service that does not exist, the kernel lists no servers either.
 		if _, err := c.Service(ctx, id); err != nil {
 			return nil, err
 		}
@@ -201,8 +205,9 @@ func (c *Client) RealServers(ctx context.Context, id ServiceID) ([]RealServerSta
 	return inOrderAdded(all), nil
 }
 
-// inOrderAdded turns the kernel's order, newest first, and drops servers that
-// were told twice because others were added meanwhile.
+// inOrderAdded reverses the kernel's order, newest first, and drops the second of
+// two entries for one server, which the kernel lists if others were added at the
+// same time.
 func inOrderAdded(all []RealServerStatus) []RealServerStatus {
 	slices.Reverse(all)
 	seen := make(map[netip.AddrPort]bool, len(all))
@@ -213,8 +218,8 @@ func inOrderAdded(all []RealServerStatus) []RealServerStatus {
 	})
 }
 
-// RealServer returns one real server of a service. [ErrNotFound]: it, or the
-// service, is not there. The kernel has no call for one, so all are listed.
+// RealServer returns one real server of a service. It fails with [ErrNoRealServer] or
+// [ErrNoService]. The kernel has no call for one real server, so all are listed.
 func (c *Client) RealServer(ctx context.Context, id ServiceID, addr netip.AddrPort) (RealServerStatus, error) {
 	all, err := c.RealServers(ctx, id)
 	if err != nil {
@@ -232,58 +237,61 @@ func (c *Client) RealServer(ctx context.Context, id ServiceID, addr netip.AddrPo
 	}
 }
 
-// AddService adds a service without real servers. [ErrExists]: there is one of
-// that identity; [ErrScheduler]: the kernel lacks its scheduler or engine.
+// AddService makes the change [AddService]: it adds a service without real servers.
+// It fails with [ErrExists], [ErrScheduler], [ErrEngine] or [ErrInvalid].
 func (c *Client) AddService(ctx context.Context, s Service) error {
 	return c.do1(ctx, AddService(s))
 }
 
-// UpdateService replaces everything of a service but its identity, real servers
-// and counters: what s leaves out is gone afterwards. To change one thing, use
-// [Client.ModifyService]. [ErrNotFound]: the service is not there.
+// UpdateService makes the change [UpdateService]: it replaces everything of a service
+// but its ID, its real servers and its counters. To change one field, use
+// [Client.ModifyService]. It fails with [ErrNoService], [ErrScheduler], [ErrEngine] or
+// [ErrInvalid].
 func (c *Client) UpdateService(ctx context.Context, s Service) error {
 	return c.do1(ctx, UpdateService(s))
 }
 
-// RemoveService removes a service with its real servers. [ErrNotFound]: it is
-// not there. What becomes of connections says the function [RemoveService].
+// RemoveService makes the change [RemoveService]: it removes a service with its real
+// servers. It fails with [ErrNoService].
 func (c *Client) RemoveService(ctx context.Context, id ServiceID) error {
 	return c.do1(ctx, RemoveService(id))
 }
 
-// AddRealServer adds a real server to a service. [ErrExists]: it is there;
-// [ErrNotFound]: the service is not.
+// AddRealServer makes the change [AddRealServer]: it adds a real server to a service.
+// It fails with [ErrExists], [ErrNoService] or [ErrInvalid].
 func (c *Client) AddRealServer(ctx context.Context, id ServiceID, s RealServer) error {
 	return c.do1(ctx, AddRealServer(id, s))
 }
 
-// UpdateRealServer replaces everything of a real server but its address and
-// counters: what s leaves out, the tunnel too, is gone afterwards. To change
-// one thing, use [Client.ModifyRealServer]. [ErrNotFound]: it, or the service, is not
-// there.
+// UpdateRealServer makes the change [UpdateRealServer]: it replaces everything of a
+// real server but its address and its counters, including the tunnel. To change one
+// field, use [Client.ModifyRealServer]. It fails with [ErrNoRealServer],
+// [ErrNoService] or [ErrInvalid].
 func (c *Client) UpdateRealServer(ctx context.Context, id ServiceID, s RealServer) error {
 	return c.do1(ctx, UpdateRealServer(id, s))
 }
 
-// RemoveRealServer removes a real server from a service. [ErrNotFound]: it, or the
-// service, is not there. What becomes of connections says the function
-// [RemoveRealServer].
+// RemoveRealServer makes the change [RemoveRealServer]: it removes a real server from
+// a service. It fails with [ErrNoRealServer] or [ErrNoService].
 func (c *Client) RemoveRealServer(ctx context.Context, id ServiceID, addr netip.AddrPort) error {
 	return c.do1(ctx, RemoveRealServer(id, addr))
 }
 
-// ZeroCounters sets the counters of a service and of its real servers to 0; see [Stats].
+// ZeroCounters makes the change [ZeroCounters]: it sets the counters of a service and
+// of its real servers to 0. It fails with [ErrNoService].
 func (c *Client) ZeroCounters(ctx context.Context, id ServiceID) error {
 	return c.do1(ctx, ZeroCounters(id))
 }
 
-// ZeroAllCounters sets all counters of the network namespace to 0.
+// ZeroAllCounters makes the change [ZeroAllCounters]: it sets all counters of the
+// network namespace to 0.
 func (c *Client) ZeroAllCounters(ctx context.Context) error { return c.do1(ctx, ZeroAllCounters()) }
 
-// Flush removes all services of the network namespace, whoever made them.
+// Flush makes the change [Flush]: it removes all services of the network namespace,
+// including those of other programs.
 func (c *Client) Flush(ctx context.Context) error { return c.do1(ctx, Flush()) }
 
-// Info is what the kernel says of its IPVS.
+// Info describes the kernel's IPVS.
 type Info struct {
 	Version string // of IPVS, such as "1.2.1"; it has not changed in years
 
@@ -293,7 +301,7 @@ type Info struct {
 	ConnTableSize int
 }
 
-// Info returns what the kernel says of its IPVS.
+// Info returns a description of the kernel's IPVS.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	var w wire.Info
 	if err := c.get(ctx, call{op: OpGetInfo}, command(wire.CmdGetInfo), func(msg []byte) error { return wire.DecodeInfo(msg, &w) }); err != nil {
@@ -305,7 +313,7 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	}, nil
 }
 
-// get asks for one message and decodes it.
+// get requests one message and decodes it.
 func (c *Client) get(ctx context.Context, what call, request genl.Request, decode func(msg []byte) error) error {
 	start := c.start(ctx)
 	msg, err := c.conn.Get(ctx, request)
@@ -317,7 +325,7 @@ func (c *Client) get(ctx context.Context, what call, request genl.Request, decod
 	return c.done(ctx, what, start, err)
 }
 
-// dump asks for any number of messages and decodes them.
+// dump requests any number of messages and decodes them.
 func dump[T any](ctx context.Context, c *Client, what call, request genl.Request, decode func(msg []byte) (T, error)) ([]T, error) {
 	start := c.start(ctx)
 	all, err := genl.Dump(ctx, c.conn, request, decode)
