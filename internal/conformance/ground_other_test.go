@@ -1,6 +1,6 @@
 //go:build !linux
 
-package lvs
+package conformance
 
 import "testing"
 

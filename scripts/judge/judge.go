@@ -87,7 +87,7 @@ func (j *judge) event(e event) {
 	}
 }
 
-// skip also gets packages without tests; those are no matter.
+// skip also gets packages without tests, which do not count.
 func (j *judge) skip(e event, key string) {
 	if e.Test != "" {
 		j.skips = append(j.skips, strings.TrimSpace(key)+": "+reason(j.output[key]))
