@@ -53,3 +53,17 @@ func TestNamespaceFileStaysAlive(t *testing.T) {
 		must(t, h.Close())
 	}
 }
+
+// noFiles is a host without the files of IPVS.
+type noFiles struct{ files }
+
+func (noFiles) ReadFile(string) ([]byte, error) { return nil, os.ErrNotExist }
+
+func TestConnectionsWithoutIPVS(t *testing.T) {
+	_, h := simulatedHost(t)
+	h.guard.files = noFiles{h.guard.files}
+	_, err := h.Connections(t.Context())
+	if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}

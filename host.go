@@ -8,15 +8,16 @@ import (
 	"github.com/golvs/lvs/internal/release"
 )
 
-// Host is one network namespace with IPVS in it, real or simulated: its table,
-// by a [Client], and what the kernel tells and takes by files. Any number of
-// goroutines may use it.
+// Host is a network namespace, real or simulated. It gives access to the IPVS table
+// through a [Client], to what the kernel has under /proc, and to the resources of a
+// [Setup]. Any number of goroutines may use it. The zero Host is not usable: get one from
+// [OpenHost] or [Simulator.Host].
 type Host struct {
 	client   *Client
 	guard    *guard
 	files    files         // by the guard
 	network  network       // by the guard
-	changing chan struct{} // has room for one who changes settings
+	changing chan struct{} // has room for one call that changes resources
 
 	life context.Context // ends when the host is being closed
 	end  context.CancelCauseFunc
@@ -27,15 +28,15 @@ func newHost(client *Client, g *guard) *Host {
 	return &Host{client, g, g, g, make(chan struct{}, 1), life, end}
 }
 
-// files is the seam between a host and a kernel, real or simulated, beside the
-// client's. Paths are those of /proc as a process in the namespace sees it.
+// files is the seam between a host and the files of a kernel, real or simulated. Paths
+// are those of /proc as seen by a process in the namespace.
 type files interface {
 	ReadFile(path string) ([]byte, error)
 	ReadFiles(paths []string) ([]content, error) // many cost little more than one
 	WriteFile(path string, data []byte) error
 }
 
-// content is that of a file, or why it could not be read.
+// content is the content of a file, or the error of reading it.
 type content struct {
 	text []byte
 	err  error
@@ -81,15 +82,15 @@ type hostOpener interface {
 	openHost(ctx context.Context, o *options) (*Host, error)
 }
 
-// Client returns the client of the host's table. It ends with the host.
+// Client returns the client of the host's table. It is closed with the host.
 func (h *Host) Client() *Client { return h.client }
 
-// Close closes the host and its client. It ends an [Host.Apply] or [Host.Undo] that
-// is under way as the end of its context would: Apply sets back what it did. Close
-// waits for that, and for all that is inside the kernel, calls that were given up
-// included, so nothing changes the namespace after it has returned. What it ends
-// and every later call is [ErrClosed]; closing twice is [ErrClosed] too, once the
-// first Close is done.
+// Close closes the host and its client. It ends a [Host.Apply] or [Host.Undo] that is
+// running, as the end of its context would: Apply sets back what it did. Close waits for
+// that, and for every call that is inside the kernel, even one whose caller has given up,
+// so that nothing changes the namespace after Close has returned. The errors of the calls
+// that it ends, and of all later ones, match [ErrClosed]. So does that of a second Close,
+// which waits for the first.
 func (h *Host) Close() error {
 	h.end(errHostClosed)
 	_ = h.client.Close() // it may be closed already
@@ -101,7 +102,7 @@ func (h *Host) Close() error {
 	return nil
 }
 
-// open refuses the work of a host that is closed.
+// open returns an error if the host is closed.
 func (h *Host) open(op Op, object string) error {
 	if h.life.Err() != nil {
 		return fileError(op, object, errHostClosed)
@@ -109,7 +110,7 @@ func (h *Host) open(op Op, object string) error {
 	return nil
 }
 
-// ended says why work is to stop: its context has ended, or the host is being closed.
+// ended returns why work must stop: its context has ended, or the host is being closed.
 func (h *Host) ended(ctx context.Context) error {
 	return cmp.Or(context.Cause(ctx), context.Cause(h.life))
 }
@@ -119,7 +120,7 @@ func (h *Host) readFile(ctx context.Context, path string) ([]byte, error) {
 	return text, fileError(OpReadHost, path, err)
 }
 
-// readFiles reads many files. The error is that of all of them.
+// readFiles reads many files. The error concerns all of them.
 func (h *Host) readFiles(ctx context.Context, paths []string) ([]content, error) {
 	all, err := within(ctx, func() ([]content, error) { return h.files.ReadFiles(paths) })
 	for i := range all {
@@ -128,8 +129,8 @@ func (h *Host) readFiles(ctx context.Context, paths []string) ([]content, error)
 	return all, fileError(OpReadHost, "files", err)
 }
 
-// within waits for work no longer than the context lasts. Work that is given up goes
-// on until the kernel lets go of it; [Host.Close] waits for it.
+// within waits for work no longer than the context lasts. Work that is given up continues
+// until the kernel lets go of it; [Host.Close] waits for it.
 func within[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -5,19 +5,23 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Connections returns the kernel's connection table, in no order. The kernel
-// lets a reader miss entries, or see them twice, while others come and go. Cost
-// grows with the table. An error of the kind [ErrUnavailable] means that there
-// is no IPVS.
+// Connections returns the kernel's connection table, in no particular order. While
+// connections come and go, the kernel may omit entries, or list them twice. The time and
+// memory that it takes grow with the table. The error matches [ErrUnavailable] if the
+// kernel has no IPVS, and [errors.ErrUnsupported] if an entry cannot be understood.
 func (h *Host) Connections(ctx context.Context) ([]Connection, error) {
 	const path = "/proc/net/ip_vs_conn"
 	text, err := h.readFile(ctx, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, (&Error{kind: ErrUnavailable, cause: fs.ErrNotExist, hint: hintNoIPVS}).about(OpReadHost, path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +55,7 @@ func parseConnection(line string) (c Connection, err error) {
 	c.State = ConnState(f[7])
 	seconds, err := strconv.ParseUint(f[8], 10, 32)
 	if err != nil {
-		return c, fmt.Errorf("%q is no number of seconds", f[8])
+		return c, fmt.Errorf("%q is not a number of seconds", f[8])
 	}
 	c.Expires = time.Duration(seconds) * time.Second
 	if len(f) > 9 {
@@ -72,7 +76,7 @@ func parseListedProtocol(s string) (Protocol, error) {
 	number, ok := strings.CutPrefix(s, "IP_")
 	n, err := strconv.ParseUint(number, 10, 16)
 	if !ok || err != nil {
-		return 0, fmt.Errorf("%q is no protocol", s)
+		return 0, fmt.Errorf("%q is not a protocol", s)
 	}
 	return Protocol(n), nil
 }
@@ -84,18 +88,18 @@ func parseHexAddrPort(addr, port string) (netip.AddrPort, error) {
 	if err != nil {
 		raw, _ := hex.DecodeString(addr)
 		if len(raw) != 4 {
-			return netip.AddrPort{}, fmt.Errorf("%q is no address", addr)
+			return netip.AddrPort{}, fmt.Errorf("%q is not an address", addr)
 		}
 		a = netip.AddrFrom4([4]byte(raw))
 	}
 	p, err := strconv.ParseUint(port, 16, 16)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%q is no port", port)
+		return netip.AddrPort{}, fmt.Errorf("%q is not a port", port)
 	}
 	return netip.AddrPortFrom(a, uint16(p)), nil
 }
 
-// owns tells whether a connection is the flow's.
+// owns reports whether a connection is that of the flow.
 func (f Flow) owns(c Connection) bool {
 	return c.Protocol == f.Protocol && c.Client == f.Client && c.VIP == f.VIP
 }

@@ -8,25 +8,25 @@ import (
 	"github.com/golvs/lvs/internal/netstate"
 )
 
-// guard is the only way from a host to what it has besides the table. All that goes
-// by it runs inside the host's namespace, and nothing runs once the host is closed:
-// so nothing can fall back to the namespace that a thread happens to be in.
+// guard is the only way from a host to what it has besides the table. Everything runs
+// inside the host's namespace, and nothing runs once the host is closed, so nothing can
+// happen in the namespace in which a thread is by chance.
 type guard struct {
 	files   files
 	network network
 	inside  func(fn func() error) error // runs fn in the namespace
-	release func() error                // gives the namespace up
+	release func() error                // closes the namespace
 
 	mu       sync.Mutex
 	isClosed bool
-	uses     sync.WaitGroup // those that began before it was closed
+	uses     sync.WaitGroup // that began before it was closed
 }
 
-// errHostClosed ends what is under way when a host is closed, and answers what
-// comes later.
+// errHostClosed is the error of calls that are running when a host is closed, and of
+// later ones.
 var errHostClosed error = newKind("the host is closed", ErrClosed)
 
-// begin notes a use, until uses.Done.
+// begin counts a use, until uses.Done.
 func (g *guard) begin() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -37,7 +37,7 @@ func (g *guard) begin() error {
 	return nil
 }
 
-// close refuses all uses to come, and waits for the others.
+// close refuses all further uses, and waits for the others.
 func (g *guard) close() error {
 	g.mu.Lock()
 	wasClosed := g.isClosed
@@ -63,7 +63,7 @@ func through[T any](g *guard, work func() (T, error)) (value T, err error) {
 	return value, err
 }
 
-// does is through for work that returns an error alone.
+// does is like through for work that returns only an error.
 func (g *guard) does(work func() error) error {
 	_, err := through(g, func() (struct{}, error) { return struct{}{}, work() })
 	return err

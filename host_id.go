@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// HostID says on which network namespace of which machine a plan was made. What is
-// empty is not known: a simulated host has none of it, so a plan can be tried there.
+// HostID identifies the network namespace and the machine for which a plan was made. An
+// empty field is not known. A simulated host has none, so any plan can be tried on it.
 //
-// A namespace is known until the machine starts again. After that a plan is for any
-// namespace of its machine, so that it can still be undone.
+// Namespaces are known only until the machine starts again. After that, a plan is
+// accepted in any namespace of its machine, so that it can still be undone.
 type HostID struct {
-	Machine   string `json:"machine,omitempty"`   // a hash of what machine-id(5) has
+	Machine   string `json:"machine,omitempty"`   // a hash of machine-id(5)
 	Boot      string `json:"boot,omitempty"`      // changes when the machine starts
 	Namespace string `json:"namespace,omitempty"` // the kernel's number of it, since the machine started
 }
@@ -37,8 +37,7 @@ func (h *Host) identify(ctx context.Context) (id HostID, err error) {
 	return id, resourceError(OpReadHost, nil, err)
 }
 
-// readOptional returns the text of a file, "" if there is none, or none that can be
-// read.
+// readOptional returns the text of a file, "" if it does not exist or cannot be read.
 func (h *Host) readOptional(ctx context.Context, path string) (string, error) {
 	text, err := h.readFile(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -47,7 +46,7 @@ func (h *Host) readOptional(ctx context.Context, path string) (string, error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// isFor refuses a plan of another host, as far as that is known.
+// isFor returns an error if the plan is for another host, as far as that is known.
 func (p SetupPlan) isFor(id HostID) *Error {
 	differs := func(a, b string) bool { return a != "" && b != "" && a != b }
 	isSameBoot := p.Host.Boot != "" && p.Host.Boot == id.Boot

@@ -21,8 +21,8 @@ func (o *options) openKernel() (*guard, genl.Dialer, error) {
 	return &guard{files: threadFiles{}, network: hostnet.New(), inside: ns.Do, release: ns.Close}, dialerIn(ns), nil
 }
 
-// threadFiles are the files of /proc as the calling thread sees them, which is in
-// the namespace.
+// threadFiles are the files of /proc as seen by the calling thread, which is in the
+// namespace.
 type threadFiles struct{}
 
 func (threadFiles) ReadFile(path string) ([]byte, error) {
@@ -30,8 +30,8 @@ func (threadFiles) ReadFile(path string) ([]byte, error) {
 	return text, oneWay(path, 0o444, err)
 }
 
-// readWhole is os.ReadFile without what an os.File does for files that keep their
-// reader waiting: those of /proc are many, and do not.
+// readWhole is os.ReadFile without the preparations of an os.File for files that make a
+// reader wait. Files of /proc are many, and do not.
 func readWhole(path string) (text []byte, err error) {
 	fail := func(op string, err error) ([]byte, error) { return nil, &fs.PathError{Op: op, Path: path, Err: err} }
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -74,8 +74,8 @@ func (threadFiles) WriteFile(path string, data []byte) error {
 	return nil
 }
 
-// oneWay tells a parameter that nobody has the permission for from one that this
-// process lacks it for.
+// oneWay returns errOneWay for the permission error of a file that no process may read,
+// or write. For others, this process lacks the permission.
 func oneWay(path string, needs fs.FileMode, err error) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
@@ -86,7 +86,8 @@ func oneWay(path string, needs fs.FileMode, err error) error {
 	return err
 }
 
-// ofThread makes /proc/net that of the thread. It is the process's otherwise.
+// ofThread returns the path of the thread's own /proc/net, which is the process's
+// otherwise.
 func ofThread(path string) string {
 	if name, ok := strings.CutPrefix(path, "/proc/net/"); ok {
 		return "/proc/thread-self/net/" + name

@@ -9,10 +9,11 @@ import (
 
 // Sysctl is the value of a kernel parameter of the namespace.
 type Sysctl struct {
-	Key   SysctlKey `json:"key"`
+	Key   SysctlKey `json:"key"`   // such as [SysctlIPForward]
 	Value string    `json:"value"` // as its file has it, without the end of the line
 }
 
+// String returns the command of sysctl(8) that sets the parameter.
 func (s Sysctl) String() string {
 	value := s.Value
 	if strings.ContainsAny(value, " \t") {
@@ -92,8 +93,7 @@ func sameFields(a, b string) bool {
 
 func (s Sysctl) toNetwork() netstate.Resource { return nil }
 
-// interfaceOf returns the interface that the parameter is about, "" if it is
-// about none, or about all.
+// interfaceOf returns the interface of the parameter, "" if it has none, or all have it.
 func (s Sysctl) interfaceOf() string {
 	part := strings.Split(string(s.Key), ".")
 	if len(part) != 5 || part[0] != "net" || part[2] != "conf" && part[2] != "neigh" || part[3] == "all" || part[3] == "default" {

@@ -14,49 +14,50 @@ import (
 	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
-// Simulator is an IPVS in this process: it answers a [Client] as the kernel
-// would, errors included, and picks the real servers that the kernel would pick.
-// It needs no root, no network and no Linux, and starts no goroutine. Any number
-// of goroutines may use it.
+// Simulator is an IPVS in this process. It replies to a [Client] as the kernel would,
+// with the kernel's errors, and picks the real servers that the kernel would pick. It
+// needs no root, no network and no Linux, and starts no goroutine. Any number of
+// goroutines may use it and its clients and hosts.
 //
-// It is proved against real kernels, by one suite of tests that runs on both and
-// by random histories that are played to both. Where it differs on purpose:
+// One suite of tests runs on simulators and on real kernels, and random histories are
+// played to both and compared. The simulator differs from the kernel on purpose in
+// this:
 //
-//   - A packet that is delivered is one that has reached IPVS, and what IPVS forwards
-//     gets to its server, unless [SimOptions.Interfaces] are given. Then
-//     addresses, links, routes and forwarding are simulated: a packet that is not for
-//     the director does not reach IPVS, and one that the director has no way for
-//     gets no further. Firewall, ARP, MTU, TTL and rp_filter are not simulated, and
-//     neither is what a host does with a packet that IPVS refuses or passes on.
-//   - SCTP, ICMP, AH and ESP packets, fragments, the sip persistence engine, the
-//     FTP helper, schedule_icmp and drop_entry=3 are answered with
-//     [errors.ErrUnsupported]. Memory is never short, so the automatic modes of
-//     drop_entry, drop_packet and secure_tcp never begin.
-//   - Sync daemons start, stop and are listed; they send and receive nothing. One
-//     that is stopped as soon as it was started stops; the kernel may fail to, and
-//     not even answer. A master with an IPv6 group starts where disable_ipv6 is 1 or
-//     a route prohibits the group; the kernel's does not.
-//   - With conntrack=1, netfilter tracks the connections of a family if the host
-//     has a [SourceNAT] for it, or if a service of port 21 has a server of [NAT].
-//     Other rules that look at connections are not simulated, and neither are
-//     netfilter's switches and the sequence numbers of TCP, by which it calls packets
+//   - Without [SimOptions.Interfaces], each packet that is delivered reaches IPVS, and
+//     what IPVS forwards reaches its server. With interfaces, addresses, links, routes
+//     and forwarding are simulated: a packet reaches IPVS only if it is for the
+//     director, and a server only if the director has a route to it. Firewalls, ARP,
+//     MTU, TTL and rp_filter are not simulated, nor is what a host does with a packet
+//     that IPVS refuses or passes on.
+//   - SCTP, ICMP, AH and ESP packets, fragments, the sip persistence engine, the FTP
+//     helper, schedule_icmp and drop_entry=3 fail with [errors.ErrUnsupported]. Memory
+//     is never short, so the automatic modes of drop_entry, drop_packet and secure_tcp
+//     never start.
+//   - Sync daemons start, stop and are listed, but send and receive nothing. Stopping
+//     a daemon right after starting it always works; the kernel may fail to, or never
+//     reply. A master with an IPv6 group starts even if disable_ipv6 is 1 or a route
+//     prohibits the group; the kernel's does not.
+//   - With conntrack=1, netfilter tracks the connections of an address family if the
+//     host has a [SourceNAT] for it, or if a service of port 21 has a server of mode
+//     [NAT]. Other rules that look at connections are not simulated, nor are
+//     netfilter's switches and the TCP sequence numbers by which it considers packets
 //     invalid.
-//   - Of netlink's controller there is what it takes to find IPVS.
-//   - Connections expire when they are due. The kernel's timers may be late, by
-//     up to an eighth of the timeout, and a connection whose timer fires while a
-//     packet of it is under way gets 60 seconds more. Here packets take no time.
-//   - secure_tcp and drop_packet are obeyed at once. The kernel looks at them about
+//   - Only the part of the generic netlink controller that finds IPVS is implemented.
+//   - Connections expire when they are due. The kernel's timers may be late by up to an
+//     eighth of the timeout, and a connection whose timer fires while one of its packets
+//     is being processed gets 60 seconds more. Here packets take no time.
+//   - secure_tcp and drop_packet take effect at once. The kernel looks at them about
 //     once a second.
 //   - Statistics lag by the two seconds of the kernel's estimator, but not by the
 //     delays of its threads. See [SimOptions.ImmediateStats].
-//   - Since Linux 7.1 a table that grows can be listed incompletely for a moment,
-//     and before that a change waits for all namespaces. Here, neither.
-//   - Services are listed in an order that the seed decides; the kernel's hangs
-//     on addresses in its memory.
-//   - A tick is 4 ms, as on Debian. [TWOS] draws at random, by the seed, and is
-//     there since Linux 6.2.
-//   - The cache of [LBLC] and [LBLCR] does not keep a real server from being
-//     forgotten that was removed minutes ago.
+//   - Since Linux 7.1 the listing of a growing table can be incomplete for a moment, and
+//     before that a change waits for all namespaces. Neither is simulated.
+//   - Services are listed in an order that depends on the seed. The kernel's depends on
+//     addresses in its memory.
+//   - A tick is 4 ms, as on Debian. [TWOS] draws at random, from the seed, and exists
+//     since Linux 6.2.
+//   - The caches of [LBLC] and [LBLCR] do not keep a real server that was removed
+//     minutes ago from being forgotten.
 type Simulator struct {
 	kernel  *simipvs.Kernel
 	network *simulatedNetwork
@@ -64,64 +65,64 @@ type Simulator struct {
 	made    simulatedChanges
 }
 
-// SimOptions choose a simulated kernel. The zero value is a good choice.
+// SimOptions configures a [Simulator]. The zero value is a good default.
 type SimOptions struct {
 	// Kernel is the release of Linux to behave as, such as "6.1.176" or "7.2";
-	// "" is [SimDefaultKernel]. Answers to some requests depend on it, and
-	// so does the load by which [LC] and [WLC] pick: it changed in 7.2, 6.12.104
-	// and 6.1.183.
+	// "" is [SimDefaultKernel]. Some replies and some picks depend on it: the load by
+	// which [LC] and [WLC] pick changed in 7.2, 6.12.104 and 6.1.183. Tests that
+	// depend on picks should set Kernel, for the default will move.
 	Kernel string
 
-	// Clock is the time that the simulator follows; [time.Now] inside
-	// [testing/synctest] makes it share the fake time of the test. Without, time
-	// stands still but for [Simulator.Advance]. It may be called by any goroutine,
-	// and may not use the simulator. If it panics in a call of a client or a host,
-	// where no caller could recover, time stands still for that call, and whoever
-	// delivers the next packet has the panic.
+	// Clock is the time that the simulator follows. Inside [testing/synctest],
+	// [time.Now] makes it follow the fake time of the test. If Clock is nil, time
+	// advances only by [Simulator.Advance]. Clock is called from any goroutine, and
+	// must not use the simulator. If it panics in a call of a client or a host, where
+	// no caller could recover, time stands still for that call, and the next
+	// [Simulator.Deliver] panics.
 	Clock func() time.Time
 
-	// ImmediateStats makes statistics tell what has happened so far. The kernel
-	// tells what its estimator saw at its last pass, up to 2 seconds ago.
+	// ImmediateStats makes statistics current. The kernel's are those that its
+	// estimator saw up to 2 seconds ago.
 	ImmediateStats bool
 
-	// Seed decides all that Linux leaves to chance. The same seed gives the same
+	// Seed determines all that Linux leaves to chance. The same seed gives the same
 	// simulation.
 	Seed uint64
 
-	// Interfaces are the director's at first, besides lo. Addresses of the
-	// director count where the kernel asks whether an address is its own, and a
-	// sync daemon needs an interface. Setups add and remove both. With any
-	// interface here, packets need a way: see [Simulator.Deliver].
+	// Interfaces are the interfaces that the director has at first, besides lo. Some
+	// decisions of the kernel depend on whether an address is the director's, and a
+	// sync daemon needs an interface. Setups add and remove interfaces and addresses.
+	// With any interface here, packets need a route: see [Simulator.Deliver].
 	Interfaces []SimInterface
 
-	// SHTableBits and MHTableIndex are two choices of who builds a kernel, which
-	// are the sizes of tables: IP_VS_SH_TAB_BITS, 4 to 20, and
-	// IP_VS_MH_TAB_INDEX, 8 to 17. 0 is Debian's: 8 and 12, which are 256 buckets
-	// for [SH] and 4,093 for [MH].
+	// SHTableBits and MHTableIndex are the sizes of tables that are chosen when a
+	// kernel is built: IP_VS_SH_TAB_BITS, 4 to 20, and IP_VS_MH_TAB_INDEX, 8 to 17.
+	// 0 is Debian's choice, 8 and 12: 256 buckets for [SH] and 4,093 for [MH].
 	SHTableBits, MHTableIndex int
 
 	// Logger logs every call of the simulator's clients and hosts, as [WithLogger]
 	// does for [Open]. With nil, nothing is logged.
 	Logger *slog.Logger
 
-	// Algorithms are schedulers of one's own, by the names that services give.
+	// Algorithms are custom schedulers, by the names that services use. They may
+	// replace the kernel's.
 	Algorithms map[Scheduler]SimAlgorithm
 }
 
-// SimInterface is a network interface of the simulated director, which is
-// up.
+// SimInterface is a network interface of the simulated director. It is up.
 type SimInterface struct {
 	Name      string         // at most 15 characters; each only once
 	MTU       int            // in bytes, 68 to 65535; 0 is 1500
 	Addresses []netip.Prefix // with the length of their network
 }
 
-// SimDefaultKernel is the release that a simulator behaves as when it is
-// not told: that of Debian 13.
+// SimDefaultKernel is the release as which a simulator behaves by default, that of
+// Debian 13. It moves with Debian: tests that depend on picks should set
+// [SimOptions.Kernel].
 const SimDefaultKernel = "6.12.117"
 
-// NewSimulator returns a simulator with an empty table. The error is of the
-// kind [ErrInvalid].
+// NewSimulator returns a simulator with an empty table. The error matches
+// [ErrInvalid], and [Error.Field] is the option that was refused.
 func NewSimulator(o SimOptions) (*Simulator, error) {
 	opts, err := o.kernel()
 	if err != nil {
@@ -149,7 +150,7 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 		value, low, up int
 	}{{"SHTableBits", o.SHTableBits, 4, 20}, {"MHTableIndex", o.MHTableIndex, 8, 17}} {
 		if size.value != 0 && (size.value < size.low || size.value > size.up) {
-			return opts, invalid(size.name, "%d is not within %d and %d", size.value, size.low, size.up)
+			return opts, invalid(size.name, "%d is out of range [%d, %d]", size.value, size.low, size.up)
 		}
 	}
 	opts.SHBits, opts.MHIndex = o.SHTableBits, o.MHTableIndex
@@ -167,7 +168,7 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 			return opts, err
 		}
 		if algorithm == nil || name == "" || name == NoScheduler {
-			return opts, invalid("Algorithms", "%q has no algorithm or no name of its own", string(name))
+			return opts, invalid("Algorithms", "%q has no algorithm, or is not a name for one", string(name))
 		}
 		opts.Schedulers[string(name)] = func(service *simipvs.ServiceName) sched.Scheduler {
 			return &customScheduler{algorithm: algorithm, service: SimService{id: serviceIDOf(service), seed: o.Seed}}
@@ -176,7 +177,7 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 	return opts, nil
 }
 
-// validate refuses what Linux would not have as an interface, beside others.
+// validate refuses what Linux would not accept as an interface besides others.
 func (i SimInterface) validate(others []SimInterface) *Error {
 	const least, most = 68, 65535 // of an MTU
 	switch {
@@ -222,9 +223,10 @@ func (s *Simulator) dial() (genl.Socket, error) { return s.kernel.Dial(true), ni
 // Host returns the network namespace that is simulated.
 func (s *Simulator) Host() *Host { return newHost(s.Client(), s.guard()) }
 
-// Advance lets time pass: connections expire, statistics are taken, the trash
-// is emptied. It is an error of the kind [ErrInvalid] to go back, to go further
-// than 292 years from the beginning, and when [SimOptions.Clock] is the clock.
+// Advance advances the simulator's time: connections expire, statistics are updated,
+// and removed servers are forgotten. The error matches [ErrInvalid] if d is negative,
+// if the time would be more than 292 years after the start, and if the simulator has a
+// [SimOptions.Clock], which advances on its own.
 func (s *Simulator) Advance(d time.Duration) error {
 	if err := s.kernel.Advance(d); err != nil {
 		return (&Error{kind: ErrInvalid, cause: err}).about(OpAdvance, d.String())
@@ -232,6 +234,6 @@ func (s *Simulator) Advance(d time.Duration) error {
 	return nil
 }
 
-// Now returns the simulator's time. Without a clock of one's own it starts with
-// the year 2000.
+// Now returns the simulator's time. Without [SimOptions.Clock] it starts at the
+// beginning of the year 2000.
 func (s *Simulator) Now() time.Time { return s.kernel.Now() }

@@ -104,6 +104,7 @@ type SimPanicError struct {
 	who   string // what panicked
 }
 
+// Error returns the value and the stack.
 func (e *SimPanicError) Error() string {
 	return fmt.Sprintf("lvs: %s panicked: %v\n\n%s", e.who, e.Value, e.Stack)
 }

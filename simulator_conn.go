@@ -5,10 +5,10 @@ import (
 	"net/netip"
 )
 
-// SimConn drives one connection through a [Simulator], playing the client and the
-// real server. It sends what a correct peer would send; for anything else there
-// is [Simulator.Deliver]. Leaving it alone is silence: it expires. A Conn is for
-// one goroutine at a time.
+// SimConn is a connection through a [Simulator]. It plays both the client and the real
+// server, and sends what correct peers would send; use [Simulator.Deliver] for anything
+// else. A connection on which nothing is sent expires. Only one goroutine at a time may
+// use a SimConn.
 type SimConn struct {
 	sim    *Simulator
 	flow   Flow
@@ -20,16 +20,17 @@ type SimConn struct {
 // or the client. It is what a client sees as a refused connection or as silence.
 type NotForwardedError struct {
 	Flow    Flow    // the connection
-	Verdict Verdict // what became of the packet, and why
+	Verdict Verdict // what happened to the packet, and why
 }
 
+// Error describes the connection and the verdict.
 func (e *NotForwardedError) Error() string {
 	return "lvs: " + e.Flow.String() + ": " + e.Verdict.String()
 }
 
-// Connect opens a connection: with TCP by the handshake, with UDP by a datagram
-// of no data. The error is a [*NotForwardedError], of the kind [ErrInvalid] for what
-// is not a flow, or [Simulator.Deliver]'s.
+// Connect opens a connection, with TCP by a handshake and with UDP by an empty datagram.
+// The error is a [*NotForwardedError] if a packet was not forwarded, matches
+// [ErrInvalid] if f is not a flow, and is that of [Simulator.Deliver] otherwise.
 func (s *Simulator) Connect(f Flow) (*SimConn, error) {
 	if bad := f.validate(); bad != nil {
 		return nil, bad.about(OpConnect, f.String())
@@ -53,7 +54,7 @@ func (s *Simulator) Connect(f Flow) (*SimConn, error) {
 // Server returns the real server that has the connection.
 func (c *SimConn) Server() netip.AddrPort { return c.opened.Server }
 
-// Verdict returns what became of the first packet: why this server was picked.
+// Verdict returns what happened to the first packet, and so why the server was picked.
 func (c *SimConn) Verdict() Verdict { return c.opened }
 
 // State returns the state of the connection after the last packet.
@@ -62,16 +63,16 @@ func (c *SimConn) State() ConnState { return c.last.State }
 // Send sends data from the client, in one packet.
 func (c *SimConn) Send(bytes int) error { return c.toServer(SimACK, bytes) }
 
-// Reply sends data from the real server, in one packet. With any mode but [NAT]
-// replies do not pass the director, and IPVS sees nothing of them.
+// Reply sends data from the real server, in one packet. With any mode but [NAT], replies
+// do not pass through the director, and IPVS does not see them.
 func (c *SimConn) Reply(bytes int) error { return c.toClient(SimACK, bytes) }
 
-// CloseClient closes the client's side; the other stays open. It does nothing
-// with UDP.
+// CloseClient closes the client's side; the other side stays open. With UDP it does
+// nothing.
 func (c *SimConn) CloseClient() error { return c.close(c.toServer, c.toClient) }
 
-// CloseServer closes the real server's side; the other stays open. It does
-// nothing with UDP.
+// CloseServer closes the real server's side; the other side stays open. With UDP it does
+// nothing.
 func (c *SimConn) CloseServer() error { return c.close(c.toClient, c.toServer) }
 
 // close sends the last packet of one side, and its acknowledgement.
@@ -85,8 +86,7 @@ func (c *SimConn) close(from, to func(SimTCPFlags, int) error) error {
 // Close closes both sides, the client's first.
 func (c *SimConn) Close() error { return errors.Join(c.CloseClient(), c.CloseServer()) }
 
-// Reset ends the connection from the client's side, at once. It does nothing
-// with UDP.
+// Reset resets the connection from the client's side. With UDP it does nothing.
 func (c *SimConn) Reset() error {
 	if !c.isTCP() {
 		return nil
@@ -103,7 +103,7 @@ func (c *SimConn) toServer(flags SimTCPFlags, data int) error {
 	})
 }
 
-// toClient shows IPVS a reply, if it passes the director.
+// toClient delivers a reply, if replies pass through the director.
 func (c *SimConn) toClient(flags SimTCPFlags, data int) error {
 	if c.opened.Mode.method() != NAT().method() {
 		return nil

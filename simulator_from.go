@@ -10,14 +10,15 @@ import (
 	"github.com/golvs/lvs/internal/simipvs"
 )
 
-// SimulatorFrom returns a simulator that is a copy of a host as it is now, to
-// try on it what one would not try on the host: its release of Linux unless the
-// options have one, its services and real servers in their order, its
-// net.ipv4.vs parameters and timeouts, its connections.
+// SimulatorFrom returns a simulator that is a copy of a host, for trying out what would
+// be too dangerous on the host. It has the host's services and real servers in their
+// order, its net.ipv4.vs parameters and timeouts, its connections, and its release of
+// Linux unless [SimOptions.Kernel] is set.
 //
-// What could not be copied is told in words, one a string: what the kernel does
-// not show (where in its round [RR] stands, the phase of [WRR]) and what the
-// simulator does not have. A simulation is as good as that list lets it be.
+// Each string of missed describes something that could not be copied: what the kernel
+// does not show, such as the current position of [RR] or the phase of [WRR], and what is
+// not simulated. The shorter the list, the better the simulation. The errors are those of
+// [Client.Snapshot], [Host.Sysctl] and [Host.Connections], and of [NewSimulator].
 func SimulatorFrom(ctx context.Context, h *Host, o SimOptions) (s *Simulator, missed []string, err error) {
 	c, err := newCopier(ctx, h, o)
 	if err != nil {

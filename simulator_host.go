@@ -14,7 +14,7 @@ import (
 )
 
 // LoadModule loads a kernel module on the simulated host, as modprobe(8) does. A
-// setting loads those that the kernel loads by itself.
+// setting loads the modules that the kernel loads automatically.
 func (s *Simulator) LoadModule(name string) {
 	_ = s.network.change(func() error { s.network.LoadModule(name); return nil })
 }
@@ -52,8 +52,8 @@ func (s *Simulator) guard() *guard {
 	}
 }
 
-// change makes a change, and tells IPVS of the interfaces as they are then, and
-// whether something lets netfilter track connections.
+// change makes a change. It then updates what IPVS knows: the interfaces, and whether
+// netfilter tracks connections.
 func (n *simulatedNetwork) change(do func() error) error {
 	n.changing.Lock()
 	defer n.changing.Unlock()
@@ -71,8 +71,8 @@ func (n *simulatedNetwork) change(do func() error) error {
 	return err
 }
 
-// interfaces returns the interfaces as IPVS sees them. IPv4 addresses of those that
-// are down are the host's all the same.
+// interfaces returns the interfaces as IPVS sees them. IPv4 addresses of interfaces that
+// are down are the host's nevertheless.
 func (n *simulatedNetwork) interfaces() (all []simipvs.Interface, err error) {
 	links, err := n.Links()
 	if err != nil {

@@ -20,7 +20,7 @@ type SimPacket struct {
 	Length      int            // of the IP packet, in bytes; 0 is one without data
 }
 
-// Equal tells whether both are the same, as == does.
+// Equal reports whether both are the same, as == does.
 func (p SimPacket) Equal(other SimPacket) bool { return p == other }
 
 // SimTCPFlags are the flags of a TCP packet that IPVS looks at.

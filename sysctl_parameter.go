@@ -10,11 +10,11 @@ import (
 
 // Parameter describes a kernel parameter of a network namespace.
 type Parameter struct {
-	Key     SysctlKey
-	Default int    // in a new namespace; -1 if it depends on the machine
-	Min     int    // smaller values are refused
-	Max     int    // greater values are refused
-	Since   string // the first release of Linux that has it, such as "7.1"; "" if all that this package supports do
+	Key     SysctlKey // such as [SysctlConntrack]
+	Default int       // in a new namespace; -1 if it depends on the machine
+	Min     int       // smaller values are refused
+	Max     int       // greater values are refused
+	Since   string    // the first release of Linux that has it, such as "7.1"; "" if all that this package supports do
 
 	// Text reports that the value is a list, such as the two numbers of
 	// sync_threshold. Default, Min and Max mean nothing then.

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// KernelEnv is set, to the release, inside a kernel that the tests were brought
-// to. There nothing may be skipped.
+// KernelEnv is set, to the release, inside a kernel that the tests were brought to.
+// Nothing may be skipped there.
 const KernelEnv = "LVS_KERNEL"
 
 // Inside reports whether the tests were brought to a kernel.
