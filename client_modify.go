@@ -5,10 +5,12 @@ import (
 	"net/netip"
 )
 
-// ModifyService reads a service, lets edit change it, writes it back if it
-// changed, and returns it as it was before. What edit does not touch stays,
-// whatever it is; the identity must. Reading and writing are two steps: the
-// last of two who edit at once wins.
+// ModifyService reads a service, calls edit to change it, writes it back if it has
+// changed, and returns its previous value. Fields that edit leaves alone are
+// preserved, including values of other programs that this package would refuse;
+// edit must not change the ID. Reading and writing are two steps, so with concurrent
+// edits the last write wins. It fails with [ErrNoService], [ErrScheduler],
+// [ErrEngine] or [ErrInvalid].
 func (c *Client) ModifyService(ctx context.Context, id ServiceID, edit func(*Service)) (Service, error) {
 	status, err := c.Service(ctx, id)
 	if err != nil {
@@ -30,12 +32,13 @@ func (c *Client) ModifyService(ctx context.Context, id ServiceID, edit func(*Ser
 	return was, c.send1(ctx, ch)
 }
 
-// ModifyRealServer reads a real server, lets edit change it, writes it back if it
-// changed, and returns it as it was before, as [Client.ModifyService] does. The
-// address must stay.
+// ModifyRealServer reads a real server, calls edit to change it, writes it back if it
+// has changed, and returns its previous value, as [Client.ModifyService] does. edit
+// must not change the address. It fails with [ErrNoRealServer], [ErrNoService] or
+// [ErrInvalid].
 //
-// An edited mode is that of new connections. Existing ones keep the mode that they
-// began with.
+// A new mode applies to new connections. Existing ones keep the mode that they began
+// with.
 func (c *Client) ModifyRealServer(ctx context.Context, id ServiceID, addr netip.AddrPort, edit func(*RealServer)) (RealServer, error) {
 	status, err := c.RealServer(ctx, id, addr)
 	if err != nil {

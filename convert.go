@@ -8,8 +8,8 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// This file turns the package's values into those of the wire and back. It
-// changes nothing on the way that matters to the kernel.
+// This file converts the package's values to those of the wire and back, and loses
+// nothing that matters to the kernel.
 
 func (id ServiceID) toWire() wire.ServiceKey {
 	key := wire.ServiceKey{Family: id.family, FWMark: id.mark}
@@ -21,7 +21,7 @@ func (id ServiceID) toWire() wire.ServiceKey {
 	return key
 }
 
-// idFromWire keeps the family that the kernel says, whatever the address.
+// idFromWire keeps the family that the kernel reports, whatever the address.
 func idFromWire(key *wire.ServiceKey) ServiceID {
 	if key.FWMark != 0 {
 		return ServiceID{mark: key.FWMark, family: key.Family}
@@ -67,9 +67,9 @@ func (s Service) toWire() wire.Service {
 	return w
 }
 
-// serviceFromWire takes a persistent service with a timeout of 0, which only
-// another tool can have made, as one without persistence that has a strange
-// flag: so nothing is lost, and nothing claims to be a timeout that is none.
+// serviceFromWire returns a persistent service with a timeout of 0, which only
+// another program can have made, as one without persistence that has an unknown
+// flag. So nothing is lost, and a zero timeout still means no persistence.
 func serviceFromWire(w *wire.Service) ServiceStatus {
 	var s ServiceStatus
 	s.ID = idFromWire(&w.ServiceKey)
@@ -127,8 +127,8 @@ func (s RealServer) toWire() wire.Dest {
 	}
 }
 
-// serverFromWire takes an absent family, of kernels before 3.18, as the
-// service's.
+// serverFromWire uses the service's family if the kernel reports none, as kernels
+// before 3.18 do.
 func serverFromWire(id ServiceID, w *wire.Dest) RealServerStatus {
 	family := w.Family
 	if family == 0 {

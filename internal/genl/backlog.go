@@ -1,10 +1,10 @@
 package genl
 
-// backlog counts the calls that were given up and have not come back, and lets
-// others wait while there are as many as its limit. The Conn's lock guards it.
+// backlog counts the abandoned calls that have not returned, and makes others wait
+// while they reach its limit. The Conn's lock guards it.
 type backlog struct {
 	n, limit int
-	receded  chan struct{} // not nil at the limit; closed when one comes back
+	receded  chan struct{} // not nil at the limit; closed when one returns
 }
 
 func (b *backlog) add() {

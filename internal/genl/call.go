@@ -6,8 +6,7 @@ import (
 	"slices"
 )
 
-// Get sends a request that is answered with one message, and returns that
-// message.
+// Get sends a request and returns the one message that answers it.
 func (c *Conn) Get(ctx context.Context, request Request) ([]byte, error) {
 	return call(ctx, c, reading, func(s *socket) ([]byte, error) {
 		return again(s, c.name, func() ([]byte, error) {
@@ -17,20 +16,19 @@ func (c *Conn) Get(ctx context.Context, request Request) ([]byte, error) {
 	})
 }
 
-// Dump sends a request that is answered with any number of messages and
-// collects what decode makes of each. Decode must not keep the message.
+// Dump sends a request that any number of messages answer, and returns what decode
+// makes of each. decode must not keep the message.
 func Dump[T any](ctx context.Context, c *Conn, request Request, decode func(msg []byte) (T, error)) ([]T, error) {
 	return call(ctx, c, reading, func(s *socket) ([]T, error) {
 		return again(s, c.name, func() ([]T, error) { return dump(s, request, decode) })
 	})
 }
 
-// maxMoves is how often a request is repeated because its family got another
-// number. Each takes another removal of the module.
+// maxMoves is how often a request is repeated because its family has a new number,
+// which it gets when the module is removed and loaded again.
 const maxMoves = 10
 
-// again repeats a request that was refused only because the family has another
-// number now.
+// again repeats a request that was refused only because the family has a new number.
 func again[T any](s *socket, name string, request func() (T, error)) (value T, err error) {
 	for range 1 + maxMoves {
 		value, err = request()
@@ -63,7 +61,7 @@ func dump[T any](s *socket, request Request, decode func([]byte) (T, error)) ([]
 		case m.kind != s.family:
 			return false, malformed("a message of type %d, want %d", m.kind, s.family)
 		case s.flight.isGivenUp():
-			return false, errGivenUp // the datagrams that wait are not worth decoding
+			return false, errGivenUp // without decoding the datagrams that wait
 		}
 		one, err := decode(m.body)
 		if err != nil {
@@ -92,17 +90,17 @@ type State uint8
 
 const (
 	NotSent State = iota // the kernel never saw it
-	Unknown              // it was sent, and its answer never came
+	Unknown              // it was sent, and no answer came
 	Failed               // the kernel refused it
-	Done
+	Done                 // the kernel did it
 )
 
-// Send sends n requests, many at a time, in order; appendRequest appends the
-// i-th. The kernel goes on after one that failed. The fates stand in the order
-// of the requests; when every request was done they are nil. The error is why
-// sending ended early, if it did: requests that were not done then have it too.
+// Send sends n requests in order, many at a time; appendRequest appends the i-th. The
+// kernel continues after one that fails. The fates are in the order of the requests,
+// and nil if all were done. The error is why sending ended early, if it did; the
+// fates of requests that were not answered have it, too.
 //
-// AppendRequest is not called after Send has returned.
+// appendRequest is not called after Send has returned.
 func (c *Conn) Send(ctx context.Context, n int, appendRequest func(b []byte, i int) []byte) ([]Fate, error) {
 	if n == 0 {
 		if c.isClosed() {
@@ -117,18 +115,18 @@ func (c *Conn) Send(ctx context.Context, n int, appendRequest func(b []byte, i i
 	return p.fates(err)
 }
 
-// progress is what a call that sends has reached so far. It is the caller's: the
-// worker changes it in flight.enter and flight.update only.
+// progress is how far a call that sends has come. It belongs to the caller: the
+// worker changes it only in flight.enter and flight.update.
 type progress struct {
 	n             int
 	appendRequest func(b []byte, i int) []byte
 
 	sent     int          // the requests before this one were sent
 	answered int          // and the answers to those before this one came
-	undone   map[int]Fate // of those that were answered; without Err it is why the call ended
+	undone   map[int]Fate // of those that were answered; without Err, the call's error applies
 }
 
-// begin notes that requests are sent, for the first time or again.
+// begin records that requests are being sent, for the first time or again.
 func (p *progress) begin(from, to int) {
 	p.sent = max(p.sent, to)
 	for i := from; i < min(to, p.answered); i++ {
@@ -136,7 +134,7 @@ func (p *progress) begin(from, to int) {
 	}
 }
 
-// answer notes the answers to requests, which are the errors of some.
+// answer records the answers to requests, some of which failed.
 func (p *progress) answer(from, to int, failed map[int]error) {
 	for i := from; i < min(to, p.answered); i++ {
 		delete(p.undone, i)
@@ -154,8 +152,8 @@ func (p *progress) mark(i int, f Fate) {
 	p.undone[i] = f
 }
 
-// refused returns the requests from the given one on that were answered as those
-// of a family are that is not there.
+// refused returns the requests, from the given one on, whose answer may mean that the
+// family does not exist.
 func (p *progress) refused(from int) (all []int) {
 	for i, f := range p.undone {
 		if i >= from && errno(f.Err) == enoent {
@@ -204,8 +202,8 @@ func (s *socket) sendAll(name string, p *progress) error {
 	return nil
 }
 
-// repeatRefused sends those requests again, one by one, that were refused only
-// because the family has another number now.
+// repeatRefused sends again, one by one, the requests that were refused only because
+// the family has a new number.
 func (s *socket) repeatRefused(name string, p *progress, from int) error {
 	for moves := 0; ; moves++ {
 		refused := p.refused(from)
@@ -214,7 +212,7 @@ func (s *socket) repeatRefused(name string, p *progress, from int) error {
 		}
 		moved, err := s.moved(name)
 		if err == nil && !moved {
-			return nil // it is what the family itself answers
+			return nil // the family itself refused them
 		}
 		if moves == maxMoves {
 			err = cmp.Or(err, ErrMoving)
@@ -235,8 +233,8 @@ func (s *socket) repeatRefused(name string, p *progress, from int) error {
 	}
 }
 
-// sendChunk sends requests, as many as fit one datagram, and waits for their
-// answers. It returns where the next datagram starts.
+// sendChunk sends as many requests as fit one datagram and waits for their answers. It
+// returns the first request of the next datagram.
 func (s *socket) sendChunk(from, to, limit int, p *progress) (next int, err error) {
 	first := s.seq + 1
 	err = s.send(func() {
@@ -253,14 +251,13 @@ func (s *socket) sendChunk(from, to, limit int, p *progress) (next int, err erro
 	return next, s.flight.update(func() { p.answer(from, next, failed) })
 }
 
-// encode fills the datagram with the requests from one up to before another,
-// as far as they fit, and returns the first that did not.
+// encode fills the datagram with the requests in [from, to), as far as they fit, and
+// returns the first that did not.
 //
-// No request asks for an acknowledgement: the kernel answers one that fails all
-// the same, and names it by its sequence number. A message that says nothing
-// is the last and asks for one. The last request could not be asked instead,
-// since netlink does not acknowledge at all what was answered with EINTR, as
-// stopping a daemon that has hardly started is.
+// No request asks for an acknowledgement: the kernel reports one that fails even so,
+// by its sequence number. An empty message at the end asks for one. The last request
+// cannot ask instead, because netlink does not acknowledge a request that failed with
+// EINTR, as stopping a daemon does that has only just started.
 func (s *socket) encode(from, to int, request func(b []byte, i int) []byte) (next int) {
 	s.out = s.out[:0]
 	for next = from; next < to; next++ {
@@ -277,8 +274,8 @@ func (s *socket) encode(from, to int, request func(b []byte, i int) []byte) (nex
 	return next
 }
 
-// answers collects the errors of the requests with the sequence numbers from
-// first up to before last, by their index, until last is acknowledged.
+// answers collects the errors of the requests with the sequence numbers in
+// [first, last), by their index, until last is acknowledged.
 func (s *socket) answers(first, last uint32, from int) (map[int]error, error) {
 	var failed map[int]error
 	err := s.await(func(m message) (bool, error) {
@@ -304,19 +301,19 @@ func (s *socket) answers(first, last uint32, from int) (map[int]error, error) {
 }
 
 const (
-	// maxDatagram bounds one send. More brings nothing, and the kernel must
-	// find that much memory in one piece.
+	// maxDatagram bounds one send. More gains nothing, and the kernel needs
+	// that much memory in one piece.
 	maxDatagram = 32 << 10
 
-	// longestRequest is more than any takes. A datagram grows by one before it
-	// is found to be too long.
+	// longestRequest is more than any request needs. A datagram grows by one before
+	// it turns out to be too long.
 	longestRequest = 4 << 10
 
-	// answerCost is what the kernel books for one waiting error message: the
-	// message, and its own bookkeeping around it.
+	// answerCost is what the kernel charges for one waiting error message: the
+	// message and the kernel's bookkeeping around it.
 	answerCost = 1280
 )
 
-// maxUnanswered is how many requests may be sent at once so that their answers
-// would fit the receive buffer if all of them failed.
+// maxUnanswered is how many requests can be sent at once so that the answers fit the
+// receive buffer even if all of them fail.
 func (s *socket) maxUnanswered() int { return max(1, s.conn.ReceiveBuffer()/answerCost) }

@@ -11,17 +11,17 @@ const (
 	// maxIdle is how many sockets are kept for the next calls.
 	maxIdle = 4
 
-	// maxStuck is how many calls that were given up may be inside the kernel
-	// before the next calls wait. Each holds a thread of this process.
+	// maxStuck is how many abandoned calls may be inside the kernel before new calls
+	// wait. Each holds a thread of this process.
 	maxStuck = 32
 
-	// patience is how long a call waits for one of them to come back. Where the
-	// kernel is only busy, one does within milliseconds.
+	// patience is how long a call waits for one of them to return. If the kernel is
+	// only busy, one does within milliseconds.
 	patience = 5 * time.Second
 )
 
-// Conn is a connection to one generic-netlink family. Any number of goroutines
-// may use it: each call in flight has a socket of its own.
+// Conn is a connection to one generic-netlink family. It is safe for concurrent use:
+// each call in flight has a socket of its own.
 type Conn struct {
 	dial    Dialer
 	name    string
@@ -35,9 +35,8 @@ type Conn struct {
 	stuckWrites backlog // those of them that change something
 }
 
-// Open resolves the family, which makes the kernel load the family's module
-// when it is not there yet, and returns a connection to it. Open owns the
-// dialer's sockets.
+// Open resolves the family, for which the kernel loads the family's module if
+// necessary, and returns a connection to it. The connection owns the dialer's sockets.
 func Open(ctx context.Context, dial Dialer, name string, version uint8) (*Conn, error) {
 	c := New(dial, name, version)
 	_, err := call(ctx, c, reading, func(*socket) (struct{}, error) { return struct{}{}, nil })
@@ -48,8 +47,8 @@ func Open(ctx context.Context, dial Dialer, name string, version uint8) (*Conn, 
 	return c, nil
 }
 
-// New returns a connection that resolves the family when it is first called. It
-// owns the dialer's sockets.
+// New returns a connection that resolves the family in its first call. It owns the
+// dialer's sockets.
 func New(dial Dialer, name string, version uint8) *Conn {
 	return &Conn{
 		dial: dial, name: name, version: version, closing: make(chan struct{}),
@@ -57,9 +56,9 @@ func New(dial Dialer, name string, version uint8) *Conn {
 	}
 }
 
-// Close ends the calls in flight with [ErrClosed] and closes all sockets. It
-// does not wait for calls that are inside the kernel: each closes its socket
-// when it comes back. No call enters the kernel any more.
+// Close ends the calls in flight, which fail with [ErrClosed], and closes all sockets.
+// It does not wait for calls that are inside the kernel: each closes its socket when
+// it returns. No call enters the kernel after Close.
 func (c *Conn) Close() error {
 	idle, err := c.close()
 	if err != nil {
@@ -95,8 +94,8 @@ func (c *Conn) isClosed() bool {
 	}
 }
 
-// over returns why a call must end, if it must. That the Conn is closed comes
-// first: it stays so, whatever the next context is.
+// over returns why a call must end, or nil. A closed Conn takes precedence over the
+// context, because it stays closed.
 func (c *Conn) over(ctx context.Context) error {
 	if c.isClosed() {
 		return ErrClosed
@@ -104,9 +103,9 @@ func (c *Conn) over(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// admit waits until a call may begin. It must not begin while too many calls
-// that were given up hold threads, nor may a change overtake an earlier one: a
-// change that was given up may yet be made while it is inside the kernel.
+// admit waits until a call may begin. It must not begin while too many abandoned calls
+// hold threads, and a change must not overtake an earlier one: an abandoned change
+// may still be made while it is inside the kernel.
 func (c *Conn) admit(ctx context.Context, write bool) error {
 	if err := c.over(ctx); err != nil {
 		return err
@@ -125,7 +124,7 @@ func (c *Conn) admit(ctx context.Context, write bool) error {
 	return nil
 }
 
-// obstacles returns what a call has to wait for; nil is nothing.
+// obstacles returns what a call has to wait for; a nil channel means nothing.
 func (c *Conn) obstacles(write bool) (calls, writes <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,8 +134,8 @@ func (c *Conn) obstacles(write bool) (calls, writes <-chan struct{}) {
 	return c.stuck.receded, writes
 }
 
-// await waits for calls to come back. It does not look again whether others are
-// stuck since: those were in flight beside this one, and it would starve.
+// await waits for calls to return. It does not check whether others have become stuck
+// since: those were in flight at the same time, and this one would starve.
 func (c *Conn) await(ctx context.Context, back <-chan struct{}, limit <-chan time.Time, stuck error) error {
 	select {
 	case <-back:
@@ -150,9 +149,9 @@ func (c *Conn) await(ctx context.Context, back <-chan struct{}, limit <-chan tim
 	}
 }
 
-// take gives a call a socket: an idle one, or one that is not dialled yet, since
-// dialling is part of the work that the caller does not wait for. It returns nil
-// when the call was given up.
+// take returns a socket for a call: an idle one, or one that is not dialled yet,
+// because dialling is part of the work that the caller may abandon. It returns nil if
+// the call was given up.
 func (c *Conn) take(f *flight) (s *socket) {
 	err := f.update(func() { s = c.takeIdle() })
 	if err != nil {
@@ -174,8 +173,8 @@ func (c *Conn) takeIdle() *socket {
 	return s
 }
 
-// give takes a socket back from a call that has ended. One on which an answer may
-// still come, and which may have been interrupted, is never used again.
+// give returns a socket after its call has ended. One on which an answer may still
+// arrive, or which may have been interrupted, is never used again.
 func (c *Conn) give(s *socket) {
 	s.flight = nil
 	if s.conn != nil && (s.unanswered || !c.keep(s)) {
@@ -193,7 +192,7 @@ func (c *Conn) keep(s *socket) bool {
 	return true
 }
 
-// isStuck counts a call that was given up while it is inside the kernel.
+// isStuck counts a call that is given up while it is inside the kernel.
 func (c *Conn) isStuck(write bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -203,7 +202,7 @@ func (c *Conn) isStuck(write bool) {
 	}
 }
 
-// cameBack is for such a call when the kernel has let go of it.
+// cameBack is called when such a call has returned from the kernel.
 func (c *Conn) cameBack(write bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -213,8 +212,8 @@ func (c *Conn) cameBack(write bool) {
 	}
 }
 
-// explain turns into ErrClosed an error that is not an answer of the kernel when
-// the Conn is closed: it may come from a namespace that was closed with it.
+// explain returns ErrClosed instead of an error that is not the kernel's answer if the
+// Conn is closed: the namespace may have been closed with it.
 func (c *Conn) explain(err error) error {
 	if err != nil && errno(err) == 0 && c.isClosed() {
 		return ErrClosed

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// receiveBuffer is asked for on each socket. The kernel gives a process
-// without privileges less.
+// receiveBuffer is the size requested for each socket. The kernel limits it for a
+// process without privileges.
 const receiveBuffer = 1 << 20
 
 // Dial opens a netlink socket in the network namespace of the calling thread.
@@ -29,8 +29,8 @@ func Dial() (Socket, error) {
 	return s, nil
 }
 
-// netlinkSocket is a socket of the kernel's. It goes below mdlayher/netlink's
-// own receive, which forgets the sequence number of an error.
+// netlinkSocket is a real netlink socket. It bypasses the receive of mdlayher/netlink,
+// which drops the sequence number of an error.
 type netlinkSocket struct {
 	conn   *netlink.Conn
 	raw    syscall.RawConn
@@ -77,7 +77,7 @@ func (s *netlinkSocket) Receive(b []byte) (n int, err error) {
 	return n, cmp.Or(rerr, os.NewSyscallError("recvmsg", err))
 }
 
-// receiveFromKernel passes over datagrams that another process sent.
+// receiveFromKernel skips datagrams that another process sent.
 func receiveFromKernel(fd int, b []byte) (n int, err error) {
 	for {
 		var flags int
@@ -108,8 +108,8 @@ func ignoringEINTR(call func() error) error {
 
 func (s *netlinkSocket) ReceiveBuffer() int { return s.buffer }
 
-// Interrupt sets a deadline that has passed. It cannot fail but on a closed
-// socket, which is as good.
+// Interrupt sets a deadline that has passed. It can only fail on a closed socket,
+// whose Receive fails anyway.
 func (s *netlinkSocket) Interrupt() { _ = s.conn.SetDeadline(time.Unix(1, 0)) }
 
 func (s *netlinkSocket) Close() error { return s.conn.Close() }

@@ -13,8 +13,8 @@ import (
 //     it, and only giveUp, under the lock, interrupts it;
 //   - finished: the worker gives the socket back, and nothing of this flight can
 //     reach it any more;
-//   - givenUp: the caller has gone on. The worker enters the kernel no more and
-//     touches nothing of the caller's; it ends when it notices.
+//   - givenUp: the caller has abandoned the call. The worker does not enter the
+//     kernel again, touches nothing of the caller's, and ends when it notices.
 type flight struct {
 	conn  *Conn
 	write bool
@@ -39,9 +39,9 @@ const (
 	writing = true
 )
 
-// enter is called by the worker before it enters the kernel. Prepare, unless it
-// is nil, may read and write what is the caller's; then the kernel is entered
-// for certain.
+// enter is called by the worker before it enters the kernel. prepare, if not nil, may
+// read and write what belongs to the caller; once it has run, the worker will enter
+// the kernel.
 func (f *flight) enter(s Socket, prepare func()) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,7 +58,7 @@ func (f *flight) enter(s Socket, prepare func()) error {
 	return nil
 }
 
-// leave is called by the worker when the kernel has let go of it.
+// leave is called by the worker when it has returned from the kernel.
 func (f *flight) leave() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,7 +71,8 @@ func (f *flight) leave() error {
 	return nil
 }
 
-// update lets the worker change what is the caller's, unless it was given up.
+// update lets the worker change what belongs to the caller, unless the call was given
+// up.
 func (f *flight) update(change func()) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -88,8 +89,8 @@ func (f *flight) isGivenUp() bool {
 	return f.state == givenUp
 }
 
-// finish is called by the worker when it has an answer. It reports whether the
-// caller still waits for it.
+// finish is called by the worker when it has an answer. It reports whether the caller
+// is still waiting for it.
 func (f *flight) finish() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,8 +101,8 @@ func (f *flight) finish() bool {
 	return true
 }
 
-// giveUp is called by the caller. It reports whether the call was still under
-// way; otherwise the answer is there, or comes without a wait.
+// giveUp is called by the caller. It reports whether the call was still under way; if
+// not, its answer is available at once.
 func (f *flight) giveUp() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -118,13 +119,13 @@ func (f *flight) giveUp() bool {
 	return true
 }
 
-// call runs work on a socket of its own and waits for it no longer than the
-// context lasts. What work returns belongs to the caller. Anything else of the
-// caller's work may touch in flight.enter and flight.update only, since it may go
-// on after call has returned.
+// call runs work on a socket of its own and waits for it no longer than the context
+// lasts. What work returns belongs to the caller. work may touch anything else of the
+// caller's only in flight.enter and flight.update, because it may still run when call
+// has returned.
 //
-// When the context ends or the Conn is closed just as the call finishes, its
-// answer counts. When both happen before, the error is ErrClosed.
+// If the context ends or the Conn is closed just as the call finishes, its answer
+// counts. If both happen before, the error is ErrClosed.
 func call[T any](ctx context.Context, c *Conn, write bool, work func(*socket) (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -167,9 +168,9 @@ func call[T any](ctx context.Context, c *Conn, write bool, work func(*socket) (T
 	return r.value, c.explain(r.err)
 }
 
-// growStack makes room on a new goroutine's stack for what a call takes on the
-// simulator, while there is little to copy. Left to grow on its own the stack is
-// copied again and again, deeper each time: a third of a call's time.
+// growStack grows a new goroutine's stack to what a call needs on the simulator, while
+// there is little to copy. Otherwise the stack is copied several times, deeper each
+// time, which takes a third of a call's time.
 //
 //go:noinline
 func growStack() { stackGrown(new([7 << 10]byte)) }

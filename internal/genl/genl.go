@@ -1,12 +1,15 @@
-// Package genl speaks generic netlink to one family of the kernel, and cannot
-// be hung by it.
+// Package genl speaks generic netlink to one family of the kernel, and never blocks
+// its caller longer than the caller's context lasts.
 //
-// The kernel does its work inside the system call that sends a request: it may
-// load a module there, or wait for a grace period, and no deadline interrupts
-// it. So a call runs on a goroutine and a socket of its own. When its context
-// ends, the caller goes on; the socket is closed when the kernel lets go of it
-// and is never used again, so no late answer can be taken for the answer to
-// another call. Who may touch a socket at any time is decided in flight.go.
+// The kernel does its work inside the system call that sends a request: it may load
+// a module there, or wait for a grace period, and no deadline interrupts it. So each
+// call runs on a goroutine and a socket of its own. When its context ends, the
+// caller continues; the socket is closed when the kernel returns and is never used
+// again, so no late answer can be mistaken for the answer to another call. flight.go
+// decides who may touch a socket at any time.
+//
+// Many requests travel in one datagram, and only its last message asks for an
+// acknowledgement: that is what makes batches fast. See socket.encode.
 package genl
 
 import (
@@ -22,26 +25,26 @@ type Socket interface {
 	// that it asks for before Send returns.
 	Send(datagram []byte) error
 
-	// Receive waits for one datagram and returns its length. A datagram that
-	// is larger than b is an error, and [ErrOverrun] says that some were lost.
+	// Receive waits for one datagram and returns its length. It fails if the
+	// datagram is larger than b, and with [ErrOverrun] if datagrams were lost.
 	Receive(b []byte) (int, error)
 
-	// ReceiveBuffer returns how many bytes of answers may wait to be received.
+	// ReceiveBuffer returns how many bytes of answers can wait to be received.
 	ReceiveBuffer() int
 
-	// Interrupt makes Receive return an error, now and ever after.
+	// Interrupt makes Receive return an error, now and from then on.
 	Interrupt()
 
 	Close() error
 }
 
-// Dialer opens a socket.
+// Dialer opens a new socket.
 type Dialer func() (Socket, error)
 
 // Error is an errno with which the kernel answered a request.
 type Error struct {
 	Errno   int    // positive, by Linux's numbers
-	Message string // the kernel's own words, where it has any
+	Message string // the kernel's explanation, or ""
 }
 
 func (e *Error) Error() string {
@@ -52,8 +55,8 @@ func (e *Error) Error() string {
 }
 
 var (
-	// ErrNoFamily means that the kernel does not have the family, even after
-	// it tried to load the family's module.
+	// ErrNoFamily means that the kernel does not have the family, and could not load
+	// its module.
 	ErrNoFamily = errors.New("generic netlink family not found")
 
 	// ErrClosed means that the connection was closed before or during a call.
@@ -66,23 +69,23 @@ var (
 	// ErrInterrupted means that the kernel marked a dump as inconsistent.
 	ErrInterrupted = errors.New("the table changed while it was dumped")
 
-	// ErrMalformed means that an answer is not what netlink or the family says
-	// that it should be.
+	// ErrMalformed means that an answer does not have the form that netlink or the
+	// family prescribes.
 	ErrMalformed = errors.New("netlink: malformed answer")
 
-	// ErrMoving means that the family's module was removed and loaded again each
-	// time before a request got to it.
+	// ErrMoving means that the family's module was removed and loaded again, each
+	// time before a request reached it.
 	ErrMoving = errors.New("the family's module is being removed and loaded repeatedly")
 
-	// ErrStuck means that a call could not begin, because calls that were given up
-	// are still inside the kernel: as many as may hold a thread of this process,
-	// or a change that a later one would overtake. Nothing was sent.
-	ErrStuck = errors.New("calls that were given up are still inside the kernel")
+	// ErrStuck means that a call could not begin, because abandoned calls are still
+	// inside the kernel: as many as may hold a thread of this process, or a change
+	// that this one would overtake. Nothing was sent.
+	ErrStuck = errors.New("abandoned calls are still inside the kernel")
 
 	errLimit     = fmt.Errorf("%d %w", maxStuck, ErrStuck)
 	errOvertakes = fmt.Errorf("it would overtake an earlier change: %w", ErrStuck)
 
-	// errGivenUp ends the work of a call whose caller has gone on.
+	// errGivenUp ends the work of a call that its caller has abandoned.
 	errGivenUp = errors.New("given up")
 )
 
@@ -100,6 +103,6 @@ func errno(err error) int {
 	return 0
 }
 
-// enoent is the answer to a request of a family that is not there. It has
-// other meanings too, so the errno alone never decides.
+// enoent is the answer to a request to a family that does not exist. It has other
+// meanings too, so the errno alone never decides.
 const enoent = 2

@@ -28,8 +28,7 @@ const (
 	attrAckString = 1
 )
 
-// Request appends one message, from the generic netlink header on, to the
-// buffer that it gets.
+// Request appends one message to a buffer, starting with the generic netlink header.
 type Request func(b []byte) []byte
 
 // appendRequest appends a request with its netlink header.
@@ -91,7 +90,7 @@ func countMessages(b []byte) (n int) {
 func (m message) answer() error {
 	if len(m.body) < ackLen {
 		if m.kind == typeDone {
-			return nil // an old kernel's done has no status
+			return nil // the done message of an old kernel has no status
 		}
 		return malformed("an error message of %d bytes", len(m.body))
 	}

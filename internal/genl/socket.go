@@ -6,12 +6,12 @@ import (
 	"runtime"
 )
 
-// datagramLen is the largest datagram that the kernel puts a dump into. It
-// sizes each by the buffers that it has seen receives with on that socket.
+// datagramLen is the largest datagram of a dump. The kernel sizes each by the buffers
+// that it has seen in receives on that socket.
 const datagramLen = 32 << 10
 
-// socket is a Socket with the family's number as it was when the kernel was last
-// asked for it. It belongs to one call at a time, or to none, when it is idle.
+// socket is a Socket with the family's number as last read from the kernel. It belongs
+// to one call at a time, or to none while it is idle.
 type socket struct {
 	flight *flight
 	conn   Socket // nil until it is dialled
@@ -24,9 +24,9 @@ type socket struct {
 	unanswered bool // from before a request is sent until its last answer
 }
 
-// ready dials and resolves the family, what is missing of both. The round trip
-// has a second purpose: the first datagram of a dump is made before anything is
-// received for it, and is as large as the buffer of an earlier receive.
+// ready dials and resolves the family, as far as neither has been done. The round trip
+// has a second purpose: the kernel makes the first datagram of a dump before anything
+// is received for it, as large as the buffer of an earlier receive.
 func (s *socket) ready(c *Conn) (err error) {
 	if s.conn == nil {
 		if err := s.open(c.dial); err != nil {
@@ -51,7 +51,7 @@ func (s *socket) open(dial Dialer) error {
 	return cmp.Or(s.flight.leave(), err)
 }
 
-// send sends the datagram out, which prepare may still fill.
+// send sends the datagram s.out, which prepare may still fill.
 func (s *socket) send(prepare func()) error {
 	if err := s.flight.enter(s.conn, prepare); err != nil {
 		return err
@@ -94,8 +94,8 @@ func (s *socket) await(visit func(message) (bool, error)) error {
 		if done || err != nil {
 			return err
 		}
-		// Answers that are there already come without a pause. Where there is
-		// one processor, the caller would not see that its context ended.
+		// Answers that are waiting arrive without a pause. With one processor, the
+		// caller would not notice that its context has ended.
 		runtime.Gosched()
 	}
 }
@@ -107,8 +107,8 @@ func (s *socket) sendOne(kind, flags uint16, request Request) (uint32, error) {
 	return s.seq, s.send(nil)
 }
 
-// get sends a request that is answered with one message or with an error. The
-// message is good until the next receive.
+// get sends a request that one message or an error answers. The message is valid until
+// the next receive.
 func (s *socket) get(kind uint16, request Request) (body []byte, err error) {
 	seq, err := s.sendOne(kind, 0, request)
 	if err != nil {
@@ -172,9 +172,8 @@ func (s *socket) resolve(name string) (uint16, error) {
 	return host.Uint16(id), nil
 }
 
-// moved reports whether the family has another number than the socket knew: its
-// module was removed and loaded again, and requests with the old one were
-// refused without being looked at.
+// moved reports whether the family has a new number: its module was removed and loaded
+// again, and requests with the old number were refused unread.
 func (s *socket) moved(name string) (bool, error) {
 	family, err := s.resolve(name)
 	if err != nil {

@@ -24,8 +24,8 @@ func DecodeService(msg []byte, s *Service) error {
 	return s.decode(nest)
 }
 
-// DecodeDest decodes a server, a reply to [CmdGetDest]. It does not say which
-// service the server is of.
+// DecodeDest decodes a server, a reply to [CmdGetDest], which does not name the
+// server's service.
 func DecodeDest(msg []byte, d *Dest) error {
 	*d = Dest{}
 	nest, err := nested(msg, CmdNewDest, attrDest, "server")
@@ -123,8 +123,8 @@ func (s *Service) decode(b []byte) (err error) {
 	return s.Stats.decode(stats, stats64, "service statistics")
 }
 
-// complete checks that the identity came whole. A mark of zero names, by the
-// kernel's own rule, the service TCP, address 0, port 0.
+// complete checks that the whole identity is present. By the kernel's own rule, a mark
+// of zero names the service TCP, address 0, port 0.
 func (k *ServiceKey) complete(have attrSet) error {
 	if !have.has(svcFamily) {
 		return fmt.Errorf("service: no address family (attribute %d)", svcFamily)
@@ -226,8 +226,8 @@ func (d *Daemon) decode(b []byte) (err error) {
 	return r.failed(err)
 }
 
-// decode prefers the 64-bit container; kernels before 4.1 have only the other,
-// whose counters of connections and packets wrap at 32 bits.
+// decode prefers the 64-bit container; kernels before 4.1 have only the other, whose
+// connection and packet counters wrap at 32 bits.
 func (s *Stats) decode(stats, stats64 []byte, object string) (err error) {
 	b := stats64
 	if b == nil {
@@ -253,8 +253,8 @@ func decodeNetmask(family uint16, b []byte) uint32 {
 	return binary.BigEndian.Uint32(b)
 }
 
-// names returns a scheduler's and an engine's name. Linux's own cost no
-// allocation, and two strange ones share a single one.
+// names returns the names of a scheduler and an engine. Linux's own need no
+// allocation, and two others share one.
 func names(scheduler, engine []byte) (string, string) {
 	s, known := schedulerName(scheduler)
 	if string(engine) == "sip" {
@@ -282,7 +282,7 @@ func schedulerName(b []byte) (string, bool) {
 	return "", false
 }
 
-// attrSet remembers which attributes came; all that matter are below 64.
+// attrSet records which attributes are present; all that matter are below 64.
 type attrSet uint64
 
 func (a *attrSet) add(attr uint16) {
@@ -403,7 +403,7 @@ func (r *reader) u32() (uint32, error) {
 	return host.Uint32(b), nil
 }
 
-// counter reads a number of either width: the old container mixes both.
+// counter reads a number of 32 or 64 bits: the old container mixes both.
 func (r *reader) counter() (uint64, error) {
 	switch len(r.value) {
 	case 4:

@@ -106,8 +106,8 @@ func AppendConfig(b []byte, c *Config) []byte {
 	return appendU32(b, attrTimeoutUDP, c.UDP)
 }
 
-// appendServiceKey never sends a mark of zero: the kernel would take it for
-// TCP, address 0, port 0, whatever else the key says.
+// appendServiceKey never sends a mark of zero: the kernel would read it as TCP,
+// address 0, port 0, whatever else the key has.
 func appendServiceKey(b []byte, key *ServiceKey) []byte {
 	b = appendU16(b, svcFamily, key.Family)
 	if key.FWMark != 0 {
@@ -164,7 +164,7 @@ func appendHeader(b []byte, attr uint16, payload int) []byte {
 	return host.AppendUint16(b, attr)
 }
 
-// pad fills up to the four-byte boundary that the next attribute starts at.
+// pad fills up to the four-byte boundary at which the next attribute starts.
 func pad(b []byte, payload int) []byte {
 	for ; payload%4 != 0; payload++ {
 		b = append(b, 0)

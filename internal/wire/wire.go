@@ -1,17 +1,17 @@
 // Package wire is the hand-written encoding of the IPVS generic-netlink
 // interface: its commands, its attributes, requests and replies.
 //
-// Requests are appended to the caller's buffer and cost no allocation. Replies
-// are decoded with at most one allocation an object, and that one only for
-// names that are not Linux's own. Every value here is as the kernel has it,
-// whether it makes sense or not: what another tool left behind must be listed,
-// copied and deleted without loss, so validation is the caller's.
+// Requests are appended to the caller's buffer without an allocation. Replies are
+// decoded with at most one allocation per object, and only if it has names that are
+// not Linux's own. Every value is as the kernel holds it, valid or not: the entries
+// of other programs must be listed, copied and deleted without loss. Validation is
+// left to the caller.
 //
 // A message here is what follows the netlink header: four bytes of generic
 // netlink header, then attributes. Byte order is a trap of this interface:
 // service and server ports and tunnel ports are big endian, an IPv4 netmask is
-// in network order while an IPv6 one is a number, and everything else,
-// the sync daemon's port included, is in the host's order.
+// in network order while an IPv6 one is a number, and everything else, including the
+// sync daemon's port, is in the host's order.
 package wire
 
 // Family is the name by which the kernel's netlink controller knows IPVS, and
@@ -30,7 +30,7 @@ const (
 // Command is the number of an IPVS command.
 type Command uint8
 
-// The commands. Replies carry a number of this list too: a service
+// The commands. Replies have a number of this list too: a service
 // [CmdNewService], a server [CmdNewDest], a daemon [CmdNewDaemon], timeouts
 // [CmdSetConfig], and information [CmdSetInfo], which is never a request.
 const (
@@ -88,15 +88,15 @@ const (
 	DaemonBackup = 2
 )
 
-// The longest names that the kernel takes, without their closing NUL.
+// The longest names that the kernel accepts, without their closing NUL.
 const (
 	MaxSchedulerName = 15
 	MaxEngineName    = 16
 	MaxInterfaceName = 15
 )
 
-// ServiceKey is what tells one service from another. A mark that is not zero
-// decides alone, with the family; otherwise protocol, address and port do.
+// ServiceKey identifies a service: by the mark and the family if the mark is not zero,
+// otherwise by the family, the protocol, the address and the port.
 type ServiceKey struct {
 	Family   uint16
 	Protocol uint16
@@ -117,7 +117,7 @@ type Service struct {
 	Stats     Stats
 }
 
-// DestKey is what tells one server of a service from another.
+// DestKey identifies a server of a service.
 type DestKey struct {
 	Family uint16 // zero means the service's, and is then not sent
 	Port   uint16
@@ -148,8 +148,8 @@ type Stats struct {
 	CPS, InPPS, OutPPS, InBPS, OutBPS               uint64
 }
 
-// Daemon is a connection-synchronisation daemon. Zero in MaxLen, Port and TTL
-// asks for the kernel's default and is not sent.
+// Daemon is a connection-synchronisation daemon. A zero MaxLen, Port or TTL means the
+// kernel's default and is not sent.
 type Daemon struct {
 	State     uint32
 	Interface string
@@ -166,7 +166,7 @@ type Config struct {
 	TCP, TCPFin, UDP uint32
 }
 
-// Info is what the kernel says of itself.
+// Info describes the kernel's IPVS.
 type Info struct {
 	Version       uint32 // 0x010201 is 1.2.1
 	ConnTableSize uint32

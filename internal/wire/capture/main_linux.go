@@ -1,6 +1,6 @@
-// Capture prints the golden bytes of package wire: what ipvsadm asks the
-// kernel, and what the kernel answers. It runs as root in a kernel whose IPVS
-// table nobody else uses:
+// Capture prints the golden bytes of package wire: the requests of ipvsadm and the
+// kernel's replies. It runs as root in a kernel whose IPVS table no other program
+// uses:
 //
 //	CGO_ENABLED=0 go build -o /tmp/capture ./internal/wire/capture
 //	go run ./cmd/lvs-kernel 6.12 -- /tmp/capture requests > internal/wire/testdata/requests.txt
