@@ -1,11 +1,11 @@
 package workload
 
-// affinity remembers which server each client had, and finds out who moved to
-// another one. Periods begin when the table of servers changes. Who came in one
-// period and again in the next is who may have moved because of that change; of
-// who stayed away for longer it cannot be told because of which.
+// affinity remembers which server each client had, and finds the clients that moved
+// to another one. Periods begin when the table of servers changes. A client that
+// connects in two successive periods may have moved because of the change between
+// them; for one that stayed away for longer, the change is not known.
 type affinity struct {
-	last  []int32 // by client: its server, or nobody
+	last  []int32 // by client: its server, or none
 	since []int32 // by client: the period of its last connection
 	now   int32
 

@@ -33,16 +33,16 @@ var patternNames = [...]string{poisson: "poisson", steady: "steady", bursts: "bu
 // independent clients: rate connections a second on average.
 func Poisson(rate float64) Arrivals { return Arrivals{pattern: poisson, rate: rate} }
 
-// Steady returns arrivals at equal distances, rate connections a second.
+// Steady returns arrivals at equal intervals, rate connections per second.
 func Steady(rate float64) Arrivals { return Arrivals{pattern: steady, rate: rate} }
 
 // Bursts returns arrivals of size connections at the same moment. Bursts come
-// as in [Poisson], such that there are rate connections a second on average.
+// as in [Poisson], with rate connections per second on average.
 func Bursts(rate float64, size int) Arrivals {
 	return Arrivals{pattern: bursts, rate: rate, size: size}
 }
 
-// Rate returns how many connections arrive in a second, on average.
+// Rate returns how many connections arrive per second, on average.
 func (a Arrivals) Rate() float64 { return a.rate }
 
 // String returns the text form, and "" for none.

@@ -11,8 +11,8 @@ type backend struct {
 	lvs.RealServer
 	Server
 	inTable bool
-	before  int  // the weight that it had before it was drained or taken out
-	dead    bool // it answers nobody
+	before  int  // its weight before it was drained or removed
+	dead    bool // it does not reply
 	coldAt  time.Duration
 	warmAt  time.Duration
 

@@ -51,11 +51,11 @@ func (r *run) checkServers() error {
 		problem := ""
 		switch {
 		case ch.what == add && here[addr]:
-			problem = "is there already"
+			problem = "already exists"
 		case ch.what == back && !known(addr):
-			problem = "was never there"
+			problem = "never existed"
 		case (ch.what == remove || ch.what == drain || ch.what == weigh || ch.what == fail) && !here[addr]:
-			problem = "is not there at that time"
+			problem = "does not exist at that time"
 		}
 		if problem != "" {
 			return invalid(fmt.Sprintf("Events[%d].Server", ch.field), "%s: %s %s", ch.Event, ch.server, problem)
@@ -77,7 +77,7 @@ func (r *run) checkServers() error {
 	}
 	for addr := range r.Servers {
 		if !known(addr.String()) {
-			return invalid("Servers", "%s is no real server of %s", addr, r.Service)
+			return invalid("Servers", "%s is not a real server of %s", addr, r.Service)
 		}
 	}
 	return nil

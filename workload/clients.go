@@ -95,15 +95,15 @@ func (c Clients) validate(field string, is6 bool) error {
 	case c.Count == 0:
 		return invalid(field, "there are none")
 	case c.Count < 0 || c.Count > maxClients:
-		return invalid(field, "%d are not within 1 and %d", c.Count, maxClients)
+		return invalid(field, "%d is out of range [1, %d]", c.Count, maxClients)
 	case !(c.Zipf >= 0) || c.Zipf > 100:
-		return invalid(field, "a Zipf exponent of %s is not within 0 and 100", formatFloat(c.Zipf))
+		return invalid(field, "the Zipf exponent %s is out of range [0, 100]", formatFloat(c.Zipf))
 	case c.PerAddress < 0:
-		return invalid(field, "%d behind one address are less than none", c.PerAddress)
+		return invalid(field, "%d clients per address is negative", c.PerAddress)
 	case c.From.IsValid() && c.From.Addr().Is6() != is6:
 		return invalid(field, "%s is not of the service's address family", c.From)
 	case c.From != netip.Prefix{} && !c.From.IsValid():
-		return invalid(field, "From is no prefix")
+		return invalid(field, "From is not a prefix")
 	}
 	if room := c.spread(is6).room(); uint64(c.addresses()) > room {
 		return invalid(field, "%d addresses are more than the %d of %s", c.addresses(), room, c.spread(is6).prefix)
@@ -146,9 +146,9 @@ func (c Clients) spread(is6 bool) spread {
 	return spread{p.Masked()}
 }
 
-// spread numbers the addresses of a prefix such that neighbours are far apart:
-// real clients are not next to each other, and hashes of such that are come out
-// more even than they should.
+// spread numbers the addresses of a prefix so that successive ones are far apart: real
+// clients are not neighbours, and hashes of neighbours are more even than they should
+// be.
 type spread struct{ prefix netip.Prefix }
 
 // bits returns how many bits of the address are free, at most 64.

@@ -15,7 +15,7 @@ type crowd struct {
 	ports    []uint32           // by address: how many it has used
 	open     []uint32           // by address: how many are in use
 	start    uint64
-	taken    map[uint64]bool // ports in use, of addresses that had to begin anew with them
+	taken    map[uint64]bool // ports in use, of addresses that have used all of theirs once
 }
 
 // Ports that clients connect from.

@@ -8,9 +8,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Disagreement is how often directors send the same client to different servers:
-// what becomes of a client whose packets another director gets, with ECMP or
-// anycast.
+// Disagreement is how often directors send the same client to different servers, which
+// matters if another director receives its packets, as with ECMP or anycast.
 type Disagreement struct {
 	Clients int          `json:"clients"` // how many were asked for
 	Pairs   []Pair       `json:"pairs"`   // of directors, each with each
@@ -25,24 +24,24 @@ type Pair struct {
 	Share     float64 `json:"share"`     // of all clients
 }
 
-// ServerGets is which part of the clients a server gets.
+// ServerGets is the share of the clients that a server gets.
 type ServerGets struct {
-	Server netip.AddrPort `json:"server"` // not valid: those whom nobody serves
+	Server netip.AddrPort `json:"server"` // not valid: clients that no server serves
 	Shares []float64      `json:"shares"` // by director
 }
 
-// Disagree asks each director for each of the clients once, and tells which part
-// of them two directors send to different servers. A director is a simulator with
-// the service; the order of its servers, its kernel and its sizes of tables may
-// differ from others'.
+// Disagree connects each client once to each director, and reports the share of
+// clients that two directors send to different servers. A director is a simulator
+// with the service; directors may differ in the order of their servers, in their
+// kernels and in the sizes of their tables.
 //
-// Every director is asked in an order of its own, since no two see the same
-// traffic: those of schedulers that take turns or count connections disagree on
-// most clients. The connections are reset at once, and simulators with a clock of
-// their own forget them within ten seconds.
+// Each director sees the clients in a different order, as with real traffic, so
+// directors with schedulers that take turns or count connections disagree on most
+// clients. The connections are reset at once, and simulators with a virtual clock
+// forget them within ten seconds.
 //
-// A value that can never work is refused with an [*InvalidError]. When the
-// context ends, so does Disagree, with its error.
+// The error is an [*InvalidError] for a value that can never work, and the context's
+// error when the context is done.
 func Disagree(ctx context.Context, service lvs.ServiceID, clients Clients, seed uint64, directors ...*lvs.Simulator) (*Disagreement, error) {
 	a, err := newAsker(service, clients)
 	if err != nil {
@@ -59,7 +58,7 @@ func Disagree(ctx context.Context, service lvs.ServiceID, clients Clients, seed 
 }
 
 func (a *asker) disagreement(ctx context.Context, seed uint64, directors []director) (*Disagreement, error) {
-	servers := serverNumbers{{}: 0} // 0 is nobody
+	servers := serverNumbers{{}: 0} // 0 is none
 	picks := make([][]int32, len(directors))
 	for d, director := range directors {
 		picks[d] = make([]int32, a.clients.Count)
@@ -91,7 +90,7 @@ func (s serverNumbers) of(addr netip.AddrPort) int32 {
 	return n
 }
 
-// disagreementOf compares directors by whom each gave to which server.
+// disagreementOf compares which server each director picked for each client.
 func disagreementOf(picks [][]int32, servers serverNumbers) *Disagreement {
 	out := &Disagreement{Clients: len(picks[0])}
 	counts := make([][]float64, len(servers))

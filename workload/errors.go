@@ -6,8 +6,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// InvalidError is returned for a value that can never work, before anything has
-// happened. It is [lvs.ErrInvalid].
+// InvalidError is the error of a value that can never work. Nothing has happened
+// then. It matches [lvs.ErrInvalid].
 type InvalidError struct {
 	Field   string // as Go names it, such as "Arrivals" or "Events[2].Server"
 	Problem string // what is wrong with it, and what would be right
@@ -15,7 +15,7 @@ type InvalidError struct {
 
 func (e *InvalidError) Error() string { return "workload: " + e.Field + ": " + e.Problem }
 
-// Is tells whether target is [lvs.ErrInvalid].
+// Is reports whether target is [lvs.ErrInvalid].
 func (e *InvalidError) Is(target error) bool { return target == lvs.ErrInvalid }
 
 func invalid(field, format string, args ...any) error {

@@ -62,24 +62,23 @@ func Weigh(at time.Duration, server netip.AddrPort, weight int) Event {
 	return Event{at: at, what: weigh, server: server, weight: weight}
 }
 
-// Fail lets a real server die: its connections break. After the time noticed
-// somebody takes it out of the service; until then what the director sends to it
-// is lost.
+// Fail makes a real server fail: its connections break. After the time noticed it is
+// removed from the service; until then, what the director sends to it is lost.
 func Fail(at time.Duration, server netip.AddrPort, noticed time.Duration) Event {
 	return Event{at: at, what: fail, server: server, delay: noticed}
 }
 
-// Back undoes [Remove], [Drain] and [Fail]: the server has the weight again that
-// it had. It may be cold, which is slow: it begins at a tenth of its speed, and
-// after the time cold has all of it.
+// Back reverts [Remove], [Drain] and [Fail]: the server has its previous weight again.
+// It may be slow at first: it starts at a tenth of its speed, and reaches its full
+// speed after the time cold.
 func Back(at time.Duration, server netip.AddrPort, cold time.Duration) Event {
 	return Event{at: at, what: back, server: server, delay: cold}
 }
 
-// At returns when it happens, from the beginning of the workload on.
+// At returns when the event happens, from the beginning of the workload.
 func (e Event) At() time.Duration { return e.at }
 
-// Server returns to whom it happens.
+// Server returns the real server that the event is about.
 func (e Event) Server() netip.AddrPort { return e.server }
 
 // String returns the text form, and "" for the zero value.
@@ -179,9 +178,9 @@ func (e *Event) UnmarshalText(text []byte) (err error) {
 func (e Event) validate(field string, duration time.Duration) error {
 	switch {
 	case e.what == nothing:
-		return invalid(field, "is the zero value, which is no event")
+		return invalid(field, "is the zero value")
 	case e.at < 0 || e.at > duration:
-		return invalid(field, "%s is not within the workload's duration, 0 to %s", e.at, duration)
+		return invalid(field, "%s is outside of the workload's duration, 0 to %s", e.at, duration)
 	case !e.server.IsValid():
 		return invalid(field, "names no server")
 	case e.weight < 0:

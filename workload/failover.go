@@ -8,31 +8,30 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Takeover is what becomes of open connections when another director takes over.
+// Takeover is what happens to open connections when another director takes over.
 type Takeover struct {
-	// Connections is how many were open. Refused were none, because the first
-	// director had no server for them.
+	// Connections is how many were open. Refused counts those that were not opened,
+	// because the first director had no server for them.
 	Connections int `json:"connections"`
 	Refused     int `json:"refused"` // 0: all clients were served
 
 	Kept    int `json:"kept"`    // the second director sends them to the same server
 	Moved   int `json:"moved"`   // to another server, which does not know them and resets them
-	Unknown int `json:"unknown"` // the second director does not take them, and they are reset
+	Unknown int `json:"unknown"` // the second director does not accept them, and they are reset
 
 	Broken float64 `json:"broken"` // Moved and Unknown, as a share of all
 }
 
-// Failover opens a connection of each client at one director, and then lets each
-// client send one more packet to another director, which has not seen any of them
-// and is not told: no sync daemon runs. Clients send in another order than they
-// came in.
+// Failover opens a connection for each client at one director, and then sends one more
+// packet of each to another director, which has seen none of them: no sync daemon
+// runs. The clients send in another order than that in which they connected.
 //
 // What the second director does with a TCP packet in the middle of a connection
-// hangs on its net.ipv4.vs.sloppy_tcp: with 1 its scheduler picks a server, with 0
-// it takes no notice. See [lvs.Host.SetSysctl].
+// depends on its net.ipv4.vs.sloppy_tcp: with 1 its scheduler picks a server, with 0
+// it ignores the packet. See [lvs.Host.SetSysctl].
 //
-// The connections stay in the simulators. A value that can never work is refused
-// with an [*InvalidError]. When the context ends, so does Failover, with its error.
+// The connections stay in the simulators. The error is an [*InvalidError] for a value
+// that can never work, and the context's error when the context is done.
 func Failover(ctx context.Context, service lvs.ServiceID, clients Clients, seed uint64, from, to *lvs.Simulator) (*Takeover, error) {
 	a, err := newAsker(service, clients)
 	if err != nil {

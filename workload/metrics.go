@@ -95,7 +95,7 @@ type Times struct {
 	Longest float64 `json:"longest"` // of all
 }
 
-// histogram counts times, such that quantiles are exact to 1 in 64.
+// histogram counts times so that quantiles are exact to 1 in 64.
 type histogram struct {
 	counts  [64 * 64]int
 	n       int

@@ -8,7 +8,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Report is what became of a workload.
+// Report is the result of a workload.
 type Report struct {
 	// Name is a title, to tell several reports apart. [Run] makes it of the
 	// scheduler and its flags; it may be changed.
@@ -78,7 +78,7 @@ type Disruption struct {
 	// Returned counts the clients that connected before and after: between the
 	// change of the table before this one, or the beginning, and this one, and
 	// again before the next. Moved is how many of them got another server then, and
-	// Refused how many got none. They are 0 of a failure that nobody has noticed.
+	// Refused how many got none. They are 0 for a failure until it is noticed.
 	Returned int `json:"returned"`
 	Moved    int `json:"moved"`   // of Returned
 	Refused  int `json:"refused"` // of Returned

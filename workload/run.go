@@ -11,7 +11,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Run plays a workload to a simulator and returns what became of it. The
+// Run plays a workload on a simulator and returns the report. The
 // simulator must have the service, with real servers, and a clock that only
 // [lvs.Simulator.Advance] moves.
 //

@@ -122,7 +122,7 @@ func (w *Workload) validateTime() error {
 	case w.duration() == 0 && len(w.Recorded) == 0:
 		return invalid("Duration", "is 0: say how long the workload goes on")
 	case w.Samples < 0 || w.Samples > maxSamples:
-		return invalid("Samples", "%d are not within 0 and %d", w.Samples, maxSamples)
+		return invalid("Samples", "%d is out of range [0, %d]", w.Samples, maxSamples)
 	}
 	return nil
 }
