@@ -123,7 +123,7 @@ func TestRefused(t *testing.T) {
 		"no real servers":           {"-servers", "0"},
 		"weight 0":                  {"-weights", "0"},
 		"-1 real servers":           {"-servers", "-1"},
-		"is not a real server":         {"-slow", "10.9.9.9:80=2"},
+		"is not a real server":      {"-slow", "10.9.9.9:80=2"},
 		"scheduler \"nonsense\"":    {"-schedulers", "nonsense"},
 		"unexpected argument":       {"rr"},
 		"no such file":              {"-config", "/nowhere.json"},
