@@ -180,6 +180,9 @@ func (r *result) try(t *testing.T, g *ground, healthy []visit) {
 	}
 	r.traffic = g.traffic().bad(answers)
 	said := g.examine(t, fullForm, g.state(t))
+	if r.broke() && r.hidden == "" && !slices.ContainsFunc(said, func(v visit) bool { return !v.OK() }) {
+		t.Errorf("all reports are OK, but %s", r.traffic)
+	}
 	broken, risks := g.ailments(said, healthy, lvs.SeverityBroken), g.ailments(said, healthy, lvs.SeverityRisk)
 	r.answer, r.says = r.judge(broken, risks, said)
 	switch r.answer {
