@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -57,6 +58,9 @@ func TestHistories(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			must(t, err)
+			if bigEndian := binary.NativeEndian.Uint16([]byte{0, 1}) == 1; bigEndian && strings.Contains(string(text), " 0x0 x") {
+				return // bytes of a message as the other machines have it
+			}
 			blocks := parseBlocks(string(text))
 			if testbed.Inside() {
 				playBlocks(t, openDuel(t, openKernelSide), blocks)
@@ -204,8 +208,9 @@ func (p *script) play(s step) (printed string) {
 		if p.real != nil {
 			difference = unlike([]step{s}, p.real.call([]control{s}), got)
 		}
-		if got[0] != success && !s.dumps() {
-			printed = strings.TrimRight(got[0], "; ") + "\n"
+		if _, answer, ok := strings.Cut(got[0], "error "); ok && !strings.HasPrefix(answer, "0 ") {
+			errno, _, _ := strings.Cut(answer, " ")
+			printed = "errno " + errno + "\n"
 		}
 	case requirement:
 		got := p.sim.set(s)
