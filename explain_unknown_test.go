@@ -112,3 +112,23 @@ func TestExploreComparesWorlds(t *testing.T) {
 		})
 	}
 }
+
+// Every verdict of the simulated kernel has an action and a reason. That a connection
+// was reused or quiesced is no verdict.
+func TestVerdictsOfKernel(t *testing.T) {
+	for a := simipvs.Forwarded; a <= simipvs.Passed; a++ {
+		if actionOf[a] == 0 {
+			t.Errorf("action %d has no counterpart", a)
+		}
+	}
+	for r := simipvs.Connected; r <= simipvs.NoConnection; r++ {
+		if (reasonOf[r] == 0) != (r == simipvs.Reused || r == simipvs.ServerQuiesced) {
+			t.Errorf("reason %d is %q", r, reasonOf[r])
+		}
+	}
+	for _, known := range reasonTexts[1:] {
+		if known.name == "" || known.words == "" {
+			t.Errorf("a reason is %+v", known)
+		}
+	}
+}

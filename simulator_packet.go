@@ -92,7 +92,7 @@ func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
 // take makes it what the kernel told. It is written in place, for a verdict is
 // large, and there is one for each packet.
 func (v *Verdict) take(told *simipvs.Verdict) {
-	v.Action, v.Reason, v.Port = Action(told.Action), Reason(told.Reason), told.Port
+	v.Action, v.Reason, v.Port = actionOf[told.Action], reasonOf[told.Reason], told.Port
 	if told.Service != nil {
 		v.Service = serviceIDOf(told.Service)
 	}
@@ -101,6 +101,23 @@ func (v *Verdict) take(told *simipvs.Verdict) {
 		v.Mode = newMode(uint32(told.Method), told.Tunnel.Type, told.Tunnel.Port, told.Tunnel.Flags)
 	}
 }
+
+// actionOf and reasonOf translate from the simulated kernel.
+var (
+	actionOf = [...]Action{
+		simipvs.Forwarded: ActionForwarded, simipvs.Replied: ActionReplied, simipvs.Refused: ActionRefused,
+		simipvs.Dropped: ActionDropped, simipvs.Passed: ActionPassed,
+	}
+	reasonOf = [...]Reason{
+		simipvs.Connected: ReasonConnection, simipvs.Scheduled: ReasonScheduled, simipvs.ByTemplate: ReasonPersistence,
+		simipvs.Bypassed: ReasonBypass, simipvs.NoService: ReasonNoService, simipvs.NoServer: ReasonNoServerUsable,
+		simipvs.NoServers: ReasonNoServers, simipvs.NoScheduler: ReasonNoScheduler, simipvs.NotOpening: ReasonNotOpening,
+		simipvs.OtherPort: ReasonNotPersistent, simipvs.FTPData: ReasonFTPData, simipvs.FromFTPData: ReasonFromFTPData,
+		simipvs.ServerRemoved: ReasonServerRemoved, simipvs.Conntracked: ReasonConntrack, simipvs.DropRate: ReasonDropRate,
+		simipvs.TooMany: ReasonConnectionLimit, simipvs.BackupOnly: ReasonBackupOnly, simipvs.NoTransmitter: ReasonNoMode,
+		simipvs.NoConnection: ReasonNoConnection,
+	}
+)
 
 func deliverError(p *SimPacket, err error) error {
 	e := &Error{kind: ErrInvalid, cause: err}

@@ -3,21 +3,20 @@ package lvs
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/golvs/lvs/internal/simipvs"
 )
 
 // Verdict is what happens to a packet, and why.
 type Verdict struct {
 	Action  Action         `json:"action"`           // what happens to it
 	Reason  Reason         `json:"reason"`           // why
-	Service ServiceID      `json:"service,omitzero"` // the zero value if none is for the packet
-	Server  netip.AddrPort `json:"server,omitzero"`  // the real server, as its service knows it; not valid if there is none
-	Port    uint16         `json:"port,omitempty"`   // on which the server gets the packet, also when its own is 0
-	Mode    Mode           `json:"mode,omitzero"`    // how it gets there; left out of JSON when it is [DR]
-	State   ConnState      `json:"state,omitempty"`  // of the connection after the packet; "" if there is none
+	Service ServiceID      `json:"service,omitzero"` // the zero value if no service is for the packet
+	Server  netip.AddrPort `json:"server,omitzero"`  // the real server, as its service knows it; not valid without one
+	Port    uint16         `json:"port,omitempty"`   // on which the server gets the packet, even if its own is 0
+	Mode    Mode           `json:"mode,omitzero"`    // how the packet reaches the server; left out of JSON if it is [DR]
+	State   ConnState      `json:"state,omitempty"`  // of the connection after the packet; "" without one
 }
 
 // Target returns where the server gets the packet: its address and [Verdict.Port]. It is
@@ -32,7 +31,7 @@ func (v Verdict) Target() netip.AddrPort {
 // Equal reports whether both are the same, as == does.
 func (v Verdict) Equal(other Verdict) bool { return v == other }
 
-// String says it in words, such as "forwarded to 10.168.0.94:80 by dr: the
+// String describes the verdict, such as "forwarded to 10.168.0.94:80 by dr: the
 // scheduler picked it".
 func (v Verdict) String() string {
 	var b strings.Builder
@@ -44,33 +43,42 @@ func (v Verdict) String() string {
 	return b.String()
 }
 
-// Action is what becomes of a packet.
+// Action is what happens to a packet.
 type Action uint8
 
-// What becomes of a packet.
+// What happens to a packet.
 const (
-	ActionForwarded = Action(simipvs.Forwarded) // to a real server
-	ActionReplied   = Action(simipvs.Replied)   // it is a real server's, and goes to the client
-	ActionRefused   = Action(simipvs.Refused)   // the client is told by ICMP: port unreachable, or as the reason says
-	ActionDropped   = Action(simipvs.Dropped)   // nobody is told
-	ActionPassed    = Action(simipvs.Passed)    // IPVS leaves it to the director's own stack
+	ActionForwarded Action = iota + 1 // it goes to a real server
+	ActionReplied                     // it comes from a real server, and goes to the client
+	ActionRefused                     // the client gets an ICMP error: port unreachable, or as the reason says
+	ActionDropped                     // it goes nowhere, and the client gets no error
+	ActionPassed                      // IPVS leaves it to the director's own stack
 )
 
-// String returns a word.
+// actionWords are the text forms of the actions.
+var actionWords = [...]string{
+	ActionForwarded: "forwarded", ActionReplied: "replied", ActionRefused: "refused", ActionDropped: "dropped", ActionPassed: "passed on",
+}
+
+// String returns the action in words.
 func (a Action) String() string {
-	switch a {
-	case ActionForwarded:
-		return "forwarded"
-	case ActionReplied:
-		return "replied"
-	case ActionRefused:
-		return "refused"
-	case ActionDropped:
-		return "dropped"
-	case ActionPassed:
-		return "passed on"
+	if a == 0 || int(a) >= len(actionWords) {
+		return "action-" + strconv.Itoa(int(a))
 	}
-	return "action-" + strconv.Itoa(int(a))
+	return actionWords[a]
+}
+
+// MarshalText returns what String returns.
+func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads what String returns. The error matches [ErrInvalid].
+func (a *Action) UnmarshalText(text []byte) error {
+	i := slices.Index(actionWords[:], string(text))
+	if i <= 0 {
+		return invalid("action", "want one of %s", strings.Join(actionWords[1:], ", ")).about(OpParse, strconv.Quote(string(text)))
+	}
+	*a = Action(i)
+	return nil
 }
 
 // Reason is why a packet was forwarded or not.
@@ -78,76 +86,98 @@ type Reason uint8
 
 // Why a packet was forwarded or not.
 const (
-	ReasonConnection      = Reason(simipvs.Connected)     // it belongs to a connection
-	ReasonScheduled       = Reason(simipvs.Scheduled)     // the scheduler picked the server
-	ReasonPersistence     = Reason(simipvs.ByTemplate)    // persistence ties the client to the server, whatever its weight and thresholds
-	ReasonBypass          = Reason(simipvs.Bypassed)      // no server was usable, and cache_bypass is on
-	ReasonNoService       = Reason(simipvs.NoService)     // no service is for it
-	ReasonNoServerUsable  = Reason(simipvs.NoServer)      // the scheduler found none: those with weight 0 or at their upper threshold do not count
-	ReasonNoServers       = Reason(simipvs.NoServers)     // the service has none
-	ReasonNoScheduler     = Reason(simipvs.NoScheduler)   // the service's scheduler is [NoScheduler]
-	ReasonNotOpening      = Reason(simipvs.NotOpening)    // it belongs to no connection and cannot open one
-	ReasonNotPersistent   = Reason(simipvs.OtherPort)     // a service of port 0 takes packets only when it is persistent
-	ReasonFTPData         = Reason(simipvs.FTPData)       // it may be FTP data, for which the service would have to be persistent
-	ReasonFromFTPData     = Reason(simipvs.FromFTPData)   // it comes from port 20, which IPVS never schedules
-	ReasonServerRemoved   = Reason(simipvs.ServerRemoved) // its connection's server was removed, and expire_nodest_conn is off
-	ReasonConntrack       = Reason(simipvs.Conntracked)   // netfilter has an entry in its way, perhaps of an earlier packet: net.ipv4.vs.conntrack need not be 1
-	ReasonDropRate        = Reason(simipvs.DropRate)      // drop_packet is on
-	ReasonConnectionLimit = Reason(simipvs.TooMany)       // conn_max is reached
-	ReasonBackupOnly      = Reason(simipvs.BackupOnly)    // backup_only is on, and a backup daemon runs
-	ReasonNoMode          = Reason(simipvs.NoTransmitter) // the server has a mode that is none
+	ReasonConnection      Reason = iota + 1 // it belongs to a connection
+	ReasonScheduled                         // the scheduler picked the server
+	ReasonPersistence                       // persistence ties the client to the server, whatever its weight and thresholds
+	ReasonBypass                            // no server is usable, and cache_bypass is on
+	ReasonNoService                         // no service is for it
+	ReasonNoServerUsable                    // the scheduler found no server: each has weight 0 or is at its upper threshold
+	ReasonNoServers                         // the service has no servers
+	ReasonNoScheduler                       // the service's scheduler is [NoScheduler]
+	ReasonNotOpening                        // it belongs to no connection and cannot open one
+	ReasonNotPersistent                     // a service of port 0 accepts packets only if it is persistent
+	ReasonFTPData                           // it may be FTP data, for which the service must be persistent
+	ReasonFromFTPData                       // it comes from port 20, which IPVS never schedules
+	ReasonServerRemoved                     // its connection's server was removed, and expire_nodest_conn is off
+	ReasonConntrack                         // conntrack knows another connection of its addresses and ports; net.ipv4.vs.conntrack may be off
+	ReasonDropRate                          // drop_packet is on
+	ReasonConnectionLimit                   // conn_max is reached
+	ReasonBackupOnly                        // backup_only is on and a backup daemon runs
+	ReasonNoMode                            // the kernel does not know the server's forwarding mode
 
-	// What keeps a packet from getting onward, although IPVS may have a server for it.
-	ReasonNotLocal      = Reason(simipvs.NotLocal)      // the VIP is not an address of the director, so IPVS does not see the packet
-	ReasonNoRoute       = Reason(simipvs.NoRoute)       // the director has no route to the server; the client is told by ICMP: host unreachable
-	ReasonNotOnLink     = Reason(simipvs.NotOnLink)     // a router is between the director and a server of [DR], and does not know to send it there
-	ReasonLoopback      = Reason(simipvs.Loopback)      // the VIP or the server is a loopback address, which packets from outside cannot have
-	ReasonLinkDown      = Reason(simipvs.LinkDown)      // the interface by which it would leave has no carrier
-	ReasonTooLong       = Reason(simipvs.TooLong)       // it is longer than the MTU on the way lets pass
-	ReasonNotListening  = Reason(simipvs.NotListening)  // the server is the director itself, where no program listens
-	ReasonForwardingOff = Reason(simipvs.ForwardingOff) // it is an answer of a server of [NAT], and the director does not forward
-	ReasonNoNeighbour   = Reason(simipvs.NoNeighbour)   // no host on the link answers for the address of the server, or of the router before it
-	ReasonFirewall      = Reason(simipvs.Firewalled)    // a firewall of the director takes it
-	ReasonNoConnection  = Reason(simipvs.NoConnection)  // it comes from a server of [NAT] and belongs to no connection, and nat_icmp_send is on
+	// Why a packet gets no further, although IPVS may have a server for it.
+	ReasonNotLocal      // the VIP is not an address of the director, so IPVS does not see the packet
+	ReasonNoRoute       // the director has no route to the server, and sends the client an ICMP error: host unreachable
+	ReasonNotOnLink     // a router is between the director and a server of [DR], and cannot know to send it there
+	ReasonLoopback      // the VIP or the server is a loopback address, which packets from outside cannot have
+	ReasonLinkDown      // the interface to the server has no carrier
+	ReasonTooLong       // it is longer than the MTU on the way to the server
+	ReasonNotListening  // the server is the director itself, where no program listens
+	ReasonForwardingOff // it is an answer of a server of [NAT], and the director does not forward
+	ReasonNoNeighbour   // no host on the link answers for the address of the server, or of the router before it
+	ReasonFirewall      // a firewall of the director drops it
+	ReasonNoConnection  // it comes from a server of [NAT] and belongs to no connection, and nat_icmp_send is on
 )
 
-var reasons = map[Reason]string{
-	ReasonConnection:      "it belongs to a connection",
-	ReasonScheduled:       "the scheduler picked it",
-	ReasonPersistence:     "persistence ties the client to it",
-	ReasonBypass:          "no server is usable, and cache_bypass is on",
-	ReasonNoService:       "no service is for it",
-	ReasonNoServerUsable:  "no server is usable: each has weight 0 or is at its upper threshold",
-	ReasonNoServers:       "the service has no servers",
-	ReasonNoScheduler:     "the service has no scheduler",
-	ReasonNotOpening:      "it belongs to no connection and cannot open one",
-	ReasonNotPersistent:   "a service of port 0 must be persistent",
-	ReasonFTPData:         "it may be FTP data, for which the service must be persistent",
-	ReasonFromFTPData:     "it comes from port 20",
-	ReasonServerRemoved:   "its connection's server was removed",
-	ReasonConntrack:       "conntrack knows another connection of its addresses and ports",
-	ReasonDropRate:        "drop_packet took it",
-	ReasonConnectionLimit: "conn_max is reached",
-	ReasonBackupOnly:      "backup_only is on and a backup daemon runs",
-	ReasonNoMode:          "the server's forwarding mode is none",
-
-	ReasonNotLocal:      "its destination is not an address of the director, so IPVS does not see it",
-	ReasonNoRoute:       "the director has no route to the server",
-	ReasonNotOnLink:     "a router is between the director and the server, which dr cannot cross",
-	ReasonLoopback:      "packets from outside do not get to a loopback address",
-	ReasonLinkDown:      "the interface to the server has no carrier",
-	ReasonTooLong:       "it is longer than the MTU on the way to the server lets pass",
-	ReasonNotListening:  "the server is the director itself, where no program listens",
-	ReasonForwardingOff: "the director does not forward, so answers of nat do not reach the client",
-	ReasonNoNeighbour:   "no host on the link to the server answers for its address",
-	ReasonFirewall:      "a firewall of the director takes it",
-	ReasonNoConnection:  "it comes from a server of nat and belongs to no connection, and nat_icmp_send is on",
+// reasonTexts are the text forms of the reasons, and their descriptions.
+var reasonTexts = [...]struct{ name, words string }{
+	ReasonConnection:      {"connection", "it belongs to a connection"},
+	ReasonScheduled:       {"scheduled", "the scheduler picked it"},
+	ReasonPersistence:     {"persistence", "persistence ties the client to it"},
+	ReasonBypass:          {"bypass", "no server is usable, and cache_bypass is on"},
+	ReasonNoService:       {"no-service", "no service is for it"},
+	ReasonNoServerUsable:  {"no-server-usable", "no server is usable: each has weight 0 or is at its upper threshold"},
+	ReasonNoServers:       {"no-servers", "the service has no servers"},
+	ReasonNoScheduler:     {"no-scheduler", "the service has no scheduler"},
+	ReasonNotOpening:      {"not-opening", "it belongs to no connection and cannot open one"},
+	ReasonNotPersistent:   {"not-persistent", "a service of port 0 must be persistent"},
+	ReasonFTPData:         {"ftp-data", "it may be FTP data, for which the service must be persistent"},
+	ReasonFromFTPData:     {"from-ftp-data", "it comes from port 20"},
+	ReasonServerRemoved:   {"server-removed", "its connection's server was removed"},
+	ReasonConntrack:       {"conntrack", "conntrack knows another connection of its addresses and ports"},
+	ReasonDropRate:        {"drop-rate", "drop_packet dropped it"},
+	ReasonConnectionLimit: {"connection-limit", "conn_max is reached"},
+	ReasonBackupOnly:      {"backup-only", "backup_only is on and a backup daemon runs"},
+	ReasonNoMode:          {"no-mode", "the server's forwarding mode is unknown"},
+	ReasonNotLocal:        {"not-local", "its destination is not an address of the director, so IPVS does not see it"},
+	ReasonNoRoute:         {"no-route", "the director has no route to the server"},
+	ReasonNotOnLink:       {"not-on-link", "a router is between the director and the server, which dr cannot cross"},
+	ReasonLoopback:        {"loopback", "packets from outside do not reach a loopback address"},
+	ReasonLinkDown:        {"link-down", "the interface to the server has no carrier"},
+	ReasonTooLong:         {"too-long", "it is longer than the MTU on the way to the server"},
+	ReasonNotListening:    {"not-listening", "the server is the director itself, where no program listens"},
+	ReasonForwardingOff:   {"forwarding-off", "the director does not forward, so answers of nat do not reach the client"},
+	ReasonNoNeighbour:     {"no-neighbour", "no host on the link to the server answers for its address"},
+	ReasonFirewall:        {"firewall", "a firewall of the director drops it"},
+	ReasonNoConnection:    {"no-connection", "it comes from a server of nat and belongs to no connection, and nat_icmp_send is on"},
 }
 
-// String returns the reason in words.
+// String describes the reason in words.
 func (r Reason) String() string {
-	if s, ok := reasons[r]; ok {
-		return s
+	if r == 0 || int(r) >= len(reasonTexts) {
+		return "reason-" + strconv.Itoa(int(r))
 	}
-	return "reason-" + strconv.Itoa(int(r))
+	return reasonTexts[r].words
+}
+
+// MarshalText returns a short name, such as "no-server-usable" for
+// [ReasonNoServerUsable].
+func (r Reason) MarshalText() ([]byte, error) {
+	if r == 0 || int(r) >= len(reasonTexts) {
+		return []byte(r.String()), nil
+	}
+	return []byte(reasonTexts[r].name), nil
+}
+
+// UnmarshalText reads the short name. The error matches [ErrInvalid].
+func (r *Reason) UnmarshalText(text []byte) error {
+	var names []string
+	for i, t := range reasonTexts[1:] {
+		if t.name == string(text) {
+			*r = Reason(i + 1)
+			return nil
+		}
+		names = append(names, t.name)
+	}
+	return invalid("reason", "want one of %s", strings.Join(names, ", ")).about(OpParse, strconv.Quote(string(text)))
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/internal/release"
+	"github.com/golvs/lvs/internal/simipvs"
 )
 
 // conntracked are histories in which a client uses its port again, or its server
@@ -141,7 +141,7 @@ func TestSimulatorConntrack(t *testing.T) {
 				p.Wait(time.Duration(step))
 			case packet:
 				_, v := s.deliver(step)
-				stopped = stopped || lvs.Reason(v.Reason) == lvs.ReasonConntrack
+				stopped = stopped || v.Reason == simipvs.Conntracked
 			}
 		}
 		if stopped != dropped[name] {

@@ -16,16 +16,16 @@ type Packet struct {
 	Source, Destination *netip.AddrPort // IPv4 addresses are not mapped into IPv6
 }
 
-// Action is what becomes of a packet.
+// Action is what happens to a packet.
 type Action uint8
 
-// What becomes of a packet.
+// What happens to a packet.
 const (
 	Forwarded Action = iota + 1 // to a real server
 	Replied                     // to the client
-	Refused                     // the client is told by ICMP
+	Refused                     // the client gets an ICMP error
 	Dropped
-	Passed // IPVS does not touch it
+	Passed // IPVS leaves it to the director's own stack
 )
 
 // Reason is why.
@@ -38,31 +38,21 @@ const (
 	ByTemplate                       // by persistence
 	Bypassed                         // by cache_bypass
 	NoService                        // no service is for it
-	NoServer                         // the scheduler found none that is usable
-	NoServers                        // the service has none
-	NoScheduler                      // the service has none
+	NoServer                         // the scheduler found no usable server
+	NoServers                        // the service has no servers
+	NoScheduler                      // the service has no scheduler
 	NotOpening                       // it cannot open a connection
-	OtherPort                        // the service has no port and no persistence
-	FTPData                          // no other port than 21 of a service without persistence
-	FromFTPData                      // from port 20
+	OtherPort                        // the service has port 0 and no persistence
+	FTPData                          // a service of port 21 without persistence serves no other port
+	FromFTPData                      // it comes from port 20
 	ServerRemoved                    // its connection's server is no longer in the service
 	ServerQuiesced                   // its old connection's server has weight 0
 	Reused                           // its old connection has ended
-	Conntracked                      // conntrack knows an old connection of the same addresses and ports
+	Conntracked                      // netfilter knows another connection of the same addresses and ports
 	DropRate                         // drop_packet
 	TooMany                          // conn_max
-	BackupOnly                       // backup_only, and a backup daemon runs
-	NoTransmitter                    // the server's forwarding method is none
-	NotLocal                         // the packet is not for the director, so IPVS does not see it
-	NoRoute                          // the director has no route to the server
-	NotOnLink                        // a router is between the director and a server of direct routing
-	Loopback                         // a loopback address that packets of the network cannot have
-	LinkDown                         // the interface on the way has no carrier
-	TooLong                          // the packet is longer than the way lets pass
-	NotListening                     // the server is the director, where no program listens
-	ForwardingOff                    // the director does not forward the answers of NAT
-	NoNeighbour                      // no host answers for the next address on the link
-	Firewalled                       // a firewall of the director takes it
+	BackupOnly                       // backup_only is on and a backup daemon runs
+	NoTransmitter                    // the kernel does not know the server's forwarding method
 	NoConnection                     // a NAT server's packet of no connection, and nat_icmp_send
 )
 
