@@ -113,16 +113,15 @@ func TestExploreComparesWorlds(t *testing.T) {
 	}
 }
 
-// Every verdict of the simulated kernel has an action and a reason. That a connection
-// was reused or quiesced is no verdict.
+// Every verdict of the simulated kernel has an action and a reason, of the same number.
 func TestVerdictsOfKernel(t *testing.T) {
 	for a := simipvs.Forwarded; a <= simipvs.Passed; a++ {
-		if actionOf[a] == 0 {
-			t.Errorf("action %d has no counterpart", a)
+		if actionOf[a] != Action(a) {
+			t.Errorf("action %d is %s", a, actionOf[a])
 		}
 	}
 	for r := simipvs.Connected; r <= simipvs.NoConnection; r++ {
-		if (reasonOf[r] == 0) != (r == simipvs.Reused || r == simipvs.ServerQuiesced) {
+		if reasonOf[r] != Reason(r) {
 			t.Errorf("reason %d is %q", r, reasonOf[r])
 		}
 	}

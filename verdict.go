@@ -104,6 +104,7 @@ const (
 	ReasonConnectionLimit                   // conn_max is reached
 	ReasonBackupOnly                        // backup_only is on and a backup daemon runs
 	ReasonNoMode                            // the kernel does not know the server's forwarding mode
+	ReasonNoConnection                      // it comes from a server of [NAT] and belongs to no connection, and nat_icmp_send is on
 
 	// Why a packet gets no further, although IPVS may have a server for it.
 	ReasonNotLocal      // the VIP is not an address of the director, so IPVS does not see the packet
@@ -116,7 +117,6 @@ const (
 	ReasonForwardingOff // it is an answer of a server of [NAT], and the director does not forward
 	ReasonNoNeighbour   // no host on the link answers for the address of the server, or of the router before it
 	ReasonFirewall      // a firewall of the director drops it
-	ReasonNoConnection  // it comes from a server of [NAT] and belongs to no connection, and nat_icmp_send is on
 )
 
 // reasonTexts are the text forms of the reasons, and their descriptions.
@@ -139,6 +139,7 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonConnectionLimit: {"connection-limit", "conn_max is reached"},
 	ReasonBackupOnly:      {"backup-only", "backup_only is on and a backup daemon runs"},
 	ReasonNoMode:          {"no-mode", "the server's forwarding mode is unknown"},
+	ReasonNoConnection:    {"no-connection", "it comes from a server of nat and belongs to no connection, and nat_icmp_send is on"},
 	ReasonNotLocal:        {"not-local", "its destination is not an address of the director, so IPVS does not see it"},
 	ReasonNoRoute:         {"no-route", "the director has no route to the server"},
 	ReasonNotOnLink:       {"not-on-link", "a router is between the director and the server, which dr cannot cross"},
@@ -149,7 +150,6 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonForwardingOff:   {"forwarding-off", "the director does not forward, so answers of nat do not reach the client"},
 	ReasonNoNeighbour:     {"no-neighbour", "no host on the link to the server answers for its address"},
 	ReasonFirewall:        {"firewall", "a firewall of the director drops it"},
-	ReasonNoConnection:    {"no-connection", "it comes from a server of nat and belongs to no connection, and nat_icmp_send is on"},
 }
 
 // String describes the reason in words.

@@ -33,27 +33,29 @@ type Reason uint8
 
 // Why a packet is forwarded, replied, refused, dropped or passed.
 const (
-	Connected      Reason = iota + 1 // by its connection
-	Scheduled                        // by the scheduler
-	ByTemplate                       // by persistence
-	Bypassed                         // by cache_bypass
-	NoService                        // no service is for it
-	NoServer                         // the scheduler found no usable server
-	NoServers                        // the service has no servers
-	NoScheduler                      // the service has no scheduler
-	NotOpening                       // it cannot open a connection
-	OtherPort                        // the service has port 0 and no persistence
-	FTPData                          // a service of port 21 without persistence serves no other port
-	FromFTPData                      // it comes from port 20
-	ServerRemoved                    // its connection's server is no longer in the service
-	ServerQuiesced                   // its old connection's server has weight 0
-	Reused                           // its old connection has ended
-	Conntracked                      // netfilter knows another connection of the same addresses and ports
-	DropRate                         // drop_packet
-	TooMany                          // conn_max
-	BackupOnly                       // backup_only is on and a backup daemon runs
-	NoTransmitter                    // the kernel does not know the server's forwarding method
-	NoConnection                     // a NAT server's packet of no connection, and nat_icmp_send
+	Connected     Reason = iota + 1 // by its connection
+	Scheduled                       // by the scheduler
+	ByTemplate                      // by persistence
+	Bypassed                        // by cache_bypass
+	NoService                       // no service is for it
+	NoServer                        // the scheduler found no usable server
+	NoServers                       // the service has no servers
+	NoScheduler                     // the service has no scheduler
+	NotOpening                      // it cannot open a connection
+	OtherPort                       // the service has port 0 and no persistence
+	FTPData                         // a service of port 21 without persistence serves no other port
+	FromFTPData                     // it comes from port 20
+	ServerRemoved                   // its connection's server is no longer in the service
+	Conntracked                     // netfilter knows another connection of the same addresses and ports
+	DropRate                        // drop_packet
+	TooMany                         // conn_max
+	BackupOnly                      // backup_only is on and a backup daemon runs
+	NoTransmitter                   // the kernel does not know the server's forwarding method
+	NoConnection                    // a NAT server's packet of no connection, and nat_icmp_send
+
+	// Why a packet does not follow its old connection. No verdict has these.
+	ServerQuiesced // its old connection's server has weight 0
+	Reused         // its old connection has ended
 )
 
 // Verdict is what becomes of a packet, and why. What a verdict does not have is
