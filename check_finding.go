@@ -19,8 +19,8 @@ type Finding struct {
 	// rule to remove. Run them on that host in this order, before Fix is applied.
 	Commands []string `json:"commands,omitempty"`
 
-	Changes []Change `json:"-"`                // changes of the table that fix it, for [Client.Do] on that host; empty if none do
-	Advice  string   `json:"advice,omitempty"` // what else to do; for [Report.Unchecked], how to look
+	Changes []Change `json:"changes,omitempty"` // changes of the table that fix it, for [Client.Do] on that host; empty if none do
+	Advice  string   `json:"advice,omitempty"`  // what else to do; for [Report.Unchecked], how to look
 }
 
 // Severity says how bad a finding is.

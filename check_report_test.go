@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -142,5 +143,20 @@ func TestCheckWeightZero(t *testing.T) {
 				t.Errorf("reported: %v\n%s", got, r)
 			}
 		})
+	}
+}
+
+// A report is complete in JSON, with the changes that fix a finding.
+func TestReportJSON(t *testing.T) {
+	director, server := firewallGround(t, DR(), "")
+	director.Services[0].Servers[0].Weight = 0
+	r := judgeHosts(director, nil, nil, []HostState{server})
+	text, err := json.Marshal(r)
+	must(t, err)
+	var read Report
+	must(t, json.Unmarshal(text, &read))
+	i := slices.IndexFunc(read.Findings, func(f Finding) bool { return f.Code == FindingNoServer })
+	if i < 0 || len(read.Findings[i].Changes) != 1 || read.String() != r.String() || read.OK() {
+		t.Errorf("read %s\nwant %s", read, r)
 	}
 }
