@@ -53,8 +53,8 @@ func (a *affinity) wasRefused(client int) {
 	}
 }
 
-// ordinary returns which share of connections went to another server than the
-// client's one before, in a period in which nothing happened between the two.
+// ordinary returns the share of connections that went to another server than the
+// client's previous one, in a period in which nothing happened between the two.
 func (a *affinity) ordinary() float64 { return ratio(a.switched, a.again) }
 
 // begin begins a new period.

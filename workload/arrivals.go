@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Arrivals say when connections arrive. Make them with [Poisson], [Steady] or
-// [Bursts]; the zero value is none. As text they read "poisson 500/s",
-// "steady 500/s" or "bursts 500/s of 20".
+// Arrivals is how connections arrive. [Poisson], [Steady] and [Bursts] return values;
+// the zero value has no arrivals. The text form is "poisson 500/s", "steady 500/s" or
+// "bursts 500/s of 20".
 type Arrivals struct {
 	pattern pattern
 	rate    float64 // connections a second
@@ -29,8 +29,8 @@ const (
 
 var patternNames = [...]string{poisson: "poisson", steady: "steady", bursts: "bursts"}
 
-// Poisson returns arrivals that know nothing of each other, as those of many
-// independent clients: rate connections a second on average.
+// Poisson returns independent arrivals, as of many clients: rate connections a second
+// on average.
 func Poisson(rate float64) Arrivals { return Arrivals{pattern: poisson, rate: rate} }
 
 // Steady returns arrivals at equal intervals, rate connections per second.
@@ -45,7 +45,7 @@ func Bursts(rate float64, size int) Arrivals {
 // Rate returns how many connections arrive per second, on average.
 func (a Arrivals) Rate() float64 { return a.rate }
 
-// String returns the text form, and "" for none.
+// String returns the text form, and "" for the zero value.
 func (a Arrivals) String() string {
 	if a.pattern == noArrivals {
 		return ""
@@ -92,7 +92,7 @@ func ParseArrivals(s string) (a Arrivals, err error) {
 // MarshalText returns the text form.
 func (a Arrivals) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText reads the text form; an empty text is none.
+// UnmarshalText reads the text form; an empty text is the zero value.
 func (a *Arrivals) UnmarshalText(text []byte) (err error) {
 	*a, err = ParseArrivals(string(text))
 	return err
@@ -101,15 +101,15 @@ func (a *Arrivals) UnmarshalText(text []byte) (err error) {
 func (a Arrivals) validate() error {
 	switch {
 	case a.pattern == noArrivals:
-		return invalid("Arrivals", `there are none; say how connections arrive, such as Poisson(500) or "poisson 500/s"`)
+		return invalid("Arrivals", `is empty; want for example Poisson(500) or "poisson 500/s"`)
 	case a.rate < 0:
-		return invalid("Arrivals", "a rate of %s connections a second is negative", formatFloat(a.rate))
+		return invalid("Arrivals", "a rate of %s connections a second must be above 0", formatFloat(a.rate))
 	case !(a.rate > 0) || math.IsInf(a.rate, 0):
-		return invalid("Arrivals", "with a rate of %s connections a second none arrives", formatFloat(a.rate))
+		return invalid("Arrivals", "a rate of %s connections a second must be above 0", formatFloat(a.rate))
 	case a.rate > 1e9:
 		return invalid("Arrivals", "a rate of %s connections a second is above 1e9, one a nanosecond", formatFloat(a.rate))
 	case a.pattern == bursts && a.size < 1:
-		return invalid("Arrivals", "a burst of %d connections is none", a.size)
+		return invalid("Arrivals", "a burst of %d connections must be above 0", a.size)
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (a Arrivals) times(r *rand.Rand) func() time.Duration {
 	}
 }
 
-// seconds returns a time of so many seconds, at most the longest that there is.
+// seconds returns a number of seconds as a duration, at most the longest one.
 func seconds(s float64) time.Duration {
 	if s *= float64(time.Second); s < math.MaxInt64 {
 		return time.Duration(s)
@@ -153,7 +153,7 @@ func (s span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).Str
 func (s *span) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is not a time such as 1m30s", text)
+		return fmt.Errorf("%q is not a duration such as 1m30s", text)
 	}
 	*s = span(d)
 	return nil

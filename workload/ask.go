@@ -8,7 +8,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// director is asked where packets go. A simulator is one; a test asks a kernel.
+// director decides where packets go. A simulator is one; a test uses a kernel.
 type director interface {
 	Deliver(lvs.SimPacket) (lvs.Verdict, error)
 }
@@ -23,7 +23,7 @@ type asker struct {
 
 func newAsker(service lvs.ServiceID, clients Clients) (*asker, error) {
 	if !service.IsValid() {
-		return nil, invalid("Service", "is the zero value, which names no service")
+		return nil, invalid("Service", "is the zero value, which is not a service")
 	}
 	if err := clients.validate("Clients", service.Is6()); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (a *asker) flow(i int) lvs.SimPacket {
 	return p
 }
 
-// open lets a client connect, and returns what became of its first packet.
+// open lets a client connect, and returns the verdict on its first packet.
 func (a *asker) open(d director, i int) (lvs.Verdict, error) {
 	v, err := a.send(d, i, lvs.SimSYN)
 	if err == nil && v.Action == lvs.ActionForwarded && a.isTCP() {
@@ -55,7 +55,7 @@ func (a *asker) open(d director, i int) (lvs.Verdict, error) {
 	return v, err
 }
 
-// reset ends a connection that is open.
+// reset ends an open connection.
 func (a *asker) reset(d director, i int) error {
 	if !a.isTCP() {
 		return nil

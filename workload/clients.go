@@ -10,29 +10,30 @@ import (
 	"strings"
 )
 
-// Clients are those who connect. As text they read "20000", and with what else
-// there is to say "20000 zipf 1.1 nat 50 from 10.64.0.0/10".
+// Clients describes the clients that connect. The text form is "20000", or with all
+// fields "20000 zipf 1.1 nat 50 from 10.64.0.0/10".
 type Clients struct {
-	// Count is how many there are, 1 to 16777216.
+	// Count is the number of clients, 1 to 16777216.
 	Count int
 
-	// Zipf makes some come more often than others: the k-th as often as the first
-	// divided by k to the power of this. 0: all come equally often; 1 is usual.
+	// Zipf makes some clients connect more often than others: the k-th as often as the
+	// first, divided by k to the power of Zipf. With 0, all connect equally often; 1 is
+	// usual.
 	Zipf float64
 
-	// PerAddress is how many share an address behind NAT; 0 and 1: each has an
-	// address of its own.
+	// PerAddress is how many clients share an address behind NAT. With 0 or 1, each has
+	// its own address.
 	PerAddress int
 
-	// From is where their addresses are, spread all over it. Zero is 10.0.0.0/8,
-	// for IPv6 2001:db8::/32.
+	// From is the network over which their addresses are spread. Zero is 10.0.0.0/8, or
+	// 2001:db8::/32 for IPv6.
 	From netip.Prefix
 }
 
-// maxClients keeps what is remembered of each in bounds.
+// maxClients bounds the memory for clients.
 const maxClients = 1 << 24
 
-// String returns the text form, and "" for none.
+// String returns the text form, and "" for the zero value.
 func (c Clients) String() string {
 	if c == (Clients{}) {
 		return ""
@@ -84,7 +85,7 @@ func ParseClients(s string) (c Clients, err error) {
 // MarshalText returns the text form.
 func (c Clients) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText reads the text form; an empty text is none.
+// UnmarshalText reads the text form; an empty text is the zero value.
 func (c *Clients) UnmarshalText(text []byte) (err error) {
 	*c, err = ParseClients(string(text))
 	return err
@@ -93,7 +94,7 @@ func (c *Clients) UnmarshalText(text []byte) (err error) {
 func (c Clients) validate(field string, is6 bool) error {
 	switch {
 	case c.Count == 0:
-		return invalid(field, "there are none")
+		return invalid(field, "is empty; want a number of clients")
 	case c.Count < 0 || c.Count > maxClients:
 		return invalid(field, "%d is out of range [1, %d]", c.Count, maxClients)
 	case !(c.Zipf >= 0) || c.Zipf > 100:
@@ -111,7 +112,7 @@ func (c Clients) validate(field string, is6 bool) error {
 	return nil
 }
 
-// addresses returns how many addresses they have.
+// addresses returns the number of their addresses.
 func (c Clients) addresses() int {
 	per := max(1, c.PerAddress)
 	return (c.Count + per - 1) / per
@@ -120,7 +121,7 @@ func (c Clients) addresses() int {
 // addressOf returns which of the addresses a client has.
 func (c Clients) addressOf(client int) int { return client / max(1, c.PerAddress) }
 
-// draw returns a function that returns who comes next.
+// draw returns a function that returns the next client.
 func (c Clients) draw(r *rand.Rand) func() int {
 	if c.Zipf == 0 {
 		return func() int { return r.IntN(c.Count) }

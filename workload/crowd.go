@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// crowd is everybody who connects: the clients of the workload, and those that a
-// recorded list names. It gives each connection an address and a port.
+// crowd is all clients: those of the workload, and those that a recorded list names. It gives each connection an address and a port.
 type crowd struct {
 	clients  Clients
 	spread   spread
@@ -63,9 +62,8 @@ func (c *crowd) addr(address int) netip.Addr {
 	return c.spread.at(address)
 }
 
-// port returns a port of an address that no connection uses; not ok, if there is
-// none. inUse is asked for the ports in use when the address has used all ports
-// once.
+// port returns a port of an address that no connection uses, or not ok. It calls
+// inUse for the ports in use once the address has used every port.
 func (c *crowd) port(address int, inUse func(yield func(port uint16))) (port uint16, ok bool) {
 	if c.open[address] == portCount {
 		return 0, false

@@ -11,12 +11,12 @@ import (
 // Disagreement is how often directors send the same client to different servers, which
 // matters if another director receives its packets, as with ECMP or anycast.
 type Disagreement struct {
-	Clients int          `json:"clients"` // how many were asked for
-	Pairs   []Pair       `json:"pairs"`   // of directors, each with each
-	Shares  []ServerGets `json:"shares"`  // a line a server, in the order in which they were found
+	Clients int           `json:"clients"` // how many each director was asked about
+	Pairs   []Pair        `json:"pairs"`   // of directors, each with each
+	Shares  []ServerShare `json:"shares"`  // a line a server, in the order in which they were found
 }
 
-// Pair is what two directors disagree on.
+// Pair counts the clients that two directors disagree on.
 type Pair struct {
 	A         int     `json:"a"`         // numbers of directors, from 0 on
 	B         int     `json:"b"`         // likewise, above A
@@ -24,8 +24,8 @@ type Pair struct {
 	Share     float64 `json:"share"`     // of all clients
 }
 
-// ServerGets is the share of the clients that a server gets.
-type ServerGets struct {
+// ServerShare is the share of the clients that a server gets.
+type ServerShare struct {
 	Server netip.AddrPort `json:"server"` // not valid: clients that no server serves
 	Shares []float64      `json:"shares"` // by director
 }
@@ -48,7 +48,7 @@ func Disagree(ctx context.Context, service lvs.ServiceID, clients Clients, seed 
 		return nil, err
 	}
 	if len(directors) < 2 {
-		return nil, invalid("Directors", "%d of them cannot disagree", len(directors))
+		return nil, invalid("Directors", "%d directors cannot disagree; want 2 or more", len(directors))
 	}
 	asked, err := a.directors(ctx, directors)
 	if err != nil {
@@ -117,7 +117,7 @@ func disagreementOf(picks [][]int32, servers serverNumbers) *Disagreement {
 		addrs[i] = addr
 	}
 	for i, addr := range addrs {
-		line := ServerGets{addr, counts[i]}
+		line := ServerShare{addr, counts[i]}
 		some := false
 		for d := range line.Shares {
 			some = some || line.Shares[d] > 0

@@ -61,7 +61,7 @@ func TestDirectorsInKernel(t *testing.T) {
 			t.Logf("%d of %d clients are sent to different servers", d.Pairs[0].Different, d.Clients)
 			for sloppy := range 2 {
 				a := ask(1 + sloppy)
-				f := alike(t, real, copies, func(p pair) (*Takeover, error) {
+				f := alike(t, real, copies, func(p pair) (*FailoverReport, error) {
 					if err := p.host.SetSysctl(t.Context(), lvs.SysctlSloppyTCP, strconv.Itoa(sloppy)); err != nil {
 						return nil, err
 					}

@@ -13,6 +13,7 @@ type InvalidError struct {
 	Problem string // what is wrong with it, and what would be right
 }
 
+// Error returns the field and what is wrong with it.
 func (e *InvalidError) Error() string { return "workload: " + e.Field + ": " + e.Problem }
 
 // Is reports whether target is [lvs.ErrInvalid].

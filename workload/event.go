@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Event is what happens to a real server at a time. Make it with [Add],
-// [Remove], [Drain], [Weigh], [Fail] or [Back]. As text it reads
+// Event is something that happens to a real server at a given time. [Add], [Remove],
+// [Drain], [SetWeight], [Fail] and [Back] return events. The text form is one of
 //
 //	20s add 10.168.0.96:80 weight 2
 //	20s remove 10.168.0.94:80
@@ -47,7 +47,7 @@ func Add(at time.Duration, server netip.AddrPort, weight int) Event {
 	return Event{at: at, what: add, server: server, weight: weight}
 }
 
-// Remove takes a real server out of the service. What connections it has break.
+// Remove removes a real server from the service. Its connections break.
 func Remove(at time.Duration, server netip.AddrPort) Event {
 	return Event{at: at, what: remove, server: server}
 }
@@ -57,8 +57,8 @@ func Drain(at time.Duration, server netip.AddrPort) Event {
 	return Event{at: at, what: drain, server: server}
 }
 
-// Weigh sets the weight of a real server.
-func Weigh(at time.Duration, server netip.AddrPort, weight int) Event {
+// SetWeight sets the weight of a real server.
+func SetWeight(at time.Duration, server netip.AddrPort, weight int) Event {
 	return Event{at: at, what: weigh, server: server, weight: weight}
 }
 
@@ -108,7 +108,7 @@ func (e Event) short() string {
 
 // ParseEvent reads the text form. The error is an [*InvalidError].
 func ParseEvent(s string) (e Event, err error) {
-	bad := invalid("Events", `%q is not like "20s drain 10.168.0.94:80"; besides drain there are add, remove, weight, fail and back`, s)
+	bad := invalid("Events", `%q is not like "20s drain 10.168.0.94:80"; want add, remove, drain, weight, fail or back`, s)
 	words := strings.Fields(s)
 	if len(words) < 3 {
 		return e, bad
@@ -130,7 +130,7 @@ func ParseEvent(s string) (e Event, err error) {
 	return e, nil
 }
 
-// parseRest reads what stands behind the server.
+// parseRest parses what follows the server.
 func (e *Event) parseRest(words []string) bool {
 	names := map[occurrence]string{add: "weight", fail: "noticed", back: "cold"}
 	if name := names[e.what]; name != "" {

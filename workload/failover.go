@@ -8,8 +8,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Takeover is what happens to open connections when another director takes over.
-type Takeover struct {
+// FailoverReport is what happens to open connections when another director takes over.
+type FailoverReport struct {
 	// Connections is how many were open. Refused counts those that were not opened,
 	// because the first director had no server for them.
 	Connections int `json:"connections"`
@@ -32,7 +32,7 @@ type Takeover struct {
 //
 // The connections stay in the simulators. The error is an [*InvalidError] for a value
 // that can never work, and the context's error when the context is done.
-func Failover(ctx context.Context, service lvs.ServiceID, clients Clients, seed uint64, from, to *lvs.Simulator) (*Takeover, error) {
+func Failover(ctx context.Context, service lvs.ServiceID, clients Clients, seed uint64, from, to *lvs.Simulator) (*FailoverReport, error) {
 	a, err := newAsker(service, clients)
 	if err != nil {
 		return nil, err
@@ -44,10 +44,10 @@ func Failover(ctx context.Context, service lvs.ServiceID, clients Clients, seed 
 	return a.takeover(ctx, seed, directors[0], directors[1])
 }
 
-func (a *asker) takeover(ctx context.Context, seed uint64, from, to director) (*Takeover, error) {
+func (a *asker) takeover(ctx context.Context, seed uint64, from, to director) (*FailoverReport, error) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	servers := make([]netip.AddrPort, a.clients.Count)
-	out := &Takeover{}
+	out := &FailoverReport{}
 	err := each(ctx, random.Perm(a.clients.Count), func(i int) error {
 		v, err := a.open(from, i)
 		if err != nil {

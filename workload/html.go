@@ -20,8 +20,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"one":   func(f float64) string { return fmt.Sprintf("%.1f", f) },
 }).Parse(pageText))
 
-// WriteHTML writes reports as one page with charts, which needs nothing else: no
-// script, no font, no network. It follows the reader's choice of light or dark.
+// WriteHTML writes reports as one self-contained page with charts, without scripts,
+// fonts or network access. It follows the reader's choice of light or dark.
 // Reports of the same workload, with other schedulers for instance, are compared.
 func WriteHTML(w io.Writer, title string, reports ...*Report) error {
 	p := page{Title: title}
@@ -264,7 +264,7 @@ func overSamples(r *Report, value func(int, Sample) float64) []float64 {
 // linesAtMost is how many servers have a line of their own.
 const linesAtMost = 8
 
-// serverSeries returns a line for each server; when there are many, the area
+// serverSeries returns a line for each server. For many servers it returns the area
 // between the least and the greatest, their mean, and lines for those that events
 // are about.
 func serverSeries(r *Report, value func(sample, server int) float64) (lines, band []series) {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Lifetime says how long connections last on a server of speed 1. Make it with
-// [Fixed], [Exponential] or [Pareto]; the zero value is none. As text it reads
-// "fixed 10s", "exponential 10s" or "pareto 10s shape 1.5".
+// Lifetime is how long connections last on a server of speed 1. [Fixed], [Exponential]
+// and [Pareto] return values; the zero value is refused. The text form is "fixed 10s",
+// "exponential 10s" or "pareto 10s shape 1.5".
 type Lifetime struct {
 	law   law
 	mean  time.Duration
@@ -34,10 +34,10 @@ func Fixed(d time.Duration) Lifetime { return Lifetime{law: fixed, mean: d} }
 // Exponential returns lifetimes that are distributed exponentially.
 func Exponential(mean time.Duration) Lifetime { return Lifetime{law: exponential, mean: mean} }
 
-// Pareto returns heavy-tailed lifetimes: most are short, a few so long that
-// they have a good part of the load. The shape is above 1, and the smaller, the
-// heavier the tail; 1.5 is usual for the sizes of files, and up to 2 the variance
-// is infinite.
+// Pareto returns heavy-tailed lifetimes: most are short, and a few are so long that
+// they make up much of the load. The shape is above 1; the smaller it is, the heavier
+// the tail. 1.5 is common for the sizes of files, and up to 2 the variance is
+// infinite.
 func Pareto(mean time.Duration, shape float64) Lifetime {
 	return Lifetime{law: pareto, mean: mean, shape: shape}
 }
@@ -45,7 +45,7 @@ func Pareto(mean time.Duration, shape float64) Lifetime {
 // Mean returns how long connections last on average.
 func (l Lifetime) Mean() time.Duration { return l.mean }
 
-// String returns the text form, and "" for none.
+// String returns the text form, and "" for the zero value.
 func (l Lifetime) String() string {
 	if l.law == noLifetime {
 		return ""
@@ -90,7 +90,7 @@ func ParseLifetime(s string) (l Lifetime, err error) {
 // MarshalText returns the text form.
 func (l Lifetime) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// UnmarshalText reads the text form; an empty text is none.
+// UnmarshalText reads the text form; an empty text is the zero value.
 func (l *Lifetime) UnmarshalText(text []byte) (err error) {
 	*l, err = ParseLifetime(string(text))
 	return err
@@ -99,7 +99,7 @@ func (l *Lifetime) UnmarshalText(text []byte) (err error) {
 func (l Lifetime) validate() error {
 	switch {
 	case l.law == noLifetime:
-		return invalid("Lifetime", `there is none; say how long connections last, such as Exponential(10*time.Second) or "exponential 10s"`)
+		return invalid("Lifetime", `is empty; want for example Exponential(10*time.Second) or "exponential 10s"`)
 	case l.mean <= 0:
 		return invalid("Lifetime", "a mean of %s is not above 0", l.mean)
 	case l.law == pareto && (!(l.shape > 1) || math.IsInf(l.shape, 0)):

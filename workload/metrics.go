@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// Imbalance says in three ways how unequal numbers are. The zero value is that
-// of no numbers, or of zeros.
+// Imbalance measures in three ways how unequal numbers are. The zero value is the
+// imbalance of no numbers, or of zeros.
 type Imbalance struct {
-	// GreatestOverMean is 1 when all are equal, and n when one of n has all: how
-	// much larger than on average the greatest server must be.
+	// GreatestOverMean is the greatest number over the mean: 1 if all are equal, and n
+	// if one of n has all. It is how much larger than the average the greatest server
+	// must be.
 	GreatestOverMean float64 `json:"greatestOverMean"`
 
 	// CV is the coefficient of variation, the standard deviation over the mean:
@@ -73,8 +74,8 @@ func shares(values []float64) []float64 {
 	return out
 }
 
-// leastMoved returns which share must move at least for shares to change from one
-// to the other: what is gained, all together. The shorter slice goes on with zeros.
+// leastMoved returns the least share that must move for shares to change from one
+// slice to the other: the sum of all gains. The shorter slice continues with zeros.
 func leastMoved(from, to []float64) float64 {
 	sum := 0.0
 	for i, share := range to {
@@ -110,7 +111,7 @@ func (h *histogram) add(d time.Duration) {
 	h.longest = max(h.longest, d)
 }
 
-// slot takes the highest bit of a time, and the six behind it.
+// slot returns the highest bit of a time with the six below it.
 func slot(d time.Duration) int {
 	if d < 64 {
 		return int(d)

@@ -2,16 +2,16 @@ package workload
 
 import "time"
 
-// timer reminds of a connection. It counts only while the connection still has
-// the number that the timer was set with.
+// timer is set for a connection. It is valid only while the connection has the
+// number that the timer was set with.
 type timer struct {
 	at     time.Duration
 	conn   int32
 	number uint32
 }
 
-// timers is a heap: the first is the next that is due. Timers of the same time
-// come out in an order that depends on nothing but how they went in.
+// timers is a heap whose first element is the next timer that is due. The order of
+// timers for the same time depends only on the order in which they were added.
 type timers []timer
 
 func (h timers) next() time.Duration {
@@ -63,7 +63,7 @@ func (h *timers) pop() timer {
 	return first
 }
 
-// line is who waits for a server, the first that came first.
+// line is the queue of a server.
 type line struct {
 	waiting []ticket
 	first   int

@@ -10,28 +10,28 @@ import (
 
 // Report is the result of a workload.
 type Report struct {
-	// Name is a title, to tell several reports apart. [Run] makes it of the
-	// scheduler and its flags; it may be changed.
+	// Name is a title, to tell several reports apart. [Run] makes it from the scheduler
+	// and its flags; it may be changed.
 	Name string `json:"name"`
 
 	Workload Workload    `json:"workload"` // without a recorded list
 	Served   lvs.Service `json:"served"`   // the service as it was in the beginning
 	Kernel   string      `json:"kernel"`   // the release that picked
 
-	// Duration is how much time was simulated: less than the workload's when the
-	// run was cut short.
+	// Duration is the simulated time. It is less than the workload's if the run was cut
+	// short.
 	Duration time.Duration `json:"duration"`
 
 	Arrived int            `json:"arrived"`           // connections that clients asked for
 	Refused int            `json:"refused"`           // of these, how many the director gave to no server
-	Reasons map[string]int `json:"reasons,omitempty"` // why it refused how many
-	Lost    int            `json:"lost"`              // that it gave to a server that had failed
-	Broken  int            `json:"broken"`            // that ended early because their server failed or was removed
+	Reasons map[string]int `json:"reasons,omitempty"` // refused connections by reason
+	Lost    int            `json:"lost"`              // connections that the director gave to a failed server
+	Broken  int            `json:"broken"`            // connections that ended early because their server failed or was removed
 	Clients int            `json:"clients"`           // different clients that were served
 
-	// Imbalance is that of the connections that servers were given, and
-	// ActiveImbalance that of those which they had on average, each by what the
-	// server was due. See [ServerReport.Due].
+	// Imbalance is that of the connections that servers got, and ActiveImbalance that of
+	// those that they had on average, both relative to what each server was due. See
+	// [ServerReport.Due].
 	Imbalance       Imbalance `json:"imbalance"`
 	ActiveImbalance Imbalance `json:"activeImbalance"` // of MeanActive
 
@@ -50,7 +50,7 @@ func nameOf(s lvs.Service) string {
 	return name
 }
 
-// ServerReport is what one real server had to do.
+// ServerReport is the work of one real server.
 type ServerReport struct {
 	Addr        netip.AddrPort `json:"addr"`        // its address and port
 	Weight      int            `json:"weight"`      // in the end; 0 also when it was out of the service
@@ -64,12 +64,12 @@ type ServerReport struct {
 	Active     int     `json:"active"`     // connections in the end
 	MeanActive float64 `json:"meanActive"` // over the whole time
 	Peak       int     `json:"peak"`       // the most active connections at once
-	Lost       int     `json:"lost"`       // connections that it was given after it had failed
+	Lost       int     `json:"lost"`       // connections that it got after it had failed
 	Broken     int     `json:"broken"`     // connections that ended early because it failed or was removed
-	MeanTime   float64 `json:"meanTime"`   // that connections took, in seconds
+	MeanTime   float64 `json:"meanTime"`   // of connections, in seconds
 }
 
-// Disruption is what events at one moment did to clients.
+// Disruption is the effect of the events of one moment on clients.
 type Disruption struct {
 	At     time.Duration `json:"at"`     // from the beginning on
 	Events []string      `json:"events"` // in words, such as "drain 10.168.0.94:80"
@@ -85,32 +85,32 @@ type Disruption struct {
 
 	Share float64 `json:"share"` // Moved over Returned
 
-	// Least is the least possible share: what must move for each server to have
-	// its share by weight again.
+	// Least is the least possible share: what must move for each server to get its
+	// share by weight again.
 	Least float64 `json:"least"`
 
 	// Ordinary is the share of connections that went to another server than the
-	// client's one before while nothing happened, before the event: most of them
-	// with [lvs.RR], none with [lvs.MH]. Only a Share above it is due to the event.
+	// client's previous one while nothing happened, before the event: most of them with
+	// [lvs.RR], none with [lvs.MH]. Only a Share above it is due to the event.
 	Ordinary float64 `json:"ordinary"`
 }
 
-// Sample is one part of the time.
+// Sample is one interval of the time.
 type Sample struct {
 	At      time.Duration `json:"at"`      // its end
-	Arrived int           `json:"arrived"` // in this part, as all that follow
+	Arrived int           `json:"arrived"` // in this interval, as all that follow
 	Refused int           `json:"refused"` // of Arrived
 	Lost    int           `json:"lost"`    // given to a server that had failed
 	Broken  int           `json:"broken"`  // ended early
 	Ended   int           `json:"ended"`   // at their time
-	Time    float64       `json:"time"`    // that those which ended took on average, in seconds
+	Time    float64       `json:"time"`    // mean time of those that ended, in seconds
 
-	// Imbalance is that of the connections that were given in this part, as
+	// Imbalance is that of the connections that servers got in this interval, as in
 	// Report.Imbalance.
 	Imbalance Imbalance `json:"imbalance"`
 
-	// By server, as in Report.Servers: connections that it was given in this
-	// part, and active ones at its end.
+	// By server, as in Report.Servers: the connections that it got in this interval,
+	// and the active ones at its end.
 	Connections []int `json:"connections"`
 	Active      []int `json:"active"` // connections
 }

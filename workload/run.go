@@ -15,11 +15,10 @@ import (
 // simulator must have the service, with real servers, and a clock that only
 // [lvs.Simulator.Advance] moves.
 //
-// A value that can never work is refused with an [*InvalidError], and nothing has
-// happened. When the context ends, Run returns soon, with its error and a report
-// of what was done until then. Connections that are still open then, or at the
-// end, stay in the simulator, and so does what events did to real servers; the
-// simulator can be used further.
+// A value that can never work is refused with an [*InvalidError] before anything
+// happens. When the context ends, Run returns promptly, with the context's error and a
+// report of what was done until then. Open connections stay in the simulator, and so do
+// the changes that events made to real servers; the simulator can be used further.
 func Run(ctx context.Context, sim *lvs.Simulator, w Workload) (*Report, error) {
 	r, err := newRun(ctx, sim, w)
 	if err != nil {
@@ -64,7 +63,7 @@ type run struct {
 	partTime                       float64
 	disruptions                    []Disruption
 	period                         int // the one whose effect is watched, counted from 1; 0 is none
-	counted                        int // arrivals up to which servers were told their due
+	counted                        int // arrivals up to which the servers' due is settled
 	shares                         []float64
 }
 
@@ -97,7 +96,7 @@ func newRun(ctx context.Context, sim *lvs.Simulator, w Workload) (*run, error) {
 
 func (r *run) prepare() error {
 	if err := r.sim.Advance(0); err != nil {
-		return invalid("Simulator", "has a clock of its own, which a workload cannot move")
+		return invalid("Simulator", "has SimOptions.Clock, which a workload cannot advance")
 	}
 	if err := r.read(); err != nil {
 		return err
@@ -156,8 +155,8 @@ func (r *run) backend(s lvs.RealServer) *backend {
 }
 
 // arrivals returns a function that returns the connections in order of time. Time,
-// client and lifetime are drawn each from a source of its own, so that changing
-// one leaves the others.
+// client and lifetime each have their own random source, so that changing one does
+// not change the others.
 func (r *run) arrivals() func() arrival {
 	source := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(r.Seed, n)) }
 	times, lifetimes := r.Arrivals.times(source(1)), source(3)
@@ -228,8 +227,8 @@ func destination(id lvs.ServiceID) netip.AddrPort {
 	return dest
 }
 
-// play lets everything happen in order of time. What is due at the same moment
-// comes in the order of the cases.
+// play plays everything in order of time. What is due at the same moment comes in the
+// order of the cases.
 func (r *run) play() error {
 	end := r.duration()
 	for n := 1; ; n++ {
@@ -265,7 +264,7 @@ func (r *run) play() error {
 	}
 }
 
-// pause tells how far it has come, and whether to go on.
+// pause reports the progress, and whether to go on.
 func (r *run) pause() error {
 	if r.Progress != nil {
 		r.Progress(Progress{Done: r.now, Of: r.duration(), Arrived: r.arrived})
@@ -371,7 +370,7 @@ func (r *run) setTimer(id int32) {
 	r.timers.push(timer{at, id, c.timer})
 }
 
-// remind lets a connection end, or shows the director that it still is there.
+// remind lets a connection end, or sends a packet so that the director keeps it.
 func (r *run) remind(t timer) error {
 	c := r.conns.at(t.conn)
 	if c.timer != t.number {
@@ -454,7 +453,7 @@ func (r *run) sample() {
 	r.part, r.partTime = Sample{}, 0
 }
 
-// settleDue tells servers what they were due of the connections since the last
+// settleDue adds to each server what it was due of the connections since the last
 // change of weights.
 func (r *run) settleDue() {
 	n := float64(r.arrived - r.counted)

@@ -202,7 +202,7 @@ func TestEvents(t *testing.T) {
 		Fail(6*time.Second, addrOf(1), 2*time.Second),
 		Back(10*time.Second, addrOf(0), time.Second),
 		Back(12*time.Second, addrOf(1), 0),
-		Weigh(14*time.Second, addrOf(2), 1),
+		SetWeight(14*time.Second, addrOf(2), 1),
 	}
 	sim, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.WRR}, lvs.NAT(), w, 1, 1)
 	servers, err := sim.Client().RealServers(t.Context(), web)
@@ -433,7 +433,7 @@ func TestInvalid(t *testing.T) {
 		"Samples":            func(w *Workload) { w.Samples = -1 },
 		"Events[0]":          func(w *Workload) { w.Events = []Event{{}} },
 		"Events[0] ":         func(w *Workload) { w.Events = []Event{Drain(time.Hour, addrOf(0))} },
-		"Events[0]  ":        func(w *Workload) { w.Events = []Event{Weigh(0, addrOf(0), -1)} },
+		"Events[0]  ":        func(w *Workload) { w.Events = []Event{SetWeight(0, addrOf(0), -1)} },
 		"Events[1].Server":   func(w *Workload) { w.Events = []Event{Remove(1, addrOf(0)), Drain(2, addrOf(0))} },
 		"Events[0].Server":   func(w *Workload) { w.Events = []Event{Add(1, addrOf(0), 1)} },
 		"Events[0].Server ":  func(w *Workload) { w.Events = []Event{Back(1, addrOf(9), 0)} },

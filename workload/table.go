@@ -16,7 +16,7 @@ const tableServers = 20
 // String returns the report as [Report.WriteTable] writes it.
 func (r *Report) String() string {
 	var b strings.Builder
-	_ = r.WriteTable(&b) // a Builder takes everything
+	_ = r.WriteTable(&b) // a Builder never fails
 	return b.String()
 }
 

@@ -34,7 +34,7 @@ func TestText(t *testing.T) {
 		{Add(time.Second, addrOf(0), 0), new(Event), "1s add 10.168.1.1:80 weight 0"},
 		{Remove(time.Second, addrOf(0)), new(Event), "1s remove 10.168.1.1:80"},
 		{Drain(time.Second, addrOf(0)), new(Event), "1s drain 10.168.1.1:80"},
-		{Weigh(time.Second, addrOf(0), 3), new(Event), "1s weight 10.168.1.1:80 3"},
+		{SetWeight(time.Second, addrOf(0), 3), new(Event), "1s weight 10.168.1.1:80 3"},
 		{Fail(time.Second, addrOf(0), 0), new(Event), "1s fail 10.168.1.1:80"},
 		{Fail(time.Second, addrOf(0), 3*time.Second), new(Event), "1s fail 10.168.1.1:80 noticed 3s"},
 		{Back(time.Second, addrOf(0), 0), new(Event), "1s back 10.168.1.1:80"},

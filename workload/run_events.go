@@ -30,14 +30,14 @@ func changesOf(events []Event) []change {
 	return all
 }
 
-// checkServers refuses a workload that no server could ever serve, and what
-// concerns servers that are not there.
+// checkServers refuses a workload that no server could ever serve, and events and
+// settings of servers that do not exist.
 func (r *run) checkServers() error {
 	if len(r.backends) == 0 && !slices.ContainsFunc(r.Events, func(e Event) bool { return e.what == add }) {
 		return invalid("Service", "%s has no real servers", r.Service)
 	}
 	if r.served.Scheduler == lvs.NoScheduler {
-		return invalid("Service", "%s has no scheduler, so it takes no connections", r.Service)
+		return invalid("Service", "%s has no scheduler, so it accepts no connections", r.Service)
 	}
 	here, dead := make(map[string]bool), make(map[string]bool)
 	some := false
@@ -90,8 +90,8 @@ func (r *run) nextChange() time.Duration {
 	return r.changes[r.applied].at
 }
 
-// change makes all changes of a moment, and begins to look who moves because of
-// them.
+// change makes all changes of a moment, and begins to watch which clients move because
+// of them.
 func (r *run) change() error {
 	r.settleDue()
 	broken, tableChanged := r.broken, false
@@ -118,7 +118,7 @@ func (r *run) change() error {
 	return nil
 }
 
-// endPeriod notes who moved since the last change of the table.
+// endPeriod notes which clients moved since the last change of the table.
 func (r *run) endPeriod() {
 	if r.period > 0 {
 		d, a := &r.disruptions[r.period-1], r.affinity

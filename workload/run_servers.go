@@ -41,7 +41,7 @@ func (b *backend) effective() int {
 	return b.Weight
 }
 
-// takes returns how long the server takes for work that it begins now.
+// takes returns how long the server needs for work that it begins now.
 func (b *backend) takes(work, now time.Duration) time.Duration {
 	speed := b.Speed
 	if speed == 0 {

@@ -1,9 +1,9 @@
 package workload
 
-// report tells what has happened so far.
+// report returns the report of what has happened so far.
 func (r *run) report() *Report {
 	if r.part.Arrived > 0 || r.part.Ended > 0 {
-		r.sample() // of a run that was cut short
+		r.sample() // of an interrupted run
 	}
 	r.settleDue()
 	r.endPeriod()

@@ -7,7 +7,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// conn is a connection that is open.
+// conn is an open connection.
 type conn struct {
 	client, address  int32
 	server           int32
@@ -30,7 +30,7 @@ type connections struct {
 
 func (t *connections) at(id int32) *conn { return &t.all[id] }
 
-// add takes a connection in.
+// add adds a connection.
 func (t *connections) add(c conn) int32 {
 	c.open = true
 	if n := len(t.unused); n > 0 {
@@ -44,7 +44,7 @@ func (t *connections) add(c conn) int32 {
 	return int32(len(t.all) - 1)
 }
 
-// remove forgets a connection: tickets and timers of it count no more.
+// remove forgets a connection, with its tickets and timers.
 func (t *connections) remove(id int32) {
 	c := &t.all[id]
 	c.open = false
