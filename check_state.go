@@ -36,7 +36,7 @@ type HostState struct {
 
 // InterfaceState is the state of a network interface that a [Link] does not show.
 type InterfaceState struct {
-	Name     string `json:"name"`
+	Name     string `json:"name"`               // of ip link
 	Kind     string `json:"kind,omitempty"`     // "device", "veth", "vlan", …
 	Up       bool   `json:"up,omitempty"`       // the administrator set it up
 	Carrier  bool   `json:"carrier,omitempty"`  // packets can pass: the interface and what is below it are up
@@ -57,33 +57,33 @@ type InterfaceState struct {
 
 // AddressState says why an [Address] is not fully in use.
 type AddressState struct {
-	Interface string       `json:"interface"`
-	Prefix    netip.Prefix `json:"prefix"`
+	Interface string       `json:"interface"`           // that has the address
+	Prefix    netip.Prefix `json:"prefix"`              // the address, with the length of its network
 	Duplicate bool         `json:"duplicate,omitempty"` // IPv6 found that another host has it, so it is not used
 	Tentative bool         `json:"tentative,omitempty"` // IPv6 is still looking for another host that has it
 }
 
 // RouteEntry is a route of any table and type, with more than a [Route] says.
 type RouteEntry struct {
-	To        netip.Prefix `json:"to"`
-	Table     int          `json:"table"`
-	Metric    int          `json:"metric,omitempty"`
-	Type      string       `json:"type,omitempty"` // "": forwards; "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw" or "other"
-	Via       netip.Addr   `json:"via,omitzero"`   // zero: the destination is on the link
-	Interface string       `json:"interface,omitempty"`
-	Source    netip.Addr   `json:"source,omitzero"`
-	MTU       int          `json:"mtu,omitempty"`      // 0: the interface's
-	AdvMSS    int          `json:"advMSS,omitempty"`   // 0: by the MTU
-	Weight    int          `json:"weight,omitempty"`   // of one of several next hops, each with its own entry; 0: the only one
-	HopLimit  int          `json:"hopLimit,omitempty"` // TTL or hop limit of packets; 0: the host's or the interface's
-	ByKernel  bool         `json:"byKernel,omitempty"`
-	Partial   bool         `json:"partial,omitempty"` // it has properties that these fields do not show, such as an encapsulation
+	To        netip.Prefix `json:"to"`                  // the destination
+	Table     int          `json:"table"`               // by its number; the main table is 254
+	Metric    int          `json:"metric,omitempty"`    // 0 is none in IPv4
+	Type      string       `json:"type,omitempty"`      // "": forwards; "local", "broadcast", "blackhole", "unreachable", "prohibit", "throw" or "other"
+	Via       netip.Addr   `json:"via,omitzero"`        // zero: the destination is on the link
+	Interface string       `json:"interface,omitempty"` // by which packets leave; "" is none
+	Source    netip.Addr   `json:"source,omitzero"`     // of packets that the host sends; the zero address is none
+	MTU       int          `json:"mtu,omitempty"`       // 0: the interface's
+	AdvMSS    int          `json:"advMSS,omitempty"`    // 0: by the MTU
+	Weight    int          `json:"weight,omitempty"`    // of one of several next hops, each with its own entry; 0: the only one
+	HopLimit  int          `json:"hopLimit,omitempty"`  // TTL or hop limit of packets; 0: the host's or the interface's
+	ByKernel  bool         `json:"byKernel,omitempty"`  // the kernel made it
+	Partial   bool         `json:"partial,omitempty"`   // it has properties that these fields do not show, such as an encapsulation
 }
 
 // RuleEntry is a rule of policy routing, with more than a [Rule] says.
 type RuleEntry struct {
-	Priority  int          `json:"priority"`
-	IPv6      bool         `json:"ipv6,omitempty"`
+	Priority  int          `json:"priority"`            // lower ones are evaluated first
+	IPv6      bool         `json:"ipv6,omitempty"`      // it is for IPv6 packets
 	From      netip.Prefix `json:"from,omitzero"`       // zero: any
 	To        netip.Prefix `json:"to,omitzero"`         // zero: any
 	In        string       `json:"in,omitempty"`        // interface that packets arrive by; "": any; "lo": the host's own packets
@@ -97,16 +97,16 @@ type RuleEntry struct {
 	VRF       bool         `json:"vrf,omitempty"`       // it looks up the tables of VRFs, for their packets
 	Not       bool         `json:"not,omitempty"`       // it matches all other packets instead
 	Action    string       `json:"action,omitempty"`    // "": looks up Table; "goto", "nop", "blackhole", "unreachable" or "prohibit"
-	Table     int          `json:"table,omitempty"`
-	Goto      int          `json:"goto,omitempty"`     // priority of the rule to continue with
-	Shortest  int          `json:"shortest,omitempty"` // routes with a shorter prefix are ignored
-	Partial   bool         `json:"partial,omitempty"`  // it has conditions that these fields do not show
+	Table     int          `json:"table,omitempty"`     // of routes, by its number; 0 is none
+	Goto      int          `json:"goto,omitempty"`      // priority of the rule to continue with
+	Shortest  int          `json:"shortest,omitempty"`  // routes with a shorter prefix are ignored
+	Partial   bool         `json:"partial,omitempty"`   // it has conditions that these fields do not show
 }
 
 // Neighbour is what a host knows of another host on a link.
 type Neighbour struct {
-	Interface string     `json:"interface"`
-	Addr      netip.Addr `json:"addr"`
+	Interface string     `json:"interface"`       // on whose link it is
+	Addr      netip.Addr `json:"addr"`            // its address
 	MAC       string     `json:"mac,omitempty"`   // "": not known
 	State     string     `json:"state,omitempty"` // "reachable", "stale", "failed", "permanent", …
 	Proxy     bool       `json:"proxy,omitempty"` // this host answers for the address as a proxy
@@ -114,9 +114,9 @@ type Neighbour struct {
 
 // FirewallChain is a list of firewall rules.
 type FirewallChain struct {
-	Family   string `json:"family"` // "ip", "ip6", "inet", "arp", "bridge", "netdev", "tc" for filters of traffic control, or "xfrm" for IPsec policies
-	Table    string `json:"table"`
-	Name     string `json:"name"`
+	Family   string `json:"family"`             // "ip", "ip6", "inet", "arp", "bridge", "netdev", "tc" for filters of traffic control, or "xfrm" for IPsec policies
+	Table    string `json:"table"`              // that the chain is in
+	Name     string `json:"name"`               // its name there
 	Legacy   bool   `json:"legacy,omitempty"`   // of iptables-legacy, not nftables
 	Hook     string `json:"hook,omitempty"`     // "prerouting", "input", "forward", "output", "postrouting", "ingress", "egress", "xfrm-in", "xfrm-fwd", "xfrm-out"; "": a chain that rules jump to
 	Type     string `json:"type,omitempty"`     // "filter", "nat" or "route"
@@ -127,10 +127,10 @@ type FirewallChain struct {
 
 // FirewallRule is a rule of a [FirewallChain]. A packet must meet all its conditions.
 type FirewallRule struct {
-	Family    string         `json:"family"` // of its chain
-	Table     string         `json:"table"`
-	Chain     string         `json:"chain"`
-	Legacy    bool           `json:"legacy,omitempty"`
+	Family    string         `json:"family"`              // of its chain
+	Table     string         `json:"table"`               // of its chain
+	Chain     string         `json:"chain"`               // its chain
+	Legacy    bool           `json:"legacy,omitempty"`    // of iptables-legacy, not nftables
 	In        string         `json:"in,omitempty"`        // interface; "eth+": all whose names begin with eth; "": any
 	Out       string         `json:"out,omitempty"`       // likewise
 	NotIn     string         `json:"notIn,omitempty"`     // any interface but this; "": any
@@ -158,15 +158,15 @@ type FirewallRule struct {
 
 // Listener is a socket of a program that accepts connections or datagrams.
 type Listener struct {
-	Protocol Protocol       `json:"protocol"`
+	Protocol Protocol       `json:"protocol"`       // TCP, UDP or SCTP
 	Addr     netip.AddrPort `json:"addr"`           // 0.0.0.0: all IPv4 addresses; ::: all of both families, unless the socket is for IPv6 alone
 	User     uint32         `json:"user,omitempty"` // user id of the socket, for routing rules
 }
 
 // Unread is a part of a host that could not be read.
 type Unread struct {
-	What    string `json:"what"` // "firewall", "listeners", "clients", …
-	Why     string `json:"why"`
+	What    string `json:"what"`              // "firewall", "listeners", "clients", …
+	Why     string `json:"why"`               // the error
 	Command string `json:"command,omitempty"` // command that shows the part
 }
 

@@ -36,7 +36,7 @@ func (c contender) once(ns *namespace, j job) (took time.Duration, err error) {
 		return 0, fmt.Errorf("preparing: %w", err)
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	debug.FreeOSMemory() // nobody pays for, or profits by, what another left
+	debug.FreeOSMemory() // so that no contender pays for what another one left
 	objects := 0
 	// The label lets a profile be narrowed to what was timed.
 	pprof.Do(context.Background(), pprof.Labels("timed", c.name), func(context.Context) {

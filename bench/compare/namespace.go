@@ -10,8 +10,8 @@ import (
 )
 
 // namespace is a network namespace, and so an IPVS table of its own. It lasts
-// as long as the program: the kernel would take it down in the background, in
-// somebody else's time.
+// as long as the program: the kernel would remove it in the background, in
+// the time of the next contender.
 type namespace struct {
 	fd int
 }

@@ -76,8 +76,8 @@ const pause = 100 * time.Millisecond
 
 // interleave measures the contenders in turn, round after round, so that a slow
 // while of the machine meets all of them. Their order changes from round to
-// round, so that nobody always follows the same one. What the first round takes
-// is not counted: modules are loaded in it.
+// round, so that none always follows the same one. The first round is not counted,
+// because it loads modules.
 func interleave(contenders []contender, rounds int, measure func(contender) (time.Duration, error)) (results, error) {
 	all := make(results, len(contenders))
 	for i, c := range contenders {
