@@ -115,9 +115,11 @@ func (d *destinationHashing) explain(f *Flow, x *Explanation) {
 
 func (h *sourceHashing) explain(f *Flow, x *Explanation) {
 	hash := hash32(clientKey(f), h.bits)
-	x.Server, x.Steps = h.search(f, hash)
+	x.Server = h.Pick(f)
 	x.Bucket, x.Buckets = int(hash), len(h.buckets)
-	x.try(h.buckets[hash])
+	if x.fallsBack(h.buckets[hash], f) {
+		_, x.Steps = h.fallback(hash)
+	}
 	for offset := range x.Steps {
 		x.try(h.probe(hash, uint32(offset)))
 	}
@@ -125,13 +127,22 @@ func (h *sourceHashing) explain(f *Flow, x *Explanation) {
 
 func (m *maglev) explain(f *Flow, x *Explanation) {
 	key := clientKey(f)
-	x.Server, x.Steps = m.search(f, key) // fills the buckets, which changes no pick
+	x.Server = m.Pick(f) // fills the buckets, which changes no pick
 	bucket := m.bucket(key)
 	x.Bucket, x.Buckets = int(bucket), len(m.buckets)
-	x.try(m.buckets[bucket])
+	if x.fallsBack(m.buckets[bucket], f) {
+		_, x.Steps = m.fallback(key, bucket)
+	}
 	for offset := range x.Steps {
 		x.try(m.probe(key, bucket, uint32(offset)))
 	}
+}
+
+// fallsBack tries the server of a bucket, and reports whether another one was searched
+// for.
+func (x *Explanation) fallsBack(s *Server, f *Flow) bool {
+	x.try(s)
+	return s != nil && s != x.Server && f.Flags&flagFallback != 0
 }
 
 // try notes a server that is looked at.

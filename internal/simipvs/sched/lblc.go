@@ -30,7 +30,7 @@ func (l *localityBased) choose(e *cached[*Server]) *Server {
 	if e != nil && l.keeps(e.value) {
 		return e.value
 	}
-	return l.lightest()
+	return l.least.Pick(nil)
 }
 
 // keeps reports whether a server is picked again if it is remembered. As the kernel

@@ -47,7 +47,7 @@ func (l *localityBasedReplicated) choose(e *cached[replicas]) (s *Server, kept b
 			return best, true
 		}
 	}
-	return l.lightest(), false
+	return l.least.Pick(nil), false
 }
 
 // least returns the server that wlc would pick among those of the set that are available.

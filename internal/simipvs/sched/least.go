@@ -44,10 +44,7 @@ func (l *least) catchUp() {
 	l.late = l.late[:0]
 }
 
-func (l *least) Pick(*Flow) *Server { return l.lightest() }
-
-// lightest returns the usable server with the least overhead.
-func (l *least) lightest() *Server {
+func (l *least) Pick(*Flow) *Server {
 	l.catchUp()
 	slot := l.t.winner()
 	if slot < 0 {

@@ -136,24 +136,25 @@ func (m *maglev) fold(a netip.Addr) uint32 {
 }
 
 func (m *maglev) Pick(f *Flow) *Server {
-	s, _ := m.search(f, clientKey(f))
-	return s
-}
-
-// search returns the server of a client, by its key, and how many buckets the fallback
-// looked at. The fallback hashes as many numbers as there are buckets.
-func (m *maglev) search(f *Flow, key uint32) (s *Server, steps int) {
 	if m.stale {
 		m.fill()
 	}
+	key := clientKey(f)
 	bucket := m.bucket(key)
-	s = m.buckets[bucket]
+	s := m.buckets[bucket]
 	switch {
 	case s == nil, s.usable():
-		return s, 0
+		return s
 	case f.Flags&flagFallback == 0:
-		return nil, 0
+		return nil
 	}
+	s, _ = m.fallback(key, bucket)
+	return s
+}
+
+// fallback returns another server, and how many buckets it looked at. It hashes as many
+// numbers as there are buckets.
+func (m *maglev) fallback(key, bucket uint32) (s *Server, steps int) {
 	for offset := range m.size {
 		if s := m.probe(key, bucket, offset); s.usable() {
 			return s, int(offset) + 1

@@ -44,20 +44,20 @@ func (h *sourceHashing) rebuild() {
 }
 
 func (h *sourceHashing) Pick(f *Flow) *Server {
-	s, _ := h.search(f, hash32(clientKey(f), h.bits))
+	hash := hash32(clientKey(f), h.bits)
+	s := h.buckets[hash]
+	switch {
+	case s == nil, s.usable():
+		return s
+	case f.Flags&flagFallback == 0:
+		return nil
+	}
+	s, _ = h.fallback(hash)
 	return s
 }
 
-// search returns the server of a client, by the hash of its key, and how many buckets
-// the fallback looked at.
-func (h *sourceHashing) search(f *Flow, hash uint32) (s *Server, steps int) {
-	s = h.buckets[hash]
-	switch {
-	case s == nil, s.usable():
-		return s, 0
-	case f.Flags&flagFallback == 0:
-		return nil, 0
-	}
+// fallback returns another server, and how many buckets it looked at.
+func (h *sourceHashing) fallback(hash uint32) (s *Server, steps int) {
 	for offset := range uint32(len(h.buckets)) {
 		if s := h.probe(hash, offset); s.usable() {
 			return s, int(offset) + 1
