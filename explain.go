@@ -17,8 +17,8 @@ import (
 type Explanation struct {
 	Flow Flow `json:"flow"` // that was asked about
 
-	// Verdicts are all that may become of the packet. There is one when the
-	// answer is certain.
+	// Verdicts are all that may happen to the packet. There is one if the answer is
+	// certain.
 	Verdicts []Verdict `json:"verdicts"`
 
 	// Certain reports whether there is one verdict. Otherwise the answer depends on
@@ -94,7 +94,7 @@ type Candidate struct {
 	Load int64 `json:"load,omitempty"`
 }
 
-// Equal tells whether both say the same.
+// Equal reports whether both say the same.
 func (x Explanation) Equal(other Explanation) bool { return reflect.DeepEqual(x, other) }
 
 // Servers returns the real servers that the client may reach: one, if that is
@@ -109,28 +109,29 @@ func (x Explanation) Servers() []netip.AddrPort {
 	return all
 }
 
-// Explain tells which real server a client would reach with its next packet, and
-// why: a UDP datagram, or the SYN of a TCP connection. It changes nothing.
+// Explain returns which real server a client would reach with its next packet, and
+// why. The packet is a UDP datagram, or the SYN of a TCP connection. Explain changes
+// nothing.
 //
-// Of a [Simulator] everything is known, and the answer is certain, unless an
-// [SimAlgorithm] of one's own decides: that is asked when the packet comes. Of a live
-// host the answer is that of a copy of what the flow can meet, and where it
-// depends on what the kernel does not show, all that may happen is listed. Then it
-// is followed on the host's network: by its routes, rules and interfaces the packet
-// comes to IPVS and gets onward, or a [Reason] says why not. Firewalls, routers
-// and neighbours are named in Unseen where there is one that may stop it. A server
-// that has never been asked for, and does not answer, is not found.
+// A [Simulator] knows everything, so its answer is certain, unless a [SimAlgorithm]
+// decides, which is asked only when the packet comes. A live host is copied as far as
+// the flow can meet it, and the copy is asked. Where the answer depends on what the
+// kernel does not show, all that may happen is listed. The packet is then followed
+// through the host's network: its routes, rules and interfaces bring the packet to
+// IPVS and onward, or a [Reason] says why not. Unseen names firewalls, routers and
+// neighbours that may stop it. Explain does not find that a server is silent if the
+// host has never asked for its address.
 //
-// The rest is taken for what is usual: the sizes of tables of [SH] and [MH] that
-// Linux has unless who built it chose others, a 64-bit little-endian machine for
-// MH, a connection whose packets always had the same mark, whose server is reached by
-// the mode that it had then and which began with conntrack as it is, and, in kernels that count connections the
-// older way, a lower threshold that was not taken away since the last connection
-// went. The host is read in several steps; a busy one changes in between. Cost grows
-// with the number of services and connections, and not with that of servers.
+// Explain assumes that [SH] and [MH] have the usual sizes of tables, that the machine is
+// little-endian with 64 bits (for MH), that all packets of a connection have one mark,
+// that neither the mode of its server nor the parameter conntrack has changed since it
+// began, and, in kernels that count connections the older way, that no lower threshold
+// was removed since the last connection ended. The host is read in several steps, and
+// may change in between. The cost grows with the number of services and connections,
+// not with that of servers.
 //
-// The error is [errors.ErrUnsupported] for what is not simulated, of the kind
-// [ErrInvalid] for what is not a flow, or one of reading the host.
+// The error matches [errors.ErrUnsupported] for what is not simulated, and [ErrInvalid]
+// for what is not a flow; otherwise it is one of reading the host.
 func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
 	f.Protocol, f.Client, f.VIP = f.protocol(), unmap(f.Client), unmap(f.VIP)
 	p := simipvs.Packet{

@@ -39,15 +39,15 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-// isLocal tells whether an address is the director's. All of 127.0.0.0/8 is.
+// isLocal reports whether an address is the director's. All of 127.0.0.0/8 is.
 func (a *addresses) isLocal(addr netip.Addr) bool {
 	return a.local[addr] || addr.Is4() && addr.IsLoopback() && !a.broadcast[addr]
 }
 
-// isLocal tells whether an address is the director's.
+// isLocal reports whether an address is the director's.
 func (k *Kernel) isLocal(addr netip.Addr) bool { return k.addresses.isLocal(addr) }
 
-// canServe tells whether an address can be a server's. Whether there is a way
+// canServe reports whether an address can be a server's. Whether there is a way
 // to it does not matter.
 func (a *addresses) canServe(addr netip.Addr) bool {
 	switch {

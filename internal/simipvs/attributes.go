@@ -88,7 +88,7 @@ func erangeIf(wrong bool) errno {
 
 func align(n int) int { return (n + 3) &^ 3 }
 
-// has tells whether all of the numbers are there.
+// has reports whether all of the numbers are there.
 func (a *attributes) has(numbers ...int) bool {
 	for _, n := range numbers {
 		if a[n] == nil {

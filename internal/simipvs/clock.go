@@ -44,7 +44,7 @@ func (k *Kernel) rethrow() {
 // Advance moves the clock on and lets everything happen that was due.
 func (k *Kernel) Advance(d time.Duration) error {
 	if k.opts.Clock != nil {
-		return errors.New("the clock is the caller's, and moves by itself")
+		return errors.New("the clock is the caller's, and cannot be advanced")
 	}
 	if d < 0 {
 		return fmt.Errorf("the clock cannot go back by %s", -d)

@@ -78,7 +78,7 @@ type connTable struct {
 func newConnTable(seed uint64) connTable {
 	return connTable{
 		seed:   seed,
-		pieces: []*[pieceLen]conn{new([pieceLen]conn)}, // number 0 is nobody's
+		pieces: []*[pieceLen]conn{new([pieceLen]conn)}, // number 0 is unused
 		byEnds: make([]connID, minBuckets), byReply: make([]connID, minBuckets),
 	}
 }

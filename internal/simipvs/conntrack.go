@@ -117,7 +117,7 @@ func trackEvent(flags uint8) (event int, valid bool) {
 }
 
 // follow returns the entry after a packet in one direction, and whether the packet
-// belongs to the one of before. An entry without a state is none.
+// belongs to the previous one. An entry without a state does not exist.
 func (t track) follow(p *Packet, direction int, now tick) (after track, known bool) {
 	if p.Protocol == protoUDP {
 		return t.followUDP(direction, now)
@@ -138,7 +138,7 @@ func (t track) follow(p *Packet, direction int, now tick) (after track, known bo
 		t.replied = t.replied || direction == toOpener
 		return t, known
 	case event == trackRst && !t.replied:
-		return track{}, true // no answer ever came
+		return track{}, true // it was never answered
 	default:
 		t.closing = t.closing || state == trackFinWait && t.state != state
 		t.state = state

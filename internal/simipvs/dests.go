@@ -208,7 +208,7 @@ func (d *dest) family() uint32 {
 	return inet6
 }
 
-// mixed tells whether a server is of another family than its service.
+// mixed reports whether a server is of another family than its service.
 func (d *dest) mixed() bool { return d.family() != d.svc.key.family }
 
 // dumpDests lists the servers of a service. One that is not there, or is not

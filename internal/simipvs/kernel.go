@@ -2,9 +2,11 @@
 // timers and its answers, by its own reading of the kernel's rules and not by
 // the client's encoder, so that a mistake in one is not hidden by the other.
 //
-// A [Kernel] is one network namespace of one release of Linux. It has no
-// goroutine: everything that time does is done when somebody looks, in the
-// order in which it would have happened.
+// A [Kernel] is one network namespace of one release of Linux. It has no goroutine:
+// whatever is due happens at the next call, in the order in which it was due.
+//
+// What happens to a packet is decided in decide.go, without effects, and done in
+// commit.go.
 package simipvs
 
 import (
@@ -166,7 +168,7 @@ func New(opts Options) *Kernel {
 		opts:       opts,
 		rand:       rand.NewPCG(opts.Seed, opts.Seed),
 		started:    bootTime,
-		dests:      []*dest{nil}, // number 0 is nobody's
+		dests:      []*dest{nil}, // number 0 is unused
 		totals:     opts.Release.CountsTotals(),
 		natServers: make(map[[16]byte]int),
 		timeouts:   usualTimeouts,

@@ -54,7 +54,7 @@ func (k *Kernel) detach(d *dest, template, active bool) {
 	k.counted(d)
 }
 
-// clears tells whether an older kernel ends the overload when a connection is
+// clears reports whether an older kernel ends the overload when a connection is
 // taken back.
 func (d *dest) clears() bool {
 	switch {

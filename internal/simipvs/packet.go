@@ -58,8 +58,7 @@ const (
 	Reused         // its old connection has ended
 )
 
-// Verdict is what becomes of a packet, and why. What a verdict does not have is
-// zero: a packet that is passed on may have no service.
+// Verdict is what happens to a packet, and why. A field that does not apply is zero.
 type Verdict struct {
 	Action  Action
 	Reason  Reason
@@ -122,8 +121,8 @@ func (p *Packet) ends(e *ends) error {
 	return nil
 }
 
-// Deliver lets a packet come in and tells what becomes of it. What is not
-// simulated is [ErrUnsupported]; then nothing happened.
+// Deliver lets a packet come in and writes what happens to it. The error matches
+// [ErrUnsupported] if that is not simulated; then nothing has happened.
 func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
 	var e ends
 	if err := p.ends(&e); err != nil {

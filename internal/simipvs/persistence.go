@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 )
 
-// retiredPort marks a template that ties nobody any more.
+// retiredPort marks a template that no longer ties a client.
 const retiredPort = 0xffff
 
 // schedulePersistent decides by the server to which a template ties the client, or
@@ -127,7 +127,7 @@ func (c *conn) retired(k *Kernel) bool {
 	return k.opts.Release.OwnTables() && c.destPort == retiredPort
 }
 
-// retire lets a template tie nobody any more. It stays until its time is over.
+// retire makes a template tie no client. It stays until its time is over.
 func (k *Kernel) retire(id connID) {
 	c := k.conns.at(id)
 	if k.opts.Release.OwnTables() {

@@ -188,9 +188,9 @@ func (k *Kernel) mayBeOverloaded(d *dest) bool {
 	}
 }
 
-// Raise makes a server count as many connections as another kernel's, by some
-// that nobody can see and that never end. It returns how many these are, and
-// how many the server has more than it should.
+// Raise makes a server count as many connections as another kernel's, by adding some
+// that are not listed and never end. It returns how many it added, and how many too
+// many the server has.
 func (k *Kernel) Raise(service ServiceName, server netip.AddrPort, to Counts) (more, fewer int) {
 	k.lock()
 	defer k.mu.Unlock()

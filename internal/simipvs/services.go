@@ -223,7 +223,7 @@ func (k *Kernel) newScheduler(name string, key serviceKey) (sched.Scheduler, err
 }
 
 // reschedule gives a service another scheduler. The one that it has keeps what
-// it knows, unless another one was tried and failed: then it starts anew.
+// it knows, unless another one was tried and failed: then it starts afresh.
 func (k *Kernel) reschedule(s *service, name string, by sched.Scheduler) errno {
 	if name == s.scheduler {
 		return 0

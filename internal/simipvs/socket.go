@@ -139,7 +139,7 @@ func (s *Socket) put(datagram []byte) {
 	s.changed.Signal()
 }
 
-// hasRoom tells whether no more than so many bytes are booked.
+// hasRoom reports whether no more than so many bytes are booked.
 func (s *Socket) hasRoom(booked int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

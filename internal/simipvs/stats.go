@@ -58,7 +58,7 @@ func (k *Kernel) estimate(s *stats) {
 // approach moves an average a quarter of the way to a sample.
 func approach(average *int64, sample uint64) { *average += (int64(sample) - *average) >> 2 }
 
-// published returns the counters and the rates as they are told.
+// published returns the counters and the rates as the kernel reports them.
 func (k *Kernel) published(s *stats) (total, perSecond counters) {
 	k.estimate(s)
 	total = s.told.minus(s.base)
@@ -71,7 +71,7 @@ func (k *Kernel) published(s *stats) (total, perSecond counters) {
 	}
 }
 
-// zero makes what is told now the new zero. What was counted since the last
+// zero makes what is reported now the new zero. What was counted since the last
 // pass comes back with the next one.
 func (k *Kernel) zero(s *stats) {
 	k.estimate(s)
@@ -129,8 +129,8 @@ func (k *Kernel) countConn(d *dest) {
 	}
 }
 
-// statsOf returns all that count what a server does. A server that is in no
-// service has nobody to count for.
+// statsOf returns the statistics that count what a server does. The server must be in a
+// service.
 func (k *Kernel) statsOf(d *dest) [3]*stats {
 	return [3]*stats{&d.stats, &d.svc.stats, &k.stats}
 }

@@ -2,10 +2,9 @@ package simipvs
 
 import "net/netip"
 
-// trash has the servers that were removed. One that is added to its service
-// again comes back with its connections, even if the service was made anew. The
-// others are looked through each minute, and one that nothing points to is
-// freed when it has been seen so for two minutes.
+// trash holds the servers that were removed. One that is added to its service again
+// comes back with its connections, even if the service was removed too. Each minute
+// the others are looked through, and one without connections for two minutes is freed.
 type trash struct {
 	servers map[trashKey]*dest
 	due     tick // when it is looked through next, if it is armed
