@@ -107,7 +107,7 @@ type TunnelRealServer struct {
 
 	// Gateway and Interface are the way to the clients. They are used with MSS only.
 	Gateway   netip.Addr
-	Interface string // by which the answers leave; "" leaves it to the kernel, by Gateway
+	Interface string // by which the answers leave
 
 	// Table is the number of the routing table for answers when MSS is set, and the
 	// priority of the rule that selects it; 0 is 4004. A VIP with another MSS or
