@@ -137,11 +137,11 @@ func (j *judge) repeats(f Finding) bool {
 type askedFix struct{ code, host, subject string }
 
 // subject names what a requirement is about: two with the same subject do the same.
-func (s Requirement) subject() string {
-	if a, ok := s.Want.(Address); ok {
+func (r Requirement) subject() string {
+	if a, ok := r.Want.(Address); ok {
 		return a.Prefix.Addr().String()
 	}
-	return fmt.Sprintf("%T %v", s.Want, s.Want.key())
+	return fmt.Sprintf("%T %v", r.Want, r.Want.key())
 }
 
 // has reports whether there is a finding of a code about the own host.

@@ -18,10 +18,10 @@ type link netstate.Link
 
 var _ = serve(func(r netstate.Link) kind { return link(r) })
 
-func (k link) find(n *Network) (netstate.Resource, error) { return found(n.findLink(k.Name)) }
+func (want link) find(n *Network) (netstate.Resource, error) { return found(n.findLink(want.Name)) }
 
-func (k link) remove(n *Network) error {
-	l, err := n.link(k.Name)
+func (want link) remove(n *Network) error {
+	l, err := n.link(want.Name)
 	if err != nil {
 		return err
 	}
