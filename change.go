@@ -68,16 +68,15 @@ var changeKinds = [...]struct {
 func AddService(s Service) Change { return Change{kind: addService, service: s} }
 
 // UpdateService returns the change that replaces everything of a service but its ID,
-// its real servers and its counters: a field that s leaves zero is zero afterwards.
-// The scheduler must be set. It fails with [ErrNoService] if the service does not
-// exist, and with [ErrScheduler] or [ErrEngine] as [AddService] does.
+// its real servers and its counters: a field that s leaves zero is zero afterwards,
+// and an empty scheduler is [WLC]. It fails with [ErrNoService] if the service does
+// not exist, and with [ErrScheduler] or [ErrEngine] as [AddService] does.
 func UpdateService(s Service) Change { return Change{kind: updateService, service: s} }
 
 // PutService returns the change that adds a service, or updates it if it exists: see
-// [AddService] and [UpdateService]. An empty scheduler is [WLC] in both cases. The
-// kernel is sent both commands, one after the other. If another program removes the
-// service between the two, the change fails with [ErrNoService]; the method
-// [Client.PutService] then tries again.
+// [AddService] and [UpdateService]. The kernel is sent both commands, one after the
+// other. If another program removes the service between the two, the change fails
+// with [ErrNoService]; the method [Client.PutService] then tries again.
 func PutService(s Service) Change { return Change{kind: putService, service: s} }
 
 // RemoveService returns the change that removes a service with its real servers. The
@@ -254,10 +253,8 @@ func (ch Change) validate() *Error {
 	switch ch.kind {
 	case noChange:
 		return invalid("", "the zero Change does nothing")
-	case addService, putService:
+	case addService, updateService, putService:
 		return ch.service.validate(nil)
-	case updateService:
-		return ch.validateUpdate(nil)
 	case removeService, zeroService:
 		return requireID(ch.service.ID)
 	case addServer, updateServer, putServer:
@@ -278,13 +275,6 @@ func (ch Change) validate() *Error {
 		return ch.daemon.Role.validate()
 	}
 	return nil
-}
-
-func (ch Change) validateUpdate(was *Service) *Error {
-	if ch.service.Scheduler == "" {
-		return invalid("Scheduler", "is empty: an update replaces the scheduler, so it must name one")
-	}
-	return ch.service.validate(was)
 }
 
 func requireID(id ServiceID) *Error {

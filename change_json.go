@@ -1,7 +1,6 @@
 package lvs
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/netip"
 	"reflect"
@@ -38,17 +37,17 @@ func (ch Change) MarshalJSON() ([]byte, error) {
 // an unknown operation, and for a field that is unknown, missing, or not of the
 // operation. Values are not validated: see [Change.Validate].
 func (ch *Change) UnmarshalJSON(text []byte) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	return ch.decode(d.Decode)
+	return ch.decode(func(into any) error { return unmarshalStrict("change", text, into) })
 }
 
 // MarshalYAML returns the fields of MarshalJSON, for the usual YAML packages.
 func (ch Change) MarshalYAML() (any, error) { return ch.file() }
 
-// UnmarshalYAML reads what MarshalYAML returns. It is the method that the usual YAML
-// packages look for; whether an unknown field is an error is an option of theirs.
-func (ch *Change) UnmarshalYAML(unmarshal func(any) error) error { return ch.decode(unmarshal) }
+// UnmarshalYAML reads what MarshalYAML returns, as UnmarshalJSON does. It is the method
+// that YAML packages look for.
+func (ch *Change) UnmarshalYAML(unmarshal func(any) error) error {
+	return ch.decode(func(into any) error { return unmarshalStrictYAML("change", unmarshal, into) })
+}
 
 // file returns the change with the fields that its operation has.
 func (ch Change) file() (*changeFile, error) {
@@ -77,9 +76,6 @@ func (ch Change) file() (*changeFile, error) {
 func (ch *Change) decode(into func(any) error) error {
 	var f changeFile
 	if err := into(&f); err != nil {
-		if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-			return invalid(field, "is unknown").about(OpParse, "change")
-		}
 		return err
 	}
 	read := Change{kind: kindOf(f.Op)}

@@ -42,9 +42,9 @@ func drawServer(t *rapid.T, id ServiceID) RealServer {
 		Addr:           netip.AddrPortFrom(drawAddr(t, id.Is6()), uint16(rapid.IntRange(0, math.MaxUint16).Draw(t, "port"))),
 		Mode:           rapid.SampledFrom([]Mode{NAT(), DR(), IPIP()}).Draw(t, "mode"),
 		Weight:         rapid.IntRange(0, math.MaxInt32).Draw(t, "weight"),
-		UpperThreshold: rapid.Uint32Max(math.MaxInt32).Draw(t, "upper"),
+		UpperThreshold: rapid.IntRange(0, math.MaxInt32).Draw(t, "upper"),
 	}
-	s.LowerThreshold = rapid.Uint32Max(s.UpperThreshold).Draw(t, "lower")
+	s.LowerThreshold = rapid.IntRange(0, s.UpperThreshold).Draw(t, "lower")
 	if s.Mode != NAT() {
 		s.Addr = netip.AddrPortFrom(s.Addr.Addr(), id.AddrPort().Port())
 	}
@@ -54,7 +54,7 @@ func drawServer(t *rapid.T, id ServiceID) RealServer {
 func drawDaemon(t *rapid.T) SyncDaemon {
 	return SyncDaemon{
 		Role: rapid.SampledFrom([]SyncRole{SyncMaster, SyncBackup}).Draw(t, "role"), Interface: "eth0",
-		SyncID: rapid.Uint32Max(255).Draw(t, "sync id"), Port: rapid.Uint16().Draw(t, "port"),
+		SyncID: rapid.IntRange(0, 255).Draw(t, "sync id"), Port: rapid.Uint16().Draw(t, "port"),
 	}
 }
 

@@ -92,7 +92,7 @@ func (j *judge) moveService(vip netip.Addr) (changes []Change) {
 			return nil // it is not known which of several
 		}
 		service := e.Service
-		service.ID = addressID(e.ID.Protocol(), netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
+		service.ID = NewServiceID(e.ID.Protocol(), netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 		changes = append(changes, AddService(service))
 		for _, s := range e.Servers {
 			changes = append(changes, AddRealServer(service.ID, s.RealServer))

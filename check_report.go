@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -10,6 +11,29 @@ type Report struct {
 	Host      string    `json:"host"`      // name of the host that was checked
 	Findings  []Finding `json:"findings"`  // what is wrong, or will be, the worst first; none on a healthy host
 	Unchecked []Finding `json:"unchecked"` // what Check could not see, each with how to look
+}
+
+type plainReport Report // without its methods
+
+type reportJSON struct {
+	Version int `json:"version"`
+	plainReport
+}
+
+// MarshalJSON encodes the report with the version of its format.
+func (r Report) MarshalJSON() ([]byte, error) {
+	return json.Marshal(reportJSON{formatVersion, plainReport(r)})
+}
+
+// UnmarshalJSON decodes what MarshalJSON encodes. Another version, or none, and unknown
+// fields match [ErrInvalid].
+func (r *Report) UnmarshalJSON(text []byte) error {
+	var in reportJSON
+	if err := unmarshalVersioned("report", text, &in); err != nil {
+		return err
+	}
+	*r = Report(in.plainReport)
+	return nil
 }
 
 // OK reports whether Check saw all that the states of hosts can show, and found

@@ -105,7 +105,7 @@ func (e ServiceEntry) reopenChanges() (changes []Change) {
 	return changes
 }
 
-func (s RealServerStatus) conns() uint32 { return s.ActiveConns + s.InactiveConns }
+func (s RealServerStatus) conns() int { return s.ActiveConns + s.InactiveConns }
 
 // isFull reports whether a server has reached its upper threshold.
 func (s RealServerStatus) isFull() bool {

@@ -13,7 +13,7 @@ import (
 
 // served adds a service with servers of some weights to a simulator, gives it
 // clients, and then sets other weights.
-func served(t *testing.T, s *Simulator, service Service, weights, later []int, threshold uint32) ServiceEntry {
+func served(t *testing.T, s *Simulator, service Service, weights, later []int, threshold int) ServiceEntry {
 	t.Helper()
 	ctx := context.Background()
 	client := s.Client()
@@ -109,7 +109,7 @@ func TestCheckSchedulerFixes(t *testing.T) {
 		name           string
 		service        Service
 		weights, later []int
-		threshold      uint32
+		threshold      int
 		code           string
 		fixed          bool // by changes
 	}{

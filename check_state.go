@@ -173,23 +173,25 @@ type Unread struct {
 type plainHostState HostState // without its methods
 
 type hostStateJSON struct {
+	Version int `json:"version"`
 	*plainHostState
 	Resources []*resourceJSON `json:"resources"`
 }
 
-// MarshalJSON encodes the state; the resources are encoded as in a [Requirement].
+// MarshalJSON encodes the state with the version of its format; the resources are encoded as in a [Requirement].
 func (f HostState) MarshalJSON() ([]byte, error) {
-	out := hostStateJSON{plainHostState: (*plainHostState)(&f)}
+	out := hostStateJSON{Version: formatVersion, plainHostState: (*plainHostState)(&f)}
 	for _, one := range f.Resources {
 		out.Resources = append(out.Resources, wrapResource(one))
 	}
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON decodes what MarshalJSON encodes. What is not a state matches [ErrInvalid].
+// UnmarshalJSON decodes what MarshalJSON encodes. Another version, or none, and unknown
+// fields match [ErrInvalid].
 func (f *HostState) UnmarshalJSON(text []byte) error {
 	in := hostStateJSON{plainHostState: new(plainHostState)}
-	if err := json.Unmarshal(text, &in); err != nil {
+	if err := unmarshalVersioned("state of a host", text, &in); err != nil {
 		return err
 	}
 	read := HostState(*in.plainHostState)

@@ -56,7 +56,7 @@ func (j *judge) checkFlooded(e ServiceEntry) {
 	default:
 		return
 	}
-	most := uint32(0)
+	most := 0
 	for _, s := range e.Servers {
 		most = max(most, s.ActiveConns)
 	}

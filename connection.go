@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"encoding/json"
 	"net/netip"
 	"time"
 )
@@ -32,14 +33,38 @@ const (
 // template, which persistence keeps to send a client to the same real server
 // again.
 type Connection struct {
-	Protocol Protocol       `json:"protocol"`         // 0 for the template of a firewall mark
-	Client   netip.AddrPort `json:"client"`           // of a template: the client's network, port 0
-	VIP      netip.AddrPort `json:"vip"`              // of a template: port 0 stands for all; a mark stands in the place of the address
-	Server   netip.AddrPort `json:"server"`           // the zero address for a connection that cache_bypass let pass
-	State    ConnState      `json:"state"`            // after its last packet
-	Expires  time.Duration  `json:"expires"`          // until it is forgotten, in whole seconds; JSON has nanoseconds
-	Engine   string         `json:"engine,omitempty"` // persistence engine
-	Data     string         `json:"data,omitempty"`   // the engine's
+	Protocol Protocol       `json:"protocol,omitzero"` // 0 for the template of a firewall mark
+	Client   netip.AddrPort `json:"client"`            // of a template: the client's network, port 0
+	VIP      netip.AddrPort `json:"vip"`               // of a template: port 0 stands for all; a mark stands in the place of the address
+	Server   netip.AddrPort `json:"server"`            // the zero address for a connection that cache_bypass let pass
+	State    ConnState      `json:"state"`             // after its last packet
+	Expires  time.Duration  `json:"expires"`           // time until it is forgotten, in whole seconds; "14m59s" in JSON
+	Engine   string         `json:"engine,omitempty"`  // persistence engine
+	Data     string         `json:"data,omitempty"`    // the engine's
+}
+
+type plainConnection Connection
+
+// connectionText is a Connection in JSON.
+type connectionText struct {
+	plainConnection
+	Expires textDuration `json:"expires"`
+}
+
+// MarshalJSON returns the fields of the type, with Expires in its text form.
+func (c Connection) MarshalJSON() ([]byte, error) {
+	return json.Marshal(connectionText{plainConnection(c), textDuration(c.Expires)})
+}
+
+// UnmarshalJSON reads what MarshalJSON returns. Errors match [ErrInvalid].
+func (c *Connection) UnmarshalJSON(text []byte) error {
+	var read connectionText
+	if err := unmarshalStrict("lvs.Connection", text, &read); err != nil {
+		return err
+	}
+	*c = Connection(read.plainConnection)
+	c.Expires = time.Duration(read.Expires)
+	return nil
 }
 
 // Equal tells whether both are the same entry in the same state, as == does.

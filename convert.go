@@ -119,8 +119,8 @@ func (s RealServer) toWire() wire.Dest {
 		DestKey:        destKeyToWire(s.Addr),
 		Method:         s.Mode.method(),
 		Weight:         int32(s.Weight),
-		UpperThreshold: s.UpperThreshold,
-		LowerThreshold: s.LowerThreshold,
+		UpperThreshold: uint32(s.UpperThreshold),
+		LowerThreshold: uint32(s.LowerThreshold),
 		TunnelType:     s.Mode.tunnel,
 		TunnelPort:     s.Mode.port,
 		TunnelFlags:    uint16(s.Mode.flags),
@@ -138,8 +138,8 @@ func serverFromWire(id ServiceID, w *wire.Dest) RealServerStatus {
 	s.Addr = netip.AddrPortFrom(addrFromWire(family, &w.Addr), w.Port)
 	s.Mode = newMode(w.Method, w.TunnelType, w.TunnelPort, w.TunnelFlags)
 	s.Weight = int(w.Weight)
-	s.UpperThreshold, s.LowerThreshold = w.UpperThreshold, w.LowerThreshold
-	s.ActiveConns, s.InactiveConns, s.PersistentConns = w.ActiveConns, w.InactiveConns, w.PersistentConns
+	s.UpperThreshold, s.LowerThreshold = int(w.UpperThreshold), int(w.LowerThreshold)
+	s.ActiveConns, s.InactiveConns, s.PersistentConns = int(w.ActiveConns), int(w.InactiveConns), int(w.PersistentConns)
 	s.Stats = statsFromWire(&w.Stats)
 	return s
 }
@@ -153,7 +153,8 @@ func statsFromWire(w *wire.Stats) Stats {
 
 func (d SyncDaemon) toWire() wire.Daemon {
 	w := wire.Daemon{
-		State: uint32(d.Role), Interface: d.Interface, SyncID: d.SyncID, MaxLen: d.MaxLen, Port: d.Port, TTL: d.TTL,
+		State: uint32(d.Role), Interface: d.Interface,
+		SyncID: uint32(d.SyncID), MaxLen: uint16(d.MaxLen), Port: d.Port, TTL: uint8(d.TTL),
 	}
 	if group := d.Group.Unmap(); group.IsValid() {
 		w.GroupFam, w.Group = familyOf(group), addrToWire(group)
@@ -163,7 +164,8 @@ func (d SyncDaemon) toWire() wire.Daemon {
 
 func daemonFromWire(w *wire.Daemon) SyncDaemon {
 	d := SyncDaemon{
-		Role: SyncRole(w.State), Interface: w.Interface, SyncID: w.SyncID, MaxLen: w.MaxLen, Port: w.Port, TTL: w.TTL,
+		Role: SyncRole(w.State), Interface: w.Interface,
+		SyncID: int(w.SyncID), MaxLen: int(w.MaxLen), Port: w.Port, TTL: int(w.TTL),
 	}
 	if w.GroupFam != 0 {
 		d.Group = addrFromWire(w.GroupFam, &w.Group)

@@ -125,8 +125,8 @@ func (e *excerpt) owners(c Connection, mark *uint32) []simipvs.Owner {
 // accounts reports whether servers have at least as many connections of a kind as
 // are listed that may be theirs. Then none of these can be of a server that was
 // removed.
-func (e *excerpt) accounts(owners []simipvs.Owner, kind func(Connection) bool, count func(RealServerStatus) uint32) bool {
-	var have uint32
+func (e *excerpt) accounts(owners []simipvs.Owner, kind func(Connection) bool, count func(RealServerStatus) int) bool {
+	var have int
 	for _, entry := range e.entries {
 		for _, s := range entry.Servers {
 			if slices.Contains(owners, simipvs.Owner{Service: entry.ID.toName(), Server: s.Addr}) {
@@ -135,7 +135,7 @@ func (e *excerpt) accounts(owners []simipvs.Owner, kind func(Connection) bool, c
 		}
 	}
 	addr := owners[0].Server.Addr()
-	var listed uint32
+	listed := 0
 	alike := slices.DeleteFunc(slices.Clone(e.listed), func(c Connection) bool { return c.Server.Addr() != addr || !kind(c) })
 	for _, may := range e.to.kernel.Owners(toEntries(alike, nil)) {
 		if slices.ContainsFunc(may, func(o simipvs.Owner) bool { return slices.Contains(owners, o) }) {
@@ -151,6 +151,6 @@ func (c Connection) isOwn() bool { return !c.IsTemplate() }
 // come, and a template as long as it has connections.
 func (c *Connection) isEnding() bool { return c.Expires < time.Second }
 
-func (s RealServerStatus) connections() uint32 { return s.ActiveConns + s.InactiveConns }
+func (s RealServerStatus) connections() int { return s.ActiveConns + s.InactiveConns }
 
-func (s RealServerStatus) templates() uint32 { return s.PersistentConns }
+func (s RealServerStatus) templates() int { return s.PersistentConns }

@@ -79,12 +79,12 @@ func (e *explained) server(id ServiceID) RealServer {
 		addr = netip.AddrPortFrom(addr.Addr(), 8000)
 	}
 	s := RealServer{Addr: addr, Mode: mode, Weight: []int{0, 1, 1, 1, 2, 3, 40}[e.IntN(7)]}
-	switch last := uint32(addr.Addr().As4()[3]); {
+	switch last := int(addr.Addr().As4()[3]); {
 	case e.live: // older kernels do not show when thresholds were changed
 		s.UpperThreshold, s.LowerThreshold = last/2*3, last%3
 	case e.IntN(2) == 0:
-		s.UpperThreshold = uint32(1 + e.IntN(8))
-		s.LowerThreshold = uint32(e.IntN(int(s.UpperThreshold) + 1))
+		s.UpperThreshold = 1 + e.IntN(8)
+		s.LowerThreshold = e.IntN(s.UpperThreshold + 1)
 	}
 	return s
 }

@@ -5,23 +5,23 @@ import (
 	"net/netip"
 )
 
-// Flow is who talks to whom: a client to a virtual address.
+// Flow is the packets of a client to a virtual address.
 type Flow struct {
-	Protocol Protocol       `json:"protocol"`         // [ProtocolTCP] or [ProtocolUDP]; 0 is TCP
-	Client   netip.AddrPort `json:"client"`           // its address and port
-	VIP      netip.AddrPort `json:"vip"`              // the virtual address and port
-	FWMark   uint32         `json:"fwmark,omitempty"` // the firewall's mark on the client's packets; 0 is none
+	Protocol Protocol       `json:"protocol,omitzero"` // [ProtocolTCP] or [ProtocolUDP]; 0 is TCP
+	Client   netip.AddrPort `json:"client"`            // address and port of the client
+	VIP      netip.AddrPort `json:"vip"`               // virtual address and port
+	FWMark   uint32         `json:"fwmark,omitempty"`  // firewall mark of the client's packets; 0 is none
 }
 
-// Equal tells whether both are the same flow, as == does.
+// Equal reports whether both are the same flow, as == does; see [ServiceID.Equal].
 func (f Flow) Equal(other Flow) bool { return f == other }
 
-// String shows the flow in one line.
+// String returns the flow in one line.
 func (f Flow) String() string { return fmt.Sprintf("%s %s -> %s", f.protocol(), f.Client, f.VIP) }
 
 func (f Flow) validate() *Error {
 	if p := f.protocol(); p > 255 {
-		return invalid("Protocol", "%s is not a protocol of a packet", p)
+		return invalid("Protocol", "packets cannot have %s", p)
 	}
 	return validateEnds(f.protocol(), "Client", f.Client, "VIP", f.VIP)
 }
@@ -33,7 +33,7 @@ func (f Flow) protocol() Protocol {
 	return f.Protocol
 }
 
-// validateEnds refuses fields that cannot be the two ends of a packet.
+// validateEnds refuses fields that cannot be the source and destination of a packet.
 func validateEnds(p Protocol, field string, from netip.AddrPort, other string, to netip.AddrPort) *Error {
 	for _, end := range []struct {
 		field string
@@ -41,15 +41,15 @@ func validateEnds(p Protocol, field string, from netip.AddrPort, other string, t
 	}{{field, from}, {other, to}} {
 		switch {
 		case !end.at.IsValid():
-			return invalid(end.field, "is not set")
+			return invalid(end.field, "must be set")
 		case end.at.Addr().Zone() != "":
-			return invalid(end.field, "%s has a zone, which no packet has", end.at)
+			return invalid(end.field, "packets have no zones, and %s has one", end.at)
 		case end.at.Port() == 0 && (p == ProtocolTCP || p == ProtocolUDP):
-			return invalid(end.field, "%s has port 0, which no packet has", end.at)
+			return invalid(end.field, "packets have no port 0, and %s has it", end.at)
 		}
 	}
 	if from.Addr().Unmap().Is4() != to.Addr().Unmap().Is4() {
-		return invalid(other, "%s is not of the address family of %s", to, from)
+		return invalid(other, "%s does not have the address family of %s", to, from)
 	}
 	return nil
 }

@@ -86,6 +86,29 @@ type stepJSON struct {
 	Effects     []SideEffect  `json:"effects,omitempty"`
 }
 
+type plainPlan SetupPlan // without its methods
+
+type planJSON struct {
+	Version int `json:"version"`
+	plainPlan
+}
+
+// MarshalJSON returns the plan with the version of its format.
+func (p SetupPlan) MarshalJSON() ([]byte, error) {
+	return json.Marshal(planJSON{formatVersion, plainPlan(p)})
+}
+
+// UnmarshalJSON reads what MarshalJSON returns. Another version, or none, and
+// unknown fields match [ErrInvalid].
+func (p *SetupPlan) UnmarshalJSON(text []byte) error {
+	var in planJSON
+	if err := unmarshalVersioned("plan", text, &in); err != nil {
+		return err
+	}
+	*p = SetupPlan(in.plainPlan)
+	return nil
+}
+
 // MarshalJSON writes the step's resources as [Requirement.MarshalJSON] does.
 func (s SetupStep) MarshalJSON() ([]byte, error) {
 	return json.Marshal(stepJSON{s.Requirement, wrapResource(s.Found), wrapResource(s.Left), s.Effects})
@@ -94,7 +117,7 @@ func (s SetupStep) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes.
 func (s *SetupStep) UnmarshalJSON(text []byte) error {
 	var in stepJSON
-	if err := json.Unmarshal(text, &in); err != nil {
+	if err := unmarshalStrict("step of a plan", text, &in); err != nil {
 		return err
 	}
 	if in.Left == nil || in.Requirement.Want == nil {

@@ -8,27 +8,27 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// MaxPersistence is the longest persistence timeout that every kernel keeps as
-// it was given. The kernel counts in ticks, 32 bits wide; past this, one with
-// 1000 ticks a second would store some shorter time without a word.
+// MaxPersistence is the longest persistence timeout that every kernel stores
+// unchanged. The kernel counts in ticks of 32 bits; beyond this, one with
+// HZ=1000 would silently store a shorter time.
 const MaxPersistence = 4_294_967 * time.Second
 
-// Persistence sends all connections of a client to the real server of its
-// first. The zero value is no persistence.
+// Persistence sends all connections of a client to the real server of its first
+// one. The zero value is no persistence.
 //
-// As text it reads "5m0s", "5m0s/24", "5m0s/255.255.0.255" or, with an engine,
-// "5m0s/24 pe=sip"; none is "none".
+// The text form is "5m0s", "5m0s/24", "5m0s/255.255.0.255" or, with an engine,
+// "5m0s/24 pe=sip"; the zero value is "none".
 type Persistence struct {
 	// Timeout is how long the server is remembered after the client's last
 	// connection: whole seconds, at most [MaxPersistence]. Zero is no
-	// persistence. Usual is 5 minutes.
+	// persistence. The default of ipvsadm's manual is 5 minutes.
 	Timeout time.Duration
 
-	// Mask makes all clients of a network one client. Zero means each address
-	// is a client of its own.
+	// Mask makes all clients of a network one client. The zero value makes each
+	// address a client of its own.
 	Mask Mask
 
-	// Engine names a persistence engine, "sip" in Linux; empty is none.
+	// Engine names a persistence engine, such as "sip" in Linux; empty is none.
 	Engine string
 }
 
@@ -45,54 +45,74 @@ func (p Persistence) String() string {
 	return s
 }
 
-// MarshalText returns the text form.
-func (p Persistence) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
-// UnmarshalText reads the text form; an empty text is none. The error is of the
-// kind [ErrInvalid].
-func (p *Persistence) UnmarshalText(text []byte) error {
-	*p = Persistence{}
-	for i, word := range strings.Fields(string(text)) {
-		engine, isEngine := strings.CutPrefix(word, "pe=")
-		switch {
-		case isEngine && i > 0:
-			p.Engine = engine
-		case i > 0:
-			return invalid("persistence", "%q is not pe=NAME", word).about(OpParse, strconv.Quote(string(text)))
-		default:
-			if err := p.parseTime(word); err != nil {
-				return err.about(OpParse, strconv.Quote(string(text)))
-			}
-		}
+// ParsePersistence parses the text form. Errors match [ErrInvalid].
+func ParsePersistence(s string) (Persistence, error) {
+	p, err := parsePersistence(s)
+	if err != nil {
+		return Persistence{}, err.about(OpParse, strconv.Quote(s))
 	}
-	return nil
+	return p, nil
 }
 
-func (p *Persistence) parseTime(word string) *Error {
-	timeout, mask, masked := strings.Cut(word, "/")
+func parsePersistence(s string) (p Persistence, err *Error) {
+	words := strings.Fields(s)
+	if len(words) == 0 {
+		return p, invalid("Persistence", "want a form like 5m, 5m/24 or none")
+	}
+	timeout, mask, masked := strings.Cut(words[0], "/")
 	if timeout != "none" {
 		d, err := time.ParseDuration(timeout)
 		if err != nil {
-			return invalid("persistence", "%q is not a time such as 5m or 300s", timeout)
+			return p, invalid("Persistence.Timeout", "%q is not a duration such as 5m or 300s", timeout)
 		}
 		p.Timeout = d
 	}
 	if masked {
-		var err *Error
-		p.Mask, err = parseMask(mask)
-		return err
+		if p.Mask, err = parseMask(mask); err != nil {
+			err.Field = "Persistence.Mask"
+			return p, err
+		}
 	}
-	return nil
+	for _, word := range words[1:] {
+		engine, ok := strings.CutPrefix(word, "pe=")
+		if !ok {
+			return p, invalid("Persistence.Engine", "%q is not pe=NAME", word)
+		}
+		p.Engine = engine
+	}
+	return p, nil
 }
 
+// MarshalText returns the text form. The error for a mask that is not valid
+// matches [ErrInvalid].
+func (p Persistence) MarshalText() ([]byte, error) {
+	if _, err := p.Mask.MarshalText(); err != nil {
+		return nil, err
+	}
+	return []byte(p.String()), nil
+}
+
+// UnmarshalText parses text as [ParsePersistence] does; an empty text is the
+// zero value.
+func (p *Persistence) UnmarshalText(text []byte) (err error) {
+	*p = Persistence{}
+	if len(strings.TrimSpace(string(text))) > 0 {
+		*p, err = ParsePersistence(string(text))
+	}
+	return err
+}
+
+// validate refuses what the kernel would ignore or store as something else.
 func (p Persistence) validate(id ServiceID) *Error {
 	switch {
 	case p.Timeout < 0 || p.Timeout > MaxPersistence:
-		return invalid("Persistence.Timeout", "%s is not within 0 and %s", p.Timeout, MaxPersistence)
+		return invalid("Persistence.Timeout", "%s is out of range [0, %s]", p.Timeout, MaxPersistence)
 	case p.Timeout%time.Second != 0:
-		return invalid("Persistence.Timeout", "%s is not in whole seconds, and the kernel counts no finer", p.Timeout)
+		return invalid("Persistence.Timeout", "%s must be a whole number of seconds", p.Timeout)
 	case p.Timeout == 0 && p.Engine != "":
-		return invalid("Persistence.Engine", "%q needs a Timeout: without persistence it does nothing", p.Engine)
+		return invalid("Persistence.Engine", "%q needs a Timeout: it does nothing without persistence", p.Engine)
+	case p.Timeout == 0 && !p.Mask.IsZero():
+		return invalid("Persistence.Mask", "%s needs a Timeout: it does nothing without persistence", p.Mask)
 	}
 	if bad := validateName("Persistence.Engine", p.Engine, wire.MaxEngineName); bad != nil {
 		return bad

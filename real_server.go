@@ -1,36 +1,39 @@
 package lvs
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/netip"
 )
 
-// RealServer is one of the servers behind a service, which knows it by its
-// address and port.
+// RealServer is one of the servers behind a service. Its address and port
+// identify it within the service.
+//
+// In JSON and YAML an absent weight is 1, while the zero value of Weight is 0,
+// which gets no connections: use [NewRealServer] in Go. Unknown fields match
+// [ErrInvalid]. So a struct that embeds RealServer cannot be decoded, because it
+// inherits the methods that refuse its other fields: use a field with a name.
 type RealServer struct {
 	// Addr is the server's address and port (RIP). Only [NAT] can use a port
-	// other than the service's; port 0 means the port that the client asked
-	// for, and is what servers of a firewall mark and of port 0 have.
+	// other than the service's. Port 0 means the port that the client used; the
+	// servers of a firewall mark, and of a service of port 0, have it.
 	Addr netip.AddrPort `json:"addr" yaml:"addr"`
 
-	// Mode is how packets get to the server; zero is [DR].
+	// Mode is how packets reach the server; the zero value is [DR].
 	Mode Mode `json:"mode" yaml:"mode"`
 
-	// Weight is the server's capacity in relation to the others', 0 to
-	// 2147483647. 0 takes no new connections and keeps those that there are.
-	// In JSON and YAML an absent weight is 1.
+	// Weight is the server's capacity relative to the others, 0 to 2147483647.
+	// With 0, it gets no new connections; existing ones continue.
 	Weight int `json:"weight" yaml:"weight"`
 
-	// UpperThreshold is the number of connections at which the server takes no
+	// UpperThreshold is the number of connections at which the server gets no
 	// more, at most 2147483647; 0 is no limit.
-	UpperThreshold uint32 `json:"upperThreshold,omitempty" yaml:"upperThreshold,omitempty"`
+	UpperThreshold int `json:"upperThreshold,omitempty" yaml:"upperThreshold,omitempty"`
 
 	// LowerThreshold is the number of connections below which a server that
-	// was full takes new ones again, at most UpperThreshold; 0 is three
-	// quarters of it.
-	LowerThreshold uint32 `json:"lowerThreshold,omitempty" yaml:"lowerThreshold,omitempty"`
+	// was full gets new ones again, at most UpperThreshold; 0 is three quarters
+	// of it.
+	LowerThreshold int `json:"lowerThreshold,omitempty" yaml:"lowerThreshold,omitempty"`
 }
 
 // NewRealServer returns a server of weight 1.
@@ -38,7 +41,7 @@ func NewRealServer(addr netip.AddrPort, mode Mode) RealServer {
 	return RealServer{Addr: addr, Mode: mode, Weight: 1}
 }
 
-// Equal tells whether the kernel would see the same server: an IPv4 address
+// Equal reports whether the kernel would see the same server: an IPv4 address
 // that is mapped into IPv6 is that IPv4 address.
 func (s RealServer) Equal(other RealServer) bool { return s.normal() == other.normal() }
 
@@ -47,7 +50,7 @@ func (s RealServer) normal() RealServer {
 	return s
 }
 
-// String shows the server in one line, such as "10.168.0.94:80 nat weight 1".
+// String returns the server in one line, such as "10.168.0.94:80 nat weight 1".
 func (s RealServer) String() string {
 	text := fmt.Sprintf("%s %s weight %d", s.Addr, s.Mode, s.Weight)
 	if s.UpperThreshold != 0 || s.LowerThreshold != 0 {
@@ -56,25 +59,34 @@ func (s RealServer) String() string {
 	return text
 }
 
-// UnmarshalJSON takes an absent weight as 1.
+// UnmarshalJSON decodes a server, whose weight is 1 if absent. Errors match
+// [ErrInvalid].
 func (s *RealServer) UnmarshalJSON(text []byte) error {
-	return s.unmarshal(func(v any) error { return json.Unmarshal(text, v) })
+	return s.unmarshal(func(into any) error { return unmarshalStrict("lvs.RealServer", text, into) })
 }
 
-// UnmarshalYAML takes an absent weight as 1. It is the method that the usual
+// UnmarshalYAML decodes a server as UnmarshalJSON does. It is the method that
 // YAML packages look for.
 func (s *RealServer) UnmarshalYAML(unmarshal func(any) error) error {
-	return s.unmarshal(unmarshal)
+	return s.unmarshal(func(into any) error { return unmarshalStrictYAML("lvs.RealServer", unmarshal, into) })
 }
 
+type plainRealServer RealServer // without its methods
+
 func (s *RealServer) unmarshal(into func(any) error) error {
-	type plain RealServer // without these methods
-	p := plain{Weight: 1}
+	p := plainRealServer{Weight: 1}
 	if err := into(&p); err != nil {
 		return err
 	}
 	*s = RealServer(p)
 	return nil
+}
+
+// Validate returns the error with which [Client.Do] would refuse to add the
+// server to the service, or nil. The error is an [*Error] that matches
+// [ErrInvalid] and names the field. The kernel may refuse a valid server.
+func (s RealServer) Validate(id ServiceID) error {
+	return AddRealServer(id, s).Validate()
 }
 
 // validate refuses what can never work, as [Service.validate] does.
@@ -94,15 +106,35 @@ func (s RealServer) validate(id ServiceID, was *RealServer) *Error {
 			return err
 		}
 	}
-	if s.Weight < 0 || s.Weight > math.MaxInt32 {
-		return invalid("Weight", "%d is not within 0 and %d", s.Weight, math.MaxInt32)
-	}
-	if s.UpperThreshold > math.MaxInt32 && (fresh || s.UpperThreshold != was.UpperThreshold) {
-		return invalid("UpperThreshold", "%d is above %d", s.UpperThreshold, math.MaxInt32)
+	return s.validateNumbers(was)
+}
+
+// validateNumbers refuses numbers that changed and that the kernel cannot use.
+func (s RealServer) validateNumbers(was *RealServer) *Error {
+	for _, n := range []struct {
+		field    string
+		now, was int
+	}{
+		{"Weight", s.Weight, was.Weight},
+		{"UpperThreshold", s.UpperThreshold, was.UpperThreshold},
+		{"LowerThreshold", s.LowerThreshold, was.LowerThreshold},
+	} {
+		if n.now != n.was {
+			if err := validateRange(n.field, n.now, 0, math.MaxInt32); err != nil {
+				return err
+			}
+		}
 	}
 	changed := s.UpperThreshold != was.UpperThreshold || s.LowerThreshold != was.LowerThreshold
-	if s.LowerThreshold > s.UpperThreshold && (fresh || changed) {
+	if s.LowerThreshold > s.UpperThreshold && changed {
 		return invalid("LowerThreshold", "%d is above the upper threshold, %d", s.LowerThreshold, s.UpperThreshold)
+	}
+	return nil
+}
+
+func validateRange(field string, n, least, most int) *Error {
+	if n < least || n > most {
+		return invalid(field, "%d is out of range [%d, %d]", n, least, most)
 	}
 	return nil
 }
@@ -110,16 +142,16 @@ func (s RealServer) validate(id ServiceID, was *RealServer) *Error {
 func validateServerAddr(a netip.AddrPort) *Error {
 	switch {
 	case !a.Addr().IsValid():
-		return invalid("Addr", "is no address")
+		return invalid("Addr", "must be set")
 	case a.Addr().Zone() != "":
 		return invalid("Addr", "IPVS has no zones, and %s has one", a.Addr())
 	case a.Addr().IsUnspecified() || a.Addr().IsMulticast():
-		return invalid("Addr", "%s is no address of a server", a.Addr())
+		return invalid("Addr", "%s cannot be a server's address", a.Addr())
 	}
 	return nil
 }
 
-// fits tells whether the server can serve the service in its mode.
+// fits returns an error if the server cannot serve the service in its mode.
 func (s RealServer) fits(id ServiceID) *Error {
 	if is6 := unmap(s.Addr).Addr().Is6(); is6 != id.Is6() && !s.Mode.IsTunnel() {
 		return invalid("Mode", "an %s server of an %s service must be reached through a tunnel, not by %s",
@@ -132,51 +164,63 @@ func (s RealServer) fits(id ServiceID) *Error {
 		return invalid("Addr", "%s does not rewrite ports, so a server of a firewall mark must have port 0, not %d",
 			s.Mode, s.Addr.Port())
 	}
-	return invalid("Addr", "%s does not rewrite ports, so the server's must be the service's, %d, not %d",
+	return invalid("Addr", "%s does not rewrite ports, so the server must have the service's port, %d, not %d",
 		s.Mode, id.vip.Port(), s.Addr.Port())
 }
 
 // RealServerStatus is a real server as the kernel reports it.
 type RealServerStatus struct {
-	RealServer
+	RealServer `yaml:",inline"`
 
-	// ActiveConns counts the established connections, TCP ones from their
-	// first SYN on.
-	ActiveConns uint32 `json:"activeConns" yaml:"activeConns"`
+	// ActiveConns is the number of established connections. TCP connections
+	// count from their first SYN on.
+	ActiveConns int `json:"activeConns" yaml:"activeConns"`
 
-	// InactiveConns counts all others: ending ones, and every UDP flow.
-	InactiveConns uint32 `json:"inactiveConns" yaml:"inactiveConns"`
+	// InactiveConns is the number of all others: those that are ending, and
+	// every UDP flow.
+	InactiveConns int `json:"inactiveConns" yaml:"inactiveConns"`
 
-	// PersistentConns counts the clients that persistence ties to the server.
-	PersistentConns uint32 `json:"persistentConns" yaml:"persistentConns"`
+	// PersistentConns is the number of clients that persistence keeps on the
+	// server.
+	PersistentConns int `json:"persistentConns" yaml:"persistentConns"`
 
-	Stats Stats `json:"stats" yaml:"stats"` // its counters
+	Stats Stats `json:"stats" yaml:"stats"` // counters of the server
 }
 
-// UnmarshalJSON keeps the counts, which RealServer's own would drop.
+// Equal reports whether the servers are equal, and so are all their counts.
+func (s RealServerStatus) Equal(other RealServerStatus) bool {
+	s.RealServer, other.RealServer = s.normal(), other.normal()
+	return s == other
+}
+
+// String returns the server and its counts in one line.
+func (s RealServerStatus) String() string {
+	return fmt.Sprintf("%s active %d inactive %d persistent %d; %s",
+		s.RealServer, s.ActiveConns, s.InactiveConns, s.PersistentConns, s.Stats)
+}
+
+// UnmarshalJSON decodes a status as [RealServer.UnmarshalJSON] does a server.
 func (s *RealServerStatus) UnmarshalJSON(text []byte) error {
-	return s.unmarshal(func(v any) error { return json.Unmarshal(text, v) })
+	return s.unmarshal(func(into any) error { return unmarshalStrict("lvs.RealServerStatus", text, into) })
 }
 
-// UnmarshalYAML keeps the counts, which RealServer's own would drop.
+// UnmarshalYAML decodes a status as UnmarshalJSON does.
 func (s *RealServerStatus) UnmarshalYAML(unmarshal func(any) error) error {
-	return s.unmarshal(unmarshal)
+	return s.unmarshal(func(into any) error { return unmarshalStrictYAML("lvs.RealServerStatus", unmarshal, into) })
 }
 
 func (s *RealServerStatus) unmarshal(into func(any) error) error {
-	if err := s.RealServer.unmarshal(into); err != nil {
+	var read struct {
+		plainRealServer `yaml:",inline"`
+		ActiveConns     int   `json:"activeConns" yaml:"activeConns"`
+		InactiveConns   int   `json:"inactiveConns" yaml:"inactiveConns"`
+		PersistentConns int   `json:"persistentConns" yaml:"persistentConns"`
+		Stats           Stats `json:"stats" yaml:"stats"`
+	}
+	read.Weight = 1
+	if err := into(&read); err != nil {
 		return err
 	}
-	var counts struct {
-		ActiveConns     uint32 `json:"activeConns" yaml:"activeConns"`
-		InactiveConns   uint32 `json:"inactiveConns" yaml:"inactiveConns"`
-		PersistentConns uint32 `json:"persistentConns" yaml:"persistentConns"`
-		Stats           Stats  `json:"stats" yaml:"stats"`
-	}
-	if err := into(&counts); err != nil {
-		return err
-	}
-	s.ActiveConns, s.InactiveConns = counts.ActiveConns, counts.InactiveConns
-	s.PersistentConns, s.Stats = counts.PersistentConns, counts.Stats
+	*s = RealServerStatus{RealServer(read.plainRealServer), read.ActiveConns, read.InactiveConns, read.PersistentConns, read.Stats}
 	return nil
 }

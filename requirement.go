@@ -97,7 +97,7 @@ func (r Requirement) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes.
 func (r *Requirement) UnmarshalJSON(text []byte) error {
 	var in requirementJSON
-	if err := json.Unmarshal(text, &in); err != nil {
+	if err := unmarshalStrict("requirement", text, &in); err != nil {
 		return err
 	}
 	if in.Want == nil {

@@ -7,26 +7,26 @@ import (
 
 // Service is a virtual service: what clients connect to.
 type Service struct {
-	ID ServiceID `json:"id" yaml:"id"` // what it is for; the zero value is refused
+	ID ServiceID `json:"id" yaml:"id"` // identity of the service; the zero value is refused
 
-	// Scheduler picks the real server of a new connection. Empty means [WLC]
-	// when the service is added; an update must name one.
+	// Scheduler picks the real server of a new connection; empty is [WLC].
 	Scheduler Scheduler `json:"scheduler,omitempty" yaml:"scheduler,omitempty"`
 
 	// SchedulerFlags are switches of the scheduler; zero is none.
 	SchedulerFlags SchedulerFlags `json:"schedulerFlags,omitzero" yaml:"schedulerFlags,omitempty"`
 
-	// Persistence sends a client's later connections to the same real server;
-	// zero is none.
+	// Persistence sends the later connections of a client to the same real
+	// server; the zero value is none.
 	Persistence Persistence `json:"persistence,omitzero" yaml:"persistence,omitempty"`
 
-	// OnePacket schedules each datagram by itself. It is for UDP, and for a
-	// firewall mark, where it concerns the UDP packets only.
+	// OnePacket schedules each datagram on its own. It is for UDP services and
+	// for firewall marks, where it applies to UDP packets only.
 	OnePacket bool `json:"onePacket,omitempty" yaml:"onePacket,omitempty"`
 }
 
-// Equal tells whether the kernel would see the same service: an empty scheduler
-// is [WLC], and a mask that is full, or has no persistence to serve, is none.
+// Equal reports whether the kernel would see the same service: an empty
+// scheduler is [WLC], and a mask of the whole address, or without a timeout, is
+// no mask.
 func (s Service) Equal(other Service) bool { return s.normal() == other.normal() }
 
 func (s Service) normal() Service {
@@ -37,7 +37,7 @@ func (s Service) normal() Service {
 	return s
 }
 
-// String shows the service in one line, such as
+// String returns the service in one line, such as
 // "tcp://192.168.0.11:80 lc persistent 5m0s/24".
 func (s Service) String() string {
 	var b strings.Builder
@@ -54,8 +54,13 @@ func (s Service) String() string {
 	return b.String()
 }
 
-// validate refuses what can never work. An edit passes the service as it was:
-// what it does not touch is not looked at.
+// Validate returns the error with which [Client.Do] would refuse to add the
+// service, or nil. The error is an [*Error] that matches [ErrInvalid] and names
+// the field. The kernel may refuse a valid service.
+func (s Service) Validate() error { return AddService(s).Validate() }
+
+// validate refuses what can never work. For an edit, was is the service before,
+// and fields that do not change are not validated.
 func (s Service) validate(was *Service) *Error {
 	fresh := was == nil
 	if fresh {
@@ -70,28 +75,42 @@ func (s Service) validate(was *Service) *Error {
 		}
 	}
 	if own := s.SchedulerFlags & ownFlags; own != 0 && (fresh || s.SchedulerFlags != was.SchedulerFlags) {
-		return invalid("Flags", "%#x are not the scheduler's; set Persistence or OnePacket instead", uint32(own))
-	}
-	if fresh || s.Persistence != was.Persistence {
-		if err := s.Persistence.validate(s.ID); err != nil {
-			return err
-		}
+		return invalid("SchedulerFlags", "%#x are not the scheduler's; set Persistence or OnePacket instead", uint32(own))
 	}
 	if s.OnePacket && !was.OnePacket && s.ID.mark == 0 && s.ID.protocol != ProtocolUDP {
-		return invalid("OnePacket", "a %s service cannot be scheduled by the packet, only UDP can", s.ID.protocol)
+		return invalid("OnePacket", "only a UDP service can schedule each datagram on its own, not one of %s", s.ID.protocol)
 	}
-	if (fresh || s.Persistence != was.Persistence) && s.catchAll() && s.Persistence.Timeout == 0 {
-		return invalid("Persistence", "a service on port 0 stands for every port only with persistence; "+
-			"without, it would refuse all connections to %s", s.ID.vip.Addr())
+	if fresh || s.Persistence != was.Persistence {
+		return s.validatePersistence()
 	}
 	return nil
 }
 
-// catchAll tells whether the service stands for every port of its address.
-func (s Service) catchAll() bool { return s.ID.mark == 0 && s.ID.vip.Port() == 0 }
+func (s Service) validatePersistence() *Error {
+	if err := s.Persistence.validate(s.ID); err != nil {
+		return err
+	}
+	if s.isCatchAll() && s.Persistence.Timeout == 0 {
+		return invalid("Persistence", "a service on port 0 receives packets for every port only with persistence; "+
+			"without it, the kernel would refuse all connections to %s", s.ID.vip.Addr())
+	}
+	return nil
+}
+
+// isCatchAll reports whether the service is for every port of its address.
+func (s Service) isCatchAll() bool { return s.ID.mark == 0 && s.ID.vip.Port() == 0 }
 
 // ServiceStatus is a service as the kernel reports it.
 type ServiceStatus struct {
-	Service
-	Stats Stats `json:"stats" yaml:"stats"` // those of all its servers together
+	Service `yaml:",inline"`
+
+	Stats Stats `json:"stats" yaml:"stats"` // sums over its real servers
 }
+
+// Equal reports whether the services are equal, and so are all their counters.
+func (s ServiceStatus) Equal(other ServiceStatus) bool {
+	return s.Service.Equal(other.Service) && s.Stats == other.Stats
+}
+
+// String returns the service and its counters in one line.
+func (s ServiceStatus) String() string { return s.Service.String() + "; " + s.Stats.String() }

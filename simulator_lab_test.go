@@ -120,7 +120,7 @@ func (l *simLab) status(i int) RealServerStatus {
 	return s
 }
 
-func (l *simLab) counts(i int, active, inactive, persistent uint32) {
+func (l *simLab) counts(i int, active, inactive, persistent int) {
 	l.Helper()
 	s := l.status(i)
 	if s.ActiveConns != active || s.InactiveConns != inactive || s.PersistentConns != persistent {

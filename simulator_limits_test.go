@@ -22,7 +22,7 @@ func TestSimulatorThresholds(t *testing.T) {
 		for left := 4; left >= 3; left-- {
 			must(t, conns[left].Reset())
 			l.wait(10 * time.Second)
-			l.counts(0, uint32(left), 0, 0)
+			l.counts(0, left, 0, 0)
 			if left == 4 {
 				l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 			}
@@ -41,7 +41,7 @@ func TestSimulatorLowerThreshold(t *testing.T) {
 		for left := 2; left >= 1; left-- {
 			must(t, conns[left].Reset())
 			l.wait(10 * time.Second)
-			l.counts(0, uint32(left), 0, 0)
+			l.counts(0, left, 0, 0)
 			if left == 2 {
 				l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 			}

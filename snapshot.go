@@ -4,32 +4,53 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
-// ServiceEntry is a service with its real servers, as [Client.Snapshot] finds
-// them.
+// ServiceEntry is a service with its real servers, as [Client.Snapshot] returns
+// it.
 type ServiceEntry struct {
-	ServiceStatus
+	ServiceStatus `yaml:",inline"`
+
 	Servers []RealServerStatus `json:"servers" yaml:"servers"` // in the order in which they were added
 }
 
-// snapshotRounds is how often a snapshot reads again what changed before it
-// gives up.
+// Equal reports whether the services are equal, and so are their real servers,
+// in the same order, and all counters.
+func (e ServiceEntry) Equal(other ServiceEntry) bool {
+	return e.ServiceStatus.Equal(other.ServiceStatus) &&
+		slices.EqualFunc(e.Servers, other.Servers, RealServerStatus.Equal)
+}
+
+// String returns the service in one line, and below it each real server in
+// another, with all counters.
+func (e ServiceEntry) String() string {
+	var b strings.Builder
+	b.WriteString(e.ServiceStatus.String())
+	for _, s := range e.Servers {
+		b.WriteString("\n  -> " + s.String())
+	}
+	return b.String()
+}
+
+// snapshotRounds is how many times a snapshot reads the services before it gives
+// up.
 const snapshotRounds = 5
 
 // Snapshot reads the whole table: services, ordered by [ServiceID.Compare], and
 // their real servers.
 //
-// The kernel does not say when a table changes while it is read. So Snapshot
-// reads the services again at the end, reads the servers again of those that
-// changed meanwhile, and after some rounds of that gives up with [ErrUnstable].
-// What leaves no trace in the list of services cannot be seen: a real server
-// that is added or removed meanwhile may or may not be there.
+// The kernel does not report that a table changes while it is read. So Snapshot
+// lists the services again at the end, and reads the servers of those that have
+// changed once more. After some rounds it gives up with [ErrUnstable]. A change
+// that the list of services does not show goes unnoticed: a real server that is
+// added or removed at the same time may be missing or present.
 func (c *Client) Snapshot(ctx context.Context) ([]ServiceEntry, error) {
 	return c.snapshot(ctx, c.Services)
 }
 
-// snapshot reads the services that a listing has.
+// snapshot reads the services that list returns.
 func (c *Client) snapshot(ctx context.Context, list func(context.Context) ([]ServiceStatus, error)) ([]ServiceEntry, error) {
 	services, err := list(ctx)
 	if err != nil {
@@ -55,8 +76,8 @@ func (c *Client) snapshot(ctx context.Context, list func(context.Context) ([]Ser
 	}
 }
 
-// readServers reads the servers of the services that are not known as they are.
-// One that was removed meanwhile is left out; the next round tells.
+// readServers reads the servers of the services that are not known, or have
+// changed. It leaves out services that have been removed; the next round notices.
 func (c *Client) readServers(ctx context.Context, services []ServiceStatus, known map[ServiceID]ServiceEntry) error {
 	for _, s := range services {
 		if entry, ok := known[s.ID]; ok && entry.Service == s.Service {
@@ -75,8 +96,8 @@ func (c *Client) readServers(ctx context.Context, services []ServiceStatus, know
 	return nil
 }
 
-// assemble puts the newest reading of the services together with what is known
-// of their servers. It fails when a service is not known as it is now.
+// assemble joins the newest list of services with the servers that are known. It
+// reports false if one of the services has changed since its servers were read.
 func assemble(services []ServiceStatus, known map[ServiceID]ServiceEntry) ([]ServiceEntry, bool) {
 	table := make([]ServiceEntry, 0, len(services))
 	for _, s := range services {

@@ -1,8 +1,10 @@
 package lvs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -10,8 +12,10 @@ import (
 	"github.com/golvs/lvs/internal/wire"
 )
 
-// SyncRole is what a sync daemon does: [SyncMaster] or [SyncBackup]. A director may
-// run one of each. As text it reads "master" or "backup".
+// SyncRole is what a sync daemon does: [SyncMaster] or [SyncBackup]. A director can
+// run one of each. The zero value is not a role.
+//
+// The text form is "master" or "backup".
 type SyncRole uint32
 
 // The roles.
@@ -34,16 +38,15 @@ func (r SyncRole) String() string {
 // MarshalText returns the text form.
 func (r SyncRole) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// UnmarshalText reads "master" or "backup". The error is of the kind
-// [ErrInvalid].
+// UnmarshalText parses "master" or "backup". Errors match [ErrInvalid].
 func (r *SyncRole) UnmarshalText(text []byte) error {
-	switch string(text) {
+	switch strings.ToLower(string(text)) {
 	case "master":
 		*r = SyncMaster
 	case "backup":
 		*r = SyncBackup
 	default:
-		return invalid("role", "want master or backup").about(OpParse, strconv.Quote(string(text)))
+		return invalid("Role", "want master or backup").about(OpParse, strconv.Quote(string(text)))
 	}
 	return nil
 }
@@ -55,37 +58,37 @@ func (r SyncRole) validate() *Error {
 	return nil
 }
 
-// SyncDaemon is a kernel thread that copies the state of connections between
-// directors, by multicast. A network namespace with a daemon cannot have real
-// servers of another address family than their service's.
+// SyncDaemon is a kernel thread that copies the state of connections from one
+// director to others, by multicast. While one runs, real servers must have the
+// address family of their service.
 type SyncDaemon struct {
 	Role SyncRole `json:"role" yaml:"role"` // [SyncMaster] or [SyncBackup]
 
-	// Interface is the network interface that it sends or listens on.
+	// Interface is the network interface on which it sends or listens.
 	Interface string `json:"interface" yaml:"interface"`
 
-	// SyncID tells groups of directors apart, 0 to 255: a backup takes its own
-	// id only, and with 0 every id.
-	SyncID uint32 `json:"syncID" yaml:"syncID"`
+	// SyncID separates groups of directors, 0 to 255. A backup accepts messages
+	// with its own ID only, or all if its ID is 0.
+	SyncID int `json:"syncID" yaml:"syncID"`
 
-	// MaxLen is the largest UDP payload in bytes; 0 is what the interface
-	// carries, at most 1472 for a master in IPv4.
-	MaxLen uint16 `json:"maxLen,omitempty" yaml:"maxLen,omitempty"`
+	// MaxLen is the largest UDP payload in bytes, at most 65535; 0 is what the
+	// interface can carry, at most 1472 for a master with an IPv4 group.
+	MaxLen int `json:"maxLen,omitempty" yaml:"maxLen,omitempty"`
 
-	// Group is the multicast address; not set, it is 224.0.0.81.
-	Group netip.Addr `json:"group,omitzero" yaml:"group,omitempty"`
+	// Group is the multicast address; the zero value is 224.0.0.81.
+	Group netip.Addr `json:"group,omitzero" yaml:"group"`
 
 	// Port is the UDP port; 0 is 8848.
 	Port uint16 `json:"port,omitempty" yaml:"port,omitempty"`
 
-	// TTL is how many hops the packets go; 0 is 1.
-	TTL uint8 `json:"ttl,omitempty" yaml:"ttl,omitempty"`
+	// TTL is the TTL or hop limit of the packets, at most 255; 0 is 1.
+	TTL int `json:"ttl,omitempty" yaml:"ttl,omitempty"`
 }
 
-// Equal tells whether both say the same.
+// Equal reports whether both are the same, as == does; see [ServiceID.Equal].
 func (d SyncDaemon) Equal(other SyncDaemon) bool { return d == other }
 
-// String shows the daemon in one line, such as "master on eth0 syncid 5".
+// String returns the daemon in one line, such as "master on eth0 syncid 5".
 func (d SyncDaemon) String() string {
 	s := fmt.Sprintf("%s on %s syncid %d", d.Role, d.Interface, d.SyncID)
 	if d.MaxLen != 0 {
@@ -110,31 +113,35 @@ func (d SyncDaemon) validate() *Error {
 	switch {
 	case d.Interface == "" || len(d.Interface) > wire.MaxInterfaceName || strings.ContainsAny(d.Interface, "\x00/ \t\n"):
 		return invalid("Interface", "%q is not a name of 1 to %d characters", d.Interface, wire.MaxInterfaceName)
-	case d.SyncID > 255:
-		return invalid("SyncID", "%d is above 255, and packets carry 8 bits of it", d.SyncID)
 	case d.Group.IsValid() && !d.Group.Unmap().IsMulticast():
-		return invalid("Group", "%s is no multicast address", d.Group)
+		return invalid("Group", "%s is not a multicast address", d.Group)
 	case d.Group.Zone() != "":
-		return invalid("Group", "%s has a zone; Interface says it", d.Group)
+		return invalid("Group", "%s has a zone; set Interface instead", d.Group)
 	}
-	return nil
+	return cmp.Or(
+		validateRange("SyncID", d.SyncID, 0, math.MaxUint8),
+		validateRange("MaxLen", d.MaxLen, 0, math.MaxUint16),
+		validateRange("TTL", d.TTL, 0, math.MaxUint8),
+	)
 }
 
-// StartSyncDaemon starts a sync daemon. [ErrExists]: one of that role runs already;
-// [ErrInvalid]: there is no such interface, or there are real servers of another
-// address family than their service's, or a master's interface has no way to the
-// group: it is down, IPv6 is switched off, or it is lo and the group IPv6.
+// StartSyncDaemon starts a sync daemon. It returns [ErrExists] if one of that role
+// is running, and [ErrInvalid] if there is no such interface, if there are real
+// servers of another address family than their service, or if a master's interface
+// cannot reach the group: it is down, IPv6 is disabled on it, or it is lo and the
+// group is IPv6.
 func (c *Client) StartSyncDaemon(ctx context.Context, d SyncDaemon) error {
 	return c.do1(ctx, StartSyncDaemon(d))
 }
 
-// StopSyncDaemon stops the sync daemon of a role; [ErrNotFound]: none runs.
+// StopSyncDaemon stops the sync daemon of a role. It returns [ErrNotFound] if none
+// is running.
 func (c *Client) StopSyncDaemon(ctx context.Context, r SyncRole) error {
 	return c.do1(ctx, StopSyncDaemon(r))
 }
 
-// SyncDaemons returns the sync daemons that run, the master first, with what the
-// kernel chose where it was asked to.
+// SyncDaemons returns the running sync daemons, the master first, with the values
+// that the kernel chose for fields that were zero.
 func (c *Client) SyncDaemons(ctx context.Context) ([]SyncDaemon, error) {
 	return dump(ctx, c, call{op: OpListSyncDaemons}, command(wire.CmdGetDaemon), func(msg []byte) (SyncDaemon, error) {
 		var w wire.Daemon

@@ -33,7 +33,7 @@ func TestServiceIDText(t *testing.T) {
 		{SCTP(netip.MustParseAddrPort("192.0.2.1:0")), "sctp://192.0.2.1:0"},
 		{FWMark(7), "fwmark://7"},
 		{FWMark6(math.MaxUint32), "fwmark6://4294967295"},
-		{addressID(99, netip.MustParseAddrPort("192.0.2.1:1")), "protocol-99://192.0.2.1:1"},
+		{NewServiceID(99, netip.MustParseAddrPort("192.0.2.1:1")), "protocol-99://192.0.2.1:1"},
 	} {
 		if got := tt.id.String(); got != tt.text {
 			t.Errorf("%q, want %q", got, tt.text)
@@ -236,7 +236,7 @@ func TestValuesThatAreRefused(t *testing.T) {
 		{Change{}, ""},
 		{AddService(Service{}), "ID"},
 		{AddService(Service{ID: FWMark(0)}), "ID"},
-		{AddService(Service{ID: addressID(99, vip)}), "ID"},
+		{AddService(Service{ID: NewServiceID(99, vip)}), "ID"},
 		{AddService(Service{ID: tcp(t, "0.0.0.0:80")}), "ID"},
 		{AddService(Service{ID: tcp(t, "[fe80::1%eth0]:80")}), "ID"},
 		{AddService(Service{ID: tcp(t, "10.0.0.1:0")}), "Persistence"},
@@ -307,7 +307,7 @@ func TestValuesThatAreTaken(t *testing.T) {
 		AddRealServer(TCP(vip), NewRealServer(rip6, IPIP())),
 		AddRealServer(TCP(vip), NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), NAT())),
 		AddRealServer(TCP(vip), RealServer{Addr: vip, UpperThreshold: 5, LowerThreshold: 5, Weight: math.MaxInt32}),
-		RemoveService(addressID(99, vip)), // whatever can be listed can be removed
+		RemoveService(NewServiceID(99, vip)), // whatever can be listed can be removed
 		Flush(), ZeroAllCounters(), SetTimeouts(Timeouts{}), StopSyncDaemon(SyncBackup),
 	} {
 		if err := ch.validate(); err != nil {

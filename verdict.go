@@ -15,7 +15,7 @@ type Verdict struct {
 	Service ServiceID      `json:"service,omitzero"` // the zero value if no service is for the packet
 	Server  netip.AddrPort `json:"server,omitzero"`  // the real server, as its service knows it; not valid without one
 	Port    uint16         `json:"port,omitempty"`   // on which the server gets the packet, even if its own is 0
-	Mode    Mode           `json:"mode,omitzero"`    // how the packet reaches the server; left out of JSON if it is [DR]
+	Mode    Mode           `json:"mode"`             // how the packet reaches the server; it means nothing without one
 	State   ConnState      `json:"state,omitempty"`  // of the connection after the packet; "" without one
 }
 

@@ -149,7 +149,7 @@ func (s *site) wantWeight(addr netip.AddrPort, want int) {
 	}
 }
 
-func (s *site) wantConns(addr netip.AddrPort, want uint32) {
+func (s *site) wantConns(addr netip.AddrPort, want int) {
 	s.Helper()
 	if got := s.status(addr).ActiveConns; got != want {
 		s.Errorf("%s has %d connections, want %d", addr, got, want)

@@ -311,7 +311,7 @@ func TestConformanceCounters(t *testing.T) {
 			s, r := counters()
 			compare(t, when+", the service", want, s)
 			compare(t, when+", the server", want, r.Stats)
-			compare(t, when+", the connections", [3]uint32{0, 1, 1}, [3]uint32{r.ActiveConns, r.InactiveConns, r.PersistentConns})
+			compare(t, when+", the connections", [3]int{0, 1, 1}, [3]int{r.ActiveConns, r.InactiveConns, r.PersistentConns})
 		}
 		const size = 20 + 8 + 5
 		send()

@@ -188,8 +188,8 @@ func (h *trial) server(id lvs.ServiceID) lvs.RealServer {
 		s.Addr = netip.AddrPortFrom(addr.Addr(), 8000)
 	}
 	if h.IntN(3) == 0 {
-		s.UpperThreshold = uint32(1 + h.IntN(6))
-		s.LowerThreshold = uint32(h.IntN(int(s.UpperThreshold) + 1))
+		s.UpperThreshold = 1 + h.IntN(6)
+		s.LowerThreshold = h.IntN(s.UpperThreshold + 1)
 	}
 	return s
 }

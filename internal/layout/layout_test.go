@@ -24,7 +24,7 @@ var floors = []struct {
 	name  string
 	files []string
 }{
-	{"ground", []string{"errors.go", "errno.go", "op.go", "doc.go"}},
+	{"ground", []string{"errors.go", "errno.go", "op.go", "doc.go", "encoding.go"}},
 	{"values", []string{"service*.go", "real_server.go", "mode.go", "mode_tunnel.go", "persistence*.go", "scheduler.go", "stats.go",
 		"flow.go", "connection.go", "verdict*.go", "ipsec_key.go"}},
 	{"client", []string{"lvs.go", "client_*.go", "change*.go", "batch_error.go", "convert.go", "errors_kernel.go", "snapshot.go", "timeouts.go", "sync_daemon.go", "open_*.go"}},

@@ -13,7 +13,7 @@ func TestList(t *testing.T) {
 	rs1, rs2 := netip.MustParseAddrPort("10.168.0.94:80"), netip.MustParseAddrPort("10.168.0.95:80")
 	drSite := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 	natSite := lvs.TCP(netip.MustParseAddrPort("192.168.0.11:80"))
-	server := func(addr netip.AddrPort, mode lvs.Mode, active, inactive uint32) lvs.RealServerStatus {
+	server := func(addr netip.AddrPort, mode lvs.Mode, active, inactive int) lvs.RealServerStatus {
 		return lvs.RealServerStatus{RealServer: lvs.NewRealServer(addr, mode), ActiveConns: active, InactiveConns: inactive}
 	}
 	entry := func(s lvs.Service, servers ...lvs.RealServerStatus) lvs.ServiceEntry {
