@@ -277,13 +277,6 @@ func (ch Change) validate() *Error {
 	return nil
 }
 
-func requireID(id ServiceID) *Error {
-	if !id.IsValid() {
-		return invalid("ID", "is not a service: zero value, invalid VIP, or mark 0")
-	}
-	return nil
-}
-
 // appendTo appends the request of a change that is not a put.
 func (ch *Change) appendTo(b []byte) []byte {
 	cmd := changeKinds[ch.kind].command

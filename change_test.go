@@ -157,9 +157,9 @@ func TestChangeJSONIsStrict(t *testing.T) {
 		`{"op":"flush","service":{"id":"tcp://10.1.0.1:80"}}`:                       "service",
 		`{"op":"remove-service","id":"tcp://10.1.0.1:80","addr":"10.2.0.2:80"}`:     "addr",
 		`{"op":"add-real-server","realServer":{"addr":"10.2.0.2:80"}}`:              "id",
-		`{"op":"remove-service","id":"tcp://10.1.0.1:80","when":"now"}`:             `"when"`,
-		`{"op":"add-service","service":{"id":"tcp://10.1.0.1:80","sheduler":"rr"}}`: `"sheduler"`,
-		`{"op":"remove-service","id":"icmp://10.1.0.1:80"}`:                         "protocol",
+		`{"op":"remove-service","id":"tcp://10.1.0.1:80","when":"now"}`:             "when",
+		`{"op":"add-service","service":{"id":"tcp://10.1.0.1:80","sheduler":"rr"}}`: "sheduler",
+		`{"op":"remove-service","id":"icmp://10.1.0.1:80"}`:                         "Protocol",
 	} {
 		var ch Change
 		err := json.Unmarshal([]byte(text), &ch)
@@ -173,7 +173,7 @@ func TestChangeJSONIsStrict(t *testing.T) {
 func TestChangeValidate(t *testing.T) {
 	_, c := simulatedClient(t)
 	for _, ch := range []Change{
-		{}, AddService(Service{}), UpdateService(Service{ID: webID}), PutService(Service{ID: webID, Scheduler: "no scheduler"}),
+		{}, AddService(Service{}), UpdateService(Service{}), PutService(Service{ID: webID, Scheduler: "no scheduler"}),
 		AddRealServer(webID, RealServer{}), PutRealServer(ServiceID{}, NewRealServer(webRIP, DR())), RemoveService(ServiceID{}),
 		StartSyncDaemon(SyncDaemon{}), StopSyncDaemon(3), SetTimeouts(Timeouts{TCP: -1}),
 	} {

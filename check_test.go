@@ -274,7 +274,7 @@ func TestCheckRefusesPeers(t *testing.T) {
 	full, err := h.State(context.Background())
 	must(t, err)
 	var empty HostState
-	must(t, json.Unmarshal([]byte(`{"name":"rs2"}`), &empty))
+	must(t, json.Unmarshal([]byte(`{"version":1,"name":"rs2"}`), &empty))
 	_, err = h.Check(context.Background(), CheckOptions{Peers: []HostState{full, empty}})
 	var bad *Error
 	if !errors.As(err, &bad) || !errors.Is(err, ErrInvalid) || bad.Field != "Peers[1].Interfaces" || !strings.Contains(err.Error(), "rs2") {

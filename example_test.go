@@ -106,7 +106,7 @@ func ExampleParseServiceID() {
 	// Output:
 	// tcp://10.168.0.91:80 false
 	// fwmark6://7 true
-	// lvs: parse "icmp://10.168.0.91:80": protocol: "icmp" is none of tcp, udp, sctp, fwmark and fwmark6
+	// lvs: parse "icmp://10.168.0.91:80": Protocol: "icmp" is not tcp, udp, sctp, fwmark or fwmark6
 }
 
 func ExampleMode() {

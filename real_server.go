@@ -86,7 +86,14 @@ func (s *RealServer) unmarshal(into func(any) error) error {
 // server to the service, or nil. The error is an [*Error] that matches
 // [ErrInvalid] and names the field. The kernel may refuse a valid server.
 func (s RealServer) Validate(id ServiceID) error {
-	return AddRealServer(id, s).Validate()
+	err := requireID(id)
+	if err == nil {
+		err = s.validate(id, nil)
+	}
+	if err != nil {
+		return err.about(OpAddRealServer, id.String()+" -> "+s.Addr.String())
+	}
+	return nil
 }
 
 // validate refuses what can never work, as [Service.validate] does.

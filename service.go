@@ -57,7 +57,12 @@ func (s Service) String() string {
 // Validate returns the error with which [Client.Do] would refuse to add the
 // service, or nil. The error is an [*Error] that matches [ErrInvalid] and names
 // the field. The kernel may refuse a valid service.
-func (s Service) Validate() error { return AddService(s).Validate() }
+func (s Service) Validate() error {
+	if err := s.validate(nil); err != nil {
+		return err.about(OpAddService, s.ID.String())
+	}
+	return nil
+}
 
 // validate refuses what can never work. For an edit, was is the service before,
 // and fields that do not change are not validated.

@@ -232,11 +232,19 @@ func (id *ServiceID) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// requireID refuses the zero value.
+func requireID(id ServiceID) *Error {
+	if !id.IsValid() {
+		return invalid("ID", "is not a service: zero value, invalid VIP, or mark 0")
+	}
+	return nil
+}
+
 // validateID refuses services that no packet can reach.
 func validateID(id ServiceID) *Error {
 	switch vip := id.vip.Addr(); {
 	case !id.IsValid():
-		return invalid("ID", "is not a service: zero value, invalid VIP, or mark 0")
+		return requireID(id)
 	case id.mark != 0:
 		return nil
 	case vip.IsUnspecified():

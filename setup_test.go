@@ -154,9 +154,9 @@ func saved(t testing.TB, p SetupPlan) (back SetupPlan) {
 func TestApplyRefusesForgedPlan(t *testing.T) {
 	_, h := simulatedHost(t)
 	for _, text := range []string{
-		`{"steps":[{"requirement":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"kernel.core_pattern","value":"1"}}}]}`,
-		`{"steps":[{"requirement":{"want":{"sysctl":{"key":"net.//.x","value":"1"}}},"left":{"sysctl":{"key":"net.//.x","value":"1"}}}]}`,
-		`{"steps":[{"requirement":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}},"effects":[{"found":{"key":"//.x","value":"1"},"left":{"key":"//.x","value":"1"},"undone":{"key":"//.x","value":"1"}}]}]}`,
+		`{"version":1,"steps":[{"requirement":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"kernel.core_pattern","value":"1"}}}]}`,
+		`{"version":1,"steps":[{"requirement":{"want":{"sysctl":{"key":"net.//.x","value":"1"}}},"left":{"sysctl":{"key":"net.//.x","value":"1"}}}]}`,
+		`{"version":1,"steps":[{"requirement":{"want":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}}},"left":{"sysctl":{"key":"net.ipv4.ip_forward","value":"1"}},"effects":[{"found":{"key":"//.x","value":"1"},"left":{"key":"//.x","value":"1"},"undone":{"key":"//.x","value":"1"}}]}]}`,
 	} {
 		var plan SetupPlan
 		if err := json.Unmarshal([]byte(text), &plan); err != nil {

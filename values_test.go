@@ -42,7 +42,7 @@ func TestServiceIDText(t *testing.T) {
 			t.Errorf("%q parses as %v, %v", tt.text, got, err)
 		}
 	}
-	if FWMark(0).IsValid() || (TCP(netip.AddrPort{})).IsValid() || (ServiceID{}).String() != "" {
+	if FWMark(0).IsValid() || (TCP(netip.AddrPort{})).IsValid() || (ServiceID{}).String() != "<no service>" {
 		t.Error("what names no service is not the zero value")
 	}
 }
@@ -54,17 +54,17 @@ func TestTextThatIsRefused(t *testing.T) {
 		want string
 	}{
 		{new(ServiceID), "10.0.0.1:80", `want a form like "tcp://10.0.0.1:80"`},
-		{new(ServiceID), "icmp://10.0.0.1:80", `protocol: "icmp" is none of tcp`},
-		{new(ServiceID), "tcp://10.0.0.1", `VIP: "10.0.0.1" is not an address and a port`},
-		{new(ServiceID), "fwmark://0", `mark: "0" is not a number from 1`},
-		{new(ServiceID), "fwmark://4294967296", "mark:"},
+		{new(ServiceID), "icmp://10.0.0.1:80", `Protocol: "icmp" is not tcp`},
+		{new(ServiceID), "tcp://10.0.0.1", `AddrPort: "10.0.0.1" is not an address and a port`},
+		{new(ServiceID), "fwmark://0", `FWMark: "0" is not a number from 1`},
+		{new(ServiceID), "fwmark://4294967296", "FWMark:"},
 		{new(Mode), "gue:70000", "Mode: want dr, nat"},
 		{new(Mode), "masked", "Mode: want dr, nat"},
 		{new(Mode), "dr/what", "Mode: want"},
 		{new(Mode), "what/ipip", "Mode: want"},
 		{new(Mask), "/129", "Mask:"},
 		{new(Mask), "::1", "Mask:"},
-		{new(Persistence), "300", `"300" is not a time such as 5m or 300s`},
+		{new(Persistence), "300", `"300" is not a duration such as 5m or 300s`},
 		{new(Persistence), "5m/33.0.0", "Mask:"},
 		{new(Persistence), "5m sip", `"sip" is not pe=NAME`},
 		{new(SchedulerFlags), "fast", `flags: "fast" is neither`},
@@ -242,9 +242,9 @@ func TestValuesThatAreRefused(t *testing.T) {
 		{AddService(Service{ID: tcp(t, "10.0.0.1:0")}), "Persistence"},
 		{AddService(Service{ID: id, Scheduler: "sixteen-letters-"}), "Scheduler"},
 		{AddService(Service{ID: id, Scheduler: "../x"}), "Scheduler"},
-		{AddService(Service{ID: id, SchedulerFlags: 1}), "Flags"},
+		{AddService(Service{ID: id, SchedulerFlags: 1}), "SchedulerFlags"},
 		{AddService(Service{ID: id, OnePacket: true}), "OnePacket"},
-		{UpdateService(Service{ID: id}), "Scheduler"},
+		{persist(Persistence{Mask: PrefixMask(24)}), "Persistence.Mask"},
 		{persist(Persistence{Timeout: -time.Second}), "Persistence.Timeout"},
 		{persist(Persistence{Timeout: 1500 * time.Millisecond}), "Persistence.Timeout"},
 		{persist(Persistence{Timeout: MaxPersistence + time.Second}), "Persistence.Timeout"},
@@ -276,7 +276,7 @@ func TestValuesThatAreRefused(t *testing.T) {
 		{AddRealServer(id, server(newMode(wire.MethodMasq, 1, 1, 0))), "Mode"},
 		{AddRealServer(id, RealServer{Addr: rip, Weight: -1}), "Weight"},
 		{AddRealServer(id, RealServer{Addr: rip, LowerThreshold: 1}), "LowerThreshold"},
-		{AddRealServer(id, RealServer{Addr: rip, UpperThreshold: 1 << 31}), "UpperThreshold"},
+		{AddRealServer(id, RealServer{Addr: rip, UpperThreshold: -1}), "UpperThreshold"},
 		{RemoveRealServer(id, netip.AddrPort{}), "Addr"},
 		{RemoveService(ServiceID{}), "ID"},
 		{ZeroCounters(ServiceID{}), "ID"},
@@ -300,7 +300,7 @@ func TestValuesThatAreRefused(t *testing.T) {
 func TestValuesThatAreTaken(t *testing.T) {
 	vip, rip6 := netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("[2001:db8::2]:80")
 	for _, ch := range []Change{
-		AddService(Service{ID: TCP(vip)}),
+		AddService(Service{ID: TCP(vip)}), UpdateService(Service{ID: TCP(vip)}),
 		AddService(Service{ID: tcp(t, "10.0.0.1:0"), Persistence: Persistence{Timeout: time.Second}}),
 		AddService(Service{ID: FWMark(1), OnePacket: true}),
 		AddService(Service{ID: UDP(vip), OnePacket: true, Scheduler: NoScheduler}),

@@ -157,7 +157,8 @@ func foreignServers(r release.Release) []foreignServer {
 	d := destOf(server)
 	at := func(a string, m lvs.Mode) lvs.RealServer { return lvs.NewRealServer(netip.MustParseAddrPort(a), m) }
 	limited := at(server, lvs.DR())
-	limited.UpperThreshold, limited.LowerThreshold = 1<<32-1, 1<<31
+	upper, lower := uint32(1<<32-1), uint32(1<<31) // negative where an int has 32 bits
+	limited.UpperThreshold, limited.LowerThreshold = int(upper), int(lower)
 	servers := []foreignServer{
 		{"method 5", d.set(dMethod, u32(5)), at(server, modeOf("method-5"))},
 		{"method 7", d.set(dMethod, u32(7)), at(server, modeOf("method-7"))},

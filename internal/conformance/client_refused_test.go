@@ -169,9 +169,9 @@ func refused() []struct {
 		service("a scheduler with capitals", "Scheduler", func(s *lvs.Service) { s.Scheduler = "RR" }),
 		service("a scheduler that is a path", "Scheduler", func(s *lvs.Service) { s.Scheduler = "../rr" }),
 		service("a scheduler with NUL", "Scheduler", func(s *lvs.Service) { s.Scheduler = "rr\x00" }),
-		service("the persistent flag", "Flags", func(s *lvs.Service) { s.SchedulerFlags = 1 }),
-		service("the hashed flag", "Flags", func(s *lvs.Service) { s.SchedulerFlags = 2 }),
-		service("the one-packet flag", "Flags", func(s *lvs.Service) { s.SchedulerFlags = 4 }),
+		service("the persistent flag", "SchedulerFlags", func(s *lvs.Service) { s.SchedulerFlags = 1 }),
+		service("the hashed flag", "SchedulerFlags", func(s *lvs.Service) { s.SchedulerFlags = 2 }),
+		service("the one-packet flag", "SchedulerFlags", func(s *lvs.Service) { s.SchedulerFlags = 4 }),
 		service("one packet of TCP", "OnePacket", func(s *lvs.Service) { s.OnePacket = true }),
 		service("one packet of SCTP", "OnePacket", func(s *lvs.Service) { s.ID, s.OnePacket = sctpID, true }),
 		service("port 0 without persistence", "Persistence", func(s *lvs.Service) { s.ID = id("tcp://10.1.0.1:0") }),
@@ -186,7 +186,6 @@ func refused() []struct {
 		persistent("no bits of IPv6", "Persistence.Mask", web6ID, lvs.Persistence{Timeout: sec, Mask: lvs.PrefixMask(0)}),
 		persistent("129 bits of IPv6", "Persistence.Mask", web6ID, lvs.Persistence{Timeout: sec, Mask: lvs.PrefixMask(129)}),
 		persistent("-1 bits", "Persistence.Mask", webID, lvs.Persistence{Timeout: sec, Mask: lvs.PrefixMask(-1)}),
-		{"service: an update without a scheduler", lvs.UpdateService(lvs.Service{ID: webID}), "Scheduler"},
 		{"service: removal without identity", lvs.RemoveService(lvs.ServiceID{}), "ID"},
 		{"service: zeroing without identity", lvs.ZeroCounters(lvs.ServiceID{}), "ID"},
 
@@ -216,7 +215,7 @@ func refused() []struct {
 			over := uint32(1 << 31) // negative where an int has 32 bits
 			s.Weight = int(over)
 		}),
-		server("upper threshold 2^31", "UpperThreshold", func(s *lvs.RealServer) { s.UpperThreshold = 1 << 31 }),
+		server("upper threshold -1", "UpperThreshold", func(s *lvs.RealServer) { s.UpperThreshold = -1 }),
 		server("lower threshold above upper", "LowerThreshold", func(s *lvs.RealServer) { s.UpperThreshold, s.LowerThreshold = 5, 6 }),
 		server("lower threshold without upper", "LowerThreshold", func(s *lvs.RealServer) { s.LowerThreshold = 1 }),
 		{"server: of no service", lvs.AddRealServer(lvs.ServiceID{}, lvs.NewRealServer(webRIP, lvs.DR())), "ID"},
@@ -330,16 +329,15 @@ func TestConformanceRefusedEdits(t *testing.T) {
 			err   error
 		}{
 			{"ID", service(func(s *lvs.Service) { s.ID = dnsID })},
-			{"Scheduler", service(func(s *lvs.Service) { s.Scheduler = "" })},
 			{"Scheduler", service(func(s *lvs.Service) { s.Scheduler = "A" })},
-			{"Flags", service(func(s *lvs.Service) { s.SchedulerFlags = 1 })},
+			{"SchedulerFlags", service(func(s *lvs.Service) { s.SchedulerFlags = 1 })},
 			{"OnePacket", service(func(s *lvs.Service) { s.OnePacket = true })},
 			{"Persistence.Timeout", service(func(s *lvs.Service) { s.Persistence.Timeout = 1 })},
 			{"Persistence.Mask", service(func(s *lvs.Service) { s.Persistence.Mask = lvs.PrefixMask(33) })},
 			{"Addr", server(func(s *lvs.RealServer) { s.Addr = webRIP2 })},
 			{"Mode", server(func(s *lvs.RealServer) { s.Mode = lvs.GUE(0) })},
 			{"Weight", server(func(s *lvs.RealServer) { s.Weight = -1 })},
-			{"UpperThreshold", server(func(s *lvs.RealServer) { s.UpperThreshold = 1 << 31 })},
+			{"UpperThreshold", server(func(s *lvs.RealServer) { s.UpperThreshold = -1 })},
 			{"LowerThreshold", server(func(s *lvs.RealServer) { s.LowerThreshold = 1 })},
 		} {
 			ofKind(t, tc.field, tc.err, lvs.ErrInvalid)
