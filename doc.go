@@ -32,8 +32,8 @@
 //	web := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 //	err = client.Do(ctx,
 //		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-//		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR)),
-//		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR)),
+//		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.DR())),
+//		lvs.AddRealServer(web, lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.95:80"), lvs.DR())),
 //	)
 //
 // # Writing
@@ -103,6 +103,10 @@
 // the text forms of [ServiceID], [Mode], [Persistence], [Mask], [SchedulerFlags],
 // [Protocol], [SyncRole], [Op], [Action] and [Reason], the names of schedulers and of
 // connection states, [Finding.Code] and [Severity], and the JSON and YAML of types
-// with tags. All other texts are for people and may change: error messages, what
+// with tags. What describes the table has tags for both; what is observed of hosts,
+// packets and connections has JSON only. Durations read "15m0s". [SetupPlan],
+// [HostState] and [Report] have "version": 1, and refuse other versions. Types that
+// decode strictly, such as [RealServer] and [Timeouts], must not be embedded in a
+// struct that is decoded. All other texts are for people and may change: error messages, what
 // String returns otherwise, and the prose of findings and explanations.
 package lvs

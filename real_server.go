@@ -217,8 +217,9 @@ func (s *RealServerStatus) UnmarshalYAML(unmarshal func(any) error) error {
 }
 
 func (s *RealServerStatus) unmarshal(into func(any) error) error {
+	type Server plainRealServer // exported, or some YAML packages could not set it
 	var read struct {
-		plainRealServer `yaml:",inline"`
+		Server          `yaml:",inline"`
 		ActiveConns     int   `json:"activeConns" yaml:"activeConns"`
 		InactiveConns   int   `json:"inactiveConns" yaml:"inactiveConns"`
 		PersistentConns int   `json:"persistentConns" yaml:"persistentConns"`
@@ -228,6 +229,6 @@ func (s *RealServerStatus) unmarshal(into func(any) error) error {
 	if err := into(&read); err != nil {
 		return err
 	}
-	*s = RealServerStatus{RealServer(read.plainRealServer), read.ActiveConns, read.InactiveConns, read.PersistentConns, read.Stats}
+	*s = RealServerStatus{RealServer(read.Server), read.ActiveConns, read.InactiveConns, read.PersistentConns, read.Stats}
 	return nil
 }

@@ -8,15 +8,15 @@ import (
 )
 
 // Scheduler is the name of a scheduling algorithm: one of the constants, or
-// another of at most 15 characters. The kernel loads the module
-// "ip_vs_"+name when it must, and answers [ErrScheduler] when it cannot.
+// another of at most 15 characters. The kernel loads the module "ip_vs_"+name if
+// necessary, and returns [ErrScheduler] if it cannot.
 type Scheduler string
 
-// Linux's schedulers. "Usable" is a real server that has a weight above zero
-// and is below its upper threshold. Where several are equally good, the one
-// that was added last is taken.
+// The schedulers of Linux. A real server is usable if its weight is above zero
+// and it is below its upper threshold. If several are equally good, the one that
+// was added last is picked.
 const (
-	// RR, round robin: the usable servers in turn, whatever their weights.
+	// RR, round robin: the usable servers in turn, regardless of weight.
 	RR Scheduler = "rr"
 	// WRR, weighted round robin: in turn, as often as the weights say.
 	WRR Scheduler = "wrr"
@@ -43,13 +43,13 @@ const (
 	DH Scheduler = "dh"
 	// SH, source hashing: by the client's address. See [HashFallback], [HashPort].
 	SH Scheduler = "sh"
-	// MH, Maglev hashing: by the client's address, such that few clients move
-	// when a server comes or goes. See [HashFallback], [HashPort].
+	// MH, Maglev hashing: by the client's address. Few clients move when a
+	// server is added or removed. See [HashFallback], [HashPort].
 	MH Scheduler = "mh"
-	// TWOS, two choices: the less loaded of two that are drawn by weight. Not
-	// every distribution builds it.
+	// TWOS, two choices: the less loaded of two that are drawn by weight. Some
+	// distributions do not build it.
 	TWOS Scheduler = "twos"
-	// NoScheduler takes no new connections; those that there are go on.
+	// NoScheduler accepts no new connections; existing ones continue.
 	NoScheduler Scheduler = "none"
 )
 
@@ -60,8 +60,8 @@ func (s Scheduler) validate() *Error {
 	return validateName("Scheduler", string(s), wire.MaxSchedulerName)
 }
 
-// validateName refuses names that no scheduler or persistence engine has: the kernel
-// would hand them to modprobe.
+// validateName refuses names that a scheduler or persistence engine cannot have:
+// the kernel would pass them to modprobe.
 func validateName(field, name string, longest int) *Error {
 	if len(name) > longest {
 		return invalid(field, "%q has more than %d characters", name, longest)
@@ -74,21 +74,23 @@ func validateName(field, name string, longest int) *Error {
 	return nil
 }
 
-// SchedulerFlags are switches of a scheduler. Bits that have no name here are
-// kept as they are. As text they read "fallback,port"; names of ipvsadm such as
-// "sh-fallback" or "flag-3" are read too.
+// SchedulerFlags are switches of a scheduler. Bits without a name here are
+// preserved.
+//
+// The text form is "fallback,port". The names of ipvsadm, such as "sh-fallback"
+// and "flag-3", can be parsed too.
 type SchedulerFlags uint32
 
 // Switches of [SH] and [MH].
 const (
-	// HashFallback takes another server when the one that the client's address
-	// leads to is not usable. Without it that client gets no server.
+	// HashFallback picks another server if the one that the client's address
+	// hashes to is not usable. Without it, that client gets no server.
 	HashFallback SchedulerFlags = wire.FlagSched1
-	// HashPort makes the client's port count too, for TCP, UDP and SCTP.
+	// HashPort includes the client's port in the hash, for TCP, UDP and SCTP.
 	HashPort SchedulerFlags = wire.FlagSched2
 )
 
-// ownFlags are bits of the same word that are not the scheduler's.
+// ownFlags are bits of the same word that do not belong to the scheduler.
 const ownFlags SchedulerFlags = wire.FlagPersistent | wire.FlagHashed | wire.FlagOnePacket
 
 const (
@@ -129,27 +131,37 @@ func (f SchedulerFlags) join(first, second string) string {
 // MarshalText returns the text form.
 func (f SchedulerFlags) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
-// UnmarshalText reads the text form. The error is of the kind [ErrInvalid].
-func (f *SchedulerFlags) UnmarshalText(text []byte) error {
-	*f = 0
-	for name := range strings.SplitSeq(string(text), ",") {
-		switch name {
-		case "":
-		case "fallback", "sh-fallback", "mh-fallback", "flag-1":
-			*f |= HashFallback
-		case "port", "sh-port", "mh-port", "flag-2":
-			*f |= HashPort
-		case "flag-3":
-			*f |= flag3
-		default:
-			hex, ok := strings.CutPrefix(name, otherFlag)
-			n, err := strconv.ParseUint(hex, 16, 32)
-			if !ok || err != nil {
-				return invalid("flags", "%q is neither fallback nor port nor flag-1 to flag-3", name).
-					about("parse", strconv.Quote(string(text)))
-			}
-			*f |= SchedulerFlags(n)
+// ParseSchedulerFlags parses the text form. Errors match [ErrInvalid].
+func ParseSchedulerFlags(s string) (SchedulerFlags, error) {
+	var f SchedulerFlags
+	for name := range strings.SplitSeq(s, ",") {
+		flag, ok := parseSchedulerFlag(name)
+		if !ok {
+			return 0, invalid("SchedulerFlags", "%q is not fallback, port, or flag-1 to flag-3", name).about(OpParse, strconv.Quote(s))
 		}
+		f |= flag
 	}
-	return nil
+	return f, nil
+}
+
+func parseSchedulerFlag(s string) (SchedulerFlags, bool) {
+	switch s {
+	case "":
+		return 0, true
+	case "fallback", "sh-fallback", "mh-fallback", "flag-1":
+		return HashFallback, true
+	case "port", "sh-port", "mh-port", "flag-2":
+		return HashPort, true
+	case "flag-3":
+		return flag3, true
+	}
+	hex, ok := strings.CutPrefix(s, otherFlag)
+	n, err := strconv.ParseUint(hex, 16, 32)
+	return SchedulerFlags(n), ok && err == nil
+}
+
+// UnmarshalText parses text as [ParseSchedulerFlags] does.
+func (f *SchedulerFlags) UnmarshalText(text []byte) (err error) {
+	*f, err = ParseSchedulerFlags(string(text))
+	return err
 }

@@ -67,7 +67,7 @@ func TestTextThatIsRefused(t *testing.T) {
 		{new(Persistence), "300", `"300" is not a duration such as 5m or 300s`},
 		{new(Persistence), "5m/33.0.0", "Mask:"},
 		{new(Persistence), "5m sip", `"sip" is not pe=NAME`},
-		{new(SchedulerFlags), "fast", `flags: "fast" is neither`},
+		{new(SchedulerFlags), "fast", `SchedulerFlags: "fast" is not`},
 		{new(SyncRole), "slave", "want master or backup"},
 	} {
 		err := tt.into.UnmarshalText([]byte(tt.text))

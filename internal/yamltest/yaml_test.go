@@ -1,0 +1,91 @@
+// Package yamltest proves that values survive JSON and the usual YAML packages. It is
+// a module of its own because package lvs does not depend on a YAML package.
+package yamltest
+
+import (
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	goccy "github.com/goccy/go-yaml"
+	yaml2 "gopkg.in/yaml.v2"
+	yaml3 "gopkg.in/yaml.v3"
+
+	"github.com/golvs/lvs"
+)
+
+type format struct {
+	marshal   func(any) ([]byte, error)
+	unmarshal func([]byte, any) error
+}
+
+var formats = map[string]format{
+	"json":    {json.Marshal, json.Unmarshal},
+	"yaml.v2": {yaml2.Marshal, yaml2.Unmarshal},
+	"yaml.v3": {yaml3.Marshal, yaml3.Unmarshal},
+	"go-yaml": {func(v any) ([]byte, error) { return goccy.Marshal(v) }, func(b []byte, v any) error { return goccy.Unmarshal(b, v) }},
+}
+
+var (
+	web    = lvs.MustParseServiceID("tcp://10.168.0.91:80")
+	rip    = netip.MustParseAddrPort("10.168.0.94:80")
+	stats  = lvs.Stats{Conns: 1, InPackets: 2, OutPackets: 3, InBytes: 4, OutBytes: 5, Rates: lvs.Rates{Conns: 6, InBytes: 7}}
+	server = lvs.RealServerStatus{
+		RealServer:  lvs.RealServer{Addr: rip, Mode: lvs.GUE(6080, lvs.TunnelChecksum), Weight: 0, UpperThreshold: 9, LowerThreshold: 8},
+		ActiveConns: 1, InactiveConns: 2, PersistentConns: 3, Stats: stats,
+	}
+	service = lvs.ServiceStatus{Service: lvs.Service{
+		ID: web, Scheduler: lvs.MH, SchedulerFlags: lvs.HashFallback | lvs.HashPort,
+		Persistence: lvs.Persistence{Timeout: 5 * time.Minute, Mask: lvs.PrefixMask(24), Engine: "sip"}, OnePacket: true,
+	}, Stats: stats}
+)
+
+func TestRoundTrips(t *testing.T) {
+	for _, want := range []any{
+		service.Service, service, server.RealServer, server, stats, stats.Rates,
+		lvs.ServiceEntry{ServiceStatus: service, Servers: []lvs.RealServerStatus{server, {RealServer: lvs.NewRealServer(rip, lvs.DR())}}},
+		lvs.Timeouts{TCP: 15 * time.Minute, UDP: time.Second},
+		lvs.SyncDaemon{Role: lvs.SyncMaster, Interface: "eth0", SyncID: 5, MaxLen: 1400, Group: netip.MustParseAddr("224.0.0.81"), Port: 8848, TTL: 2},
+		lvs.SyncDaemon{Role: lvs.SyncBackup, Interface: "eth0"},
+		lvs.AddService(service.Service), lvs.AddRealServer(web, server.RealServer), lvs.SetTimeouts(lvs.Timeouts{UDP: time.Second}),
+	} {
+		for name, f := range formats {
+			text, err := f.marshal(want)
+			if err != nil {
+				t.Errorf("%s: %T: %v", name, want, err)
+				continue
+			}
+			for _, nested := range []string{"servicestatus:", "service:\n  id", "realserver:\n  addr"} {
+				if _, isChange := want.(lvs.Change); !isChange && strings.Contains(string(text), nested) {
+					t.Errorf("%s: %T is not flat:\n%s", name, want, text)
+				}
+			}
+			got := reflect.New(reflect.TypeOf(want))
+			if err := f.unmarshal(text, got.Interface()); err != nil || !reflect.DeepEqual(got.Elem().Interface(), want) {
+				t.Errorf("%s: %T:\n%s\nis read back as %+v, %v", name, want, text, got.Elem(), err)
+			}
+		}
+	}
+}
+
+// Absent means 1 for a weight, and a typo is an error whatever the options.
+func TestRealServer(t *testing.T) {
+	for name, f := range formats {
+		var s lvs.RealServer
+		if err := f.unmarshal([]byte(`{"addr": "10.168.0.94:80"}`), &s); err != nil || s != lvs.NewRealServer(rip, lvs.DR()) {
+			t.Errorf("%s: %v, %v", name, s, err)
+		}
+		var bad *lvs.Error
+		err := f.unmarshal([]byte(`{"addr": "10.168.0.94:80", "weigth": 5}`), &s)
+		if err == nil || !strings.Contains(err.Error(), "weigth") || !strings.Contains(err.Error(), "lvs.RealServer") {
+			t.Errorf("%s: a typo: %v", name, err)
+		}
+		if !errors.As(err, &bad) || bad.Field != "weigth" {
+			t.Errorf("%s: %v is not an *lvs.Error", name, err)
+		}
+	}
+}
