@@ -67,8 +67,8 @@ func (c *Connection) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Equal tells whether both are the same entry in the same state, as == does.
+// Equal reports whether both are the same entry in the same state, as == does.
 func (c Connection) Equal(other Connection) bool { return c == other }
 
-// IsTemplate tells whether the entry is a persistence template.
+// IsTemplate reports whether the entry is a persistence template.
 func (c Connection) IsTemplate() bool { return c.Client.Port() == 0 }

@@ -14,14 +14,14 @@ import (
 const MaxPersistence = 4_294_967 * time.Second
 
 // Persistence sends all connections of a client to the real server of its first
-// one. The zero value is no persistence.
+// one. The zero value does not persist anything.
 //
 // The text form is "5m0s", "5m0s/24", "5m0s/255.255.0.255" or, with an engine,
 // "5m0s/24 pe=sip"; the zero value is "none".
 type Persistence struct {
 	// Timeout is how long the server is remembered after the client's last
-	// connection: whole seconds, at most [MaxPersistence]. Zero is no
-	// persistence. The default of ipvsadm's manual is 5 minutes.
+	// connection: whole seconds, at most [MaxPersistence]. Zero disables
+	// persistence. Option -p of ipvsadm without a value sets 6 minutes.
 	Timeout time.Duration
 
 	// Mask makes all clients of a network one client. The zero value makes each
