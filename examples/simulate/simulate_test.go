@@ -130,7 +130,7 @@ func TestRefused(t *testing.T) {
 		"is not like":               {"-event", "5s dance 10.168.1.1:80"},
 		"Events[0]":                 {"-event", "1h drain 10.168.1.1:80"},
 		"want a form like":          {"-slow", "fast"},
-		"is not fallback, port":      {"-schedulers", "mh+x"},
+		"is not fallback, port":     {"-schedulers", "mh+x"},
 		"Kernel":                    {"-kernel", "new"},
 		"MHTableIndex":              {"-mh-table", "99"},
 		"no such file or directory": {"-duration", "1s", "-schedulers", "rr", "-html", "/nowhere/report.html"},
