@@ -27,7 +27,7 @@ type RealServer struct {
 	Weight int `json:"weight" yaml:"weight"`
 
 	// UpperThreshold is the number of connections at which the server gets no
-	// more, at most 2147483647; 0 is no limit.
+	// more, at most 2147483647; 0 means unlimited.
 	UpperThreshold int `json:"upperThreshold,omitempty" yaml:"upperThreshold,omitempty"`
 
 	// LowerThreshold is the number of connections below which a server that

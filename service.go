@@ -25,8 +25,8 @@ type Service struct {
 }
 
 // Equal reports whether the kernel would see the same service: an empty
-// scheduler is [WLC], and a mask of the whole address, or without a timeout, is
-// no mask.
+// scheduler is [WLC], and a mask of the whole address, or without a timeout, does
+// not count.
 func (s Service) Equal(other Service) bool { return s.normal() == other.normal() }
 
 func (s Service) normal() Service {

@@ -49,14 +49,14 @@ func (p SimPacket) validate() *Error {
 	return validateEnds(p.Protocol, "Source", p.Source, "Destination", p.Destination)
 }
 
-// Deliver lets a packet come to the director and returns what happens to it. If the
-// simulator has interfaces, the packet reaches IPVS only if it is for an address or
-// by a local route of the director, comes from there, or is an answer that the
-// director forwards; and it is [ActionForwarded] only if there is a route to its server,
-// by no router in mode [DR]. A packet whose source is the director's comes from a
-// program there, others from outside. The error is
-// [errors.ErrUnsupported] for what is not simulated, or of the kind [ErrInvalid]
-// for what is not a packet; then nothing has happened.
+// Deliver delivers a packet to the director and returns the verdict on it. If the
+// simulator has interfaces, the packet reaches IPVS only if it is for an address or a
+// local route of the director, comes from there, or is an answer that the director
+// forwards; and it is [ActionForwarded] only if the director has a route to the server,
+// in mode [DR] without a router. A packet whose source is the director's comes from a
+// program there, any other from outside. The error matches [errors.ErrUnsupported] for
+// what is not simulated, and [ErrInvalid] for what is not a packet; nothing has happened
+// then.
 func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
 	if bad := p.validate(); bad != nil {
 		return v, bad.about(OpDeliver, "packet")

@@ -5,7 +5,6 @@ import (
 	"go/doc"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,9 +17,6 @@ var public = []string{".", "workload"}
 // function that returns a bool "reports whether", and that constants stand under their
 // types.
 func TestDocs(t *testing.T) {
-	if os.Getenv("WORDS") == "" {
-		t.Skip("until all rooms are clean")
-	}
 	for _, folder := range public {
 		p := packageDoc(t, folder)
 		checkFuncs(t, p.Funcs)
