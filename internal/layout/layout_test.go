@@ -101,6 +101,7 @@ func (blindImporter) Import(name string) (*types.Package, error) {
 // walls are imports that a folder must not have, directly or through others.
 var walls = []struct{ folder, never, why string }{
 	{"internal/simipvs", "internal/netstate", "the simulated kernel does not touch the real network"},
+	{"internal/simnet", "internal/hostnet", "the simulated network does not touch the real one"},
 	{"internal/simipvs", "internal/wire", "one codec on both sides would hide its own mistakes"},
 	{"internal/wire", "internal/genl", "the encoding knows nothing of sockets"},
 	{"internal/genl", "internal/wire", "sockets know nothing of IPVS"},
