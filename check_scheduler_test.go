@@ -144,7 +144,7 @@ func TestCheckSchedulerFixes(t *testing.T) {
 				t.Errorf("afterwards: %v", f)
 			}
 			if c.fixed && !openFrom(t, s, c.service, 5000) {
-				t.Error("the next client is refused all the same")
+				t.Error("the next client is still refused")
 			}
 			if c.fixed && table[0].Persistence != c.service.Persistence {
 				t.Error("the fix changes persistence")

@@ -150,7 +150,7 @@ func ExampleSimulator_Inject() {
 	ctx := context.Background()
 	sim := simulated(lvs.RR, lvs.SimOptions{})
 	client := sim.Client()
-	// Somebody removes the server after it was read and before it is written.
+	// Another program removes the server after it is read and before it is written.
 	err := sim.Inject(lvs.SimFault{Op: lvs.OpUpdateRealServer, Before: func() {
 		if err := client.RemoveRealServer(ctx, site, first); err != nil {
 			log.Fatal(err)
@@ -289,7 +289,7 @@ func ExampleSimulatorFrom() {
 		log.Fatal(err)
 	}
 	fmt.Println("missed:", missed)
-	// What would become of 100 clients if a server were drained?
+	// What would happen to 100 clients if a server were drained?
 	if err := sim.Client().SetWeight(ctx, site, first, 0); err != nil {
 		log.Fatal(err)
 	}

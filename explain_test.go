@@ -351,7 +351,7 @@ func TestExplainRefuses(t *testing.T) {
 	}
 }
 
-// An algorithm of one's own is not asked: that could change it.
+// A custom algorithm is not asked, because that could change it.
 func TestExplainOwnAlgorithm(t *testing.T) {
 	l, m := moodyLab(t)
 	l.serve(Service{ID: simWeb, Scheduler: "moody"}, DR(), 1, 1)

@@ -94,7 +94,7 @@ func TestAlgorithmPanicsInChanged(t *testing.T) {
 	l.serve(Service{ID: simWeb, Scheduler: "moody"}, DR(), 1)
 	cause := errors.New("cause")
 	m.changed = cause
-	// Each kind of change is done, and only the first panic is told.
+	// Each kind of change is made, and only the first panic is reported.
 	must(t, l.client.AddRealServer(ctx, simWeb, NewRealServer(l.server(1), DR())))
 	m.changed = "second"
 	l.setWeight(0, 5)
@@ -163,7 +163,7 @@ func TestAlgorithmPicksWhatIsGone(t *testing.T) {
 	l.wants(l.syn(l.flow()), ActionRefused, ReasonNoServerUsable)
 }
 
-// flagged notes what an algorithm is told of its service.
+// flagged notes what an algorithm knows of its service.
 type flagged struct {
 	service *SimService
 	notes   []string

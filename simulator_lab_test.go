@@ -67,7 +67,7 @@ func (l *simLab) sysctl(name string, value string) {
 	must(l, l.Host().SetSysctl(context.Background(), SysctlKey("net.ipv4.vs."+name), value))
 }
 
-// flow returns a flow to the service from a port that nobody had before.
+// flow returns a flow to the service from an unused port.
 func (l *simLab) flow() Flow {
 	l.port++
 	f := Flow{Protocol: l.id.Protocol(), Client: netip.AddrPortFrom(netip.MustParseAddr("10.9.0.1"), l.port), VIP: l.id.AddrPort(), FWMark: l.id.FWMark()}

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Counters are told as the estimator saw them last, up to two seconds ago, and
-// traffic since then comes back after they are zeroed.
+// Counters are reported as the estimator saw them last, up to two seconds ago, and
+// traffic since then appears again after they are zeroed.
 func TestSimulatorStatsLag(t *testing.T) {
 	forEachRelease(t, func(t *testing.T, l *simLab) {
 		l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
 		conns := func() uint64 { t.Helper(); return l.status(0).Stats.Conns }
 		l.picks(7)
 		if n := conns(); n != 0 {
-			t.Errorf("%d connections are told at once", n)
+			t.Errorf("%d connections are reported at once", n)
 		}
 		l.counts(0, 7, 0, 0)
 		must(t, l.client.ZeroCounters(context.Background(), simWeb))
@@ -77,11 +77,11 @@ func TestSimulatorFrozenStats(t *testing.T) {
 	l.picks(3)
 	l.wait(time.Minute)
 	if n := l.status(0).Stats.Conns; n != 3 {
-		t.Errorf("%d connections are told, want 3", n)
+		t.Errorf("%d connections are reported, want 3", n)
 	}
 	l.sysctl("run_estimation", "1")
 	l.wait(3 * time.Second)
 	if n := l.status(0).Stats.Conns; n != 6 {
-		t.Errorf("%d connections are told, want 6", n)
+		t.Errorf("%d connections are reported, want 6", n)
 	}
 }

@@ -79,7 +79,7 @@ func TestSimulatorManyGoroutines(t *testing.T) {
 	all.Wait()
 }
 
-// Ten thousand services and a hundred thousand connections are no trouble.
+// The simulator holds ten thousand services and a hundred thousand connections.
 func TestSimulatorLarge(t *testing.T) {
 	const services, conns = 10_000, 100_000
 	l := newSimLab(t, SimOptions{})

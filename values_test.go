@@ -167,7 +167,7 @@ func TestGoCmpWorksOnEveryValue(t *testing.T) {
 	other := status
 	other.Stats.Conns++
 	if cmp.Diff(status, other) == "" {
-		t.Error("other counters are no difference")
+		t.Error("different counters compare as equal")
 	}
 }
 

@@ -35,7 +35,7 @@ func TestDirectorsInKernel(t *testing.T) {
 		{"rr", lvs.Service{Scheduler: lvs.RR}, countup(servers), 100},
 	}
 	first, second := newKernelDirector(t), newKernelDirector(t)
-	const questions = 3 // each is put to a service that nobody has connected to
+	const questions = 3 // each is put to a service without connections
 	for i, c := range cases {
 		for q := range questions {
 			c.service.ID = serviceAt(i, q)

@@ -124,7 +124,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: no error", args)
 		}
 	}
-	for _, o := range []options{{works: []string{"sleeping"}}, {works: []string{"adding"}, only: []string{"nobody"}}} {
+	for _, o := range []options{{works: []string{"sleeping"}}, {works: []string{"adding"}, only: []string{"unknown"}}} {
 		if err := o.measure(new(strings.Builder)); err == nil {
 			t.Errorf("%+v: no error", o)
 		}

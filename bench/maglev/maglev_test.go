@@ -56,7 +56,7 @@ func names() (all []string) {
 	return all
 }
 
-// BenchmarkBuild makes the table anew, as when a server has changed.
+// BenchmarkBuild makes the table again, as when a server has changed.
 func BenchmarkBuild(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(fmt.Sprintf("%d/lvs", size.buckets), func(b *testing.B) {

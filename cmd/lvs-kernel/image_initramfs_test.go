@@ -17,7 +17,7 @@ func TestArchive(t *testing.T) {
 	}
 	got := b.Bytes()
 	if len(got)%4 != 0 {
-		t.Errorf("the length %d is no multiple of four", len(got))
+		t.Errorf("the length %d is not a multiple of four", len(got))
 	}
 	first := "070701" + "00000001" + "000041ed" + "00000000" + "00000000" + "00000001" + "00000000" + "00000000" +
 		"00000000" + "00000000" + "00000000" + "00000000" + "00000004" + "00000000" + "dev\x00"

@@ -109,8 +109,8 @@ func richTable() []lvs.Change {
 	}
 }
 
-// compareWithIpvsadm takes ipvsadm's listing between two of our own that are
-// equal, for connections may end meanwhile.
+// compareWithIpvsadm compares ipvsadm's listing with two of ours that are equal, one
+// before it and one after it, because connections may end in between.
 func compareWithIpvsadm(t *testing.T, q labStory) {
 	t.Helper()
 	before := ourTable(t, q)

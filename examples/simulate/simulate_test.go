@@ -23,7 +23,7 @@ func simulate(t *testing.T, args ...string) (string, error) {
 	var out, messages bytes.Buffer
 	err := run(t.Context(), args, &out, &messages)
 	if messages.Len() > 0 && err == nil {
-		t.Errorf("%q printed %q, and nobody sits at a terminal", args, &messages)
+		t.Errorf("%q printed %q, although it has no terminal", args, &messages)
 	}
 	return out.String(), err
 }
@@ -144,7 +144,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// What there is of a run that is cut short is shown.
+// An interrupted run shows what it has.
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	e := usual()

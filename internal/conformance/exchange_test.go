@@ -169,7 +169,7 @@ func words(t *testing.T, m reply) string {
 	t.Helper()
 	const capped, withWords, textAttr = 0x100, 0x200, 1
 	if m.kind != nlError || m.errno() == 0 {
-		t.Fatalf("%+v is no error", m)
+		t.Fatalf("%+v is not an error", m)
 	}
 	if m.flags&withWords == 0 {
 		return ""

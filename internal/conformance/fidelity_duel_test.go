@@ -100,7 +100,7 @@ func unlike(batch []step, real, sim []string) string {
 	return ""
 }
 
-// look reads again what differs: a list of connections is no snapshot while some
+// look reads again what differs: a list of connections is not a snapshot while some
 // end, and some work of the kernel is done a moment later.
 func (d *duel) look(stats bool) (difference string) {
 	for range 10 {

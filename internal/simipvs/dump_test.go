@@ -89,8 +89,8 @@ func TestDumpDatagrams(t *testing.T) {
 	}
 }
 
-// A listing goes on by position: what changes meanwhile makes it repeat some
-// and leave others out.
+// A listing continues by position, so that changes in between make it repeat some
+// entries and omit others.
 func TestDumpByPosition(t *testing.T) {
 	const n = 100
 	for name, c := range map[string]struct {

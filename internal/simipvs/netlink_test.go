@@ -301,7 +301,7 @@ func TestController(t *testing.T) {
 	}
 }
 
-// Servers whose addresses are no hosts' are refused.
+// Servers with addresses that no host can have are refused.
 func TestAddresses(t *testing.T) {
 	a := newAddresses([]Interface{loopback, {Name: "eth0", Addrs: []netip.Prefix{
 		netip.MustParsePrefix("192.0.2.130/25"), netip.MustParsePrefix("192.0.2.66/31"), netip.MustParsePrefix("fe80::5/64"),

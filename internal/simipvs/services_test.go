@@ -9,13 +9,13 @@ import (
 	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
-// refuser is a scheduler that serves nobody.
+// refuser is a scheduler that picks no server.
 type refuser struct{ sched.Scheduler }
 
 func (refuser) Attach(*sched.Group) error { return errors.New("never") }
 
-// A scheduler that is set again goes on where it was; one that another could
-// not replace starts anew.
+// A scheduler that is set again continues where it was; one that another could not
+// replace starts again.
 func TestSchedulerStays(t *testing.T) {
 	k := New(Options{Release: oldRelease, Schedulers: map[string]func(*ServiceName) sched.Scheduler{
 		"refuser": func(*ServiceName) sched.Scheduler { return refuser{} },

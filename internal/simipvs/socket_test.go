@@ -40,8 +40,8 @@ func TestReceiveWaits(t *testing.T) {
 	}
 }
 
-// Answers that do not fit are lost. The loss is told once, at once; then come
-// those that were there, and only after the last of them new ones.
+// Answers that do not fit are lost. The loss is reported once, at once; then come the
+// queued answers, and only after the last of them new ones.
 func TestOverrun(t *testing.T) {
 	p := dialTest(t, New(Options{Release: oldRelease}))
 	const cost = 768 // of an acknowledgement
@@ -91,7 +91,7 @@ func TestFaults(t *testing.T) {
 		}})
 		start := time.Now()
 		if e := p.do(cmdNewService, serviceAttrs(testVIP, "rr")); e != eexist || time.Since(start) != time.Minute {
-			t.Errorf("a service that somebody else adds: errno %d after %s", e, time.Since(start))
+			t.Errorf("a service that another socket adds: errno %d after %s", e, time.Since(start))
 		}
 		if e := p.do(cmdNewDest, destAttrs(testVIP, testRIP(1))); e != enodev {
 			t.Errorf("a server: errno %d", e)

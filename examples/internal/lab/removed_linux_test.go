@@ -100,7 +100,7 @@ func (h *Host) takeBack(t *testing.T, step lvs.SetupStep) {
 	}
 }
 
-// names tells whether a finding says that a setting mends it.
+// names reports whether the fix of a finding has the resource.
 func names(all []lvs.Finding, want lvs.Resource) bool {
 	for _, f := range all {
 		for _, fix := range f.Fix {
@@ -161,7 +161,7 @@ func flushNeighbours(t *testing.T, h *Host) {
 		}
 		for _, n := range all {
 			if n.State&netlink.NUD_NOARP == 0 {
-				_ = handle.NeighDel(&n) // it may be gone by itself
+				_ = handle.NeighDel(&n) // it may be gone already
 			}
 		}
 	}
@@ -175,8 +175,8 @@ func dispensable(o Options, f lvs.Resource) string {
 		".lo.arp_":                     "what counts is the larger value of all and of the interface that is asked, which lo never is",
 		".default.":                    "it is for interfaces to come",
 		"ip route replace " + vipRoute: "packets find the VIP by the local route that comes with the address",
-		" dir in tmpl":                 "encrypted packets are taken all the same; it is there so that others are not",
-		"send_redirects":               "the director sends nothing back by the interface by which it came: clients and servers are on two",
+		" dir in tmpl":                 "encrypted packets are accepted without it; it keeps others out",
+		"send_redirects":               "clients and servers are on different interfaces of the director",
 	} {
 		if strings.Contains(text, part) {
 			return why

@@ -149,7 +149,7 @@ func TestCutShort(t *testing.T) {
 	}
 }
 
-// A plan is not written over, and one that cannot be read is told of.
+// A plan is not overwritten, and one that cannot be read is reported.
 func TestOtherPlans(t *testing.T) {
 	_, host := roletest.Simulated(t)
 	plan := filepath.Join(t.TempDir(), "plan")

@@ -85,7 +85,7 @@ func TestExplainWithoutScheduler(t *testing.T) {
 	}
 }
 
-// An algorithm of somebody's own is not asked.
+// A custom algorithm is not asked.
 func TestExplainOwnScheduler(t *testing.T) {
 	g := NewGroup(false)
 	g.Add(&Server{Weight: 1})

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// named is a group whose servers are told by letters: A is the oldest.
+// named is a group whose servers have letters as names: A is the oldest.
 type named struct {
 	*Group
 	servers []*Server
@@ -134,8 +134,7 @@ func TestWeightedRoundRobinState(t *testing.T) {
 	}
 }
 
-// An edit that changes nothing begins the round anew, and keeps the weight that is
-// asked for.
+// An edit that changes nothing restarts the round, and keeps the current weight.
 func TestWeightedRoundRobinRewinds(t *testing.T) {
 	n := newNamed(t, "wrr", Options{}, 1, 1, 1)
 	got := n.picks(1)
