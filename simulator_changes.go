@@ -28,19 +28,19 @@ func (c *simulatedChanges) note(changes []Change, err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, ch := range changes {
+	for i := range changes {
 		if batch == nil || batch.Made(i) {
-			c.add(ch)
+			c.add(&changes[i])
 		}
 	}
 }
 
-func (c *simulatedChanges) add(ch Change) {
+func (c *simulatedChanges) add(ch *Change) {
 	if n := len(c.blocks); n == 0 || len(c.blocks[n-1]) == changesBlock {
 		c.blocks = append(c.blocks, c.freeBlock())
 	}
 	last := &c.blocks[len(c.blocks)-1]
-	*last = append(*last, ch)
+	*last = append(*last, *ch)
 }
 
 // freeBlock returns a new block, or the oldest one if there are enough.
