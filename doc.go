@@ -99,14 +99,15 @@
 //
 // # Stable texts
 //
-// Programs may store and compare these texts, which change only as the API does:
-// the text forms of [ServiceID], [Mode], [Persistence], [Mask], [SchedulerFlags],
+// Programs may store and compare these texts, which change only as the API does: the
+// text forms of [ServiceID], [Mode], [Persistence], [Mask], [SchedulerFlags],
 // [Protocol], [SyncRole], [Op], [Action] and [Reason], the names of schedulers and of
 // connection states, [Finding.Code] and [Severity], and the JSON and YAML of types
 // with tags. What describes the table has tags for both; what is observed of hosts,
 // packets and connections has JSON only. Durations read "15m0s". [SetupPlan],
 // [HostState] and [Report] have "version": 1, and refuse other versions. Types that
 // decode strictly, such as [RealServer] and [Timeouts], must not be embedded in a
-// struct that is decoded. All other texts are for people and may change: error messages, what
-// String returns otherwise, and the prose of findings and explanations.
+// struct that is decoded. All other texts are for people and may change: error
+// messages, what String returns otherwise, and the prose of findings and
+// explanations.
 package lvs

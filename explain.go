@@ -17,8 +17,7 @@ import (
 type Explanation struct {
 	Flow Flow `json:"flow"` // that was asked about
 
-	// Verdicts are all that may happen to the packet. There is one if the answer is
-	// certain.
+	// Verdicts are all possible verdicts on the packet, one if the answer is certain.
 	Verdicts []Verdict `json:"verdicts"`
 
 	// Certain reports whether there is one verdict. Otherwise the answer depends on
@@ -26,48 +25,48 @@ type Explanation struct {
 	Certain bool     `json:"certain"`
 	Unseen  []string `json:"unseen,omitempty"` // in words; empty if certain
 
-	// Connection is the one that the packet belongs to, nil if there is none.
-	// Ended says why the packet does not go by it but opens another one, "" if
-	// it does go by it.
+	// Connection is the one that the packet belongs to, or nil. Ended is the reason why
+	// the packet opens a new connection nevertheless, or "".
 	Connection *Connection `json:"connection,omitempty"`
 	Ended      string      `json:"ended,omitempty"` // in words
 
-	// Template is the persistence template of the client, nil if there is none.
-	// Untied tells that it ties the client to its server no more: the server was
+	// Template is the persistence template of the client, or nil. TemplateInvalid
+	// reports whether it no longer ties the client to its server: the server was
 	// removed, or its weight is 0 and expire_quiescent_template is on.
 	Template        *Connection `json:"template,omitempty"`
 	TemplateInvalid bool        `json:"templateInvalid,omitempty"` // false also without a template
 
-	// Pick is how the scheduler picks, nil when it is not asked.
+	// Pick is how the scheduler picks, or nil if it is not asked.
 	Pick *Pick `json:"pick,omitempty"`
 
-	// Unanswered is what keeps answers of the server from the client, although the
-	// packet gets there: [ReasonForwardingOff], or 0 if a live host shows nothing.
+	// Unanswered is the reason why answers of the server do not reach the client,
+	// although the packet reaches the server: [ReasonForwardingOff], or 0 if a live host
+	// shows none.
 	Unanswered Reason `json:"unanswered,omitzero"`
 }
 
-// Pick is how a scheduler comes to a server. What a scheduler does not have,
-// or a live host does not show, is zero.
+// Pick is how a scheduler picks a server. What a scheduler does not have, or a live
+// host does not show, is zero.
 type Pick struct {
 	Scheduler Scheduler      `json:"scheduler"`      // the service's
 	Flags     SchedulerFlags `json:"flags,omitzero"` // of it; 0 is none
 
-	// Best is the server that has least to do, by [LC], [WLC], [SED], [NQ], [FO]
-	// or [OVF], and Next the one that would be picked without it. [LBLC] and
-	// [LBLCR] go by them, as WLC does, unless they remember a server.
+	// Best is the least loaded server for [LC], [WLC], [SED], [NQ], [FO] or [OVF], and
+	// Next the one that would be picked without it. [LBLC] and [LBLCR] use them, as WLC
+	// does, unless they remember a server.
 	Best *Candidate `json:"best,omitempty"`
 	Next *Candidate `json:"next,omitempty"` // nil: there is no other
 
-	// Bucket is the one of Buckets in which [SH], [MH] or [DH] finds the client
-	// or the destination. Tried are the bucket's server and those that Fallback
-	// led to, after having looked at so many Steps of buckets.
+	// Bucket is the one of Buckets in which [SH], [MH] or [DH] finds the client or the
+	// destination. Tried are the bucket's server and those that [HashFallback] tried
+	// after it, in Steps further buckets.
 	Bucket  int         `json:"bucket,omitempty"`
 	Buckets int         `json:"buckets,omitempty"` // how many there are; 0: it has none
 	Tried   []Candidate `json:"tried,omitempty"`   // in this order
-	Steps   int         `json:"steps,omitempty"`   // 0: Fallback was not needed, or is off
+	Steps   int         `json:"steps,omitempty"`   // 0: HashFallback was not needed, or is off
 
-	// Last is the server that [RR] or [WRR] picked last; not valid, they begin at
-	// the head of the list. Round is the weight that WRR asks for at this moment.
+	// Last is the server that [RR] or [WRR] picked last; if it is not valid, they begin
+	// at the head of the list. Round is the weight that WRR currently requires.
 	Last  netip.AddrPort `json:"last,omitzero"`
 	Round int            `json:"round,omitempty"` // 0: before the first pick, or not WRR
 
