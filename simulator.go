@@ -213,6 +213,7 @@ func (s *Simulator) Client() *Client {
 func (s *Simulator) clientThat(ctx context.Context, log *slog.Logger) (*Client, error) {
 	c, err := newClient(ctx, s.dial, log)
 	if err == nil {
+		c.conn.InProcess()
 		c.note = s.made.note
 	}
 	return c, err

@@ -23,10 +23,11 @@ const (
 // Conn is a connection to one generic-netlink family. It is safe for concurrent use:
 // each call in flight has a socket of its own.
 type Conn struct {
-	dial    Dialer
-	name    string
-	version uint8
-	closing chan struct{} // closed when the Conn is
+	dial      Dialer
+	name      string
+	version   uint8
+	closing   chan struct{} // closed when the Conn is
+	inProcess bool          // the kernel is simulated, and works on the goroutines of calls
 
 	mu          sync.Mutex
 	closed      bool
@@ -55,6 +56,10 @@ func New(dial Dialer, name string, version uint8) *Conn {
 		stuck: backlog{limit: maxStuck}, stuckWrites: backlog{limit: 1},
 	}
 }
+
+// InProcess prepares the connection for a kernel that works on the goroutines of calls,
+// which then begin with a deep stack. It must come before the first concurrent call.
+func (c *Conn) InProcess() { c.inProcess = true }
 
 // Close ends the calls in flight, which fail with [ErrClosed], and closes all sockets.
 // It does not wait for calls that are inside the kernel: each closes its socket when

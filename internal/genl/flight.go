@@ -138,7 +138,9 @@ func call[T any](ctx context.Context, c *Conn, write bool, work func(*socket) (T
 	f := &flight{conn: c, write: write}
 	done := make(chan result, 1)
 	go func() {
-		growStack()
+		if c.inProcess {
+			growStack()
+		}
 		s := c.take(f)
 		if s == nil {
 			return
@@ -168,9 +170,9 @@ func call[T any](ctx context.Context, c *Conn, write bool, work func(*socket) (T
 	return r.value, c.explain(r.err)
 }
 
-// growStack grows a new goroutine's stack to what a call needs on the simulator, while
-// there is little to copy. Otherwise the stack is copied several times, deeper each
-// time, which takes a third of a call's time.
+// growStack grows a new goroutine's stack to what a call on a simulated kernel needs,
+// while there is little to copy. Otherwise the stack is copied several times, deeper
+// each time, which takes a third of such a call's time.
 //
 //go:noinline
 func growStack() { stackGrown(new([7 << 10]byte)) }
