@@ -67,7 +67,7 @@ func (j *judge) withReplacedDevice(f Finding, host *hostView, old, now Link) Fin
 }
 
 // freePortCommands returns the command that removes a receive port which unpacks something
-// else; none if there is no such port.
+// else, or none if no port does.
 func (p *hostView) freePortCommands(want FOUPort) []string {
 	if !slices.Contains(p.otherPorts, want) {
 		return nil

@@ -55,7 +55,7 @@ type Pick struct {
 	// Next the one that would be picked without it. [LBLC] and [LBLCR] use them, as WLC
 	// does, unless they remember a server.
 	Best *Candidate `json:"best,omitempty"`
-	Next *Candidate `json:"next,omitempty"` // nil: there is no other
+	Next *Candidate `json:"next,omitempty"` // nil if no other server is usable
 
 	// Bucket is the one of Buckets in which [SH], [MH] or [DH] finds the client or the
 	// destination. Tried are the bucket's server and those that [HashFallback] tried

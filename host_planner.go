@@ -99,7 +99,7 @@ func (p *planner) needsInterface(ctx context.Context, want Resource) error {
 	}
 	link, err := p.find(ctx, Link{Name: name})
 	if err == nil && link == nil {
-		err = (&Error{kind: ErrNotFound, Field: "Interface", detail: "there is no interface " + name}).about(OpPlan, want.String())
+		err = (&Error{kind: ErrNotFound, Field: "Interface", detail: "the host has no interface " + name}).about(OpPlan, want.String())
 	}
 	return err
 }

@@ -42,10 +42,11 @@ const (
 // The operations of clients and hosts as a whole. OpDo is a [Client.Do] without
 // changes.
 const (
-	OpOpen  Op = "open"
-	OpClose Op = "close"
-	OpDo    Op = "do"
-	OpParse Op = "parse" // a value in text, JSON or YAML
+	OpOpen   Op = "open"
+	OpClose  Op = "close"
+	OpDo     Op = "do"
+	OpParse  Op = "parse"  // a value in text, JSON or YAML
+	OpFormat Op = "format" // a value as text, JSON or YAML
 )
 
 // The operations of a [Host]. OpSetUp makes a [Setup], and OpReadHost reads what

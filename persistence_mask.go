@@ -108,7 +108,7 @@ func (m Mask) String() string {
 // matches [ErrInvalid].
 func (m Mask) MarshalText() ([]byte, error) {
 	if m.kind == invalidMask {
-		return nil, m.outOfRange("Mask", 0, 128)
+		return nil, m.outOfRange("Mask", 0, 128).about(OpFormat, "mask")
 	}
 	return []byte(m.String()), nil
 }

@@ -55,3 +55,12 @@ func TestMaskOutOfRange(t *testing.T) {
 		}
 	}
 }
+
+// An error of a mask that cannot be written says what was attempted.
+func TestMaskThatCannotBeWritten(t *testing.T) {
+	_, err := PrefixMask(200).MarshalText()
+	var e *Error
+	if !errors.As(err, &e) || e.Op != OpFormat || e.Field != "Mask" || !errors.Is(err, ErrInvalid) {
+		t.Errorf("got %v, want an error of %s about Mask", err, OpFormat)
+	}
+}

@@ -149,7 +149,7 @@ const minMTU6 = 1280
 func (l Link) complete(found Resource) (Resource, *Error) {
 	if found == nil {
 		if l.Kind == "" {
-			return nil, &Error{kind: ErrNotFound, Field: "Name", detail: "there is no interface " + l.Name}
+			return nil, &Error{kind: ErrNotFound, Field: "Name", detail: "the host has no interface " + l.Name}
 		}
 		return l, nil
 	}

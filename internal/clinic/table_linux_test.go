@@ -131,7 +131,7 @@ func (f figures) String() string {
 	row("silent", share(f.silent, f.broke), "")
 	row("cured by the findings' own fixes", share(f.cured, f.treated), "")
 	row("of these, by taking a real server out", share(f.retired, f.treated), "")
-	row("cured by their advice, where there is no fix", share(f.heeded, f.treated), "")
+	row("cured by their advice, without a fix", share(f.heeded, f.treated), "")
 	for _, m := range f.measures() {
 		row(m.what, fmt.Sprintf("%d %%", m.is), fmt.Sprintf("%d %%", m.goal))
 	}

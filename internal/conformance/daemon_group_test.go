@@ -9,7 +9,7 @@ import (
 )
 
 // A master daemon that cannot reach its group is refused.
-func TestSimulatorDaemonReachesNobody(t *testing.T) {
+func TestSimulatorDaemonWithoutGroup(t *testing.T) {
 	k := simipvs.New(simipvs.Options{Interfaces: []simipvs.Interface{{Name: groundDevice, MTU: 1500}}})
 	conn := dialRaw(t, func() (genl.Socket, error) { return k.Dial(true), nil })
 	group6 := attribute{yGroup6, netip.MustParseAddr("ff02::81").AsSlice()}
