@@ -37,7 +37,7 @@ func crowdedHost(services int) HostState {
 		e.ID, e.Scheduler = TCP(netip.AddrPortFrom(vip, 80)), RR
 		for server := range 3 {
 			at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(2 + server), byte(i >> 8), byte(i)}), 80)
-			e.Servers = append(e.Servers, RealServerStatus{RealServer: NewRealServer(at, DR())})
+			e.RealServers = append(e.RealServers, RealServerStatus{RealServer: NewRealServer(at, DR())})
 		}
 		f.Services = append(f.Services, e)
 	}

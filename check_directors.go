@@ -54,7 +54,7 @@ func (e ServiceEntry) hashInput() string {
 	if e.SchedulerFlags != 0 {
 		text += " (" + e.SchedulerFlags.String() + ")"
 	}
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		text += fmt.Sprintf(" %s*%d", s.Addr, s.Weight)
 	}
 	return text
@@ -64,7 +64,7 @@ func (e ServiceEntry) hashInput() string {
 func (j *judge) checkDaemons() {
 	master, backup := j.own.runs(SyncMaster), j.own.runs(SyncBackup)
 	for _, e := range j.own.Services {
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			if (master || backup) && s.Addr.Addr().Is6() != e.ID.Is6() && !j.has(FindingSyncMixed) {
 				j.add(j.own, FindingSyncMixed.risk("%s -> %s is of another family, and a sync daemon runs", e.ID, s.RealServer).advise("stop the daemon, or use servers of the service's family"))
 			}

@@ -12,7 +12,7 @@ import (
 // another director, or else the hosts that are set up for it by DR.
 func (j *judge) serversOfOthers(e ServiceEntry) (changes []Change) {
 	for _, p := range j.hosts[1:] {
-		for _, s := range p.services[e.ID].Servers {
+		for _, s := range p.services[e.ID].RealServers {
 			changes = append(changes, AddRealServer(e.ID, s.RealServer))
 		}
 		if len(changes) > 0 {
@@ -63,14 +63,14 @@ func (j *judge) servicesOfStandby(vip netip.Addr) (changes []Change) {
 	}
 	for _, p := range j.hosts[1:] {
 		for _, e := range p.Services {
-			if e.ID.FWMark() != 0 || e.ID.AddrPort().Addr() != vip || len(e.Servers) == 0 {
+			if e.ID.FWMark() != 0 || e.ID.AddrPort().Addr() != vip || len(e.RealServers) == 0 {
 				continue
 			}
 			if p.delivers(vip) {
 				return nil
 			}
 			changes = append(changes, AddService(e.Service))
-			for _, s := range e.Servers {
+			for _, s := range e.RealServers {
 				changes = append(changes, AddRealServer(e.ID, s.RealServer))
 			}
 		}
@@ -94,7 +94,7 @@ func (j *judge) moveService(vip netip.Addr) (changes []Change) {
 		service := e.Service
 		service.ID = NewServiceID(e.ID.Protocol(), netip.AddrPortFrom(vip, e.ID.AddrPort().Port()))
 		changes = append(changes, AddService(service))
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			changes = append(changes, AddRealServer(service.ID, s.RealServer))
 		}
 	}
@@ -105,7 +105,7 @@ func (j *judge) moveService(vip netip.Addr) (changes []Change) {
 // all others of its service; none if these differ, or if the server has them already.
 func (e ServiceEntry) likeSiblings(s RealServer) []Change {
 	right, agreed := s, false
-	for _, other := range e.Servers {
+	for _, other := range e.RealServers {
 		if other.Addr == s.Addr {
 			continue
 		}
@@ -120,7 +120,7 @@ func (e ServiceEntry) likeSiblings(s RealServer) []Change {
 		return nil
 	case right.Addr == s.Addr:
 		return []Change{UpdateRealServer(e.ID, right)}
-	case slices.ContainsFunc(e.Servers, func(other RealServerStatus) bool { return other.Addr == right.Addr }):
+	case slices.ContainsFunc(e.RealServers, func(other RealServerStatus) bool { return other.Addr == right.Addr }):
 		return nil
 	}
 	return []Change{AddRealServer(e.ID, right), RemoveRealServer(e.ID, s.Addr)}
@@ -129,7 +129,7 @@ func (e ServiceEntry) likeSiblings(s RealServer) []Change {
 // removeUnusable returns the change that removes a server that no client can use, if the
 // service has others.
 func (e ServiceEntry) removeUnusable(s RealServer) []Change {
-	left := slices.ContainsFunc(e.Servers, func(other RealServerStatus) bool {
+	left := slices.ContainsFunc(e.RealServers, func(other RealServerStatus) bool {
 		return other.Addr != s.Addr && other.Weight > 0 && !other.Addr.Addr().IsLoopback()
 	})
 	if !left {

@@ -198,11 +198,11 @@ func TestCheckCures(t *testing.T) {
 		{"ARP with the VIP", DR(), func(_, _, rs2 *HostState) {
 			makeResource(rs2, Sysctl{InterfaceSysctl("all", "arp_announce", false), "0"})
 		}, "arp-stale", "", "sysctl -w net.ipv4.conf.eth0.arp_notify=1; ip link set dev eth0 address 02:00:00:00:00:90"},
-		{"NAT for a server of DR", DR(), func(d, _, _ *HostState) { d.Services[0].Servers[1].Mode = NAT() }, "mode-mismatch", "",
+		{"NAT for a server of DR", DR(), func(d, _, _ *HostState) { d.Services[0].RealServers[1].Mode = NAT() }, "mode-mismatch", "",
 			"~ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
 		{"dh with servers of weight 0", DR(), func(d, _, _ *HostState) {
 			e := &d.Services[0]
-			e.Scheduler, e.Servers[0].Weight, e.Servers[1].Weight = DH, 0, 0
+			e.Scheduler, e.RealServers[0].Weight, e.RealServers[1].Weight = DH, 0, 0
 		}, "no-server", "", "~ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1; ~ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
 		{"a tunnel from another director", GRE(), func(_, _, rs2 *HostState) { remote(rs2, "10.168.0.99") }, "tunnel-down", "rs2",
 			"ip link set dev gre0 up"},
@@ -253,18 +253,18 @@ func TestCheckCures(t *testing.T) {
 		{"ovf with the weights that servers have when none is given", DR(), func(d, _, _ *HostState) { d.Services[0].Scheduler = OVF }, "capacity", "",
 			"~ tcp://10.168.0.91:80 wlc"},
 		{"ovf with room for few", DR(), func(d, _, _ *HostState) {
-			d.Services[0].Scheduler, d.Services[0].Servers[1].Weight = OVF, 40
+			d.Services[0].Scheduler, d.Services[0].RealServers[1].Weight = OVF, 40
 		}, "capacity", "", ""},
 		{"ovf with room", DR(), func(d, _, _ *HostState) {
-			d.Services[0].Scheduler, d.Services[0].Servers[1].Weight = OVF, 4000
+			d.Services[0].Scheduler, d.Services[0].RealServers[1].Weight = OVF, 4000
 		}, "", "", ""},
-		{"no servers", DR(), func(d, _, _ *HostState) { d.Services[0].Servers = nil }, "no-server", "",
+		{"no servers", DR(), func(d, _, _ *HostState) { d.Services[0].RealServers = nil }, "no-server", "",
 			"+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1; + tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
 		{"no servers, and one host that does not listen", DR(), func(d, rs1, _ *HostState) {
-			d.Services[0].Servers, rs1.Listeners = nil, nil
+			d.Services[0].RealServers, rs1.Listeners = nil, nil
 		}, "no-server", "", "+ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1"},
 		{"no servers, and one host that answers ARP", DR(), func(d, _, rs2 *HostState) {
-			d.Services[0].Servers = nil
+			d.Services[0].RealServers = nil
 			makeResource(rs2, Sysctl{InterfaceSysctl("all", "arp_ignore", false), "0"})
 		}, "no-server", "", "+ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1"},
 	} {

@@ -149,7 +149,8 @@ func (h *Host) readName(ctx context.Context, f *HostState) error {
 
 // readTable reads the IPVS table. A real server may have no IPVS.
 func (h *Host) readTable(ctx context.Context, f *HostState) (err error) {
-	f.Services, err = h.client.Snapshot(ctx)
+	table, err := h.client.Snapshot(ctx)
+	f.Services = table.Services
 	if errors.Is(err, ErrUnavailable) {
 		return nil
 	}
@@ -177,7 +178,7 @@ const (
 func (h *Host) readClients(ctx context.Context, f *HostState) error {
 	total := 0
 	for _, e := range f.Services {
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			total += int(s.ActiveConns) + int(s.InactiveConns)
 		}
 	}

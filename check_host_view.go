@@ -160,7 +160,7 @@ func (p *hostView) addrsWithin(networks []Address) (all []netip.Addr) {
 
 // serves reports whether the host is one of the real servers of a service.
 func (p *hostView) serves(e ServiceEntry) bool {
-	return slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return p.has(s.Addr.Addr()) })
+	return slices.ContainsFunc(e.RealServers, func(s RealServerStatus) bool { return p.has(s.Addr.Addr()) })
 }
 
 // runs reports whether a sync daemon of a role runs.

@@ -8,7 +8,7 @@ import (
 // checkClearText looks for IPsec policies that are meant for the tunnels of IPVS but do not
 // apply to them: in IPv4 no policy does, in IPv6 only one that names no protocol.
 func (j *judge) checkClearText(e ServiceEntry) {
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		for _, p := range j.own.policies {
 			if s.Mode.IsTunnel() && missesTunnel(p, s.RealServer, e.ID.Is6()) {
 				j.add(j.own, FindingClearTextTunnel.risk("%s -> %s: the host has the policy %s", e.ID, s.RealServer, p).

@@ -160,7 +160,7 @@ func (j *judge) checkService(director *hostView, e ServiceEntry) {
 	j.checkDelivery(director, e)
 	j.checkFirewall(director, e)
 	j.faults = make(serverFaults)
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		j.about, j.idle = s.Addr, s.Weight == 0 && s.ActiveConns == 0 && !director.keepsClients(e, s)
 		j.checkServer(director, e, s.RealServer)
 	}
@@ -226,7 +226,7 @@ func (j *judge) checkLocalNode(director *hostView, e ServiceEntry, s RealServer)
 func (j *judge) checkTable() {
 	for _, e := range j.own.Services {
 		if f, ok := e.findRefused(); ok {
-			if len(e.Servers) == 0 && f.Code == FindingNoServer {
+			if len(e.RealServers) == 0 && f.Code == FindingNoServer {
 				f = f.change(j.serversOfOthers(e)...)
 			}
 			j.add(j.own, f)

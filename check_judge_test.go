@@ -37,7 +37,7 @@ func TestJudge(t *testing.T) {
 		})
 		f.Routes = slices.DeleteFunc(f.Routes, func(r RouteEntry) bool { return r.To.Addr() == a })
 	}
-	server := func(f *HostState) *RealServerStatus { return &f.Services[0].Servers[0] }
+	server := func(f *HostState) *RealServerStatus { return &f.Services[0].RealServers[0] }
 	var texts strings.Builder
 	for _, c := range []struct {
 		name   string
@@ -51,7 +51,7 @@ func TestJudge(t *testing.T) {
 		{"VIP of the server", func(_, s *HostState) { without(s, vip4) }, "vip-missing", "server", true},
 		{"weight 0", func(d, _ *HostState) { server(d).Weight = 0 }, "no-server", "", true},
 		{"full", func(d, _ *HostState) { server(d).UpperThreshold, server(d).ActiveConns = 4, 4 }, "no-server", "", true},
-		{"no servers", func(d, _ *HostState) { d.Services[0].Servers = nil }, "no-server", "", true},
+		{"no servers", func(d, _ *HostState) { d.Services[0].RealServers = nil }, "no-server", "", true},
 		{"no scheduler", func(d, _ *HostState) { d.Services[0].Scheduler = NoScheduler }, "scheduler-missing", "", true},
 		{"another port", func(d, _ *HostState) { server(d).Addr = netip.AddrPortFrom(local4, 8080) }, "port-ignored", "", false},
 		{"a loopback address", func(d, _ *HostState) {

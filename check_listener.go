@@ -99,7 +99,7 @@ func (p *hostView) hasServiceAt(protocol Protocol, at netip.AddrPort) bool {
 // portOfSiblings returns the port of another NAT server of the service if this host
 // listens there, else 0.
 func (j *judge) portOfSiblings(host *hostView, e ServiceEntry, s RealServer) uint16 {
-	for _, other := range e.Servers {
+	for _, other := range e.RealServers {
 		at := netip.AddrPortFrom(s.Addr.Addr(), other.Addr.Port())
 		if s.Mode == NAT() && at != s.Addr && host.listensAt(e.ID.Protocol(), at) {
 			return at.Port()

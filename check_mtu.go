@@ -9,7 +9,7 @@ import (
 // checkTunnelMTU looks for tunnels that do not fit full-size packets, and whose director
 // does not tell clients so.
 func (j *judge) checkTunnelMTU(e ServiceEntry) {
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		if !s.Mode.IsTunnel() || j.own.sysctl(SysctlPMTUDisc) != "0" {
 			continue
 		}

@@ -124,19 +124,19 @@ func TestCheckWeightZero(t *testing.T) {
 		want   bool
 	}{
 		{"never had a connection", func(*ServiceEntry) {}, true},
-		{"drained", func(e *ServiceEntry) { e.Servers[0].Stats.Conns = 1 }, false},
-		{"draining", func(e *ServiceEntry) { e.Servers[0].ActiveConns = 1 }, false},
-		{"with persistent clients", func(e *ServiceEntry) { e.Servers[0].PersistentConns = 1 }, false},
-		{"counters zeroed", func(e *ServiceEntry) { e.Servers[1].InactiveConns = 1 }, false},
-		{"has a weight", func(e *ServiceEntry) { e.Servers[0].Weight = 1 }, false},
-		{"no other has a weight", func(e *ServiceEntry) { e.Servers[1].Weight = 0 }, false},
+		{"drained", func(e *ServiceEntry) { e.RealServers[0].Stats.Conns = 1 }, false},
+		{"draining", func(e *ServiceEntry) { e.RealServers[0].ActiveConns = 1 }, false},
+		{"with persistent clients", func(e *ServiceEntry) { e.RealServers[0].PersistentConns = 1 }, false},
+		{"counters zeroed", func(e *ServiceEntry) { e.RealServers[1].InactiveConns = 1 }, false},
+		{"has a weight", func(e *ServiceEntry) { e.RealServers[0].Weight = 1 }, false},
+		{"no other has a weight", func(e *ServiceEntry) { e.RealServers[1].Weight = 0 }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			director, server := firewallGround(t, DR(), "")
 			e := &director.Services[0]
 			other := RealServerStatus{RealServer: NewRealServer(netip.MustParseAddrPort("10.168.0.99:80"), DR())}
-			e.Servers = append(e.Servers, other)
-			e.Servers[0].Weight = 0
+			e.RealServers = append(e.RealServers, other)
+			e.RealServers[0].Weight = 0
 			c.change(e)
 			r := judgeHosts(director, nil, nil, []HostState{server})
 			if got := slices.Contains(codes(r.Findings), "weight-zero"); got != c.want {
@@ -149,7 +149,7 @@ func TestCheckWeightZero(t *testing.T) {
 // A report is complete in JSON, with the changes that fix a finding.
 func TestReportJSON(t *testing.T) {
 	director, server := firewallGround(t, DR(), "")
-	director.Services[0].Servers[0].Weight = 0
+	director.Services[0].RealServers[0].Weight = 0
 	r := judgeHosts(director, nil, nil, []HostState{server})
 	text, err := json.Marshal(r)
 	must(t, err)

@@ -21,9 +21,9 @@ func (e ServiceEntry) findRefused() (Finding, bool) {
 	case e.ID.FWMark() == 0 && e.ID.AddrPort().Port() == 0 && e.Persistence.Timeout == 0:
 		return FindingPortZero.broken("%s is for all ports, but has no persistence", e.ID).
 			advise("make the service persistent, or give it a port"), true
-	case len(e.Servers) == 0:
+	case len(e.RealServers) == 0:
 		return FindingNoServer.broken("%s has no real servers", e.ID).advise("add its real servers"), true
-	case !slices.ContainsFunc(e.Servers, RealServerStatus.mayRefuse) && e.Scheduler != OVF:
+	case !slices.ContainsFunc(e.RealServers, RealServerStatus.mayRefuse) && e.Scheduler != OVF:
 		return Finding{}, false
 	}
 	// What the table does not show is assumed one way, then the other.
@@ -46,7 +46,7 @@ func (e ServiceEntry) findCrowded() (Finding, bool) {
 		return Finding{}, false
 	}
 	room, active, weights := int64(0), int64(0), make(map[int]bool)
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		active += int64(s.ActiveConns)
 		if s.Weight > 0 {
 			room += int64(s.Weight) + 1
@@ -73,12 +73,12 @@ func (e ServiceEntry) withScheduler(s Scheduler, flags SchedulerFlags) Service {
 // refusal returns the finding about the share of new clients that get no server.
 func (e ServiceEntry) refusal(share float64) Finding {
 	why := e.whyUnusable()
-	if share == 1 && (e.Scheduler != DH || !slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return !s.mayRefuse() })) {
+	if share == 1 && (e.Scheduler != DH || !slices.ContainsFunc(e.RealServers, func(s RealServerStatus) bool { return !s.mayRefuse() })) {
 		return FindingNoServer.broken("none of the real servers of %s accepts new connections: %s", e.ID, why).
 			change(e.reopenChanges()...)
 	}
 	part := fmt.Sprintf("about %.0f %%", math.Ceil(100*share))
-	if e.Scheduler == MH && slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Weight == 0 }) {
+	if e.Scheduler == MH && slices.ContainsFunc(e.RealServers, func(s RealServerStatus) bool { return s.Weight == 0 }) {
 		part = "a share" // as large as the server's earlier weight
 	}
 	f := FindingHashNoFallback.broken("%s by %s: %s of the new clients is hashed to a server that accepts none: %s", e.ID, e.Scheduler, part, why)
@@ -90,7 +90,7 @@ func (e ServiceEntry) refusal(share float64) Finding {
 
 // reopenChanges returns the changes that let the servers accept connections again.
 func (e ServiceEntry) reopenChanges() (changes []Change) {
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		server := s.RealServer
 		switch {
 		case s.Weight == 0:
@@ -133,7 +133,7 @@ func (s RealServerStatus) hadShare() bool {
 // whyUnusable lists the servers that accept no new connections, with the reason.
 func (e ServiceEntry) whyUnusable() string {
 	var all []string
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		switch {
 		case s.Weight == 0:
 			all = append(all, fmt.Sprintf("%s has weight 0", s.Addr))
@@ -154,10 +154,10 @@ func (e ServiceEntry) whyUnusable() string {
 // whyUncertain says what it depends on whether clients get a server.
 func (e ServiceEntry) whyUncertain() string {
 	text := ""
-	if slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Weight != 0 && s.mayBeFull() && !s.isFull() }) {
+	if slices.ContainsFunc(e.RealServers, func(s RealServerStatus) bool { return s.Weight != 0 && s.mayBeFull() && !s.isFull() }) {
 		text = "; certain only if it has reached its upper threshold since it was below its lower one"
 	}
-	if e.Scheduler == MH && slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Weight == 0 && !s.hadShare() }) {
+	if e.Scheduler == MH && slices.ContainsFunc(e.RealServers, func(s RealServerStatus) bool { return s.Weight == 0 && !s.hadShare() }) {
 		text += "; certain only if a server of weight 0 had another weight before"
 	}
 	return text
@@ -174,7 +174,7 @@ func (e ServiceEntry) shareRefused(worst bool) float64 {
 	group := e.schedulerGroup(worst)
 	if group == nil { // an algorithm that is not one of the kernel's
 		usable := func(s RealServerStatus) bool { return s.Weight > 0 && !s.isFull() && !(worst && s.mayBeFull()) }
-		if slices.ContainsFunc(e.Servers, usable) {
+		if slices.ContainsFunc(e.RealServers, usable) {
 			return 0
 		}
 		return 1
@@ -201,10 +201,10 @@ func (e ServiceEntry) schedulerGroup(worst bool) *sched.Group {
 	}
 	group := sched.NewGroup(false)
 	heaviest := 1
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		heaviest = max(heaviest, s.Weight)
 	}
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		last := s.Weight
 		if last == 0 && (worst || s.hadShare()) {
 			last = heaviest

@@ -41,7 +41,7 @@ func served(t *testing.T, s *Simulator, service Service, weights, later []int, t
 	if err != nil {
 		t.Fatal(err)
 	}
-	return table[0]
+	return table.Services[0]
 }
 
 // openFrom reports whether a new client of a service gets a server.
@@ -140,13 +140,13 @@ func TestCheckSchedulerFixes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f, ok := table[0].findRefused(); ok && c.fixed {
+			if f, ok := table.Services[0].findRefused(); ok && c.fixed {
 				t.Errorf("afterwards: %v", f)
 			}
 			if c.fixed && !openFrom(t, s, c.service, 5000) {
 				t.Error("the next client is still refused")
 			}
-			if c.fixed && table[0].Persistence != c.service.Persistence {
+			if c.fixed && table.Services[0].Persistence != c.service.Persistence {
 				t.Error("the fix changes persistence")
 			}
 		})
@@ -162,7 +162,7 @@ func TestCheckSchedulerDoubt(t *testing.T) {
 	if f, ok := entry.findRefused(); !ok || f.Severity != SeverityRisk {
 		t.Errorf("%v %v, want a risk", ok, f)
 	}
-	if !slices.ContainsFunc(entry.Servers, func(s RealServerStatus) bool { return s.hadShare() }) {
+	if !slices.ContainsFunc(entry.RealServers, func(s RealServerStatus) bool { return s.hadShare() }) {
 		t.Error("no server has had a client")
 	}
 }

@@ -23,16 +23,16 @@ func (j *judge) checkDeadServers(director *hostView, e ServiceEntry, all serverF
 		return
 	}
 	after := e
-	after.Servers = slices.Clone(e.Servers)
+	after.RealServers = slices.Clone(e.RealServers)
 	left := false
 	var dead []RealServer
-	for i, s := range e.Servers {
+	for i, s := range e.RealServers {
 		switch {
 		case len(all[s.Addr]) == 0:
 			left = left || s.Weight > 0
 		case !all.isFixed(s.Addr) && (s.Weight > 0 || director.keepsClients(e, s)):
 			dead = append(dead, s.RealServer)
-			after.Servers[i].Weight = 0
+			after.RealServers[i].Weight = 0
 		}
 	}
 	// dh gives all clients of a VIP to one server, and no scheduler gives them to any.

@@ -21,7 +21,7 @@ func TestCheckDead(t *testing.T) {
 	persists := func(weight int) func(d, s *HostState) {
 		return func(d, s *HostState) {
 			e := &d.Services[0]
-			e.Persistence.Timeout, e.Servers[0].Weight, e.Servers[0].PersistentConns = time.Minute, weight, 2
+			e.Persistence.Timeout, e.RealServers[0].Weight, e.RealServers[0].PersistentConns = time.Minute, weight, 2
 			stopped(d, s)
 		}
 	}
@@ -40,12 +40,12 @@ func TestCheckDead(t *testing.T) {
 			stopped(d, s)
 			d.Neighbours = []Neighbour{{Interface: "eth0", Addr: other.Addr(), State: "failed"}}
 		}, -1, false},
-		{"the other is drained", func(d, s *HostState) { d.Services[0].Servers[1].Weight = 0; stopped(d, s) }, -1, false},
+		{"the other is drained", func(d, s *HostState) { d.Services[0].RealServers[1].Weight = 0; stopped(d, s) }, -1, false},
 		{"the other is full", func(d, s *HostState) {
-			d.Services[0].Servers[1].UpperThreshold, d.Services[0].Servers[1].ActiveConns = 3, 3
+			d.Services[0].RealServers[1].UpperThreshold, d.Services[0].RealServers[1].ActiveConns = 3, 3
 			stopped(d, s)
 		}, -1, false},
-		{"it is drained", func(d, s *HostState) { d.Services[0].Servers[0].Weight = 0; stopped(d, s) }, -1, false},
+		{"it is drained", func(d, s *HostState) { d.Services[0].RealServers[0].Weight = 0; stopped(d, s) }, -1, false},
 		{"a fix is known", func(_, s *HostState) {
 			s.Resources = slices.DeleteFunc(s.Resources, func(one Resource) bool { a, ok := one.(Address); return ok && a.Interface == "lo" })
 			s.Routes = slices.DeleteFunc(s.Routes, func(r RouteEntry) bool { return r.To.Addr() == vip4 })
@@ -65,7 +65,7 @@ func TestCheckDead(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			director, server := firewallGround(t, DR(), "")
 			director.Unread, server.Unread = nil, nil
-			servers := &director.Services[0].Servers
+			servers := &director.Services[0].RealServers
 			*servers = append(*servers, (*servers)[0])
 			(*servers)[1].Addr = other
 			c.change(&director, &server)
@@ -113,10 +113,10 @@ func TestCheckDrained(t *testing.T) {
 			director, server := firewallGround(t, DR(), "")
 			director.Unread, server.Unread = nil, nil
 			e := &director.Services[0]
-			e.Servers = append(e.Servers, e.Servers[0])
-			e.Servers[1].Addr = netip.MustParseAddrPort("10.168.0.99:80")
-			e.Servers[0].Weight, server.Listeners = 0, nil
-			c.change(&e.Servers[0], e)
+			e.RealServers = append(e.RealServers, e.RealServers[0])
+			e.RealServers[1].Addr = netip.MustParseAddrPort("10.168.0.99:80")
+			e.RealServers[0].Weight, server.Listeners = 0, nil
+			c.change(&e.RealServers[0], e)
 			for _, f := range judgeHosts(director, nil, nil, []HostState{server}).Findings {
 				if f.Code == FindingProgramMissing && f.Severity == c.want {
 					return

@@ -18,7 +18,7 @@ func (j *judge) rollOf(director *hostView) serverRoll {
 	}
 	r := serverRoll{make(map[*hostView]bool), make(map[netip.Addr]bool)}
 	for _, e := range director.Services {
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			if host := j.byAddr[s.Addr.Addr()]; host != nil {
 				r.serves[host] = true
 			} else if !s.Addr.Addr().IsLoopback() {

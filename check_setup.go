@@ -213,7 +213,7 @@ func (j *judge) addressFix(a Address) Setup {
 // if that is empty, by the setup.
 func (j *judge) usesNAT() bool {
 	for _, e := range j.own.Services {
-		if slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.Mode == NAT() }) {
+		if slices.ContainsFunc(e.RealServers, func(s RealServerStatus) bool { return s.Mode == NAT() }) {
 			return true
 		}
 	}

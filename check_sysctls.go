@@ -55,7 +55,7 @@ func (j *judge) checkRemovals(expires string) {
 
 func (j *judge) checkQuiesced(expires string) {
 	for _, e := range j.own.Services {
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			if e.Persistence.Timeout != 0 && s.Weight == 0 && expires == "0" {
 				j.add(j.own, FindingPersistenceSticks.risk("%s -> %s with expire_quiescent_template=0", e.ID, s.RealServer).
 					fix(SysctlExpireQuiescentTemplate.Requirement("1", "release persistent clients from drained servers")))

@@ -7,7 +7,7 @@ import (
 )
 
 func (j *judge) checkPorts(e ServiceEntry) {
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		if s.Mode != NAT() && s.Mode.method() != wire.MethodLocalNode && e.ID.FWMark() == 0 && s.Addr.Port() != e.ID.AddrPort().Port() {
 			j.add(j.own, FindingPortIgnored.broken("%s -> %s: packets arrive at port %d", e.ID, s.RealServer, e.ID.AddrPort().Port()).
 				advise("give the server the service's port, or use NAT"))
@@ -19,7 +19,7 @@ func (j *judge) checkPorts(e ServiceEntry) {
 // have. A DR server at a loopback address is the director itself.
 func (j *judge) checkLoopback(e ServiceEntry) {
 	local := e.ID.FWMark() == 0 && e.ID.AddrPort().Addr().IsLoopback()
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		switch here := s.Addr.Addr().IsLoopback(); {
 		case here && !local && s.Mode == NAT():
 			j.add(j.own, FindingLoopback.broken("%s -> %s: packets of other hosts are dropped", e.ID, s.RealServer).
@@ -57,10 +57,10 @@ func (j *judge) checkFlooded(e ServiceEntry) {
 		return
 	}
 	most := 0
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		most = max(most, s.ActiveConns)
 	}
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		if s.Weight > 0 && s.ActiveConns+s.InactiveConns == 0 && most >= crowdedServer {
 			j.add(j.own, FindingFlooded.risk("%s -> %s has no connection, but another server has %d", e.ID, s.RealServer, most).
 				advise("raise its weight in steps"))
@@ -74,11 +74,11 @@ func (j *judge) checkFlooded(e ServiceEntry) {
 // whole.
 func (j *judge) checkWeights(e ServiceEntry) {
 	hasWeight := func(s RealServerStatus) bool { return s.Weight > 0 }
-	zeroed := e.Stats.Conns == 0 && slices.ContainsFunc(e.Servers, func(s RealServerStatus) bool { return s.conns() > 0 })
-	if zeroed || !slices.ContainsFunc(e.Servers, hasWeight) {
+	zeroed := e.Stats.Conns == 0 && slices.ContainsFunc(e.RealServers, func(s RealServerStatus) bool { return s.conns() > 0 })
+	if zeroed || !slices.ContainsFunc(e.RealServers, hasWeight) {
 		return
 	}
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		if s.Weight == 0 && !s.hadShare() {
 			j.add(j.own, FindingWeightZero.risk("%s -> %s has never had a connection", e.ID, s.RealServer).
 				advise("give the server a weight, unless it is on standby"))
@@ -92,7 +92,7 @@ const longChain = 8
 func (j *judge) checkConnections() {
 	total := 0
 	for _, e := range j.own.Services {
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			total += int(s.ActiveConns) + int(s.InactiveConns)
 		}
 	}

@@ -43,9 +43,9 @@ func TestPutInBatch(t *testing.T) {
 	got, err := c.Snapshot(t.Context())
 	must(t, err)
 	text := ""
-	for _, e := range got {
+	for _, e := range got.Services {
 		text += e.Service.String() + "\n"
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			text += "\t" + s.RealServer.String() + "\n"
 		}
 	}

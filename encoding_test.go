@@ -134,14 +134,14 @@ func TestStatusTextAndEqual(t *testing.T) {
 		}
 	}
 	for name, edit := range map[string]func(*ServiceEntry){
-		"a server's connections": func(e *ServiceEntry) { e.Servers[0].ActiveConns++ },
-		"a server's counters":    func(e *ServiceEntry) { e.Servers[0].Stats.InBytes++ },
+		"a server's connections": func(e *ServiceEntry) { e.RealServers[0].ActiveConns++ },
+		"a server's counters":    func(e *ServiceEntry) { e.RealServers[0].Stats.InBytes++ },
 		"the service's counters": func(e *ServiceEntry) { e.Stats.Rates.Conns++ },
-		"no server":              func(e *ServiceEntry) { e.Servers = nil },
+		"no server":              func(e *ServiceEntry) { e.RealServers = nil },
 		"the scheduler":          func(e *ServiceEntry) { e.Scheduler = RR },
 	} {
 		other := entry
-		other.Servers = []RealServerStatus{server}
+		other.RealServers = []RealServerStatus{server}
 		if !entry.Equal(other) {
 			t.Fatal("an entry does not equal its copy")
 		}

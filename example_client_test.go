@@ -80,9 +80,9 @@ func ExampleClient_Snapshot() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, entry := range table {
+	for _, entry := range table.Services {
 		fmt.Println(entry.ID, entry.Scheduler)
-		for _, s := range entry.Servers {
+		for _, s := range entry.RealServers {
 			fmt.Println(" ", s.Addr, s.Mode, s.Weight, s.ActiveConns)
 		}
 	}

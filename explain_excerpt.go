@@ -108,7 +108,7 @@ func (e *excerpt) restore(f Flow, replies []Connection) {
 	}
 	k.SetElsewhere(e.elsewhere)
 	for _, entry := range e.entries {
-		for _, s := range entry.Servers {
+		for _, s := range entry.RealServers {
 			if k.Recount(entry.ID.toName(), s.Addr, s.counts()) {
 				e.doubtful[entry.ID] = append(e.doubtful[entry.ID], s.Addr)
 			}
@@ -128,7 +128,7 @@ func (e *excerpt) owners(c Connection, mark *uint32) []simipvs.Owner {
 func (e *excerpt) accounts(owners []simipvs.Owner, kind func(Connection) bool, count func(RealServerStatus) int) bool {
 	var have int
 	for _, entry := range e.entries {
-		for _, s := range entry.Servers {
+		for _, s := range entry.RealServers {
 			if slices.Contains(owners, simipvs.Owner{Service: entry.ID.toName(), Server: s.Addr}) {
 				have += count(s)
 			}

@@ -154,7 +154,7 @@ func (g *guesser) isLost(w simipvs.Suppose) bool {
 // hasTemplates reports whether templates tie clients to a server.
 func (g *guesser) hasTemplates(server netip.AddrPort) bool {
 	for _, e := range g.entries {
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			if s.Addr.Addr() == server.Addr() && s.PersistentConns > 0 {
 				return true
 			}

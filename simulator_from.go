@@ -24,12 +24,12 @@ func SimulatorFrom(ctx context.Context, h *Host, o SimOptions) (s *Simulator, mi
 	if err != nil {
 		return nil, nil, err
 	}
-	entries, err := h.client.Snapshot(ctx)
+	table, err := h.client.Snapshot(ctx)
 	if err == nil {
-		err = c.table(ctx, entries)
+		err = c.table(ctx, table.Services)
 	}
 	if err == nil {
-		err = c.connections(ctx, entries)
+		err = c.connections(ctx, table.Services)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -126,7 +126,7 @@ func (c *copier) table(ctx context.Context, entries []ServiceEntry) error {
 	}
 	var servers []Change
 	for _, e := range entries {
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			servers = append(servers, AddRealServer(e.ID, s.RealServer))
 			if e.Scheduler == MH && s.Weight == 0 {
 				c.miss("%s -> %s: which weight it had before 0, by which mh gives it buckets", e.ID, s.Addr)
@@ -200,7 +200,7 @@ func (c *copier) connections(ctx context.Context, entries []ServiceEntry) error 
 		c.miss("%d connections, which are of no server in the table", lost)
 	}
 	for _, e := range entries {
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			c.counts(e.ID, s)
 		}
 	}

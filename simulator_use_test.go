@@ -98,11 +98,11 @@ func TestSimulatorLarge(t *testing.T) {
 	}
 	all, err := l.client.Snapshot(ctx)
 	must(t, err)
-	if len(all) != services {
-		t.Fatalf("%d services are listed, want %d", len(all), services)
+	if len(all.Services) != services {
+		t.Fatalf("%d services are listed, want %d", len(all.Services), services)
 	}
-	for _, s := range all {
-		if n := s.Servers[0].ActiveConns; n != conns/services {
+	for _, s := range all.Services {
+		if n := s.RealServers[0].ActiveConns; n != conns/services {
 			t.Fatalf("%s has %d connections, want %d", s.ID, n, conns/services)
 		}
 	}

@@ -8,19 +8,56 @@ import (
 	"strings"
 )
 
-// ServiceEntry is a service with its real servers, as [Client.Snapshot] returns
-// it.
+// Snapshot is a table as the kernel has it: a [Table] with counters and counts.
+type Snapshot struct {
+	Services []ServiceEntry `json:"services" yaml:"services"` // ordered by [ServiceID.Compare]
+}
+
+// Table returns the services and real servers without counters and counts, in the
+// same order.
+func (s Snapshot) Table() Table {
+	t := Table{Services: make([]TableService, len(s.Services))}
+	for i, e := range s.Services {
+		t.Services[i] = e.tableService()
+	}
+	return t
+}
+
+// Equal reports whether the services and real servers are equal, in the same order,
+// and so are all counters and counts.
+func (s Snapshot) Equal(other Snapshot) bool {
+	return slices.EqualFunc(s.Services, other.Services, ServiceEntry.Equal)
+}
+
+// String returns the services with their real servers, one a line, with all counters.
+func (s Snapshot) String() string {
+	lines := make([]string, len(s.Services))
+	for i, e := range s.Services {
+		lines[i] = e.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// ServiceEntry is a service with its real servers, as the kernel has them.
 type ServiceEntry struct {
 	ServiceStatus `yaml:",inline"`
 
-	Servers []RealServerStatus `json:"servers" yaml:"servers"` // in the order in which they were added
+	RealServers []RealServerStatus `json:"realServers" yaml:"realServers"` // in the order in which they were added
+}
+
+func (e ServiceEntry) tableService() TableService {
+	s := TableService{Service: e.Service, RealServers: make([]RealServer, len(e.RealServers))}
+	for i, server := range e.RealServers {
+		s.RealServers[i] = server.RealServer
+	}
+	return s
 }
 
 // Equal reports whether the services are equal, and so are their real servers,
 // in the same order, and all counters.
 func (e ServiceEntry) Equal(other ServiceEntry) bool {
 	return e.ServiceStatus.Equal(other.ServiceStatus) &&
-		slices.EqualFunc(e.Servers, other.Servers, RealServerStatus.Equal)
+		slices.EqualFunc(e.RealServers, other.RealServers, RealServerStatus.Equal)
 }
 
 // String returns the service in one line, and below it each real server in
@@ -28,7 +65,7 @@ func (e ServiceEntry) Equal(other ServiceEntry) bool {
 func (e ServiceEntry) String() string {
 	var b strings.Builder
 	b.WriteString(e.ServiceStatus.String())
-	for _, s := range e.Servers {
+	for _, s := range e.RealServers {
 		b.WriteString("\n  -> " + s.String())
 	}
 	return b.String()
@@ -46,8 +83,9 @@ const snapshotRounds = 5
 // changed once more. After some rounds it gives up with [ErrUnstable]. A change
 // that the list of services does not show goes unnoticed: a real server that is
 // added or removed at the same time may be missing or present.
-func (c *Client) Snapshot(ctx context.Context) ([]ServiceEntry, error) {
-	return c.snapshot(ctx, c.Services)
+func (c *Client) Snapshot(ctx context.Context) (Snapshot, error) {
+	all, err := c.snapshot(ctx, c.Services)
+	return Snapshot{Services: all}, err
 }
 
 // snapshot reads the services that list returns.
@@ -105,7 +143,7 @@ func assemble(services []ServiceStatus, known map[ServiceID]ServiceEntry) ([]Ser
 		if !ok || entry.Service != s.Service {
 			return nil, false
 		}
-		table = append(table, ServiceEntry{s, entry.Servers})
+		table = append(table, ServiceEntry{s, entry.RealServers})
 	}
 	return table, true
 }

@@ -33,9 +33,9 @@ func oursReading() contender {
 func oursSnapshot() contender {
 	return ours("lvs-snapshot", func(ctx context.Context, c *lvs.Client, _ []lvs.Change) (int, error) {
 		table, err := c.Snapshot(ctx)
-		objects := len(table)
-		for _, entry := range table {
-			objects += len(entry.Servers)
+		objects := len(table.Services)
+		for _, entry := range table.Services {
+			objects += len(entry.RealServers)
 		}
 		return objects, err
 	})

@@ -55,7 +55,7 @@ func (s *study) services(ctx context.Context) error {
 	}
 	s.explicit = len(s.changes) > 0
 	found := false
-	for _, entry := range table {
+	for _, entry := range table.Services {
 		if s.service.IsValid() && entry.ID != s.service {
 			continue
 		}
@@ -101,24 +101,24 @@ func (s *study) concerns(e lvs.ServiceEntry) bool {
 
 // modeOf returns the mode of the first server, which an added one gets too.
 func modeOf(e lvs.ServiceEntry) lvs.Mode {
-	if len(e.Servers) == 0 {
+	if len(e.RealServers) == 0 {
 		return lvs.DR()
 	}
-	return e.Servers[0].Mode
+	return e.RealServers[0].Mode
 }
 
 func has(e lvs.ServiceEntry, addr netip.AddrPort) bool {
-	return slices.ContainsFunc(e.Servers, func(s lvs.RealServerStatus) bool { return s.Addr == addr })
+	return slices.ContainsFunc(e.RealServers, func(s lvs.RealServerStatus) bool { return s.Addr == addr })
 }
 
 // one studies the changes of a service that the flags name, or else all usual ones.
 func (s *study) one(ctx context.Context, e lvs.ServiceEntry) error {
 	conns := 0
-	for _, server := range e.Servers {
+	for _, server := range e.RealServers {
 		conns += int(server.ActiveConns + server.InactiveConns)
 	}
-	s.printf("%s, %d real servers, %d connections\n", e.Service, len(e.Servers), conns)
-	if !slices.ContainsFunc(e.Servers, func(s lvs.RealServerStatus) bool { return s.Weight > 0 }) {
+	s.printf("%s, %d real servers, %d connections\n", e.Service, len(e.RealServers), conns)
+	if !slices.ContainsFunc(e.RealServers, func(s lvs.RealServerStatus) bool { return s.Weight > 0 }) {
 		s.printf("  no server takes new connections\n")
 		return nil
 	}
@@ -151,11 +151,11 @@ func (s *study) one(ctx context.Context, e lvs.ServiceEntry) error {
 func usual(e lvs.ServiceEntry, weight int) (all [][]change) {
 	const many = 8 // only the first of more servers
 	for _, k := range []kind{remove, drain} {
-		for _, server := range e.Servers[:min(many, len(e.Servers))] {
+		for _, server := range e.RealServers[:min(many, len(e.RealServers))] {
 			all = append(all, []change{{kind: k, addr: server.Addr}})
 		}
 	}
-	last := e.Servers[len(e.Servers)-1].Addr
+	last := e.RealServers[len(e.RealServers)-1].Addr
 	next := last.Addr().Next()
 	for next.IsValid() && has(e, netip.AddrPortFrom(next, last.Port())) {
 		next = next.Next()
@@ -194,7 +194,7 @@ func (s *study) outcome(ctx context.Context, e lvs.ServiceEntry, changes []chang
 	}
 	client := copies[2].Client()
 	defer client.Close()
-	o.dueBefore = due(e.Servers)
+	o.dueBefore = due(e.RealServers)
 	for _, ch := range changes {
 		if err := ch.make(ctx, client, e); err != nil {
 			return nil, err
@@ -259,7 +259,7 @@ func (ch change) make(ctx context.Context, client *lvs.Client, e lvs.ServiceEntr
 // fate describes what happens to the connections of the changed servers.
 func (s *study) fate(e lvs.ServiceEntry, changes []change) string {
 	cut, kept := 0, 0
-	for _, server := range e.Servers {
+	for _, server := range e.RealServers {
 		for _, ch := range changes {
 			n := int(server.ActiveConns)
 			if e.ID.Protocol() == lvs.ProtocolUDP {

@@ -222,12 +222,12 @@ func TestConformanceForeignTable(t *testing.T) {
 		}
 		all, err := c.Snapshot(ctx)
 		must(t, err)
-		if len(all) != len(ids) {
-			t.Errorf("%d services are listed, want %d", len(all), len(ids))
+		if len(all.Services) != len(ids) {
+			t.Errorf("%d services are listed, want %d", len(all.Services), len(ids))
 		}
 		var undo []lvs.Change
-		for _, e := range all {
-			for _, s := range e.Servers {
+		for _, e := range all.Services {
+			for _, s := range e.RealServers {
 				undo = append(undo, lvs.RemoveRealServer(e.ID, s.Addr))
 			}
 			undo = append(undo, lvs.RemoveService(e.ID))

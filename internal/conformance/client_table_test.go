@@ -340,12 +340,12 @@ func TestConformanceSnapshot(t *testing.T) {
 		for _, id := range []lvs.ServiceID{
 			webID, web6ID, dnsID, lvs.UDP(netip.MustParseAddrPort("10.1.0.2:53")), sctpID, lvs.FWMark(7), lvs.FWMark6(7), lvs.FWMark(8),
 		} {
-			e := lvs.ServiceEntry{ServiceStatus: lvs.ServiceStatus{Service: lvs.Service{ID: id, Scheduler: lvs.RR}}, Servers: []lvs.RealServerStatus{}}
+			e := lvs.ServiceEntry{ServiceStatus: lvs.ServiceStatus{Service: lvs.Service{ID: id, Scheduler: lvs.RR}}, RealServers: []lvs.RealServerStatus{}}
 			changes = append([]lvs.Change{lvs.AddService(e.Service)}, changes...) // backwards, but with the servers behind
 			for i := range len(want) % 4 {
 				addr := netip.MustParseAddr([]string{"10.2.0.9", "10.2.0.7", "10.2.0.8"}[i])
 				s := lvs.NewRealServer(netip.AddrPortFrom(addr, id.AddrPort().Port()), lvs.IPIP())
-				e.Servers = append(e.Servers, lvs.RealServerStatus{RealServer: s})
+				e.RealServers = append(e.RealServers, lvs.RealServerStatus{RealServer: s})
 				changes = append(changes, lvs.AddRealServer(id, s))
 			}
 			want = append(want, e)
@@ -353,14 +353,14 @@ func TestConformanceSnapshot(t *testing.T) {
 		must(t, c.Do(ctx, changes...))
 		got, err := c.Snapshot(ctx)
 		must(t, err)
-		for i := range got {
-			if got[i].Servers == nil {
-				got[i].Servers = []lvs.RealServerStatus{}
+		for i := range got.Services {
+			if got.Services[i].RealServers == nil {
+				got.Services[i].RealServers = []lvs.RealServerStatus{}
 			}
 		}
-		compare(t, "snapshot", want, got)
+		compare(t, "snapshot", want, got.Services)
 		must(t, c.Flush(ctx))
-		if got, err := c.Snapshot(ctx); err != nil || len(got) != 0 {
+		if got, err := c.Snapshot(ctx); err != nil || len(got.Services) != 0 {
 			t.Errorf("after a flush: %v, %v", got, err)
 		}
 	})

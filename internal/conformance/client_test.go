@@ -245,9 +245,9 @@ func describe(t *testing.T, c *lvs.Client) string {
 	var lines []string
 	entries, err := c.Snapshot(ctx)
 	must(t, err)
-	for _, e := range entries {
+	for _, e := range entries.Services {
 		lines = append(lines, e.Service.String())
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			lines = append(lines, "\t"+s.RealServer.String())
 		}
 	}

@@ -260,8 +260,8 @@ func (p *script) servers() string {
 	all, err := p.simulator().Client().Snapshot(context.Background())
 	must(p.T, err)
 	var b strings.Builder
-	for _, s := range all {
-		for _, r := range s.Servers {
+	for _, s := range all.Services {
+		for _, r := range s.RealServers {
 			fmt.Fprintf(&b, "%s active %d inactive %d persistent %d\n", r.Addr, r.ActiveConns, r.InactiveConns, r.PersistentConns)
 		}
 	}

@@ -252,7 +252,7 @@ func (o *oracle) snapshot() []lvs.ServiceEntry {
 	o.t.Helper()
 	all, err := o.client.Snapshot(groundContext(o.t))
 	must(o.t, err)
-	return all
+	return all.Services
 }
 
 func TestOracleTable(t *testing.T) {
@@ -269,7 +269,7 @@ func TestOracleTable(t *testing.T) {
 	// The tables are the ones that were asked for, and not both empty.
 	services, servers := 0, 0
 	for _, e := range ours.snapshot() {
-		services, servers = services+1, servers+len(e.Servers)
+		services, servers = services+1, servers+len(e.RealServers)
 	}
 	compare(t, "services and servers", [2]int{45, 31}, [2]int{services, servers})
 
@@ -283,10 +283,10 @@ func TestOracleTable(t *testing.T) {
 
 func withoutThresholds(entries []lvs.ServiceEntry) []lvs.ServiceEntry {
 	for _, e := range entries {
-		for i := range e.Servers {
-			e.Servers[i].UpperThreshold, e.Servers[i].LowerThreshold = 0, 0
+		for i := range e.RealServers {
+			e.RealServers[i].UpperThreshold, e.RealServers[i].LowerThreshold = 0, 0
 		}
-		slices.SortFunc(e.Servers, func(a, b lvs.RealServerStatus) int { return a.Addr.Compare(b.Addr) })
+		slices.SortFunc(e.RealServers, func(a, b lvs.RealServerStatus) int { return a.Addr.Compare(b.Addr) })
 	}
 	return entries
 }

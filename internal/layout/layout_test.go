@@ -26,7 +26,7 @@ var floors = []struct {
 }{
 	{"ground", []string{"errors.go", "errno.go", "op.go", "doc.go", "encoding.go"}},
 	{"values", []string{"service*.go", "real_server.go", "mode.go", "mode_tunnel.go", "persistence*.go", "scheduler.go", "stats.go",
-		"flow.go", "connection.go", "verdict*.go", "ipsec_key.go"}},
+		"flow.go", "connection.go", "verdict*.go", "ipsec_key.go", "table.go", "table_validate.go", "table_encoding.go"}},
 	{"client", []string{"lvs.go", "client_*.go", "change*.go", "batch_error.go", "convert.go", "errors_kernel.go", "snapshot.go", "timeouts.go", "sync_daemon.go", "open_*.go"}},
 	{"resources", []string{"resource*.go", "requirement.go", "sysctl*.go"}},
 	{"modes", []string{"mode_setup.go", "mode_dr.go", "mode_nat.go", "mode_tun.go", "mode_tun_*.go"}},
@@ -34,6 +34,7 @@ var floors = []struct {
 	{"check", []string{"check*.go"}},
 	{"simulator", []string{"simulator*.go"}},
 	{"explain", []string{"explain*.go"}},
+	{"table", []string{"table_*.go", "drain*.go"}},
 }
 
 // floorOf returns the floor of a file, or -1.

@@ -47,7 +47,7 @@ var (
 func TestRoundTrips(t *testing.T) {
 	for _, want := range []any{
 		service.Service, service, server.RealServer, server, stats, stats.Rates,
-		lvs.ServiceEntry{ServiceStatus: service, Servers: []lvs.RealServerStatus{server, {RealServer: lvs.NewRealServer(rip, lvs.DR())}}},
+		lvs.ServiceEntry{ServiceStatus: service, RealServers: []lvs.RealServerStatus{server, {RealServer: lvs.NewRealServer(rip, lvs.DR())}}},
 		lvs.Timeouts{TCP: 15 * time.Minute, UDP: time.Second},
 		lvs.SyncDaemon{Role: lvs.SyncMaster, Interface: "eth0", SyncID: 5, MaxLen: 1400, Group: netip.MustParseAddr("224.0.0.81"), Port: 8848, TTL: 2},
 		lvs.SyncDaemon{Role: lvs.SyncBackup, Interface: "eth0"},

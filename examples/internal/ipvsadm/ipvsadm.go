@@ -28,7 +28,7 @@ func List(w io.Writer, info lvs.Info, entries []lvs.ServiceEntry) error {
 	fmt.Fprintf(&b, tableHead, info.Version, info.ConnTableSize)
 	for _, entry := range slices.SortedFunc(slices.Values(entries), ipvsadmOrder) {
 		b.WriteString(serviceLine(entry.Service) + "\n")
-		for _, s := range slices.SortedFunc(slices.Values(entry.Servers), ipvsadmServerOrder) {
+		for _, s := range slices.SortedFunc(slices.Values(entry.RealServers), ipvsadmServerOrder) {
 			fmt.Fprintf(&b, "  -> %-28s %-7s %-6d %-10d %-10d\n",
 				s.Addr, forward(s.Mode), s.Weight, s.ActiveConns, s.InactiveConns)
 		}

@@ -17,7 +17,7 @@ func TestList(t *testing.T) {
 		return lvs.RealServerStatus{RealServer: lvs.NewRealServer(addr, mode), ActiveConns: active, InactiveConns: inactive}
 	}
 	entry := func(s lvs.Service, servers ...lvs.RealServerStatus) lvs.ServiceEntry {
-		return lvs.ServiceEntry{ServiceStatus: lvs.ServiceStatus{Service: s}, Servers: servers}
+		return lvs.ServiceEntry{ServiceStatus: lvs.ServiceStatus{Service: s}, RealServers: servers}
 	}
 	var b strings.Builder
 	err := List(&b, lvs.Info{Version: "1.2.1", ConnTableSize: 4096}, []lvs.ServiceEntry{

@@ -52,9 +52,9 @@ func table(t *testing.T, sim *lvs.Simulator) string {
 		t.Fatal(err)
 	}
 	var lines []string
-	for _, e := range all {
+	for _, e := range all.Services {
 		lines = append(lines, e.Service.String())
-		for _, s := range e.Servers {
+		for _, s := range e.RealServers {
 			lines = append(lines, s.RealServer.String())
 		}
 	}
