@@ -68,6 +68,9 @@ type TableStep struct {
 	// AddService, or an AddRealServer. The zero value if there was nothing.
 	Was Change `json:"was,omitzero"`
 
+	// RealServers are those of a service that is removed, as they were found.
+	RealServers []RealServer `json:"realServers,omitempty"`
+
 	// Drain is how long connections may last before the removal; 0 is not at all.
 	Drain time.Duration `json:"drain,omitzero"`
 
