@@ -40,11 +40,12 @@ const (
 )
 
 // The operations of clients and hosts as a whole. OpDo is a [Client.Do] without
-// changes.
+// changes, and OpDrain begins, continues or takes back a [Drain].
 const (
 	OpOpen   Op = "open"
 	OpClose  Op = "close"
 	OpDo     Op = "do"
+	OpDrain  Op = "drain"
 	OpParse  Op = "parse"  // a value in text, JSON or YAML
 	OpFormat Op = "format" // a value as text, JSON or YAML
 )

@@ -2,7 +2,6 @@ package lvs
 
 import (
 	"context"
-	"net/netip"
 	"time"
 )
 
@@ -82,21 +81,6 @@ type TableStep struct {
 type TableState struct {
 	Applied Table   `json:"applied"`          // what was applied, or is being applied
 	Drains  []Drain `json:"drains,omitempty"` // that are under way
-}
-
-// Drain is a real server, or a whole service, whose connections are ending before it is
-// removed. It marshals, so that it goes on after a restart, with the time it has left.
-type Drain struct {
-	Service ServiceID `json:"service"` // of the real server, or the one that is removed
-
-	// RealServer is the real server; the zero value means the whole service.
-	RealServer netip.AddrPort `json:"realServer,omitzero"`
-
-	Began    time.Time `json:"began"`    // when its weight became 0
-	Deadline time.Time `json:"deadline"` // when it is removed with whatever connections it has
-
-	// Before are the real servers as they were, so that the drain can be taken back.
-	Before []RealServer `json:"before,omitempty"`
 }
 
 // Diff returns the plan by which have becomes what is wanted. It reads and changes
