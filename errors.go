@@ -119,8 +119,9 @@ func (o Outcome) String() string {
 }
 
 // Error describes a failed operation. Every error of this package is an *Error or
-// wraps some: a [*BatchError] has one for each change that failed. It unwraps to
-// its kind, to its [Errno], and to the error that caused it, such as the context's.
+// wraps some: a [*BatchError] has one for each change that failed, and a [*TableError]
+// one for each problem. It unwraps to its kind, to its [Errno], and to the error that
+// caused it, such as the context's.
 type Error struct {
 	Op     Op     // the operation that failed
 	Object string // what it was applied to: "tcp://10.168.0.91:80"; empty for the whole table
@@ -200,6 +201,24 @@ func (e *Error) prefix(known string) {
 		known += ": " + e.detail
 	}
 	e.detail = known
+}
+
+// problems are what is wrong with the parts of a value.
+type problems []*Error
+
+// add adds a problem, if there is one.
+func (p *problems) add(bad *Error) {
+	if bad != nil {
+		*p = append(*p, bad)
+	}
+}
+
+// first returns the first problem, or nil.
+func (p problems) first() *Error {
+	if len(p) == 0 {
+		return nil
+	}
+	return p[0]
 }
 
 // about returns the error with what was attempted on what.

@@ -102,20 +102,23 @@ func (p *Persistence) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// validate refuses what the kernel would ignore or store as something else.
-func (p Persistence) validate(id ServiceID) *Error {
+// problems returns what the kernel would ignore or store as something else.
+func (p Persistence) problems(id ServiceID) (all problems) {
 	switch {
 	case p.Timeout < 0 || p.Timeout > MaxPersistence:
-		return invalid("Persistence.Timeout", "%s is out of range [0, %s]", p.Timeout, MaxPersistence)
+		all.add(invalid("Persistence.Timeout", "%s is out of range [0, %s]", p.Timeout, MaxPersistence))
 	case p.Timeout%time.Second != 0:
-		return invalid("Persistence.Timeout", "%s must be a whole number of seconds", p.Timeout)
-	case p.Timeout == 0 && p.Engine != "":
-		return invalid("Persistence.Engine", "%q needs a Timeout: it does nothing without persistence", p.Engine)
-	case p.Timeout == 0 && !p.Mask.IsZero():
-		return invalid("Persistence.Mask", "%s needs a Timeout: it does nothing without persistence", p.Mask)
+		all.add(invalid("Persistence.Timeout", "%s must be a whole number of seconds", p.Timeout))
 	}
-	if bad := validateName("Persistence.Engine", p.Engine, wire.MaxEngineName); bad != nil {
-		return bad
+	if p.Timeout == 0 && p.Engine != "" {
+		all.add(invalid("Persistence.Engine", "%q needs a Timeout: it does nothing without persistence", p.Engine))
+	} else {
+		all.add(validateName("Persistence.Engine", p.Engine, wire.MaxEngineName))
 	}
-	return p.Mask.validate(id)
+	if p.Timeout == 0 && !p.Mask.IsZero() {
+		all.add(invalid("Persistence.Mask", "%s needs a Timeout: it does nothing without persistence", p.Mask))
+	} else {
+		all.add(p.Mask.validate(id))
+	}
+	return all
 }

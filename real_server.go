@@ -96,28 +96,30 @@ func (s RealServer) Validate(id ServiceID) error {
 	return nil
 }
 
-// validate refuses what can never work, as [Service.validate] does.
+// validate returns the first of the problems, or nil.
 func (s RealServer) validate(id ServiceID, was *RealServer) *Error {
+	return s.problems(id, was).first()
+}
+
+// problems returns what can never work, as [Service.problems] does.
+func (s RealServer) problems(id ServiceID, was *RealServer) (all problems) {
 	fresh := was == nil
 	if fresh {
-		if err := validateServerAddr(s.Addr); err != nil {
-			return err
-		}
+		all.add(validateServerAddr(s.Addr))
 		was = &RealServer{}
 	}
 	if fresh || s.Mode != was.Mode {
-		if err := s.Mode.validate(); err != nil {
-			return err
+		bad := s.Mode.validate()
+		if bad == nil && len(all) == 0 && id.IsValid() {
+			bad = s.fits(id)
 		}
-		if err := s.fits(id); err != nil {
-			return err
-		}
+		all.add(bad)
 	}
-	return s.validateNumbers(was)
+	return append(all, s.numberProblems(was)...)
 }
 
-// validateNumbers refuses numbers that changed and that the kernel cannot use.
-func (s RealServer) validateNumbers(was *RealServer) *Error {
+// numberProblems returns the numbers that changed and that the kernel cannot use.
+func (s RealServer) numberProblems(was *RealServer) (all problems) {
 	for _, n := range []struct {
 		field    string
 		now, was int
@@ -127,16 +129,14 @@ func (s RealServer) validateNumbers(was *RealServer) *Error {
 		{"LowerThreshold", s.LowerThreshold, was.LowerThreshold},
 	} {
 		if n.now != n.was {
-			if err := validateRange(n.field, n.now, 0, math.MaxInt32); err != nil {
-				return err
-			}
+			all.add(validateRange(n.field, n.now, 0, math.MaxInt32))
 		}
 	}
 	changed := s.UpperThreshold != was.UpperThreshold || s.LowerThreshold != was.LowerThreshold
-	if s.LowerThreshold > s.UpperThreshold && changed {
-		return invalid("LowerThreshold", "%d is above the upper threshold, %d", s.LowerThreshold, s.UpperThreshold)
+	if s.LowerThreshold > s.UpperThreshold && s.UpperThreshold >= 0 && changed {
+		all.add(invalid("LowerThreshold", "%d is above the upper threshold, %d", s.LowerThreshold, s.UpperThreshold))
 	}
-	return nil
+	return all
 }
 
 func validateRange(field string, n, least, most int) *Error {

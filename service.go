@@ -64,42 +64,43 @@ func (s Service) Validate() error {
 	return nil
 }
 
-// validate refuses what can never work. For an edit, was is the service before,
-// and fields that do not change are not validated.
-func (s Service) validate(was *Service) *Error {
+// validate returns the first of the problems, or nil.
+func (s Service) validate(was *Service) *Error { return s.problems(was).first() }
+
+// problems returns what can never work. For an edit, was is the service before, and
+// fields that do not change are not validated. What depends on an ID that is not
+// valid is not judged.
+func (s Service) problems(was *Service) (all problems) {
 	fresh := was == nil
 	if fresh {
-		if err := validateID(s.ID); err != nil {
-			return err
-		}
+		all.add(validateID(s.ID))
 		was = &Service{}
 	}
 	if fresh || s.Scheduler != was.Scheduler {
-		if err := s.Scheduler.validate(); err != nil {
-			return err
-		}
+		all.add(s.Scheduler.validate())
 	}
 	if own := s.SchedulerFlags & ownFlags; own != 0 && (fresh || s.SchedulerFlags != was.SchedulerFlags) {
-		return invalid("SchedulerFlags", "%#x are not the scheduler's; set Persistence or OnePacket instead", uint32(own))
+		all.add(invalid("SchedulerFlags", "%#x are not the scheduler's; set Persistence or OnePacket instead", uint32(own)))
+	}
+	if !s.ID.IsValid() {
+		return all
 	}
 	if s.OnePacket && !was.OnePacket && s.ID.mark == 0 && s.ID.protocol != ProtocolUDP {
-		return invalid("OnePacket", "only a UDP service can schedule each datagram on its own, not one of %s", s.ID.protocol)
+		all.add(invalid("OnePacket", "only a UDP service can schedule each datagram on its own, not one of %s", s.ID.protocol))
 	}
 	if fresh || s.Persistence != was.Persistence {
-		return s.validatePersistence()
+		all = append(all, s.persistenceProblems()...)
 	}
-	return nil
+	return all
 }
 
-func (s Service) validatePersistence() *Error {
-	if err := s.Persistence.validate(s.ID); err != nil {
-		return err
+func (s Service) persistenceProblems() problems {
+	all := s.Persistence.problems(s.ID)
+	if len(all) == 0 && s.isCatchAll() && s.Persistence.Timeout == 0 {
+		all.add(invalid("Persistence", "a service on port 0 receives packets for every port only with persistence; "+
+			"without it, the kernel would refuse all connections to %s", s.ID.vip.Addr()))
 	}
-	if s.isCatchAll() && s.Persistence.Timeout == 0 {
-		return invalid("Persistence", "a service on port 0 receives packets for every port only with persistence; "+
-			"without it, the kernel would refuse all connections to %s", s.ID.vip.Addr())
-	}
-	return nil
+	return all
 }
 
 // isCatchAll reports whether the service is for every port of its address.
