@@ -290,7 +290,7 @@ func TestConformanceCounters(t *testing.T) {
 		must(t, c.Do(ctx,
 			lvs.AddService(lvs.Service{ID: dnsID, Scheduler: lvs.RR, Persistence: lvs.Persistence{Timeout: time.Minute}}),
 			lvs.AddRealServer(dnsID, lvs.NewRealServer(rip, lvs.DR()))))
-		send := func() { g.Datagram(t, dnsClient, dnsVIP) }
+		send := func() { must(t, g.Datagram(dnsClient, dnsVIP)) }
 		counters := func() (lvs.Stats, lvs.RealServerStatus) {
 			s, err := c.Service(ctx, dnsID)
 			must(t, err)

@@ -377,7 +377,7 @@ func TestConformanceRevival(t *testing.T) {
 			conformOne(t, func(t *testing.T, g ground) {
 				conn := dialRaw(t, g.Dial)
 				conn.must(newService(serviceOf(dns)), add)
-				g.Datagram(t, dnsClient, dnsVIP)
+				must(t, g.Datagram(dnsClient, dnsVIP))
 				look{listDests(key), counts(0, 1, 0), nil}.check(t, conn)
 				conn.must(c.do...)
 				look{listDests(c.key), c.want, nil}.check(t, conn)
@@ -391,7 +391,7 @@ func TestConformanceRevivalOrder(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		conn, key := dialRaw(t, g.Dial), keyOf(dns)
 		conn.must(newService(serviceOf(dns)), newDest(key, destOf(dnsServer)))
-		g.Datagram(t, dnsClient, dnsVIP)
+		must(t, g.Datagram(dnsClient, dnsVIP))
 		conn.must(newDest(key, destOf("10.2.0.3:53")), delDest(key, destKeyOf(dnsServer)), newDest(key, destOf("10.2.0.4:53")))
 		conn.must(newDest(key, destOf(dnsServer)))
 		if got, want := conn.serverAddrs(key), []string{dnsServer, "10.2.0.4:53", "10.2.0.3:53"}; !slices.Equal(got, want) {
@@ -405,8 +405,8 @@ func TestConformancePersistentConnections(t *testing.T) {
 	conformOne(t, func(t *testing.T, g ground) {
 		conn, key := dialRaw(t, g.Dial), keyOf(dns)
 		conn.must(newService(serviceOf(dns).set(sFlags, flagged(1, 1)).set(sTimeout, u32(300))), newDest(key, destOf(dnsServer)))
-		g.Datagram(t, dnsClient, dnsVIP)
-		g.Datagram(t, netip.AddrPortFrom(dnsClient.Addr(), 4001), dnsVIP)
+		must(t, g.Datagram(dnsClient, dnsVIP))
+		must(t, g.Datagram(netip.AddrPortFrom(dnsClient.Addr(), 4001), dnsVIP))
 		look{listDests(key), counts(0, 2, 1), nil}.check(t, conn)
 	})
 }
@@ -441,7 +441,7 @@ func TestConformanceStatistics(t *testing.T) {
 		both := [4]uint64{1, 1, 1, 1}
 		conn.must(newService(serviceOf(dns)), add)
 		expect("at first", [4]uint64{})
-		g.Datagram(t, dnsClient, dnsVIP)
+		must(t, g.Datagram(dnsClient, dnsVIP))
 		for waited := time.Duration(0); conns() != both && waited < patience/2; waited += 100 * time.Millisecond {
 			g.Wait(100 * time.Millisecond)
 		}

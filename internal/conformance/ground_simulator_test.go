@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"testing"
@@ -46,14 +47,14 @@ func (g *simulatorGround) Dial() (genl.Socket, error) { return g.kernel.Dial(tru
 
 func (g *simulatorGround) DialUnprivileged() (genl.Socket, error) { return g.kernel.Dial(false), nil }
 
-func (g *simulatorGround) Datagram(t testing.TB, from, to netip.AddrPort) {
-	t.Helper()
+func (g *simulatorGround) Datagram(from, to netip.AddrPort) error {
 	const udp, length = 17, 20 + 8 + 5 // "hello" behind the headers of IPv4 and UDP
 	var v simipvs.Verdict
 	err := g.kernel.Deliver(&simipvs.Packet{Protocol: udp, Source: &from, Destination: &to, Length: length}, &v)
-	if err != nil || v.Action != simipvs.Forwarded {
-		t.Fatalf("sending a datagram from %s to %s: %+v, %v", from, to, v, err)
+	if err == nil && v.Action != simipvs.Forwarded {
+		err = fmt.Errorf("sending a datagram from %s to %s: %+v", from, to, v)
 	}
+	return err
 }
 
 func (g *simulatorGround) Host(t testing.TB) *lvs.Host {

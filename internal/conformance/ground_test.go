@@ -28,8 +28,9 @@ type ground interface {
 	// DialUnprivileged opens a socket without CAP_NET_ADMIN.
 	DialUnprivileged() (genl.Socket, error)
 
-	// Datagram makes a client on the director itself send a UDP datagram.
-	Datagram(t testing.TB, from, to netip.AddrPort)
+	// Datagram makes a client on the director itself send a UDP datagram, and returns an
+	// error unless it is forwarded.
+	Datagram(from, to netip.AddrPort) error
 
 	// Host opens the namespace.
 	Host(t testing.TB) *lvs.Host

@@ -67,7 +67,7 @@ func explainDatagram(t *testing.T, g ground, h *lvs.Host, f lvs.Flow) (certain b
 	if slices.ContainsFunc(x.Verdicts, func(v lvs.Verdict) bool { return v.Action != lvs.ActionForwarded }) {
 		return x.Certain // a ground takes no datagram that is refused
 	}
-	g.Datagram(t, f.Client, f.VIP)
+	must(t, g.Datagram(f.Client, f.VIP))
 	all, err := h.Connections(groundContext(t))
 	must(t, err)
 	mine := slices.DeleteFunc(all, func(c lvs.Connection) bool { return c.Client != f.Client || c.VIP != f.VIP })

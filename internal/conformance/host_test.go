@@ -99,7 +99,7 @@ func TestConformanceConnections(t *testing.T) {
 			lvs.AddService(lvs.Service{ID: dns, Scheduler: lvs.RR, Persistence: lvs.Persistence{Timeout: 99 * time.Second, Mask: lvs.PrefixMask(24)}}),
 			lvs.AddRealServer(dns, lvs.NewRealServer(server, lvs.DR()))))
 		compareConnections(t, h, nil)
-		g.Datagram(t, client, dns.AddrPort())
+		must(t, g.Datagram(client, dns.AddrPort()))
 		compareConnections(t, h, []lvs.Connection{
 			{Protocol: lvs.ProtocolUDP, Client: netip.MustParseAddrPort("10.1.0.0:0"), VIP: dns.AddrPort(), Server: server, State: lvs.StateNone, Expires: 99 * time.Second},
 			{Protocol: lvs.ProtocolUDP, Client: client, VIP: dns.AddrPort(), Server: server, State: lvs.StateUDP, Expires: 77 * time.Second},
@@ -174,7 +174,7 @@ func TestConformanceSimulatorFrom(t *testing.T) {
 			lvs.AddService(lvs.Service{ID: lvs.FWMark6(9), Scheduler: lvs.RR}), lvs.AddService(lvs.Service{ID: webID, Scheduler: lvs.SH, SchedulerFlags: lvs.HashFallback})))
 		must(t, h.SetSysctl(ctx, "net.ipv4.vs.expire_quiescent_template", "1"))
 		for port := range uint16(5) {
-			g.Datagram(t, netip.AddrPortFrom(dns.AddrPort().Addr(), 5000+port), dns.AddrPort())
+			must(t, g.Datagram(netip.AddrPortFrom(dns.AddrPort().Addr(), 5000+port), dns.AddrPort()))
 		}
 		copied, missed, err := lvs.SimulatorFrom(ctx, h, lvs.SimOptions{})
 		must(t, err)
