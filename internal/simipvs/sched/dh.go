@@ -1,5 +1,7 @@
 package sched
 
+import "net/netip"
+
 const dhBits = 8
 
 // destinationHashing assigns each address that clients connect to a server by hash,
@@ -40,6 +42,7 @@ func (d *destinationHashing) Pick(f *Flow) *Server {
 	return s
 }
 
-func (d *destinationHashing) bucket(f *Flow) int {
-	return int(hash32(fold(f.Dest.Addr()), dhBits))
-}
+func (d *destinationHashing) bucket(f *Flow) int { return DestinationBucket(f.Dest.Addr()) }
+
+// DestinationBucket returns the bucket of dh for an address that clients connect to.
+func DestinationBucket(a netip.Addr) int { return int(hash32(fold(a), dhBits)) }

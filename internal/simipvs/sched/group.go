@@ -159,3 +159,20 @@ func (g *Group) Pick(f *Flow) *Server {
 	}
 	return g.by.Pick(f)
 }
+
+// Buckets returns the table of sh, mh or dh, with nil for empty buckets, and nil for
+// other schedulers. It must not be changed, and holds until the group changes.
+func (g *Group) Buckets() []*Server {
+	switch by := g.by.(type) {
+	case *maglev:
+		if by.stale {
+			by.fill()
+		}
+		return by.buckets
+	case *sourceHashing:
+		return by.buckets
+	case *destinationHashing:
+		return by.buckets[:]
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package lvs
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The sentences on real servers: first what happens to connections, then what happens to
+// clients that open new ones.
+
+func (n *noter) serverAdded(of *notedService, r RealServer) []string {
+	server := &notedServer{RealServerStatus: RealServerStatus{RealServer: r}}
+	back := ""
+	if e := n.found(of.ID); e != nil && !of.isNew {
+		i := slices.IndexFunc(e.RealServers, func(o RealServerStatus) bool { return unmap(o.Addr) == unmap(r.Addr) })
+		if i >= 0 {
+			server.ActiveConns, server.InactiveConns = e.RealServers[i].ActiveConns, e.RealServers[i].InactiveConns
+			back = "It comes back with the connections that it has kept."
+		}
+	}
+	return sentences(back, n.shift(of, server, r.Weight))
+}
+
+func (n *noter) serverRemoved(of *notedService, server *notedServer) []string {
+	key := serverKey{of.ID, server.Addr}
+	_, again := n.added[key]
+	other := ""
+	if at, moved := n.added[key.withoutPort()]; moved && !again {
+		other = fmt.Sprintf("%s is another server to the kernel, and none of these connections moves to it.", at)
+	}
+	cut := n.cut(of, server.conns(), "")
+	if again {
+		cut = n.cut(of, server.conns(), " until it is added again")
+	}
+	tied := ""
+	if c := server.PersistentConns; c > 0 && of.Persistence.Timeout != 0 {
+		tied = fmt.Sprintf("Persistence lets go of %s, whose next connections are scheduled again.", quantity(c, "client"))
+	}
+	return sentences(cut, other, tied, n.shift(of, server, removed))
+}
+
+// cut returns what happens to connections whose server is removed.
+func (n *noter) cut(of *notedService, conns int, until string) string {
+	what := quantity(conns, "connection")
+	switch {
+	case conns == 0 && of.OnePacket:
+		return ""
+	case conns == 0:
+		return "It has no connections now."
+	case of.ID.Protocol() == ProtocolUDP:
+		what = quantity(conns, "flow")
+		if until == "" {
+			until = " until the flow has been silent for the UDP timeout"
+		}
+		return n.either(SysctlExpireNoDestConn,
+			"datagrams of its "+what+" are dropped"+until, "IPVS ends its "+what+", and the next datagrams are scheduled again")
+	}
+	return n.either(SysctlExpireNoDestConn,
+		"packets of its "+what+" are dropped"+until+", without an error to the client",
+		"IPVS ends its "+what+", and leaves further packets to the director's own stack, which resets TCP")
+}
+
+func (n *noter) serverDrained(of *notedService, server *notedServer) []string {
+	return sentences(of.finish(server.conns()), n.tied(of, server.PersistentConns), n.shift(of, server, 0))
+}
+
+// finish returns what happens to connections while a drain lasts.
+func (s *notedService) finish(conns int) string {
+	switch {
+	case conns == 0 && s.OnePacket:
+		return ""
+	case conns == 0:
+		return "It has no connections now."
+	case s.ID.Protocol() == ProtocolUDP:
+		return fmt.Sprintf("It keeps its %s for as long as clients keep sending; what is left at the deadline is cut.", quantity(conns, "flow"))
+	}
+	return fmt.Sprintf("It keeps its %s; what is left at the deadline is cut.", quantity(conns, "connection"))
+}
+
+// tied returns what happens to clients that persistence ties to a server whose weight
+// becomes 0.
+func (n *noter) tied(of *notedService, clients int) string {
+	if clients == 0 || of.Persistence.Timeout == 0 {
+		return ""
+	}
+	whom := quantity(clients, "client")
+	return n.either(SysctlExpireQuiescentTemplate,
+		"persistence keeps sending it new connections of "+whom,
+		"persistence lets go of "+whom+", whose next connections are scheduled again")
+}
+
+func (n *noter) serverEdited(of *notedService, server *notedServer, now RealServer) []string {
+	was := server.RealServer
+	var all []string
+	if now.Mode != was.Mode {
+		all = append(all, modeEdited(was.Mode, now.Mode, server.conns()))
+	}
+	if now.Weight == 0 && was.Weight != 0 {
+		all = append(all, n.tied(of, server.PersistentConns))
+	}
+	shift := ""
+	if now.Weight != was.Weight || of.Scheduler == WRR {
+		shift = n.shift(of, server, now.Weight)
+	}
+	all = append(all, shift)
+	server.RealServer = now
+	server.Addr = unmap(now.Addr)
+	if now.UpperThreshold != was.UpperThreshold || now.LowerThreshold != was.LowerThreshold {
+		all = append(all, n.thresholdsEdited(of, server, was))
+	}
+	return sentences(all...)
+}
+
+// modeEdited returns what happens to the connections of a server whose mode changes.
+func modeEdited(was, now Mode, conns int) string {
+	switch {
+	case was.method() == now.method():
+		return "Packets of all its connections use the new tunnel."
+	case conns == 0:
+		return fmt.Sprintf("It has no connections now; new ones go by %s.", now)
+	}
+	return fmt.Sprintf("Packets of its %s go by %s, and new ones by %s.", quantity(conns, "connection"), was.withoutTunnelPort(), now)
+}
+
+// withoutTunnelPort returns the name of what connections keep of a mode.
+func (m Mode) withoutTunnelPort() string {
+	if m.IsTunnel() {
+		return "the tunnel"
+	}
+	return m.String()
+}
+
+// thresholdsEdited returns when a server whose thresholds change gets new connections.
+func (n *noter) thresholdsEdited(of *notedService, server *notedServer, was RealServer) string {
+	conns, upper := server.conns(), server.UpperThreshold
+	floor := server.LowerThreshold
+	if floor == 0 {
+		floor = upper - upper/4
+	}
+	totals := n.release != nil && n.release.CountsTotals()
+	older := n.release != nil && !totals
+	reopened := totals && conns < floor || older && upper > was.UpperThreshold
+	neverFull := was.UpperThreshold == 0 && conns < upper
+	text := ""
+	switch {
+	case upper == 0:
+		return "It gets new connections, however many it has."
+	case conns >= upper && totals:
+		text = fmt.Sprintf("It has %s, so it gets no new ones until it has fewer than %d.", quantity(conns, "connection"), floor)
+	case conns >= upper:
+		text = fmt.Sprintf("It has %s, so after at most one more it gets none until it has fewer than %d.", quantity(conns, "connection"), floor)
+	case reopened || neverFull:
+		text = fmt.Sprintf("It gets new connections until it has %d.", upper)
+	default:
+		text = fmt.Sprintf("It gets new connections until it has %d; if it is full already, none until it has fewer than %d.", upper, floor)
+	}
+	switch {
+	case of.Persistence.Timeout != 0:
+		text += " Clients that persistence ties to it are not counted out."
+	case of.Scheduler == LBLC:
+		text += " lblc sends it the destinations that it had even if it is full."
+	}
+	return text
+}

@@ -1,0 +1,167 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// The sentences on services.
+
+func (n *noter) serviceAdded(of *notedService) []string {
+	id := of.ID
+	catchAll := NewServiceID(id.Protocol(), netip.AddrPortFrom(id.AddrPort().Addr(), 0))
+	switch {
+	case of.Scheduler == NoScheduler:
+		return sentences("It has no scheduler, so it refuses all new connections.")
+	case id.FWMark() != 0:
+		return sentences("New connections of packets with the mark come here from now on; they are refused until a real server is added.")
+	case id != catchAll && n.service(catchAll) != nil:
+		return sentences(fmt.Sprintf("New connections to port %d come here, and no longer to %s; they are refused until a real server is added.",
+			id.AddrPort().Port(), catchAll))
+	case id == catchAll:
+		return sentences("New connections to all ports without a service come here, and no longer to the director's own stack; they are refused until a real server is added.")
+	}
+	return sentences("New connections come here, and no longer to the director's own stack; they are refused until a real server is added.")
+}
+
+func (n *noter) serviceRemoved(of *notedService) []string {
+	return sentences(n.cutAll(of), n.goElsewhere(of.ID))
+}
+
+// cutAll returns what happens to the connections of a service that is removed.
+func (n *noter) cutAll(of *notedService) string {
+	conns := of.conns()
+	if conns > 0 && n.isLast(of.ID) {
+		return fmt.Sprintf("It is the last %s service, so IPVS leaves packets of its %s to the director's own stack, which resets TCP.",
+			familyName(of.ID.Is6()), quantity(conns, "connection"))
+	}
+	return n.cut(of, conns, "")
+}
+
+// isLast reports whether no service of the family is left.
+func (n *noter) isLast(id ServiceID) bool {
+	left := n.change[familyIndex(id)]
+	for i := range n.have {
+		if n.have[i].ID.Is6() == id.Is6() {
+			left++
+		}
+	}
+	return left == 0
+}
+
+// goElsewhere returns where new connections go when a service is removed.
+func (n *noter) goElsewhere(id ServiceID) string {
+	catchAll := NewServiceID(id.Protocol(), netip.AddrPortFrom(id.AddrPort().Addr(), 0))
+	switch {
+	case id.FWMark() != 0:
+		return "New connections with the mark go to the service of their address, or to the director's own stack if there is none."
+	case id != catchAll && n.service(catchAll) != nil:
+		return fmt.Sprintf("New connections go to %s.", catchAll)
+	}
+	return "New connections go to the director's own stack."
+}
+
+func (n *noter) serviceDrained(of *notedService) []string {
+	templates := 0
+	for _, s := range of.servers {
+		if s.Weight > 0 {
+			templates += s.PersistentConns
+		}
+	}
+	refused := ""
+	if of.usable > 0 {
+		refused = "New connections are refused with ICMP port unreachable while it drains."
+	}
+	return sentences(of.finish(of.conns()), n.tied(of, templates), refused)
+}
+
+// conns returns how many connections the servers have.
+func (s *notedService) conns() (all int) {
+	for _, server := range s.servers {
+		all += server.conns()
+	}
+	return all
+}
+
+// serviceEdited returns a sentence for each field that changes.
+func (n *noter) serviceEdited(of *notedService, was Service) []string {
+	return sentences(
+		of.schedulerEdited(was), of.flagsEdited(was), of.persistenceEdited(was), of.onePacketEdited(was),
+	)
+}
+
+func (s *notedService) schedulerEdited(was Service) string {
+	switch {
+	case s.Scheduler == was.Scheduler:
+		return ""
+	case s.Scheduler == NoScheduler:
+		return "Existing connections stay, and new ones are refused with ICMP port unreachable."
+	case was.Scheduler == NoScheduler:
+		return fmt.Sprintf("New connections are no longer refused: %s picks servers for them.", s.Scheduler)
+	}
+	switch s.Scheduler {
+	case SH, MH:
+		return fmt.Sprintf("Existing connections stay; %s gives each client the server of its hash, whatever server it had.", s.Scheduler)
+	case DH:
+		return "Existing connections stay; dh gives each destination address one server."
+	case RR, WRR:
+		return fmt.Sprintf("Existing connections stay; %s starts its round at the newest server.", s.Scheduler)
+	case LBLC, LBLCR:
+		return fmt.Sprintf("Existing connections stay; %s remembers no server of a destination yet.", s.Scheduler)
+	}
+	return fmt.Sprintf("Existing connections stay, and count for what %s picks next.", s.Scheduler)
+}
+
+func (s *notedService) flagsEdited(was Service) string {
+	changed := s.SchedulerFlags ^ was.SchedulerFlags
+	switch {
+	case changed == 0:
+		return ""
+	case s.Scheduler != SH && s.Scheduler != MH:
+		return fmt.Sprintf("%s has no flags, so nothing changes.", s.Scheduler)
+	case changed&HashPort != 0 && s.SchedulerFlags&HashPort != 0:
+		return fmt.Sprintf("%s hashes the client's port too, so a client's next connections go to several servers.", s.Scheduler)
+	case changed&HashPort != 0:
+		return fmt.Sprintf("%s hashes the address alone, so a client's next connections go to one server.", s.Scheduler)
+	case s.SchedulerFlags&HashFallback != 0:
+		return "From now on, new connections of a client whose server has weight 0 or is full go to another one."
+	case changed&HashFallback != 0:
+		return "From now on, new connections of a client whose server has weight 0 or is full are refused."
+	}
+	return fmt.Sprintf("What %s does with these flags is not known.", s.Scheduler)
+}
+
+func (s *notedService) persistenceEdited(was Service) string {
+	now := s.Persistence
+	switch {
+	case now == was.Persistence:
+		return ""
+	case was.Persistence.Timeout == 0:
+		return fmt.Sprintf("Existing connections stay; each client is tied to the server that %s picks for its next one.", s.Scheduler)
+	case now.Timeout == 0:
+		return fmt.Sprintf("Persistence lets go of %s; %s picks servers for their next connections.", quantity(s.templates(), "client"), s.Scheduler)
+	case now.Mask != was.Persistence.Mask:
+		return fmt.Sprintf("Templates of another mask do not count, so persistence lets go of %s.", quantity(s.templates(), "client"))
+	case now.Engine != was.Persistence.Engine:
+		return "Templates of another engine do not count for packets in which the engine finds what it looks for."
+	}
+	return fmt.Sprintf("Templates of %s keep the old timeout until they end.", quantity(s.templates(), "client"))
+}
+
+// templates returns how many clients persistence ties to the servers.
+func (s *notedService) templates() (all int) {
+	for _, server := range s.servers {
+		all += server.PersistentConns
+	}
+	return all
+}
+
+func (s *notedService) onePacketEdited(was Service) string {
+	switch {
+	case s.OnePacket == was.OnePacket:
+		return ""
+	case s.OnePacket:
+		return "Flows that exist go on until they have been silent for the UDP timeout; all other datagrams are scheduled one by one."
+	}
+	return "The next datagram of each client port opens a flow, which stays on its server."
+}
