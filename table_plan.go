@@ -55,7 +55,7 @@ type TablePlan struct {
 	// wanted one, where the order decides picks.
 	Misordered []ServiceID `json:"misordered,omitempty"`
 
-	found map[ServiceID]uint64 // digests of the services in scope as they were found
+	found []foundService // the services that the plan is about, ordered by ID
 }
 
 // TableStep is one change of a plan.
@@ -83,14 +83,12 @@ type TableState struct {
 	Drains  []Drain `json:"drains,omitempty"` // that are under way
 }
 
-// Diff returns the plan by which have becomes what is wanted. It reads and changes
-// nothing; the same arguments give the same plan.
-func Diff(have, want Table, o TableOptions) (TablePlan, error) {
-	return TablePlan{}, (&Error{kind: ErrInvalid, detail: "not built yet"}).about(OpPlan, "table")
-}
-
 // PlanTable returns the plan by which the kernel's table becomes what is wanted, and
-// changes nothing.
+// changes nothing. It fails with the errors of [Client.Snapshot] and of [Diff].
 func (c *Client) PlanTable(ctx context.Context, want Table, o TableOptions) (TablePlan, error) {
-	return TablePlan{}, (&Error{kind: ErrInvalid, detail: "not built yet"}).about(OpPlan, "table")
+	now, err := c.Snapshot(ctx)
+	if err != nil {
+		return TablePlan{}, err
+	}
+	return diffTables(liveSnapshot(now), want, o)
 }

@@ -10,7 +10,18 @@ import (
 // touched. The zero value contains the services that are wanted, and those of
 // [TableOptions.Last].
 type Scope struct {
-	contains func(ServiceID) bool // nil in the zero value
+	// contains reports whether a service is in the scope; known is whether it is wanted
+	// or in Last. It is nil in the zero value.
+	contains func(id ServiceID, known bool) bool
+}
+
+// has reports whether the scope contains a service; known is whether it is wanted or
+// in [TableOptions.Last].
+func (s Scope) has(id ServiceID, known bool) bool {
+	if s.contains == nil {
+		return known
+	}
+	return s.contains(id, known)
 }
 
 // ScopeAll returns the scope of all services, for a program that is the only one that
@@ -41,15 +52,17 @@ func ScopeMarks(first, last uint32) Scope {
 	return ScopeFunc(func(id ServiceID) bool { return id.FWMark() != 0 && first <= id.FWMark() && id.FWMark() <= last })
 }
 
-// ScopeAny returns the scope of the services that are in one of the scopes, none of
-// which may be the zero value.
+// ScopeAny returns the scope of the services that are in one of the scopes. Without
+// scopes, it contains none.
 func ScopeAny(scopes ...Scope) Scope {
 	scopes = slices.Clone(scopes)
-	return ScopeFunc(func(id ServiceID) bool {
-		return slices.ContainsFunc(scopes, func(s Scope) bool { return s.contains(id) })
-	})
+	return Scope{func(id ServiceID, known bool) bool {
+		return slices.ContainsFunc(scopes, func(s Scope) bool { return s.has(id, known) })
+	}}
 }
 
 // ScopeFunc returns the scope of the services for which contains returns true. It may
 // be called from any goroutine, and must always return the same for the same service.
-func ScopeFunc(contains func(ServiceID) bool) Scope { return Scope{contains} }
+func ScopeFunc(contains func(ServiceID) bool) Scope {
+	return Scope{func(id ServiceID, _ bool) bool { return contains(id) }}
+}

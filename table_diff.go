@@ -1,0 +1,199 @@
+package lvs
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// Diff returns the plan by which have becomes what is wanted. It reads and changes
+// nothing; the same arguments give the same plan. It fails with [ErrInvalid], which
+// names the service, if the wanted table is not valid or a service of it is outside
+// the scope.
+//
+// The plan has no step for what the kernel sees as equal. An edit changes only the
+// fields that differ, so that values of other programs remain.
+func Diff(have, want Table, o TableOptions) (TablePlan, error) {
+	live := make([]liveService, len(have.Services))
+	for i := range have.Services {
+		s := &have.Services[i]
+		live[i] = liveService{service: &s.Service, plain: s.RealServers}
+	}
+	return diffTables(live, want, o)
+}
+
+// liveService is a service as it is, of a [Table] or of a [Snapshot]: comparing needs
+// no copy of either. The zero value is a service that does not exist.
+type liveService struct {
+	service *Service
+	plain   []RealServer
+	status  []RealServerStatus
+}
+
+func liveSnapshot(s Snapshot) []liveService {
+	live := make([]liveService, len(s.Services))
+	for i := range s.Services {
+		e := &s.Services[i]
+		live[i] = liveService{service: &e.Service, status: e.RealServers}
+	}
+	return live
+}
+
+func (l *liveService) exists() bool { return l.service != nil }
+
+func (l *liveService) len() int { return len(l.plain) + len(l.status) }
+
+func (l *liveService) server(i int) *RealServer {
+	if l.plain != nil {
+		return &l.plain[i]
+	}
+	return &l.status[i].RealServer
+}
+
+func (l *liveService) servers() []RealServer {
+	all := make([]RealServer, l.len())
+	for i := range all {
+		all[i] = *l.server(i)
+	}
+	return all
+}
+
+func (l *liveService) addrs() []netip.AddrPort {
+	all := make([]netip.AddrPort, l.len())
+	for i := range all {
+		all[i] = unmap(l.server(i).Addr)
+	}
+	return all
+}
+
+// quiet reports whether all weights are 0.
+func (l *liveService) quiet() bool {
+	for i := range l.len() {
+		if l.server(i).Weight != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// equal reports whether a service is as wanted, and so are its real servers and their
+// order.
+func (l *liveService) equal(want *TableService) bool {
+	if l.len() != len(want.RealServers) || !l.service.Equal(want.Service) {
+		return false
+	}
+	for i := range want.RealServers {
+		if is := l.server(i); *is != want.RealServers[i] && !is.Equal(want.RealServers[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// tableDiff is a comparison under way.
+type tableDiff struct {
+	TableOptions
+	last tableLast
+
+	phases [tablePhases][]TableStep // the steps of all services
+	found  []foundService
+
+	unwanted, misordered []ServiceID
+}
+
+// tablePhase orders the steps of a plan. In every service, real servers become usable
+// before others stop being usable.
+type tablePhase uint8
+
+const (
+	phaseAdd    tablePhase = iota
+	phaseEdit              // weights do not fall
+	phaseMove              // real servers, to get the exact order
+	phaseFall              // weights fall
+	phaseDrain             // weights become 0
+	phaseRemove            // at once
+	tablePhases
+)
+
+// diffTables compares live services, in any order, with what is wanted.
+func diffTables(live []liveService, want Table, o TableOptions) (TablePlan, error) {
+	d := tableDiff{TableOptions: o, last: indexLast(o.Last)}
+	if err := d.validate(want); err != nil {
+		return TablePlan{}, err
+	}
+	wanted := make([]*TableService, len(want.Services))
+	for i := range want.Services {
+		wanted[i] = &want.Services[i]
+	}
+	sortIfNot(wanted, func(a, b *TableService) int { return a.ID.Compare(b.ID) })
+	sortIfNot(live, func(a, b liveService) int { return a.service.ID.Compare(b.service.ID) })
+	if err := refuseTwice(live); err != nil {
+		return TablePlan{}, err
+	}
+	d.found = make([]foundService, 0, len(wanted))
+	for len(live) > 0 || len(wanted) > 0 {
+		switch order := compareFirst(live, wanted); {
+		case order < 0:
+			d.unwantedService(&live[0])
+			live = live[1:]
+		case order > 0:
+			d.missingService(wanted[0])
+			wanted = wanted[1:]
+		default:
+			if err := d.service(&live[0], wanted[0]); err != nil {
+				return TablePlan{}, err
+			}
+			live, wanted = live[1:], wanted[1:]
+		}
+	}
+	steps := d.phases[phaseAdd]
+	for _, more := range d.phases[phaseEdit:] {
+		steps = append(steps, more...)
+	}
+	return TablePlan{Want: want, Steps: steps, Unwanted: d.unwanted, Misordered: d.misordered, found: d.found}, nil
+}
+
+func sortIfNot[T any](all []T, compare func(a, b T) int) {
+	if !slices.IsSortedFunc(all, compare) {
+		slices.SortStableFunc(all, compare)
+	}
+}
+
+// compareFirst orders the first services of two lists; an empty list comes last.
+func compareFirst(live []liveService, wanted []*TableService) int {
+	switch {
+	case len(wanted) == 0:
+		return -1
+	case len(live) == 0:
+		return 1
+	}
+	return live[0].service.ID.Compare(wanted[0].ID)
+}
+
+// refuseTwice refuses a table that has a service twice, which is not the kernel's.
+func refuseTwice(live []liveService) error {
+	for i := 1; i < len(live); i++ {
+		if id := live[i].service.ID; id == live[i-1].service.ID {
+			return planError(invalid("have", "has %s twice", id))
+		}
+	}
+	return nil
+}
+
+func planError(err *Error) error { return err.about(OpPlan, "table") }
+
+// validate refuses options and wanted services that cannot work.
+func (d *tableDiff) validate(want Table) error {
+	if d.Drain < 0 {
+		return planError(invalid("Drain", "%s is negative", d.Drain))
+	}
+	if err := want.Validate(); err != nil {
+		return err
+	}
+	for i := range want.Services {
+		if id := want.Services[i].ID; !d.Scope.has(id, true) {
+			return planError(invalid(fmt.Sprintf("services[%d]", i), "%s is outside the scope", id))
+		}
+	}
+	return nil
+}
