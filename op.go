@@ -40,15 +40,18 @@ const (
 )
 
 // The operations of clients and hosts as a whole. OpDo is a [Client.Do] without
-// changes, and OpDrain begins, continues or takes back a [Drain].
+// changes, OpDrain begins, continues or takes back a [Drain], and OpReadState and
+// OpWriteState are of the file of a [TableState].
 const (
-	OpOpen     Op = "open"
-	OpClose    Op = "close"
-	OpDo       Op = "do"
-	OpDrain    Op = "drain"
-	OpParse    Op = "parse"    // a value in text, JSON or YAML
-	OpFormat   Op = "format"   // a value as text, JSON or YAML
-	OpValidate Op = "validate" // a [Table]
+	OpOpen       Op = "open"
+	OpClose      Op = "close"
+	OpDo         Op = "do"
+	OpDrain      Op = "drain"
+	OpReadState  Op = "read-state"
+	OpWriteState Op = "write-state"
+	OpParse      Op = "parse"    // a value in text, JSON or YAML
+	OpFormat     Op = "format"   // a value as text, JSON or YAML
+	OpValidate   Op = "validate" // a [Table]
 )
 
 // The operations of a [Host]. OpSetUp makes a [Setup], and OpReadHost reads what

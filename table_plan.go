@@ -77,12 +77,6 @@ type TableStep struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// TableState is what a program remembers of the table that it applied.
-type TableState struct {
-	Applied Table   `json:"applied"`          // what was applied, or is being applied
-	Drains  []Drain `json:"drains,omitempty"` // that are under way
-}
-
 // PlanTable returns the plan by which the kernel's table becomes what is wanted, and
 // changes nothing. It fails with the errors of [Client.Snapshot] and of [Diff].
 func (c *Client) PlanTable(ctx context.Context, want Table, o TableOptions) (TablePlan, error) {

@@ -1,4 +1,4 @@
-// Package seam opens package lvs where it meets a kernel, for tests in other packages.
+// Package seam opens package lvs where it meets a kernel or a file, for tests.
 package seam
 
 import (
@@ -19,4 +19,18 @@ func WithDialer(ctx context.Context, dial genl.Dialer) context.Context {
 func Dialer(ctx context.Context) genl.Dialer {
 	dial, _ := ctx.Value(dialerKey{}).(genl.Dialer)
 	return dial
+}
+
+type stepKey struct{}
+
+// WithStep returns a context with which each [Step] calls step.
+func WithStep(ctx context.Context, step func(name string)) context.Context {
+	return context.WithValue(ctx, stepKey{}, step)
+}
+
+// Step marks a place at which a test may interrupt the program.
+func Step(ctx context.Context, name string) {
+	if step, ok := ctx.Value(stepKey{}).(func(string)); ok {
+		step(name)
+	}
 }
