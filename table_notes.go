@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/golvs/lvs/internal/release"
 )
@@ -64,20 +66,30 @@ func (k serverKey) withoutPort() serverKey {
 }
 
 // notedParameters are the parameters on which notes depend.
-var notedParameters = []SysctlKey{SysctlExpireNoDestConn, SysctlExpireQuiescentTemplate, SysctlCacheBypass}
+var notedParameters = [...]SysctlKey{SysctlExpireNoDestConn, SysctlExpireQuiescentTemplate, SysctlCacheBypass}
 
 // read reads what notes depend on besides the table. What a host hides stays unknown.
 func (n *noter) read(ctx context.Context, h *Host) error {
 	if h == nil {
 		return nil
 	}
-	n.parameters = make(map[SysctlKey]int)
+	var paths []string
 	for _, key := range notedParameters {
-		switch value, err := h.SysctlInt(ctx, key); {
-		case err == nil:
-			n.parameters[key] = value
-		case !errors.Is(err, ErrNotFound):
-			return err
+		path, _ := key.path()
+		paths = append(paths, path)
+	}
+	files, err := h.readFiles(ctx, paths)
+	if err != nil {
+		return err
+	}
+	n.parameters = make(map[SysctlKey]int)
+	for i, file := range files {
+		value, bad := strconv.Atoi(strings.TrimSpace(string(file.text)))
+		switch {
+		case file.err == nil && bad == nil:
+			n.parameters[notedParameters[i]] = value
+		case file.err != nil && !errors.Is(file.err, ErrNotFound):
+			return file.err
 		}
 	}
 	text, err := h.KernelRelease(ctx)

@@ -78,11 +78,16 @@ type TableStep struct {
 }
 
 // PlanTable returns the plan by which the kernel's table becomes what is wanted, and
-// changes nothing. It fails with the errors of [Client.Snapshot] and of [Diff].
+// changes nothing. It fails with the errors of [Client.Snapshot], of [Diff], and of reading
+// the parameters of [TableOptions.Host].
 func (c *Client) PlanTable(ctx context.Context, want Table, o TableOptions) (TablePlan, error) {
 	now, err := c.Snapshot(ctx)
 	if err != nil {
 		return TablePlan{}, err
 	}
-	return diffTables(liveSnapshot(now), want, o)
+	plan, err := diffTables(liveSnapshot(now), want, o)
+	if err == nil {
+		err = plan.annotate(ctx, now, o.Host)
+	}
+	return plan, err
 }
