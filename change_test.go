@@ -159,7 +159,7 @@ func TestChangeJSONIsStrict(t *testing.T) {
 		`{"op":"add-real-server","realServer":{"addr":"10.2.0.2:80"}}`:              "id",
 		`{"op":"remove-service","id":"tcp://10.1.0.1:80","when":"now"}`:             "when",
 		`{"op":"add-service","service":{"id":"tcp://10.1.0.1:80","sheduler":"rr"}}`: "sheduler",
-		`{"op":"remove-service","id":"icmp://10.1.0.1:80"}`:                         "Protocol",
+		`{"op":"remove-service","id":"icmp://10.1.0.1:80"}`:                         "id: \"icmp",
 	} {
 		var ch Change
 		err := json.Unmarshal([]byte(text), &ch)

@@ -1,13 +1,8 @@
 package lvs
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
+	"fmt"
 	"time"
 )
 
@@ -18,75 +13,85 @@ const formatVersion = 1
 
 // unmarshalVersioned decodes JSON that must have the version of this package.
 func unmarshalVersioned(what string, text []byte, into any) error {
+	bad, _ := decodeVersioned(text, into)
+	return notParsed(what, bad)
+}
+
+// decodeVersioned is decodeJSON of text that must have the version of this package.
+func decodeVersioned(text []byte, into any) (bad *Error, offset int) {
 	var head struct {
-		Version *int `json:"version"`
+		Version json.RawMessage `json:"version"`
 	}
-	if err := json.Unmarshal(text, &head); err != nil {
-		return notParsed(what, err)
-	}
-	switch {
+	version := 0
+	switch err := json.Unmarshal(text, &head); {
+	case err != nil: // decodeJSON says what is wrong
 	case head.Version == nil:
-		return invalid("version", "is missing, and must be %d", formatVersion).about(OpParse, what)
-	case *head.Version != formatVersion:
-		return invalid("version", "is %d, and this version of the library reads only %d", *head.Version, formatVersion).about(OpParse, what)
+		return invalid("version", "is missing, and must be %d", formatVersion), -1
+	case json.Unmarshal(head.Version, &version) != nil || version != formatVersion:
+		return invalid("version", "is %s, and this version of the library reads only %d", head.Version, formatVersion), -1
 	}
-	return unmarshalStrict(what, text, into)
+	return decodeJSON(text, into)
 }
 
 // unmarshalStrict decodes JSON without unknown fields.
 func unmarshalStrict(what string, text []byte, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return notParsed(what, err)
+	bad, _ := decodeJSON(text, into)
+	return notParsed(what, bad)
+}
+
+// notParsed returns the error of a value that was not parsed, or nil.
+func notParsed(what string, bad *Error) error {
+	if bad == nil {
+		return nil
 	}
-	return nil
+	return bad.about(OpParse, what)
 }
 
 // unmarshalStrictYAML decodes YAML without unknown fields into a struct, whatever
-// the options of the YAML package.
+// the options of the YAML package. What it reads is the JSON of the same fields.
 func unmarshalStrictYAML(what string, unmarshal func(any) error, into any) error {
-	var found map[string]any
+	return decodeYAML(unmarshal, func(text []byte) error { return unmarshalStrict(what, text, into) })
+}
+
+// unmarshalVersionedYAML is unmarshalStrictYAML of text that must have the version of
+// this package.
+func unmarshalVersionedYAML(what string, unmarshal func(any) error, into any) error {
+	return decodeYAML(unmarshal, func(text []byte) error { return unmarshalVersioned(what, text, into) })
+}
+
+// decodeYAML decodes YAML by way of JSON.
+func decodeYAML(unmarshal func(any) error, fromJSON func(text []byte) error) error {
+	var found any
 	if err := unmarshal(&found); err != nil {
 		return err
 	}
-	known := yamlFields(reflect.TypeOf(into).Elem())
-	for _, name := range slices.Sorted(maps.Keys(found)) {
-		if !slices.Contains(known, name) {
-			return unknownField(what, name)
+	text, err := json.Marshal(withTextKeys(found))
+	if err != nil {
+		return (&Error{kind: ErrInvalid, cause: err}).about(OpParse, "YAML")
+	}
+	return fromJSON(text)
+}
+
+// withTextKeys returns a value of YAML as one that package json encodes: some YAML
+// packages decode into maps whose keys have any type.
+func withTextKeys(v any) any {
+	switch v := v.(type) {
+	case map[any]any:
+		m := make(map[string]any, len(v))
+		for key, value := range v {
+			m[fmt.Sprint(key)] = withTextKeys(value)
+		}
+		return m
+	case map[string]any:
+		for key, value := range v {
+			v[key] = withTextKeys(value)
+		}
+	case []any:
+		for n, value := range v {
+			v[n] = withTextKeys(value)
 		}
 	}
-	return unmarshal(into)
-}
-
-// yamlFields returns the names that the fields of a struct have in YAML.
-func yamlFields(t reflect.Type) (names []string) {
-	for i := range t.NumField() {
-		name, option, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		if option == "inline" {
-			names = append(names, yamlFields(t.Field(i).Type)...)
-		} else {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func unknownField(what, name string) error {
-	return invalid(name, "is not a field of it").about(OpParse, what)
-}
-
-// notParsed returns a decoder's error as one that matches [ErrInvalid]. It leaves
-// the errors of nested values as they are.
-func notParsed(what string, err error) error {
-	var bad *Error
-	if errors.As(err, &bad) {
-		return err
-	}
-	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return unknownField(what, strings.Trim(field, `"`))
-	}
-	return (&Error{kind: ErrInvalid, cause: err}).about(OpParse, what)
+	return v
 }
 
 // textDuration is a duration whose text form in JSON and YAML is that of

@@ -62,25 +62,16 @@ func (s RealServer) String() string {
 // UnmarshalJSON decodes a server, whose weight is 1 if absent. Errors match
 // [ErrInvalid].
 func (s *RealServer) UnmarshalJSON(text []byte) error {
-	return s.unmarshal(func(into any) error { return unmarshalStrict("lvs.RealServer", text, into) })
+	return unmarshalStrict("lvs.RealServer", text, s)
 }
 
 // UnmarshalYAML decodes a server as UnmarshalJSON does. It is the method that
 // YAML packages look for.
 func (s *RealServer) UnmarshalYAML(unmarshal func(any) error) error {
-	return s.unmarshal(func(into any) error { return unmarshalStrictYAML("lvs.RealServer", unmarshal, into) })
+	return unmarshalStrictYAML("lvs.RealServer", unmarshal, s)
 }
 
-type plainRealServer RealServer // without its methods
-
-func (s *RealServer) unmarshal(into func(any) error) error {
-	p := plainRealServer{Weight: 1}
-	if err := into(&p); err != nil {
-		return err
-	}
-	*s = RealServer(p)
-	return nil
-}
+func (s *RealServer) setDefaults() { *s = RealServer{Weight: 1} }
 
 // Validate returns the error with which [Client.Do] would refuse to add the
 // server to the service, or nil. The error is an [*Error] that matches
@@ -208,27 +199,12 @@ func (s RealServerStatus) String() string {
 
 // UnmarshalJSON decodes a status as [RealServer.UnmarshalJSON] does a server.
 func (s *RealServerStatus) UnmarshalJSON(text []byte) error {
-	return s.unmarshal(func(into any) error { return unmarshalStrict("lvs.RealServerStatus", text, into) })
+	return unmarshalStrict("lvs.RealServerStatus", text, s)
 }
 
 // UnmarshalYAML decodes a status as UnmarshalJSON does.
 func (s *RealServerStatus) UnmarshalYAML(unmarshal func(any) error) error {
-	return s.unmarshal(func(into any) error { return unmarshalStrictYAML("lvs.RealServerStatus", unmarshal, into) })
+	return unmarshalStrictYAML("lvs.RealServerStatus", unmarshal, s)
 }
 
-func (s *RealServerStatus) unmarshal(into func(any) error) error {
-	type Server plainRealServer // exported, or some YAML packages could not set it
-	var read struct {
-		Server          `yaml:",inline"`
-		ActiveConns     int   `json:"activeConns" yaml:"activeConns"`
-		InactiveConns   int   `json:"inactiveConns" yaml:"inactiveConns"`
-		PersistentConns int   `json:"persistentConns" yaml:"persistentConns"`
-		Stats           Stats `json:"stats" yaml:"stats"`
-	}
-	read.Weight = 1
-	if err := into(&read); err != nil {
-		return err
-	}
-	*s = RealServerStatus{RealServer(read.Server), read.ActiveConns, read.InactiveConns, read.PersistentConns, read.Stats}
-	return nil
-}
+func (s *RealServerStatus) setDefaults() { *s = RealServerStatus{RealServer: RealServer{Weight: 1}} }

@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// Snapshot is a table as the kernel has it: a [Table] with counters and counts.
+// Snapshot is a table as the kernel has it: a [Table] with counters and counts. In JSON
+// and YAML it is an object with "version": 1 and "services".
 type Snapshot struct {
-	Services []ServiceEntry `json:"services" yaml:"services"` // ordered by [ServiceID.Compare]
+	Services []ServiceEntry // ordered by [ServiceID.Compare]
 }
 
 // Table returns the services and real servers without counters and counts, in the

@@ -9,18 +9,21 @@ import (
 // their real servers. The zero value has no services. [Client.Snapshot] reads a table
 // from the kernel, and [Client.PlanTable] finds the changes that lead to one.
 //
-// In JSON and YAML a table is an object with "version": 1 and "services".
+// In JSON and YAML a table is an object with "version": 1, which must be there, and
+// "services". A field that is unknown or there twice matches [ErrInvalid], and the error
+// names its path, such as "services[3].realServers[0].weigth". Reading a table does not
+// validate it: see [Table.Validate].
 type Table struct {
-	Services []TableService `json:"services" yaml:"services"` // each ID only once, in any order
+	Services []TableService // each ID only once, in any order
 }
 
 // TableService is a service of a [Table].
 type TableService struct {
-	Service `yaml:",inline"`
+	Service `yaml:",inline"` // its fields are those of the object in JSON and YAML, beside realServers
 
 	// RealServers are in the order in which they are added, on which the picks of some
 	// schedulers depend. Each address is there only once.
-	RealServers []RealServer `json:"realServers" yaml:"realServers"`
+	RealServers []RealServer `json:"realServers,omitempty" yaml:"realServers,omitempty"`
 }
 
 // Equal reports whether the kernel would see the same table, with real servers in the

@@ -24,10 +24,10 @@ var floors = []struct {
 	name  string
 	files []string
 }{
-	{"ground", []string{"errors.go", "errno.go", "op.go", "doc.go", "encoding.go"}},
+	{"ground", []string{"errors.go", "errno.go", "op.go", "doc.go", "encoding*.go"}},
 	{"values", []string{"service*.go", "real_server.go", "mode.go", "mode_tunnel.go", "persistence*.go", "scheduler.go", "stats.go",
 		"flow.go", "connection.go", "verdict*.go", "ipsec_key.go", "table.go", "table_validate.go", "table_encoding.go"}},
-	{"client", []string{"lvs.go", "client_*.go", "change*.go", "batch_error.go", "convert.go", "errors_kernel.go", "snapshot.go", "timeouts.go", "sync_daemon.go", "open_*.go"}},
+	{"client", []string{"lvs.go", "client_*.go", "change*.go", "batch_error.go", "convert.go", "errors_kernel.go", "snapshot*.go", "timeouts.go", "sync_daemon.go", "open_*.go"}},
 	{"resources", []string{"resource*.go", "requirement.go", "sysctl*.go"}},
 	{"modes", []string{"mode_setup.go", "mode_dr.go", "mode_nat.go", "mode_tun.go", "mode_tun_*.go"}},
 	{"host", []string{"host*.go", "namespace_*.go"}},

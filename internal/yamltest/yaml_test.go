@@ -5,6 +5,7 @@ package yamltest
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -33,7 +34,8 @@ var formats = map[string]format{
 var (
 	web    = lvs.MustParseServiceID("tcp://10.168.0.91:80")
 	rip    = netip.MustParseAddrPort("10.168.0.94:80")
-	stats  = lvs.Stats{Conns: 1, InPackets: 2, OutPackets: 3, InBytes: 4, OutBytes: 5, Rates: lvs.Rates{Conns: 6, InBytes: 7}}
+	rip6   = netip.MustParseAddrPort("[fd00::94]:80")
+	stats  = lvs.Stats{Conns: math.MaxUint64, InPackets: 2, OutPackets: 3, InBytes: 4, OutBytes: 5, Rates: lvs.Rates{Conns: 6, InBytes: 7}}
 	server = lvs.RealServerStatus{
 		RealServer:  lvs.RealServer{Addr: rip, Mode: lvs.GUE(6080, lvs.TunnelChecksum), Weight: 0, UpperThreshold: 9, LowerThreshold: 8},
 		ActiveConns: 1, InactiveConns: 2, PersistentConns: 3, Stats: stats,
@@ -48,6 +50,10 @@ func TestRoundTrips(t *testing.T) {
 	for _, want := range []any{
 		service.Service, service, server.RealServer, server, stats, stats.Rates,
 		lvs.ServiceEntry{ServiceStatus: service, RealServers: []lvs.RealServerStatus{server, {RealServer: lvs.NewRealServer(rip, lvs.DR())}}},
+		lvs.Table{Services: []lvs.TableService{{Service: service.Service, RealServers: []lvs.RealServer{server.RealServer, lvs.NewRealServer(rip6, lvs.DR())}},
+			{Service: lvs.Service{ID: lvs.FWMark6(7)}}}},
+		lvs.Table{Services: []lvs.TableService{}},
+		lvs.Snapshot{Services: []lvs.ServiceEntry{{ServiceStatus: service, RealServers: []lvs.RealServerStatus{server}}}},
 		lvs.Timeouts{TCP: 15 * time.Minute, UDP: time.Second},
 		lvs.SyncDaemon{Role: lvs.SyncMaster, Interface: "eth0", SyncID: 5, MaxLen: 1400, Group: netip.MustParseAddr("224.0.0.81"), Port: 8848, TTL: 2},
 		lvs.SyncDaemon{Role: lvs.SyncBackup, Interface: "eth0"},
@@ -67,6 +73,72 @@ func TestRoundTrips(t *testing.T) {
 			got := reflect.New(reflect.TypeOf(want))
 			if err := f.unmarshal(text, got.Interface()); err != nil || !reflect.DeepEqual(got.Elem().Interface(), want) {
 				t.Errorf("%s: %T:\n%s\nis read back as %+v, %v", name, want, text, got.Elem(), err)
+			}
+		}
+	}
+}
+
+const table = `version: 1
+services:
+- id: tcp://10.168.0.91:80
+  scheduler: rr
+  realServers: &both
+  - addr: 10.168.0.94:80
+  - addr: "[fd00::94]:80"
+    mode: gue:6080+csum # a tunnel
+    weight: 0x10
+    upperThreshold: 1_000
+- {id: udp://10.168.0.91:80, onePacket: true, realServers: *both}
+- id: fwmark://7
+  realServers:
+`
+
+// A table that people wrote reads as they meant it.
+func TestTable(t *testing.T) {
+	servers := []lvs.RealServer{lvs.NewRealServer(rip, lvs.DR()), {Addr: rip6, Mode: lvs.GUE(6080, lvs.TunnelChecksum), Weight: 16, UpperThreshold: 1000}}
+	want := lvs.Table{Services: []lvs.TableService{
+		{Service: lvs.Service{ID: web, Scheduler: lvs.RR}, RealServers: servers},
+		{Service: lvs.Service{ID: lvs.UDP(web.AddrPort()), OnePacket: true}, RealServers: servers},
+		{Service: lvs.Service{ID: lvs.FWMark(7)}},
+	}}
+	for name, f := range formats {
+		if name == "json" {
+			continue
+		}
+		var got lvs.Table
+		if err := f.unmarshal([]byte(table), &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// What is wrong with a table is named by its path, whatever the options, and nothing of
+// the table is used.
+func TestTableIsStrict(t *testing.T) {
+	for _, tt := range []struct{ old, new, path, want string }{
+		{"version: 1", "new: 1", "version", "is missing"},
+		{"version: 1", "version: 2", "version", "is 2"},
+		{"services:", "servces:", "servces", "is not a known field"},
+		{"  scheduler:", "  sheduler:", "services[0].sheduler", "is not a known field"},
+		{"    weight:", "    weigth:", "services[0].realServers[1].weigth", "is not a known field"},
+		{"0x10", "ten", "services[0].realServers[1].weight", `is "ten", and must be a whole number`},
+		{"10.168.0.94:80", "10.168.0.94", "services[0].realServers[0].addr", "not an ip:port"},
+		{"gue:6080+csum", "gui", "services[0].realServers[1].mode", "want dr, nat, ipip, gue:PORT or gre"},
+		{"fwmark://7", "fwmark://0", "services[2].id", "is not a number from 1"},
+		{"  realServers:\n", "  realServers: 5\n", "services[2].realServers", "is 5, and must be an array"},
+		{"- id: fwmark://7", "- 7: fwmark://7", "services[2].7", "is not a known field"},
+	} {
+		for name, f := range formats {
+			if name == "json" {
+				continue
+			}
+			i := strings.LastIndex(table, tt.old)
+			text := table[:i] + tt.new + table[i+len(tt.old):]
+			var got lvs.Table
+			var bad *lvs.Error
+			err := f.unmarshal([]byte(text), &got)
+			if !errors.As(err, &bad) || bad.Field != tt.path || !strings.Contains(err.Error(), tt.want) || !errors.Is(err, lvs.ErrInvalid) || got.Services != nil {
+				t.Errorf("%s: %q: %v, want %s: %s", name, tt.new, err, tt.path, tt.want)
 			}
 		}
 	}
