@@ -35,12 +35,10 @@ func excerptOf(ctx context.Context, h *Host, f Flow) (*excerpt, error) {
 		return nil, err
 	}
 	replies, vips := e.replies(f)
-	e.entries, err = h.client.snapshot(ctx, func(ctx context.Context) ([]ServiceStatus, error) {
-		all, err := h.client.Services(ctx)
-		e.elsewhere.Services = slices.ContainsFunc(all, func(s ServiceStatus) bool { return s.ID.family == f.family() })
-		return slices.DeleteFunc(all, func(s ServiceStatus) bool { return !f.meets(s.ID, vips) }), err
-	})
+	all, err := h.client.snapshot(ctx, func(id ServiceID) bool { return f.meets(id, vips) })
 	if err == nil {
+		e.elsewhere.Services = slices.ContainsFunc(all, func(s ServiceEntry) bool { return s.ID.family == f.family() })
+		e.entries = slices.DeleteFunc(all, func(s ServiceEntry) bool { return !f.meets(s.ID, vips) })
 		err = c.table(ctx, e.entries)
 	}
 	if err != nil {

@@ -143,14 +143,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func decodeService(msg []byte) (ServiceStatus, error) {
-	var w wire.Service
-	if err := wire.DecodeService(msg, &w); err != nil {
-		return ServiceStatus{}, err
-	}
-	return serviceFromWire(&w), nil
-}
-
 // Service returns one service. It fails with [ErrNoService] if the service does not
 // exist.
 func (c *Client) Service(ctx context.Context, id ServiceID) (ServiceStatus, error) {
@@ -158,83 +150,7 @@ func (c *Client) Service(ctx context.Context, id ServiceID) (ServiceStatus, erro
 	if err := requireID(id); err != nil {
 		return ServiceStatus{}, err.about(what.op, what.object)
 	}
-	var s ServiceStatus
-	err := c.get(ctx, what, naming(wire.CmdGetService, id), func(msg []byte) (err error) {
-		s, err = decodeService(msg)
-		return err
-	})
-	return s, err
-}
-
-// command returns a request without attributes.
-func command(cmd wire.Command) genl.Request {
-	return func(b []byte) []byte { return wire.AppendCommand(b, cmd) }
-}
-
-// naming returns a request that names a service.
-func naming(cmd wire.Command, id ServiceID) genl.Request {
-	return func(b []byte) []byte {
-		key := id.toWire()
-		return wire.AppendServiceKey(b, cmd, &key)
-	}
-}
-
-// RealServers returns the real servers of a service in the order in which they were
-// added. It fails with [ErrNoService] if the service does not exist.
-func (c *Client) RealServers(ctx context.Context, id ServiceID) ([]RealServerStatus, error) {
-	what := call{op: OpListRealServers, object: id.String()}
-	if err := requireID(id); err != nil {
-		return nil, err.about(what.op, what.object)
-	}
-	all, err := dump(ctx, c, what, naming(wire.CmdGetDest, id), func(msg []byte) (RealServerStatus, error) {
-		var w wire.Dest
-		if err := wire.DecodeDest(msg, &w); err != nil {
-			return RealServerStatus{}, err
-		}
-		return serverFromWire(id, &w), nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(all) == 0 {
-		// For a service that does not exist, the kernel lists no servers either.
-		if _, err := c.Service(ctx, id); err != nil {
-			return nil, err
-		}
-	}
-	return inOrderAdded(all), nil
-}
-
-// inOrderAdded reverses the kernel's order, newest first, and drops the second of
-// two entries for one server, which the kernel lists if others were added at the
-// same time.
-func inOrderAdded(all []RealServerStatus) []RealServerStatus {
-	slices.Reverse(all)
-	seen := make(map[netip.AddrPort]bool, len(all))
-	return slices.DeleteFunc(all, func(s RealServerStatus) bool {
-		again := seen[s.Addr]
-		seen[s.Addr] = true
-		return again
-	})
-}
-
-// RealServer returns one real server of a service. It fails with [ErrNoRealServer] or
-// [ErrNoService]. The kernel has no call for one real server, so all are listed.
-func (c *Client) RealServer(ctx context.Context, id ServiceID, addr netip.AddrPort) (RealServerStatus, error) {
-	all, err := c.RealServers(ctx, id)
-	if err != nil {
-		return RealServerStatus{}, err
-	}
-	addr = unmap(addr)
-	for _, s := range all {
-		if s.Addr == addr {
-			return s, nil
-		}
-	}
-	return RealServerStatus{}, &Error{
-		Op: OpGetRealServer, Object: id.String() + " -> " + addr.String(),
-		kind: ErrNoRealServer, detail: "the service has no such real server",
-	}
+	return read(ctx, c, what, func(r *genl.Reader) (ServiceStatus, error) { return getService(r, id) })
 }
 
 // AddService makes the change [AddService]: it adds a service without real servers.
@@ -311,28 +227,6 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 		Version:       fmt.Sprintf("%d.%d.%d", w.Version>>16, w.Version>>8&0xff, w.Version&0xff),
 		ConnTableSize: int(w.ConnTableSize),
 	}, nil
-}
-
-// get requests one message and decodes it.
-func (c *Client) get(ctx context.Context, what call, request genl.Request, decode func(msg []byte) error) error {
-	start := c.start(ctx)
-	msg, err := c.conn.Get(ctx, request)
-	if err == nil {
-		if err = decode(msg); err != nil {
-			err = fmt.Errorf("%w: %w", genl.ErrMalformed, err)
-		}
-	}
-	return c.done(ctx, what, start, err)
-}
-
-// dump requests any number of messages and decodes them.
-func dump[T any](ctx context.Context, c *Client, what call, request genl.Request, decode func(msg []byte) (T, error)) ([]T, error) {
-	start := c.start(ctx)
-	all, err := genl.Dump(ctx, c.conn, request, decode)
-	if err := c.done(ctx, what, start, err); err != nil {
-		return nil, err
-	}
-	return all, nil
 }
 
 // done explains the error of a call, if there is one, and logs the call.

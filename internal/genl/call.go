@@ -8,19 +8,25 @@ import (
 
 // Get sends a request and returns the one message that answers it.
 func (c *Conn) Get(ctx context.Context, request Request) ([]byte, error) {
-	return call(ctx, c, reading, func(s *socket) ([]byte, error) {
-		return again(s, c.name, func() ([]byte, error) {
-			body, err := s.get(s.family, request)
-			return slices.Clone(body), err
-		})
+	return Read(ctx, c, func(r *Reader) ([]byte, error) {
+		body, err := r.Get(request)
+		return slices.Clone(body), err
 	})
 }
 
 // Dump sends a request that any number of messages answer, and returns what decode
 // makes of each. decode must not keep the message.
 func Dump[T any](ctx context.Context, c *Conn, request Request, decode func(msg []byte) (T, error)) ([]T, error) {
-	return call(ctx, c, reading, func(s *socket) ([]T, error) {
-		return again(s, c.name, func() ([]T, error) { return dump(s, request, decode) })
+	return Read(ctx, c, func(r *Reader) (all []T, err error) {
+		err = r.Dump(request, func(msg []byte) error {
+			one, err := decode(msg)
+			if all == nil {
+				all = make([]T, 0, r.socket.messages)
+			}
+			all = append(all, one)
+			return err
+		})
+		return all, err
 	})
 }
 
@@ -40,43 +46,6 @@ func again[T any](s *socket, name string, request func() (T, error)) (value T, e
 		}
 	}
 	return value, ErrMoving
-}
-
-func dump[T any](s *socket, request Request, decode func([]byte) (T, error)) ([]T, error) {
-	seq, err := s.sendOne(s.family, flagDump, request)
-	if err != nil {
-		return nil, err
-	}
-	var all []T
-	var answer error
-	err = s.await(func(m message) (bool, error) {
-		switch {
-		case m.seq != seq:
-			return false, nil
-		case m.flags&flagDumpIntr != 0:
-			return false, ErrInterrupted
-		case m.kind == typeDone, m.kind == typeError:
-			answer = m.answer()
-			return true, nil
-		case m.kind != s.family:
-			return false, malformed("a message of type %d, want %d", m.kind, s.family)
-		case s.flight.isGivenUp():
-			return false, errGivenUp // without decoding the datagrams that wait
-		}
-		one, err := decode(m.body)
-		if err != nil {
-			return false, malformed("%w", err)
-		}
-		if all == nil {
-			all = make([]T, 0, s.messages)
-		}
-		all = append(all, one)
-		return false, nil
-	})
-	if err == nil {
-		err = answer
-	}
-	return all, err
 }
 
 // Fate is how one request ended.

@@ -35,6 +35,7 @@ type netlinkSocket struct {
 	conn   *netlink.Conn
 	raw    syscall.RawConn
 	buffer int
+	inbox  inbox
 }
 
 func (s *netlinkSocket) prepare() (err error) {
@@ -66,36 +67,28 @@ func (s *netlinkSocket) Send(datagram []byte) error {
 	return cmp.Or(werr, os.NewSyscallError("sendto", err))
 }
 
-func (s *netlinkSocket) Receive(b []byte) (n int, err error) {
+func (s *netlinkSocket) Receive(b []byte) (int, error) {
+	for {
+		n, fromKernel, err := s.inbox.take(b)
+		if err != nil || fromKernel {
+			return n, err
+		}
+		if err := s.fill(b); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (s *netlinkSocket) fill(b []byte) error {
+	var err error
 	rerr := s.raw.Read(func(fd uintptr) bool {
-		n, err = receiveFromKernel(int(fd), b)
+		err = ignoringEINTR(func() error { return s.inbox.fill(fd, b) })
 		return err != unix.EAGAIN
 	})
 	if err == unix.ENOBUFS {
-		return 0, ErrOverrun
+		return ErrOverrun
 	}
-	return n, cmp.Or(rerr, os.NewSyscallError("recvmsg", err))
-}
-
-// receiveFromKernel skips datagrams that another process sent.
-func receiveFromKernel(fd int, b []byte) (n int, err error) {
-	for {
-		var flags int
-		var from unix.Sockaddr
-		err = ignoringEINTR(func() (err error) {
-			n, _, flags, from, err = unix.Recvmsg(fd, b, nil, unix.MSG_DONTWAIT)
-			return err
-		})
-		if err != nil {
-			return 0, err
-		}
-		if flags&unix.MSG_TRUNC != 0 {
-			return 0, unix.EMSGSIZE
-		}
-		if sender, ok := from.(*unix.SockaddrNetlink); ok && sender.Pid == 0 {
-			return n, nil
-		}
-	}
+	return cmp.Or(rerr, os.NewSyscallError("recvmmsg", err))
 }
 
 func ignoringEINTR(call func() error) error {

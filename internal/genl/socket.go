@@ -19,7 +19,8 @@ type socket struct {
 	family   uint16 // 0 until it is resolved
 	seq      uint32
 	in, out  []byte
-	messages int // how many the datagram in has
+	messages int    // how many the datagram in has
+	received uint32 // datagrams
 
 	unanswered bool // from before a request is sent until its last answer
 }
@@ -94,8 +95,14 @@ func (s *socket) await(visit func(message) (bool, error)) error {
 		if done || err != nil {
 			return err
 		}
-		// Answers that are waiting arrive without a pause. With one processor, the
-		// caller would not notice that its context has ended.
+		s.yield()
+	}
+}
+
+// yield lets others run once in a while. Answers that are waiting arrive without a
+// pause: with one processor, the caller would not notice that its context has ended.
+func (s *socket) yield() {
+	if s.received++; s.received%16 == 0 {
 		runtime.Gosched()
 	}
 }
