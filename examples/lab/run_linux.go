@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
-	"github.com/golvs/lvs/examples/internal/ipvsadm"
 	"github.com/golvs/lvs/examples/internal/lab"
+	"github.com/golvs/lvs/ipvsadm"
 )
 
 const patience = 5 * time.Second // of a request
@@ -115,7 +115,7 @@ func list(ctx context.Context, l *lab.Lab, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out)
-	return ipvsadm.List(out, info, entries.Services)
+	return ipvsadm.List(out, info, entries)
 }
 
 // advise adds what to do where that is not clear from the error.

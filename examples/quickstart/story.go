@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
-	"github.com/golvs/lvs/examples/internal/ipvsadm"
+	"github.com/golvs/lvs/ipvsadm"
 )
 
 // The real servers (RIP), and the services, each identified by its VIP and port.
@@ -148,7 +148,7 @@ func (s *story) showTable(ctx context.Context) error {
 		return err
 	}
 	s.say("\nThe director's table, as ipvsadm -Ln shows it:\n")
-	return ipvsadm.List(s.out, info, entries.Services)
+	return ipvsadm.List(s.out, info, entries)
 }
 
 func (s *story) say(format string, args ...any) {

@@ -23,8 +23,8 @@ ipvsadm -a -t 10.168.0.91:80 -r [2001:db8::95]:80 -i -w 1`, "-servers", "10.168.
 ip link set dev lo up
 ip -6 addr add 2001:db8::91/128 dev eth0 preferred_lft 0
 ipvsadm -A -t [2001:db8::91]:80 -s rr
-ipvsadm -a -t [2001:db8::91]:80 -r 10.168.0.94:80 -i --tun-type gue --tun-port 7000 --tun-nocsum -w 1
-ipvsadm -a -t [2001:db8::91]:80 -r 10.168.0.95:80 -i --tun-type gue --tun-port 7000 --tun-nocsum -w 1`,
+ipvsadm -a -t [2001:db8::91]:80 -r 10.168.0.94:80 -i -w 1 --tun-type gue --tun-port 7000 --tun-nocsum
+ipvsadm -a -t [2001:db8::91]:80 -r 10.168.0.95:80 -i -w 1 --tun-type gue --tun-port 7000 --tun-nocsum`,
 		"-vip", "[2001:db8::91]:80", "-type", "gue", "-port", "7000")
 	roletest.Commands(t, program(), `
 modprobe ipip

@@ -10,7 +10,7 @@ import (
 	"slices"
 
 	"github.com/golvs/lvs"
-	"github.com/golvs/lvs/examples/internal/ipvsadm"
+	"github.com/golvs/lvs/ipvsadm"
 )
 
 // work is what a program does to a host.
@@ -25,11 +25,15 @@ type work struct {
 func (w *work) isDirector() bool { return w.service.ID.IsValid() }
 
 // commands returns the commands of ipvsadm that add the service.
-func (w *work) commands() string {
+func (w *work) commands() (string, error) {
 	if !w.isDirector() {
-		return ""
+		return "", nil
 	}
-	return ipvsadm.Commands(w.service, w.servers)
+	changes := []lvs.Change{lvs.AddService(w.service)}
+	for _, s := range w.servers {
+		changes = append(changes, lvs.AddRealServer(w.service.ID, s))
+	}
+	return ipvsadm.Commands(changes...)
 }
 
 func (w *work) do(ctx context.Context, open Open) error {
@@ -63,8 +67,9 @@ func (w *work) show(ctx context.Context, host *lvs.Host, err error) error {
 		}
 		fmt.Fprint(w.out, plan)
 	}
-	fmt.Fprint(w.out, w.commands())
-	return nil
+	commands, err := w.commands()
+	fmt.Fprint(w.out, commands)
+	return err
 }
 
 // look prints what is wrong with the host.
@@ -97,6 +102,10 @@ func (w *work) look(ctx context.Context, host *lvs.Host) error {
 // apply sets the host up. The plan is saved before anything is changed, so that a run
 // that is interrupted can be finished by the next, or reverted by -undo.
 func (w *work) apply(ctx context.Context, host *lvs.Host) error {
+	commands, err := w.commands()
+	if err != nil {
+		return err
+	}
 	s, err := load(w.file)
 	isNew := errors.Is(err, fs.ErrNotExist)
 	switch {
@@ -118,7 +127,7 @@ func (w *work) apply(ctx context.Context, host *lvs.Host) error {
 		return errors.Join(err, w.takeBack(context.WithoutCancel(ctx), host))
 	}
 	if err == nil {
-		fmt.Fprintf(w.out, "%s%s# revert with -undo, which reads %s\n", s.Plan, w.commands(), w.file)
+		fmt.Fprintf(w.out, "%s%s# revert with -undo, which reads %s\n", s.Plan, commands, w.file)
 	}
 	return err
 }

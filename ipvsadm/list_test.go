@@ -20,11 +20,11 @@ func TestList(t *testing.T) {
 		return lvs.ServiceEntry{ServiceStatus: lvs.ServiceStatus{Service: s}, RealServers: servers}
 	}
 	var b strings.Builder
-	err := List(&b, lvs.Info{Version: "1.2.1", ConnTableSize: 4096}, []lvs.ServiceEntry{
+	err := List(&b, lvs.Info{Version: "1.2.1", ConnTableSize: 4096}, lvs.Snapshot{Services: []lvs.ServiceEntry{
 		entry(lvs.Service{ID: drSite, Scheduler: lvs.RR}, server(rs2, lvs.DR(), 0, 20), server(rs1, lvs.DR(), 1, 0)),
 		entry(lvs.Service{ID: natSite, Scheduler: lvs.LC, Persistence: lvs.Persistence{Timeout: 300 * time.Second}},
 			server(rs1, lvs.NAT(), 0, 10)),
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

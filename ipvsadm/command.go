@@ -1,0 +1,175 @@
+package ipvsadm
+
+import "github.com/golvs/lvs"
+
+// command is what an option of ipvsadm does that must come first.
+type command struct {
+	needs, may optionSet                           // of the options behind it
+	words      int                                 // without a dash, behind it
+	build      func(*request) (lvs.Change, *Error) // nil if the command changes nothing
+	check      func(*request) *Error               // nil if its options fit each other
+}
+
+const (
+	serviceOptions = kindScheduler | kindPersistent | kindMask | kindEngine | kindOnePacket | kindSchedulerFlags
+	tunnelOptions  = kindTunnel | kindTunnelPort | kindNoChecksum | kindChecksum | kindRemoteChecksum
+	serverOptions  = kindMode | kindWeight | kindUpper | kindLower | tunnelOptions
+	daemonOptions  = kindSyncID | kindInterface | kindMaxLen | kindGroup | kindPort | kindTTL
+	countOptions   = kindStats | kindRates | kindThresholds
+	listOptions    = kindService | kindNumeric | kindConns | kindTimeouts | kindDaemons | countOptions |
+		kindPersistentConns | kindTunnelInfo | kindNoSort | kindExact
+)
+
+var (
+	addService = command{needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
+		s, err := r.finishService()
+		return lvs.AddService(s), err
+	}}
+	editService = command{needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
+		s, err := r.finishService()
+		return lvs.UpdateService(s), err
+	}}
+	deleteService = command{needs: kindService, build: func(r *request) (lvs.Change, *Error) {
+		return lvs.RemoveService(r.service.ID), nil
+	}}
+	addServer = command{needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
+		s, err := r.finishServer()
+		return lvs.AddRealServer(r.service.ID, s), err
+	}}
+	editServer = command{needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
+		s, err := r.finishServer()
+		return lvs.UpdateRealServer(r.service.ID, s), err
+	}}
+	deleteServer = command{needs: kindService | kindServer, build: func(r *request) (lvs.Change, *Error) {
+		return lvs.RemoveRealServer(r.service.ID, r.server.Addr), nil
+	}}
+	clearTable = command{build: func(*request) (lvs.Change, *Error) { return lvs.Flush(), nil }}
+
+	zeroCounters = command{may: kindService, build: func(r *request) (lvs.Change, *Error) {
+		if r.has(kindService) {
+			return lvs.ZeroCounters(r.service.ID), nil
+		}
+		return lvs.ZeroAllCounters(), nil
+	}}
+	setTimeouts = command{words: 3, build: (*request).finishTimeouts}
+	startDaemon = command{may: daemonOptions, build: func(r *request) (lvs.Change, *Error) {
+		return lvs.StartSyncDaemon(r.daemon), nil
+	}}
+	stopDaemon = command{may: kindSyncID, build: func(r *request) (lvs.Change, *Error) {
+		return lvs.StopSyncDaemon(r.daemon.Role), nil
+	}}
+	list = command{may: listOptions, check: (*request).listable}
+	save = command{may: kindNumeric}
+
+	unreadable command // ends a restore
+)
+
+// parse reads a command. The second result is whether it changes something.
+func parse(words []word) (lvs.Change, bool, *Error) {
+	var nothing lvs.Change
+	r := newRequest(words)
+	first, ok, err := r.next()
+	switch {
+	case err != nil:
+		return nothing, false, err
+	case !ok:
+		return nothing, false, noCommand(words[0])
+	case first.command == nil:
+		return nothing, false, errorf("a command such as -A or -a must come first").at(first.as, first.column)
+	case first.command == &unreadable:
+		return nothing, false, errorf("changes nothing, and ends a restore").or("remove the line").at(first.as, first.column)
+	}
+	if err := r.read(first); err != nil {
+		return nothing, false, err
+	}
+	if first.command.build == nil {
+		return nothing, false, nil
+	}
+	ch, err := first.command.build(&r)
+	if err != nil {
+		return nothing, false, err.at(first.as, first.column)
+	}
+	if bad := ch.Validate(); bad != nil {
+		return nothing, false, refused(bad).at(first.as, first.column)
+	}
+	return ch, true, nil
+}
+
+func noCommand(w word) *Error {
+	return errorf("%s is not a command", quote(w.text)).or("a command begins with a dash, such as -A").at("", w.column)
+}
+
+// read reads the options of a command, and checks that it may have them.
+func (r *request) read(first given) *Error {
+	if first.set != nil {
+		if err := first.set(r, first.value); err != nil {
+			return err.at(first.as, first.valueAt)
+		}
+	}
+	for {
+		g, ok, err := r.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return r.complete(first)
+		}
+		if err := r.add(first, g); err != nil {
+			return err.at(g.as, g.column)
+		}
+	}
+}
+
+// add adds an option to the request.
+func (r *request) add(first, g given) *Error {
+	switch {
+	case g.command != nil:
+		return errorf("a line has one command, and this one has %s", first.as)
+	case g.kind&^(first.command.needs|first.command.may) != 0:
+		return errorf("%s does not have this option", first.as)
+	case r.has(g.kind):
+		return errorf("is given twice, or excludes another option")
+	}
+	r.kinds |= g.kind
+	if g.set != nil {
+		if err := g.set(r, g.value); err != nil {
+			return err.at(g.as, g.valueAt)
+		}
+	}
+	return nil
+}
+
+// complete checks a request at its end.
+func (r *request) complete(first given) *Error {
+	c := first.command
+	switch missing := c.needs &^ r.kinds; {
+	case missing&kindService != 0:
+		return errorf("needs a service").or("add -t, -u, --sctp-service or -f").at(first.as, first.column)
+	case missing&kindServer != 0:
+		return errorf("needs a real server").or("add -r").at(first.as, first.column)
+	case len(r.rest) < c.words:
+		return errorf("needs %d numbers: for TCP, for TCP after a FIN, and for UDP", c.words).at(first.as, first.column)
+	case len(r.rest) > c.words:
+		w := r.rest[c.words]
+		return errorf("%s does not belong to an option", quote(w.text)).at(first.as, w.column)
+	}
+	if c.check != nil {
+		if err := c.check(r); err != nil {
+			return err.at(first.as, first.column)
+		}
+	}
+	return nil
+}
+
+// listable refuses options of which ipvsadm can only list one.
+func (r *request) listable() *Error {
+	special := r.kinds & (kindConns | kindTimeouts | kindDaemons)
+	excluded := countOptions | kindService | kindConns | kindTimeouts | kindDaemons
+	if special&kindConns == 0 {
+		excluded |= kindPersistentConns
+	}
+	if special != 0 && (r.kinds&excluded&^(special&-special)) != 0 {
+		return errorf("can list connections, timeouts, daemons or services, but only one of them")
+	}
+	return nil
+}

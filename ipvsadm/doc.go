@@ -1,0 +1,39 @@
+// Package ipvsadm reads and writes the commands, save files and listings of ipvsadm(8),
+// as values of package lvs. It runs no programs and touches neither kernel nor network.
+//
+// # Reading
+//
+// [Parse] reads commands, one a line, as 'ipvsadm -R' does, and [ParseArgs] the arguments
+// of one command. The result are changes for [lvs.Client.Do]. [ParseFile] reads a save
+// file or any other list of commands into the table that they make.
+//
+// Nothing is returned of an input with an error: it is an [*Error] with the line and the
+// column. Empty lines, line ends of Windows, and comments are accepted: '#' at the
+// beginning of an argument begins one. Lines that only print, such as -L and -S,
+// are checked and change nothing.
+//
+// The changes make the table that ipvsadm 1.31 makes of the same commands, including
+// what surprises: -E without -s sets wlc, -e without -w sets weight 1 and without -m or
+// -i sets DR, -p without a number is 360 seconds, and the port of a server that is
+// reached by DR or through a tunnel becomes that of its service. Some inputs are read
+// otherwise:
+//
+//   - Firewall marks may be hexadecimal (0x10), and negative, as ipvsadm saves those from
+//     2147483648 on but does not read them.
+//   - Hosts and ports must be numbers, as 'ipvsadm -S -n' writes them: no names are looked
+//     up. IPv4 addresses and masks must be four decimal numbers: ipvsadm reads "10.1" as
+//     10.0.0.1, and the mask "24" as 0.0.0.24.
+//   - What package lvs refuses to write is refused here: a VIP of 0.0.0.0 or ::, an
+//     IPv4 address that is mapped into IPv6, a server's port behind a firewall mark
+//     without -m, and --pe without -p.
+//   - A -M that stands before the IPv6 service is refused, because ipvsadm would ignore it.
+//   - Commands that end a restore are refused: -R, -h and -v.
+//
+// # Writing
+//
+// [Save] writes what 'ipvsadm -S -n' would, which has no thresholds, timeouts and sync
+// daemons, and the servers in an order other than the table's. [File.MarshalText] loses
+// none of these, and is a file that 'ipvsadm -R' can read. [Commands] writes changes as
+// commands for a shell. All three return an error rather than a command that would do
+// something else. [List] writes what 'ipvsadm -Ln' would.
+package ipvsadm

@@ -1,0 +1,124 @@
+package ipvsadm
+
+import (
+	"errors"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/golvs/lvs"
+)
+
+// number reads a decimal number. A sign is allowed, as in ipvsadm.
+func number(s string, least, most int) (int, *Error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		return 0, errorf("%s is not a decimal number", quote(s))
+	case err != nil || n < int64(least) || n > int64(most):
+		return 0, errorf("%s is out of range [%d, %d]", quote(s), least, most)
+	}
+	return int(n), nil
+}
+
+// fwMark reads a firewall mark: a decimal or hexadecimal number, or the negative one
+// that ipvsadm saves for a mark from 2^31 on.
+func fwMark(s string) (uint32, *Error) {
+	base, digits := 10, s
+	if hex, ok := strings.CutPrefix(strings.ToLower(s), "0x"); ok {
+		base, digits = 16, hex
+	}
+	n, err := strconv.ParseInt(digits, base, 64)
+	if err != nil || n < math.MinInt32 || n > math.MaxUint32 || n == 0 || base == 16 && (n < 0 || digits[0] == '+') {
+		return 0, errorf("%s is not a mark from 1 to 4294967295", quote(s))
+	}
+	return uint32(n), nil
+}
+
+// addrPort reads an address with or without a port, which is otherwise the given one.
+func addrPort(s string, port uint16) (netip.AddrPort, *Error) {
+	host, digits, hasPort := s, "", false
+	if inside, ok := strings.CutPrefix(s, "["); ok {
+		if host, digits, hasPort = strings.Cut(inside, "]:"); !hasPort || !strings.Contains(host, ":") {
+			return netip.AddrPort{}, errorf("%s is not an address", quote(s)).
+				or("brackets are around an IPv6 address with a port: [2001:db8::1]:80, or 2001:db8::1")
+		}
+	} else if strings.Count(s, ":") == 1 {
+		host, digits, hasPort = strings.Cut(s, ":")
+	}
+	addr, err := parseAddr(host)
+	if err == nil && hasPort {
+		port, err = parsePort(digits)
+	}
+	return netip.AddrPortFrom(addr, port), err
+}
+
+func parseAddr(s string) (netip.Addr, *Error) {
+	addr, err := netip.ParseAddr(s)
+	switch {
+	case err != nil:
+		return addr, errorf("%s is not an address", quote(s)).or(hintNames)
+	case addr.Zone() != "":
+		return addr, errorf("%s has a zone, which IPVS does not have", quote(s))
+	case addr.Is4In6():
+		return addr, errorf("%s is an IPv4 address that is mapped into IPv6", quote(s)).or("write " + addr.Unmap().String())
+	}
+	return addr, nil
+}
+
+const hintNames = "names are not looked up, and an IPv4 address has four decimal numbers"
+
+func parsePort(s string) (uint16, *Error) {
+	n, err := number(s, 0, math.MaxUint16)
+	if err != nil {
+		err.text = "port " + err.text
+		err.hint = "names are not looked up"
+	}
+	return uint16(n), err
+}
+
+// mask reads the mask of an IPv4 service, or the prefix length of an IPv6 one.
+func mask(s string, is6 bool) (lvs.Mask, *Error) {
+	var m lvs.Mask
+	if is6 {
+		n, err := number(s, 1, 128)
+		if err == nil && n < 128 {
+			m = lvs.PrefixMask(n)
+		}
+		return m, err
+	}
+	addr, err := netip.ParseAddr(s)
+	if err != nil || !addr.Is4() {
+		return m, errorf("%s is not a mask such as 255.255.255.0", quote(s)).
+			or("for an IPv6 service give the length of its prefix, behind the service")
+	}
+	if m = lvs.DottedMask(addr.As4()); m == lvs.PrefixMask(32) {
+		return lvs.Mask{}, nil
+	}
+	return m, nil
+}
+
+// schedulerFlags reads the names of flags, separated by commas.
+func schedulerFlags(s lvs.Scheduler, names string) (lvs.SchedulerFlags, *Error) {
+	var all lvs.SchedulerFlags
+	for name := range strings.SplitSeq(names, ",") {
+		of, _, named := strings.Cut(name, "-")
+		switch name {
+		case "":
+			continue
+		case "sh-fallback", "sh-port", "mh-fallback", "mh-port", "flag-1", "flag-2", "flag-3":
+		default:
+			return 0, errorf("%s is not a flag", quote(name)).or("give sh-fallback, sh-port, mh-fallback, mh-port, or flag-1 to flag-3")
+		}
+		if named && of != "flag" && of != s.String() {
+			return 0, errorf("%s is a flag of the scheduler %s, not of %s", name, of, s)
+		}
+		flag, err := lvs.ParseSchedulerFlags(name)
+		if err != nil {
+			return 0, refused(err)
+		}
+		all |= flag
+	}
+	return all, nil
+}

@@ -1,0 +1,67 @@
+package ipvsadm
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/golvs/lvs"
+)
+
+// idText returns a service as an option.
+func idText(id lvs.ServiceID) string {
+	option := "-t "
+	switch {
+	case id.FWMark() != 0:
+		return "-f " + strconv.FormatUint(uint64(id.FWMark()), 10) + markFamily(id)
+	case id.Protocol() == lvs.ProtocolUDP:
+		option = "-u "
+	case id.Protocol() == lvs.ProtocolSCTP:
+		option = "--sctp-service "
+	}
+	return option + addrPortText(id.AddrPort())
+}
+
+// markFamily returns what is behind a firewall mark for IPv6.
+func markFamily(id lvs.ServiceID) string {
+	if id.Is6() {
+		return " -6"
+	}
+	return ""
+}
+
+func addrPortText(a netip.AddrPort) string {
+	port := ":" + strconv.Itoa(int(a.Port()))
+	if addr := a.Addr().Unmap(); addr.Is6() {
+		return "[" + addrText(addr) + "]" + port
+	}
+	return addrText(a.Addr()) + port
+}
+
+// addrText writes an address as the C library does: it ends like an IPv4 address if
+// only the last 32 bits are set, and some of the first 16 of these.
+func addrText(a netip.Addr) string {
+	a = a.Unmap()
+	if b := a.As16(); a.Is6() && [12]byte(b[:12]) == [12]byte{} && b[12]|b[13] != 0 {
+		return "::" + netip.AddrFrom4([4]byte(b[12:])).String()
+	}
+	return a.String()
+}
+
+// maskText writes an IPv4 mask with dots, and an IPv6 mask as its length; "" for a mask
+// of the whole address.
+func maskText(id lvs.ServiceID, m lvs.Mask) string {
+	whole := 32
+	if id.Is6() {
+		whole = 128
+	}
+	n, ok := m.Bits()
+	switch {
+	case ok && n == whole:
+		return ""
+	case ok && !id.Is6():
+		return net.IP(net.CIDRMask(n, whole)).String()
+	}
+	return strings.TrimPrefix(m.String(), "/")
+}
