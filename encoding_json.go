@@ -37,14 +37,8 @@ type hasDefaults interface{ setDefaults() }
 // as it is if it cannot. Field of the error is the path of what is wrong, and offset its
 // place, -1 if it has none.
 func decodeJSON(text []byte, into any) (bad *Error, offset int) {
-	var whole json.RawMessage
-	if err := json.Unmarshal(text, &whole); err != nil {
-		bad, offset = &Error{kind: ErrInvalid, cause: err}, -1
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			offset = max(int(syntax.Offset)-1, 0)
-		}
-		return bad, offset
+	if !json.Valid(text) {
+		return syntaxError(text)
 	}
 	d := jsonDecoder{text: text, fields: map[reflect.Type]map[string]jsonField{}}
 	was := reflect.ValueOf(into).Elem()
@@ -55,6 +49,18 @@ func decodeJSON(text []byte, into any) (bad *Error, offset int) {
 	}
 	was.Set(read)
 	return nil, 0
+}
+
+// syntaxError returns what is wrong with text that is not JSON.
+func syntaxError(text []byte) (bad *Error, offset int) {
+	var whole json.RawMessage
+	err := json.Unmarshal(text, &whole)
+	bad, offset = &Error{kind: ErrInvalid, cause: err}, -1
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		offset = max(int(syntax.Offset)-1, 0)
+	}
+	return bad, offset
 }
 
 func (d *jsonDecoder) value(into reflect.Value) *Error {

@@ -57,7 +57,7 @@ func TestTableStateFileRefused(t *testing.T) {
 		"null":                    "version: is missing",
 		text + text:               "after top-level value",
 		text[:len(text)/2]:        "unexpected end",
-		`{"version": 1, "a": {}}`: "a: is not a field of it",
+		`{"version": 1, "a": {}}`: "a: is not a known field",
 		strings.Replace(text, `"version": 1`, `"version": 2`, 1):                                "version: is 2",
 		strings.Replace(text, webID.String(), "tcp://nowhere", 1):                               `"nowhere" is not an address`,
 		strings.Replace(text, `"id": "`+webID.String(), `"id": "`, 1):                           "applied.services[0].id: is missing",
