@@ -22,6 +22,7 @@ type jsonDecoder struct {
 	at     int    // offset of what is read next
 	bad    int    // offset of what is wrong
 	fields map[reflect.Type]map[string]jsonField
+	walked map[reflect.Type]bool // what isWalked returned
 }
 
 // jsonField is a field of a struct.
@@ -40,7 +41,7 @@ func decodeJSON(text []byte, into any) (bad *Error, offset int) {
 	if !json.Valid(text) {
 		return syntaxError(text)
 	}
-	d := jsonDecoder{text: text, fields: map[reflect.Type]map[string]jsonField{}}
+	d := jsonDecoder{text: text, fields: map[reflect.Type]map[string]jsonField{}, walked: map[reflect.Type]bool{}}
 	was := reflect.ValueOf(into).Elem()
 	read := reflect.New(was.Type()).Elem()
 	read.Set(was)
@@ -65,12 +66,17 @@ func syntaxError(text []byte) (bad *Error, offset int) {
 
 func (d *jsonDecoder) value(into reflect.Value) *Error {
 	d.space()
+	walked, known := d.walked[into.Type()]
+	if !known {
+		walked = isWalked(into.Type())
+		d.walked[into.Type()] = walked
+	}
 	switch first := d.text[d.at]; {
-	case first == 'n' && isWalked(into.Type()): // null leaves the value as it is
+	case !walked:
+		return d.leaf(into)
+	case first == 'n': // null leaves the value as it is
 		d.skip()
 		return nil
-	case !isWalked(into.Type()):
-		return d.leaf(into)
 	case into.Kind() == reflect.Pointer:
 		if into.IsNil() {
 			into.Set(reflect.New(into.Type().Elem()))
