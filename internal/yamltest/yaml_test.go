@@ -161,3 +161,43 @@ func TestRealServer(t *testing.T) {
 		}
 	}
 }
+
+// A plan survives JSON and YAML with its digests, which are beyond what floating point
+// holds.
+func TestTablePlan(t *testing.T) {
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sim.Client()
+	defer c.Close()
+	web, old := lvs.Service{ID: web, Scheduler: lvs.MH}, lvs.MustParseServiceID("udp://10.168.0.91:53")
+	err = c.Do(t.Context(),
+		lvs.AddService(web), lvs.AddRealServer(web.ID, lvs.NewRealServer(rip, lvs.NAT())),
+		lvs.AddService(lvs.Service{ID: old}), lvs.AddRealServer(old, lvs.NewRealServer(rip, lvs.NAT())))
+	if err == nil {
+		web.Scheduler = lvs.WRR
+		var plan lvs.TablePlan
+		plan, err = c.PlanTable(t.Context(), lvs.Table{Services: []lvs.TableService{{Service: web, RealServers: []lvs.RealServer{}}}},
+			lvs.TableOptions{Scope: lvs.ScopeAll(), Prune: true, Drain: time.Minute})
+		for name, f := range formats {
+			text, err := f.marshal(plan)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			var got lvs.TablePlan
+			if err := f.unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, plan) {
+				t.Errorf("%s:\n%s\nis read back as\n%+v\nwant\n%+v\n%v", name, text, got, plan, err)
+			}
+			edited := strings.Replace(string(text), "1m0s", "-1m0s", 1)
+			var bad *lvs.Error
+			if err := f.unmarshal([]byte(edited), &got); !errors.As(err, &bad) || bad.Field != "steps[1].drain" {
+				t.Errorf("%s: a plan that was edited: %v", name, err)
+			}
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
