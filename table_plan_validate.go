@@ -175,7 +175,7 @@ func (v *planValidator) follow(s *TableStep) *Error {
 	}
 	switch adds := s.Change.kind == addService || s.Change.kind == addServer; {
 	case known && adds && there:
-		return invalid("change", "%s is there already", s.Change.object())
+		return invalid("change", "%s already exists", s.Change.object())
 	case known && !adds && !there:
 		return invalid("change", "%s is not there", s.Change.object())
 	case key != service && v.found[key.service].Was == 0 && !v.there[service]:
