@@ -16,6 +16,7 @@ var (
 	web = lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
 	rs1 = netip.MustParseAddrPort("10.168.0.94:80")
 	rs2 = netip.MustParseAddrPort("10.168.0.95:80")
+	rs3 = netip.MustParseAddrPort("10.168.0.96:80")
 )
 
 // balance sends clients to rs1 and rs2, and then drains rs2.
