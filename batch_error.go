@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// BatchError is the error of [Client.Do]. [errors.Is] and [errors.As] match it if
+// BatchError is the error of [Client.Do] and of [Client.ApplyTable]. [errors.Is] and [errors.As] match it if
 // they match any of its failures, as with [errors.Join]; [Ignore] is for all of them.
 type BatchError struct {
-	// Total is how many changes Do was given.
+	// Total is how many changes Do was given, or how many steps the plan has.
 	Total int
 
 	// Failures are the changes that were not made, or of which that is not known,
@@ -25,8 +25,8 @@ type BatchError struct {
 // Failure is a change that was not made, or of which that is not known, as
 // [Error.Outcome] says.
 type Failure struct {
-	Index  int    // its place among the changes, from 0
-	Change Change // as Do was given it
+	Index  int    // its place among the changes or steps, from 0
+	Change Change // as Do was given it, or that of the step
 	Err    *Error // why
 }
 
@@ -50,10 +50,9 @@ func (e *BatchError) Error() string {
 	}
 	var b strings.Builder
 	failed, skipped := e.split()
+	fmt.Fprintf(&b, "lvs: %d of %d changes failed", len(failed), e.Total)
 	if len(skipped) > 0 {
-		fmt.Fprintf(&b, "lvs: none of %d changes was made: %d invalid", e.Total, len(failed))
-	} else {
-		fmt.Fprintf(&b, "lvs: %d of %d changes failed", len(failed), e.Total)
+		fmt.Fprintf(&b, ", so %d more were not made", len(skipped))
 	}
 	for _, f := range failed[:min(shown, len(failed))] {
 		fmt.Fprintf(&b, "\n\tchange %d: %s", f.Index, strings.TrimPrefix(f.Err.Error(), "lvs: "))

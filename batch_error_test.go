@@ -57,7 +57,7 @@ func TestInvalidChangeStopsAll(t *testing.T) {
 	if !errors.As(err, &e) || e.Field != "Weight" {
 		t.Errorf("errors.As finds %v, want the invalid change's", e)
 	}
-	const want = "lvs: none of 3 changes was made: 1 invalid\n" +
+	const want = "lvs: 1 of 3 changes failed, so 2 more were not made\n" +
 		"\tchange 1: add real server tcp://10.1.0.1:80 -> 10.2.0.3:80: Weight: "
 	if !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v", err)

@@ -50,17 +50,18 @@ var (
 	// ErrUnstable: the table kept changing while it was read. Try again.
 	ErrUnstable error = newKind("the table kept changing")
 
-	// ErrStale: the host has changed since the plan was made, and the plan no
-	// longer fits. Make a new plan.
-	ErrStale error = newKind("the host has changed since the plan was made")
+	// ErrStale: the host or the table has changed since the plan was made, and the
+	// plan no longer fits. Make a new plan.
+	ErrStale error = newKind("it has changed since the plan was made")
 
 	// ErrInvalid: a value can never work. Either this package refused it before
 	// the kernel saw it, or the kernel did. [Error.Field] names it where known.
 	ErrInvalid error = newKind("invalid value")
 
-	// ErrSkipped: the change is valid, but was not sent, because another change of
-	// the same [Client.Do] is invalid.
-	ErrSkipped error = newKind("skipped, because another change is invalid")
+	// ErrSkipped: the change is valid, but was not made, because another change of
+	// the same [Client.Do] is invalid, or another step of the same [Client.ApplyTable]
+	// failed.
+	ErrSkipped error = newKind("skipped, because of another change")
 
 	// ErrStuck: nothing was done, because calls whose contexts ended are still
 	// inside the kernel: either 32 of them, none of which returned within five

@@ -90,10 +90,6 @@ func (v *planValidator) end() *Error {
 // step refuses a step that does not follow from those before it.
 func (v *planValidator) step(s *TableStep) *Error {
 	id := s.Change.ServiceID()
-	if bad := s.Change.validate(); bad != nil {
-		bad.Field = "change." + pathOf(bad.Field)
-		return bad
-	}
 	if v.found[id] == nil {
 		return invalid("change", "how %s was found is missing", id)
 	}
@@ -101,6 +97,10 @@ func (v *planValidator) step(s *TableStep) *Error {
 		v.enter(v.want[id])
 	}
 	if bad := s.validateWas(); bad != nil {
+		return bad
+	}
+	if bad := s.Change.validateAfter(&s.Was); bad != nil {
+		bad.Field = "change." + pathOf(bad.Field)
 		return bad
 	}
 	switch {

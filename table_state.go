@@ -8,8 +8,8 @@ import (
 )
 
 // TableState is what a program remembers of the table that it applied: what in the
-// kernel's table is its own. [ReadTableState] reads one from a file, [TableState.WriteFile]
-// keeps it there, and [TableOptions.Last] compares with it. The
+// kernel's table is its own. [ReadTableState] reads one from a file,
+// [ApplyOptions.StateFile] keeps it there, and [TableOptions.Last] compares with it. The
 // zero value owns nothing.
 //
 // In JSON it is an object with "version": 1, "applied" and "drains".

@@ -143,15 +143,17 @@ func syncFolder(folder string) error {
 // stateFileError returns the error of a state file with its kind.
 func stateFileError(op Op, path string, err error) error {
 	const hint = "restore it, or move it away if nothing in the kernel's table is this program's"
-	e, bad := &Error{cause: err}, (*Error)(nil)
-	if errors.As(err, &bad) {
-		e = &Error{Field: bad.Field, kind: bad.kind, detail: bad.detail, cause: bad.cause, hint: hint}
-		if bad.Object != tableStateObject {
-			e = &Error{kind: bad.kind, cause: bad, hint: hint} // of a value in it
-		}
-	} else {
+	var bad *Error
+	if !errors.As(err, &bad) {
+		e := &Error{kind: errors.ErrUnsupported, cause: err}
 		e.classify(stateFileErrors)
+		return e.about(op, path)
 	}
+	if bad.Object != tableStateObject { // of a value in it
+		return (&Error{kind: bad.kind, cause: bad, hint: hint}).about(op, path)
+	}
+	e := *bad
+	e.hint = hint
 	return e.about(op, path)
 }
 

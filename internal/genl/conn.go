@@ -129,6 +129,9 @@ func (c *Conn) admit(ctx context.Context, write bool) error {
 	return nil
 }
 
+// Settle waits until no abandoned call that changes something is inside the kernel.
+func (c *Conn) Settle(ctx context.Context) error { return c.admit(ctx, true) }
+
 // obstacles returns what a call has to wait for; a nil channel means nothing.
 func (c *Conn) obstacles(write bool) (calls, writes <-chan struct{}) {
 	c.mu.Lock()

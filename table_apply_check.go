@@ -1,0 +1,43 @@
+package lvs
+
+import (
+	"fmt"
+	"strings"
+)
+
+// validateAfter refuses what can never work, except for values that were there before
+// and stay: another program may have set them.
+func (ch *Change) validateAfter(was *Change) *Error {
+	if err := requireID(ch.service.ID); err != nil {
+		return err
+	}
+	switch ch.kind {
+	case updateService:
+		return ch.service.validate(&was.service)
+	case updateServer:
+		return ch.server.validate(ch.service.ID, &was.server)
+	}
+	return ch.validate()
+}
+
+// staleTable returns the error of services that are not as the plan found them.
+func staleTable(stale []ServiceID, now Snapshot) error {
+	const shown = 10
+	exists := make(map[ServiceID]bool, len(now.Services))
+	for i := range now.Services {
+		exists[now.Services[i].ID] = true
+	}
+	var names []string
+	for _, id := range stale[:min(shown, len(stale))] {
+		if exists[id] {
+			names = append(names, id.String())
+		} else {
+			names = append(names, id.String()+" (removed)")
+		}
+	}
+	if more := len(stale) - shown; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	e := &Error{kind: ErrStale, detail: "other programs have changed what it is about: " + strings.Join(names, ", "), hint: "plan again"}
+	return e.about(OpApply, "plan")
+}

@@ -1,0 +1,137 @@
+package lvs
+
+import (
+	"context"
+	"slices"
+)
+
+// readState reads what was applied before.
+func (a *tableApply) readState() (err error) {
+	if a.o.StateFile != "" {
+		a.prior, err = ReadTableState(a.o.StateFile)
+		a.written = a.prior
+	}
+	return err
+}
+
+// writeState writes what is owned from now on, unless the file has it.
+func (a *tableApply) writeState(ctx context.Context, s TableState) error {
+	if a.o.StateFile == "" || s.Equal(a.written) {
+		return nil
+	}
+	err := s.writeFile(ctx, a.o.StateFile)
+	if err == nil {
+		a.written = s
+	}
+	return err
+}
+
+// stateDuring is the state while the kernel is being changed: each change may have been
+// made or not.
+func (a *tableApply) stateDuring() TableState {
+	both := tableOwner(func(serverKey, bool) tableClaim { return claimBoth })
+	drains := slices.DeleteFunc(slices.Clone(a.prior.Drains), func(d Drain) bool { return a.isReplaced(&d) })
+	for i := range a.plan.Steps {
+		if d, ok := a.drains[i]; ok {
+			drains = append(drains, d)
+		}
+	}
+	return TableState{both.own(a.plan.Want, a.prior.Applied), drains}
+}
+
+// stateAfter is the state when the kernel has been changed, by how the steps ended.
+func (a *tableApply) stateAfter() TableState {
+	claims := make(map[serverKey]tableClaim, len(a.plan.Steps))
+	for i := range a.plan.Steps {
+		s := &a.plan.Steps[i]
+		claims[s.key()] = a.claimOf(s, a.outcomes[i])
+	}
+	owner := tableOwner(func(key serverKey, wanted bool) tableClaim {
+		if claim, ok := claims[key]; ok {
+			return claim
+		}
+		if wanted && !a.isBack || !wanted && !a.existed(key) {
+			return claimWant
+		}
+		return claimPrior
+	})
+	own := owner.own(a.plan.Want, a.prior.Applied)
+	return TableState{own, append(a.goingOn(), a.result().Drains...)}
+}
+
+func (a *tableApply) claimOf(s *TableStep, o StepOutcome) tableClaim {
+	switch {
+	case o == StepUnknown:
+		return claimBoth
+	case !o.isDone(), s.Drain > 0: // what drains is owned until it is removed
+		return claimPrior
+	}
+	return claimWant
+}
+
+// existed reports whether the kernel had a service or a real server before the plan.
+func (a *tableApply) existed(key serverKey) bool {
+	e := a.before[key.service]
+	if e == nil || !key.server.IsValid() {
+		return e != nil
+	}
+	return slices.ContainsFunc(e.RealServers, func(s RealServerStatus) bool { return s.Addr == key.server })
+}
+
+// drainOf returns the drain that a step begins, or has begun when the plan was applied
+// before.
+func (a *tableApply) drainOf(s *TableStep, o StepOutcome) Drain {
+	key := s.key()
+	servers := s.drained()
+	if o == StepFound || len(drainWeights(key.service, servers)) == 0 {
+		for _, d := range a.prior.Drains {
+			if d.key() == key {
+				return d
+			}
+		}
+	}
+	return newDrain(key.service, key.server, servers, DrainOptions{Timeout: s.Drain, WaitPersistent: a.o.WaitPersistent})
+}
+
+func (d *Drain) key() serverKey { return serverKey{d.Service, unmap(d.RealServer)} }
+
+// isReplaced reports whether a step of the plan drains the same.
+func (a *tableApply) isReplaced(d *Drain) bool {
+	for _, other := range a.drains {
+		if other.key() == d.key() {
+			return true
+		}
+	}
+	return false
+}
+
+// goingOn returns the earlier drains that still have something to do: what they drain
+// was not removed, and is not wanted or could not be given its weight.
+func (a *tableApply) goingOn() (all []Drain) {
+	if len(a.prior.Drains) == 0 {
+		return nil
+	}
+	wanted := map[serverKey]bool{}
+	for _, s := range a.plan.Want.Services {
+		wanted[serverKey{service: s.ID}] = true
+		for _, server := range s.RealServers {
+			wanted[serverKey{s.ID, unmap(server.Addr)}] = true
+		}
+	}
+	removed, undone := map[serverKey]bool{}, map[ServiceID]bool{}
+	for i := range a.plan.Steps {
+		switch s := &a.plan.Steps[i]; {
+		case !a.outcomes[i].isDone():
+			undone[s.Change.service.ID] = true
+		case s.Drain == 0 && (s.Change.kind == removeService || s.Change.kind == removeServer):
+			removed[s.key()] = true
+		}
+	}
+	for _, d := range a.prior.Drains {
+		isOver := removed[d.key()] && !wanted[d.key()] || removed[serverKey{service: d.Service}] || wanted[d.key()] && !undone[d.Service] && !a.isBack
+		if !isOver && !a.isReplaced(&d) {
+			all = append(all, d)
+		}
+	}
+	return all
+}

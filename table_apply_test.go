@@ -1,0 +1,311 @@
+package lvs
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// applyLab is a simulator with a client, and a second client that plays another program.
+type applyLab struct {
+	t             *testing.T
+	sim           *Simulator
+	client, other *Client
+}
+
+func newApplyLab(t *testing.T, o SimOptions) *applyLab {
+	t.Helper()
+	sim, err := NewSimulator(o)
+	must(t, err)
+	l := &applyLab{t, sim, sim.Client(), sim.Client()}
+	t.Cleanup(func() { l.client.Close(); l.other.Close() })
+	return l
+}
+
+// fill makes the whole table what is wanted, as another program.
+func (l *applyLab) fill(want Table) {
+	l.t.Helper()
+	must(l.t, l.other.Flush(l.t.Context()))
+	for _, s := range want.Services {
+		must(l.t, l.other.AddService(l.t.Context(), s.Service))
+		for _, server := range s.RealServers {
+			must(l.t, l.other.AddRealServer(l.t.Context(), s.ID, server))
+		}
+	}
+}
+
+func (l *applyLab) plan(want Table, o TableOptions) TablePlan {
+	l.t.Helper()
+	plan, err := l.client.PlanTable(l.t.Context(), want, o)
+	must(l.t, err)
+	return plan
+}
+
+// has reports an error unless the table is what is wanted.
+func (l *applyLab) has(what string, want Table) {
+	l.t.Helper()
+	s, err := l.other.Snapshot(l.t.Context())
+	must(l.t, err)
+	if got := s.Table(); !got.Equal(want) {
+		l.t.Errorf("%s: the kernel has\n%v\nwant\n%v", what, got, want)
+	}
+}
+
+// weightTable returns a table of services on ports of one VIP, each with real servers of some
+// weights.
+func weightTable(services ...[]int) (all Table) {
+	for i, weights := range services {
+		s := TableService{Service: Service{ID: applyID(i), Scheduler: WRR}}
+		for j, weight := range weights {
+			if weight >= 0 {
+				s.RealServers = append(s.RealServers, RealServer{Addr: applyRIP(i, j), Mode: NAT(), Weight: weight})
+			}
+		}
+		all.Services = append(all.Services, s)
+	}
+	return all
+}
+
+func applyID(i int) ServiceID {
+	return TCP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 70, 0, 1}), uint16(80+i)))
+}
+
+func applyRIP(service, server int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 71, byte(service), byte(1 + server)}), 8080)
+}
+
+func outcomes(o StepOutcome, n int) []StepOutcome { return slices.Repeat([]StepOutcome{o}, n) }
+
+func TestApplyTable(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	foreign := weightTable(nil, nil, nil, []int{7}).Services[3]
+	have := weightTable([]int{1, 1}, []int{1, 0})
+	l.fill(Table{Services: append(have.Services, foreign)})
+	want := weightTable([]int{-1, 5, 1}, []int{2, 1}, []int{3})
+	plan := l.plan(want, TableOptions{})
+	r, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{})
+	must(t, err)
+	compare(t, "outcomes", outcomes(StepMade, len(plan.Steps)), r.Steps)
+	l.has("after", Table{Services: append(want.Services, foreign)})
+	if again := l.plan(want, TableOptions{}); again.HasChanges() {
+		t.Errorf("a second plan has\n%v", again)
+	}
+
+	// The same plan again does nothing, because all was done.
+	writes := l.countWrites(func() {
+		r, err = l.client.ApplyTable(t.Context(), plan, ApplyOptions{})
+		must(t, err)
+	})
+	compare(t, "outcomes of a second time", outcomes(StepFound, len(plan.Steps)), r.Steps)
+	if writes != 0 {
+		t.Errorf("%d changes were sent", writes)
+	}
+}
+
+// countWrites returns how many changes our client sends.
+func (l *applyLab) countWrites(do func()) (n int) {
+	note := l.client.note
+	l.client.note = func(changes []Change, err error) { n += len(changes); note(changes, err) }
+	defer func() { l.client.note = note }()
+	do()
+	return n
+}
+
+// A plan without changes is not written, nor is a state that the file has.
+func TestApplyTableNothing(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	want := weightTable([]int{1, 2}, []int{1})
+	l.fill(want)
+	file := filepath.Join(t.TempDir(), "state.json")
+	for i, wrote := range []bool{true, false} {
+		before, err := ReadTableState(file)
+		must(t, err)
+		if n := l.countWrites(func() {
+			r, err := l.client.ApplyTable(t.Context(), l.plan(want, TableOptions{Last: &before}), ApplyOptions{StateFile: file})
+			must(t, err)
+			compare(t, "result", "nothing to do", r.String())
+		}); n != 0 {
+			t.Errorf("%d changes were sent", n)
+		}
+		after, err := ReadTableState(file)
+		must(t, err)
+		if !after.Applied.Equal(want) || after.Equal(before) == wrote {
+			t.Errorf("run %d: the file has %v, and had %v", i, after, before)
+		}
+	}
+}
+
+func TestApplyTableStale(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	have := weightTable([]int{1, 1}, []int{1}, []int{1})
+	want := weightTable([]int{1, 2}, []int{1}, []int{1}, []int{1})
+	for name, change := range map[string]Change{
+		"a weight of another step's service": UpdateRealServer(applyID(0), RealServer{Addr: applyRIP(0, 0), Mode: NAT(), Weight: 9}),
+		"a service without a step":           RemoveRealServer(applyID(1), applyRIP(1, 0)),
+		"a service removed":                  RemoveService(applyID(2)),
+		"a wanted service added":             AddService(Service{ID: applyID(3), Scheduler: RR}),
+	} {
+		l.fill(have)
+		plan := l.plan(want, TableOptions{})
+		must(t, l.other.Do(t.Context(), change))
+		before, err := l.other.Snapshot(t.Context())
+		must(t, err)
+		file := filepath.Join(t.TempDir(), "state.json")
+		r, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{StateFile: file})
+		ofKind(t, name, err, ErrStale)
+		if err != nil && (!strings.Contains(err.Error(), change.ServiceID().String()) || !strings.Contains(err.Error(), "plan again")) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if r.Steps != nil {
+			t.Errorf("%s: %v", name, r)
+		}
+		if s, err := ReadTableState(file); err != nil || s.Applied.Services != nil {
+			t.Errorf("%s: the state is %v, %v", name, s, err)
+		}
+		l.has(name, before.Table())
+	}
+	// What is out of scope does not count.
+	l.fill(have)
+	plan := l.plan(want, TableOptions{})
+	must(t, l.other.Do(t.Context(), AddService(Service{ID: applyID(7), Scheduler: RR})))
+	_, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{})
+	must(t, err)
+}
+
+// Steps that can be made are, and the cause of the others comes first.
+func TestApplyTableFailures(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	have := weightTable([]int{1, 1})
+	l.fill(have)
+	want := weightTable([]int{1, -1, 1}, slices.Repeat([]int{1}, 20), []int{1})
+	want.Services[1].Scheduler = "custom"
+	plan := l.plan(want, TableOptions{})
+	r, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{})
+	var e *Error
+	if !errors.As(err, &e) || e.Kind() != ErrScheduler || e.Object != applyID(1).String() {
+		t.Errorf("the first cause is %v", e)
+	}
+	batch := batchOf(t, err)
+	if batch.Total != len(plan.Steps) || len(batch.Failures) != 21 || r.Count(StepRefused) != 21 || r.Count(StepMade) != len(plan.Steps)-21 {
+		t.Errorf("%v; %v", r, err)
+	}
+	for i, o := range r.Steps {
+		if batch.Made(i) != (o == StepMade) {
+			t.Errorf("step %d is %v, and made %t", i, o, batch.Made(i))
+		}
+	}
+	if text := err.Error(); !strings.Contains(text, "custom") || strings.Contains(text, "real server") {
+		t.Errorf("%v", text)
+	}
+	causes := batchOf(t, Ignore(err, ErrSkipped))
+	if len(causes.Failures) != 1 || plan.Steps[causes.Failures[0].Index].Change.ServiceID() != applyID(1) {
+		t.Errorf("causes: %v", causes)
+	}
+	l.has("after", Table{Services: []TableService{want.Services[0], want.Services[2]}})
+}
+
+// A service that does not get what it should keeps what it has.
+func TestApplyTableKeepsCapacity(t *testing.T) {
+	for name, tt := range map[string]struct{ have, want, left []int }{
+		"replaced":          {[]int{1, -1}, []int{-1, 1}, []int{1, -1}},
+		"weights exchanged": {[]int{1, 0}, []int{0, 1}, []int{1, 0}},
+	} {
+		for _, o := range []ApplyOptions{{}, {Stop: true}, {RollBack: true}} {
+			l := newApplyLab(t, SimOptions{})
+			have, want := weightTable(tt.have, []int{1}), weightTable(tt.want, []int{2})
+			l.fill(have)
+			plan := l.plan(want, TableOptions{})
+			for _, op := range []Op{OpAddRealServer, OpUpdateRealServer} {
+				must(t, l.sim.Inject(SimFault{Op: op, Errno: ENOMEM}))
+			}
+			_, err := l.client.ApplyTable(t.Context(), plan, o)
+			batch := batchOf(t, err)
+			if !errors.Is(err, ErrBusy) || !errors.Is(err, ErrSkipped) {
+				t.Errorf("%s, %+v: %v", name, o, batch)
+			}
+			s, err := l.other.Snapshot(t.Context())
+			must(t, err)
+			if got := s.Table().Services[0]; !got.Equal(weightTable(tt.left).Services[0]) {
+				t.Errorf("%s, %+v: left %v", name, o, got)
+			}
+		}
+	}
+}
+
+// After a failure, Stop sends nothing more.
+func TestApplyTableStops(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	want := weightTable([]int{1, 1, 1}, []int{1, 1, 1})
+	plan := l.plan(want, TableOptions{})
+	must(t, l.sim.Inject(SimFault{Op: OpAddRealServer, Before: func() {}}))
+	must(t, l.sim.Inject(SimFault{Op: OpAddRealServer, Errno: ENOMEM}))
+	var r ApplyResult
+	var err error
+	n := l.countWrites(func() { r, err = l.client.ApplyTable(t.Context(), plan, ApplyOptions{Stop: true}) })
+	compare(t, "outcomes", slices.Concat(outcomes(StepMade, n-1), outcomes(StepRefused, 1), outcomes(StepNotSent, 8-n)), r.Steps)
+	batch := batchOf(t, err)
+	if len(batch.Failures) != 9-n || batch.Failures[0].Index != n-1 {
+		t.Errorf("after %d changes: %v", n, err)
+	}
+	// The rest is made when the cause is gone.
+	_, err = l.client.ApplyTable(t.Context(), plan, ApplyOptions{Stop: true})
+	must(t, err)
+	l.has("the second time", want)
+}
+
+func TestApplyTableDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newApplyLab(t, SimOptions{})
+		have, want := weightTable([]int{1, 2}, []int{3, 4}), weightTable([]int{1})
+		l.fill(have)
+		file := filepath.Join(t.TempDir(), "state.json")
+		o := TableOptions{Scope: ScopeAll(), Prune: true, Drain: time.Minute}
+		plan := l.plan(want, o)
+		r, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{StateFile: file, WaitPersistent: true})
+		must(t, err)
+		drained := weightTable([]int{1, 0}, []int{0, 0})
+		l.has("begun", drained)
+		now := time.Now().UTC()
+		drains := []Drain{
+			{applyID(0), applyRIP(0, 1), now, now.Add(time.Minute), true, have.Services[0].RealServers[1:]},
+			{Service: applyID(1), Began: now, Deadline: now.Add(time.Minute), WaitPersistent: true, Before: have.Services[1].RealServers},
+		}
+		if !slices.EqualFunc(r.Drains, drains, Drain.Equal) {
+			t.Errorf("%+v, want %+v", r.Drains, drains)
+		}
+		s, err := ReadTableState(file)
+		must(t, err)
+		if !slices.EqualFunc(s.Drains, drains, Drain.Equal) {
+			t.Errorf("%+v, want %+v", s.Drains, drains)
+		}
+
+		// Some time later, another process continues.
+		time.Sleep(time.Second)
+		o.Last = &s
+		if again := l.plan(want, o); again.HasChanges() {
+			t.Errorf("drains are under way, and a plan has\n%v", again)
+		}
+		again, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{StateFile: file})
+		must(t, err)
+		if !slices.EqualFunc(again.Drains, drains, Drain.Equal) || again.Count(StepFound) != len(plan.Steps) {
+			t.Errorf("the same plan: %v, %+v", again, again.Drains)
+		}
+	})
+}
+
+// cancelAt returns a context that ends when the n-th change is made.
+func (l *applyLab) cancelAt(op Op, n int) context.Context {
+	ctx, cancel := context.WithCancel(l.t.Context())
+	l.t.Cleanup(cancel)
+	for range n - 1 {
+		must(l.t, l.sim.Inject(SimFault{Op: op, Before: func() {}}))
+	}
+	must(l.t, l.sim.Inject(SimFault{Op: op, Before: cancel}))
+	return ctx
+}
