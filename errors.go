@@ -126,7 +126,7 @@ func (o Outcome) String() string {
 type Error struct {
 	Op     Op     // the operation that failed
 	Object string // what it was applied to: "tcp://10.168.0.91:80"; empty for the whole table
-	Field  string // the field that was refused, with ErrInvalid; may be empty
+	Field  string // the field that was refused, with ErrInvalid; of JSON, YAML and tables its path; may be empty
 	Errno  Errno  // the kernel's answer; 0 if there was none
 
 	// Outcome says what is known of a change. It is [OutcomeRefused] for an

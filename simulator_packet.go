@@ -112,7 +112,7 @@ var (
 		simipvs.Connected: ReasonConnection, simipvs.Scheduled: ReasonScheduled, simipvs.ByTemplate: ReasonPersistence,
 		simipvs.Bypassed: ReasonBypass, simipvs.NoService: ReasonNoService, simipvs.NoServer: ReasonNoServerUsable,
 		simipvs.NoServers: ReasonNoServers, simipvs.NoScheduler: ReasonNoScheduler, simipvs.NotOpening: ReasonNotOpening,
-		simipvs.OtherPort: ReasonNotPersistent, simipvs.FTPData: ReasonFTPData, simipvs.FromFTPData: ReasonFromFTPData,
+		simipvs.OtherPort: ReasonNotPersistent, simipvs.FTPData: ReasonFTPData, simipvs.FromFTPData: ReasonFromFTPData, simipvs.OtherEngine: ReasonEngine,
 		simipvs.ServerRemoved: ReasonServerRemoved, simipvs.Conntracked: ReasonConntrack, simipvs.DropRate: ReasonDropRate,
 		simipvs.TooMany: ReasonConnectionLimit, simipvs.BackupOnly: ReasonBackupOnly, simipvs.NoTransmitter: ReasonNoMode,
 		simipvs.NoConnection: ReasonNoConnection,

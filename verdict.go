@@ -98,6 +98,7 @@ const (
 	ReasonNotPersistent                     // a service of port 0 accepts packets only if it is persistent
 	ReasonFTPData                           // it may be FTP data, for which the service must be persistent
 	ReasonFromFTPData                       // it comes from port 20, which IPVS never schedules
+	ReasonEngine                            // the service's persistence engine is for UDP, and the packet is not
 	ReasonServerRemoved                     // its connection's server was removed, and expire_nodest_conn is off
 	ReasonConntrack                         // conntrack knows another connection of its addresses and ports; net.ipv4.vs.conntrack may be off
 	ReasonDropRate                          // drop_packet is on
@@ -133,6 +134,7 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonNotPersistent:   {"not-persistent", "a service of port 0 must be persistent"},
 	ReasonFTPData:         {"ftp-data", "it may be FTP data, for which the service must be persistent"},
 	ReasonFromFTPData:     {"from-ftp-data", "it comes from port 20"},
+	ReasonEngine:          {"engine", "the persistence engine of the service is for UDP"},
 	ReasonServerRemoved:   {"server-removed", "its connection's server was removed"},
 	ReasonConntrack:       {"conntrack", "conntrack knows another connection of its addresses and ports"},
 	ReasonDropRate:        {"drop-rate", "drop_packet dropped it"},

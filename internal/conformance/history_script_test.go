@@ -25,7 +25,7 @@ import (
 // empty lines; behind ---- is what the steps print. A line that begins with # is a
 // comment. Besides the steps of histories there are shorter ones:
 //
-//	service tcp 10.1.254.1:80 rr [persistent SECONDS[/PREFIX]] [onepacket]
+//	service tcp 10.1.254.1:80 rr [persistent SECONDS[/PREFIX]] [engine NAME] [onepacket]
 //	server 10.2.0.10:80 nat [weight N] [upper N] [lower N]
 //	edit 10.2.0.10:80 nat …     the server is so from then on
 //	remove 10.2.0.10:80
@@ -323,6 +323,9 @@ func (p *script) shortService(f []string) (step, error) {
 				}
 				s = s.set(sNetmask, netmaskOf(s, bits))
 			}
+			f = f[1:]
+		case "engine":
+			s = s.plus(sEngine, text(f[1]))
 			f = f[1:]
 		default:
 			return nil, fmt.Errorf("%q is not part of a service", f[0])

@@ -45,6 +45,7 @@ const (
 	OtherPort                       // the service has port 0 and no persistence
 	FTPData                         // a service of port 21 without persistence serves no other port
 	FromFTPData                     // it comes from port 20
+	OtherEngine                     // the service's persistence engine is for another protocol
 	ServerRemoved                   // its connection's server is no longer in the service
 	Conntracked                     // netfilter knows another connection of the same addresses and ports
 	DropRate                        // drop_packet

@@ -10,6 +10,10 @@ const retiredPort = 0xffff
 // schedulePersistent decides by the server to which a template ties the client, or
 // ties the client to one.
 func (k *Kernel) schedulePersistent(d *decision, s *service, p *Packet, e *ends, w *world) {
+	if s.engine != "" { // sip, the only one: it finds nothing in a packet that is not of UDP
+		d.action, d.reason = Dropped, OtherEngine
+		return
+	}
 	why, server := ByTemplate, k.tied(d, s, e, w)
 	if server == nil {
 		switch server = k.pick(s, p, w); {
