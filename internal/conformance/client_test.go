@@ -70,6 +70,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// dnsTable has a service that the tables of the tests do not have.
+var dnsTable = lvs.Table{Services: []lvs.TableService{{Service: lvs.Service{ID: dnsID}}}}
+
 // clientMethods are the methods of Client that talk to the kernel, each called
 // so that it succeeds on a table with webID and its server webRIP.
 var clientMethods = map[string]func(context.Context, *lvs.Client) error{
@@ -143,6 +146,17 @@ var clientMethods = map[string]func(context.Context, *lvs.Client) error{
 	},
 	"AwaitDrains": func(ctx context.Context, c *lvs.Client) error {
 		_, _, err := c.AwaitDrains(ctx, []lvs.Drain{webDrain})
+		return err
+	},
+	"PlanTable": func(ctx context.Context, c *lvs.Client) error {
+		_, err := c.PlanTable(ctx, dnsTable, lvs.TableOptions{})
+		return err
+	},
+	"ApplyTable": func(ctx context.Context, c *lvs.Client) error {
+		plan, err := lvs.Diff(lvs.Table{}, dnsTable, lvs.TableOptions{})
+		if err == nil {
+			_, err = c.ApplyTable(ctx, plan, lvs.ApplyOptions{})
+		}
 		return err
 	},
 	"TakeBackDrain": func(ctx context.Context, c *lvs.Client) error { return c.TakeBackDrain(ctx, webDrain) },
