@@ -191,7 +191,7 @@ func (d *tableDiff) validate(want Table) error {
 		return err
 	}
 	for i := range want.Services {
-		if id := want.Services[i].ID; !d.Scope.has(id, true) {
+		if id := want.Services[i].ID; !d.Scope.Contains(id, true) {
 			return planError(invalid(fmt.Sprintf("services[%d]", i), "%s is outside the scope", id))
 		}
 	}

@@ -114,7 +114,7 @@ func (d *tableDiff) unwantedService(is *liveService) {
 	id := is.service.ID
 	s := d.begin(id, *is, nil)
 	switch applied := s.last.service.ID.IsValid(); {
-	case s.last.ends(is) || !d.Scope.has(id, d.last.knows(id)):
+	case s.last.ends(is) || !d.Scope.Contains(id, d.last.knows(id)):
 	case !d.Prune || d.last.given && !applied:
 		d.unwanted = append(d.unwanted, id)
 	case s.hasOthers():

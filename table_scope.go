@@ -15,9 +15,9 @@ type Scope struct {
 	contains func(id ServiceID, known bool) bool
 }
 
-// has reports whether the scope contains a service; known is whether it is wanted or
-// in [TableOptions.Last].
-func (s Scope) has(id ServiceID, known bool) bool {
+// Contains reports whether the scope contains a service; known is whether it is wanted
+// or in [TableOptions.Last], which decides for the zero value.
+func (s Scope) Contains(id ServiceID, known bool) bool {
 	if s.contains == nil {
 		return known
 	}
@@ -57,7 +57,7 @@ func ScopeMarks(first, last uint32) Scope {
 func ScopeAny(scopes ...Scope) Scope {
 	scopes = slices.Clone(scopes)
 	return Scope{func(id ServiceID, known bool) bool {
-		return slices.ContainsFunc(scopes, func(s Scope) bool { return s.has(id, known) })
+		return slices.ContainsFunc(scopes, func(s Scope) bool { return s.Contains(id, known) })
 	}}
 }
 

@@ -106,6 +106,7 @@ var walls = []struct{ folder, never, why string }{
 	{"internal/simipvs", "internal/wire", "one codec on both sides would hide its own mistakes"},
 	{"internal/wire", "internal/genl", "the encoding knows nothing of sockets"},
 	{"internal/genl", "internal/wire", "sockets know nothing of IPVS"},
+	{"director", "internal", "it is written with the public API alone"},
 	{"ipvsadm", "internal", "it is written with the public API alone"},
 	{"workload", "internal", "it is written with the public API alone"},
 }

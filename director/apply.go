@@ -1,0 +1,168 @@
+package director
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// apply makes the steps of a plan. Without steps, it notes what is the Director's now.
+func (r *run) apply(ctx, ended context.Context, a attempt) error {
+	r.fresh = false
+	if len(a.plan.Steps) == 0 && r.owned == a.target {
+		r.settled(a)
+		return nil
+	}
+	result, err := r.client.ApplyTable(ctx, a.plan, lvs.ApplyOptions{StateFile: r.o.StateFile})
+	if errors.Is(err, lvs.ErrStale) && len(result.Steps) == 0 && ended.Err() == nil {
+		return r.again(ended, a.plan, err)
+	}
+	r.stale = 0
+	drains := r.state.Drains
+	err = errors.Join(err, r.noteState(a.plan, result, err))
+	outcomes := outcomesOf(a.plan, result)
+	r.publish(func(s *Status) { s.Counts.Changes += outcomes.changes })
+	if err == nil {
+		r.owned = a.target
+		for _, ch := range a.plan.Changes() {
+			a.have.make(ch)
+		}
+		r.settled(a)
+	} else {
+		r.noteFailure(a, outcomes)
+	}
+	r.reportDrains(drains, a.plan.Want)
+	if err != nil {
+		return r.failLook(ended, a.plan, err)
+	}
+	return nil
+}
+
+// outcomes is what a plan that was applied changed.
+type outcomes struct {
+	done, undone, unknown []lvs.TableStep
+	changes               int // of the steps that were done
+}
+
+func outcomesOf(plan lvs.TablePlan, result lvs.ApplyResult) (o outcomes) {
+	for i, outcome := range result.Steps {
+		step := plan.Steps[i]
+		switch outcome {
+		case lvs.StepMade, lvs.StepFound:
+			o.done = append(o.done, step)
+		case lvs.StepUnknown:
+			o.unknown = append(o.unknown, step)
+		default:
+			o.undone = append(o.undone, step)
+		}
+	}
+	o.changes = len(lvs.TablePlan{Steps: o.done}.Changes())
+	return o
+}
+
+// noteFailure notes what the Director has made nevertheless, and reports the drifts of
+// which it has put right some.
+func (r *run) noteFailure(a attempt, o outcomes) {
+	done, touched := stepsOf(lvs.TablePlan{Steps: o.done}), stepsOf(a.plan)
+	r.respond(a.drifts, func(d Drift) Response {
+		switch {
+		case done.touch(d):
+			return Repaired
+		case touched.touch(d):
+			return Unrepaired
+		}
+		return Kept
+	})
+	if r.left == nil {
+		r.left = a.have
+	}
+	for _, ch := range (lvs.TablePlan{Steps: o.done}).Changes() {
+		r.left.make(ch)
+	}
+	if r.unsure == nil {
+		r.unsure = map[lvs.ServiceID]bool{}
+	}
+	for _, step := range o.unknown {
+		r.unsure[step.Change.ServiceID()] = true
+	}
+}
+
+// failLook notes a look that failed.
+func (r *run) failLook(ended context.Context, plan lvs.TablePlan, err error) error {
+	r.publish(func(s *Status) { s.sync(false) })
+	return r.fail(ended, plan, err, &r.failed, &r.lookAt)
+}
+
+// again looks again after a plan was stale, at once for the first time.
+func (r *run) again(ended context.Context, plan lvs.TablePlan, err error) error {
+	r.stale++
+	r.publish(func(s *Status) { s.Counts.Stale++ })
+	if r.stale > 1 {
+		return r.failLook(ended, plan, err)
+	}
+	r.lookAt = time.Now()
+	return nil
+}
+
+// noteState notes what is owned after a plan was applied, and the drains under way.
+func (r *run) noteState(plan lvs.TablePlan, result lvs.ApplyResult, failed error) error {
+	state := stateAfter(r.state, plan, result, failed)
+	if r.o.StateFile != "" {
+		var err error
+		if state, err = lvs.ReadTableState(r.o.StateFile); err != nil {
+			return err
+		}
+	}
+	r.state = state
+	r.publish(func(s *Status) { s.Drains = state.Drains })
+	r.drainsFrom(time.Now())
+	return nil
+}
+
+// reportDrains reports which drains a plan took back and began.
+func (r *run) reportDrains(before []lvs.Drain, want lvs.Table) {
+	for _, d := range before {
+		if wants(want, d) && !slices.ContainsFunc(r.state.Drains, d.Equal) {
+			r.reportEnd(lvs.DrainEnd{Drain: d, Reason: lvs.DrainTakenBack, Ended: time.Now().UTC().Round(0)})
+		}
+	}
+	for _, d := range r.state.Drains {
+		if !slices.ContainsFunc(before, d.Equal) {
+			r.publish(func(s *Status) { s.Counts.Drains++ })
+			r.emit(DrainBegan{d})
+		}
+	}
+}
+
+// stateAfter returns the state of a Director without a state file. Only the services
+// that it owns matter then, because all of their real servers count as its own.
+func stateAfter(before lvs.TableState, plan lvs.TablePlan, result lvs.ApplyResult, failed error) lvs.TableState {
+	after := lvs.TableState{Applied: plan.Want}
+	if failed != nil {
+		both := leftOf(before.Applied, func(lvs.ServiceID) bool { return true })
+		maps.Copy(both, leftOf(plan.Want, func(lvs.ServiceID) bool { return true }))
+		after.Applied = both.table()
+	}
+	for _, d := range before.Drains {
+		if failed != nil || !wants(plan.Want, d) {
+			after.Drains = append(after.Drains, d)
+		}
+	}
+	for _, d := range result.Drains {
+		after.Drains = slices.DeleteFunc(after.Drains, func(o lvs.Drain) bool { return o.Service == d.Service && o.RealServer == d.RealServer })
+		after.Drains = append(after.Drains, d)
+	}
+	return after
+}
+
+// wants reports whether a table has what is draining.
+func wants(t lvs.Table, d lvs.Drain) bool {
+	return slices.ContainsFunc(t.Services, func(s lvs.TableService) bool {
+		return s.ID == d.Service && (!d.RealServer.IsValid() ||
+			slices.ContainsFunc(s.RealServers, func(server lvs.RealServer) bool { return plain(server.Addr) == d.RealServer }))
+	})
+}

@@ -1,0 +1,170 @@
+package director
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// Director keeps the kernel's table as it is wanted: see the package documentation.
+// [New] returns one. Its methods may be called from any goroutine.
+type Director struct {
+	client *lvs.Client
+	o      Options
+	wake   chan struct{} // has an element when there is something for Run to take
+
+	mu     sync.Mutex
+	asked  asked // for Run to take
+	status Status
+}
+
+// asked is what Run was asked for and has not taken yet. Only the newest table counts.
+type asked struct {
+	update *Update
+	look   bool
+	allow  bool
+}
+
+// New returns a Director of the table that a client reaches. It changes nothing before
+// [Director.Run]. The error matches [lvs.ErrInvalid] for an option that cannot work.
+func New(client *lvs.Client, o Options) (*Director, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	if o.Source != nil {
+		if _, err := o.Source.open(); err != nil {
+			return nil, err
+		}
+	}
+	return &Director{client: client, o: o, wake: make(chan struct{}, 1)}, nil
+}
+
+// Set makes a table the wanted one, from now on or from the beginning of Run. The table
+// is copied. Set does not wait until it is applied: see [Applied] and [Director.Status].
+//
+// It fails with [lvs.ErrInvalid] if the table is not valid or has a service outside the
+// scope. The previous table then stays wanted.
+func (d *Director) Set(table lvs.Table) error { return d.Update(Update{Table: table}) }
+
+// Update does what [Director.Set] does, and says how the table may be applied.
+func (d *Director) Update(u Update) error {
+	if err := d.check(u.Table); err != nil {
+		return err
+	}
+	u.Table = cloned(u.Table)
+	d.ask(func(a *asked) { a.update = &u })
+	return nil
+}
+
+// Allow applies the wanted table that was refused, and reports whether there is one.
+// That ends when the table is in sync, or another table is wanted.
+func (d *Director) Allow() bool {
+	d.mu.Lock()
+	refused := d.status.Refused != ""
+	d.mu.Unlock()
+	if refused {
+		d.ask(func(a *asked) { a.allow = true })
+	}
+	return refused
+}
+
+// Look makes the Director look at the table now, and try again what failed or was
+// delayed, for a program that knows that the table has changed.
+func (d *Director) Look() { d.ask(func(a *asked) { a.look = true }) }
+
+// Status returns how the Director is doing.
+func (d *Director) Status() Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.status
+	s.At = time.Now().Round(0)
+	s.Drains = slices.Clone(s.Drains)
+	s.Unwanted, s.Misordered = slices.Clone(s.Unwanted), slices.Clone(s.Misordered)
+	return s
+}
+
+// check refuses a table that can never be applied.
+func (d *Director) check(table lvs.Table) error {
+	if err := table.Validate(); err != nil {
+		return err
+	}
+	_, err := lvs.Diff(lvs.Table{}, table, d.o.Table)
+	return err
+}
+
+func (d *Director) ask(note func(*asked)) {
+	d.mu.Lock()
+	note(&d.asked)
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// taken returns what was asked for, once.
+func (d *Director) taken() (a asked) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a, d.asked = d.asked, asked{}
+	return a
+}
+
+// Run keeps the table as wanted until the context ends, and returns the context's
+// error. The table stays as it is then. Errors of the kernel do not end it: see
+// [Status.Error].
+//
+// It fails at once if the state file cannot be read, if the Director is already
+// running, and when the client was closed ([lvs.ErrClosed]).
+func (d *Director) Run(ctx context.Context) error {
+	if err := d.claim(); err != nil {
+		return err
+	}
+	defer d.publish(func(s *Status) { s.Running = false })
+	r, err := d.begin()
+	if err != nil {
+		return err
+	}
+	for {
+		if err := r.work(ctx); err != nil {
+			return err
+		}
+		if err := r.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+var errRunning = errors.New("director: Run is already running")
+
+// claim makes this the only Run.
+func (d *Director) claim() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.status.Running {
+		return errRunning
+	}
+	d.status.Running = true
+	return nil
+}
+
+// publish changes the status.
+func (d *Director) publish(change func(*Status)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(&d.status)
+}
+
+// cloned returns a copy of a table.
+func cloned(t lvs.Table) lvs.Table {
+	t.Services = slices.Clone(t.Services)
+	for i := range t.Services {
+		t.Services[i].RealServers = slices.Clone(t.Services[i].RealServers)
+	}
+	return t
+}

@@ -1,0 +1,39 @@
+// Package director keeps the kernel's IPVS table as it is wanted. A [Director] reads
+// the table, compares it with the wanted one, makes the changes that are missing, and
+// looks again at intervals: what other programs change is reported and put right, real
+// servers that are not wanted any more are drained, and what failed is tried again
+// later.
+//
+//	d, err := director.New(client, director.Options{
+//		Table:     lvs.TableOptions{Drain: 5 * time.Minute},
+//		StateFile: "/var/lib/web/table.json",
+//		Source:    director.File{Path: "/etc/web/table.json"},
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	return d.Run(ctx)
+//
+// # One owner
+//
+// One Director owns the services in its scope: two of them that want different things
+// of the same service undo each other's changes, at a rate that falls. Directors with
+// different scopes, in one process or in several, do not touch each other. Everything
+// that a Director does, it does within [Director.Run]: it starts no goroutine.
+//
+// # What wins
+//
+// A Director is level-triggered: it acts on how the table is and how it should be,
+// whatever happened in between. Only the newest wanted table counts. Tables that come
+// within a tenth of a second are applied as one.
+//
+// A wanted table that would remove too many real servers at once is refused, and the
+// one before is kept true: see [Options.MaxRemoval]. So is a file that cannot be read or
+// decoded.
+//
+// # When it ends
+//
+// When the context of Run ends, the table stays as it is. Drains that are under way are
+// in the state file, and the next run goes on with them, with the time that they have
+// left. That is also so after the process was killed at any moment.
+package director

@@ -1,0 +1,88 @@
+package director_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/director"
+)
+
+// A table is wanted, and another program changes it. The kernel is simulated here; a
+// program that runs as root uses [lvs.Open].
+func Example() {
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, other := sim.Client(), sim.Client()
+	defer client.Close()
+	defer other.Close()
+
+	web := lvs.TableService{
+		Service:     lvs.Service{ID: lvs.MustParseServiceID("tcp://10.168.0.91:80"), Scheduler: lvs.WRR},
+		RealServers: []lvs.RealServer{lvs.NewRealServer(netip.MustParseAddrPort("10.168.0.94:80"), lvs.NAT())},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d, err := director.New(client, director.Options{
+		Source: director.Fixed(lvs.Table{Services: []lvs.TableService{web}}),
+		Resync: 10 * time.Millisecond, // 30 seconds by default
+		OnEvent: func(e director.Event) {
+			fmt.Println(e)
+			switch e := e.(type) {
+			case director.Applied:
+				// Another program changes a weight, once.
+				busy := web.RealServers[0]
+				busy.Weight = 5
+				if len(e.Plan.Steps) == 2 {
+					fmt.Println(other.UpdateRealServer(ctx, web.ID, busy))
+				}
+			case director.Drift:
+				cancel()
+			}
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(d.Run(ctx))
+	fmt.Println(d.Status().InSync)
+	// Output:
+	// applied 2 steps
+	// <nil>
+	// tcp://10.168.0.91:80 -> 10.168.0.94:80: another program changed it from 10.168.0.94:80 nat weight 1 to 10.168.0.94:80 nat weight 5; repaired
+	// applied 1 step
+	// context canceled
+	// true
+}
+
+// A file is watched. A decoder for YAML is in examples/director.
+func ExampleFile() {
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client := sim.Client()
+	defer client.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	d, err := director.New(client, director.Options{
+		Source: director.File{Path: "testdata/broken.json", Interval: time.Millisecond},
+		OnEvent: func(e director.Event) {
+			fmt.Println(e)
+			cancel()
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(d.Run(ctx))
+	// Output:
+	// the last wanted table stays, because the new one cannot be used: testdata/broken.json:5:47: lvs: parse table: services[0].scheduler: is 5, and must be a string
+	// context canceled
+}

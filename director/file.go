@@ -1,0 +1,163 @@
+package director
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// File is a source: a file with a table, which is read again when it changes.
+//
+// The file may be written in place, replaced by a rename, or reached through symbolic
+// links that change, as those of a Kubernetes ConfigMap. A change is noticed by the
+// file's identity, size and time. It is read when these have stayed the same for an
+// Interval, so that a file that is being written is not taken, and only another content
+// counts as new. A program that pauses for longer in the middle of writing should write
+// another file and rename it: half a file of YAML can be a valid, shorter table.
+//
+// While the file is missing or broken, the last table stays wanted, and
+// [SourceBroken] says what is wrong with it, and where.
+type File struct {
+	Path string
+
+	// Decode returns the table in the content of the file; nil is [DecodeJSON]. An
+	// error may be a [*FileError] without Path that says where it is.
+	Decode func(content []byte) (lvs.Table, error)
+
+	// Interval is the time between two looks at the file; 0 is half a second.
+	Interval time.Duration
+}
+
+// maxFileSize is the size of a file that is not read. Ten million real servers are less.
+const maxFileSize = 1 << 30
+
+func (f File) open() (*feed, error) {
+	switch {
+	case f.Path == "":
+		return nil, invalid("Source.Path", "must be set")
+	case f.Interval < 0:
+		return nil, invalid("Source.Interval", "%s is negative", f.Interval)
+	case f.Interval == 0:
+		f.Interval = 500 * time.Millisecond
+	}
+	if f.Decode == nil {
+		f.Decode = DecodeJSON
+	}
+	w := &watcher{File: f}
+	return &feed{poll: w.poll, interval: f.Interval}, nil
+}
+
+// FileError says what is wrong with the file of a table, and where.
+type FileError struct {
+	Path         string
+	Line, Column int // from 1, the column in characters; 0 if not known
+	Err          error
+}
+
+// Error returns the error behind its place, such as "table.json:12:5: …".
+func (e *FileError) Error() string {
+	place := e.Path
+	if e.Line > 0 {
+		place = strings.TrimPrefix(fmt.Sprintf("%s:%d:%d", e.Path, e.Line, e.Column), ":")
+	}
+	if place == "" {
+		return e.Err.Error()
+	}
+	return place + ": " + e.Err.Error()
+}
+
+// Unwrap returns the error without its place.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// watcher looks at a file.
+type watcher struct {
+	File
+	read   os.FileInfo // the file whose content was read last
+	latest os.FileInfo // the file as it was at the last look
+	good   *[sha256.Size]byte
+	broken string // the error that was returned last; "" if the file is in order
+}
+
+// poll reads the file if it has changed and stayed the same since.
+func (w *watcher) poll() news {
+	now, err := w.stat()
+	if err != nil {
+		w.read, w.latest = nil, nil
+		return w.problem(err)
+	}
+	if sameFile(now, w.read) {
+		return news{}
+	}
+	if !sameFile(now, w.latest) {
+		w.latest = now
+		return news{}
+	}
+	content, err := os.ReadFile(w.Path)
+	after, statErr := w.stat()
+	if err != nil || statErr != nil {
+		return w.problem(errors.Join(err, statErr))
+	}
+	if w.latest = after; !sameFile(after, now) {
+		return news{} // it changed while it was read
+	}
+	w.read = now
+	return w.take(content)
+}
+
+// stat returns what the file is, through symbolic links.
+func (w *watcher) stat() (os.FileInfo, error) {
+	info, err := os.Stat(w.Path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &FileError{Path: w.Path, Err: errors.New("it is not a regular file")}
+	case info.Size() > maxFileSize:
+		return nil, &FileError{Path: w.Path, Err: fmt.Errorf("its %d bytes are more than a table can have, %d", info.Size(), maxFileSize)}
+	}
+	return info, nil
+}
+
+// take decodes a content that is not the last good one.
+func (w *watcher) take(content []byte) news {
+	sum := sha256.Sum256(content)
+	if w.good != nil && sum == *w.good {
+		recovered := w.broken != ""
+		w.broken = ""
+		return news{recovered: recovered}
+	}
+	table, err := w.Decode(content)
+	if err != nil {
+		return w.problem(err)
+	}
+	w.good, w.broken = &sum, ""
+	return news{update: &Update{Table: table}}
+}
+
+// problem returns an error with its place, unless it was returned last.
+func (w *watcher) problem(err error) news {
+	placed := &FileError{Path: w.Path, Err: err}
+	var inside *FileError
+	var path *os.PathError
+	switch {
+	case errors.As(err, &inside):
+		placed = &FileError{w.Path, inside.Line, inside.Column, inside.Err}
+	case errors.As(err, &path):
+		placed.Err = path.Err // whose text has the path again
+	}
+	if placed.Error() == w.broken {
+		return news{}
+	}
+	w.broken = placed.Error()
+	return news{err: placed}
+}
+
+// sameFile reports whether a file has not changed between two looks.
+func sameFile(a, b os.FileInfo) bool {
+	return a != nil && b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}

@@ -1,0 +1,252 @@
+package director
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// one and two are files of a table with one and with two services.
+const (
+	one = `{
+	"version": 1,
+	"services": [
+		{"id": "tcp://10.168.0.91:80", "scheduler": "wrr", "realServers": [
+			{"addr": "10.168.0.94:80", "mode": "nat"}
+		]}
+	]
+}`
+	two = `{
+	"version": 1,
+	"services": [
+		{"id": "tcp://10.168.0.91:80", "scheduler": "wrr", "realServers": [
+			{"addr": "10.168.0.94:80", "mode": "nat"}
+		]},
+		{"id": "udp://10.168.0.91:53", "scheduler": "rr", "realServers": []}
+	]
+}`
+)
+
+// watched is a file and its watcher, which never looks on its own.
+type watched struct {
+	t    *testing.T
+	path string
+	feed *feed
+}
+
+func watch(t *testing.T, path string) *watched {
+	t.Helper()
+	f, err := File{Path: path}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &watched{t, path, f}
+}
+
+func (w *watched) write(content string) {
+	w.t.Helper()
+	if err := os.WriteFile(w.path, []byte(content), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// nothing requires that a look finds nothing new.
+func (w *watched) nothing(when string) {
+	w.t.Helper()
+	if n := w.feed.poll(); n != (news{}) {
+		w.t.Fatalf("%s: %+v %v", when, n.update, n.err)
+	}
+}
+
+// takes requires that the second look finds a table with some services.
+func (w *watched) takes(when string, services int) {
+	w.t.Helper()
+	w.nothing("the first look " + when)
+	n := w.feed.poll()
+	if n.err != nil || n.update == nil || len(n.update.Table.Services) != services {
+		w.t.Fatalf("%s: %+v %v", when, n.update, n.err)
+	}
+	w.nothing("the third look " + when)
+}
+
+// breaks requires that one of the next two looks finds an error with a text.
+func (w *watched) breaks(when string, texts ...string) error {
+	w.t.Helper()
+	n := w.feed.poll()
+	if n == (news{}) {
+		n = w.feed.poll()
+	}
+	if n.err == nil || n.update != nil {
+		w.t.Fatalf("%s: %+v", when, n)
+	}
+	for _, text := range texts {
+		if !strings.Contains(n.err.Error(), text) {
+			w.t.Errorf("%s: the error has no %q: %v", when, text, n.err)
+		}
+	}
+	w.nothing("the look after an error " + when)
+	return n.err
+}
+
+func TestFileIsReadWhenItChanges(t *testing.T) {
+	w := watch(t, filepath.Join(t.TempDir(), "table.json"))
+	if err := w.breaks("without a file", w.path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the error of a missing file: %v", err)
+	}
+	w.write(one)
+	w.takes("after it was written", 1)
+	w.write(two)
+	w.takes("after it was written again", 2)
+
+	if err := os.Chtimes(w.path, time.Time{}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	w.nothing("touched")
+	w.nothing("touched, and read")
+}
+
+// A file that changes between two looks is being written.
+func TestFileThatIsBeingWrittenIsNotTaken(t *testing.T) {
+	w := watch(t, filepath.Join(t.TempDir(), "table.json"))
+	for n := range len(one) {
+		w.write(one[:n])
+		w.nothing("half written")
+	}
+	w.write(one)
+	w.takes("after the last byte", 1)
+}
+
+func TestFileThatIsReplaced(t *testing.T) {
+	w := watch(t, filepath.Join(t.TempDir(), "table.json"))
+	w.write(one)
+	w.takes("at first", 1)
+	next := w.path + ".new"
+	if err := os.WriteFile(next, []byte(two), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.Stat(w.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The time says nothing: it is that of the old file.
+	if err := os.Chtimes(next, time.Time{}, old.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, w.path); err != nil {
+		t.Fatal(err)
+	}
+	w.takes("after a rename", 2)
+}
+
+// A ConfigMap is a folder whose files lead through a link ..data to a folder that is
+// replaced.
+func TestFileOfConfigMap(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("symbolic links need a privilege")
+	}
+	dir := t.TempDir()
+	swap := func(version, content string) {
+		t.Helper()
+		if err := os.Mkdir(filepath.Join(dir, version), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, version, "table.json"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(version, filepath.Join(dir, "..data_tmp")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	swap("..1", one)
+	if err := os.Symlink(filepath.Join("..data", "table.json"), filepath.Join(dir, "table.json")); err != nil {
+		t.Fatal(err)
+	}
+	w := watch(t, filepath.Join(dir, "table.json"))
+	w.takes("at first", 1)
+	swap("..2", two)
+	w.takes("after the swap", 2)
+}
+
+func TestBrokenFileSaysWhere(t *testing.T) {
+	w := watch(t, filepath.Join(t.TempDir(), "table.json"))
+	for _, test := range []struct{ name, old, new, place, text string }{
+		{"half", "}\n\t]\n}", "", ":6:3: ", "unexpected end"},
+		{"syntax", `"wrr",`, `"wrr";`, ":4:52: ", "';'"},
+		{"unknown field", `"mode"`, `"mood"`, ":5:39: ", "mood"},
+		{"unknown field of the table", `"services"`, `"servces"`, ":3:13: ", "servces"},
+		{"a value of another kind", `"10.168.0.94:80"`, `7`, ":5:13: ", ""},
+		{"a value that cannot be decoded", `"tcp://10.168.0.91:80"`, `"tcp://10.168.0:80"`, ":4:10: ", "10.168.0:80"},
+		{"a value that is not valid", `"10.168.0.94:80"`, `"0.0.0.0:80"`, ":5:13: ", "0.0.0.0"},
+		{"a service twice", "]}\n", `]}, {"id": "tcp://10.168.0.91:80", "scheduler": "rr", "realServers": []}` + "\n", ":6:14: ", "already"},
+		{"another version", `"version": 1`, `"version": 2`, ":2:13: ", "version"},
+		{"letters of several bytes", `"mode": "nat"`, `"ä": 1, "mode": "böse"`, ":5:36: ", ""},
+	} {
+		content := strings.Replace(one, test.old, test.new, 1)
+		if content == one {
+			t.Fatalf("%s: nothing was broken", test.name)
+		}
+		w.write(content)
+		err := w.breaks(test.name, w.path+test.place, test.text)
+		var file *FileError
+		if !errors.As(err, &file) || file.Path != w.path {
+			t.Errorf("%s: %#v", test.name, err)
+		}
+	}
+}
+
+// A broken file is reported once, and so is the moment when it works again.
+func TestFileRecovers(t *testing.T) {
+	w := watch(t, filepath.Join(t.TempDir(), "table.json"))
+	w.write(one)
+	w.takes("at first", 1)
+	w.write(one[:30])
+	w.breaks("half written", "table.json:")
+	if err := os.Remove(w.path); err != nil {
+		t.Fatal(err)
+	}
+	w.breaks("removed", "table.json:")
+	w.write(one)
+	w.nothing("after it came back")
+	if n := w.feed.poll(); !n.recovered || n.update != nil || n.err != nil {
+		t.Errorf("the same content again: %+v", n)
+	}
+	w.nothing("afterwards")
+}
+
+func TestFileThatIsNotOne(t *testing.T) {
+	w := watch(t, t.TempDir())
+	w.breaks("a folder", w.path, "not a regular file")
+	for _, f := range []File{{}, {Path: "table.json", Interval: -1}} {
+		if _, err := f.open(); !errors.Is(err, lvs.ErrInvalid) {
+			t.Errorf("%+v: %v", f, err)
+		}
+	}
+}
+
+// Decode may use another format, and say where it is broken.
+func TestFileDecodedByCaller(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "table")
+	f, err := File{Path: path, Decode: func(content []byte) (lvs.Table, error) {
+		if string(content) == "bad" {
+			return lvs.Table{}, &FileError{Line: 3, Column: 4, Err: errors.New("too bad")}
+		}
+		return lvs.Table{Services: make([]lvs.TableService, len(content))}, nil
+	}}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watched{t, path, f}
+	w.write("1234")
+	w.takes("in another format", 4)
+	w.write("bad")
+	w.breaks("broken", path+":3:4: too bad")
+}

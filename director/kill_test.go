@@ -1,0 +1,177 @@
+package director
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// killer ends a Director at one of its calls, as SIGKILL ends a process: the kernel does
+// nothing that was not done before, and the state file stays as it is at that moment.
+type killer struct {
+	*scene
+	state string // path
+	at    int    // the call that is not made; 0 for none
+	calls atomic.Int32
+	dead  atomic.Bool
+	over  atomic.Bool // later calls are the test's own
+	saved []byte
+}
+
+// watchCalls counts calls from now on, until one is the last.
+func (k *killer) watchCalls() {
+	k.inject(lvs.SimFault{Times: 1 << 30, Before: func() {
+		switch {
+		case k.over.Load():
+			return
+		case k.dead.Load():
+			panic("killed")
+		}
+		if int(k.calls.Add(1)) == k.at {
+			k.saved, _ = os.ReadFile(k.state)
+			k.dead.Store(true)
+			k.cancel()
+			panic("killed")
+		}
+	}})
+}
+
+// restart begins another run with what the one before left, if it was killed.
+func (k *killer) restart(o Options) bool {
+	k.Helper()
+	if !k.dead.Load() {
+		return false
+	}
+	k.stop()
+	if err := os.WriteFile(k.state, k.saved, 0o600); err != nil {
+		k.Fatal(err)
+	}
+	k.dead.Store(false)
+	k.direct(o)
+	k.run()
+	return true
+}
+
+// A Director that is killed at any of its calls to the kernel is followed by one that
+// brings the table to the same end, at the same time.
+func TestKilledAtEveryCall(t *testing.T) {
+	if calls := playKilled(t, 0); calls < 40 {
+		t.Errorf("only %d calls were made", calls)
+	} else {
+		for at := 1; at <= calls; at++ {
+			t.Run(fmt.Sprint(at), func(t *testing.T) { playKilled(t, at) })
+		}
+	}
+}
+
+// playKilled plays one change of a table, during which the Director is killed, and
+// returns how many calls it made.
+func playKilled(t *testing.T, at int) int {
+	state := t.TempDir() + "/state"
+	before := table(service(web, 1, 2, 3, 4), service(dns, 1, 2))
+	after := table(service(web, 1, 3, 4, 5, 6), service(ftp, 1))
+	after.Services[0].RealServers[0].Weight = 3
+	after.Services[0].Persistence.Timeout = time.Minute
+	const drain = 10 * time.Second
+	o := Options{
+		Table: lvs.TableOptions{Drain: drain, Prune: true}, MaxRemoval: 1, StateFile: state, Source: Fixed(before),
+	}
+	k := &killer{state: state, at: at}
+	play(t, o, func(s *scene) {
+		k.scene = s
+		others := lvs.MustParseServiceID("tcp://10.168.0.99:80")
+		s.do(lvs.AddService(service(others).Service))
+		s.run()
+		pass(time.Second)
+		conn := s.connect(2)
+		k.watchCalls()
+		o.Source = Fixed(after)
+		s.set(after)
+		start := time.Now()
+		killed := false
+		for time.Since(start) < settle+drain-100*time.Millisecond {
+			pass(50 * time.Millisecond)
+			killed = killed || k.restart(o)
+		}
+		if err := conn.Send(1); err != nil {
+			s.Errorf("a connection was cut before the deadline: %v", err)
+		}
+		for time.Since(start) < settle+drain+time.Second {
+			pass(50 * time.Millisecond)
+			killed = killed || k.restart(o)
+		}
+		if killed != (at > 0) {
+			s.Errorf("killed: %t", killed)
+		}
+		pass(time.Second)
+		k.over.Store(true)
+		s.has("in the end", table(after.Services[0], after.Services[1], service(others)))
+		s.inSync("in the end", true)
+		got, err := lvs.ReadTableState(state)
+		if want := (lvs.TableState{Applied: after}); err != nil || !got.Equal(want) {
+			s.Errorf("the state is %v, %v", got, err)
+		}
+	})
+	return int(k.calls.Load())
+}
+
+// The table stays as it is when the Director ends, in whatever it is doing.
+func TestEndLeavesTheTable(t *testing.T) {
+	for name, begin := range map[string]func(s *scene){
+		"waiting for a table": func(s *scene) { s.run() },
+		"before the first":    func(s *scene) { s.set(webTable(1)); s.run() },
+		"in sync":             func(s *scene) { s.set(webTable(1)); s.run(); pass(time.Second) },
+		"after a new table":   func(s *scene) { s.set(webTable(1, 2)); s.run(); pass(time.Second); s.set(webTable(1)) },
+		"while a server leaves": func(s *scene) {
+			s.set(webTable(1, 2))
+			s.run()
+			pass(time.Second)
+			s.connect(2)
+			s.set(webTable(1))
+			pass(time.Second)
+		},
+		"waiting after a failure": func(s *scene) {
+			s.inject(lvs.SimFault{Op: lvs.OpListServices, Errno: lvs.EPERM, Times: 3})
+			s.set(webTable(1))
+			s.run()
+			pass(time.Second)
+		},
+		"in a call that hangs": func(s *scene) {
+			s.inject(lvs.SimFault{Op: lvs.OpListServices, Delay: 30 * time.Second})
+			s.set(webTable(1))
+			s.run()
+			pass(time.Second)
+		},
+		"while a table is refused": func(s *scene) {
+			s.set(webTable(1, 2, 3))
+			s.run()
+			pass(time.Second)
+			s.set(webTable(1))
+			pass(time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, Options{Table: minute, StateFile: t.TempDir() + "/state"}, func(s *scene) {
+				begin(s)
+				before, err := s.other.Snapshot(s.Context())
+				if err != nil && !errors.Is(err, lvs.ErrPermission) {
+					s.Fatal(err)
+				}
+				ended := time.Now()
+				s.stop()
+				if took := time.Since(ended); took != 0 {
+					s.Errorf("Run returned %s after its context ended", took)
+				}
+				pass(31 * time.Second) // a call that hangs ends
+				if err == nil {
+					s.has("after the end", before.Table())
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,122 @@
+package director
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/golvs/lvs"
+)
+
+// left is the part of the table that is in scope, as the Director found or left it.
+type left map[lvs.ServiceID]lvs.TableService
+
+// leftOf returns the services of a table that are in scope.
+func leftOf(t lvs.Table, inScope func(lvs.ServiceID) bool) left {
+	l := make(left, len(t.Services))
+	for _, s := range t.Services {
+		if inScope(s.ID) {
+			l[s.ID] = s
+		}
+	}
+	return l
+}
+
+// table returns the services, in any order.
+func (l left) table() lvs.Table { return lvs.Table{Services: slices.Collect(maps.Values(l))} }
+
+// make does what the kernel does for a change that it makes. It changes no real servers
+// that others hold.
+func (l left) make(ch lvs.Change) {
+	id := ch.ServiceID()
+	s, exists := l[id]
+	if service, ok := ch.Service(); ok {
+		s.Service = service
+		l[id] = s
+		return
+	}
+	if ch.Op() == lvs.OpRemoveService {
+		delete(l, id)
+		return
+	}
+	if !exists {
+		return
+	}
+	addr := plain(ch.RealServerAddr())
+	at := slices.IndexFunc(s.RealServers, func(r lvs.RealServer) bool { return r.Addr == addr })
+	servers := slices.Clone(s.RealServers)
+	switch server, ok := ch.RealServer(); {
+	case ok && at < 0:
+		server.Addr = addr
+		servers = append(servers, server)
+	case ok:
+		server.Addr = addr
+		servers[at] = server
+	case at >= 0:
+		servers = append(servers[:at], servers[at+1:]...)
+	}
+	s.RealServers = servers
+	l[id] = s
+}
+
+// plain returns an address as the kernel lists it, not an IPv4 one mapped into IPv6.
+func plain(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+// drifts returns what other programs changed since the Director left the table,
+// without responses, ordered by service and real server, of the services that were in
+// scope then and are now.
+func (l left) drifts(now left, inScope func(lvs.ServiceID) bool) (all []Drift) {
+	ids := maps.Clone(l)
+	maps.Copy(ids, now)
+	for _, id := range slices.SortedFunc(maps.Keys(ids), lvs.ServiceID.Compare) {
+		if !inScope(id) {
+			continue
+		}
+		was, had := l[id]
+		is, has := now[id]
+		switch {
+		case !has:
+			all = append(all, Drift{Service: id, Was: lvs.AddService(was.Service)})
+		case !had:
+			all = append(all, Drift{Service: id, Is: lvs.AddService(is.Service)})
+		default:
+			all = append(all, serviceDrifts(was, is)...)
+		}
+	}
+	return all
+}
+
+func serviceDrifts(was, is lvs.TableService) (all []Drift) {
+	if was.Equal(is) {
+		return nil
+	}
+	if !was.Service.Equal(is.Service) {
+		all = append(all, Drift{Service: was.ID, Was: lvs.AddService(was.Service), Is: lvs.AddService(is.Service)})
+	}
+	before := serversOf(was)
+	for _, s := range is.RealServers {
+		old, known := before[s.Addr]
+		delete(before, s.Addr)
+		if known && old.Equal(s) {
+			continue
+		}
+		d := Drift{Service: was.ID, RealServer: s.Addr, Is: lvs.AddRealServer(was.ID, s)}
+		if known {
+			d.Was = lvs.AddRealServer(was.ID, old)
+		}
+		all = append(all, d)
+	}
+	for addr, old := range before {
+		all = append(all, Drift{Service: was.ID, RealServer: addr, Was: lvs.AddRealServer(was.ID, old)})
+	}
+	slices.SortFunc(all, func(a, b Drift) int { return a.RealServer.Compare(b.RealServer) })
+	return all
+}
+
+func serversOf(s lvs.TableService) map[netip.AddrPort]lvs.RealServer {
+	all := make(map[netip.AddrPort]lvs.RealServer, len(s.RealServers))
+	for _, server := range s.RealServers {
+		all[server.Addr] = server
+	}
+	return all
+}

@@ -1,0 +1,173 @@
+package director
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// attempt is one look at the table, and what it leads to.
+type attempt struct {
+	target *Update // what the table is compared with
+	have   left
+	plan   lvs.TablePlan
+	drifts []Drift
+}
+
+// look reads the table and makes it as wanted.
+func (r *run) look(ctx context.Context) error {
+	if r.want == nil {
+		r.lookAt = time.Time{}
+		return nil
+	}
+	r.lookAt = time.Now().Add(r.o.Resync)
+	ended := ctx
+	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
+	defer cancel()
+	a, err := r.compare(ctx)
+	if err != nil {
+		return r.failLook(ended, lvs.TablePlan{}, err)
+	}
+	switch {
+	case a.target == nil:
+		r.respond(a.drifts, func(Drift) Response { return Withheld })
+		r.left = a.have
+	case r.mustHold(a):
+		r.hold(a)
+	default:
+		return r.apply(ctx, ended, a)
+	}
+	return nil
+}
+
+// compare reads the table and finds what to do. The target is nil if nothing may be
+// done.
+func (r *run) compare(ctx context.Context) (attempt, error) {
+	snapshot, err := r.client.Snapshot(ctx)
+	if err != nil {
+		return attempt{}, err
+	}
+	r.publish(func(s *Status) { s.Counts.Looks++; s.Looked = time.Now().Round(0) })
+	table := snapshot.Table()
+	a, err := r.compareWith(ctx, table, r.want)
+	if err != nil {
+		return a, err
+	}
+	if gone := removalsOf(a.plan, a.have, r.state.Drains); gone.exceed(r.o.MaxRemoval) && !r.want.AllowRemovals {
+		r.refuse(a.plan, gone)
+		return r.compareWithKept(ctx, table, a)
+	}
+	r.accepted()
+	return a, nil
+}
+
+// compareWithKept falls back to the table that was applied last, if that would not
+// remove too much as well.
+func (r *run) compareWithKept(ctx context.Context, table lvs.Table, refused attempt) (attempt, error) {
+	refused.target = nil
+	if r.kept == nil {
+		return refused, nil
+	}
+	a, err := r.compareWith(ctx, table, r.kept)
+	if err == nil && removalsOf(a.plan, a.have, r.state.Drains).exceed(r.o.MaxRemoval) {
+		return refused, nil
+	}
+	return a, err
+}
+
+func (r *run) compareWith(ctx context.Context, table lvs.Table, target *Update) (attempt, error) {
+	inScope := r.scopeWith(target.Table)
+	a := attempt{target: target, have: leftOf(table, inScope)}
+	o := r.optionsFor(a.have)
+	var err error
+	if a.plan, err = lvs.Diff(table, target.Table, o); err != nil {
+		return a, err
+	}
+	if o.Host != nil && len(a.plan.Steps) > 0 {
+		// Only this reads what the notes depend on.
+		if a.plan, err = r.client.PlanTable(ctx, target.Table, o); err != nil {
+			return a, err
+		}
+	}
+	if r.left != nil {
+		was := r.scope
+		a.drifts = r.left.drifts(a.have, func(id lvs.ServiceID) bool { return was(id) && inScope(id) && !r.unsure[id] })
+	}
+	r.scope = inScope
+	return a, nil
+}
+
+// scopeWith returns which services are in scope when a table is wanted.
+func (r *run) scopeWith(want lvs.Table) func(lvs.ServiceID) bool {
+	known := make(map[lvs.ServiceID]bool, len(want.Services))
+	for _, services := range [][]lvs.TableService{want.Services, r.state.Applied.Services} {
+		for _, s := range services {
+			known[s.ID] = true
+		}
+	}
+	for _, d := range r.state.Drains {
+		known[d.Service] = true
+	}
+	return func(id lvs.ServiceID) bool { return r.o.Table.Scope.Contains(id, known[id]) }
+}
+
+// optionsFor returns how to compare the part of the table that is in scope. Unless it
+// is shared with other programs, all of it counts as applied by the Director, so that
+// whatever is not wanted goes.
+func (r *run) optionsFor(have left) lvs.TableOptions {
+	o := r.o.Table
+	last := r.state
+	if !r.o.Shared {
+		last.Applied = have.table()
+	}
+	o.Last = &last
+	return o
+}
+
+// refuse reports a plan that would remove too much, once for each wanted table.
+func (r *run) refuse(plan lvs.TablePlan, gone removals) {
+	e := Refused{plan, gone.gone, gone.of, r.o.MaxRemoval}
+	again := r.refused
+	r.refused = true
+	r.publish(func(s *Status) {
+		s.Refused = e.String()
+		if !again {
+			s.Counts.Refusals++
+		}
+		s.sync(false)
+	})
+	if !again {
+		r.emit(e)
+	}
+}
+
+// accepted notes that the newest wanted table may be applied.
+func (r *run) accepted() {
+	if r.refused {
+		r.refused = false
+		r.publish(func(s *Status) { s.Refused = "" })
+	}
+}
+
+// mustHold reports whether a plan would put right again what was put right just before.
+func (r *run) mustHold(a attempt) bool {
+	return !r.fresh && time.Now().Before(r.holdUntil) && slices.ContainsFunc(a.drifts, stepsOf(a.plan).touch)
+}
+
+// hold reports drifts that have to wait.
+func (r *run) hold(a attempt) {
+	touched := stepsOf(a.plan)
+	r.respond(a.drifts, func(d Drift) Response {
+		if touched.touch(d) {
+			return Delayed
+		}
+		return Kept
+	})
+	r.lookAt = r.holdUntil
+	r.publish(func(s *Status) {
+		s.Retry = r.holdUntil
+		s.sync(false)
+	})
+}

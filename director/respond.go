@@ -1,0 +1,96 @@
+package director
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// driftKey is what was changed.
+type driftKey struct {
+	service lvs.ServiceID
+	server  netip.AddrPort // the zero value: the service itself
+}
+
+func (d Drift) key() driftKey { return driftKey{d.Service, d.RealServer} }
+
+// steps are what a plan changes.
+type steps map[driftKey]bool
+
+// stepsOf returns what a plan changes. A service that is added or removed, all of its
+// real servers are too.
+func stepsOf(plan lvs.TablePlan) steps {
+	all := make(steps, len(plan.Steps))
+	for _, s := range plan.Steps {
+		all[driftKey{s.Change.ServiceID(), s.Change.RealServerAddr()}] = true
+	}
+	return all
+}
+
+// touch reports whether a drift is of something that the plan changes.
+func (s steps) touch(d Drift) bool { return s[d.key()] }
+
+// respond reports drifts with what is done about them, except those that were reported
+// like that before.
+func (r *run) respond(drifts []Drift, response func(Drift) Response) {
+	for _, d := range drifts {
+		d.Response = response(d)
+		before, known := r.told[d.key()]
+		if known && before == d {
+			continue
+		}
+		r.told[d.key()] = d
+		r.publish(func(s *Status) {
+			if !known || before.Is != d.Is {
+				s.Counts.Drifts++
+			}
+			if d.Response == Repaired {
+				s.Counts.Repairs++
+			}
+		})
+		r.emit(d)
+	}
+}
+
+// settled notes that the table is like the target, and that the Director leaves it so.
+func (r *run) settled(a attempt) {
+	touched := stepsOf(a.plan)
+	r.respond(a.drifts, func(d Drift) Response {
+		if touched.touch(d) {
+			return Repaired
+		}
+		return Kept
+	})
+	if len(a.plan.Steps) > 0 {
+		r.publish(func(s *Status) { s.Counts.Applied++ })
+		r.emit(Applied{a.plan})
+	}
+	r.holdAfter(slices.ContainsFunc(a.drifts, touched.touch))
+	r.left, r.unsure = a.have, nil
+	clear(r.told)
+	r.failed.reset()
+	inSync := a.target == r.want
+	if inSync {
+		r.kept = r.want
+		r.want.AllowRemovals = false
+	}
+	r.publish(func(s *Status) {
+		s.Error, s.Retry = "", time.Time{}
+		s.Unwanted, s.Misordered = a.plan.Unwanted, a.plan.Misordered
+		s.sync(inSync)
+	})
+}
+
+// holdAfter sets when a drift may be put right again. The time grows with each repair,
+// until none was needed for as long as it can become.
+func (r *run) holdAfter(repaired bool) {
+	now := time.Now()
+	switch {
+	case repaired:
+		r.holdUntil, r.repairedAt = r.backoff(&r.repaired), now
+	case now.Sub(r.repairedAt) >= r.o.MaxBackoff:
+		r.repaired.reset()
+	}
+}

@@ -1,0 +1,227 @@
+package director
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// settle is how long a wanted table waits for others that come right after it.
+const settle = 100 * time.Millisecond
+
+// run is what one Run knows. Its goroutine owns it.
+type run struct {
+	*Director
+	feed *feed
+
+	want  *Update // the newest wanted table; nil before the first
+	kept  *Update // the one with which the table was in sync last; nil before that
+	owned *Update // the one of which the state is; nil before that
+
+	state lvs.TableState // of the table that was applied, as the state file has it
+	left  left           // as the Director left the table; nil before the first look
+	scope func(lvs.ServiceID) bool
+	told  map[driftKey]Drift // what was reported and is not settled
+
+	unsure map[lvs.ServiceID]bool // services that a change of unknown outcome is about
+
+	lookAt, drainAt, pollAt time.Time // when to do that; the zero time is never
+
+	broken  bool // the source
+	refused bool // the newest wanted table
+	fresh   bool // the wanted table has not been tried yet
+
+	failed, drainsFailed backoff // attempts
+	repaired             backoff // drifts that were put right, as if each were a failure
+	holdUntil            time.Time
+	repairedAt           time.Time
+	stale                int // attempts in a row
+}
+
+// begin returns a run that has done nothing yet.
+func (d *Director) begin() (*run, error) {
+	r := &run{Director: d, feed: &feed{}, told: map[driftKey]Drift{}, scope: func(lvs.ServiceID) bool { return false }}
+	var err error
+	if d.o.Source != nil {
+		if r.feed, err = d.o.Source.open(); err != nil {
+			return nil, err
+		}
+	}
+	if d.o.StateFile != "" {
+		if r.state, err = lvs.ReadTableState(d.o.StateFile); err != nil {
+			return nil, err
+		}
+	}
+	now := time.Now()
+	if r.feed.poll != nil {
+		r.pollAt = now
+	}
+	r.drainsFrom(now)
+	return r, nil
+}
+
+// work does what is due.
+func (r *run) work(ctx context.Context) error {
+	now := time.Now()
+	if due(r.pollAt, now) {
+		r.pollAt = now.Add(r.feed.interval)
+		r.read(r.feed.poll())
+	}
+	if due(r.drainAt, now) {
+		if err := r.continueDrains(ctx); err != nil {
+			return err
+		}
+	}
+	if due(r.lookAt, now) {
+		if err := r.look(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+
+// wait waits until something is due or something new has come, and notes what.
+func (r *run) wait(ctx context.Context) error {
+	timer := time.NewTimer(r.rest(time.Now()))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+	case <-r.wake:
+		r.take(r.taken())
+	case u, ok := <-r.feed.updates:
+		if !ok {
+			r.feed.updates = nil
+			return nil
+		}
+		r.read(news{update: &u})
+	}
+	return nil
+}
+
+// rest returns how long nothing is due.
+func (r *run) rest(now time.Time) time.Duration {
+	rest := time.Hour
+	for _, at := range []time.Time{r.lookAt, r.drainAt, r.pollAt} {
+		if !at.IsZero() {
+			rest = min(rest, at.Sub(now))
+		}
+	}
+	return max(0, rest)
+}
+
+// take does what was asked for by the Director's methods.
+func (r *run) take(a asked) {
+	if a.update != nil {
+		r.accept(*a.update)
+	}
+	if a.allow && r.want != nil && r.refused {
+		r.want.AllowRemovals = true
+		r.lookBy(time.Now())
+	}
+	if a.look {
+		r.fresh = true
+		r.lookBy(time.Now())
+	}
+}
+
+// read takes what the source has.
+func (r *run) read(n news) {
+	err := n.err
+	if n.update != nil {
+		err = r.check(n.update.Table)
+	}
+	switch {
+	case err != nil:
+		r.broken = true
+		r.publish(func(s *Status) { s.Source = err.Error(); s.Counts.Sources++ })
+		r.emit(SourceBroken{err})
+		return
+	case n.update == nil && !n.recovered:
+		return
+	case r.broken:
+		r.broken = false
+		r.publish(func(s *Status) { s.Source = "" })
+		r.emit(SourceRecovered{})
+	}
+	if n.update != nil {
+		u := *n.update
+		u.Table = cloned(u.Table)
+		r.accept(u)
+	}
+}
+
+// accept makes an update the wanted one. The table is looked at a moment later, so that
+// others that come until then count as well. The same table again changes nothing, but
+// may be allowed now.
+func (r *run) accept(u Update) {
+	if r.want != nil && r.want.Table.Equal(u.Table) {
+		if u.AllowRemovals && r.refused {
+			r.want.AllowRemovals = true
+			r.lookBy(time.Now())
+		}
+		return
+	}
+	r.want, r.fresh, r.refused = &u, true, false
+	r.publish(func(s *Status) {
+		s.Wanted, s.Refused = &u.Table, ""
+		s.sync(false)
+	})
+	r.lookBy(time.Now().Add(settle))
+}
+
+// lookBy makes the next look at the table come no later.
+func (r *run) lookBy(t time.Time) {
+	if r.lookAt.IsZero() || t.Before(r.lookAt) {
+		r.lookAt = t
+	}
+}
+
+// backoff returns when to try again after one more failure.
+func (r *run) backoff(b *backoff) time.Time {
+	return time.Now().Add(b.next(r.o.Backoff, r.o.MaxBackoff, r.o.Rand()))
+}
+
+// emit reports an event.
+func (r *run) emit(e Event) {
+	level := slog.LevelInfo
+	switch e.(type) {
+	case Drift, ApplyFailed, Refused, SourceBroken:
+		level = slog.LevelWarn
+	}
+	r.o.Logger.Log(context.Background(), level, "director: "+e.String())
+	if r.o.OnEvent != nil {
+		r.o.OnEvent(e)
+	}
+}
+
+// fail notes an attempt that failed, and sets when to try again. An error after which
+// nothing can succeed is returned.
+func (r *run) fail(ctx context.Context, plan lvs.TablePlan, err error, b *backoff, at *time.Time) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, lvs.ErrClosed) {
+		return err
+	}
+	*at = r.backoff(b)
+	r.publish(func(s *Status) {
+		s.Error, s.Retry = err.Error(), *at
+		s.Counts.Failures++
+	})
+	r.emit(ApplyFailed{plan, err, *at})
+	return nil
+}
+
+// sync notes whether the table is as wanted.
+func (s *Status) sync(in bool) {
+	if in != s.InSync || s.Since.IsZero() {
+		s.InSync, s.Since = in, time.Now().Round(0)
+	}
+}

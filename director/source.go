@@ -1,0 +1,69 @@
+package director
+
+import (
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// Source is where a [Director] gets the wanted table from, besides [Director.Set]:
+// [Fixed], [Channel] or [File]. What comes last counts, whichever way it comes.
+type Source interface {
+	// open returns what a Run reads from. Nothing has been read from it yet.
+	open() (*feed, error)
+}
+
+// Update is a wanted table, and how it may be applied.
+type Update struct {
+	Table lvs.Table
+
+	// AllowRemovals applies the table even if it removes more real servers than
+	// [Options.MaxRemoval] allows. That ends when the table is in sync.
+	AllowRemovals bool
+}
+
+// feed is an open source. Run looks at it, in its own goroutine.
+type feed struct {
+	updates <-chan Update // nil if nothing comes that way
+
+	// poll looks for something new, each interval. Something new is an update, or the
+	// error of a source that is broken. With neither, and recovered, the source works
+	// again and has nothing new.
+	poll     func() news
+	interval time.Duration // 0 never polls
+}
+
+// news is what a poll found.
+type news struct {
+	update    *Update
+	err       error
+	recovered bool
+}
+
+// Fixed returns a source that has one table, which stays wanted until [Director.Set]
+// replaces it.
+func Fixed(table lvs.Table) Source { return fixed(table) }
+
+type fixed lvs.Table
+
+func (f fixed) open() (*feed, error) {
+	updates := make(chan Update, 1)
+	updates <- Update{Table: lvs.Table(f)}
+	close(updates)
+	return &feed{updates: updates}, nil
+}
+
+// Channel returns a source whose tables come through a channel. The tables must not be
+// changed after they were sent. When the channel is closed, the last one stays wanted.
+// The Director receives at once, whatever else it is doing with the kernel; tables that
+// it has not applied yet are skipped.
+func Channel(updates <-chan Update) Source { return channel(updates) }
+
+type channel <-chan Update
+
+func (c channel) open() (*feed, error) {
+	if c == nil {
+		return nil, invalid("Source", "the channel is nil")
+	}
+	return &feed{updates: c}, nil
+}
