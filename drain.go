@@ -33,9 +33,13 @@ type Drain struct {
 // DrainOptions says how long a drain lasts.
 type DrainOptions struct {
 	// Timeout is how long connections may last. Those that are left are cut then. It
-	// must be more than 0: some connections never end, such as those of a client that
-	// was switched off, which the kernel remembers for 15 minutes after their last
-	// packet, and those of clients that are busy.
+	// must be more than 0: some connections never end, such as those of clients that are
+	// busy.
+	//
+	// The kernel counts a TCP connection for two minutes after it was closed, for 10
+	// seconds after a reset, and for [Timeouts.TCP] after the last packet of a client
+	// that was switched off. A UDP flow counts for [Timeouts.UDP] after its last packet.
+	// Datagrams of a service with OnePacket do not count.
 	Timeout time.Duration
 
 	// WaitPersistent waits also until persistence keeps no client on the real server.

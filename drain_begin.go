@@ -13,9 +13,8 @@ import (
 // From now on the scheduler gives no new connection to the real server; where it then
 // finds none, connections are refused: if the others have weight 0 or are full, and
 // with [DH], and with [SH] and [MH] without [HashFallback], for those clients to which the
-// scheduler assigns this one. Established connections continue. So do UDP flows, until
-// they have been silent for [Timeouts.UDP]; all count as inactive. New connections of
-// clients that persistence keeps on the real server still reach it, unless
+// scheduler assigns this one. Established connections and UDP flows continue. New
+// connections of clients that persistence keeps on the real server still reach it, unless
 // net.ipv4.vs.expire_quiescent_template is 1.
 //
 // It fails with [ErrInvalid], [ErrNoService] or [ErrNoRealServer]. If the error is that

@@ -91,30 +91,37 @@ func drainLeft(t *testing.T, c *Client, want ...RealServer) {
 var drainRest = RealServer{Addr: webRIP2, Weight: 2}
 
 // New connections go elsewhere, established ones continue, and the end is noticed
-// within a second.
+// within a second. The kernel remembers connections for a while after their end.
 func TestDrain(t *testing.T) {
-	inDrainTime(t, drainWeb, func(t *testing.T, sim *Simulator, c *Client) {
-		conn := drainConn(t, sim)
-		done := drainLater(t.Context(), c, DrainOptions{Timeout: time.Hour})
-		drainLeft(t, c, RealServer{Addr: webRIP}, drainRest)
-		for n := range 10 {
-			other, err := sim.Connect(drainFlow(100 + n))
-			must(t, err)
-			if other.Server() != webRIP2 {
-				t.Fatal("a new connection reached the real server that drains")
-			}
-		}
-		time.Sleep(7*time.Minute + 77*time.Millisecond)
-		must(t, conn.Send(100))
-		must(t, conn.Reset())
-		gone := time.Now().Add(10 * time.Second) // for which the kernel remembers it
-		got := <-done
-		must(t, got.err)
-		drainEnded(t, c, got.end, DrainedConns, drainRest)
-		if late := time.Since(gone); late < 0 || late >= time.Second {
-			t.Errorf("the end was noticed after %s", late)
-		}
-	})
+	for name, last := range map[string]struct {
+		end        func(*SimConn) error
+		remembered time.Duration
+	}{"reset": {(*SimConn).Reset, 10 * time.Second}, "closed": {(*SimConn).Close, 2 * time.Minute}} {
+		t.Run(name, func(t *testing.T) {
+			inDrainTime(t, drainWeb, func(t *testing.T, sim *Simulator, c *Client) {
+				conn := drainConn(t, sim)
+				done := drainLater(t.Context(), c, DrainOptions{Timeout: time.Hour})
+				drainLeft(t, c, RealServer{Addr: webRIP}, drainRest)
+				for n := range 10 {
+					other, err := sim.Connect(drainFlow(100 + n))
+					must(t, err)
+					if other.Server() != webRIP2 {
+						t.Fatal("a new connection reached the real server that drains")
+					}
+				}
+				time.Sleep(7*time.Minute + 77*time.Millisecond)
+				must(t, conn.Send(100))
+				must(t, last.end(conn))
+				gone := time.Now().Add(last.remembered)
+				got := <-done
+				must(t, got.err)
+				drainEnded(t, c, got.end, DrainedConns, drainRest)
+				if late := time.Since(gone); late < 0 || late >= time.Second {
+					t.Errorf("the end was noticed after %s", late)
+				}
+			})
+		})
+	}
 }
 
 // A real server without connections is removed at once.
