@@ -51,26 +51,31 @@ func (ch *Change) UnmarshalYAML(unmarshal func(any) error) error {
 
 // file returns the change with the fields that its operation has.
 func (ch Change) file() (*changeFile, error) {
-	f := &changeFile{Op: ch.Op()}
-	switch ch.kind {
-	case noChange:
+	if ch.get().kind == noChange {
 		return nil, ch.Validate()
-	case addService, updateService, putService:
-		f.Service = &ch.service
-	case removeService, zeroService:
-		f.ID = &ch.service.ID
-	case addServer, updateServer, putServer:
-		f.ID, f.RealServer = &ch.service.ID, &ch.server
-	case removeServer:
-		f.ID, f.Addr = &ch.service.ID, &ch.server.Addr
-	case setTimeouts:
-		f.Timeouts = &ch.timeouts
-	case startDaemon:
-		f.SyncDaemon = &ch.daemon
-	case stopDaemon:
-		f.Role = &ch.daemon.Role
 	}
-	return f, nil
+	return ch.get().file(), nil
+}
+
+func (d *changeData) file() *changeFile {
+	f := &changeFile{Op: changeKinds[d.kind].op}
+	switch d.kind {
+	case addService, updateService, putService:
+		f.Service = &d.service
+	case removeService, zeroService:
+		f.ID = &d.service.ID
+	case addServer, updateServer, putServer:
+		f.ID, f.RealServer = &d.service.ID, &d.server
+	case removeServer:
+		f.ID, f.Addr = &d.service.ID, &d.server.Addr
+	case setTimeouts:
+		f.Timeouts = &d.rare.timeouts
+	case startDaemon:
+		f.SyncDaemon = &d.rare.daemon
+	case stopDaemon:
+		f.Role = &d.rare.daemon.Role
+	}
+	return f
 }
 
 func (ch *Change) decode(into func(any) error) error {
@@ -78,22 +83,21 @@ func (ch *Change) decode(into func(any) error) error {
 	if err := into(&f); err != nil {
 		return err
 	}
-	read := Change{kind: kindOf(f.Op)}
-	want, err := read.file()
-	if err != nil {
+	read := changeData{kind: kindOf(f.Op), rare: new(rareChange)}
+	if read.kind == noChange {
 		return invalid("op", "%q is not the operation of a change", f.Op).about(OpParse, "change")
 	}
-	if err := want.sameFields(&f); err != nil {
+	if err := read.file().sameFields(&f); err != nil {
 		return err.about(OpParse, "change "+strconv.Quote(string(f.Op)))
 	}
 	setIfPresent(&read.service, f.Service)
 	setIfPresent(&read.service.ID, f.ID)
 	setIfPresent(&read.server, f.RealServer)
 	setIfPresent(&read.server.Addr, f.Addr)
-	setIfPresent(&read.timeouts, f.Timeouts)
-	setIfPresent(&read.daemon, f.SyncDaemon)
-	setIfPresent(&read.daemon.Role, f.Role)
-	*ch = read
+	setIfPresent(&read.rare.timeouts, f.Timeouts)
+	setIfPresent(&read.rare.daemon, f.SyncDaemon)
+	setIfPresent(&read.rare.daemon.Role, f.Role)
+	*ch = Change{data: &read}
 	return nil
 }
 

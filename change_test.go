@@ -85,10 +85,10 @@ func TestChangeRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			var back []Change
-			if err := json.Unmarshal(text, &back); err != nil || len(back) != 1 || back[0] != ch {
+			if err := json.Unmarshal(text, &back); err != nil || len(back) != 1 || !back[0].Equal(ch) {
 				t.Fatalf("%s is %v, %v; want %v", text, back, err, ch)
 			}
-			if again := remade(ch); again != ch {
+			if again := remade(ch); !again.Equal(ch) {
 				t.Fatalf("by its accessors, %v is %v", ch, again)
 			}
 		}
@@ -163,7 +163,7 @@ func TestChangeJSONIsStrict(t *testing.T) {
 	} {
 		var ch Change
 		err := json.Unmarshal([]byte(text), &ch)
-		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), field) || ch != (Change{}) {
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), field) || !ch.Equal(Change{}) {
 			t.Errorf("%s is %v, %v; want an error that names %s", text, ch, err, field)
 		}
 	}

@@ -40,7 +40,7 @@ func (j *judge) checkServerHost(director *hostView, e ServiceEntry, s RealServer
 		f, bad := j.findUndelivered(host, vip, device)
 		if bad {
 			f.Detail = fmt.Sprintf("real server %s of %s: %s", s.Addr, e.ID, f.Detail)
-			if changes := e.likeSiblings(s); len(changes) > 0 && changes[0].server.Mode == NAT() && host.hasRouteVia(director) {
+			if changes := e.likeSiblings(s); len(changes) > 0 && changes[0].get().server.Mode == NAT() && host.hasRouteVia(director) {
 				f.Detail += ", but its route leads to the director, as NAT needs it, and the other servers use NAT"
 				j.add(director, f.fix().run().change(changes...))
 				return
@@ -77,7 +77,7 @@ func (j *judge) checkMode(director *hostView, e ServiceEntry, s RealServer, host
 		return false
 	}
 	j.add(director, FindingModeMismatch.broken("%s -> %s: the server has %s, as for %s, and its answers do not pass through the director",
-		e.ID, s, vips[0], changes[0].server.Mode).change(changes...))
+		e.ID, s, vips[0], changes[0].get().server.Mode).change(changes...))
 	return true
 }
 

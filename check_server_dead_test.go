@@ -87,7 +87,7 @@ func TestCheckDead(t *testing.T) {
 					t.Errorf("%s: %+v", own, f)
 				}
 				for _, ch := range f.Changes {
-					if ch.server.Weight != 0 || ch.server.Mode != DR() {
+					if ch.get().server.Weight != 0 || ch.get().server.Mode != DR() {
 						t.Errorf("%s: %s", own, ch)
 					}
 				}

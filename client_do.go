@@ -109,19 +109,20 @@ func requestsOf(changes []Change) []Change {
 	return all
 }
 
-func (ch *Change) isPut() bool { return ch.kind == putService || ch.kind == putServer }
+func (ch Change) isPut() bool {
+	kind := ch.get().kind
+	return kind == putService || kind == putServer
+}
 
 // addOrUpdate returns the two changes that a put consists of. Both are sent, so that
 // the order of all changes stays: the update repeats what the addition has done, or
 // does what it could not.
 func (ch Change) addOrUpdate() (add, update Change) {
-	add, update = ch, ch
-	if ch.kind == putService {
-		add.kind, update.kind = addService, updateService
-	} else {
-		add.kind, update.kind = addServer, updateServer
+	d := ch.get()
+	if d.kind == putService {
+		return serviceChange(addService, d.service), serviceChange(updateService, d.service)
 	}
-	return add, update
+	return serverChange(addServer, d.service.ID, d.server), serverChange(updateServer, d.service.ID, d.server)
 }
 
 // batchError returns the error of changes by the fates of their requests, or nil if

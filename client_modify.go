@@ -22,7 +22,7 @@ func (c *Client) ModifyService(ctx context.Context, id ServiceID, edit func(*Ser
 		return was, nil
 	}
 	ch := UpdateService(now)
-	bad := ch.service.validate(&was)
+	bad := now.validate(&was)
 	if now.ID != was.ID {
 		bad = invalid("ID", "cannot be modified: remove the service and add another")
 	}

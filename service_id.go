@@ -78,10 +78,10 @@ func parseProtocol(s string) (Protocol, bool) {
 // The text form is "tcp://10.168.0.91:80", "udp://[2001:db8::1]:53",
 // "fwmark://7" or, for IPv6, "fwmark6://7".
 type ServiceID struct {
-	protocol Protocol
 	vip      netip.AddrPort
 	mark     uint32
 	family   uint16 // wire.AFInet or wire.AFInet6; zero in the zero value
+	protocol Protocol
 }
 
 // NewServiceID returns the ID of the service at an address. An IPv4 address that

@@ -8,14 +8,14 @@ import (
 // validateAfter refuses what can never work, except for values that were there before
 // and stay: another program may have set them.
 func (ch *Change) validateAfter(was *Change) *Error {
-	if err := requireID(ch.service.ID); err != nil {
+	if err := requireID(ch.get().service.ID); err != nil {
 		return err
 	}
-	switch ch.kind {
+	switch ch.get().kind {
 	case updateService:
-		return ch.service.validate(&was.service)
+		return ch.get().service.validate(&was.get().service)
 	case updateServer:
-		return ch.server.validate(ch.service.ID, &was.server)
+		return ch.get().server.validate(ch.get().service.ID, &was.get().server)
 	}
 	return ch.validate()
 }

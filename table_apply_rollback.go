@@ -70,7 +70,7 @@ func (b *tableBack) takeBack(r *tableRequest) {
 	switch {
 	case !r.isServer():
 		b.takeBackService(r)
-	case r.change.kind == addServer:
+	case r.change.get().kind == addServer:
 		b.takeBackAddition(r)
 	default:
 		b.takeBackServer(r)
@@ -78,15 +78,15 @@ func (b *tableBack) takeBack(r *tableRequest) {
 }
 
 func (b *tableBack) takeBackService(r *tableRequest) {
-	id := r.change.service.ID
+	id := r.change.get().service.ID
 	was, is := b.before[id], b.now[id]
 	switch {
 	case is == nil && was == nil, is != nil && was != nil && is.Service.Equal(was.Service):
-	case is == nil && r.change.kind == removeService:
+	case is == nil && r.change.get().kind == removeService:
 		b.addService(r, was)
-	case is == nil || r.change.kind == removeService || !is.Service.Equal(r.change.service):
+	case is == nil || r.change.get().kind == removeService || !is.Service.Equal(r.change.get().service):
 		b.keep(r, is.text())
-	case r.change.kind == updateService:
+	case r.change.get().kind == updateService:
 		b.request(r, UpdateService(was.Service), false)
 		is.Service = was.Service
 	case len(is.RealServers) > 0:
@@ -109,10 +109,10 @@ func (b *tableBack) addService(r *tableRequest, was *ServiceEntry) {
 // takeBackAddition removes a real server that was added. If it was there before, a step
 // removed it, which is taken back next.
 func (b *tableBack) takeBackAddition(r *tableRequest) {
-	id, addr := r.change.service.ID, r.change.server.Addr
+	id, addr := r.change.get().service.ID, r.change.get().server.Addr
 	switch is := b.now[id].server(addr); {
 	case is == nil:
-	case is.Equal(r.change.server):
+	case is.Equal(r.change.get().server):
 		b.request(r, RemoveRealServer(id, addr), true)
 		b.now[id].RealServers = slices.DeleteFunc(b.now[id].RealServers, func(s RealServerStatus) bool { return s.Addr == unmap(addr) })
 	default:
@@ -122,16 +122,16 @@ func (b *tableBack) takeBackAddition(r *tableRequest) {
 
 // takeBackServer takes back an edit or a removal.
 func (b *tableBack) takeBackServer(r *tableRequest) {
-	id, addr := r.change.service.ID, r.change.server.Addr
+	id, addr := r.change.get().service.ID, r.change.get().server.Addr
 	is, was := b.now[id].server(addr), b.before[id].server(addr)
-	switch isRemoval := r.change.kind == removeServer; {
+	switch isRemoval := r.change.get().kind == removeServer; {
 	case was == nil || is != nil && is.Equal(*was):
 	case isRemoval && is == nil && b.now[id] != nil:
 		b.request(r, AddRealServer(id, *was), false)
 		b.now[id].RealServers = append(b.now[id].RealServers, RealServerStatus{RealServer: *was})
 	case is == nil:
 		b.keep(r, "it is gone")
-	case isRemoval || !is.Equal(r.change.server):
+	case isRemoval || !is.Equal(r.change.get().server):
 		b.keep(r, "the kernel has "+is.String())
 	default:
 		b.request(r, UpdateRealServer(id, *was), was.Weight < is.Weight)

@@ -16,12 +16,12 @@ type tableRequest struct {
 }
 
 // isServer reports whether the change is of a real server.
-func (r *tableRequest) isServer() bool { return r.change.server.Addr.IsValid() }
+func (r *tableRequest) isServer() bool { return r.change.get().server.Addr.IsValid() }
 
 // appendRequests appends what the step changes at once.
 func (s *TableStep) appendRequests(all []tableRequest, step int) []tableRequest {
 	if s.Drain == 0 {
-		lowers := s.Change.kind == removeServer || s.Change.kind == updateServer && s.Change.server.Weight < s.Was.server.Weight
+		lowers := s.Change.get().kind == removeServer || s.Change.get().kind == updateServer && s.Change.get().server.Weight < s.Was.get().server.Weight
 		return append(all, tableRequest{step, &s.Change, lowers})
 	}
 	for _, ch := range s.appendChanges(nil) {
@@ -70,7 +70,7 @@ func (s *tableSender) end(from int) int {
 	to := from
 	for ; to < len(s.requests) && to-from < s.together; to++ {
 		r := &s.requests[to]
-		id := r.change.service.ID
+		id := r.change.get().service.ID
 		if r.lowers && (s.raised[id] || s.stop && len(s.raised) > 0) {
 			break
 		}
@@ -87,7 +87,7 @@ func (s *tableSender) send(ctx context.Context, from, to int) {
 	at := make([]int, 0, to-from)
 	for i := from; i < to; i++ {
 		r := &s.requests[i]
-		switch id := r.change.service.ID; {
+		switch id := r.change.get().service.ID; {
 		case s.absent[id]:
 			s.fail(i, skipped("%s could not be added", id))
 		case r.lowers && s.held[id]:
@@ -110,9 +110,9 @@ func (s *tableSender) send(ctx context.Context, from, to int) {
 // fail notes why a request was not made, and what that means for others.
 func (s *tableSender) fail(i int, err *Error) {
 	r := &s.requests[i]
-	id := r.change.service.ID
+	id := r.change.get().service.ID
 	switch {
-	case r.change.kind == addService:
+	case r.change.get().kind == addService:
 		s.absent[id] = true
 	case r.isServer() && !r.lowers:
 		s.held[id] = true

@@ -122,8 +122,8 @@ func (a *tableApply) goingOn() (all []Drain) {
 	for i := range a.plan.Steps {
 		switch s := &a.plan.Steps[i]; {
 		case !a.outcomes[i].isDone():
-			undone[s.Change.service.ID] = true
-		case s.Drain == 0 && (s.Change.kind == removeService || s.Change.kind == removeServer):
+			undone[s.Change.get().service.ID] = true
+		case s.Drain == 0 && (s.Change.get().kind == removeService || s.Change.get().kind == removeServer):
 			removed[s.key()] = true
 		}
 	}

@@ -47,18 +47,18 @@ func newServiceDigest(l *liveService, without []netip.AddrPort) *serviceDigest {
 // after makes a step, and returns the digest of the result.
 func (d *serviceDigest) after(step *TableStep) uint64 {
 	ch := &step.Change
-	at := slices.IndexFunc(d.servers, func(s serverDigest) bool { return s.addr == ch.server.Addr })
-	switch ch.kind {
+	at := slices.IndexFunc(d.servers, func(s serverDigest) bool { return s.addr == ch.get().server.Addr })
+	switch ch.get().kind {
 	case addService:
-		*d = serviceDigest{exists: true, service: digestConfig(&ch.service)}
+		*d = serviceDigest{exists: true, service: digestConfig(&ch.get().service)}
 	case updateService:
-		d.service = digestConfig(&ch.service)
+		d.service = digestConfig(&ch.get().service)
 	case removeService:
 		*d = serviceDigest{exists: step.Drain > 0, service: d.service}
 	case addServer:
-		d.servers = append(d.servers, serverDigest{unmap(ch.server.Addr), digestServer(&ch.server)})
+		d.servers = append(d.servers, serverDigest{unmap(ch.get().server.Addr), digestServer(&ch.get().server)})
 	case updateServer:
-		d.servers[at].digest = digestServer(&ch.server)
+		d.servers[at].digest = digestServer(&ch.get().server)
 	case removeServer:
 		d.servers = slices.Delete(d.servers, at, at+1)
 	}

@@ -128,11 +128,11 @@ func (s *serviceDiff) staysUsable() bool {
 	}
 	for _, steps := range s.phases {
 		for i := range steps {
-			switch ch := &steps[i].Change; ch.kind {
+			switch ch := &steps[i].Change; ch.get().kind {
 			case addServer, updateServer:
-				set(&ch.server, ch.server.Weight > 0)
+				set(&ch.get().server, ch.get().server.Weight > 0)
 			case removeServer:
-				set(&ch.server, false)
+				set(&ch.get().server, false)
 			}
 			least = min(least, len(usable))
 		}

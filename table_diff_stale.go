@@ -53,8 +53,8 @@ func (f *foundService) made(is *liveService, steps []*TableStep) (n int, fits bo
 		drainsAll := false
 		switch {
 		case step.Drain == 0:
-		case step.Change.kind == removeServer:
-			ending = append(ending, step.Change.server.Addr)
+		case step.Change.get().kind == removeServer:
+			ending = append(ending, step.Change.get().server.Addr)
 		default: // a service, which may be gone
 			if !is.exists() {
 				return i + 1, true

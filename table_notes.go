@@ -23,7 +23,7 @@ func (p *TablePlan) annotate(ctx context.Context, have Snapshot, h *Host) error 
 		return err
 	}
 	for _, s := range p.Steps {
-		if s.Change.kind == addServer {
+		if s.Change.get().kind == addServer {
 			n.willAdd(s.key())
 		}
 	}
@@ -194,9 +194,9 @@ func used(weight int) int {
 func (n *noter) step(s *TableStep) []string {
 	id := s.Change.ServiceID()
 	of := n.service(id)
-	if s.Change.kind == addService {
+	if s.Change.get().kind == addService {
 		n.change[familyIndex(id)]++
-		of = newNotedService(s.Change.service)
+		of = newNotedService(s.Change.get().service)
 		of.isNew = true
 		n.services[id] = of
 		return n.serviceAdded(of)
@@ -204,10 +204,10 @@ func (n *noter) step(s *TableStep) []string {
 	if of == nil {
 		return nil
 	}
-	switch s.Change.kind {
+	switch s.Change.get().kind {
 	case updateService:
 		was := of.Service
-		of.Service = s.Change.service.normal()
+		of.Service = s.Change.get().service.normal()
 		of.hash = nil
 		return n.serviceEdited(of, was)
 	case removeService:
@@ -218,14 +218,14 @@ func (n *noter) step(s *TableStep) []string {
 		n.services[id] = nil
 		return n.serviceRemoved(of)
 	case addServer:
-		return n.serverAdded(of, s.Change.server)
+		return n.serverAdded(of, s.Change.get().server)
 	}
 	server := of.byAddr[unmap(s.Change.RealServerAddr())]
 	switch {
 	case server == nil:
 		return nil
-	case s.Change.kind == updateServer:
-		return n.serverEdited(of, server, s.Change.server)
+	case s.Change.get().kind == updateServer:
+		return n.serverEdited(of, server, s.Change.get().server)
 	case s.Drain > 0:
 		return n.serverDrained(of, server)
 	}

@@ -124,7 +124,7 @@ type tableStepFile struct {
 
 func (s TableStep) file() tableStepFile {
 	f := tableStepFile{s.Change, nil, s.RealServers, textDuration(s.Drain), s.Notes}
-	if s.Was.kind != noChange {
+	if s.Was.get().kind != noChange {
 		f.Was = &s.Was
 	}
 	return f

@@ -73,10 +73,10 @@ func (s TableStep) String() string {
 
 func (s TableStep) line() string {
 	line := s.Change.String()
-	switch s.Change.kind {
+	switch s.Change.get().kind {
 	case updateService, updateServer:
 		if edits := s.edits(); len(edits) > 0 {
-			line = changeKinds[s.Change.kind].sign + " " + s.Change.object() + " " + strings.Join(edits, ", ")
+			line = changeKinds[s.Change.get().kind].sign + " " + s.Change.object() + " " + strings.Join(edits, ", ")
 		}
 	case removeService:
 		line += " with " + quantity(len(s.RealServers), "real server")
@@ -103,7 +103,7 @@ func (s TableStep) edits() (all []string) {
 		}
 	}
 	if was, ok := s.Was.Service(); ok {
-		now := s.Change.service
+		now := s.Change.get().service
 		was, now = was.normal(), now.normal()
 		edit("scheduler", was.Scheduler, now.Scheduler)
 		edit("flags", flagsText(was), flagsText(now))
@@ -111,7 +111,7 @@ func (s TableStep) edits() (all []string) {
 		edit("one-packet", onOff(was.OnePacket), onOff(now.OnePacket))
 	}
 	if was, ok := s.Was.RealServer(); ok {
-		now := s.Change.server
+		now := s.Change.get().server
 		edit("mode", was.Mode, now.Mode)
 		edit("weight", was.Weight, now.Weight)
 		edit("upper threshold", was.UpperThreshold, now.UpperThreshold)

@@ -108,7 +108,7 @@ func (v *planValidator) step(s *TableStep) *Error {
 		return invalid("drain", "%s is negative", s.Drain)
 	case s.Drain > 0 && !s.removes():
 		return invalid("drain", "only what is removed can be drained first")
-	case len(s.RealServers) > 0 && s.Change.kind != removeService:
+	case len(s.RealServers) > 0 && s.Change.get().kind != removeService:
 		return invalid("realServers", "only a service that is removed has them")
 	}
 	for i, server := range s.RealServers {
@@ -131,13 +131,13 @@ func (v *planValidator) enter(wanted *TableService) {
 }
 
 func (s *TableStep) removes() bool {
-	return s.Change.kind == removeService || s.Change.kind == removeServer
+	return s.Change.get().kind == removeService || s.Change.get().kind == removeServer
 }
 
 // validateWas refuses what cannot be what the step replaces or removes.
 func (s *TableStep) validateWas() *Error {
 	want := noChange
-	switch s.Change.kind {
+	switch s.Change.get().kind {
 	case addService, addServer:
 	case updateService, removeService:
 		want = addService
@@ -148,9 +148,9 @@ func (s *TableStep) validateWas() *Error {
 	}
 	same := s.Was.ServiceID() == s.Change.ServiceID() && unmap(s.Was.RealServerAddr()) == unmap(s.Change.RealServerAddr())
 	switch {
-	case s.Was.kind != want && want == noChange:
+	case s.Was.get().kind != want && want == noChange:
 		return invalid("was", "there is nothing before an addition")
-	case s.Was.kind != want:
+	case s.Was.get().kind != want:
 		return invalid("was", "must be an operation %q", string(changeKinds[want].op))
 	case want != noChange && !same:
 		return invalid("was", "is about %s, and the change about %s", s.Was.object(), s.Change.object())
@@ -170,10 +170,10 @@ func (v *planValidator) follow(s *TableStep) *Error {
 	case !known && v.found[key.service].Was == 0:
 		known = true // a service that a step adds has no real servers yet
 	}
-	if exists, removed := v.there[service]; removed && !exists && s.Change.kind != addService {
+	if exists, removed := v.there[service]; removed && !exists && s.Change.get().kind != addService {
 		return invalid("change", "an earlier step removes %s", key.service)
 	}
-	switch adds := s.Change.kind == addService || s.Change.kind == addServer; {
+	switch adds := s.Change.get().kind == addService || s.Change.get().kind == addServer; {
 	case known && adds && there:
 		return invalid("change", "%s already exists", s.Change.object())
 	case known && !adds && !there:
@@ -190,7 +190,7 @@ func (v *planValidator) follow(s *TableStep) *Error {
 // programs, and so may the weight of a real server.
 func (v *planValidator) agrees(wanted *TableService, s *TableStep) *Error {
 	server := v.rips[s.key()]
-	switch s.Change.kind {
+	switch s.Change.get().kind {
 	case removeService:
 		if wanted != nil {
 			return invalid("change", "removes %s, which is wanted", wanted.ID)
@@ -201,14 +201,14 @@ func (v *planValidator) agrees(wanted *TableService, s *TableStep) *Error {
 		}
 	case addServer, updateServer:
 		if server == nil {
-			return invalid("change.realServer", "%s is not wanted", s.Change.server.Addr)
+			return invalid("change.realServer", "%s is not wanted", s.Change.get().server.Addr)
 		}
-		return s.Change.server.agrees(server)
+		return s.Change.get().server.agrees(server)
 	default:
 		if wanted == nil {
 			return invalid("change.service", "%s is not wanted", s.Change.ServiceID())
 		}
-		return s.Change.service.agrees(&wanted.Service)
+		return s.Change.get().service.agrees(&wanted.Service)
 	}
 	return nil
 }

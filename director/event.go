@@ -31,6 +31,10 @@ type Drift struct {
 	Response Response // what the Director did about it
 }
 
+func (d Drift) equal(other Drift) bool {
+	return d.key() == other.key() && d.Was.Equal(other.Was) && d.Is.Equal(other.Is) && d.Response == other.Response
+}
+
 // Response is what a [Director] does about a drift. Its texts are stable.
 type Response string
 

@@ -38,12 +38,12 @@ func (r *run) respond(drifts []Drift, response func(Drift) Response) {
 	for _, d := range drifts {
 		d.Response = response(d)
 		before, known := r.told[d.key()]
-		if known && before == d {
+		if known && before.equal(d) {
 			continue
 		}
 		r.told[d.key()] = d
 		r.publish(func(s *Status) {
-			if !known || before.Is != d.Is {
+			if !known || !before.Is.Equal(d.Is) {
 				s.Counts.Drifts++
 			}
 			if d.Response == Repaired {
