@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
@@ -10,15 +11,24 @@ import (
 
 func (n *noter) serverAdded(of *notedService, r RealServer) []string {
 	server := &notedServer{RealServerStatus: RealServerStatus{RealServer: r}}
-	back := ""
-	if e := n.found(of.ID); e != nil && !of.isNew {
-		i := slices.IndexFunc(e.RealServers, func(o RealServerStatus) bool { return unmap(o.Addr) == unmap(r.Addr) })
-		if i >= 0 {
-			server.ActiveConns, server.InactiveConns = e.RealServers[i].ActiveConns, e.RealServers[i].InactiveConns
-			back = "It comes back with the connections that it has kept."
-		}
+	if kept := n.kept(of, server.Addr); kept != nil {
+		server.ActiveConns, server.InactiveConns = kept.ActiveConns, kept.InactiveConns
+		return sentences("It comes back with those of its connections that are left.", n.shift(of, server, r.Weight))
 	}
-	return sentences(back, n.shift(of, server, r.Weight))
+	return sentences(n.shift(of, server, r.Weight))
+}
+
+// kept returns a real server as it was found, which a step removed, or nil.
+func (n *noter) kept(of *notedService, addr netip.AddrPort) *RealServerStatus {
+	e := n.found(of.ID)
+	if e == nil || of.isNew {
+		return nil
+	}
+	i := slices.IndexFunc(e.RealServers, func(r RealServerStatus) bool { return unmap(r.Addr) == unmap(addr) })
+	if i < 0 {
+		return nil
+	}
+	return &e.RealServers[i]
 }
 
 func (n *noter) serverRemoved(of *notedService, server *notedServer) []string {
@@ -28,9 +38,9 @@ func (n *noter) serverRemoved(of *notedService, server *notedServer) []string {
 	if at, moved := n.added[key.withoutPort()]; moved && !again {
 		other = fmt.Sprintf("%s is another server to the kernel, and none of these connections moves to it.", at)
 	}
-	cut := n.cut(of, server.conns(), "")
+	cut := n.cut(of, server.conns())
 	if again {
-		cut = n.cut(of, server.conns(), " until it is added again")
+		cut = n.cutForNow(of, server.conns())
 	}
 	tied := ""
 	if c := server.PersistentConns; c > 0 && of.Persistence.Timeout != 0 {
@@ -40,24 +50,38 @@ func (n *noter) serverRemoved(of *notedService, server *notedServer) []string {
 }
 
 // cut returns what happens to connections whose server is removed.
-func (n *noter) cut(of *notedService, conns int, until string) string {
-	what := quantity(conns, "connection")
+func (n *noter) cut(of *notedService, conns int) string {
 	switch {
-	case conns == 0 && of.OnePacket:
-		return ""
 	case conns == 0:
-		return "It has no connections now."
+		return of.noConns()
 	case of.ID.Protocol() == ProtocolUDP:
-		what = quantity(conns, "flow")
-		if until == "" {
-			until = " until the flow has been silent for the UDP timeout"
-		}
+		what := quantity(conns, "flow")
 		return n.either(SysctlExpireNoDestConn,
-			"datagrams of its "+what+" are dropped"+until, "IPVS ends its "+what+", and the next datagrams are scheduled again")
+			"datagrams of its "+what+" are dropped, each flow's until the UDP timeout after the last one that was forwarded",
+			"IPVS ends its "+what+", and the next datagrams are scheduled again")
 	}
+	what := quantity(conns, "connection")
 	return n.either(SysctlExpireNoDestConn,
-		"packets of its "+what+" are dropped"+until+", without an error to the client",
+		"packets of its "+what+" are dropped, without an error to the client",
 		"IPVS ends its "+what+", and leaves further packets to the director's own stack, which resets TCP")
+}
+
+// cutForNow is cut of a server that a later step adds again.
+func (n *noter) cutForNow(of *notedService, conns int) string {
+	if conns == 0 {
+		return of.noConns()
+	}
+	what := quantity(conns, "connection")
+	return n.either(SysctlExpireNoDestConn,
+		"packets of its "+what+" are dropped until it is added again",
+		"IPVS may end its "+what+" before it is added again")
+}
+
+func (s *notedService) noConns() string {
+	if s.OnePacket {
+		return ""
+	}
+	return "It has no connections now."
 }
 
 func (n *noter) serverDrained(of *notedService, server *notedServer) []string {
@@ -67,10 +91,8 @@ func (n *noter) serverDrained(of *notedService, server *notedServer) []string {
 // finish returns what happens to connections while a drain lasts.
 func (s *notedService) finish(conns int) string {
 	switch {
-	case conns == 0 && s.OnePacket:
-		return ""
 	case conns == 0:
-		return "It has no connections now."
+		return s.noConns()
 	case s.ID.Protocol() == ProtocolUDP:
 		return fmt.Sprintf("It keeps its %s for as long as clients keep sending; what is left at the deadline is cut.", quantity(conns, "flow"))
 	}

@@ -35,7 +35,7 @@ func (n *noter) cutAll(of *notedService) string {
 		return fmt.Sprintf("It is the last %s service, so IPVS leaves packets of its %s to the director's own stack, which resets TCP.",
 			familyName(of.ID.Is6()), quantity(conns, "connection"))
 	}
-	return n.cut(of, conns, "")
+	return n.cut(of, conns)
 }
 
 // isLast reports whether no service of the family is left.

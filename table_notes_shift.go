@@ -46,7 +46,7 @@ func (n *noter) shift(of *notedService, server *notedServer, now int) string {
 	case now <= 0 && was <= 0:
 		return ""
 	case now <= 0:
-		return "Its new connections go to the other servers."
+		return "New connections go to the other servers."
 	case was <= 0:
 		return of.joined(server)
 	}

@@ -1,0 +1,291 @@
+package conformance
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+// The notes of a plan are true: each case makes a plan while connections live, and then
+// sends packets to see what the notes say, on simulators and in a kernel.
+
+// noteCase is a plan, its notes, and what shows that they are true.
+type noteCase struct {
+	name    string
+	sysctls map[string]int // of net.ipv4.vs
+	alone   bool           // the table has no other service
+	service lvs.Service
+	weights []int                            // of the real servers A, B and so on
+	server  func(r *lvs.RealServer)          // changes how real servers are at first
+	clients int                              // that have a connection each
+	change  func(s *lvs.TableService)        // makes the service what is wanted; nil: it is not
+	options lvs.TableOptions                 // besides Scope and Host
+	before  func(n *noteTrial)               // before the plan is made
+	notes   string                           // of all steps, one a line
+	older   string                           // in kernels that count connections the older way, if it differs
+	after   func(n *noteTrial)               // when the plan has been applied
+	want    func(tables *[]lvs.TableService) // changes the whole table instead
+}
+
+// noteTrial plays a case to one side.
+type noteTrial struct {
+	testing.TB
+	side
+	host    *lvs.Host
+	service lvs.Service
+	conns   []packet // first packets, by client
+	port    uint16   // of the client port that was used last
+	ends    []lvs.Change
+}
+
+var (
+	noteVIP   = netip.MustParseAddrPort("10.1.254.1:80")
+	noteOther = lvs.TCP(netip.MustParseAddrPort("10.1.254.2:81"))
+)
+
+func TestConformanceNotes(t *testing.T) {
+	for _, c := range slices.Concat(noteRemovals, noteDrains, noteServices) {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			for name, open := range noteSides() {
+				t.Run(name, func(t *testing.T) { c.play(t, open(t)) })
+			}
+		})
+	}
+}
+
+func noteSides() map[string]func(testing.TB) side {
+	if testbed.Inside() {
+		return map[string]func(testing.TB) side{"kernel": func(t testing.TB) side { testbed.InKernel(t); return openKernelSide(t) }}
+	}
+	all := make(map[string]func(testing.TB) side)
+	for _, r := range []string{"6.1.176", "7.2.7"} {
+		all[r] = func(t testing.TB) side { return openSimulatorSide(t, releaseOf(t, r)) }
+	}
+	return all
+}
+
+func (c *noteCase) play(t *testing.T, s side) {
+	n := &noteTrial{TB: t, side: s, host: s.Host(t), service: c.service, port: 1023}
+	client, ctx := n.host.Client(), groundContext(t)
+	for name, value := range c.sysctls {
+		must(t, n.host.SetSysctl(ctx, lvs.SysctlKey("net.ipv4.vs."+name), fmt.Sprint(value)))
+	}
+	was := lvs.TableService{Service: c.service}
+	for i, weight := range c.weights {
+		r := noteServer(c.service.ID, i, weight)
+		if c.server != nil {
+			c.server(&r)
+		}
+		was.RealServers = append(was.RealServers, r)
+	}
+	services := []lvs.TableService{was}
+	if !c.alone {
+		services = append(services, lvs.TableService{Service: lvs.Service{ID: noteOther}})
+	}
+	n.apply(lvs.Table{Services: services}, lvs.TableOptions{})
+	for client := range c.clients {
+		n.open(client)
+	}
+	if c.before != nil {
+		c.before(n)
+	}
+	c.makeWanted(&services)
+	c.options.Host, c.options.Scope, c.options.Prune = n.host, lvs.ScopeAll(), true
+	plan, err := client.PlanTable(ctx, lvs.Table{Services: services}, c.options)
+	must(t, err)
+	var notes []string
+	for _, s := range plan.Steps {
+		notes = append(notes, s.Notes...)
+		if s.Drain > 0 {
+			n.ends = append(n.ends, s.Change)
+		}
+	}
+	want := c.notes
+	if c.older != "" && !s.Release().CountsTotals() {
+		want = c.older
+	}
+	if got := strings.Join(notes, "\n"); got != want {
+		t.Errorf("the notes are\n%s\nwant\n%s\nof the plan\n%s", got, want, plan)
+	}
+	must(t, client.Do(ctx, plan.Changes()...))
+	c.after(n)
+}
+
+// makeWanted makes the table what is wanted.
+func (c *noteCase) makeWanted(services *[]lvs.TableService) {
+	switch {
+	case c.want != nil:
+		c.want(services)
+	case c.change != nil:
+		s := &(*services)[0]
+		s.RealServers = slices.Clone(s.RealServers)
+		c.change(s)
+	default:
+		*services = (*services)[1:]
+	}
+}
+
+// noteServer is the real server A, B and so on.
+func noteServer(id lvs.ServiceID, i, weight int) lvs.RealServer {
+	r := lvs.NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 0, byte(10 + i)}), id.AddrPort().Port()), lvs.NAT())
+	r.Weight = weight
+	return r
+}
+
+func (n *noteTrial) apply(want lvs.Table, o lvs.TableOptions) {
+	n.Helper()
+	o.Scope, o.Prune = lvs.ScopeAll(), true
+	plan, err := n.host.Client().PlanTable(groundContext(n), want, o)
+	must(n, err)
+	must(n, n.host.Client().Do(groundContext(n), plan.Changes()...))
+}
+
+// endDrains removes what the plan drains.
+func (n *noteTrial) endDrains() {
+	n.Helper()
+	must(n, n.host.Client().Do(groundContext(n), n.ends...))
+}
+
+// client is the address of a client. Those of different numbers are in networks of 24
+// bits of their own.
+func (n *noteTrial) client(i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, 3, byte(i), byte(1 + i%200)})
+}
+
+// fresh returns the first packet of a connection from a port that was never used.
+func (n *noteTrial) fresh(client int) packet {
+	n.port++
+	p := packet{protocol: uint8(n.service.ID.Protocol()), from: netip.AddrPortFrom(n.client(client), n.port), to: n.service.ID.AddrPort()}
+	if p.to.Port() == 0 {
+		p.to = noteVIP
+	}
+	if p.protocol == protocolTCP {
+		p.tcp = flagSYN
+	}
+	return p
+}
+
+// open lets clients open a connection each, and returns where they reach: a letter for
+// each real server, "-" if the packet was stopped, and "." if it was passed on.
+func (n *noteTrial) open(clients ...int) string {
+	n.Helper()
+	var firsts, seconds []packet
+	for _, i := range clients {
+		p := n.fresh(i)
+		firsts = append(firsts, p)
+		if p.protocol == protocolTCP {
+			p.tcp = flagACK
+			seconds = append(seconds, p)
+		}
+		for len(n.conns) <= i {
+			n.conns = append(n.conns, packet{})
+		}
+		if n.conns[i].protocol == 0 {
+			n.conns[i] = p
+		}
+	}
+	reached := n.sent(firsts)
+	n.Send(seconds)
+	return reached
+}
+
+// each opens a connection of each of so many clients.
+func (n *noteTrial) each(clients int) string {
+	n.Helper()
+	return n.open(upTo(clients)...)
+}
+
+func upTo(count int) (all []int) {
+	for i := range count {
+		all = append(all, i)
+	}
+	return all
+}
+
+// goOn sends the next packet of each client's first connection, and returns where they
+// reach.
+func (n *noteTrial) goOn() string {
+	n.Helper()
+	return n.sent(n.conns)
+}
+
+func (n *noteTrial) sent(packets []packet) string {
+	n.Helper()
+	var b strings.Builder
+	for i, fate := range n.Send(packets) {
+		b.WriteString(n.letter(packets[i], fate))
+	}
+	return b.String()
+}
+
+func (n *noteTrial) letter(p packet, fate string) string {
+	n.Helper()
+	for i := range 26 {
+		for _, port := range []uint16{p.to.Port(), p.to.Port() + 1000} {
+			server := netip.AddrPortFrom(noteServer(n.service.ID, i, 0).Addr.Addr(), port)
+			if fate == fateOf(p.from, server, startTTL-1) {
+				return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i : i+1]
+			}
+		}
+	}
+	switch fate {
+	case fateStopped:
+		return "-"
+	case fateOf(p.from, p.to, startTTL):
+		return "."
+	case fateOf(p.from, p.to, startTTL-1):
+		return "="
+	}
+	n.Errorf("a packet from %s to %s: %s", p.from, p.to, fate)
+	return "?"
+}
+
+func (n *noteTrial) is(what, got, want string) {
+	n.Helper()
+	if got != want {
+		n.Errorf("%s: %s, want %s", what, got, want)
+	}
+}
+
+// without returns the letters but those of some servers.
+func without(letters, some string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(some, r) {
+			return -1
+		}
+		return r
+	}, letters)
+}
+
+// replaced returns letters with those of some servers replaced.
+func replaced(letters, some, by string) string {
+	for _, r := range some {
+		letters = strings.ReplaceAll(letters, string(r), by)
+	}
+	return letters
+}
+
+// Changes of the service of a case.
+
+func removing(i int) func(*lvs.TableService) {
+	return func(s *lvs.TableService) { s.RealServers = slices.Delete(s.RealServers, i, i+1) }
+}
+
+func weighing(i, weight int) func(*lvs.TableService) {
+	return func(s *lvs.TableService) { s.RealServers[i].Weight = weight }
+}
+
+func adding(weight int) func(*lvs.TableService) {
+	return func(s *lvs.TableService) {
+		s.RealServers = append(s.RealServers, noteServer(s.ID, len(s.RealServers), weight))
+	}
+}
+
+func editing(edit func(s *lvs.Service)) func(*lvs.TableService) {
+	return func(s *lvs.TableService) { edit(&s.Service) }
+}
