@@ -178,7 +178,7 @@ func (n *noter) thresholdsEdited(of *notedService, server *notedServer, was Real
 	}
 	switch {
 	case of.Persistence.Timeout != 0:
-		text += " Clients that persistence ties to it are not counted out."
+		text += " Clients that persistence ties to it reach it nevertheless."
 	case of.Scheduler == LBLC:
 		text += " lblc sends it the destinations that it had even if it is full."
 	}

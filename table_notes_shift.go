@@ -162,7 +162,7 @@ func (s *notedService) cached(was, now int) string {
 	case was <= 0:
 		return "Destinations keep the servers that they have; it gets others, and those whose server is too busy."
 	}
-	return fmt.Sprintf("Destinations keep the servers that they have, until one has more active connections than its weight.")
+	return "Destinations keep the servers that they have, until one has more active connections than its weight and another is less than half full."
 }
 
 // single returns the server that gets every new connection whatever the loads, or nil if

@@ -49,7 +49,7 @@ var (
 )
 
 func TestConformanceNotes(t *testing.T) {
-	for _, c := range slices.Concat(noteRemovals, noteDrains, noteServices) {
+	for _, c := range slices.Concat(noteRemovals, noteDrains, noteLoads, noteEdits, noteServices) {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			for name, open := range noteSides() {
 				t.Run(name, func(t *testing.T) { c.play(t, open(t)) })
