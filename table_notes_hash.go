@@ -95,10 +95,10 @@ func (h *hashTable) fill() {
 }
 
 // rehashed compares the buckets with what they were.
-func (s *notedService) rehashed(was []hashBucket) string {
+func (s *notedService) rehashed(was []hashBucket, unsure bool) string {
 	now := s.hash.buckets
 	switch {
-	case s.Scheduler == MH && s.isUnsure():
+	case unsure || s.isUnsure():
 		return "Which clients move depends on the weight that a server of weight 0 had before, which the kernel does not show."
 	case was == nil || now == nil:
 		return fmt.Sprintf("%s fills its table again, so some clients move.", s.Scheduler)
@@ -124,6 +124,9 @@ func (s *notedService) rehashed(was []hashBucket) string {
 
 // isUnsure reports whether the table of mh depends on weights that cannot be read.
 func (s *notedService) isUnsure() bool {
+	if s.Scheduler != MH {
+		return false
+	}
 	for _, o := range s.servers {
 		if o.wasQuiesced {
 			return true

@@ -18,7 +18,7 @@ func (n *noter) shift(of *notedService, server *notedServer, now int) string {
 	if of.byAddr[unmap(server.Addr)] == server {
 		was = server.Weight
 	}
-	usable, single, hash := of.usable, of.single(), of.hashed()
+	usable, single, hash, unsure := of.usable, of.single(), of.hashed(), of.isUnsure()
 	of.set(server, was, now)
 	switch {
 	case of.isNew:
@@ -36,7 +36,7 @@ func (n *noter) shift(of *notedService, server *notedServer, now int) string {
 	}
 	switch of.Scheduler {
 	case SH, MH, DH:
-		return of.rehashed(hash)
+		return of.rehashed(hash, unsure)
 	case LBLC, LBLCR:
 		return of.cached(was, now)
 	case WRR:

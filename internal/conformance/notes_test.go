@@ -38,7 +38,8 @@ type noteTrial struct {
 	side
 	host    *lvs.Host
 	service lvs.Service
-	conns   []packet // first packets, by client
+	conns   []packet // the next packet of each client's first connection
+	first   string   // where clients reached before the plan
 	port    uint16   // of the client port that was used last
 	ends    []lvs.Change
 }
@@ -49,7 +50,7 @@ var (
 )
 
 func TestConformanceNotes(t *testing.T) {
-	for _, c := range slices.Concat(noteRemovals, noteDrains, noteLoads, noteEdits, noteServices) {
+	for _, c := range slices.Concat(noteRemovals, noteDrains, noteHashes, noteLoads, noteEdits, noteServices) {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			for name, open := range noteSides() {
 				t.Run(name, func(t *testing.T) { c.play(t, open(t)) })
@@ -88,9 +89,7 @@ func (c *noteCase) play(t *testing.T, s side) {
 		services = append(services, lvs.TableService{Service: lvs.Service{ID: noteOther}})
 	}
 	n.apply(lvs.Table{Services: services}, lvs.TableOptions{})
-	for client := range c.clients {
-		n.open(client)
-	}
+	n.first = n.each(c.clients)
 	if c.before != nil {
 		c.before(n)
 	}
