@@ -66,7 +66,7 @@ func (k serverKey) withoutPort() serverKey {
 }
 
 // notedParameters are the parameters on which notes depend.
-var notedParameters = [...]SysctlKey{SysctlExpireNoDestConn, SysctlExpireQuiescentTemplate, SysctlCacheBypass}
+var notedParameters = [...]SysctlKey{SysctlExpireNoDestConn, SysctlExpireQuiescentTemplate, SysctlCacheBypass, SysctlConnReuseMode}
 
 // read reads what notes depend on besides the table. What a host hides stays unknown.
 func (n *noter) read(ctx context.Context, h *Host) error {
@@ -112,6 +112,9 @@ func (n *noter) either(key SysctlKey, off, on string) string {
 	}
 	return capital(on) + "."
 }
+
+// mayBeOff reports whether a switch is off, or not known.
+func (n *noter) mayBeOff(key SysctlKey) bool { return n.parameters[key] == 0 }
 
 // capital returns a sentence with its first letter in upper case.
 func capital(s string) string {

@@ -85,7 +85,17 @@ func (s *notedService) noConns() string {
 }
 
 func (n *noter) serverDrained(of *notedService, server *notedServer) []string {
-	return sentences(of.finish(server.conns()), n.tied(of, server.PersistentConns), n.shift(of, server, 0))
+	return sentences(of.finish(server.conns()), n.reused(of, server), n.tied(of, server.PersistentConns), n.shift(of, server, 0))
+}
+
+// reused returns what happens to clients of a quiesced server that use a port again.
+func (n *noter) reused(of *notedService, server *notedServer) string {
+	isTCP := of.ID.Protocol() == ProtocolTCP || of.ID.FWMark() != 0
+	if !isTCP || server.conns() == 0 || !n.mayBeOff(SysctlConnReuseMode) || !n.mayBeOff(SysctlExpireNoDestConn) {
+		return ""
+	}
+	return fmt.Sprintf("While %s and %s are 0, a connection from the port of one that it has had reaches it, too.",
+		SysctlConnReuseMode, SysctlExpireNoDestConn)
 }
 
 // finish returns what happens to connections while a drain lasts.
@@ -118,7 +128,7 @@ func (n *noter) serverEdited(of *notedService, server *notedServer, now RealServ
 		all = append(all, modeEdited(was.Mode, now.Mode, server.conns()))
 	}
 	if now.Weight == 0 && was.Weight != 0 {
-		all = append(all, n.tied(of, server.PersistentConns))
+		all = append(all, n.reused(of, server), n.tied(of, server.PersistentConns))
 	}
 	shift := ""
 	if now.Weight != was.Weight || of.Scheduler == WRR {

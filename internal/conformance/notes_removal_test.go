@@ -183,6 +183,26 @@ var noteDrains = []noteCase{
 		},
 	},
 	{
+		name: "quiesced server without conn_reuse_mode", service: noteWeb, weights: []int{1, 1}, clients: 4, change: weighing(1, 0),
+		sysctls: map[string]int{"conn_reuse_mode": 0},
+		notes: "While net.ipv4.vs.conn_reuse_mode and net.ipv4.vs.expire_nodest_conn are 0, " +
+			"a connection from the port of one that it has had reaches it, too.\nNew connections go to the other servers.",
+		after: func(n *noteTrial) {
+			end, again := n.conns[0], n.conns[0]
+			end.tcp, again.tcp = flagRST, flagSYN
+			n.is("a reset, and a new connection from the same port", n.sent([]packet{end, again}), "BB")
+		},
+	},
+	{
+		name: "quiesced server with conn_reuse_mode", service: noteWeb, weights: []int{1, 1}, clients: 4, change: weighing(1, 0),
+		notes: "New connections go to the other servers.",
+		after: func(n *noteTrial) {
+			end, again := n.conns[0], n.conns[0]
+			end.tcp, again.tcp = flagRST, flagSYN
+			n.is("a reset, and a new connection from the same port", n.sent([]packet{end, again}), "BA")
+		},
+	},
+	{
 		name: "server usable again", service: noteWeb, weights: []int{0}, change: weighing(0, 1),
 		before: func(n *noteTrial) { n.is("new ones", n.each(2), "--") },
 		notes:  "It is the only usable server, so new connections are no longer refused.",
