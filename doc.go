@@ -52,6 +52,29 @@
 // Real servers are listed in the order in which they were added, because some
 // schedulers depend on it.
 //
+// # Desired state
+//
+// A [Table] is what the kernel should have. [Client.PlanTable] compares it with what the
+// kernel has and changes nothing: the [TablePlan] prints as a diff that says what each
+// step does to connections and clients. [Client.ApplyTable] makes the steps, and refuses
+// a plan that no longer fits. [Client.AwaitDrains] lets connections end before real
+// servers are removed.
+//
+//	plan, err := client.PlanTable(ctx, want, lvs.TableOptions{Drain: 5 * time.Minute})
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Println(plan)
+//	result, err := client.ApplyTable(ctx, plan, lvs.ApplyOptions{})
+//	if err != nil {
+//		return err
+//	}
+//	_, ended, err := client.AwaitDrains(ctx, result.Drains)
+//
+// Services outside of a [Scope] are never touched. A [TableState] in a file remembers
+// what was applied, so that only that is ever removed. Package director keeps a table as
+// it is wanted, and package ipvsadm reads and writes ipvsadm's save files.
+//
 // # Errors
 //
 // Every error is an [*Error] or wraps some: [Client.Do] returns a [*BatchError] that
@@ -101,13 +124,13 @@
 //
 // Programs may store and compare these texts, which change only as the API does: the
 // text forms of [ServiceID], [Mode], [Persistence], [Mask], [SchedulerFlags],
-// [Protocol], [SyncRole], [Op], [Action] and [Reason], the names of schedulers and of
-// connection states, [Finding.Code] and [Severity], and the JSON and YAML of types
-// with tags. What describes the table has tags for both; what is observed of hosts,
-// packets and connections has JSON only. Durations read "15m0s". [SetupPlan],
-// [HostState] and [Report] have "version": 1, and refuse other versions. Types that
-// decode strictly, such as [RealServer] and [Timeouts], must not be embedded in a
-// struct that is decoded. All other texts are for people and may change: error
-// messages, what String returns otherwise, and the prose of findings and
-// explanations.
+// [Protocol], [SyncRole], [Op], [Action], [Reason], [DrainReason] and [StepOutcome], the
+// names of schedulers and of connection states, [Finding.Code] and [Severity], and the
+// JSON and YAML of types with tags. What describes the table has tags for both; what is
+// observed of hosts, packets and connections has JSON only. Durations read "15m0s".
+// [Table], [Snapshot], [TablePlan], [TableState], [SetupPlan], [HostState] and [Report]
+// have "version": 1, and refuse other versions. Types that decode strictly, such as
+// [Table], [RealServer] and [Timeouts], must not be embedded in a struct that is
+// decoded. All other texts are for people and may change: error messages, what String
+// returns otherwise, and the prose of findings, explanations and plans.
 package lvs

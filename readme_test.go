@@ -2,10 +2,10 @@ package lvs_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/golvs/lvs"
 )
@@ -19,36 +19,32 @@ var (
 	rs3 = netip.MustParseAddrPort("10.168.0.96:80")
 )
 
-// balance sends clients to rs1 and rs2, and then drains rs2.
-func balance(ctx context.Context, client *lvs.Client) error {
-	err := client.Do(ctx, // all changes with one system call
-		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.WRR}),
-		lvs.AddRealServer(web, lvs.NewRealServer(rs1, lvs.DR())),
-		lvs.AddRealServer(web, lvs.NewRealServer(rs2, lvs.DR())),
-	)
-	if err := lvs.Ignore(err, lvs.ErrExists); err != nil { // it may have run before
+// publish makes web a service of rs1 and rs2, whatever it was before.
+func publish(ctx context.Context, client *lvs.Client) error {
+	want := lvs.Table{Services: []lvs.TableService{{
+		Service:     lvs.Service{ID: web, Scheduler: lvs.WRR},
+		RealServers: []lvs.RealServer{lvs.NewRealServer(rs1, lvs.DR()), {Addr: rs2, Weight: 3}},
+	}}}
+	plan, err := client.PlanTable(ctx, want, lvs.TableOptions{Drain: 5 * time.Minute}) // changes nothing
+	if err != nil {
 		return err
 	}
-	if err := client.SetWeight(ctx, web, rs1, 3); err != nil {
+	fmt.Println(plan) // as a diff, with what each step does to clients
+	result, err := client.ApplyTable(ctx, plan, lvs.ApplyOptions{})
+	if err != nil {
 		return err
 	}
-	err = client.SetWeight(ctx, web, rs2, 0) // drain: no new connections, open ones go on
-	if err != nil && !errors.Is(err, lvs.ErrNoRealServer) {
-		return err // otherwise another program has removed rs2
-	}
-	servers, err := client.RealServers(ctx, web)
-	for _, s := range servers {
-		fmt.Println(s.Addr, "weight", s.Weight, "connections", s.ActiveConns+s.InactiveConns)
-	}
+	_, ended, err := client.AwaitDrains(ctx, result.Drains) // until the connections of former real servers end
+	fmt.Println(ended)
 	return err
 }
 
-func TestBalance(t *testing.T) {
+func TestPublish(t *testing.T) {
 	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := balance(t.Context(), sim.Client()); err != nil { // your program
+	if err := publish(t.Context(), sim.Client()); err != nil { // your program
 		t.Fatal(err)
 	}
 	from := netip.MustParseAddrPort("192.0.2.1:40000")
@@ -56,8 +52,8 @@ func TestBalance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := conn.Server(); got != rs1 {
-		t.Errorf("the client reached %v, want %v", got, rs1)
+	if got := conn.Server(); got != rs2 {
+		t.Errorf("the client reached %v, want %v", got, rs2)
 	}
 }
 
