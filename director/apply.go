@@ -78,7 +78,7 @@ func (r *run) noteFailure(a attempt, o outcomes) {
 		return Kept
 	})
 	if r.left == nil {
-		r.left = a.have
+		r.left, r.inScope = a.have, a.inScope
 	}
 	for _, ch := range (lvs.TablePlan{Steps: o.done}).Changes() {
 		r.left.make(ch)
@@ -94,7 +94,7 @@ func (r *run) noteFailure(a attempt, o outcomes) {
 // failLook notes a look that failed.
 func (r *run) failLook(ended context.Context, plan lvs.TablePlan, err error) error {
 	r.publish(func(s *Status) { s.sync(false) })
-	return r.fail(ended, plan, err, &r.failed, &r.lookAt)
+	return r.fail(ended, plan, err, &r.looks, &r.lookAt)
 }
 
 // again looks again after a plan was stale, at once for the first time.

@@ -136,6 +136,20 @@ func TestRunIsTheOnlyOne(t *testing.T) {
 	})
 }
 
+// A second Run goes on with the table that was set during the first.
+func TestSecondRunRemembers(t *testing.T) {
+	play(t, Options{}, func(s *scene) {
+		s.run()
+		s.set(webTable(1))
+		pass(time.Second)
+		s.stop()
+		s.do(lvs.RemoveService(web))
+		s.run()
+		pass(time.Second)
+		s.has("after a second run", webTable(1))
+	})
+}
+
 func TestClosedClientEndsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim, err := lvs.NewSimulator(lvs.SimOptions{Clock: time.Now})

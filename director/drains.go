@@ -3,7 +3,6 @@ package director
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -26,8 +25,7 @@ func (r *run) drainsFrom(now time.Time) {
 	r.drainAt = now.Add(max(0, wait))
 }
 
-// continueDrains removes what has been drained. If the state file cannot be written
-// then, it owns too much until the next attempt, which finds what was removed gone.
+// continueDrains removes what has been drained.
 func (r *run) continueDrains(ended context.Context) error {
 	ctx, cancel := context.WithTimeout(ended, r.o.Timeout)
 	defer cancel()
@@ -36,7 +34,7 @@ func (r *run) continueDrains(ended context.Context) error {
 		r.forget(end)
 	}
 	r.state.Drains = left
-	if len(ends) > 0 {
+	if len(ends) > 0 || r.unwritten {
 		err = errors.Join(err, r.writeState())
 	}
 	r.publish(func(s *Status) { s.Drains = left })
@@ -44,34 +42,29 @@ func (r *run) continueDrains(ended context.Context) error {
 		r.reportEnd(end)
 	}
 	if err != nil {
-		return r.fail(ended, lvs.TablePlan{}, err, &r.drainsFailed, &r.drainAt)
+		return r.fail(ended, lvs.TablePlan{}, err, &r.drains, &r.drainAt)
 	}
-	r.drainsFailed.reset()
+	r.succeed(&r.drains)
 	r.drainsFrom(time.Now())
 	return nil
 }
 
-// forget gives up what a drain was about: it is gone, or another program wants it.
+// forget gives up what a drain was about when it is gone. What has a weight again stays
+// the Director's: another program took it back, or the drain was interrupted when it
+// began, and the next plan drains it again.
 func (r *run) forget(end lvs.DrainEnd) {
-	id, addr := end.Drain.Service, end.Drain.RealServer
-	services := slices.Clone(r.state.Applied.Services)
-	for i := range services {
-		if services[i].ID == id {
-			services[i].RealServers = slices.DeleteFunc(slices.Clone(services[i].RealServers),
-				func(s lvs.RealServer) bool { return plain(s.Addr) == addr })
-		}
-	}
-	if !addr.IsValid() {
-		services = slices.DeleteFunc(services, func(s lvs.TableService) bool { return s.ID == id })
-	}
-	r.state.Applied.Services = services
-	if r.left == nil || end.Reason == lvs.DrainTakenBack {
+	if end.Reason == lvs.DrainTakenBack {
 		return
 	}
-	if addr.IsValid() {
-		r.left.make(lvs.RemoveRealServer(id, addr))
-	} else {
-		r.left.make(lvs.RemoveService(id))
+	removal := lvs.RemoveService(end.Drain.Service)
+	if end.Drain.RealServer.IsValid() {
+		removal = lvs.RemoveRealServer(end.Drain.Service, end.Drain.RealServer)
+	}
+	applied := leftOf(r.state.Applied, func(lvs.ServiceID) bool { return true })
+	applied.make(removal)
+	r.state.Applied = applied.table()
+	if r.left != nil {
+		r.left.make(removal)
 	}
 }
 
@@ -90,5 +83,7 @@ func (r *run) writeState() error {
 	if r.o.StateFile == "" {
 		return nil
 	}
-	return r.state.WriteFile(r.o.StateFile)
+	err := r.state.WriteFile(r.o.StateFile)
+	r.unwritten = err != nil
+	return err
 }

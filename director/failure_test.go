@@ -174,3 +174,54 @@ func TestStateFileThatCannotBeUsed(t *testing.T) {
 		t.Errorf("Run with the state of another version returned %v", err)
 	}
 }
+
+// A service of another program that is wanted from now on has not drifted, even if the
+// first attempts fail.
+func TestFailureIsNotDrift(t *testing.T) {
+	play(t, Options{Source: Fixed(webTable(1))}, func(s *scene) {
+		s.do(lvs.AddService(service(dns).Service))
+		s.run()
+		pass(time.Second)
+		s.inject(lvs.SimFault{Op: lvs.OpAddRealServer, Errno: lvs.ENOMEM, Times: 3})
+		s.set(table(service(web, 1, 2), service(dns, 1)))
+		pass(time.Minute)
+		if got := s.kinds(); got["Drift"] != 0 || got["ApplyFailed"] == 0 {
+			s.Errorf("events: %v", got)
+		}
+	})
+}
+
+// A state that could not be written after a drain ended is written later.
+func TestStateIsWrittenLater(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Table: minute, StateFile: dir + "/state", Source: Fixed(webTable(1, 2))}
+	play(t, o, func(s *scene) {
+		s.run()
+		pass(time.Second)
+		s.connect(2)
+		s.set(webTable(1))
+		pass(time.Second)
+		if err := os.Rename(dir+"/state", dir+"/moved"); err != nil {
+			s.Fatal(err)
+		}
+		if err := os.Mkdir(dir+"/state", 0o700); err != nil { // which cannot be replaced
+			s.Fatal(err)
+		}
+		pass(time.Minute)
+		s.has("after the drain", webTable(1))
+		if got := s.d.Status(); got.Error == "" || len(got.Drains) != 0 {
+			s.Errorf("status: %s", got)
+		}
+		if err := os.Remove(dir + "/state"); err != nil {
+			s.Fatal(err)
+		}
+		pass(time.Minute)
+		got, err := lvs.ReadTableState(dir + "/state")
+		if want := (lvs.TableState{Applied: webTable(1)}); err != nil || !got.Equal(want) {
+			s.Errorf("the state is %v, %v", got, err)
+		}
+		if got := s.d.Status(); got.Error != "" || !got.Retry.IsZero() || !got.InSync {
+			s.Errorf("status: %s", got)
+		}
+	})
+}

@@ -41,8 +41,9 @@ func (k *killer) watchCalls() {
 	}})
 }
 
-// restart begins another run with what the one before left, if it was killed.
-func (k *killer) restart(o Options) bool {
+// restart begins another run with what the one before left, if it was killed. The
+// wanted table comes some time later.
+func (k *killer) restart(o Options, want lvs.Table, late time.Duration) bool {
 	k.Helper()
 	if !k.dead.Load() {
 		return false
@@ -54,57 +55,58 @@ func (k *killer) restart(o Options) bool {
 	k.dead.Store(false)
 	k.direct(o)
 	k.run()
+	pass(late)
+	k.set(want)
 	return true
 }
 
 // A Director that is killed at any of its calls to the kernel is followed by one that
-// brings the table to the same end, at the same time.
+// brings the table to the same end. Drains end at the time at which they would have.
 func TestKilledAtEveryCall(t *testing.T) {
-	if calls := playKilled(t, 0); calls < 40 {
+	calls := playKilled(t, 0, 0)
+	if calls < 40 {
 		t.Errorf("only %d calls were made", calls)
-	} else {
-		for at := 1; at <= calls; at++ {
-			t.Run(fmt.Sprint(at), func(t *testing.T) { playKilled(t, at) })
+	}
+	for at := 1; at <= calls; at++ {
+		for _, late := range []time.Duration{0, 2 * time.Second} {
+			t.Run(fmt.Sprint(at, " ", late), func(t *testing.T) { playKilled(t, at, late) })
 		}
 	}
 }
 
 // playKilled plays one change of a table, during which the Director is killed, and
 // returns how many calls it made.
-func playKilled(t *testing.T, at int) int {
-	state := t.TempDir() + "/state"
+func playKilled(t *testing.T, at int, late time.Duration) int {
 	before := table(service(web, 1, 2, 3, 4), service(dns, 1, 2))
 	after := table(service(web, 1, 3, 4, 5, 6), service(ftp, 1))
 	after.Services[0].RealServers[0].Weight = 3
 	after.Services[0].Persistence.Timeout = time.Minute
 	const drain = 10 * time.Second
-	o := Options{
-		Table: lvs.TableOptions{Drain: drain, Prune: true}, MaxRemoval: 1, StateFile: state, Source: Fixed(before),
-	}
-	k := &killer{state: state, at: at}
+	o := Options{Table: lvs.TableOptions{Drain: drain, Prune: true}, MaxRemoval: 1, StateFile: t.TempDir() + "/state"}
+	k := &killer{state: o.StateFile, at: at}
 	play(t, o, func(s *scene) {
 		k.scene = s
 		others := lvs.MustParseServiceID("tcp://10.168.0.99:80")
 		s.do(lvs.AddService(service(others).Service))
+		s.set(before)
 		s.run()
 		pass(time.Second)
 		conn := s.connect(2)
 		k.watchCalls()
-		o.Source = Fixed(after)
 		s.set(after)
 		start := time.Now()
 		killed := false
-		for time.Since(start) < settle+drain-100*time.Millisecond {
-			pass(50 * time.Millisecond)
-			killed = killed || k.restart(o)
+		until := func(d time.Duration) {
+			for time.Since(start) < d {
+				pass(50 * time.Millisecond)
+				killed = killed || k.restart(o, after, late)
+			}
 		}
-		if err := conn.Send(1); err != nil {
+		until(settle + drain - 100*time.Millisecond)
+		if err := conn.Send(1); err != nil && time.Since(start) < settle+drain {
 			s.Errorf("a connection was cut before the deadline: %v", err)
 		}
-		for time.Since(start) < settle+drain+time.Second {
-			pass(50 * time.Millisecond)
-			killed = killed || k.restart(o)
-		}
+		until(settle + drain + late + time.Second)
 		if killed != (at > 0) {
 			s.Errorf("killed: %t", killed)
 		}
@@ -112,7 +114,7 @@ func playKilled(t *testing.T, at int) int {
 		k.over.Store(true)
 		s.has("in the end", table(after.Services[0], after.Services[1], service(others)))
 		s.inSync("in the end", true)
-		got, err := lvs.ReadTableState(state)
+		got, err := lvs.ReadTableState(o.StateFile)
 		if want := (lvs.TableState{Applied: after}); err != nil || !got.Equal(want) {
 			s.Errorf("the state is %v, %v", got, err)
 		}

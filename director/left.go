@@ -22,8 +22,10 @@ func leftOf(t lvs.Table, inScope func(lvs.ServiceID) bool) left {
 	return l
 }
 
-// table returns the services, in any order.
-func (l left) table() lvs.Table { return lvs.Table{Services: slices.Collect(maps.Values(l))} }
+// table returns the services, ordered by their IDs.
+func (l left) table() lvs.Table {
+	return lvs.Table{Services: slices.SortedFunc(maps.Values(l), func(a, b lvs.TableService) int { return a.ID.Compare(b.ID) })}
+}
 
 // make does what the kernel does for a change that it makes. It changes no real servers
 // that others hold.

@@ -2,53 +2,52 @@ package director
 
 import "github.com/golvs/lvs"
 
-// removals is how many real servers a plan takes out of service, of how many.
-type removals struct{ gone, of int }
+// removals is how many real servers a plan takes out of service.
+type removals struct {
+	begun int // by its steps
+	gone  int // with those that are draining
+	of    int // in scope, with those that the plan adds
+}
 
-// removalsOf counts the real servers that a plan takes out of service, with those that
-// are draining. All are those in scope, with those that the plan adds, which are added
-// before any is removed.
-func removalsOf(plan lvs.TablePlan, have left, drains []lvs.Drain) removals {
-	var r removals
-	for _, s := range have {
-		r.of += len(s.RealServers)
+// removalsOf counts the real servers that a plan takes out of service: removed, drained
+// or with a weight that becomes 0. Additions are made before, so they count among all.
+func (r *run) removalsOf(a attempt) removals {
+	of := 0
+	for _, s := range a.have {
+		of += len(s.RealServers)
 	}
-	for _, s := range plan.Steps {
-		switch s.Change.Op() {
+	gone := map[driftKey]bool{}
+	for _, step := range a.plan.Steps {
+		id := step.Change.ServiceID()
+		switch step.Change.Op() {
 		case lvs.OpAddRealServer:
-			r.of++
+			of++
 		case lvs.OpRemoveRealServer:
-			r.gone++
+			gone[driftKey{id, step.Change.RealServerAddr()}] = true
 		case lvs.OpRemoveService:
-			r.gone += len(have[s.Change.ServiceID()].RealServers)
+			for _, s := range step.RealServers {
+				gone[driftKey{id, s.Addr}] = true
+			}
 		case lvs.OpUpdateRealServer:
-			r.gone += goesOut(s)
+			was, _ := step.Was.RealServer()
+			if is, _ := step.Change.RealServer(); was.Weight > 0 && is.Weight == 0 {
+				gone[driftKey{id, is.Addr}] = true
+			}
 		}
 	}
-	for _, d := range drains {
-		r.gone += stillDraining(d, have[d.Service].RealServers)
-	}
-	return r
-}
-
-// goesOut returns 1 if a step sets the weight of a usable real server to 0.
-func goesOut(s lvs.TableStep) int {
-	was, _ := s.Was.RealServer()
-	if is, _ := s.Change.RealServer(); was.Weight > 0 && is.Weight == 0 {
-		return 1
-	}
-	return 0
-}
-
-// stillDraining returns how many real servers of a drain have weight 0.
-func stillDraining(d lvs.Drain, servers []lvs.RealServer) (n int) {
-	for _, s := range servers {
-		if s.Weight == 0 && (!d.RealServer.IsValid() || s.Addr == d.RealServer) {
-			n++
+	begun := len(gone)
+	for _, d := range r.state.Drains {
+		for _, s := range a.have[d.Service].RealServers {
+			if s.Weight == 0 && (!d.RealServer.IsValid() || s.Addr == d.RealServer) && !wants(a.plan.Want, d) {
+				gone[driftKey{d.Service, s.Addr}] = true
+			}
 		}
 	}
-	return n
+	return removals{begun, len(gone), of}
 }
 
-// exceed reports whether more than a share of all go.
-func (r removals) exceed(share float64) bool { return float64(r.gone) > share*float64(r.of) }
+// exceed reports whether the plan takes any out of service, and more than a share of
+// all are then.
+func (r removals) exceed(share float64) bool {
+	return r.begun > 0 && float64(r.gone) > share*float64(r.of)
+}

@@ -203,3 +203,26 @@ func TestEmptyFileWipesNothing(t *testing.T) {
 		s.has("after a start with an empty table", want)
 	})
 }
+
+// A table that takes nothing out of service is never refused, however much drains, and
+// what is wanted again does not count.
+func TestDrainsDoNotBlockOthers(t *testing.T) {
+	play(t, Options{Table: lvs.TableOptions{Drain: time.Hour}, Source: Fixed(webTable(1, 2, 3, 4))}, func(s *scene) {
+		s.run()
+		pass(time.Second)
+		for _, n := range numbers(1, 4) {
+			s.connect(n)
+		}
+		if err := s.d.Update(Update{Table: webTable(1), AllowRemovals: true}); err != nil {
+			s.Fatal(err)
+		}
+		pass(time.Second)
+		s.hasWeights("three drain", 1, 0, 0, 0)
+		s.set(webTable(1, 5))
+		pass(time.Second)
+		s.hasWeights("one is added", 1, 0, 0, 0, 1)
+		s.set(webTable(2, 3, 4, 5))
+		pass(time.Second)
+		s.hasWeights("three are wanted again, and another one is not", 0, 1, 1, 1, 1)
+	})
+}

@@ -10,10 +10,11 @@ import (
 
 // attempt is one look at the table, and what it leads to.
 type attempt struct {
-	target *Update // what the table is compared with
-	have   left
-	plan   lvs.TablePlan
-	drifts []Drift
+	target  *Update // what the table is compared with
+	inScope func(lvs.ServiceID) bool
+	have    left
+	plan    lvs.TablePlan
+	drifts  []Drift
 }
 
 // look reads the table and makes it as wanted.
@@ -22,7 +23,7 @@ func (r *run) look(ctx context.Context) error {
 		r.lookAt = time.Time{}
 		return nil
 	}
-	r.lookAt = time.Now().Add(r.o.Resync)
+	r.lookAt, r.held = time.Now().Add(r.o.Resync), false
 	ended := ctx
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
@@ -32,8 +33,7 @@ func (r *run) look(ctx context.Context) error {
 	}
 	switch {
 	case a.target == nil:
-		r.respond(a.drifts, func(Drift) Response { return Withheld })
-		r.left = a.have
+		r.withhold(a)
 	case r.mustHold(a):
 		r.hold(a)
 	default:
@@ -55,7 +55,7 @@ func (r *run) compare(ctx context.Context) (attempt, error) {
 	if err != nil {
 		return a, err
 	}
-	if gone := removalsOf(a.plan, a.have, r.state.Drains); gone.exceed(r.o.MaxRemoval) && !r.want.AllowRemovals {
+	if gone := r.removalsOf(a); gone.exceed(r.o.MaxRemoval) && !r.want.AllowRemovals {
 		r.refuse(a.plan, gone)
 		return r.compareWithKept(ctx, table, a)
 	}
@@ -71,7 +71,7 @@ func (r *run) compareWithKept(ctx context.Context, table lvs.Table, refused atte
 		return refused, nil
 	}
 	a, err := r.compareWith(ctx, table, r.kept)
-	if err == nil && removalsOf(a.plan, a.have, r.state.Drains).exceed(r.o.MaxRemoval) {
+	if err == nil && r.removalsOf(a).exceed(r.o.MaxRemoval) {
 		return refused, nil
 	}
 	return a, err
@@ -79,7 +79,7 @@ func (r *run) compareWithKept(ctx context.Context, table lvs.Table, refused atte
 
 func (r *run) compareWith(ctx context.Context, table lvs.Table, target *Update) (attempt, error) {
 	inScope := r.scopeWith(target.Table)
-	a := attempt{target: target, have: leftOf(table, inScope)}
+	a := attempt{target: target, inScope: inScope, have: leftOf(table, inScope)}
 	o := r.optionsFor(a.have)
 	var err error
 	if a.plan, err = lvs.Diff(table, target.Table, o); err != nil {
@@ -92,10 +92,8 @@ func (r *run) compareWith(ctx context.Context, table lvs.Table, target *Update) 
 		}
 	}
 	if r.left != nil {
-		was := r.scope
-		a.drifts = r.left.drifts(a.have, func(id lvs.ServiceID) bool { return was(id) && inScope(id) && !r.unsure[id] })
+		a.drifts = r.left.drifts(a.have, func(id lvs.ServiceID) bool { return r.inScope(id) && inScope(id) && !r.unsure[id] })
 	}
-	r.scope = inScope
 	return a, nil
 }
 
@@ -151,6 +149,13 @@ func (r *run) accepted() {
 	}
 }
 
+// withhold reports drifts when nothing may be done.
+func (r *run) withhold(a attempt) {
+	r.respond(a.drifts, responseTo(a.plan, Withheld))
+	r.leave(a)
+	r.succeed(&r.looks)
+}
+
 // mustHold reports whether a plan would put right again what was put right just before.
 func (r *run) mustHold(a attempt) bool {
 	return !r.fresh && time.Now().Before(r.holdUntil) && slices.ContainsFunc(a.drifts, stepsOf(a.plan).touch)
@@ -158,16 +163,8 @@ func (r *run) mustHold(a attempt) bool {
 
 // hold reports drifts that have to wait.
 func (r *run) hold(a attempt) {
-	touched := stepsOf(a.plan)
-	r.respond(a.drifts, func(d Drift) Response {
-		if touched.touch(d) {
-			return Delayed
-		}
-		return Kept
-	})
-	r.lookAt = r.holdUntil
-	r.publish(func(s *Status) {
-		s.Retry = r.holdUntil
-		s.sync(false)
-	})
+	r.respond(a.drifts, responseTo(a.plan, Delayed))
+	r.lookAt, r.held = r.holdUntil, true
+	r.succeed(&r.looks)
+	r.publish(func(s *Status) { s.sync(false) })
 }

@@ -32,6 +32,18 @@ func stepsOf(plan lvs.TablePlan) steps {
 // touch reports whether a drift is of something that the plan changes.
 func (s steps) touch(d Drift) bool { return s[d.key()] }
 
+// responseTo returns the response to drifts: one to those of what a plan changes, while
+// the others are kept.
+func responseTo(plan lvs.TablePlan, touched Response) func(Drift) Response {
+	all := stepsOf(plan)
+	return func(d Drift) Response {
+		if all.touch(d) {
+			return touched
+		}
+		return Kept
+	}
+}
+
 // respond reports drifts with what is done about them, except those that were reported
 // like that before.
 func (r *run) respond(drifts []Drift, response func(Drift) Response) {
@@ -56,31 +68,29 @@ func (r *run) respond(drifts []Drift, response func(Drift) Response) {
 
 // settled notes that the table is like the target, and that the Director leaves it so.
 func (r *run) settled(a attempt) {
-	touched := stepsOf(a.plan)
-	r.respond(a.drifts, func(d Drift) Response {
-		if touched.touch(d) {
-			return Repaired
-		}
-		return Kept
-	})
+	r.respond(a.drifts, responseTo(a.plan, Repaired))
 	if len(a.plan.Steps) > 0 {
 		r.publish(func(s *Status) { s.Counts.Applied++ })
 		r.emit(Applied{a.plan})
 	}
-	r.holdAfter(slices.ContainsFunc(a.drifts, touched.touch))
-	r.left, r.unsure = a.have, nil
-	clear(r.told)
-	r.failed.reset()
+	r.holdAfter(slices.ContainsFunc(a.drifts, stepsOf(a.plan).touch))
+	r.leave(a)
 	inSync := a.target == r.want
 	if inSync {
 		r.kept = r.want
 		r.want.AllowRemovals = false
 	}
+	r.succeed(&r.looks)
 	r.publish(func(s *Status) {
-		s.Error, s.Retry = "", time.Time{}
 		s.Unwanted, s.Misordered = a.plan.Unwanted, a.plan.Misordered
 		s.sync(inSync)
 	})
+}
+
+// leave notes how the table is left, from which others may drift.
+func (r *run) leave(a attempt) {
+	r.left, r.inScope, r.unsure = a.have, a.inScope, nil
+	clear(r.told)
 }
 
 // holdAfter sets when a drift may be put right again. The time grows with each repair,

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -21,10 +22,12 @@ type run struct {
 	kept  *Update // the one with which the table was in sync last; nil before that
 	owned *Update // the one of which the state is; nil before that
 
-	state lvs.TableState // of the table that was applied, as the state file has it
-	left  left           // as the Director left the table; nil before the first look
-	scope func(lvs.ServiceID) bool
-	told  map[driftKey]Drift // what was reported and is not settled
+	state     lvs.TableState // of the table that was applied
+	unwritten bool           // the state file has an older state
+
+	left    left // as the Director left the table; nil before the first look
+	inScope func(lvs.ServiceID) bool
+	told    map[driftKey]Drift // what was reported since then
 
 	unsure map[lvs.ServiceID]bool // services that a change of unknown outcome is about
 
@@ -34,16 +37,17 @@ type run struct {
 	refused bool // the newest wanted table
 	fresh   bool // the wanted table has not been tried yet
 
-	failed, drainsFailed backoff // attempts
-	repaired             backoff // drifts that were put right, as if each were a failure
-	holdUntil            time.Time
-	repairedAt           time.Time
-	stale                int // attempts in a row
+	looks, drains trouble   // with looks at the table, and with drains
+	stale         int       // attempts in a row
+	repaired      backoff   // drifts that were put right, as if each were a failure
+	repairedAt    time.Time // the last one
+	holdUntil     time.Time // before which none is
+	held          bool      // the last look found one
 }
 
 // begin returns a run that has done nothing yet.
 func (d *Director) begin() (*run, error) {
-	r := &run{Director: d, feed: &feed{}, told: map[driftKey]Drift{}, scope: func(lvs.ServiceID) bool { return false }}
+	r := &run{Director: d, feed: &feed{}, told: map[driftKey]Drift{}}
 	var err error
 	if d.o.Source != nil {
 		if r.feed, err = d.o.Source.open(); err != nil {
@@ -59,6 +63,9 @@ func (d *Director) begin() (*run, error) {
 	if r.feed.poll != nil {
 		r.pollAt = now
 	}
+	if wanted := d.Status().Wanted; wanted != nil { // by an earlier Run
+		r.want, r.fresh, r.lookAt = &Update{Table: *wanted}, true, now
+	}
 	r.drainsFrom(now)
 	return r, nil
 }
@@ -70,12 +77,13 @@ func (r *run) work(ctx context.Context) error {
 		r.pollAt = now.Add(r.feed.interval)
 		r.read(r.feed.poll())
 	}
-	if due(r.drainAt, now) {
+	look := due(r.lookAt, now)
+	if due(r.drainAt, now) || look && len(r.state.Drains) > 0 {
 		if err := r.continueDrains(ctx); err != nil {
 			return err
 		}
 	}
-	if due(r.lookAt, now) {
+	if look {
 		if err := r.look(ctx); err != nil {
 			return err
 		}
@@ -201,22 +209,44 @@ func (r *run) emit(e Event) {
 	}
 }
 
+// trouble is attempts of one kind that failed.
+type trouble struct {
+	backoff
+	last string // error; "" after a success
+}
+
 // fail notes an attempt that failed, and sets when to try again. An error after which
 // nothing can succeed is returned.
-func (r *run) fail(ctx context.Context, plan lvs.TablePlan, err error, b *backoff, at *time.Time) error {
+func (r *run) fail(ctx context.Context, plan lvs.TablePlan, err error, t *trouble, at *time.Time) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if errors.Is(err, lvs.ErrClosed) {
 		return err
 	}
-	*at = r.backoff(b)
-	r.publish(func(s *Status) {
-		s.Error, s.Retry = err.Error(), *at
-		s.Counts.Failures++
-	})
+	t.last, *at = err.Error(), r.backoff(&t.backoff)
+	r.publish(func(s *Status) { s.Counts.Failures++ })
+	r.publishTrouble()
 	r.emit(ApplyFailed{plan, err, *at})
 	return nil
+}
+
+// succeed notes an attempt that did not fail.
+func (r *run) succeed(t *trouble) {
+	*t = trouble{}
+	r.publishTrouble()
+}
+
+// publishTrouble publishes what went wrong, and when the next attempt is made.
+func (r *run) publishTrouble() {
+	var retry time.Time
+	if r.looks.last != "" || r.held {
+		retry = r.lookAt
+	}
+	if r.drains.last != "" && (retry.IsZero() || r.drainAt.Before(retry)) {
+		retry = r.drainAt
+	}
+	r.publish(func(s *Status) { s.Error, s.Retry = cmp.Or(r.looks.last, r.drains.last), retry.Round(0) })
 }
 
 // sync notes whether the table is as wanted.
