@@ -94,16 +94,13 @@ func (p TablePlan) MarshalYAML() (any, error) { return p.file(), nil }
 // UnmarshalYAML reads what MarshalYAML returns, as UnmarshalJSON does. It is the method
 // that YAML packages look for.
 func (p *TablePlan) UnmarshalYAML(unmarshal func(any) error) error {
-	return p.decode(func(into any) error { return unmarshalStrictYAML(tablePlanObject, unmarshal, into) })
+	return p.decode(func(into any) error { return unmarshalVersionedYAML(tablePlanObject, unmarshal, into) })
 }
 
 func (p *TablePlan) decode(into func(any) error) error {
 	var f tablePlanFile
 	if err := into(&f); err != nil {
 		return err
-	}
-	if f.Version != formatVersion { // of YAML
-		return invalid("version", "is %d, and must be %d", f.Version, formatVersion).about(OpParse, tablePlanObject)
 	}
 	read := f.plan()
 	if bad := read.validate(); bad != nil {

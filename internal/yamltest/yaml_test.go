@@ -178,7 +178,7 @@ func TestTablePlan(t *testing.T) {
 	if err == nil {
 		web.Scheduler = lvs.WRR
 		var plan lvs.TablePlan
-		plan, err = c.PlanTable(t.Context(), lvs.Table{Services: []lvs.TableService{{Service: web, RealServers: []lvs.RealServer{}}}},
+		plan, err = c.PlanTable(t.Context(), lvs.Table{Services: []lvs.TableService{{Service: web}}},
 			lvs.TableOptions{Scope: lvs.ScopeAll(), Prune: true, Drain: time.Minute})
 		for name, f := range formats {
 			text, err := f.marshal(plan)
