@@ -97,6 +97,7 @@ type tableDiff struct {
 
 	phases [tablePhases][]TableStep // the steps of all services
 	found  []foundService
+	state  serviceDigest // of one service, along its steps
 
 	unwanted, misordered []ServiceID
 }
@@ -131,6 +132,9 @@ func diffTables(live []liveService, want Table, o TableOptions) (TablePlan, erro
 		return TablePlan{}, err
 	}
 	d.found = make([]foundService, 0, len(wanted))
+	if more := objects(wanted) - liveObjects(live); more > 0 {
+		d.phases[phaseAdd] = make([]TableStep, 0, more)
+	}
 	for len(live) > 0 || len(wanted) > 0 {
 		switch order := compareFirst(live, wanted); {
 		case order < 0:
@@ -146,11 +150,37 @@ func diffTables(live []liveService, want Table, o TableOptions) (TablePlan, erro
 			live, wanted = live[1:], wanted[1:]
 		}
 	}
-	steps := d.phases[phaseAdd]
+	return TablePlan{Want: want, Steps: d.allSteps(), Unwanted: d.unwanted, Misordered: d.misordered, found: d.found}, nil
+}
+
+// objects returns how many services and real servers there are.
+func objects(wanted []*TableService) int {
+	n := len(wanted)
+	for _, s := range wanted {
+		n += len(s.RealServers)
+	}
+	return n
+}
+
+func liveObjects(live []liveService) int {
+	n := len(live)
+	for i := range live {
+		n += live[i].len()
+	}
+	return n
+}
+
+// allSteps returns the steps of all services, in order.
+func (d *tableDiff) allSteps() []TableStep {
+	steps, n := d.phases[phaseAdd], 0
+	for _, more := range d.phases[phaseEdit:] {
+		n += len(more)
+	}
+	steps = slices.Grow(steps, n)
 	for _, more := range d.phases[phaseEdit:] {
 		steps = append(steps, more...)
 	}
-	return TablePlan{Want: want, Steps: steps, Unwanted: d.unwanted, Misordered: d.misordered, found: d.found}, nil
+	return steps
 }
 
 func sortIfNot[T any](all []T, compare func(a, b T) int) {

@@ -3,7 +3,6 @@ package lvs
 import (
 	"net/netip"
 	"slices"
-	"time"
 )
 
 // foundService is a service of a plan as it was found, and as it is on its way through
@@ -29,40 +28,43 @@ type serverDigest struct {
 	digest uint64
 }
 
-func newServiceDigest(l *liveService, without []netip.AddrPort) *serviceDigest {
-	d := &serviceDigest{exists: l.exists()}
+func (d *serviceDigest) reset(l *liveService, without []netip.AddrPort) {
+	*d = serviceDigest{exists: l.exists(), servers: d.servers[:0]}
 	if !d.exists {
-		return d
+		return
 	}
 	d.service = digestConfig(l.service)
-	d.servers = make([]serverDigest, 0, l.len())
 	for i := range l.len() {
 		if s := l.server(i); !slices.Contains(without, unmap(s.Addr)) {
 			d.servers = append(d.servers, serverDigest{unmap(s.Addr), digestServer(s)})
 		}
 	}
-	return d
 }
 
 // after makes a step, and returns the digest of the result.
 func (d *serviceDigest) after(step *TableStep) uint64 {
-	ch := &step.Change
-	at := slices.IndexFunc(d.servers, func(s serverDigest) bool { return s.addr == ch.get().server.Addr })
-	switch ch.get().kind {
+	ch := step.Change.get()
+	switch ch.kind {
 	case addService:
-		*d = serviceDigest{exists: true, service: digestConfig(&ch.get().service)}
+		d.exists, d.service = true, digestConfig(&ch.service)
 	case updateService:
-		d.service = digestConfig(&ch.get().service)
+		d.service = digestConfig(&ch.service)
 	case removeService:
-		*d = serviceDigest{exists: step.Drain > 0, service: d.service}
+		d.exists, d.servers = step.Drain > 0, d.servers[:0]
 	case addServer:
-		d.servers = append(d.servers, serverDigest{unmap(ch.get().server.Addr), digestServer(&ch.get().server)})
+		d.servers = append(d.servers, serverDigest{unmap(ch.server.Addr), digestServer(&ch.server)})
 	case updateServer:
-		d.servers[at].digest = digestServer(&ch.get().server)
+		d.servers[d.place(ch.server.Addr)].digest = digestServer(&ch.server)
 	case removeServer:
+		at := d.place(ch.server.Addr)
 		d.servers = slices.Delete(d.servers, at, at+1)
 	}
 	return d.sum()
+}
+
+func (d *serviceDigest) place(addr netip.AddrPort) int {
+	addr = unmap(addr)
+	return slices.IndexFunc(d.servers, func(s serverDigest) bool { return s.addr == addr })
 }
 
 func (d *serviceDigest) sum() uint64 {
@@ -76,7 +78,7 @@ func (d *serviceDigest) sum() uint64 {
 	return h.sum()
 }
 
-// digest returns what newServiceDigest would sum.
+// digest returns what a serviceDigest that was reset to it sums.
 func (l *liveService) digest(without []netip.AddrPort) uint64 {
 	if !l.exists() {
 		return 0
@@ -88,16 +90,4 @@ func (l *liveService) digest(without []netip.AddrPort) uint64 {
 		}
 	}
 	return h.sum()
-}
-
-// digestConfig returns the digest of a service without its ID and real servers.
-func digestConfig(s *Service) uint64 {
-	n := s.normal()
-	return digest(digestSeed).
-		text(string(n.Scheduler)).
-		number(uint64(n.SchedulerFlags)).
-		number(uint64(n.Persistence.Timeout / time.Second)).
-		number(uint64(n.Persistence.Mask.kind)<<32 | uint64(n.Persistence.Mask.value)).
-		text(n.Persistence.Engine).
-		flag(n.OnePacket).sum()
 }

@@ -9,13 +9,15 @@ import (
 
 // order adds the steps that add, edit and move real servers.
 func (s *serviceDiff) order() {
-	if kept := s.kept(); s.ExactOrder && slices.ContainsFunc(s.wanted[kept:], wantedServer.exists) && s.move(kept) {
+	kept := s.kept()
+	moves := s.ExactOrder && slices.ContainsFunc(s.wanted[kept:], wantedServer.exists)
+	if moves && s.move(kept) {
 		return
 	}
 	for _, w := range s.wanted {
 		s.addOrEdit(w)
 	}
-	if s.picksOtherwise() {
+	if moves || s.picksOtherwise() {
 		s.misordered = append(s.misordered, s.id)
 	}
 }
@@ -65,7 +67,10 @@ const (
 // move adds the steps that bring the real servers into the exact order, and reports
 // whether that leaves the service without a usable one at no time. If not, it adds none.
 func (s *serviceDiff) move(kept int) bool {
-	before := s.phases
+	var before [tablePhases]int
+	for phase, steps := range s.phases {
+		before[phase] = len(steps)
+	}
 	for care := range moveCares {
 		for _, w := range s.wanted[:kept] {
 			s.addOrEdit(w)
@@ -74,7 +79,9 @@ func (s *serviceDiff) move(kept int) bool {
 		if s.staysUsable() {
 			return true
 		}
-		s.phases = before
+		for phase, n := range before {
+			s.phases[phase] = s.phases[phase][:n]
+		}
 	}
 	return false
 }
@@ -126,16 +133,14 @@ func (s *serviceDiff) staysUsable() bool {
 	if least == 0 {
 		return true
 	}
-	for _, steps := range s.phases {
-		for i := range steps {
-			switch ch := &steps[i].Change; ch.get().kind {
-			case addServer, updateServer:
-				set(&ch.get().server, ch.get().server.Weight > 0)
-			case removeServer:
-				set(&ch.get().server, false)
-			}
-			least = min(least, len(usable))
+	for step := range s.steps() {
+		switch ch := step.Change.get(); ch.kind {
+		case addServer, updateServer:
+			set(&ch.server, ch.server.Weight > 0)
+		case removeServer:
+			set(&ch.server, false)
 		}
+		least = min(least, len(usable))
 	}
 	return least > 0 || len(usable) == 0
 }
@@ -153,8 +158,11 @@ func (s *serviceDiff) picksOtherwise() bool {
 	default: // one of a table in which every real server may have a place
 		usable = false
 	}
+	if s.kept() == len(s.wanted) {
+		return false
+	}
 	latest := make(map[int]int, 1) // by weight, or of all: the place in the wanted order
-	for _, i := range s.places() {
+	for _, i := range s.future() {
 		weight := s.wanted[i].Weight
 		if usable && weight == 0 {
 			continue
@@ -170,9 +178,9 @@ func (s *serviceDiff) picksOtherwise() bool {
 	return false
 }
 
-// places returns the places in the wanted order of the real servers in the order in
+// future returns the places in the wanted order of the real servers in the order in
 // which they will be if none is moved.
-func (s *serviceDiff) places() []int {
+func (s *serviceDiff) future() []int {
 	at := func(i int) int {
 		if w := &s.wanted[i]; w.exists() {
 			return w.at

@@ -1,6 +1,9 @@
 package lvs
 
-import "net/netip"
+import (
+	"iter"
+	"net/netip"
+)
 
 // serviceDiff is the comparison of one service.
 type serviceDiff struct {
@@ -8,8 +11,8 @@ type serviceDiff struct {
 	id     ServiceID
 	is     liveService // the zero value if it does not exist
 	want   *TableService
-	last   lastService
-	phases [tablePhases][]TableStep
+	was    lastService      // applied last
+	begin  [tablePhases]int // where the steps of the service begin
 	ending []netip.AddrPort // real servers whose drains go on
 
 	service Service        // as it will be
@@ -25,7 +28,11 @@ type wantedServer struct {
 }
 
 func (d *tableDiff) begin(id ServiceID, is liveService, want *TableService) *serviceDiff {
-	return &serviceDiff{tableDiff: d, id: id, is: is, want: want, last: d.last.services[id]}
+	s := &serviceDiff{tableDiff: d, id: id, is: is, want: want, was: d.last.services[id]}
+	for phase, steps := range d.phases {
+		s.begin[phase] = len(steps)
+	}
+	return s
 }
 
 // missingService adds a service that does not exist.
@@ -45,7 +52,7 @@ func (d *tableDiff) service(is *liveService, want *TableService) error {
 		return nil
 	}
 	s := d.begin(want.ID, *is, want)
-	s.service = s.mergeService(*is.service, want.Service, &s.last)
+	s.service = s.mergeService(*is.service, want.Service, &s.was)
 	if !s.service.Equal(*is.service) {
 		s.step(phaseEdit, TableStep{Change: UpdateService(s.service), Was: AddService(*is.service)})
 	}
@@ -62,21 +69,21 @@ func (d *tableDiff) service(is *liveService, want *TableService) error {
 
 // match finds the wanted real servers among those that exist.
 func (s *serviceDiff) match() error {
-	at := make(map[netip.AddrPort]int, s.is.len())
-	for i := range s.is.len() {
-		addr := unmap(s.is.server(i).Addr)
-		if _, twice := at[addr]; twice {
-			return planError(invalid("have", "has %s twice in %s", addr, s.id))
-		}
-		at[addr] = i
-	}
 	s.wanted = make([]wantedServer, len(s.want.RealServers))
+	at, err := s.places()
+	if err != nil {
+		return err
+	}
 	for i, server := range s.want.RealServers {
 		server.Addr = unmap(server.Addr)
 		s.wanted[i] = wantedServer{RealServer: server}
-		if j, ok := at[server.Addr]; ok {
-			is := s.is.server(j)
-			s.wanted[i] = wantedServer{s.mergeServer(*is, server, &s.last), is, j}
+		place, exists := at[server.Addr]
+		if at == nil {
+			place, exists = i, i < s.is.len()
+		}
+		if exists {
+			is := s.is.server(place)
+			s.wanted[i] = wantedServer{s.mergeServer(*is, server, &s.was), is, place}
 			delete(at, server.Addr)
 		}
 	}
@@ -89,14 +96,35 @@ func (s *serviceDiff) match() error {
 	return nil
 }
 
+// places returns the places of the real servers that exist, or nil if these are the
+// first of the wanted ones, in the same order, which is the most frequent case.
+func (s *serviceDiff) places() (map[netip.AddrPort]int, error) {
+	n, same := s.is.len(), 0
+	for same < min(n, len(s.want.RealServers)) && unmap(s.is.server(same).Addr) == unmap(s.want.RealServers[same].Addr) {
+		same++
+	}
+	if same == n {
+		return nil, nil
+	}
+	at := make(map[netip.AddrPort]int, n)
+	for i := range n {
+		addr := unmap(s.is.server(i).Addr)
+		if _, twice := at[addr]; twice {
+			return nil, planError(invalid("have", "has %s twice in %s", addr, s.id))
+		}
+		at[addr] = i
+	}
+	return at, nil
+}
+
 // removeServer removes a real server that is not wanted, unless another program added
 // it or a drain will remove it.
 func (s *serviceDiff) removeServer(server *RealServer) {
 	addr := unmap(server.Addr)
 	switch {
-	case s.last.drains(server):
+	case s.was.drains(server):
 		s.ending = append(s.ending, addr)
-	case !s.tableDiff.last.given || s.last.owns(addr):
+	case !s.last.given || s.was.owns(addr):
 		s.step(s.removal(), TableStep{Change: RemoveRealServer(s.id, addr), Was: AddRealServer(s.id, *server), Drain: s.Drain})
 	}
 }
@@ -113,8 +141,8 @@ func (d *tableDiff) removal() tablePhase {
 func (d *tableDiff) unwantedService(is *liveService) {
 	id := is.service.ID
 	s := d.begin(id, *is, nil)
-	switch applied := s.last.service.ID.IsValid(); {
-	case s.last.ends(is) || !d.Scope.Contains(id, d.last.knows(id)):
+	switch applied := s.was.service.ID.IsValid(); {
+	case s.was.ends(is) || !d.Scope.Contains(id, d.last.knows(id)):
 	case !d.Prune || d.last.given && !applied:
 		d.unwanted = append(d.unwanted, id)
 	case s.hasOthers():
@@ -131,11 +159,11 @@ func (d *tableDiff) unwantedService(is *liveService) {
 
 // hasOthers reports whether the service has real servers of another program.
 func (s *serviceDiff) hasOthers() bool {
-	if !s.tableDiff.last.given {
+	if !s.last.given {
 		return false
 	}
 	for i := range s.is.len() {
-		if server := s.is.server(i); !s.last.drains(server) && !s.last.owns(unmap(server.Addr)) {
+		if server := s.is.server(i); !s.was.drains(server) && !s.was.owns(unmap(server.Addr)) {
 			return true
 		}
 	}
@@ -151,7 +179,7 @@ func (s *serviceDiff) removeService() {
 		phase, step.Drain = s.removal(), s.Drain
 	}
 	for i := range step.RealServers {
-		if server := &step.RealServers[i]; s.last.drains(server) {
+		if server := &step.RealServers[i]; s.was.drains(server) {
 			s.ending = append(s.ending, unmap(server.Addr))
 		}
 	}
@@ -162,15 +190,32 @@ func (s *serviceDiff) step(phase tablePhase, step TableStep) {
 	s.phases[phase] = append(s.phases[phase], step)
 }
 
-// end adds the steps of the service to the plan, and how it was found.
+// steps returns the steps of the service, in order.
+func (s *serviceDiff) steps() iter.Seq[*TableStep] {
+	return func(yield func(*TableStep) bool) {
+		for phase, begin := range s.begin {
+			own := s.phases[phase][begin:]
+			for i := range own {
+				if !yield(&own[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// end notes how the service was found, and how it is after each of its steps.
 func (s *serviceDiff) end() {
 	found := foundService{ID: s.id, Was: s.is.digest(s.ending), Ending: s.ending}
-	state := newServiceDigest(&s.is, s.ending)
-	for phase, steps := range s.phases {
-		for i := range steps {
-			found.Way = append(found.Way, state.after(&steps[i]))
-		}
-		s.tableDiff.phases[phase] = append(s.tableDiff.phases[phase], steps...)
+	state := &s.state
+	state.reset(&s.is, s.ending)
+	n := 0
+	for phase, begin := range s.begin {
+		n += len(s.phases[phase]) - begin
+	}
+	found.Way = make([]uint64, 0, n)
+	for step := range s.steps() {
+		found.Way = append(found.Way, state.after(step))
 	}
 	s.found = append(s.found, found)
 }

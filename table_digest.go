@@ -2,25 +2,17 @@ package lvs
 
 import "time"
 
-// digestService returns a number that changes with the service and its real servers,
-// and is the same in every process. The order of the real servers does not count, so
-// that it can be known what a service was before steps of which some were made: a real
-// server that is taken back has lost its place.
-func digestService(s TableService) uint64 {
-	servers := uint64(len(s.RealServers))
-	for i := range s.RealServers {
-		servers += digestServer(&s.RealServers[i])
-	}
-	v := s.normal()
+// digestConfig returns the digest of what is configured of a service, without its ID and
+// its real servers. A digest is the same in every process.
+func digestConfig(s *Service) uint64 {
+	n := s.normal()
 	return digest(digestSeed).
-		text(v.ID.String()).
-		text(string(v.Scheduler)).
-		number(uint64(v.SchedulerFlags)).
-		number(uint64(v.Persistence.Timeout / time.Second)).
-		number(uint64(v.Persistence.Mask.kind)<<32 | uint64(v.Persistence.Mask.value)).
-		text(v.Persistence.Engine).
-		flag(v.OnePacket).
-		number(servers).sum()
+		text(string(n.Scheduler)).
+		number(uint64(n.SchedulerFlags)).
+		number(uint64(n.Persistence.Timeout / time.Second)).
+		number(uint64(n.Persistence.Mask.kind)<<32 | uint64(n.Persistence.Mask.value)).
+		text(n.Persistence.Engine).
+		flag(n.OnePacket).sum()
 }
 
 func digestServer(s *RealServer) uint64 {
