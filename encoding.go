@@ -28,7 +28,7 @@ func decodeVersioned(text []byte, into any) (bad *Error, offset int) {
 	case head.Version == nil:
 		return invalid("version", "is missing, and must be %d", formatVersion), -1
 	case json.Unmarshal(head.Version, &version) != nil || version != formatVersion:
-		return invalid("version", "is %s, and this version of the library reads only %d", head.Version, formatVersion), -1
+		return invalid("version", "is %s, and this version of the library reads only %d", clip(string(head.Version)), formatVersion), -1
 	}
 	return decodeJSON(text, into)
 }

@@ -117,7 +117,7 @@ func (d *jsonDecoder) object(into reflect.Value) *Error {
 		name := d.key()
 		f, known := fields[name]
 		if !known {
-			return d.fail(start, invalid(name, "is not a known field"))
+			return d.fail(start, invalid(clip(name), "is not a known field"))
 		}
 		if seen[f.number] {
 			return d.fail(start, invalid(name, "is there twice"))
@@ -172,6 +172,7 @@ func nested(err error) *Error {
 		bad.Field = ""
 		bad.prefix(bad.Object)
 	}
+	bad.detail = clip(bad.detail)
 	return &bad
 }
 
@@ -282,15 +283,12 @@ func joinPath(outer, inner string) string {
 
 // wrongType refuses a value that a type cannot have.
 func wrongType(raw []byte, t reflect.Type) *Error {
-	const most = 40 // characters of a value that are shown
-	is := string(raw)
-	switch {
-	case raw[0] == '{':
+	is := clip(string(raw))
+	switch raw[0] {
+	case '{':
 		is = "an object"
-	case raw[0] == '[':
+	case '[':
 		is = "an array"
-	case len(is) > most:
-		is = strings.ToValidUTF8(is[:most], "") + "…"
 	}
 	return invalid("", "is %s, and must be %s", is, wantedName(t))
 }
@@ -312,6 +310,15 @@ func wantedName(t reflect.Type) string {
 		return fmt.Sprintf("a whole number from 0 to %d", uint64(1)<<t.Bits()-1)
 	}
 	return "a whole number"
+}
+
+// clip shortens text from a file for an error.
+func clip(s string) string {
+	const most = 300 // bytes
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // placeOf returns the line and the column of an offset in text, both from 1. A column

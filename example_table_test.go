@@ -160,3 +160,59 @@ func ExampleClient_Drain() {
 	// no-connections 0
 	// 10.168.0.94:80 dr weight 1
 }
+
+// A real server is replaced: the new one is there before the old one goes, and the old
+// one goes when its last connection has ended.
+func ExampleClient_ApplyTable() {
+	ctx := context.Background()
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := sim.Client()
+	table := func(servers ...netip.AddrPort) lvs.Table {
+		s := lvs.TableService{Service: lvs.Service{ID: web, Scheduler: lvs.RR}}
+		for _, addr := range servers {
+			s.RealServers = append(s.RealServers, lvs.NewRealServer(addr, lvs.DR()))
+		}
+		return lvs.Table{Services: []lvs.TableService{s}}
+	}
+	apply := func(want lvs.Table) lvs.ApplyResult {
+		plan, err := client.PlanTable(ctx, want, lvs.TableOptions{Drain: 5 * time.Minute})
+		if err != nil {
+			log.Fatal(err)
+		}
+		result, err := client.ApplyTable(ctx, plan, lvs.ApplyOptions{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(result)
+		return result
+	}
+
+	apply(table(rs1, rs2))
+	result := apply(table(rs1, rs3))
+	left, err := client.Snapshot(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(left.Table())
+
+	_, ended, err := client.AwaitDrains(ctx, result.Drains)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, end := range ended {
+		fmt.Println(end.Drain.RealServer, end.Reason)
+	}
+	apply(table(rs1, rs3))
+	// Output:
+	// 3 steps made
+	// 2 steps made; 1 drain began
+	// tcp://10.168.0.91:80 rr
+	//   -> 10.168.0.94:80 dr weight 1
+	//   -> 10.168.0.95:80 dr weight 0
+	//   -> 10.168.0.96:80 dr weight 1
+	// 10.168.0.95:80 no-connections
+	// nothing to do
+}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const tableText = `{
@@ -98,6 +99,21 @@ func TestTableJSONIsStrict(t *testing.T) {
 		errors.As(err, &parsed)
 		if err := was.UnmarshalJSON([]byte(text)); !errors.As(err, &decoded) || decoded.Field != parsed.Field || decoded.Object != "table" {
 			t.Errorf("%s: decoded with %v, parsed with %v", tt.new, err, parsed)
+		}
+	}
+}
+
+// An error shows the beginning of what is long.
+func TestTableErrorsAreShort(t *testing.T) {
+	long := strings.Repeat("é", 1<<20)
+	for _, text := range []string{
+		`{"version":1,"` + long + `":1}`,
+		`{"version":1,"services":[{"id":"` + long + `"}]}`,
+		`{"version":1,"services":[{"onePacket":"` + long + `"}]}`,
+		`{"version":"` + long + `"}`,
+	} {
+		if _, err := ParseTable([]byte(text)); err == nil || len(err.Error()) > 1000 || !utf8.ValidString(err.Error()) {
+			t.Errorf("an error of %d bytes", len(err.Error()))
 		}
 	}
 }
