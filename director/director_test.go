@@ -23,7 +23,11 @@ func TestUpdatesAreCoalesced(t *testing.T) {
 		s.has("after 100 tables", webTable(1, 101))
 		s.reported("after 100 tables", "Applied: applied 3 steps")
 
-		s.set(webTable(1, 101)) // nothing new
+		s.set(webTable(1, 101))
+		pass(time.Second)
+		if looks := s.d.Status().Counts.Looks; looks != 1 {
+			s.Errorf("%d looks after the same table again", looks)
+		}
 		s.set(webTable(1, 102))
 		pass(settle / 2)
 		s.set(webTable(1, 103))

@@ -122,6 +122,25 @@ func TestDrainTakenBackByAnotherProgram(t *testing.T) {
 	})
 }
 
+// Each drain that began ends, even if the table is looked at more often than drains are.
+func TestDrainsBeginAndEnd(t *testing.T) {
+	play(t, Options{Table: minute, Resync: 50 * time.Millisecond, Source: Fixed(webTable(1, 2))}, func(s *scene) {
+		s.run()
+		pass(time.Second)
+		s.connect(2)
+		s.set(webTable(1))
+		for range 5 {
+			pass(10 * time.Second)
+			s.do(weigh(web, 2, 5))
+		}
+		pass(3 * time.Minute)
+		s.has("in the end", webTable(1))
+		if got := s.kinds(); got["DrainBegan"] < 5 || got["DrainBegan"] != got["DrainEnded"] {
+			s.Errorf("events: %v", got)
+		}
+	})
+}
+
 // A restart goes on with drains, with the time that they have left.
 func TestDrainsSurviveRestart(t *testing.T) {
 	o := Options{Table: minute, StateFile: t.TempDir() + "/state", Source: Fixed(webTable(1))}

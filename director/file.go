@@ -29,7 +29,9 @@ type File struct {
 	// error may be a [*FileError] without Path that says where it is.
 	Decode func(content []byte) (lvs.Table, error)
 
-	// Interval is the time between two looks at the file; 0 is half a second.
+	// Interval is the time between two looks at the file; 0 is half a second. Of two
+	// writes of equally many bytes within one tick of the file system's clock, which can
+	// be 10 ms, the second is noticed only if Interval is longer.
 	Interval time.Duration
 }
 

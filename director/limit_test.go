@@ -226,3 +226,34 @@ func TestDrainsDoNotBlockOthers(t *testing.T) {
 		s.hasWeights("three are wanted again, and another one is not", 0, 1, 1, 1, 1)
 	})
 }
+
+// Neither the refused table nor the one before may remove too much, and a permission
+// ends when the table is in sync.
+func TestDriftThatWouldRemoveTooMuch(t *testing.T) {
+	play(t, Options{Source: Fixed(webTable(1, 2, 3, 4))}, func(s *scene) {
+		s.run()
+		pass(time.Second)
+		if err := s.d.Update(Update{Table: webTable(1), AllowRemovals: true}); err != nil {
+			s.Fatal(err)
+		}
+		pass(time.Second)
+		s.has("allowed", webTable(1))
+		s.take()
+		for _, n := range numbers(2, 9) {
+			s.do(lvs.AddRealServer(web, weighed(n, 1)))
+		}
+		pass(time.Minute)
+		s.has("after another program added eight", webTable(numbers(1, 9)...))
+		if got := s.kinds(); got["Refused"] != 1 || got["Drift"] != 8 || got["Applied"] != 0 {
+			s.Errorf("events: %v", got)
+		}
+		s.set(table(service(web), service(dns, 1)))
+		pass(time.Minute)
+		s.has("with a table that removes as much", webTable(numbers(1, 9)...))
+		if !s.d.Allow() {
+			s.Error("nothing is refused")
+		}
+		pass(time.Second)
+		s.has("allowed", table(service(web), service(dns, 1)))
+	})
+}
