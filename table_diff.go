@@ -19,7 +19,11 @@ func Diff(have, want Table, o TableOptions) (TablePlan, error) {
 		s := &have.Services[i]
 		live[i] = liveService{service: &s.Service, plain: s.RealServers}
 	}
-	return diffTables(live, want, o)
+	d, err := beginDiff(want, o)
+	if err != nil {
+		return TablePlan{}, err
+	}
+	return d.plan(live)
 }
 
 // liveService is a service as it is, of a [Table] or of a [Snapshot]: comparing needs
@@ -93,6 +97,7 @@ func (l *liveService) equal(want *TableService) bool {
 // tableDiff is a comparison under way.
 type tableDiff struct {
 	TableOptions
+	want Table
 	last tableLast
 
 	phases [tablePhases][]TableStep // the steps of all services
@@ -116,15 +121,40 @@ const (
 	tablePhases
 )
 
-// diffTables compares live services, in any order, with what is wanted.
-func diffTables(live []liveService, want Table, o TableOptions) (TablePlan, error) {
-	d := tableDiff{TableOptions: o, last: indexLast(o.Last)}
-	if err := d.validate(want); err != nil {
-		return TablePlan{}, err
+// beginDiff refuses options and wanted services that cannot work.
+func beginDiff(want Table, o TableOptions) (*tableDiff, error) {
+	d := &tableDiff{TableOptions: o, want: want, last: indexLast(o.Last)}
+	if o.Drain < 0 {
+		return nil, planError(invalid("Drain", "%s is negative", o.Drain))
 	}
-	wanted := make([]*TableService, len(want.Services))
+	if err := want.Validate(); err != nil {
+		return nil, err
+	}
 	for i := range want.Services {
-		wanted[i] = &want.Services[i]
+		if id := want.Services[i].ID; !o.Scope.Contains(id, true) {
+			return nil, planError(invalid(fmt.Sprintf("services[%d]", i), "%s is outside the scope", id))
+		}
+	}
+	return d, nil
+}
+
+// reads returns whether a plan depends on the real servers of a service.
+func (d *tableDiff) reads() func(ServiceID) bool {
+	wanted := make(map[ServiceID]struct{}, len(d.want.Services))
+	for i := range d.want.Services {
+		wanted[d.want.Services[i].ID] = struct{}{}
+	}
+	return func(id ServiceID) bool {
+		_, known := wanted[id]
+		return d.Scope.Contains(id, known || d.last.knows(id))
+	}
+}
+
+// plan compares live services, in any order, with what is wanted.
+func (d *tableDiff) plan(live []liveService) (TablePlan, error) {
+	wanted := make([]*TableService, len(d.want.Services))
+	for i := range d.want.Services {
+		wanted[i] = &d.want.Services[i]
 	}
 	sortIfNot(wanted, func(a, b *TableService) int { return a.ID.Compare(b.ID) })
 	sortIfNot(live, func(a, b liveService) int { return a.service.ID.Compare(b.service.ID) })
@@ -150,7 +180,7 @@ func diffTables(live []liveService, want Table, o TableOptions) (TablePlan, erro
 			live, wanted = live[1:], wanted[1:]
 		}
 	}
-	return TablePlan{Want: want, Steps: d.allSteps(), Unwanted: d.unwanted, Misordered: d.misordered, found: d.found}, nil
+	return TablePlan{Want: d.want, Steps: d.allSteps(), Unwanted: d.unwanted, Misordered: d.misordered, found: d.found}, nil
 }
 
 // objects returns how many services and real servers there are.
@@ -211,19 +241,3 @@ func refuseTwice(live []liveService) error {
 }
 
 func planError(err *Error) error { return err.about(OpPlan, "table") }
-
-// validate refuses options and wanted services that cannot work.
-func (d *tableDiff) validate(want Table) error {
-	if d.Drain < 0 {
-		return planError(invalid("Drain", "%s is negative", d.Drain))
-	}
-	if err := want.Validate(); err != nil {
-		return err
-	}
-	for i := range want.Services {
-		if id := want.Services[i].ID; !d.Scope.Contains(id, true) {
-			return planError(invalid(fmt.Sprintf("services[%d]", i), "%s is outside the scope", id))
-		}
-	}
-	return nil
-}
