@@ -198,7 +198,7 @@ func TestDelayedDrift(t *testing.T) {
 // seconds.
 func TestProgramThatDeletesWhatItDoesNotKnow(t *testing.T) {
 	want := table(service(web, 1, 2), service(dns, 1))
-	play(t, Options{Source: Fixed(want)}, func(s *scene) {
+	play(t, Options{Source: Fixed(want), Resync: time.Second}, func(s *scene) {
 		s.run()
 		pass(time.Second)
 		for range 100 {

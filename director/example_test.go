@@ -60,7 +60,22 @@ func Example() {
 	// true
 }
 
-// A file is watched. A decoder for YAML is in examples/director.
+// keepFile keeps the table that a file describes until the context ends. It may be
+// killed at any moment: the state file is what the next run needs to know.
+func keepFile(ctx context.Context, client *lvs.Client, path string, report func(director.Event)) error {
+	d, err := director.New(client, director.Options{
+		Source:    director.File{Path: path, Interval: 20 * time.Millisecond},
+		StateFile: path + ".state",
+		Table:     lvs.TableOptions{Prune: true, Drain: 5 * time.Minute},
+		OnEvent:   report,
+	})
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
+// A file is watched, and found broken. A decoder for YAML is in examples/director.
 func ExampleFile() {
 	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
@@ -70,18 +85,11 @@ func ExampleFile() {
 	client := sim.Client()
 	defer client.Close()
 	ctx, cancel := context.WithCancel(context.Background())
-	d, err := director.New(client, director.Options{
-		Source: director.File{Path: "testdata/broken.json", Interval: time.Millisecond},
-		OnEvent: func(e director.Event) {
-			fmt.Println(e)
-			cancel()
-		},
+	err = keepFile(ctx, client, "testdata/broken.json", func(e director.Event) {
+		fmt.Println(e)
+		cancel()
 	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(d.Run(ctx))
+	fmt.Println(err)
 	// Output:
 	// the last wanted table stays, because the new one cannot be used: testdata/broken.json:5:47: lvs: parse table: services[0].scheduler: is 5, and must be a string
 	// context canceled
