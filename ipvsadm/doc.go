@@ -22,7 +22,7 @@
 //     2147483648 on but does not read them.
 //   - Hosts and ports must be numbers, as 'ipvsadm -S -n' writes them: no names are looked
 //     up. IPv4 addresses and masks must be four decimal numbers: ipvsadm reads "10.1" as
-//     10.0.0.1, and the mask "24" as 0.0.0.24.
+//     10.0.0.1, the mask "24" as 0.0.0.24, and of an IPv6 service "64x" as 64.
 //   - What package lvs refuses to write is refused here: a VIP of 0.0.0.0 or ::, an
 //     IPv4 address that is mapped into IPv6, a server's port behind a firewall mark
 //     without -m, and --pe without -p.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -22,13 +22,9 @@ Prot LocalAddress:Port Scheduler Flags
 func List(w io.Writer, info lvs.Info, table lvs.Snapshot) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, listHead, info.Version, info.ConnTableSize)
-	for _, entry := range slices.SortedStableFunc(slices.Values(table.Services), func(a, b lvs.ServiceEntry) int {
-		return compareIDs(a.ID, b.ID)
-	}) {
+	for _, entry := range sortServices(table.Services, func(e lvs.ServiceEntry) lvs.ServiceID { return e.ID }) {
 		b.WriteString(listedService(entry.Service) + "\n")
-		for _, s := range slices.SortedStableFunc(slices.Values(entry.RealServers), func(a, b lvs.RealServerStatus) int {
-			return compareServers(a.Addr, b.Addr)
-		}) {
+		for _, s := range sortServers(entry.RealServers, func(s lvs.RealServerStatus) netip.AddrPort { return s.Addr }) {
 			fmt.Fprintf(&b, "  -> %-28s %-7s %-6d %-10d %-10d\n",
 				addrPortText(s.Addr), listedMode(s.Mode), s.Weight, s.ActiveConns, s.InactiveConns)
 		}
@@ -39,8 +35,8 @@ func List(w io.Writer, info lvs.Info, table lvs.Snapshot) error {
 
 func listedService(s lvs.Service) string {
 	words := []string{listedID(s.ID), cmp.Or(s.Scheduler, lvs.WLC).String()}
-	if names := flagNames(s); names != "" {
-		words = append(words, "("+names+")")
+	if s.SchedulerFlags != 0 {
+		words = append(words, "("+flagNames(s)+")")
 	}
 	if p := s.Persistence; p.Timeout != 0 {
 		words = append(words, fmt.Sprintf("persistent %d", p.Timeout/time.Second))
@@ -60,9 +56,9 @@ func listedService(s lvs.Service) string {
 func listedID(id lvs.ServiceID) string {
 	switch {
 	case id.FWMark() != 0 && id.Is6():
-		return fmt.Sprintf("FWM  %d IPv6", id.FWMark())
+		return fmt.Sprintf("FWM  %d IPv6", int32(id.FWMark()))
 	case id.FWMark() != 0:
-		return fmt.Sprintf("FWM  %d", id.FWMark())
+		return fmt.Sprintf("FWM  %d", int32(id.FWMark()))
 	}
 	return fmt.Sprintf("%-4s %s", strings.ToUpper(id.Protocol().String()), addrPortText(id.AddrPort()))
 }

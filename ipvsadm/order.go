@@ -9,38 +9,68 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// compareIDs orders services as ipvsadm does: marks last, then by family, protocol and
-// address.
+// sortServices returns services in the order in which ipvsadm prints them, as far as that
+// does not depend on the kernel's hash table: see compareIDs.
+func sortServices[T any](all []T, id func(T) lvs.ServiceID) []T {
+	return mergeSort(slices.Clone(all), func(a, b T) int { return compareIDs(id(a), id(b)) })
+}
+
+// sortServers returns the real servers of a service in the order in which ipvsadm prints
+// them. The kernel lists the one that was added last first.
+func sortServers[T any](all []T, addr func(T) netip.AddrPort) []T {
+	all = slices.Clone(all)
+	slices.Reverse(all)
+	return mergeSort(all, func(a, b T) int { return compareAddrs(addr(a), addr(b)) })
+}
+
+// mergeSort sorts as qsort of the C library does. That decides the result, because what
+// ipvsadm compares with is not an order.
+func mergeSort[T any](all []T, compare func(a, b T) int) []T {
+	if len(all) < 2 {
+		return all
+	}
+	a := mergeSort(slices.Clone(all[:len(all)/2]), compare)
+	b := mergeSort(slices.Clone(all[len(all)/2:]), compare)
+	merged := all[:0]
+	for len(a) > 0 && len(b) > 0 {
+		if compare(a[0], b[0]) <= 0 {
+			merged, a = append(merged, a[0]), a[1:]
+		} else {
+			merged, b = append(merged, b[0]), b[1:]
+		}
+	}
+	return append(append(merged, a...), b...)
+}
+
+// compareIDs compares services as ipvsadm does, which subtracts numbers in 32 bits with a
+// sign. So 192.168.0.11 is before 10.168.0.91, and marks from 2147483649 on are before
+// the services of addresses. It also means that 10.0.0.1 is before 100.0.0.1, that
+// before 192.0.0.1, and that before 10.0.0.1.
 func compareIDs(a, b lvs.ServiceID) int {
+	family := 0
+	switch {
+	case a.Is6() && !b.Is6():
+		family = 1
+	case b.Is6() && !a.Is6():
+		family = -1
+	}
 	return cmp.Or(
-		cmp.Compare(a.FWMark(), b.FWMark()),
-		compareFamilies(a.Is6(), b.Is6()),
+		int(int32(a.FWMark()-b.FWMark())),
+		family,
 		cmp.Compare(a.Protocol(), b.Protocol()),
 		compareAddrs(a.AddrPort(), b.AddrPort()),
 	)
 }
 
-// compareServers orders the real servers of a service as ipvsadm does.
-func compareServers(a, b netip.AddrPort) int {
-	return cmp.Or(compareFamilies(a.Addr().Is6(), b.Addr().Is6()), compareAddrs(a, b))
-}
-
-// compareFamilies orders IPv4 before IPv6.
-func compareFamilies(a6, b6 bool) int {
-	switch {
-	case a6 == b6:
-		return 0
-	case b6:
-		return -1
-	}
-	return 1
-}
-
-// compareAddrs subtracts addresses as ipvsadm does, in 32 bits with a sign: that
-// is why it lists 192.168.0.11 before 10.168.0.91.
+// compareAddrs compares addresses as ipvsadm does. Of an IPv4 address and an IPv6 one,
+// the first decides how much of the other counts.
 func compareAddrs(a, b netip.AddrPort) int {
-	x, y := a.Addr().AsSlice(), b.Addr().AsSlice()
-	for i := 0; i+4 <= min(len(x), len(y)); i += 4 {
+	x, y := addrBytes(a.Addr()), addrBytes(b.Addr())
+	most := len(x)
+	if !a.Addr().Is6() {
+		most = 4
+	}
+	for i := 0; i < most; i += 4 {
 		if d := int32(binary.BigEndian.Uint32(x[i:]) - binary.BigEndian.Uint32(y[i:])); d != 0 {
 			return int(d)
 		}
@@ -48,14 +78,8 @@ func compareAddrs(a, b netip.AddrPort) int {
 	return cmp.Compare(a.Port(), b.Port())
 }
 
-// sorted returns services in the order in which ipvsadm lists them, and with them their
-// real servers.
-func sorted(services []lvs.TableService) []lvs.TableService {
-	all := slices.SortedStableFunc(slices.Values(services), func(a, b lvs.TableService) int { return compareIDs(a.ID, b.ID) })
-	for i := range all {
-		all[i].RealServers = slices.SortedStableFunc(slices.Values(all[i].RealServers), func(a, b lvs.RealServer) int {
-			return compareServers(a.Addr, b.Addr)
-		})
-	}
-	return all
+// addrBytes returns an address with zeros behind it, if it is an IPv4 one.
+func addrBytes(a netip.Addr) (b [16]byte) {
+	copy(b[:], a.AsSlice())
+	return b
 }

@@ -70,7 +70,7 @@ func TestParseRefuses(t *testing.T) {
 		{"-A -f 1\x00", `line 1, column 8: byte 0x00 does not belong to a command`},
 		{"-A -f 1\n-A -f \xff", `line 2, column 7: byte 0xff does not belong to a command`},
 		{"-A -t 0.0.0.0:80", `line 1, column 1: -A: add service tcp://0.0.0.0:80: ID: packets cannot be sent to 0.0.0.0`},
-		{"-A -t " + strings.Repeat("9", 1<<20), `line 1, column 7: -t: "` + strings.Repeat("9", 60) + `"… is not an address; ` + hintNames},
+		{"-A -t " + strings.Repeat("9", 1<<20), `line 1, column 7: -t: "` + strings.Repeat("9", 60) + `"… is not an address; ` + hintAddr},
 	} {
 		changes, err := Parse([]byte("" + test.text))
 		if changes != nil || !errors.Is(err, lvs.ErrInvalid) || err.Error() != "ipvsadm: "+test.want {
@@ -92,7 +92,7 @@ func TestParseArgs(t *testing.T) {
 		want string
 	}{
 		{nil, "ipvsadm: no command is given; a command begins with a dash, such as -A"},
-		{[]string{"-A", "-t", "a b"}, `ipvsadm: -t: "a b" is not an address; ` + hintNames},
+		{[]string{"-A", "-t", "a b"}, `ipvsadm: -t: "a b" is not an address; ` + hintAddr},
 		{[]string{"-A", "-f", "1", "# no comment"}, `ipvsadm: -A: "# no comment" does not belong to an option`},
 	} {
 		if _, err := ParseArgs(test.args...); err == nil || err.Error() != test.want {

@@ -148,7 +148,7 @@ func (r *request) setIPv6(string) *Error {
 
 func (r *request) setScheduler(value string) *Error {
 	r.service.Scheduler = cmp.Or(lvs.Scheduler(value), lvs.WLC)
-	return nil
+	return checkName(value)
 }
 
 func (r *request) setPersistent(value string) *Error {
@@ -166,7 +166,7 @@ func (r *request) setMask(value string) (err *Error) {
 
 func (r *request) setEngine(value string) *Error {
 	r.service.Persistence.Engine = value
-	return nil
+	return checkName(value)
 }
 
 func (r *request) setOnePacket(string) *Error {

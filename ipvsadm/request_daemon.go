@@ -25,7 +25,7 @@ func (r *request) setSyncID(value string) (err *Error) {
 
 func (r *request) setInterface(value string) *Error {
 	r.daemon.Interface = value
-	return nil
+	return checkName(value)
 }
 
 func (r *request) setMaxLen(value string) (err *Error) {

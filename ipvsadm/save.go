@@ -3,6 +3,7 @@ package ipvsadm
 import (
 	"errors"
 	"io"
+	"net/netip"
 
 	"github.com/golvs/lvs"
 )
@@ -11,16 +12,20 @@ import (
 // servers ordered by address, and firewall marks from 2147483648 on as negative numbers,
 // which ipvsadm does not read. [File.MarshalText] loses nothing.
 //
+// ipvsadm orders addresses that are more than half of the address space apart, such as
+// 10.0.0.1, 100.0.0.1 and 192.0.0.1, as it finds them in the kernel's hash table. Save
+// then puts services in another order, which means the same.
+//
 // The error lists what ipvsadm has no options for, such as a mode that is the kernel's
 // own, each with an [*Error] that matches [lvs.ErrInvalid]. Then nothing is written.
 func Save(w io.Writer, table lvs.Table) error {
 	t := text{saved: true}
 	var bad []error
-	for _, s := range sorted(table.Services) {
+	for _, s := range sortServices(table.Services, func(s lvs.TableService) lvs.ServiceID { return s.ID }) {
 		if err := t.service("-A", s.Service); err != nil {
 			bad = append(bad, err.at(s.ID.String(), 0))
 		}
-		for _, server := range s.RealServers {
+		for _, server := range sortServers(s.RealServers, func(s lvs.RealServer) netip.AddrPort { return s.Addr }) {
 			if err := t.server("-a", s.ID, server); err != nil {
 				bad = append(bad, err.at(s.ID.String()+" -> "+server.Addr.String(), 0))
 			}

@@ -61,7 +61,7 @@ func (s *scanner) long(w word) (given, *Error) {
 	case !valued:
 		return s.argument(g)
 	case g.arg == noArgument:
-		return g, errorf("does not have an argument").at(g.as, w.column)
+		return g, noSuchArgument().at(g.as, w.column)
 	}
 	g.value, g.valueAt = value, w.column+len("--")+len(name)+len("=")
 	return g, nil
@@ -78,13 +78,15 @@ func (s *scanner) short() (given, *Error) {
 	if g.option == nil {
 		return g, unknownOption(g.as, g.column)
 	}
-	if s.used == len(text) {
+	switch {
+	case s.used == len(text):
 		return s.argument(g)
-	}
-	if text[s.used] == '=' {
+	case text[s.used] == '=':
 		s.used++
-	}
-	if g.arg == noArgument {
+		if g.arg == noArgument {
+			return g, noSuchArgument().at(g.as, g.column)
+		}
+	case g.arg == noArgument:
 		return g, nil
 	}
 	g.value, g.valueAt = text[s.used:], s.cluster.column+s.used
@@ -107,6 +109,8 @@ func (s *scanner) argument(g given) (given, *Error) {
 	}
 	return g, nil
 }
+
+func noSuchArgument() *Error { return errorf("does not have an argument") }
 
 func unknownOption(as string, column int) *Error {
 	return errorf("%s is not an option", quote(as)).

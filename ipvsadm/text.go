@@ -30,6 +30,11 @@ func (t *text) line(words ...string) *Error {
 
 // service writes -A or -E.
 func (t *text) service(command string, s lvs.Service) *Error {
+	switch p := s.ID.Protocol(); p {
+	case 0, lvs.ProtocolTCP, lvs.ProtocolUDP, lvs.ProtocolSCTP: // 0 is that of a mark
+	default:
+		return errorf("ipvsadm has no services of %s", p)
+	}
 	s.Scheduler = cmp.Or(s.Scheduler, lvs.WLC)
 	persistence, err := t.persistence(s)
 	if err != nil {
@@ -89,14 +94,13 @@ const flag3 = lvs.HashPort << 1
 // schedulerFlags returns -b, if the service has flags.
 func (t *text) schedulerFlags(s lvs.Service) (string, *Error) {
 	names := s.SchedulerFlags.Names(s.Scheduler)
-	if s.SchedulerFlags&^(lvs.HashFallback|lvs.HashPort|flag3) != 0 {
-		return "", errorf("ipvsadm has no names for the scheduler flags %s", names)
-	}
-	if t.saved {
-		names = flagNames(s)
-	}
-	if names == "" {
+	switch {
+	case s.SchedulerFlags == 0:
 		return "", nil
+	case s.SchedulerFlags&^(lvs.HashFallback|lvs.HashPort|flag3) != 0:
+		return "", errorf("ipvsadm has no names for the scheduler flags %s", names)
+	case t.saved:
+		names = flagNames(s)
 	}
 	return "-b " + names, nil
 }

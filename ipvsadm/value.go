@@ -22,6 +22,15 @@ func number(s string, least, most int) (int, *Error) {
 	return int(n), nil
 }
 
+// checkName refuses names that are too long for the kernel.
+func checkName(s string) *Error {
+	const most = 15
+	if len(s) > most {
+		return errorf("%s has more than %d characters", quote(s), most)
+	}
+	return nil
+}
+
 // fwMark reads a firewall mark: a decimal or hexadecimal number, or the negative one
 // that ipvsadm saves for a mark from 2^31 on.
 func fwMark(s string) (uint32, *Error) {
@@ -58,7 +67,7 @@ func parseAddr(s string) (netip.Addr, *Error) {
 	addr, err := netip.ParseAddr(s)
 	switch {
 	case err != nil:
-		return addr, errorf("%s is not an address", quote(s)).or(hintNames)
+		return addr, errorf("%s is not an address", quote(s)).or(hintAddr)
 	case addr.Zone() != "":
 		return addr, errorf("%s has a zone, which IPVS does not have", quote(s))
 	case addr.Is4In6():
@@ -67,13 +76,16 @@ func parseAddr(s string) (netip.Addr, *Error) {
 	return addr, nil
 }
 
-const hintNames = "names are not looked up, and an IPv4 address has four decimal numbers"
+const (
+	hintNames = "names are not looked up"
+	hintAddr  = hintNames + ", and an IPv4 address has four decimal numbers"
+)
 
 func parsePort(s string) (uint16, *Error) {
 	n, err := number(s, 0, math.MaxUint16)
 	if err != nil {
 		err.text = "port " + err.text
-		err.hint = "names are not looked up"
+		err.hint = hintNames
 	}
 	return uint16(n), err
 }
@@ -83,10 +95,13 @@ func mask(s string, is6 bool) (lvs.Mask, *Error) {
 	var m lvs.Mask
 	if is6 {
 		n, err := number(s, 1, 128)
-		if err == nil && n < 128 {
+		switch {
+		case err != nil:
+			return m, errorf("%s is not the length of a prefix, 1 to 128", quote(s))
+		case n < 128:
 			m = lvs.PrefixMask(n)
 		}
-		return m, err
+		return m, nil
 	}
 	addr, err := netip.ParseAddr(s)
 	if err != nil || !addr.Is4() {
