@@ -20,7 +20,7 @@ type Event interface {
 // removed, the real servers are not listed. A change that was undone before the
 // Director looked is not noticed.
 type Drift struct {
-	Service    lvs.ServiceID
+	Service    lvs.ServiceID  // that was changed, or whose real server was
 	RealServer netip.AddrPort // the zero value: the service itself
 
 	// Was is the change that would bring back what was there, an AddService or an
@@ -60,18 +60,22 @@ const (
 )
 
 // Applied is a plan whose steps have all been made.
-type Applied struct{ Plan lvs.TablePlan }
+type Applied struct {
+	Plan lvs.TablePlan // with at least one step
+}
 
 // ApplyFailed is an attempt that failed, be it at reading the table, at planning or at
 // applying. Whatever has been made stays, and the Director will try again.
 type ApplyFailed struct {
 	Plan  lvs.TablePlan // without steps if there was none yet
-	Err   error
-	Retry time.Time // when it tries again
+	Err   error         // why it failed
+	Retry time.Time     // when it tries again
 }
 
 // DrainBegan is a drain that began.
-type DrainBegan struct{ Drain lvs.Drain }
+type DrainBegan struct {
+	Drain lvs.Drain // what drains, and until when
+}
 
 // DrainEnded is a drain that ended: its connections were gone, its deadline passed, or
 // it was taken back, by the wanted table or by another program.
@@ -80,15 +84,17 @@ type DrainEnded struct{ lvs.DrainEnd }
 // Refused is a plan that was not applied, because it would remove too many real
 // servers: see [Options.MaxRemoval]. The table that was applied last stays wanted.
 type Refused struct {
-	Plan     lvs.TablePlan
-	Removals int     // real servers that would be removed, drained, or get weight 0, with those that are draining
-	Of       int     // real servers in scope, with those that the plan adds
-	Most     float64 // the share of them that may go
+	Plan     lvs.TablePlan // that was not applied
+	Removals int           // real servers that would be removed, drained, or get weight 0, with those that are draining
+	Of       int           // real servers in scope, with those that the plan adds
+	Most     float64       // the share of them that may go
 }
 
 // SourceBroken is a wanted table that cannot be used: its file is missing or broken,
 // or it is not valid. The last one stays wanted.
-type SourceBroken struct{ Err error }
+type SourceBroken struct {
+	Err error // what is wrong; for a [File], a [*FileError]
+}
 
 // SourceRecovered is a source that was broken and works again.
 type SourceRecovered struct{}

@@ -23,7 +23,7 @@ import (
 // While the file is missing or broken, the last table stays wanted, and
 // [SourceBroken] says what is wrong with it, and where.
 type File struct {
-	Path string
+	Path string // must be set
 
 	// Decode returns the table in the content of the file; nil is [DecodeJSON]. An
 	// error may be a [*FileError] without Path that says where it is.
@@ -56,9 +56,9 @@ func (f File) open() (*feed, error) {
 
 // FileError says what is wrong with the file of a table, and where.
 type FileError struct {
-	Path         string
-	Line, Column int // from 1, the column in characters; 0 if not known
-	Err          error
+	Path         string // of the file
+	Line, Column int    // from 1, the column in characters; 0 if not known
+	Err          error  // what is wrong
 }
 
 // Error returns the error behind its place, such as "table.json:12:5: …".

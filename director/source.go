@@ -15,7 +15,7 @@ type Source interface {
 
 // Update is a wanted table, and how it may be applied.
 type Update struct {
-	Table lvs.Table
+	Table lvs.Table // what is wanted
 
 	// AllowRemovals applies the table even if it removes more real servers than
 	// [Options.MaxRemoval] allows. That ends when the table is in sync.

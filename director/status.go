@@ -12,8 +12,8 @@ import (
 
 // Status is how a [Director] is doing. It prints, and marshals to JSON with a version.
 type Status struct {
-	At      time.Time `json:"at"` // when the status was taken
-	Running bool      `json:"running"`
+	At      time.Time `json:"at"`      // when the status was taken
+	Running bool      `json:"running"` // whether Run is running
 
 	// Wanted is the table that is kept true; nil before the first one came. It is the
 	// Director's, and must not be changed.
@@ -23,14 +23,14 @@ type Status struct {
 	// Looked. Drains that are under way, and what the options leave as it is, do not
 	// matter. Since is when InSync changed last.
 	InSync bool      `json:"inSync"`
-	Since  time.Time `json:"since,omitzero"`
-	Looked time.Time `json:"looked,omitzero"`
+	Since  time.Time `json:"since,omitzero"`  // when InSync changed
+	Looked time.Time `json:"looked,omitzero"` // the zero time before the first look
 
 	// Error is why the last attempt failed; "" after a success. Retry is when the next
 	// attempt is made, after a failure or because another program undid a repair; the
 	// zero time if nothing waits.
 	Error string    `json:"error,omitempty"`
-	Retry time.Time `json:"retry,omitzero"`
+	Retry time.Time `json:"retry,omitzero"` // the zero time if nothing waits
 
 	// Source is what is wrong with the source of the wanted table; "" for nothing.
 	Source string `json:"source,omitempty"`

@@ -12,19 +12,21 @@ import (
 	"testing"
 )
 
-// api is what package lvs exports, by the names that pages and comments use.
+// api is what a package exports, by the names that pages and comments use.
 type api struct {
+	pkg     string
 	names   map[string]bool            // "Client", "Open", "RR"
 	funcs   map[string]bool            // "Open", "DR"
 	members map[string]map[string]bool // methods and fields of types: "Client", "Do"
 	embeds  map[string][]string        // types that a type embeds
 }
 
-// exported reads what package lvs exports.
-func exported(t *testing.T) api {
+// exported reads what the package of a folder exports.
+func exported(t *testing.T, folder string) api {
 	t.Helper()
-	a := api{map[string]bool{}, map[string]bool{}, map[string]map[string]bool{}, map[string][]string{}}
-	for _, f := range rootFiles(t) {
+	files := goFiles(t, folder)
+	a := api{files[0].Name.Name, map[string]bool{}, map[string]bool{}, map[string]map[string]bool{}, map[string][]string{}}
+	for _, f := range files {
 		for _, d := range f.Decls {
 			switch d := d.(type) {
 			case *ast.FuncDecl:
@@ -43,10 +45,10 @@ func exported(t *testing.T) api {
 	return a
 }
 
-// rootFiles returns the files of package lvs, tests excepted.
-func rootFiles(t *testing.T) []*ast.File {
+// goFiles returns the files of the package of a folder, tests excepted.
+func goFiles(t *testing.T, folder string) []*ast.File {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(root, "*.go"))
+	names, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +62,9 @@ func rootFiles(t *testing.T) []*ast.File {
 			t.Fatal(err)
 		}
 		files = append(files, f)
+	}
+	if len(files) == 0 {
+		t.Fatalf("%s has no Go files", folder)
 	}
 	return files
 }
@@ -134,20 +139,23 @@ var variables = map[string]string{"client": "Client", "host": "Host", "sim": "Si
 
 var (
 	inlineCode = regexp.MustCompile("`([^`]+)`")
-	qualified  = regexp.MustCompile(`\b(lvs|client|host|sim)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
+	qualified  = regexp.MustCompile(`\b(lvs|client|host|sim|director|ipvsadm|workload)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
 )
 
-// TestPagesNames holds that pages name only what package lvs has, and that calls
-// and values that they show in a line are Go.
+// TestPagesNames holds that pages name only what the packages have, and that calls
+// and values of package lvs that they show in a line are Go.
 func TestPagesNames(t *testing.T) {
-	a := exported(t)
-	found := 0
+	all, found := map[string]api{}, 0
+	for _, folder := range public {
+		a := exported(t, folder)
+		all[a.pkg] = a
+	}
 	for _, p := range pages(t) {
 		if p.name == "CHANGELOG.md" { // which has names that are gone
 			continue
 		}
 		check := func(n int, code string) {
-			for _, problem := range a.problems(code) {
+			for _, problem := range unknownNames(all, code) {
 				t.Errorf("%s:%d: %s: in `%s`", p.name, n, problem, code)
 			}
 			found += len(qualified.FindAllString(code, -1))
@@ -161,7 +169,7 @@ func TestPagesNames(t *testing.T) {
 			for _, m := range inlineCode.FindAllStringSubmatch(line, -1) {
 				check(n, m[1])
 				if strings.Contains(m[1], "lvs.") && strings.ContainsAny(m[1], "({") {
-					for _, problem := range a.literals(m[1]) {
+					for _, problem := range all["lvs"].literals(m[1]) {
 						t.Errorf("%s:%d: %s: in `%s`", p.name, n, problem, m[1])
 					}
 				}
@@ -173,18 +181,18 @@ func TestPagesNames(t *testing.T) {
 	}
 }
 
-// problems returns the qualified names in a piece of code that do not exist.
-func (a api) problems(code string) (all []string) {
+// unknownNames returns the qualified names in a piece of code that do not exist.
+func unknownNames(packages map[string]api, code string) (all []string) {
 	for _, m := range qualified.FindAllStringSubmatch(code, -1) {
-		name, member := m[2], m[3]
-		if typ := variables[m[1]]; typ != "" {
-			name, member = typ, name
+		pkg, name, member := m[1], m[2], m[3]
+		if typ := variables[pkg]; typ != "" {
+			pkg, name, member = "lvs", typ, name
 		}
-		switch {
+		switch a := packages[pkg]; {
 		case !a.names[name]:
-			all = append(all, "package lvs has no "+name)
+			all = append(all, "package "+pkg+" has no "+name)
 		case member != "" && !a.has(name, member):
-			all = append(all, fmt.Sprintf("lvs.%s has no %s", name, member))
+			all = append(all, fmt.Sprintf("%s.%s has no %s", pkg, name, member))
 		}
 	}
 	return all
@@ -227,8 +235,8 @@ func (a api) unknownFields(lit *ast.CompositeLit) (all []string) {
 // TestDocLinks holds that links in the comments of package lvs, such as
 // [Client.Do], lead somewhere.
 func TestDocLinks(t *testing.T) {
-	a := exported(t)
-	for _, f := range rootFiles(t) {
+	a := exported(t, ".")
+	for _, f := range goFiles(t, ".") {
 		for _, group := range f.Comments {
 			p := comment.Parser{LookupSym: func(recv, name string) bool {
 				known := a.names[name] && recv == "" || recv != "" && a.has(recv, name)
