@@ -57,8 +57,8 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// director sets a host up, checks it, and restores it.
-func director(ctx context.Context, host *lvs.Host) error {
+// prepare sets a director up, checks it, and restores it.
+func prepare(ctx context.Context, host *lvs.Host) error {
 	setup, err := lvs.DRDirector{VIP: web.AddrPort().Addr(), Interface: "eth0"}.Setup()
 	if err != nil {
 		return err
@@ -81,8 +81,8 @@ func director(ctx context.Context, host *lvs.Host) error {
 	return err
 }
 
-// What director does to a host is gone in the end.
-func TestDirector(t *testing.T) {
+// What prepare does to a host is gone in the end.
+func TestPrepare(t *testing.T) {
 	sim, err := lvs.NewSimulator(lvs.SimOptions{Interfaces: []lvs.SimInterface{
 		{Name: "eth0", Addresses: []netip.Prefix{netip.MustParsePrefix("10.168.0.90/24")}},
 	}})
@@ -95,7 +95,7 @@ func TestDirector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := director(t.Context(), host); err != nil {
+	if err := prepare(t.Context(), host); err != nil {
 		t.Fatal(err)
 	}
 	after, err := host.State(t.Context())

@@ -93,7 +93,7 @@ type Refused struct {
 // SourceBroken is a wanted table that cannot be used: its file is missing or broken,
 // or it is not valid. The last one stays wanted.
 type SourceBroken struct {
-	Err error // what is wrong; for a [File], a [*FileError]
+	Err error // what is wrong; a [*FileError] if a file cannot be read or decoded
 }
 
 // SourceRecovered is a source that was broken and works again.

@@ -64,7 +64,7 @@ func Example() {
 // killed at any moment: the state file is what the next run needs to know.
 func keepFile(ctx context.Context, client *lvs.Client, path string, report func(director.Event)) error {
 	d, err := director.New(client, director.Options{
-		Source:    director.File{Path: path, Interval: 20 * time.Millisecond},
+		Source:    director.File{Path: path},
 		StateFile: path + ".state",
 		Table:     lvs.TableOptions{Prune: true, Drain: 5 * time.Minute},
 		OnEvent:   report,
