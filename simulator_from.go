@@ -29,7 +29,7 @@ func SimulatorFrom(ctx context.Context, h *Host, o SimOptions) (s *Simulator, mi
 		err = c.table(ctx, table.Services)
 	}
 	if err == nil {
-		err = c.connections(ctx, table.Services)
+		_, err = c.connections(ctx, table.Services)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -189,11 +189,12 @@ func put(ctx context.Context, to *Client, changes []Change) ([]Failure, error) {
 }
 
 // connections copies the connection table, and makes each server count as many
-// as it does on the host, where the listing may have passed over some.
-func (c *copier) connections(ctx context.Context, entries []ServiceEntry) error {
+// as it does on the host, where the listing may have passed over some. It returns what
+// is listed.
+func (c *copier) connections(ctx context.Context, entries []ServiceEntry) ([]Connection, error) {
 	all, err := c.from.Connections(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if lost := len(c.to.kernel.Restore(toEntries(all, nil))); lost > 0 {
 		c.to.kernel.SetElsewhere(simipvs.Elsewhere{Connections: lost})
@@ -204,7 +205,7 @@ func (c *copier) connections(ctx context.Context, entries []ServiceEntry) error 
 			c.counts(e.ID, s)
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // toEntries returns connections as the simulated kernel has them. The mark of

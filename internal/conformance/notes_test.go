@@ -71,8 +71,26 @@ func noteSides() map[string]func(testing.TB) side {
 }
 
 func (c *noteCase) play(t *testing.T, s side) {
+	n, plan := c.begin(t, s)
+	want := c.notes
+	if c.older != "" && !s.Release().CountsTotals() {
+		want = c.older
+	}
+	var notes []string
+	for _, s := range plan.Steps {
+		notes = append(notes, s.Notes...)
+	}
+	if got := strings.Join(notes, "\n"); got != want {
+		t.Errorf("the notes are\n%s\nwant\n%s\nof the plan\n%s", got, want, plan)
+	}
+	n.make(plan)
+	c.after(n)
+}
+
+// begin makes the table and the connections of a case, and its plan.
+func (c *noteCase) begin(t *testing.T, s side) (*noteTrial, lvs.TablePlan) {
 	n := &noteTrial{TB: t, side: s, host: s.Host(t), service: c.service, port: 1023}
-	client, ctx := n.host.Client(), groundContext(t)
+	ctx := groundContext(t)
 	for name, value := range c.sysctls {
 		must(t, n.host.SetSysctl(ctx, lvs.SysctlKey("net.ipv4.vs."+name), fmt.Sprint(value)))
 	}
@@ -88,31 +106,13 @@ func (c *noteCase) play(t *testing.T, s side) {
 	if !c.alone {
 		services = append(services, lvs.TableService{Service: lvs.Service{ID: noteOther}})
 	}
-	n.apply(lvs.Table{Services: services}, lvs.TableOptions{})
+	n.make(n.plan(services, lvs.TableOptions{}))
 	n.first = n.each(c.clients)
 	if c.before != nil {
 		c.before(n)
 	}
 	c.makeWanted(&services)
-	c.options.Host, c.options.Scope, c.options.Prune = n.host, lvs.ScopeAll(), true
-	plan, err := client.PlanTable(ctx, lvs.Table{Services: services}, c.options)
-	must(t, err)
-	var notes []string
-	for _, s := range plan.Steps {
-		notes = append(notes, s.Notes...)
-		if s.Drain > 0 {
-			n.ends = append(n.ends, s.Change)
-		}
-	}
-	want := c.notes
-	if c.older != "" && !s.Release().CountsTotals() {
-		want = c.older
-	}
-	if got := strings.Join(notes, "\n"); got != want {
-		t.Errorf("the notes are\n%s\nwant\n%s\nof the plan\n%s", got, want, plan)
-	}
-	must(t, client.Do(ctx, plan.Changes()...))
-	c.after(n)
+	return n, n.plan(services, c.options)
 }
 
 // makeWanted makes the table what is wanted.
@@ -136,12 +136,24 @@ func noteServer(id lvs.ServiceID, i, weight int) lvs.RealServer {
 	return r
 }
 
-func (n *noteTrial) apply(want lvs.Table, o lvs.TableOptions) {
+func (n *noteTrial) plan(want []lvs.TableService, o lvs.TableOptions) lvs.TablePlan {
 	n.Helper()
-	o.Scope, o.Prune = lvs.ScopeAll(), true
-	plan, err := n.host.Client().PlanTable(groundContext(n), want, o)
+	o.Host, o.Scope, o.Prune = n.host, lvs.ScopeAll(), true
+	plan, err := n.host.Client().PlanTable(groundContext(n), lvs.Table{Services: want}, o)
 	must(n, err)
-	must(n, n.host.Client().Do(groundContext(n), plan.Changes()...))
+	return plan
+}
+
+// make makes what the plan changes at once.
+func (n *noteTrial) make(p lvs.TablePlan) {
+	n.Helper()
+	must(n, n.host.Client().Do(groundContext(n), p.Changes()...))
+	n.ends = nil
+	for _, s := range p.Steps {
+		if s.Drain > 0 {
+			n.ends = append(n.ends, s.Change)
+		}
+	}
 }
 
 // endDrains removes what the plan drains.

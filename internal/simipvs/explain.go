@@ -32,6 +32,7 @@ type Suppose struct {
 	Closed  []netip.AddrPort // servers of the service that are overloaded
 	Server  *netip.AddrPort  // that the scheduler picks; not valid: it picks none
 	Local   bool             // the packet's destination is an address of the director
+	Brief   bool             // only the verdict and the template are wanted, of many packets
 }
 
 // Explain returns what Deliver would do with a packet, and changes nothing.
@@ -52,7 +53,7 @@ func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error)
 		d.conn = &after
 	}
 	d.tell(&x.Verdict)
-	if d.met != 0 {
+	if d.met != 0 && !supposed.Brief {
 		x.Connection, x.Outdated = k.entry(d.met), d.outdated
 	}
 	if d.template != 0 {
@@ -100,7 +101,11 @@ func (k *Kernel) supposedPick(s *service, w *world) *dest {
 		}
 	}
 	var known bool
-	w.pick, known = s.group.Explain(&k.flow)
+	if w.Brief {
+		w.pick.Server, known = s.group.Peek(&k.flow)
+	} else {
+		w.pick, known = s.group.Explain(&k.flow)
+	}
 	if w.hidden = !known; w.pick.Server == nil {
 		return nil
 	}

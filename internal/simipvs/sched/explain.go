@@ -51,6 +51,17 @@ func (g *Group) Explain(f *Flow) (x Explanation, ok bool) {
 	return x, true
 }
 
+// Peek returns what Pick would pick, and changes nothing. It is false as for Explain, and
+// faster where a pick leaves no trace.
+func (g *Group) Peek(f *Flow) (s *Server, ok bool) {
+	switch by := g.by.(type) {
+	case *least, *destinationHashing, *sourceHashing, *maglev:
+		return by.Pick(f), true
+	}
+	x, ok := g.Explain(f)
+	return x.Server, ok
+}
+
 // explainer is one of the kernel's schedulers.
 type explainer interface {
 	explain(f *Flow, x *Explanation)
