@@ -46,8 +46,8 @@ type ClientEffect struct {
 
 // ConnectionEffect is a connection that the plan breaks.
 type ConnectionEffect struct {
-	Service    ServiceID  `json:"service"` // that has it
-	Connection Connection `json:"connection"`
+	Service    ServiceID  `json:"service"`    // that has it
+	Connection Connection `json:"connection"` // as it is without the plan
 
 	// Action is what happens to its next packet. A datagram that is forwarded begins a
 	// new flow.
