@@ -143,8 +143,8 @@ func (r *run) reportDrains(before []lvs.Drain, want lvs.Table) {
 func stateAfter(before lvs.TableState, plan lvs.TablePlan, result lvs.ApplyResult, failed error) lvs.TableState {
 	after := lvs.TableState{Applied: plan.Want}
 	if failed != nil {
-		both := leftOf(before.Applied, func(lvs.ServiceID) bool { return true })
-		maps.Copy(both, leftOf(plan.Want, func(lvs.ServiceID) bool { return true }))
+		both := leftOf(before.Applied)
+		maps.Copy(both, leftOf(plan.Want))
 		after.Applied = both.table()
 	}
 	for _, d := range before.Drains {

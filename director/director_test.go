@@ -65,6 +65,10 @@ func TestTableThatCannotBeWanted(t *testing.T) {
 				s.Errorf("%s: %v", bad, err)
 			}
 		}
+		var all *lvs.TableError
+		if err := s.d.Set(table(service(dns, 1, 1), service(web, 2, 2))); !errors.As(err, &all) || len(all.Problems) != 2 {
+			s.Errorf("not all problems are listed: %v", err)
+		}
 		pass(time.Minute)
 		s.has("after tables that were refused", webTable(1))
 		s.inSync("after tables that were refused", true)

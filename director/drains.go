@@ -60,7 +60,7 @@ func (r *run) forget(end lvs.DrainEnd) {
 	if end.Drain.RealServer.IsValid() {
 		removal = lvs.RemoveRealServer(end.Drain.Service, end.Drain.RealServer)
 	}
-	applied := leftOf(r.state.Applied, func(lvs.ServiceID) bool { return true })
+	applied := leftOf(r.state.Applied)
 	applied.make(removal)
 	r.state.Applied = applied.table()
 	if r.left != nil {

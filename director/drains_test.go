@@ -63,7 +63,7 @@ func TestDrainIsTakenBack(t *testing.T) {
 		s.hasWeights("draining", 1, 0)
 		s.take()
 		s.set(webTable(1, 2))
-		pass(time.Second)
+		pass(settle)
 		s.hasWeights("wanted again", 1, 1)
 		s.reported("wanted again", "Applied", "DrainEnded: tcp://10.168.0.91:80 -> 10.1.0.2:80 is wanted again")
 		pass(time.Hour)
@@ -124,16 +124,20 @@ func TestDrainTakenBackByAnotherProgram(t *testing.T) {
 
 // Each drain that began ends, even if the table is looked at more often than drains are.
 func TestDrainsBeginAndEnd(t *testing.T) {
-	play(t, Options{Table: minute, Resync: 50 * time.Millisecond, Source: Fixed(webTable(1, 2))}, func(s *scene) {
+	o := Options{
+		Table:  lvs.TableOptions{Drain: 10 * time.Second},
+		Resync: 50 * time.Millisecond, MaxBackoff: time.Second, Source: Fixed(webTable(1, 2)),
+	}
+	play(t, o, func(s *scene) {
 		s.run()
 		pass(time.Second)
 		s.connect(2)
 		s.set(webTable(1))
 		for range 5 {
-			pass(10 * time.Second)
+			pass(3 * time.Second)
 			s.do(weigh(web, 2, 5))
 		}
-		pass(3 * time.Minute)
+		pass(15 * time.Second)
 		s.has("in the end", webTable(1))
 		if got := s.kinds(); got["DrainBegan"] < 5 || got["DrainBegan"] != got["DrainEnded"] {
 			s.Errorf("events: %v", got)

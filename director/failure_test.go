@@ -225,3 +225,39 @@ func TestStateIsWrittenLater(t *testing.T) {
 		}
 	})
 }
+
+// What an attempt that failed has left is still the Director's when another table is
+// wanted.
+func TestFailureLosesNothing(t *testing.T) {
+	for _, state := range []string{"", t.TempDir() + "/state"} {
+		play(t, Options{Table: lvs.TableOptions{Prune: true}, StateFile: state, MaxRemoval: 1}, func(s *scene) {
+			s.set(table(service(web, 1), service(dns, 1)))
+			s.run()
+			pass(time.Second)
+			s.inject(lvs.SimFault{Op: lvs.OpRemoveService, Errno: lvs.ENOMEM})
+			s.inject(lvs.SimFault{Op: lvs.OpAddRealServer, Errno: lvs.ENOMEM})
+			s.set(table(service(web, 1), service(ftp, 1)))
+			pass(settle)
+			s.set(webTable(1))
+			pass(time.Minute)
+			s.has("in the end", webTable(1))
+		})
+	}
+}
+
+// A table that is as wanted from the beginning is the Director's from then on.
+func TestTableThatIsThere(t *testing.T) {
+	o := Options{Table: lvs.TableOptions{Prune: true}, StateFile: t.TempDir() + "/state", MaxRemoval: 1, Source: Fixed(webTable(1))}
+	play(t, o, func(s *scene) {
+		s.do(lvs.AddService(service(web).Service), lvs.AddRealServer(web, weighed(1, 1)))
+		s.run()
+		pass(time.Second)
+		s.reported("at first")
+		s.stop()
+		o.Source = Fixed(table())
+		s.direct(o)
+		s.run()
+		pass(time.Second)
+		s.has("when nothing is wanted", table())
+	})
+}

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -11,13 +12,11 @@ import (
 // left is the part of the table that is in scope, as the Director found or left it.
 type left map[lvs.ServiceID]lvs.TableService
 
-// leftOf returns the services of a table that are in scope.
-func leftOf(t lvs.Table, inScope func(lvs.ServiceID) bool) left {
+// leftOf returns the services of a table.
+func leftOf(t lvs.Table) left {
 	l := make(left, len(t.Services))
 	for _, s := range t.Services {
-		if inScope(s.ID) {
-			l[s.ID] = s
-		}
+		l[s.ID] = s
 	}
 	return l
 }
@@ -68,30 +67,26 @@ func plain(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr()
 // without responses, ordered by service and real server, of the services that were in
 // scope then and are now.
 func (l left) drifts(now left, inScope func(lvs.ServiceID) bool) (all []Drift) {
-	ids := maps.Clone(l)
-	maps.Copy(ids, now)
-	for _, id := range slices.SortedFunc(maps.Keys(ids), lvs.ServiceID.Compare) {
-		if !inScope(id) {
-			continue
-		}
-		was, had := l[id]
-		is, has := now[id]
-		switch {
-		case !has:
+	for id, was := range l {
+		switch is, has := now[id]; {
+		case !has && inScope(id):
 			all = append(all, Drift{Service: id, Was: lvs.AddService(was.Service)})
-		case !had:
-			all = append(all, Drift{Service: id, Is: lvs.AddService(is.Service)})
-		default:
+		case has && !was.Equal(is) && inScope(id):
 			all = append(all, serviceDrifts(was, is)...)
 		}
 	}
+	for id, is := range now {
+		if _, had := l[id]; !had && inScope(id) {
+			all = append(all, Drift{Service: id, Is: lvs.AddService(is.Service)})
+		}
+	}
+	slices.SortFunc(all, func(a, b Drift) int {
+		return cmp.Or(a.Service.Compare(b.Service), a.RealServer.Compare(b.RealServer))
+	})
 	return all
 }
 
 func serviceDrifts(was, is lvs.TableService) (all []Drift) {
-	if was.Equal(is) {
-		return nil
-	}
 	if !was.Service.Equal(is.Service) {
 		all = append(all, Drift{Service: was.ID, Was: lvs.AddService(was.Service), Is: lvs.AddService(is.Service)})
 	}
@@ -111,7 +106,6 @@ func serviceDrifts(was, is lvs.TableService) (all []Drift) {
 	for addr, old := range before {
 		all = append(all, Drift{Service: was.ID, RealServer: addr, Was: lvs.AddRealServer(was.ID, old)})
 	}
-	slices.SortFunc(all, func(a, b Drift) int { return a.RealServer.Compare(b.RealServer) })
 	return all
 }
 

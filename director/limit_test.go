@@ -34,6 +34,10 @@ func TestShrinkIsRefused(t *testing.T) {
 			s.Errorf("status: %s", got)
 		}
 
+		s.set(webTable(numbers(1, 3)...))
+		pass(time.Second)
+		s.reported("after another one", "Refused: refused: it would take 7 of 10")
+
 		s.do(lvs.RemoveRealServer(web, rip(web, 10)))
 		pass(time.Minute)
 		s.has("after a drift", webTable(numbers(1, 10)...))
@@ -201,6 +205,25 @@ func TestEmptyFileWipesNothing(t *testing.T) {
 		s.run()
 		pass(time.Hour)
 		s.has("after a start with an empty table", want)
+	})
+}
+
+// The real servers of a service that drains count, too.
+func TestServiceDrainCountsAsRemoved(t *testing.T) {
+	play(t, Options{Table: lvs.TableOptions{Drain: time.Minute, Prune: true}, Source: Fixed(table(service(web, 1, 2), service(dns, 1, 2)))}, func(s *scene) {
+		s.run()
+		pass(time.Second)
+		if _, err := s.sim.Connect(lvs.Flow{Client: mustAddr("192.0.2.1:1000"), Protocol: lvs.ProtocolUDP, VIP: dns.AddrPort()}); err != nil {
+			s.Fatal(err)
+		}
+		s.set(webTable(1, 2))
+		pass(time.Second)
+		s.inSync("two of four drain", true)
+		s.set(webTable(1))
+		pass(time.Second)
+		s.hasWeights("three of four would", 1, 1)
+		pass(2 * time.Minute)
+		s.has("when the service was gone", webTable(1))
 	})
 }
 

@@ -79,8 +79,9 @@ func (r *run) compareWithKept(ctx context.Context, table lvs.Table, refused atte
 
 func (r *run) compareWith(ctx context.Context, table lvs.Table, target *Update) (attempt, error) {
 	inScope := r.scopeWith(target.Table)
-	a := attempt{target: target, inScope: inScope, have: leftOf(table, inScope)}
-	o := r.optionsFor(a.have)
+	have := lvs.Table{Services: slices.DeleteFunc(slices.Clone(table.Services), func(s lvs.TableService) bool { return !inScope(s.ID) })}
+	a := attempt{target: target, inScope: inScope, have: leftOf(have)}
+	o := r.optionsFor(have)
 	var err error
 	if a.plan, err = lvs.Diff(table, target.Table, o); err != nil {
 		return a, err
@@ -114,11 +115,11 @@ func (r *run) scopeWith(want lvs.Table) func(lvs.ServiceID) bool {
 // optionsFor returns how to compare the part of the table that is in scope. Unless it
 // is shared with other programs, all of it counts as applied by the Director, so that
 // whatever is not wanted goes.
-func (r *run) optionsFor(have left) lvs.TableOptions {
+func (r *run) optionsFor(have lvs.Table) lvs.TableOptions {
 	o := r.o.Table
 	last := r.state
 	if !r.o.Shared {
-		last.Applied = have.table()
+		last.Applied = have
 	}
 	o.Last = &last
 	return o
