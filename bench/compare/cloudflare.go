@@ -79,7 +79,7 @@ func (j job) cloudflare() []cloudflareEntry {
 		for r := range j.servers {
 			all[s].servers = append(all[s].servers, ipvs.Destination{
 				Address: j.rip(s, r).Addr(), Port: port, Family: ipvs.INET,
-				FwdMethod: ipvs.DirectRoute, Weight: 1,
+				FwdMethod: ipvs.DirectRoute, Weight: uint32(j.weight(s, r)),
 			})
 		}
 	}

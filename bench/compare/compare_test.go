@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golvs/lvs"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,7 +25,8 @@ func TestContenders(t *testing.T) {
 	for _, w := range works {
 		for _, c := range w.contenders {
 			t.Run(w.name+"/"+c.name, func(t *testing.T) {
-				all, err := w.measure(job{services: 4, servers: 3}, []contender{c}, 1)
+				j := job{services: 4, servers: 3, edited: min(w.job.edited, 2)}
+				all, err := w.measure(j, []contender{c}, 1)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -47,7 +49,9 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 	if _, err := oursAdding().once(ns, job{services: 2, servers: 2}); err != nil {
 		t.Fatal(err)
 	}
-	for _, other := range []job{{2, 1}, {3, 2}, {1, 2}} {
+	for _, other := range []job{
+		{services: 2, servers: 1}, {services: 3, servers: 2}, {services: 1, servers: 2}, {services: 2, servers: 2, edited: 3},
+	} {
 		if err := other.verify(ns); err == nil {
 			t.Errorf("a table of 2 services of 2 servers passed for %+v", other)
 		}
@@ -101,6 +105,26 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestDiffing compares without a kernel, and finds just what is edited.
+func TestDiffing(t *testing.T) {
+	for _, edited := range []int{0, 1, 2, 7, 100} {
+		j := job{services: 5, servers: 4, edited: edited}
+		for _, c := range []contender{oursDiffing(), mobyDiffing()} {
+			if _, err := c.once(nil, j); err != nil {
+				t.Errorf("every %d. server is edited: %v", edited, err)
+			}
+		}
+	}
+	wish := wishOf(job{services: 5, servers: 4, edited: 3})
+	plan, err := lvs.Diff(wish.table, wish.table, lvs.TableOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wish.check(plan) == nil {
+		t.Error("a plan that lacks the edits passed")
+	}
+}
+
 func TestIpvsadmFile(t *testing.T) {
 	const want = `-A -t 10.1.0.0:80 -s rr
 -a -t 10.1.0.0:80 -r 10.2.0.0:80 -g -w 1
@@ -119,7 +143,7 @@ func TestOptions(t *testing.T) {
 	if got := only(works[0].contenders, o.only); len(got) != 2 {
 		t.Errorf("%d contenders are left, want 2", len(got))
 	}
-	for _, args := range []string{"-rounds 0", "-services 0", "-servers 70000", "-services 300 -servers 300", "more"} {
+	for _, args := range []string{"-rounds 0", "-services -1", "-services 70000", "-services 60000 -servers 300", "more"} {
 		if _, err := parseOptions(strings.Fields(args)); err == nil {
 			t.Errorf("%s: no error", args)
 		}

@@ -78,7 +78,7 @@ func (j job) ipvsadm() string {
 	for s := range j.services {
 		fmt.Fprintf(&b, "-A -t %s -s %s\n", j.vip(s), scheduler)
 		for r := range j.servers {
-			fmt.Fprintf(&b, "-a -t %s -r %s -g -w 1\n", j.vip(s), j.rip(s, r))
+			fmt.Fprintf(&b, "-a -t %s -r %s -g -w %d\n", j.vip(s), j.rip(s, r), j.weight(s, r))
 		}
 	}
 	return b.String()

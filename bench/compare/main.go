@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -33,31 +34,36 @@ func main() {
 
 // options are what the command line asks for.
 type options struct {
-	job    job
-	rounds int
-	works  []string
-	only   []string
-	cpu    string
+	services, servers int // 0: those of the work
+	rounds            int
+	works             []string
+	only              []string
+	cpu               string
 }
 
 func parseOptions(args []string) (options, error) {
 	var o options
 	var works, only string
 	fs := flag.NewFlagSet("compare", flag.ExitOnError)
-	fs.IntVar(&o.job.services, "services", 500, "services in the table")
-	fs.IntVar(&o.job.servers, "servers", 10, "real servers of each service")
+	fs.IntVar(&o.services, "services", 0, "services in the table (default by the work)")
+	fs.IntVar(&o.servers, "servers", 0, "real servers of each service (default by the work)")
 	fs.IntVar(&o.rounds, "rounds", 7, "rounds that count; one more goes before them")
-	fs.StringVar(&works, "work", "adding,reading", "what to measure")
+	fs.StringVar(&works, "work", "adding,reading", "what to measure, of "+workNames())
 	fs.StringVar(&only, "only", "", "the contenders to measure, of "+names()+" (default all)")
 	fs.StringVar(&o.cpu, "cpuprofile", "", "write a CPU profile to this file; its tag timed=NAME is on what was timed")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
 	o.works, o.only = split(works), split(only)
-	if o.rounds < 1 || fs.NArg() > 0 {
-		return o, errors.New("give at least one round, and no arguments but flags")
+	if o.rounds < 1 || o.services < 0 || o.servers < 0 || fs.NArg() > 0 {
+		return o, errors.New("give at least one round, no negative numbers, and no arguments but flags")
 	}
-	return o, o.job.check()
+	return o, o.job(small).check()
+}
+
+// job returns what a work is done with.
+func (o options) job(j job) job {
+	return job{services: cmp.Or(o.services, j.services), servers: cmp.Or(o.servers, j.servers), edited: j.edited}
 }
 
 func split(list string) []string {
@@ -101,12 +107,16 @@ func (o options) measure(out io.Writer) error {
 		if len(contenders) == 0 {
 			return fmt.Errorf("none of %q does %s", o.only, name)
 		}
-		all, err := works[i].measure(o.job, contenders, o.rounds)
+		j := o.job(works[i].job)
+		if err := j.check(); err != nil {
+			return err
+		}
+		all, err := works[i].measure(j, contenders, o.rounds)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		fmt.Fprintln(out)
-		if err := all.write(out, name, o.job.objects()); err != nil {
+		fmt.Fprintf(out, "\n%s\n", j)
+		if err := all.write(out, name, j.objects(), works[i].against); err != nil {
 			return err
 		}
 	}
@@ -115,9 +125,8 @@ func (o options) measure(out io.Writer) error {
 
 // heading says what is measured with what.
 func (o options) heading() string {
-	return fmt.Sprintf("%s, Linux %s, %s\n%d services of %d servers, %d rounds\n%s; %s; %s",
-		time.Now().Format(time.DateOnly), release(), runtime.Version(),
-		o.job.services, o.job.servers, o.rounds,
+	return fmt.Sprintf("%s, Linux %s, %s, %d rounds\n%s; %s; %s",
+		time.Now().Format(time.DateOnly), release(), runtime.Version(), o.rounds,
 		version(mobyPath), version(cloudflarePath), ipvsadmVersion())
 }
 

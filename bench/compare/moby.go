@@ -10,9 +10,9 @@ import (
 const mobyPath = "github.com/moby/ipvs"
 
 func mobyAdding() contender {
-	return moby(func(h *ipvs.Handle, entries []mobyEntry) (int, error) {
+	return moby(func(h *ipvs.Handle, w mobyWish) (int, error) {
 		objects := 0
-		for _, e := range entries {
+		for _, e := range w.entries {
 			if err := h.NewService(e.service); err != nil {
 				return objects, err
 			}
@@ -29,7 +29,7 @@ func mobyAdding() contender {
 }
 
 func mobyReading() contender {
-	return moby(func(h *ipvs.Handle, _ []mobyEntry) (int, error) {
+	return moby(func(h *ipvs.Handle, _ mobyWish) (int, error) {
 		services, err := h.GetServices()
 		objects := len(services)
 		for _, s := range services {
@@ -44,20 +44,28 @@ func mobyReading() contender {
 	})
 }
 
+// mobyWish is a table that is wanted.
+type mobyWish struct {
+	job
+	entries []mobyEntry
+}
+
+func mobyWishOf(j job) mobyWish { return mobyWish{j, j.moby()} }
+
 type mobyEntry struct {
 	service *ipvs.Service
 	servers []*ipvs.Destination
 }
 
-func moby(run func(*ipvs.Handle, []mobyEntry) (int, error)) contender {
+func moby(run func(*ipvs.Handle, mobyWish) (int, error)) contender {
 	return contender{"moby", func(ns *namespace, j job) (session, error) {
 		h, err := ipvs.New(ns.path())
 		if err != nil {
 			return session{}, err
 		}
-		entries := j.moby()
+		w := mobyWishOf(j)
 		return session{
-			run:   func() (int, error) { return run(h, entries) },
+			run:   func() (int, error) { return run(h, w) },
 			close: func() error { h.Close(); return nil },
 		}, nil
 	}}
@@ -73,7 +81,7 @@ func (j job) moby() []mobyEntry {
 		for r := range j.servers {
 			all[s].servers = append(all[s].servers, &ipvs.Destination{
 				Address: j.rip(s, r).Addr().AsSlice(), Port: port, AddressFamily: unix.AF_INET,
-				ConnectionFlags: ipvs.ConnectionFlagDirectRoute, Weight: 1,
+				ConnectionFlags: ipvs.ConnectionFlagDirectRoute, Weight: j.weight(s, r),
 			})
 		}
 	}

@@ -9,13 +9,13 @@ import (
 )
 
 func oursAdding() contender {
-	return ours("lvs", func(ctx context.Context, c *lvs.Client, changes []lvs.Change) (int, error) {
+	return ours("lvs", job.changes, func(ctx context.Context, c *lvs.Client, changes []lvs.Change) (int, error) {
 		return len(changes), c.Do(ctx, changes...)
 	})
 }
 
 func oursReading() contender {
-	return ours("lvs", func(ctx context.Context, c *lvs.Client, _ []lvs.Change) (int, error) {
+	return ours("lvs", nothing, func(ctx context.Context, c *lvs.Client, _ struct{}) (int, error) {
 		services, err := c.Services(ctx)
 		objects := len(services)
 		for _, s := range services {
@@ -31,7 +31,7 @@ func oursReading() contender {
 }
 
 func oursSnapshot() contender {
-	return ours("lvs-snapshot", func(ctx context.Context, c *lvs.Client, _ []lvs.Change) (int, error) {
+	return ours("lvs-snapshot", nothing, func(ctx context.Context, c *lvs.Client, _ struct{}) (int, error) {
 		table, err := c.Snapshot(ctx)
 		objects := len(table.Services)
 		for _, entry := range table.Services {
@@ -41,7 +41,10 @@ func oursSnapshot() contender {
 	})
 }
 
-func ours(name string, run func(context.Context, *lvs.Client, []lvs.Change) (int, error)) contender {
+func nothing(job) struct{} { return struct{}{} }
+
+// ours is a contender that uses a client and a value that it makes beforehand.
+func ours[T any](name string, value func(job) T, run func(context.Context, *lvs.Client, T) (int, error)) contender {
 	return contender{name, func(ns *namespace, j job) (session, error) {
 		// Calls must run under a context that can end, as they do in programs.
 		ctx, cancel := context.WithCancel(context.Background())
@@ -50,9 +53,9 @@ func ours(name string, run func(context.Context, *lvs.Client, []lvs.Change) (int
 			cancel()
 			return session{}, err
 		}
-		changes := j.changes()
+		v := value(j)
 		return session{
-			run:   func() (int, error) { return run(ctx, c, changes) },
+			run:   func() (int, error) { return run(ctx, c, v) },
 			close: func() error { cancel(); return c.Close() },
 		}, nil
 	}}

@@ -65,7 +65,7 @@ func (j job) additions(family uint16) [][]byte {
 		}
 		add(wire.AppendService(nil, wire.CmdNewService, &service))
 		for r := range j.servers {
-			server := wire.Dest{DestKey: destKey(j.rip(s, r)), Method: wire.MethodDirect, Weight: 1}
+			server := wire.Dest{DestKey: destKey(j.rip(s, r)), Method: wire.MethodDirect, Weight: int32(j.weight(s, r))}
 			add(wire.AppendDest(nil, wire.CmdNewDest, &service.ServiceKey, &server))
 		}
 	}

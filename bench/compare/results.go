@@ -16,23 +16,21 @@ type result struct {
 
 type results []result
 
-// The contenders that the others are set in relation to.
-const (
-	baseline = "lvs"
-	limit    = "raw"
-)
-
-// write prints a line for each contender: the time of one object, and how many
-// times as long it took as the baseline and as the limit. Ratios are those of
-// the same round, since only they were measured under the same load; so their
-// median need not be the ratio of the medians.
-func (all results) write(w io.Writer, what string, objects int) error {
+// write prints a line for each contender: the time of one object and of all, and how
+// many times as long it took as some of them. Ratios are those of the same round, since
+// only they were measured under the same load; so their median need not be the ratio of
+// the medians.
+func (all results) write(w io.Writer, what string, objects int, against []string) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(tw, "%s, ns per object\tmin\tmedian\tmax\t/ %s\tmin\tmax\t/ %s\tmin\tmax\t\n", what, baseline, limit)
+	fmt.Fprintf(tw, "%s, ns per object\tmin\tmedian\tmax\tall, ms\t", what)
+	for _, other := range against {
+		fmt.Fprintf(tw, "/ %s\tmin\tmax\t", other)
+	}
+	fmt.Fprintln(tw)
 	for _, r := range all {
 		min, median, max := spread(perObject(r.took, objects))
-		fmt.Fprintf(tw, "%s\t%.0f\t%.0f\t%.0f\t", r.name, min, median, max)
-		for _, other := range []string{baseline, limit} {
+		fmt.Fprintf(tw, "%s\t%.0f\t%.0f\t%.0f\t%.1f\t", r.name, min, median, max, median*float64(objects)/1e6)
+		for _, other := range against {
 			fmt.Fprint(tw, all.ratio(r, other))
 		}
 		fmt.Fprintln(tw)

@@ -13,14 +13,14 @@ func TestResultsWrite(t *testing.T) {
 		{"raw", []time.Duration{10, 10, 30}},
 	}
 	var b strings.Builder
-	if err := all.write(&b, "adding", 2); err != nil {
+	if err := all.write(&b, "adding", 2, []string{"lvs", "raw"}); err != nil {
 		t.Fatal(err)
 	}
 	want := [][]string{
-		{"adding,", "ns", "per", "object", "min", "median", "max", "/", "lvs", "min", "max", "/", "raw", "min", "max"},
-		{"lvs", "10", "15", "20", "2.00", "1.00", "4.00"},
-		{"peer", "100", "100", "300", "10.00", "5.00", "20.00", "20.00", "20.00", "20.00"},
-		{"raw", "5", "5", "15", "0.50", "0.25", "1.00"},
+		{"adding,", "ns", "per", "object", "min", "median", "max", "all,", "ms", "/", "lvs", "min", "max", "/", "raw", "min", "max"},
+		{"lvs", "10", "15", "20", "0.0", "2.00", "1.00", "4.00"},
+		{"peer", "100", "100", "300", "0.0", "10.00", "5.00", "20.00", "20.00", "20.00", "20.00"},
+		{"raw", "5", "5", "15", "0.0", "0.50", "0.25", "1.00"},
 	}
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 	if len(lines) != len(want) {
@@ -35,11 +35,11 @@ func TestResultsWrite(t *testing.T) {
 
 func TestResultsWriteWithoutOthers(t *testing.T) {
 	var b strings.Builder
-	if err := (results{{"peer", []time.Duration{7}}}).write(&b, "reading", 1); err != nil {
+	if err := (results{{"peer", []time.Duration{7}}}).write(&b, "reading", 1, []string{"lvs", "raw"}); err != nil {
 		t.Fatal(err)
 	}
 	_, line, _ := strings.Cut(b.String(), "\n")
-	if got := strings.Join(strings.Fields(line), " "); got != "peer 7 7 7" {
+	if got := strings.Join(strings.Fields(line), " "); got != "peer 7 7 7 0.0" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -13,18 +13,35 @@ import (
 // work is what the contenders are compared at.
 type work struct {
 	name       string
+	job        job
 	contenders []contender
 	measure    func(j job, contenders []contender, rounds int) (results, error)
+	against    []string // the contenders that the others are set in relation to
 }
 
 var works = []work{
-	{"adding", []contender{
+	{"adding", small, []contender{
 		oursAdding(), mobyAdding(), cloudflareAdding(), ipvsadmAdding(), rawAdding(),
-	}, measureAdding},
-	{"reading", []contender{
+	}, measureAdding, []string{"lvs", "raw"}},
+	{"reading", small, []contender{
 		oursReading(), oursSnapshot(), mobyReading(), cloudflareReading(), ipvsadmReading(), rawReading(),
-	}, measureReading},
+	}, measureReading, []string{"lvs-snapshot", "raw"}},
+	{"planning", many, planning, measureReading, []string{"lvs-snapshot", "lvs"}},
+	{"planning-edits", edited, planning, measureReading, []string{"lvs-snapshot", "lvs"}},
+	{"applying", edited, []contender{oursApplying(), mobyApplying()}, measureApplying, []string{"lvs"}},
+	{"diffing", large, []contender{oursDiffing(), mobyDiffing()}, measureDiffing, []string{"lvs"}},
+	{"diffing-edits", largeEdited, []contender{oursDiffing(), mobyDiffing()}, measureDiffing, []string{"lvs"}},
 }
+
+var (
+	small       = job{services: 500, servers: 10}
+	many        = job{services: 5000, servers: 2}
+	edited      = job{services: 5000, servers: 2, edited: 100}
+	large       = job{services: 10_000, servers: 10}
+	largeEdited = job{services: 10_000, servers: 10, edited: 100}
+
+	planning = []contender{oursPlanning(), oursSnapshot(), mobyPlanning(), rawReading()}
+)
 
 // only keeps the contenders that are named, or all of them.
 func only(all []contender, names []string) []contender {
@@ -55,8 +72,22 @@ func measureAdding(j job, contenders []contender, rounds int) (results, error) {
 	})
 }
 
-// measureReading has all contenders read one table.
+// measureReading has all contenders read one table, in which nothing is edited, and
+// looks whether they have left it as it was.
 func measureReading(j job, contenders []contender, rounds int) (results, error) {
+	ns, err := j.unedited().newTable()
+	if err != nil {
+		return nil, err
+	}
+	all, err := interleave(contenders, rounds, func(c contender) (time.Duration, error) { return c.once(ns, j) })
+	if err == nil {
+		err = j.unedited().verify(ns)
+	}
+	return all, err
+}
+
+// newTable makes a namespace with the table.
+func (j job) newTable() (*namespace, error) {
 	ns, err := newNamespace()
 	if err != nil {
 		return nil, err
@@ -64,10 +95,38 @@ func measureReading(j job, contenders []contender, rounds int) (results, error) 
 	if _, err := oursAdding().once(ns, j); err != nil {
 		return nil, err
 	}
-	if err := j.verify(ns); err != nil {
-		return nil, err
+	return ns, j.verify(ns)
+}
+
+// measureApplying gives each contender a table of its own, which it edits in every
+// round: there and back.
+func measureApplying(j job, contenders []contender, rounds int) (results, error) {
+	tables := map[string]*namespace{}
+	is := map[string]job{}
+	for _, c := range contenders {
+		ns, err := j.unedited().newTable()
+		if err != nil {
+			return nil, err
+		}
+		tables[c.name], is[c.name] = ns, j.unedited()
 	}
-	return interleave(contenders, rounds, func(c contender) (time.Duration, error) { return c.once(ns, j) })
+	return interleave(contenders, rounds, func(c contender) (time.Duration, error) {
+		want := j
+		if is[c.name] == j {
+			want = j.unedited()
+		}
+		is[c.name] = want
+		took, err := c.once(tables[c.name], want)
+		if err != nil {
+			return 0, err
+		}
+		return took, want.verify(tables[c.name])
+	})
+}
+
+// measureDiffing needs no kernel.
+func measureDiffing(j job, contenders []contender, rounds int) (results, error) {
+	return interleave(contenders, rounds, func(c contender) (time.Duration, error) { return c.once(nil, j) })
 }
 
 // pause lets the kernel finish in the background what the last contender left
@@ -99,7 +158,7 @@ func interleave(contenders []contender, rounds int, measure func(contender) (tim
 	return all, nil
 }
 
-// names lists what -only can name.
+// names lists what -only can name, and workNames what -work can.
 func names() string {
 	var all []string
 	for _, w := range works {
@@ -108,6 +167,14 @@ func names() string {
 				all = append(all, c.name)
 			}
 		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func workNames() string {
+	var all []string
+	for _, w := range works {
+		all = append(all, w.name)
 	}
 	return strings.Join(all, ", ")
 }
