@@ -58,7 +58,8 @@
 // kernel has and changes nothing: the [TablePlan] prints as a diff that says what each
 // step does to connections and clients. [Client.ApplyTable] makes the steps, and refuses
 // a plan that no longer fits. [Client.AwaitDrains] lets connections end before real
-// servers are removed.
+// servers are removed. [TablePlan.Effect] tries a plan on a copy of a live host, and
+// lists the clients that it moves and the connections that it breaks.
 //
 //	plan, err := client.PlanTable(ctx, want, lvs.TableOptions{Drain: 5 * time.Minute})
 //	if err != nil {
