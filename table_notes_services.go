@@ -35,6 +35,12 @@ func (n *noter) cutAll(of *notedService) string {
 		return fmt.Sprintf("It is the last %s service, so IPVS leaves packets of its %s to the director's own stack, which resets TCP.",
 			familyName(of.ID.Is6()), quantity(conns, "connection"))
 	}
+	if conns > 0 && of.ID.Protocol() == ProtocolUDP {
+		what := quantity(conns, "flow")
+		return n.either(SysctlExpireNoDestConn,
+			"datagrams of its "+what+" are dropped, each flow's until the UDP timeout after the last one that was forwarded",
+			"IPVS ends its "+what)
+	}
 	return n.cut(of, conns)
 }
 
