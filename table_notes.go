@@ -22,9 +22,15 @@ func (p *TablePlan) annotate(ctx context.Context, have Snapshot, h *Host) error 
 	if err := n.read(ctx, h); err != nil {
 		return err
 	}
-	for _, s := range p.Steps {
-		if s.Change.get().kind == addServer {
-			n.willAdd(s.key())
+	losing := make(map[ServiceID]bool) // services that lose real servers
+	for i := range p.Steps {
+		if ch := p.Steps[i].Change.get(); ch.kind == removeServer {
+			losing[ch.service.ID] = true
+		}
+	}
+	for i := range p.Steps {
+		if ch := p.Steps[i].Change.get(); ch.kind == addServer && losing[ch.service.ID] {
+			n.willAdd(p.Steps[i].key())
 		}
 	}
 	for i := range p.Steps {
@@ -36,8 +42,8 @@ func (p *TablePlan) annotate(ctx context.Context, have Snapshot, h *Host) error 
 // noter writes the notes of a plan. It makes the steps on copies of the services that
 // they change.
 type noter struct {
-	have     []ServiceEntry // as found, ordered
-	services map[ServiceID]*notedService
+	have     []ServiceEntry               // as found, ordered
+	services map[ServiceID]*notedService  // nil: removed
 	added    map[serverKey]netip.AddrPort // servers that steps add, by their address with and without the port
 	change   [2]int                       // by how much the number of IPv4 and of IPv6 services has changed
 
@@ -127,7 +133,6 @@ func capital(s string) string {
 // notedService is a service while a plan is made: before the next step.
 type notedService struct {
 	Service
-	isNew   bool // a step added it, so it has no clients yet
 	servers []*notedServer
 	byAddr  map[netip.AddrPort]*notedServer
 	usable  int // servers with a weight
@@ -199,10 +204,7 @@ func (n *noter) step(s *TableStep) []string {
 	of := n.service(id)
 	if s.Change.get().kind == addService {
 		n.change[familyIndex(id)]++
-		of = newNotedService(s.Change.get().service)
-		of.isNew = true
-		n.services[id] = of
-		return n.serviceAdded(of)
+		return n.serviceAdded(newNotedService(s.Change.get().service)) // its real servers have no clients yet
 	}
 	if of == nil {
 		return nil

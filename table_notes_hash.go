@@ -29,7 +29,7 @@ type hashBucket struct {
 
 // hashed returns the buckets as they are, nil if the scheduler has none.
 func (s *notedService) hashed() []hashBucket {
-	if s.isNew || s.Scheduler != SH && s.Scheduler != MH && s.Scheduler != DH {
+	if s.Scheduler != SH && s.Scheduler != MH && s.Scheduler != DH {
 		return nil
 	}
 	if s.hash == nil {

@@ -21,7 +21,7 @@ func (n *noter) serverAdded(of *notedService, r RealServer) []string {
 // kept returns a real server as it was found, which a step removed, or nil.
 func (n *noter) kept(of *notedService, addr netip.AddrPort) *RealServerStatus {
 	e := n.found(of.ID)
-	if e == nil || of.isNew {
+	if e == nil {
 		return nil
 	}
 	i := slices.IndexFunc(e.RealServers, func(r RealServerStatus) bool { return unmap(r.Addr) == unmap(addr) })

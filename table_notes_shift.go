@@ -21,8 +21,6 @@ func (n *noter) shift(of *notedService, server *notedServer, now int) string {
 	usable, single, hash, unsure := of.usable, of.single(), of.hashed(), of.isUnsure()
 	of.set(server, was, now)
 	switch {
-	case of.isNew:
-		return ""
 	case of.Scheduler == NoScheduler:
 		return "Without a scheduler the service refuses new connections, as before."
 	case usable > 0 && of.usable == 0:

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	tableCases = flag.Int("table.cases", 0, "how many random tables are planned and applied on each ground; 0 is 3,334, and 300 in a kernel")
+	tableCases = flag.Int("table.cases", 0, "how many random tables are planned and applied on each ground; 0 is 3,334, and 100 in a kernel")
 	tableSeed  = flag.Uint64("table.seed", 1, "seed of the first random table")
 )
 
@@ -30,7 +30,7 @@ func TestTables(t *testing.T) {
 		switch {
 		case n > 0:
 		case testbed.Inside():
-			n = 300
+			n = 100
 		default:
 			n = 3334 // 10,000 on all simulators
 		}
