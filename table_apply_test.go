@@ -178,6 +178,42 @@ func TestApplyTableStale(t *testing.T) {
 	must(t, err)
 }
 
+// A plan that drains fits a real server that is draining or gone, and no longer one that
+// another program wants.
+func TestApplyTableStaleDrain(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	have := weightTable([]int{1, 1, 1}, []int{2, 2})
+	for _, c := range []struct {
+		name  string
+		fits  bool
+		other []Change
+	}{
+		{"as it was", true, nil},
+		{"begun", true, []Change{applyWeight(0, 2, 0), applyWeight(1, 0, 0)}},
+		{"ended", true, []Change{RemoveRealServer(applyID(0), applyRIP(0, 2)), RemoveService(applyID(1))}},
+		{"a real server is wanted", false, []Change{applyWeight(0, 2, 7)}},
+		{"one of a service that goes is wanted", false, []Change{applyWeight(1, 1, 7)}},
+		{"one of them, after the drain began", false, []Change{applyWeight(1, 0, 0), applyWeight(1, 1, 7)}},
+	} {
+		l.fill(have)
+		plan := l.plan(weightTable([]int{1, 1, -1}), TableOptions{Scope: ScopeAll(), Prune: true, Drain: time.Minute})
+		must(t, l.other.Do(t.Context(), c.other...))
+		r, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{})
+		if c.fits {
+			must(t, err)
+			continue
+		}
+		ofKind(t, c.name, err, ErrStale)
+		if r.Steps != nil {
+			t.Errorf("%s: %v", c.name, r)
+		}
+	}
+}
+
+func applyWeight(service, server, weight int) Change {
+	return UpdateRealServer(applyID(service), RealServer{Addr: applyRIP(service, server), Mode: NAT(), Weight: weight})
+}
+
 // Steps that can be made are, and the cause of the others comes first.
 func TestApplyTableFailures(t *testing.T) {
 	l := newApplyLab(t, SimOptions{})

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"net/netip"
 	"slices"
 )
 
@@ -46,27 +47,53 @@ func (p *TablePlan) stepsByService() map[ServiceID][]*TableStep {
 }
 
 // made returns how many of its steps have been made to a service as it is now, and
-// whether it is as after one of them.
+// whether it is as after one of them. A real server whose drain has begun has weight 0 or
+// is gone: with another weight, another program wants it.
 func (f *foundService) made(is *liveService, steps []*TableStep) (n int, fits bool) {
 	ending := slices.Clone(f.Ending)
 	for i, step := range steps[:min(len(steps), len(f.Way))] {
-		drainsAll := false
+		was, drainsAll := step.RealServers, false
 		switch {
 		case step.Drain == 0:
 		case step.Change.get().kind == removeServer:
 			ending = append(ending, step.Change.get().server.Addr)
+			if is.weightOf(step.Change.get().server.Addr) != 0 {
+				return 0, false
+			}
 		default: // a service, which may be gone
 			if !is.exists() {
 				return i + 1, true
 			}
 			ending, drainsAll = is.addrs(), true
 		}
-		if is.digest(ending) == f.Way[i] {
-			if drainsAll && !is.quiet() {
-				return i, true // some weights are not 0 yet
-			}
-			return i + 1, true
+		if is.digest(ending) != f.Way[i] {
+			continue
 		}
+		if drainsAll && !is.quiet() {
+			return i, is.quietOrAs(was) // some weights are not 0 yet
+		}
+		return i + 1, true
 	}
 	return 0, false
+}
+
+// weightOf returns the weight of a real server, 0 if it does not exist.
+func (l *liveService) weightOf(addr netip.AddrPort) int {
+	for i := range l.len() {
+		if s := l.server(i); unmap(s.Addr) == unmap(addr) {
+			return s.Weight
+		}
+	}
+	return 0
+}
+
+// quietOrAs reports whether each weight is 0 or what it was.
+func (l *liveService) quietOrAs(was []RealServer) bool {
+	before := liveService{plain: was}
+	for i := range l.len() {
+		if s := l.server(i); s.Weight != 0 && s.Weight != before.weightOf(s.Addr) {
+			return false
+		}
+	}
+	return true
 }
