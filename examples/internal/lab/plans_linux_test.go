@@ -21,44 +21,25 @@ var trafficPlans = flag.Int("traffic.plans", 30, "how many plans are applied in 
 func TestTrafficWhilePlans(t *testing.T) {
 	testbed.InKernel(t)
 	for _, mode := range []string{"dr", "nat"} {
-		// Real servers drain until their connections have ended, so none may break.
+		// Real servers drain until their connections have ended, and schedulers stay, so
+		// nothing may break.
 		t.Run(mode+" patient", func(t *testing.T) {
-			planUnderTraffic(t, mode, "0", 0.02, func(*rand.Rand) time.Duration { return time.Hour })
+			p := newPlanner(t, Options{Mode: mode}, "0")
+			p.flux = 0.02
+			p.schedulers = map[string][]lvs.Scheduler{"dr": {lvs.WLC}, "nat": {lvs.WRR}}[mode]
+			p.drains = []time.Duration{time.Hour}
+			p.applyUnderTraffic(t)
 		})
-		// Some are removed at once, or soon. What a plan cuts then is reset.
+		// Some are removed at once, or soon. What a plan cuts then is reset. Schedulers
+		// change, and for a moment the kernel then has none.
 		t.Run(mode+" impatient", func(t *testing.T) {
-			planUnderTraffic(t, mode, "1", 0.5, func(r *rand.Rand) time.Duration {
-				return []time.Duration{0, 300 * time.Millisecond, 2 * time.Second, time.Hour}[r.IntN(4)]
-			})
+			p := newPlanner(t, Options{Mode: mode, Family: "6"}, "1")
+			p.flux = 0.5
+			p.schedulers = []lvs.Scheduler{lvs.RR, lvs.WRR, lvs.LC, lvs.WLC, lvs.SED, lvs.NQ, lvs.SH, lvs.MH}
+			p.drains = []time.Duration{0, 300 * time.Millisecond, 2 * time.Second, time.Hour}
+			p.applyUnderTraffic(t)
 		})
 	}
-}
-
-// planUnderTraffic applies plans in a lab with traffic. flux is how likely each real
-// server is removed or restored by a plan, and drain returns how long it may drain.
-func planUnderTraffic(t *testing.T, mode, expireNoDest string, flux float64, drain func(*rand.Rand) time.Duration) {
-	ctx := context.Background()
-	l := newLab(t, Options{Mode: mode, Servers: 5})
-	if err := l.SetUp(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Director.SetSysctl(ctx, lvs.SysctlExpireNoDestConn, expireNoDest); err != nil {
-		t.Fatal(err)
-	}
-	p := newPlanner(t, l)
-	p.flux = flux
-	p.apply(t, time.Hour)
-	f := newTraffic(t, l, p.always, p.sometimes)
-	f.talk(1, p.always, func() time.Duration { return time.Hour })
-	f.talk(3, p.always, func() time.Duration { return rand.N(30 * time.Second) })
-	f.talk(8, p.always, func() time.Duration { return rand.N(2 * time.Second) })
-	f.talk(2, p.always, func() time.Duration { return echoPause }) // mostly new connections
-	f.talk(2, p.sometimes, func() time.Duration { return rand.N(2 * time.Second) })
-	for range *trafficPlans {
-		time.Sleep(20*time.Millisecond + rand.N(100*time.Millisecond))
-		p.apply(t, drain(p.random))
-	}
-	p.judge(t, f)
 }
 
 // planner applies random tables, and remembers what they must do to connections.
@@ -67,24 +48,42 @@ type planner struct {
 	random            *rand.Rand
 	state             string // file
 	always, sometimes lvs.ServiceID
-	flux              float64   // how likely it is that each of the following changes
-	wanted            [2][]bool // real servers of both services, by their places in the lab
-	both              bool      // sometimes is wanted
+	schedulers        []lvs.Scheduler // of which each plan picks
+	drains            []time.Duration // likewise, how long real servers may drain
+	flux              float64         // how likely it is that each of the following changes
+	wanted            [2][]bool       // real servers of both services, by their places in the lab
+	both              bool            // sometimes is wanted
 	cuts, gaps        []cut
 	gap               time.Time // when sometimes was last not wanted any more; zero while it is
 	ended             map[lvs.DrainReason]int
-	steps             int
+	applied           []appliedPlan
+}
+
+// appliedPlan is when a plan was applied.
+type appliedPlan struct {
+	plan       lvs.TablePlan
+	began, end time.Time
 }
 
 // cut is a time in which a real server was removed with the connections that it had. A
-// gap is one in which a service was not wanted; it has no server.
+// gap has no server: it is a time in which a service was not wanted, or got another
+// scheduler.
 type cut struct {
 	service    lvs.ServiceID
 	server     netip.Addr
 	began, end time.Time
 }
 
-func newPlanner(t *testing.T, l *Lab) *planner {
+func newPlanner(t *testing.T, o Options, expireNoDest string) *planner {
+	t.Helper()
+	o.Servers = 5
+	l := newLab(t, o)
+	if err := l.SetUp(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Director.SetSysctl(context.Background(), lvs.SysctlExpireNoDestConn, expireNoDest); err != nil {
+		t.Fatal(err)
+	}
 	vip := l.VIP().Addr()
 	p := &planner{
 		lab: l, random: rand.New(rand.NewPCG(1, 2)), state: filepath.Join(t.TempDir(), "state.json"), both: true, ended: map[lvs.DrainReason]int{},
@@ -94,6 +93,23 @@ func newPlanner(t *testing.T, l *Lab) *planner {
 		p.wanted[n] = slices.Repeat([]bool{true}, len(l.table))
 	}
 	return p
+}
+
+// applyUnderTraffic applies plans while there is traffic.
+func (p *planner) applyUnderTraffic(t *testing.T) {
+	t.Helper()
+	p.apply(t)
+	f := newTraffic(t, p.lab, p.always, p.sometimes)
+	f.talk(1, p.always, func() time.Duration { return time.Hour })
+	f.talk(3, p.always, func() time.Duration { return rand.N(30 * time.Second) })
+	f.talk(8, p.always, func() time.Duration { return rand.N(2 * time.Second) })
+	f.talk(2, p.always, func() time.Duration { return echoPause }) // mostly new connections
+	f.talk(2, p.sometimes, func() time.Duration { return rand.N(2 * time.Second) })
+	for range *trafficPlans {
+		time.Sleep(20*time.Millisecond + rand.N(100*time.Millisecond))
+		p.apply(t)
+	}
+	p.judge(t, f)
 }
 
 func (p *planner) flips() bool { return p.random.Float64() < p.flux }
@@ -118,7 +134,7 @@ func (p *planner) table() (want lvs.Table) {
 }
 
 func (p *planner) service(id lvs.ServiceID, wanted []bool) lvs.TableService {
-	s := lvs.TableService{Service: lvs.Service{ID: id, Scheduler: p.scheduler()}}
+	s := lvs.TableService{Service: lvs.Service{ID: id, Scheduler: p.schedulers[p.random.IntN(len(p.schedulers))]}}
 	if s.Scheduler == lvs.SH || s.Scheduler == lvs.MH {
 		s.SchedulerFlags = lvs.HashFallback // or clients of a real server that drains are refused
 	}
@@ -136,14 +152,8 @@ func (p *planner) service(id lvs.ServiceID, wanted []bool) lvs.TableService {
 	return s
 }
 
-// scheduler returns one that finds a usable real server if there is one.
-func (p *planner) scheduler() lvs.Scheduler {
-	all := []lvs.Scheduler{lvs.WLC, lvs.WLC, lvs.RR, lvs.WRR, lvs.LC, lvs.SED, lvs.NQ, lvs.SH, lvs.MH}
-	return all[p.random.IntN(len(all))]
-}
-
 // apply continues the drains, and makes the table what is wanted next.
-func (p *planner) apply(t *testing.T, drain time.Duration) {
+func (p *planner) apply(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -152,7 +162,7 @@ func (p *planner) apply(t *testing.T, drain time.Duration) {
 		t.Fatal(err)
 	}
 	p.continueDrains(t, ctx, &state)
-	want := p.table()
+	want, drain := p.table(), p.drains[p.random.IntN(len(p.drains))]
 	plan, err := p.lab.Director.Client().PlanTable(ctx, want, lvs.TableOptions{Last: &state, Prune: true, Drain: drain})
 	if err != nil {
 		t.Fatal(err)
@@ -189,8 +199,12 @@ func (p *planner) continueDrains(t *testing.T, ctx context.Context, state *lvs.T
 // note remembers what a plan that was applied may do to connections.
 func (p *planner) note(plan lvs.TablePlan, began time.Time) {
 	now := time.Now()
-	p.steps += len(plan.Steps)
+	p.applied = append(p.applied, appliedPlan{plan, began, now})
 	for _, s := range plan.Steps {
+		was, _ := s.Was.Service()
+		if is, ok := s.Change.Service(); ok && s.Change.Op() == lvs.OpUpdateService && is.Scheduler != was.Scheduler {
+			p.gaps = append(p.gaps, cut{service: is.ID, began: began, end: now})
+		}
 		if removal := s.Change.Op() == lvs.OpRemoveRealServer || s.Change.Op() == lvs.OpRemoveService; removal && s.Drain == 0 {
 			p.cuts = append(p.cuts, cut{s.Change.ServiceID(), s.Change.RealServerAddr().Addr(), began, now})
 		}
@@ -213,10 +227,19 @@ func (p *planner) judge(t *testing.T, f *traffic) {
 	for _, b := range wrong[:min(10, len(wrong))] {
 		t.Errorf("%s: the connection to server %d, opened %s before, broke at %s: %v", b.service, b.server,
 			b.broke.Sub(b.opened), b.broke.Format(time.StampMicro), b.err)
+		for _, a := range p.applied {
+			if a.began.Before(b.broke) && a.end.After(b.opened) {
+				t.Logf("from %s to %s this plan was applied:\n%s", a.began.Format(time.StampMicro), a.end.Format(time.StampMicro), a.plan)
+			}
+		}
 	}
-	t.Logf("%d plans with %d steps, drains ended %v; %d connections, %d messages, slowest %s; %d cut by plans, %d refused by services that were not wanted, %d wrong",
-		*trafficPlans, p.steps, p.ended, f.opened, f.messages, f.slowest, len(f.broken)-len(wrong)-refused, refused, len(wrong))
-	if p.steps < *trafficPlans || f.messages < f.opened || f.opened < *trafficPlans {
+	steps := 0
+	for _, a := range p.applied {
+		steps += len(a.plan.Steps)
+	}
+	t.Logf("%d plans with %d steps, drains ended %v; %d connections, %d messages, slowest %s; %d cut by plans, %d refused in gaps, %d wrong",
+		*trafficPlans, steps, p.ended, f.opened, f.messages, f.slowest, len(f.broken)-len(wrong)-refused, refused, len(wrong))
+	if steps < *trafficPlans || f.messages < f.opened || f.opened < *trafficPlans {
 		t.Error("there was too little to see anything")
 	}
 }

@@ -190,14 +190,8 @@ func (b brokenConn) refused() bool {
 func TestTrafficNotices(t *testing.T) {
 	testbed.InKernel(t)
 	ctx := context.Background()
-	l := newLab(t, Options{Mode: "nat"})
-	if err := l.SetUp(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Director.SetSysctl(ctx, lvs.SysctlExpireNoDestConn, "1"); err != nil {
-		t.Fatal(err)
-	}
-	p, c := newPlanner(t, l), l.Director.Client()
+	p := newPlanner(t, Options{Mode: "nat"}, "1")
+	l, c := p.lab, p.lab.Director.Client()
 	add := []lvs.Change{lvs.AddService(lvs.Service{ID: p.always, Scheduler: lvs.RR})}
 	for _, s := range l.table {
 		s.Addr = netip.AddrPortFrom(s.Addr.Addr(), p.always.AddrPort().Port())
