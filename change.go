@@ -107,6 +107,10 @@ func AddService(s Service) Change { return serviceChange(addService, s) }
 // its real servers and its counters: a field that s leaves zero is zero afterwards,
 // and an empty scheduler is [WLC]. It fails with [ErrNoService] if the service does
 // not exist, and with [ErrScheduler] or [ErrEngine] as [AddService] does.
+//
+// While the kernel exchanges one scheduler for another, the service has none, and new
+// connections are refused. That lasts until all CPUs have let go of the old one, mostly
+// some milliseconds.
 func UpdateService(s Service) Change { return serviceChange(updateService, s) }
 
 // PutService returns the change that adds a service, or updates it if it exists: see

@@ -51,7 +51,8 @@ import (
 //   - Statistics lag by the two seconds of the kernel's estimator, but not by the
 //     delays of its threads. See [SimOptions.ImmediateStats].
 //   - Since Linux 7.1 the listing of a growing table can be incomplete for a moment, and
-//     before that a change waits for all namespaces. Neither is simulated.
+//     before that a change waits for all namespaces. Neither is simulated. Nor is the
+//     moment in which a service has no scheduler while the kernel exchanges it.
 //   - Services are listed in an order that depends on the seed. The kernel's depends on
 //     addresses in its memory.
 //   - A tick is 4 ms, as on Debian. [TWOS] draws at random, from the seed, and exists

@@ -92,7 +92,7 @@ func (s *notedService) conns() (all int) {
 // serviceEdited returns a sentence for each field that changes.
 func (n *noter) serviceEdited(of *notedService, was Service) []string {
 	return sentences(
-		of.schedulerEdited(was), of.flagsEdited(was), of.persistenceEdited(was), of.onePacketEdited(was),
+		of.schedulerEdited(was), of.schedulerExchanged(was), of.flagsEdited(was), of.persistenceEdited(was), of.onePacketEdited(was),
 	)
 }
 
@@ -116,6 +116,15 @@ func (s *notedService) schedulerEdited(was Service) string {
 		return fmt.Sprintf("Existing connections stay; %s remembers no server of a destination yet.", s.Scheduler)
 	}
 	return fmt.Sprintf("Existing connections stay, and count for what %s picks next.", s.Scheduler)
+}
+
+// schedulerExchanged returns that the kernel waits for all of its CPUs to let go of the
+// old scheduler before it sets the new one.
+func (s *notedService) schedulerExchanged(was Service) string {
+	if s.Scheduler == was.Scheduler || s.Scheduler == NoScheduler || was.Scheduler == NoScheduler {
+		return ""
+	}
+	return "For a moment, while the kernel exchanges the scheduler, new connections that need one are refused."
 }
 
 func (s *notedService) flagsEdited(was Service) string {

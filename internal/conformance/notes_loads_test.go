@@ -232,6 +232,10 @@ func (n *noteTrial) flooded(server string, count int) {
 	}
 }
 
+// schedulerExchanged is proved by traffic through a lab, in a kernel with several CPUs:
+// here nothing is sent at the same time.
+const schedulerExchanged = "For a moment, while the kernel exchanges the scheduler, new connections that need one are refused."
+
 // noteEdits change a service, or how a real server is reached.
 var noteEdits = []noteCase{
 	{
@@ -245,7 +249,7 @@ var noteEdits = []noteCase{
 	},
 	{
 		name: "scheduler", service: noteBy(lvs.RR), weights: []int{1, 1}, clients: 2, change: editing(func(s *lvs.Service) { s.Scheduler = lvs.WRR }),
-		notes: "Existing connections stay; wrr starts its round at the newest server.",
+		notes: "Existing connections stay; wrr starts its round at the newest server.\n" + schedulerExchanged,
 		after: func(n *noteTrial) {
 			n.is("connections", n.goOn(), "BA")
 			n.is("new ones", n.each(2), "BA")
@@ -253,7 +257,7 @@ var noteEdits = []noteCase{
 	},
 	{
 		name: "scheduler that counts", service: noteBy(lvs.FO), weights: []int{2, 1}, clients: 4, change: editing(func(s *lvs.Service) { s.Scheduler = lvs.LC }),
-		notes: "Existing connections stay, and count for what lc picks next.",
+		notes: "Existing connections stay, and count for what lc picks next.\n" + schedulerExchanged,
 		after: func(n *noteTrial) {
 			n.is("connections", n.goOn(), "AAAA")
 			n.is("new ones", n.each(4), "BBBB")
@@ -261,7 +265,7 @@ var noteEdits = []noteCase{
 	},
 	{
 		name: "scheduler that hashes", service: noteBy(lvs.RR), weights: []int{1, 1}, clients: 6, change: editing(func(s *lvs.Service) { s.Scheduler = lvs.SH }),
-		notes: "Existing connections stay; sh gives each client the server of its hash, whatever server it had.",
+		notes: "Existing connections stay; sh gives each client the server of its hash, whatever server it had.\n" + schedulerExchanged,
 		after: func(n *noteTrial) {
 			n.is("connections", n.goOn(), "BABABA")
 			n.is("new ones twice", n.each(6), n.each(6))
@@ -269,7 +273,7 @@ var noteEdits = []noteCase{
 	},
 	{
 		name: "scheduler that remembers", service: noteBy(lvs.RR), weights: []int{10, 10}, clients: 1, change: editing(func(s *lvs.Service) { s.Scheduler = lvs.LBLC }),
-		notes: "Existing connections stay; lblc remembers no server of a destination yet.",
+		notes: "Existing connections stay; lblc remembers no server of a destination yet.\n" + schedulerExchanged,
 		after: func(n *noteTrial) { n.is("new ones", n.each(3), "AAA") },
 	},
 	{
@@ -349,7 +353,7 @@ var noteEdits = []noteCase{
 	{
 		name: "several fields of a service", service: noteBy(lvs.RR), weights: []int{1, 1}, clients: 2,
 		change: editing(func(s *lvs.Service) { s.Scheduler, s.Persistence.Timeout = lvs.FO, time.Minute }),
-		notes: "Existing connections stay, and count for what fo picks next.\n" +
+		notes: "Existing connections stay, and count for what fo picks next.\n" + schedulerExchanged + "\n" +
 			"Existing connections stay; each client is tied to the server that fo picks for its next one.",
 		after: func(n *noteTrial) { n.is("new ones", n.each(2), "BB") },
 	},
