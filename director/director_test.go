@@ -3,8 +3,10 @@ package director
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +37,21 @@ func TestUpdatesAreCoalesced(t *testing.T) {
 		s.reported("after two more", "Applied: applied 2 steps")
 		if c := s.d.Status().Counts; c.Looks != 2 || c.Applied != 2 || c.Changes != 5 {
 			s.Errorf("counts: %+v", c)
+		}
+	})
+}
+
+// That is so even if the table is looked at all the time.
+func TestUpdatesAreCoalescedBetweenLooks(t *testing.T) {
+	play(t, Options{Resync: 10 * time.Millisecond}, func(s *scene) {
+		s.run()
+		for n := range 30 {
+			s.set(webTable(1, n+2))
+			pass(settle/10 - time.Millisecond)
+		}
+		pass(time.Second)
+		if applied := s.kinds()["Applied"]; applied != 3 {
+			s.Errorf("%d tables were applied in %s", applied, 3*settle)
 		}
 	})
 }
@@ -195,6 +212,45 @@ func TestOptionsThatCannotWork(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
+}
+
+// Events are logged, those that need attention as warnings.
+func TestLogger(t *testing.T) {
+	var text strings.Builder
+	o := Options{Source: Fixed(webTable(1)), Logger: slog.New(slog.NewTextHandler(&text, nil))}
+	play(t, o, func(s *scene) {
+		s.run()
+		pass(time.Second)
+		s.do(weigh(web, 1, 7))
+		pass(time.Minute)
+		for _, want := range []string{`level=INFO msg="director: applied 2 steps"`, `level=WARN msg="director: tcp://10.168.0.91:80 -> 10.1.0.1:80: another program`} {
+			if !strings.Contains(text.String(), want) {
+				s.Errorf("the log has no %q:\n%s", want, text.String())
+			}
+		}
+	})
+}
+
+// With a host, the plans of events say what their steps do to clients there.
+func TestNotesOfHost(t *testing.T) {
+	play(t, Options{}, func(s *scene) {
+		host := s.sim.Host()
+		defer host.Close()
+		s.direct(Options{Table: lvs.TableOptions{Host: host}, Source: Fixed(webTable(1, 2))})
+		s.run()
+		pass(time.Second)
+		s.take()
+		s.set(webTable(1))
+		pass(time.Second)
+		events := s.take()
+		if len(events) != 1 {
+			s.Fatalf("events: %v", events)
+		}
+		if plan := events[0].(Applied).Plan; len(plan.Steps) != 1 || len(plan.Steps[0].Notes) == 0 {
+			s.Errorf("the plan has no notes: %s", plan)
+		}
+		s.stop()
+	})
 }
 
 // Run starts no goroutine, whatever its source is, and leaves none behind.

@@ -126,7 +126,7 @@ func TestDrainTakenBackByAnotherProgram(t *testing.T) {
 func TestDrainsBeginAndEnd(t *testing.T) {
 	o := Options{
 		Table:  lvs.TableOptions{Drain: 10 * time.Second},
-		Resync: 50 * time.Millisecond, MaxBackoff: time.Second, Source: Fixed(webTable(1, 2)),
+		Resync: 70 * time.Millisecond, MaxBackoff: time.Second, Source: Fixed(webTable(1, 2)),
 	}
 	play(t, o, func(s *scene) {
 		s.run()

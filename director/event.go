@@ -10,7 +10,7 @@ import (
 
 // Event is something that happened: [Drift], [Applied], [ApplyFailed], [DrainBegan],
 // [DrainEnded], [Refused], [SourceBroken] or [SourceRecovered]. Its String is a
-// sentence for a log.
+// sentence for a log. What an event has must not be changed.
 type Event interface {
 	fmt.Stringer
 	event()
@@ -146,7 +146,11 @@ func (e DrainBegan) String() string { return e.Drain.String() }
 
 // String returns what would be removed, and what to do.
 func (e Refused) String() string {
-	return fmt.Sprintf("refused: it would take %d of %s out of service, and only a share of %g may go at once; "+
+	return "refused: " + e.why()
+}
+
+func (e Refused) why() string {
+	return fmt.Sprintf("it would take %d of %s out of service, and only a share of %g may go at once; "+
 		"the table before stays wanted until this one is allowed", e.Removals, count(e.Of, "real server"), e.Most)
 }
 

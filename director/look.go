@@ -23,7 +23,7 @@ func (r *run) look(ctx context.Context) error {
 		r.lookAt = time.Time{}
 		return nil
 	}
-	r.lookAt, r.held = time.Now().Add(r.o.Resync), false
+	r.lookAt, r.held, r.settling = time.Now().Add(r.o.Resync), false, false
 	ended := ctx
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
@@ -131,7 +131,7 @@ func (r *run) refuse(plan lvs.TablePlan, gone removals) {
 	again := r.refused
 	r.refused = true
 	r.publish(func(s *Status) {
-		s.Refused = e.String()
+		s.Refused = e.why()
 		if !again {
 			s.Counts.Refusals++
 		}

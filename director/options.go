@@ -12,8 +12,9 @@ import (
 // [Director.Set] says, looks every 30 seconds, and forgets everything when it ends.
 type Options struct {
 	// Table is how the table is compared with the wanted one: scope, pruning, weights,
-	// order and drains. With Host, the plans in events say what their steps do to
-	// clients on that host. Last is the Director's, and must be nil.
+	// order and drains. With Host, the plans in events have notes, which say what their
+	// steps do to clients on that host; for that the table is read once more. Last is the
+	// Director's, and must be nil.
 	Table lvs.TableOptions
 
 	// Shared lets other programs add real servers to the services, and set the fields

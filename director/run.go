@@ -37,6 +37,8 @@ type run struct {
 	refused bool // the newest wanted table
 	fresh   bool // the wanted table has not been tried yet
 
+	settling bool // the next look waits for other tables
+
 	looks, drains trouble   // with looks at the table, and with drains
 	stale         int       // attempts in a row
 	repaired      backoff   // drifts that were put right, as if each were a failure
@@ -165,8 +167,8 @@ func (r *run) read(n news) {
 	}
 }
 
-// accept makes an update the wanted one. The table is looked at a moment later, so that
-// others that come until then count as well. The same table again changes nothing, but
+// accept makes an update the wanted one. The next look is a moment later, so that other
+// updates that come until then count as well. The same table again changes nothing, but
 // may be allowed now.
 func (r *run) accept(u Update) {
 	if r.want != nil && r.want.Table.Equal(u.Table) {
@@ -181,7 +183,9 @@ func (r *run) accept(u Update) {
 		s.Wanted, s.Refused = &u.Table, ""
 		s.sync(false)
 	})
-	r.lookBy(time.Now().Add(settle))
+	if !r.settling {
+		r.lookAt, r.settling = time.Now().Add(settle), true
+	}
 }
 
 // lookBy makes the next look at the table come no later.

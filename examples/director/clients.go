@@ -17,12 +17,18 @@ type clients struct {
 
 // A connection is opened every clientPause, and lasts for connPackets of them.
 const (
+	clientsCome = 500 * time.Millisecond
 	clientPause = 50 * time.Millisecond
 	connPackets = 40
 )
 
-// live opens and uses connections until the context ends.
+// live opens and uses connections, a moment from now until the context ends.
 func (c *clients) live(ctx context.Context) {
+	select {
+	case <-time.After(clientsCome):
+	case <-ctx.Done():
+		return
+	}
 	var open []*conn
 	ticker := time.NewTicker(clientPause)
 	defer ticker.Stop()
@@ -57,7 +63,7 @@ func (c *clients) open(n int) *conn {
 	}
 	opened, err := c.sim.Connect(flow)
 	if err != nil {
-		c.refused++ // at first there is no service yet
+		c.refused++
 		return nil
 	}
 	c.opened++

@@ -48,8 +48,10 @@ func demo(ctx context.Context, out io.Writer) error {
 	defer s.other.Close()
 	mine := sim.Client()
 	defer mine.Close()
+	host := sim.Host()
+	defer host.Close()
 	s.d, err = director.New(mine, director.Options{
-		Table: lvs.TableOptions{Drain: 3 * time.Second}, Resync: time.Second, OnEvent: printTo(locked),
+		Table: lvs.TableOptions{Drain: 3 * time.Second, Host: host}, Resync: time.Second, OnEvent: printTo(locked),
 	})
 	if err != nil {
 		return err

@@ -73,6 +73,12 @@ func direct(ctx context.Context, o *options, out io.Writer, signals notifier) er
 		return err
 	}
 	defer client.Close()
+	host, err := lvs.OpenHost(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	o.director.Table.Host = host // so that plans say what they do to clients
 	o.director.OnEvent = printTo(out)
 	d, err := director.New(client, o.director)
 	if err != nil {
