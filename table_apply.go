@@ -12,21 +12,22 @@ import (
 type ApplyOptions struct {
 	// StateFile is the file that remembers what was applied: see [TableState]. Give what
 	// [ReadTableState] reads from it to [TableOptions.Last] of the next plan. Each
-	// program needs a file of its own. Empty means none.
+	// program needs a file of its own, and must not apply two plans at the same time
+	// with it. Empty means none.
 	StateFile string
 
 	// Stop ends the work at the first step that fails: later ones are not sent. Each
 	// change then needs system calls of its own, while without Stop hundreds share them.
 	Stop bool
 
-	// RollBack takes back what was done if a step fails, the context ends or the state
-	// cannot be written: services and real servers become what they were, as far as no
-	// other program has changed them since. It does not bring back counters,
-	// connections that were cut, or the place of a real server in the order. The end of
-	// the context does not end that, but after ten seconds it is given up.
+	// RollBack ends the work when a step fails or the context ends, and takes back what
+	// this call did: services and real servers become what they were, as far as no other
+	// program has changed them since. It does not bring back counters, connections that
+	// were cut, or the place of a real server in the order. The end of the context does
+	// not end that, but after ten seconds it is given up.
 	//
-	// No step that removes anything or lowers a weight is sent before all others are
-	// made, so that there is little to take back.
+	// Nothing is removed and no weight is lowered before it is known that the steps
+	// before were made, so that there is little to take back.
 	RollBack bool
 
 	// WaitPersistent is [DrainOptions.WaitPersistent] of the drains that begin.
@@ -65,7 +66,7 @@ type ApplyOptions struct {
 // could not be taken back. Its failures match [ErrStale] where another program has
 // changed what the step left.
 func (c *Client) ApplyTable(ctx context.Context, plan TablePlan, o ApplyOptions) (ApplyResult, error) {
-	if err := plan.validate(); err != nil {
+	if err := plan.check(); err != nil {
 		return ApplyResult{}, err.about(OpApply, "plan")
 	}
 	a := &tableApply{client: c, plan: &plan, o: o, outcomes: make([]StepOutcome, len(plan.Steps))}
@@ -128,9 +129,9 @@ func (a *tableApply) begin(now Snapshot) error {
 
 func (a *tableApply) apply(ctx context.Context) error {
 	if len(a.requests) == 0 {
-		return a.writeState(ctx, a.stateAfter())
+		return a.writeState(ctx, a.stateAfter)
 	}
-	if err := a.writeState(ctx, a.stateDuring()); err != nil {
+	if err := a.writeState(ctx, a.stateDuring); err != nil {
 		return err
 	}
 	seam.Step(ctx, "the kernel is changed")
@@ -139,7 +140,7 @@ func (a *tableApply) apply(ctx context.Context) error {
 		err = errors.Join(err, a.rollBack(ctx))
 	}
 	seam.Step(ctx, "the kernel was changed")
-	return errors.Join(err, a.writeState(ctx, a.stateAfter()))
+	return errors.Join(err, a.writeState(ctx, a.stateAfter))
 }
 
 func (s Snapshot) byID() map[ServiceID]*ServiceEntry {

@@ -78,7 +78,7 @@ func (b *tableBack) takeBack(r *tableRequest) {
 }
 
 func (b *tableBack) takeBackService(r *tableRequest) {
-	id := r.change.get().service.ID
+	id := r.change.ServiceID()
 	was, is := b.before[id], b.now[id]
 	switch {
 	case is == nil && was == nil, is != nil && was != nil && is.Service.Equal(was.Service):
@@ -109,7 +109,7 @@ func (b *tableBack) addService(r *tableRequest, was *ServiceEntry) {
 // takeBackAddition removes a real server that was added. If it was there before, a step
 // removed it, which is taken back next.
 func (b *tableBack) takeBackAddition(r *tableRequest) {
-	id, addr := r.change.get().service.ID, r.change.get().server.Addr
+	id, addr := r.change.ServiceID(), r.change.RealServerAddr()
 	switch is := b.now[id].server(addr); {
 	case is == nil:
 	case is.Equal(r.change.get().server):
@@ -122,7 +122,7 @@ func (b *tableBack) takeBackAddition(r *tableRequest) {
 
 // takeBackServer takes back an edit or a removal.
 func (b *tableBack) takeBackServer(r *tableRequest) {
-	id, addr := r.change.get().service.ID, r.change.get().server.Addr
+	id, addr := r.change.ServiceID(), r.change.RealServerAddr()
 	is, was := b.now[id].server(addr), b.before[id].server(addr)
 	switch isRemoval := r.change.get().kind == removeServer; {
 	case was == nil || is != nil && is.Equal(*was):
@@ -140,13 +140,13 @@ func (b *tableBack) takeBackServer(r *tableRequest) {
 }
 
 func (b *tableBack) request(r *tableRequest, ch Change, lowers bool) {
-	b.requests = append(b.requests, tableRequest{r.step, &ch, lowers})
+	b.requests = append(b.requests, tableRequest{r.step, ch, lowers})
 }
 
 func (b *tableBack) keep(r *tableRequest, now string) {
 	what := r.change.call()
 	err := &Error{kind: ErrStale, detail: "another program has changed it since: " + now}
-	b.kept = append(b.kept, Failure{r.step, *r.change, err.about(what.op, what.object)})
+	b.kept = append(b.kept, Failure{r.step, r.change, err.about(what.op, what.object)})
 }
 
 // text returns what the kernel has of a service, which may be nothing.

@@ -11,8 +11,8 @@ import (
 // tableRequest is a change that a step needs. Most steps need one.
 type tableRequest struct {
 	step   int // of the plan
-	change *Change
-	lowers bool // it removes a real server, or lowers its weight
+	change Change
+	lowers bool // it removes something, or lowers a weight
 }
 
 // isServer reports whether the change is of a real server.
@@ -20,14 +20,15 @@ func (r *tableRequest) isServer() bool { return r.change.get().server.Addr.IsVal
 
 // appendRequests appends what the step changes at once.
 func (s *TableStep) appendRequests(all []tableRequest, step int) []tableRequest {
-	if s.Drain == 0 {
-		lowers := s.Change.get().kind == removeServer || s.Change.get().kind == updateServer && s.Change.get().server.Weight < s.Was.get().server.Weight
-		return append(all, tableRequest{step, &s.Change, lowers})
+	if s.Drain > 0 {
+		for _, ch := range s.appendChanges(nil) {
+			all = append(all, tableRequest{step, ch, true})
+		}
+		return all
 	}
-	for _, ch := range s.appendChanges(nil) {
-		all = append(all, tableRequest{step, &ch, true})
-	}
-	return all
+	ch, was := s.Change.get(), s.Was.get()
+	lowers := s.removes() || ch.kind == updateServer && ch.server.Weight < was.server.Weight
+	return append(all, tableRequest{step, s.Change, lowers})
 }
 
 // mostRequests is how many changes are sent together. More would need more memory, and
@@ -64,17 +65,18 @@ func (s *tableSender) run(ctx context.Context) map[int]*Error {
 }
 
 // end returns the first request that must not be sent together with the one at from: one
-// by which a service loses capacity before it is known whether it got other.
+// by which a service loses capacity before it is known whether it got other, or any loses
+// something before it is known whether the work ends.
 func (s *tableSender) end(from int) int {
 	clear(s.raised)
-	to := from
+	adds, to := false, from
 	for ; to < len(s.requests) && to-from < s.together; to++ {
 		r := &s.requests[to]
-		id := r.change.get().service.ID
-		if r.lowers && (s.raised[id] || s.stop && len(s.raised) > 0) {
+		id := r.change.ServiceID()
+		if r.lowers && (s.raised[id] || s.stop && adds) {
 			break
 		}
-		if r.isServer() && !r.lowers {
+		if adds = adds || !r.lowers; r.isServer() && !r.lowers {
 			s.raised[id] = true
 		}
 	}
@@ -87,13 +89,13 @@ func (s *tableSender) send(ctx context.Context, from, to int) {
 	at := make([]int, 0, to-from)
 	for i := from; i < to; i++ {
 		r := &s.requests[i]
-		switch id := r.change.get().service.ID; {
+		switch id := r.change.ServiceID(); {
 		case s.absent[id]:
 			s.fail(i, skipped("%s could not be added", id))
 		case r.lowers && s.held[id]:
 			s.fail(i, skipped("not all of the wanted real servers of %s could be added or edited", id))
 		default:
-			changes, at = append(changes, *r.change), append(at, i)
+			changes, at = append(changes, r.change), append(at, i)
 		}
 	}
 	if len(changes) == 0 {
@@ -110,9 +112,9 @@ func (s *tableSender) send(ctx context.Context, from, to int) {
 // fail notes why a request was not made, and what that means for others.
 func (s *tableSender) fail(i int, err *Error) {
 	r := &s.requests[i]
-	id := r.change.get().service.ID
+	id := r.change.ServiceID()
 	switch {
-	case r.change.get().kind == addService:
+	case r.change.Op() == OpAddService:
 		s.absent[id] = true
 	case r.isServer() && !r.lowers:
 		s.held[id] = true
@@ -167,7 +169,7 @@ func (a *tableApply) noteOutcomes(failed map[int]*Error) {
 func failures(requests []tableRequest, failed map[int]*Error) (all []Failure) {
 	for i := range requests {
 		if err := failed[i]; err != nil {
-			all = append(all, Failure{requests[i].step, *requests[i].change, err})
+			all = append(all, Failure{requests[i].step, requests[i].change, err})
 		}
 	}
 	return all

@@ -15,8 +15,12 @@ func (a *tableApply) readState() (err error) {
 }
 
 // writeState writes what is owned from now on, unless the file has it.
-func (a *tableApply) writeState(ctx context.Context, s TableState) error {
-	if a.o.StateFile == "" || s.Equal(a.written) {
+func (a *tableApply) writeState(ctx context.Context, state func() TableState) error {
+	if a.o.StateFile == "" {
+		return nil
+	}
+	s := state()
+	if s.Equal(a.written) {
 		return nil
 	}
 	err := s.writeFile(ctx, a.o.StateFile)

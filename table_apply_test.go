@@ -1,9 +1,10 @@
 package lvs
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -335,13 +336,68 @@ func TestApplyTableDrains(t *testing.T) {
 	})
 }
 
-// cancelAt returns a context that ends when the n-th change is made.
-func (l *applyLab) cancelAt(op Op, n int) context.Context {
-	ctx, cancel := context.WithCancel(l.t.Context())
-	l.t.Cleanup(cancel)
-	for range n - 1 {
-		must(l.t, l.sim.Inject(SimFault{Op: op, Before: func() {}}))
+// Steps that were changed since Diff made them are refused with their path.
+func TestApplyTableRefuses(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	have, want := rollBackTables()
+	l.fill(have)
+	o := rollBackPlan
+	o.Drain = time.Minute
+	for path, edit := range map[string]func(*TablePlan){
+		"steps[0].change.op": func(p *TablePlan) { p.Steps[0].Change = Flush() },
+		"steps[0].change":    func(p *TablePlan) { p.Steps[0].Change = AddService(Service{ID: FWMark(3)}) },
+		"steps":              func(p *TablePlan) { p.Steps = p.Steps[1:] },
+		"want.services[4]": func(p *TablePlan) {
+			p.Want.Services = append(slices.Clip(p.Want.Services), TableService{Service: Service{ID: FWMark(3)}})
+		},
+		"steps[9].change": func(p *TablePlan) { p.Steps = append(p.Steps, p.Steps[0]) },
+		"steps[0].drain":  func(p *TablePlan) { p.Steps[0].Drain = 1 },
+		"steps[8].drain":  func(p *TablePlan) { p.Steps[8].Drain = -1 },
+		"steps[8].was":    func(p *TablePlan) { p.Steps[8].Was = Change{} },
+	} {
+		plan := l.plan(want, o)
+		edit(&plan)
+		file := filepath.Join(t.TempDir(), "state.json")
+		_, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{StateFile: file})
+		ofKind(t, path, err, ErrInvalid)
+		var e *Error
+		if !errors.As(err, &e) || e.Field != path {
+			t.Errorf("%s: %v", path, err)
+		}
+		if s, err := ReadTableState(file); err != nil || s.Applied.Services != nil {
+			t.Errorf("%s: the state is %v, %v", path, s, err)
+		}
 	}
-	must(l.t, l.sim.Inject(SimFault{Op: op, Before: cancel}))
-	return ctx
+	l.has("after", have)
+}
+
+// A state file that cannot be read or written keeps the kernel as it is.
+func TestApplyTableStateFails(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	damaged := filepath.Join(t.TempDir(), "state.json")
+	must(t, os.WriteFile(damaged, []byte(`{"version": 7}`), 0o600))
+	for file, kind := range map[string]error{
+		damaged: ErrInvalid,
+		filepath.Join(t.TempDir(), "none", "state.json"): ErrNotFound,
+	} {
+		_, err := l.client.ApplyTable(t.Context(), l.plan(weightTable([]int{1}), TableOptions{}), ApplyOptions{StateFile: file})
+		ofKind(t, file, err, kind)
+		l.has(file, Table{})
+	}
+}
+
+func TestApplyResultText(t *testing.T) {
+	r := ApplyResult{Steps: []StepOutcome{StepMade, StepRefused, StepMade, StepNotSent}, Drains: make([]Drain, 1)}
+	compare(t, "text", "2 steps made, 1 refused, 1 not sent; 1 drain began", r.String())
+	compare(t, "one", "1 step unknown", ApplyResult{Steps: []StepOutcome{StepUnknown}}.String())
+	for o := range StepTakenBack + 1 {
+		text, err := json.Marshal(o)
+		must(t, err)
+		var read StepOutcome
+		if err := json.Unmarshal(text, &read); err != nil || read != o {
+			t.Errorf("%s is read as %v, %v", text, read, err)
+		}
+	}
+	var o StepOutcome
+	ofKind(t, "a text", o.UnmarshalText([]byte("perhaps")), ErrInvalid)
 }

@@ -96,6 +96,14 @@ func (v *planValidator) step(s *TableStep) *Error {
 	if v.made[id]++; v.made[id] == 1 {
 		v.enter(v.want[id])
 	}
+	if bad := s.validate(); bad != nil {
+		return bad
+	}
+	return v.follow(s)
+}
+
+// validate refuses a step that no plan can have.
+func (s *TableStep) validate() *Error {
 	if bad := s.validateWas(); bad != nil {
 		return bad
 	}
@@ -116,7 +124,7 @@ func (v *planValidator) step(s *TableStep) *Error {
 			return invalid(fmt.Sprintf("realServers[%d].addr", i), "is missing")
 		}
 	}
-	return v.follow(s)
+	return nil
 }
 
 // enter enters the real servers of a wanted service.
