@@ -79,7 +79,8 @@
 // # Errors
 //
 // Every error is an [*Error] or wraps some: [Client.Do] returns a [*BatchError] that
-// lists the changes that were not made. Use [errors.Is] with a kind ([ErrNotFound],
+// lists the changes that were not made, and [Table.Validate] a [*TableError] that lists
+// all that is wrong. Use [errors.Is] with a kind ([ErrNotFound],
 // [ErrExists] and the other variables whose names begin with Err) or with an errno
 // ([EEXIST], [syscall.EEXIST]), [errors.As] for what was attempted, on what, and
 // which field was refused, and [Ignore] to remove failures that do not matter.

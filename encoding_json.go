@@ -191,10 +191,14 @@ func (d *jsonDecoder) fieldsOf(t reflect.Type) map[string]jsonField {
 			if name == "" {
 				name = f.Name
 			}
-			if other, twice := d.fields[t][name]; name == "-" || f.Anonymous && f.Tag.Get("json") == "" || twice && len(other.index) <= len(f.Index) {
-				continue
+			other, twice := d.fields[t][name]
+			switch {
+			case name == "-" || !f.IsExported() || f.Anonymous && f.Tag.Get("json") == "":
+			case !twice:
+				d.fields[t][name] = jsonField{len(d.fields[t]), f.Index}
+			case len(f.Index) < len(other.index):
+				d.fields[t][name] = jsonField{other.number, f.Index}
 			}
-			d.fields[t][name] = jsonField{len(d.fields[t]), f.Index}
 		}
 	}
 	return d.fields[t]
@@ -315,10 +319,10 @@ func wantedName(t reflect.Type) string {
 // clip shortens text from a file for an error.
 func clip(s string) string {
 	const most = 300 // bytes
-	if len(s) <= most {
-		return s
+	if len(s) > most {
+		s = s[:most] + "…"
 	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return strings.ToValidUTF8(s, "")
 }
 
 // placeOf returns the line and the column of an offset in text, both from 1. A column

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -39,6 +40,31 @@ func TestVersions(t *testing.T) {
 				t.Errorf("%T: %s: %v, want an error of the field %s", tt.value, edited, err, field)
 			}
 		}
+	}
+}
+
+// A field that programs cannot set cannot be set by text either, and bytes that are not
+// UTF-8 reach no error.
+func TestDecodeJSONOfHiddenFields(t *testing.T) {
+	type embedded struct {
+		Seen   int `json:"seen"`
+		Deeper int `json:"same"`
+		hidden int
+	}
+	type value struct {
+		embedded
+		hidden  *int
+		Skipped int `json:"-"`
+		Same    int `json:"same"`
+	}
+	var v value
+	for _, name := range []string{"hidden", "Skipped", "-", "embedded", "\xff"} {
+		if bad, offset := decodeJSON([]byte(`{"seen": 1, "`+name+`": 2}`), &v); bad == nil || offset != 12 || !utf8.ValidString(bad.Error()) {
+			t.Errorf("%s: %v at %d", name, bad, offset)
+		}
+	}
+	if bad, _ := decodeJSON([]byte(`{"seen": 1, "same": 2}`), &v); bad != nil || v.Seen != 1 || v.Same != 2 || v.Deeper != 0 || v.hidden != nil || v.embedded.hidden != 0 {
+		t.Errorf("%v, %+v", bad, v)
 	}
 }
 
