@@ -12,8 +12,8 @@ import (
 
 // apply makes the steps of a plan. Without steps, it notes what is the Director's now.
 func (r *run) apply(ctx, ended context.Context, a attempt) error {
-	r.fresh = false
 	if len(a.plan.Steps) == 0 && r.owned == a.target {
+		r.fresh = false
 		r.settled(a)
 		return nil
 	}
@@ -21,16 +21,16 @@ func (r *run) apply(ctx, ended context.Context, a attempt) error {
 	if errors.Is(err, lvs.ErrStale) && len(result.Steps) == 0 && ended.Err() == nil {
 		return r.again(ended, a.plan, err)
 	}
-	r.stale = 0
+	r.stale, r.fresh = 0, false
 	drains := r.state.Drains
-	err = errors.Join(err, r.noteState(a.plan, result, err))
+	if stateErr := r.noteState(a.plan, result, err); stateErr != nil {
+		err = errors.Join(err, stateErr)
+	}
 	outcomes := outcomesOf(a.plan, result)
 	r.publish(func(s *Status) { s.Counts.Changes += outcomes.changes })
 	if err == nil {
 		r.owned = a.target
-		for _, ch := range a.plan.Changes() {
-			a.have.make(ch)
-		}
+		a.have.make(a.plan.Changes()...)
 		r.settled(a)
 	} else {
 		r.noteFailure(a, outcomes)
@@ -44,8 +44,8 @@ func (r *run) apply(ctx, ended context.Context, a attempt) error {
 
 // outcomes is what a plan that was applied changed.
 type outcomes struct {
-	done, undone, unknown []lvs.TableStep
-	changes               int // of the steps that were done
+	done, unknown []lvs.TableStep
+	changes       int // of the steps that were done
 }
 
 func outcomesOf(plan lvs.TablePlan, result lvs.ApplyResult) (o outcomes) {
@@ -56,8 +56,6 @@ func outcomesOf(plan lvs.TablePlan, result lvs.ApplyResult) (o outcomes) {
 			o.done = append(o.done, step)
 		case lvs.StepUnknown:
 			o.unknown = append(o.unknown, step)
-		default:
-			o.undone = append(o.undone, step)
 		}
 	}
 	o.changes = len(lvs.TablePlan{Steps: o.done}.Changes())
@@ -80,9 +78,7 @@ func (r *run) noteFailure(a attempt, o outcomes) {
 	if r.left == nil {
 		r.left, r.inScope = a.have, a.inScope
 	}
-	for _, ch := range (lvs.TablePlan{Steps: o.done}).Changes() {
-		r.left.make(ch)
-	}
+	r.left.make(lvs.TablePlan{Steps: o.done}.Changes()...)
 	if r.unsure == nil {
 		r.unsure = map[lvs.ServiceID]bool{}
 	}

@@ -90,9 +90,6 @@ func (d *Director) Status() Status {
 
 // check refuses a table that can never be applied.
 func (d *Director) check(table lvs.Table) error {
-	if err := table.Validate(); err != nil {
-		return err
-	}
 	_, err := lvs.Diff(lvs.Table{}, table, d.o.Table)
 	return err
 }

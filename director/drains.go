@@ -35,7 +35,9 @@ func (r *run) continueDrains(ended context.Context) error {
 	}
 	r.state.Drains = left
 	if len(ends) > 0 || r.unwritten {
-		err = errors.Join(err, r.writeState())
+		if stateErr := r.writeState(); stateErr != nil {
+			err = errors.Join(err, stateErr)
+		}
 	}
 	r.publish(func(s *Status) { s.Drains = left })
 	for _, end := range ends {

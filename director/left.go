@@ -26,38 +26,73 @@ func (l left) table() lvs.Table {
 	return lvs.Table{Services: slices.SortedFunc(maps.Values(l), func(a, b lvs.TableService) int { return a.ID.Compare(b.ID) })}
 }
 
-// make does what the kernel does for a change that it makes. It changes no real servers
+// make does what the kernel does for changes that it makes. It changes no real servers
 // that others hold.
-func (l left) make(ch lvs.Change) {
-	id := ch.ServiceID()
-	s, exists := l[id]
-	if service, ok := ch.Service(); ok {
-		s.Service = service
+func (l left) make(changes ...lvs.Change) {
+	edits := map[lvs.ServiceID]*serverEdit{}
+	for _, ch := range changes {
+		id := ch.ServiceID()
+		s, exists := l[id]
+		service, isService := ch.Service()
+		switch {
+		case isService:
+			s.Service = service
+			l[id] = s
+		case ch.Op() == lvs.OpRemoveService:
+			delete(l, id)
+			delete(edits, id)
+		case exists:
+			if edits[id] == nil {
+				edits[id] = newServerEdit(s.RealServers)
+			}
+			edits[id].make(ch)
+		}
+	}
+	for id, e := range edits {
+		s := l[id]
+		s.RealServers = e.result()
 		l[id] = s
-		return
 	}
-	if ch.Op() == lvs.OpRemoveService {
-		delete(l, id)
-		return
+}
+
+// serverEdit is the real servers of a service while they are changed.
+type serverEdit struct {
+	servers []lvs.RealServer       // with those that were removed
+	at      map[netip.AddrPort]int // the places of those that were not
+}
+
+func newServerEdit(servers []lvs.RealServer) *serverEdit {
+	e := &serverEdit{servers: slices.Clone(servers), at: make(map[netip.AddrPort]int, len(servers))}
+	for i, s := range servers {
+		e.at[s.Addr] = i
 	}
-	if !exists {
-		return
-	}
+	return e
+}
+
+func (e *serverEdit) make(ch lvs.Change) {
 	addr := plain(ch.RealServerAddr())
-	at := slices.IndexFunc(s.RealServers, func(r lvs.RealServer) bool { return r.Addr == addr })
-	servers := slices.Clone(s.RealServers)
-	switch server, ok := ch.RealServer(); {
-	case ok && at < 0:
-		server.Addr = addr
-		servers = append(servers, server)
-	case ok:
-		server.Addr = addr
-		servers[at] = server
-	case at >= 0:
-		servers = append(servers[:at], servers[at+1:]...)
+	server, ok := ch.RealServer()
+	if !ok {
+		delete(e.at, addr)
+		return
 	}
-	s.RealServers = servers
-	l[id] = s
+	server.Addr = addr
+	if i, exists := e.at[addr]; exists {
+		e.servers[i] = server
+		return
+	}
+	e.at[addr] = len(e.servers)
+	e.servers = append(e.servers, server)
+}
+
+func (e *serverEdit) result() []lvs.RealServer {
+	kept := e.servers[:0]
+	for i, s := range e.servers {
+		if at, ok := e.at[s.Addr]; ok && at == i {
+			kept = append(kept, s)
+		}
+	}
+	return kept
 }
 
 // plain returns an address as the kernel lists it, not an IPv4 one mapped into IPv6.
