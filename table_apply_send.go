@@ -18,6 +18,11 @@ type tableRequest struct {
 // isServer reports whether the change is of a real server.
 func (r *tableRequest) isServer() bool { return r.change.get().server.Addr.IsValid() }
 
+func (r *tableRequest) key() serverKey {
+	ch := r.change.get()
+	return serverKey{ch.service.ID, unmap(ch.server.Addr)}
+}
+
 // appendRequests appends what the step changes at once.
 func (s *TableStep) appendRequests(all []tableRequest, step int) []tableRequest {
 	if s.Drain > 0 {
@@ -46,12 +51,14 @@ type tableSender struct {
 	raised map[ServiceID]bool // services with real servers that are being added or edited by the current call
 	held   map[ServiceID]bool // services that lose no capacity, because they did not get what they should
 	absent map[ServiceID]bool // services that could not be added
+	stays  map[serverKey]bool // real servers whose removal was not sent
 }
 
 // run returns why requests were not made, by their index.
 func (s *tableSender) run(ctx context.Context) map[int]*Error {
 	s.failed = map[int]*Error{}
 	s.raised, s.held, s.absent = map[ServiceID]bool{}, map[ServiceID]bool{}, map[ServiceID]bool{}
+	s.stays = map[serverKey]bool{}
 	for from := 0; from < len(s.requests); {
 		if s.stop && len(s.failed) > 0 {
 			s.skipFrom(from)
@@ -94,6 +101,9 @@ func (s *tableSender) send(ctx context.Context, from, to int) {
 			s.fail(i, skipped("%s could not be added", id))
 		case r.lowers && s.held[id]:
 			s.fail(i, skipped("not all of the wanted real servers of %s could be added or edited", id))
+			s.stays[r.key()] = r.change.get().kind == removeServer
+		case !r.lowers && s.stays[r.key()]:
+			s.fail(i, skipped("it was not removed before"))
 		default:
 			changes, at = append(changes, r.change), append(at, i)
 		}

@@ -401,3 +401,22 @@ func TestApplyResultText(t *testing.T) {
 	var o StepOutcome
 	ofKind(t, "a text", o.UnmarshalText([]byte("perhaps")), ErrInvalid)
 }
+
+// A real server that is not removed, to be moved, because another could not be edited is
+// not added again either.
+func TestApplyTableKeepsOrder(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	have := weightTable([]int{1, 1, 1})
+	l.fill(have)
+	want := weightTable([]int{1, 1, 1})
+	servers := want.Services[0].RealServers
+	servers[0], servers[1] = servers[1], servers[0]
+	servers[0].Weight = 2
+	plan := l.plan(want, TableOptions{ExactOrder: true})
+	must(t, l.sim.Inject(SimFault{Op: OpUpdateRealServer, Errno: ENOMEM}))
+	_, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{})
+	if causes := batchOf(t, Ignore(err, ErrSkipped)); len(causes.Failures) != 1 || len(batchOf(t, err).Failures) != len(plan.Steps) {
+		t.Errorf("of the plan\n%s\n%v", plan, err)
+	}
+	l.has("afterwards", have)
+}
