@@ -189,11 +189,24 @@ func (e *effector) finish() TableEffect {
 	for id := range e.unsimulated {
 		e.unseen("%s: what happens to its packets, because their protocol or its engine is not simulated", id)
 	}
-	for i := range e.plan.Steps {
-		if ch := e.plan.Steps[i].Change.get(); ch.kind == addService && ch.service.ID.FWMark() != 0 {
-			e.unseen("%s: which packets have its mark", ch.service.ID)
-		}
-	}
+	e.noteSteps()
 	slices.Sort(e.effect.Unseen)
 	return e.effect
+}
+
+// noteSteps notes what is not known of single steps.
+func (e *effector) noteSteps() {
+	ends, _ := e.copier.to.Host().SysctlInt(context.Background(), SysctlExpireNoDestConn)
+	gone := make(map[serverKey]bool)
+	for i := range e.plan.Steps {
+		s := &e.plan.Steps[i]
+		switch ch := s.Change.get(); {
+		case ch.kind == addService && ch.service.ID.FWMark() != 0:
+			e.unseen("%s: which packets have its mark", ch.service.ID)
+		case ch.kind == removeServer:
+			gone[s.key()] = true
+		case ch.kind == addServer && gone[s.key()] && ends != 0:
+			e.unseen("%s: whether its connections end before it is added again", s.Change.object())
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,12 +89,15 @@ func TestEffectUnseen(t *testing.T) {
 		{"persistence that ends", Service{ID: simWeb, Scheduler: LC, Persistence: tied}, []int{1, 1}, func(s *TableService) { s.Persistence = Persistence{} },
 			"tcp://10.1.0.1:80: which servers lc picks for the next connections of 10 clients"},
 		{"persistence", Service{ID: simWeb, Scheduler: LC, Persistence: tied}, []int{1, 1}, func(s *TableService) { s.RealServers[0].Weight = 0 }, ""},
+		{"exact order", Service{ID: simWeb, Scheduler: FO}, []int{1, 1}, func(s *TableService) { slices.Reverse(s.RealServers) },
+			"tcp://10.1.0.1:80 -> 10.2.0.1:80: whether its connections end before it is added again"},
 		{"no change", Service{ID: simWeb, Scheduler: RR}, []int{1, 1}, func(*TableService) {}, ""},
 	} {
 		l := newSimLab(t, SimOptions{})
+		l.sysctl("expire_nodest_conn", "1")
 		l.serve(c.service, NAT(), c.weights...)
 		l.clients(10)
-		_, e := l.effectOf(TableOptions{}, c.edit)
+		_, e := l.effectOf(TableOptions{ExactOrder: true}, c.edit)
 		compare(t, c.name, c.want, strings.Join(e.Unseen, "\n"))
 	}
 }

@@ -42,7 +42,7 @@ func (c *noteCase) playEffect(t *testing.T, s side) {
 	}
 	e.effect, err = plan.Effect(groundContext(t), n.host)
 	must(t, err)
-	if after, err := n.host.Client().Snapshot(groundContext(t)); err != nil || !after.Equal(before) || n.list() != listed {
+	if after, err := n.host.Client().Snapshot(groundContext(t)); err != nil || !after.Table().Equal(before.Table()) || n.list() != listed {
 		t.Errorf("asking for the effect changed the host to\n%s\n%s\nfrom\n%s\n%s", after, n.list(), before, listed)
 	}
 	if got := e.effect.Connections; got != c.clients {
@@ -80,6 +80,9 @@ func (e *effectTrial) compare(when string, impact *lvs.TableImpact) {
 		broken[b.Connection.Client] = true
 	}
 	on := e.goOn()
+	if strings.Contains(strings.Join(e.effect.Unseen, "\n"), "before it is added again") {
+		broken, on = nil, e.first // the kernel may end them or not
+	}
 	for i, p := range e.conns {
 		if broken[p.from] == (on[i] == e.first[i]) {
 			e.Errorf("%s: the connection of %s, on %c, reaches %c; broken: %t", when, p.from, e.first[i], on[i], broken[p.from])
