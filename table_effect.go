@@ -68,9 +68,12 @@ func (i TableImpact) IsZero() bool { return len(i.Moved)+len(i.Refused)+len(i.Br
 // scheduler decides when the connection comes.
 //
 // The clients and connections of the services that the plan changes are looked at one by
-// one, in time and memory in proportion to their number: a hundred thousand need a second
-// and about a hundred MiB. The error matches [ErrStale] if the host's table is not one
-// that the plan fits, and otherwise is one of SimulatorFrom.
+// one, and listed, in time and memory in proportion to their number: a hundred thousand
+// connections of as many clients need about a second of one processor, and 160 MiB.
+//
+// The error matches [ErrStale] if the host's table is not one that the plan fits,
+// [ErrInvalid] for a plan that [Diff] cannot have made, and otherwise is one of
+// SimulatorFrom.
 func (p TablePlan) Effect(ctx context.Context, h *Host) (TableEffect, error) {
 	e, err := newEffector(ctx, &p, h)
 	if err != nil {

@@ -3,6 +3,7 @@ package lvs
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"testing"
@@ -136,5 +137,56 @@ func TestPlanJSONRefuses(t *testing.T) {
 		if !errors.As(err, &bad) || !errors.Is(err, ErrInvalid) || bad.Field != c.field {
 			t.Errorf("%s: %v, want one about %s", c.name, err, c.field)
 		}
+	}
+}
+
+// randomTable is a small table, so that others have much in common with it.
+func randomTable(r *rand.Rand) (t Table) {
+	for _, id := range []ServiceID{simWeb, TCP(netip.MustParseAddrPort("10.1.0.2:80")), FWMark(7)} {
+		if r.IntN(4) == 0 {
+			continue
+		}
+		s := TableService{Service: Service{ID: id, Scheduler: []Scheduler{"", RR, WRR, SH}[r.IntN(4)]}}
+		if r.IntN(3) == 0 {
+			s.Persistence.Timeout = time.Minute
+		}
+		for _, i := range r.Perm(5)[:r.IntN(5)] {
+			server := NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 0, byte(1 + i)}), id.AddrPort().Port()), []Mode{NAT(), DR()}[r.IntN(2)])
+			server.Weight, server.UpperThreshold = r.IntN(3), 10*r.IntN(2)
+			s.RealServers = append(s.RealServers, server)
+		}
+		t.Services = append(t.Services, s)
+	}
+	return t
+}
+
+// Every plan that Diff makes can be written and read, and is not taken for an edited one.
+func TestPlanJSONOfAny(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 0))
+	steps := 0
+	for n := range 1500 {
+		have, want, last := randomTable(r), randomTable(r), randomTable(r)
+		o := TableOptions{Scope: ScopeAll(), Prune: r.IntN(2) == 0, KeepWeights: r.IntN(2) == 0, ExactOrder: r.IntN(3) == 0}
+		if r.IntN(2) == 0 {
+			o.Drain = time.Minute
+		}
+		if r.IntN(2) == 0 {
+			o.Last = &TableState{Applied: last}
+		}
+		plan, err := Diff(have, want, o)
+		must(t, err)
+		steps += len(plan.Steps)
+		text, err := json.Marshal(plan)
+		must(t, err)
+		var read TablePlan
+		if err := json.Unmarshal(text, &read); err != nil {
+			t.Fatalf("plan %d, from\n%s\nto\n%s\nis\n%s\nand refused: %v", n, have, want, plan, err)
+		}
+		if again, err := json.Marshal(read); err != nil || string(again) != string(text) {
+			t.Fatalf("plan %d\n%s\nis read as\n%s, %v", n, text, again, err)
+		}
+	}
+	if steps < 5000 {
+		t.Errorf("the plans have only %d steps", steps)
 	}
 }
