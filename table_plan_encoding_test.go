@@ -140,8 +140,8 @@ func TestPlanJSONRefuses(t *testing.T) {
 	}
 }
 
-// randomTable is a small table, so that others have much in common with it.
-func randomTable(r *rand.Rand) (t Table) {
+// planTableOf returns a small random table, so that others have much in common with it.
+func planTableOf(r *rand.Rand) (t Table) {
 	for _, id := range []ServiceID{simWeb, TCP(netip.MustParseAddrPort("10.1.0.2:80")), FWMark(7)} {
 		if r.IntN(4) == 0 {
 			continue
@@ -165,7 +165,7 @@ func TestPlanJSONOfAny(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 0))
 	steps := 0
 	for n := range 1500 {
-		have, want, last := randomTable(r), randomTable(r), randomTable(r)
+		have, want, last := planTableOf(r), planTableOf(r), planTableOf(r)
 		o := TableOptions{Scope: ScopeAll(), Prune: r.IntN(2) == 0, KeepWeights: r.IntN(2) == 0, ExactOrder: r.IntN(3) == 0}
 		if r.IntN(2) == 0 {
 			o.Drain = time.Minute
