@@ -30,8 +30,12 @@ type asked struct {
 }
 
 // New returns a Director of the table that a client reaches. It changes nothing before
-// [Director.Run]. The error matches [lvs.ErrInvalid] for an option that cannot work.
+// [Director.Run]. The error matches [lvs.ErrInvalid] for an option that cannot work, and
+// for a nil client.
 func New(client *lvs.Client, o Options) (*Director, error) {
+	if client == nil {
+		return nil, invalid("client", "must not be nil")
+	}
 	o, err := o.complete()
 	if err != nil {
 		return nil, err

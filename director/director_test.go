@@ -194,6 +194,13 @@ func TestClosedClientEndsRun(t *testing.T) {
 }
 
 func TestOptionsThatCannotWork(t *testing.T) {
+	sim, err := lvs.NewSimulator(lvs.SimOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(nil, Options{}); !errors.Is(err, lvs.ErrInvalid) {
+		t.Errorf("without a client: %v", err)
+	}
 	for field, o := range map[string]Options{
 		"MaxRemoval":  {MaxRemoval: 1.5},
 		"MaxRemoval ": {MaxRemoval: -0.1},
@@ -208,7 +215,8 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"Source.Path": {Source: File{}},
 		"Source":      {Source: Channel(nil)},
 	} {
-		if _, err := New(nil, o); !errors.Is(err, lvs.ErrInvalid) {
+		name, _, _ := strings.Cut(strings.TrimRight(field, " ."), ".")
+		if _, err := New(sim.Client(), o); !errors.Is(err, lvs.ErrInvalid) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

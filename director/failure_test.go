@@ -166,7 +166,7 @@ func TestStateFileThatCannotBeUsed(t *testing.T) {
 	if err := os.WriteFile(dir+"/state", []byte(`{"version": 7}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(nil, Options{StateFile: dir + "/state"})
+	d, err := New(new(lvs.Client), Options{StateFile: dir + "/state"})
 	if err != nil {
 		t.Fatal(err)
 	}

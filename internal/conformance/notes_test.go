@@ -263,16 +263,6 @@ func (n *noteTrial) is(what, got, want string) {
 	}
 }
 
-// without returns the letters but those of some servers.
-func without(letters, some string) string {
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(some, r) {
-			return -1
-		}
-		return r
-	}, letters)
-}
-
 // replaced returns letters with those of some servers replaced.
 func replaced(letters, some, by string) string {
 	for _, r := range some {
