@@ -63,8 +63,8 @@ type ApplyOptions struct {
 // read or written, nothing is changed.
 //
 // With [ApplyOptions.RollBack], a second [*BatchError] is joined to the first if steps
-// could not be taken back. Its failures match [ErrStale] where another program has
-// changed what the step left.
+// could not be taken back. Its failures match [ErrExists] or [ErrNotFound] where another
+// program has changed or removed what the step left, which then stays so.
 func (c *Client) ApplyTable(ctx context.Context, plan TablePlan, o ApplyOptions) (ApplyResult, error) {
 	if err := plan.check(); err != nil {
 		return ApplyResult{}, err.about(OpApply, "plan")

@@ -85,12 +85,12 @@ func (b *tableBack) takeBackService(r *tableRequest) {
 	case is == nil && r.change.get().kind == removeService:
 		b.addService(r, was)
 	case is == nil || r.change.get().kind == removeService || !is.Service.Equal(r.change.get().service):
-		b.keep(r, is.text())
+		b.keep(r, is.existing())
 	case r.change.get().kind == updateService:
 		b.request(r, UpdateService(was.Service), false)
 		is.Service = was.Service
 	case len(is.RealServers) > 0:
-		b.keep(r, "it has real servers of another program")
+		b.keep(r, &Error{kind: ErrExists, detail: "it has real servers of another program"})
 	default:
 		b.request(r, RemoveService(id), false)
 		delete(b.now, id)
@@ -116,7 +116,7 @@ func (b *tableBack) takeBackAddition(r *tableRequest) {
 		b.request(r, RemoveRealServer(id, addr), true)
 		b.now[id].RealServers = slices.DeleteFunc(b.now[id].RealServers, func(s RealServerStatus) bool { return s.Addr == unmap(addr) })
 	default:
-		b.keep(r, "the kernel has "+is.String())
+		b.keep(r, existing(is))
 	}
 }
 
@@ -129,10 +129,12 @@ func (b *tableBack) takeBackServer(r *tableRequest) {
 	case isRemoval && is == nil && b.now[id] != nil:
 		b.request(r, AddRealServer(id, *was), false)
 		b.now[id].RealServers = append(b.now[id].RealServers, RealServerStatus{RealServer: *was})
+	case is == nil && b.now[id] == nil:
+		b.keep(r, &Error{kind: ErrNoService, detail: detailGone})
 	case is == nil:
-		b.keep(r, "it is gone")
+		b.keep(r, &Error{kind: ErrNoRealServer, detail: detailGone})
 	case isRemoval || !is.Equal(r.change.get().server):
-		b.keep(r, "the kernel has "+is.String())
+		b.keep(r, existing(is))
 	default:
 		b.request(r, UpdateRealServer(id, *was), was.Weight < is.Weight)
 		*is = *was
@@ -143,18 +145,26 @@ func (b *tableBack) request(r *tableRequest, ch Change, lowers bool) {
 	b.requests = append(b.requests, tableRequest{r.step, ch, lowers})
 }
 
-func (b *tableBack) keep(r *tableRequest, now string) {
+// keep notes why a request is not taken back.
+func (b *tableBack) keep(r *tableRequest, why *Error) {
 	what := r.change.call()
-	err := &Error{kind: ErrStale, detail: "another program has changed it since: " + now}
-	b.kept = append(b.kept, Failure{r.step, r.change, err.about(what.op, what.object)})
+	b.kept = append(b.kept, Failure{r.step, r.change, why.about(what.op, what.object)})
 }
 
-// text returns what the kernel has of a service, which may be nothing.
-func (e *ServiceEntry) text() string {
+const detailGone = "another program has removed it since"
+
+// existing returns the error of what another program has put in the place of what a step
+// left.
+func existing(now fmt.Stringer) *Error {
+	return &Error{kind: ErrExists, detail: fmt.Sprintf("another program has changed it since, to %s", now)}
+}
+
+// existing returns the error of a service that is not as a step left it.
+func (e *ServiceEntry) existing() *Error {
 	if e == nil {
-		return "it is gone"
+		return &Error{kind: ErrNoService, detail: detailGone}
 	}
-	return "the kernel has " + e.Service.String()
+	return existing(e.Service)
 }
 
 // server returns a real server, or nil if the service or the real server does not exist.
