@@ -1,6 +1,10 @@
 package ipvsadm
 
-import "github.com/golvs/lvs"
+import (
+	"strings"
+
+	"github.com/golvs/lvs"
+)
 
 // command is what an option of ipvsadm does that must come first.
 type command struct {
@@ -128,7 +132,7 @@ func (r *request) add(first, g given) *Error {
 	case g.kind&^(first.command.needs|first.command.may) != 0:
 		return errorf("%s does not have this option", first.as)
 	case r.has(g.kind):
-		return errorf("is given twice, or excludes another option")
+		return repeated(g.kind)
 	}
 	r.kinds |= g.kind
 	if g.set != nil {
@@ -137,6 +141,14 @@ func (r *request) add(first, g given) *Error {
 		}
 	}
 	return nil
+}
+
+// repeated is the error of an option when another one of its kind was given.
+func repeated(kind optionSet) *Error {
+	if names := optionNames(kind); len(names) > 1 {
+		return errorf("only one of %s can be given", strings.Join(names, ", "))
+	}
+	return errorf("is given twice")
 }
 
 // complete checks a request at its end.

@@ -177,7 +177,6 @@ var excuses = []string{
 	"is not the length of a prefix",
 	"ipvsadm would ignore it",
 	"ends a restore",
-	"a command such as -A or -a must come first", // of what begins with -h
 }
 
 func (d *duel) refuse(line string, err error) {

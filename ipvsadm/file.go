@@ -18,7 +18,8 @@ type File struct {
 // without sync daemons. A command that the kernel would refuse, such as -E of a service
 // that does not exist, is an error too.
 //
-// To restore the file, pass its Table to [lvs.Client.PlanTable].
+// To restore the file, pass its Table to [lvs.Client.PlanTable], which also refuses what
+// has no effect in the kernel: see [lvs.Table.Validate].
 func ParseFile(text []byte) (File, error) {
 	read, err := parseLines(string(text))
 	if err != nil {
@@ -40,7 +41,7 @@ func (f File) After(changes ...lvs.Change) (File, error) {
 	m := newMaker(f)
 	for _, ch := range changes {
 		if err := m.apply(ch); err != nil {
-			return f, err
+			return f, err.at(ch.String(), 0)
 		}
 	}
 	return m.file(), nil

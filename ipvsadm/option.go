@@ -62,8 +62,8 @@ const (
 	kindExact
 )
 
-// options are all that ipvsadm has.
-var options = []option{
+// commands are the options one of which comes first.
+var commands = []option{
 	{long: "add-service", short: 'A', command: &addService},
 	{long: "edit-service", short: 'E', command: &editService},
 	{long: "delete-service", short: 'D', command: &deleteService},
@@ -81,7 +81,10 @@ var options = []option{
 	{long: "restore", short: 'R', command: &unreadable},
 	{long: "help", short: 'h', command: &unreadable},
 	{long: "version", short: 'v', command: &unreadable},
+}
 
+// options are all others.
+var options = []option{
 	{long: "tcp-service", short: 't', arg: needsArgument, kind: kindService, set: serviceOf(lvs.ProtocolTCP)},
 	{long: "udp-service", short: 'u', arg: needsArgument, kind: kindService, set: serviceOf(lvs.ProtocolUDP)},
 	{long: "sctp-service", arg: needsArgument, kind: kindService, set: serviceOf(lvs.ProtocolSCTP)},
@@ -128,22 +131,37 @@ var options = []option{
 	{long: "sort"},
 }
 
-// longOption returns the option with a name, or nil.
+// longOption returns the command or option with a name, or nil.
 func longOption(name string) *option {
-	for i := range options {
-		if options[i].long == name {
-			return &options[i]
+	return findOption(func(o *option) bool { return o.long == name })
+}
+
+// shortOption returns the command or option with a letter, or nil.
+func shortOption(letter byte) *option {
+	return findOption(func(o *option) bool { return o.short == letter && letter != 0 })
+}
+
+func findOption(is func(*option) bool) *option {
+	for _, all := range [][]option{options, commands} {
+		for i := range all {
+			if is(&all[i]) {
+				return &all[i]
+			}
 		}
 	}
 	return nil
 }
 
-// shortOption returns the option with a letter, or nil.
-func shortOption(letter byte) *option {
-	for i := range options {
-		if options[i].short == letter && letter != 0 {
-			return &options[i]
+// optionNames returns the options of some kinds, the short forms of those that have one.
+func optionNames(kinds optionSet) (names []string) {
+	for _, o := range options {
+		switch {
+		case o.kind&kinds == 0:
+		case o.short != 0:
+			names = append(names, "-"+string(o.short))
+		default:
+			names = append(names, "--"+o.long)
 		}
 	}
-	return nil
+	return names
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -99,12 +100,13 @@ func (r *request) tunnelMode() (lvs.Mode, *Error) {
 			return mode, errorf("gue needs --tun-port").at("--tun-type", 0)
 		}
 	}
-	checksums := r.kinds & (kindNoChecksum | kindChecksum | kindRemoteChecksum)
-	switch {
-	case r.has(tunnelOptions &^ kindTunnel &^ may):
-		return mode, errorf("%s does not have one of the options of tunnels that are given", mode.Name()).at("--tun-type", 0)
-	case checksums&(checksums-1) != 0:
-		return mode, errorf("only one of --tun-nocsum, --tun-csum and --tun-remcsum can be given")
+	const checksums = kindNoChecksum | kindChecksum | kindRemoteChecksum
+	excess := optionNames(r.kinds & tunnelOptions &^ kindTunnel &^ may)
+	switch given := r.kinds & checksums; {
+	case len(excess) > 0:
+		return mode, errorf("%s does not have %s", mode.Name(), strings.Join(excess, ", ")).at("--tun-type", 0)
+	case given&(given-1) != 0: // more than one
+		return mode, repeated(checksums)
 	}
 	return mode, nil
 }
