@@ -1,6 +1,9 @@
 package ipvsadm
 
 import (
+	"cmp"
+	"errors"
+	"math/bits"
 	"strings"
 
 	"github.com/golvs/lvs"
@@ -94,9 +97,26 @@ func parse(words []word) (lvs.Change, bool, *Error) {
 		return nothing, false, err.at(first.as, first.column)
 	}
 	if bad := ch.Validate(); bad != nil {
-		return nothing, false, refused(bad).at(first.as, first.column)
+		return nothing, false, r.refused(bad).at(first.as, first.column)
 	}
 	return ch, true, nil
+}
+
+// kindOf has the kinds of the options that say what a field is.
+var kindOf = map[string]optionSet{
+	"ID": kindService, "Scheduler": kindScheduler, "OnePacket": kindOnePacket, "Persistence.Engine": kindEngine,
+	"Addr": kindServer, "Mode": kindMode, "LowerThreshold": kindLower, "Interface": kindInterface,
+}
+
+// refused returns the error with which package lvs refuses a change, and where what it
+// refuses was given.
+func (r *request) refused(err error) *Error {
+	e := refused(err)
+	var bad *lvs.Error
+	if errors.As(err, &bad) {
+		e.Column = r.column(kindOf[bad.Field])
+	}
+	return e
 }
 
 func noCommand(w word) *Error {
@@ -134,7 +154,9 @@ func (r *request) add(first, g given) *Error {
 	case r.has(g.kind):
 		return repeated(g.kind)
 	}
-	r.kinds |= g.kind
+	if r.kinds |= g.kind; g.kind != 0 {
+		r.columns[bits.TrailingZeros64(uint64(g.kind))] = cmp.Or(g.valueAt, g.column)
+	}
 	if g.set != nil {
 		if err := g.set(r, g.value); err != nil {
 			return err.at(g.as, g.valueAt)

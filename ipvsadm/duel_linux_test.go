@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -241,26 +240,11 @@ func few() (lines, oneOf int) {
 // TestDuelCommands tries the commands of testdata, each in the state that stands above it.
 func TestDuelCommands(t *testing.T) {
 	d := newDuel(t)
-	text, err := os.ReadFile("testdata/commands.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	_, oneOf := few()
 	next := rand.IntN(oneOf)
-	var before []string
-	isBefore := false
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSuffix(line, "\n")
-		first, wasBefore := "", isBefore
-		if first, isBefore = strings.CutPrefix(line, ":"); isBefore {
-			if !wasBefore {
-				before = nil
-			}
-			before = append(before, first)
-			continue
-		}
-		if next++; next%oneOf == 0 && !strings.HasPrefix(line, "#") {
-			d.playAfter(before, line)
+	for _, c := range triedCommands(t) {
+		if next++; next%oneOf == 0 {
+			d.playAfter(c.before, c.line)
 		}
 	}
 	d.judgeText()

@@ -45,7 +45,8 @@ func (g *generator) line() string {
 		} else if g.chance(5) {
 			line = g.spoil(line)
 		}
-		if !readOtherwise.MatchString(line) && strings.TrimSpace(line) != "" {
+		device := daemonDevice.FindStringSubmatch(line)
+		if !readOtherwise.MatchString(line) && strings.TrimSpace(line) != "" && (device == nil || device[1] == "eth0" || len(device[1]) > 15) {
 			return line
 		}
 	}
@@ -54,6 +55,9 @@ func (g *generator) line() string {
 // readOtherwise matches marks that only this package reads, comments, and names that
 // ipvsadm would look up.
 var readOtherwise = regexp.MustCompile(`#|(-\w*f|fwmark-service)[ =]*(-|0[xX])`)
+
+// daemonDevice finds the device of a sync daemon, which must exist.
+var daemonDevice = regexp.MustCompile(`mcast-interface[ =](\S*)`)
 
 // spoil changes a character of a line, or leaves it out.
 func (g *generator) spoil(line string) string {

@@ -1,7 +1,6 @@
 package ipvsadm
 
 import (
-	"errors"
 	"strings"
 	"unicode/utf8"
 
@@ -109,10 +108,5 @@ func unreadableRune(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.Rune
 
 // refused returns the error with which package lvs refuses a value.
 func refused(err error) *Error {
-	e := &Error{text: strings.TrimPrefix(err.Error(), "lvs: "), cause: err}
-	var bad *lvs.Error
-	if errors.As(err, &bad) {
-		e.hint = "" // which the text has
-	}
-	return e
+	return &Error{text: strings.TrimPrefix(err.Error(), "lvs: "), cause: err}
 }

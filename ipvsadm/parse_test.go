@@ -59,12 +59,12 @@ func TestParseRefuses(t *testing.T) {
 		{"-A -t 10.1:80", `line 1, column 7: -t: "10.1" is not an address; names are not looked up, and an IPv4 address has four decimal numbers`},
 		{"-A -t 10.168.0.91:80 -p=0", `line 1, column 25: -p: "0" is out of range [1, 2678400]`},
 		{"-A -t 10.168.0.91:80 -M 24", `line 1, column 25: -M: "24" is not a mask such as 255.255.255.0; for an IPv6 service give the length of its prefix, behind the service`},
-		{"-A -M 255.0.0.0 -t [2001:db8::1]:80 -p", `line 1, column 1: -M: stands before the IPv6 service, and ipvsadm would ignore it; put it behind the service`},
+		{"-A -M 255.0.0.0 -t [2001:db8::1]:80 -p", `line 1, column 7: -M: stands before the IPv6 service, and ipvsadm would ignore it; put it behind the service`},
 		{"-A -t [::ffff:10.0.0.1]:80", `line 1, column 7: -t: "::ffff:10.0.0.1" is an IPv4 address that is mapped into IPv6; write 10.0.0.1`},
 		{"-a -t 10.168.0.91:80 -gm -r 10.0.0.1", `line 1, column 24: -m: only one of -g, -i, -m can be given`},
 		{"-A -t 10.168.0.91:80 -s rr -s lc", `line 1, column 28: -s: is given twice`},
 		{"-A -t 10.168.0.91:80 -f 7", `line 1, column 22: -f: only one of -t, -u, --sctp-service, -f can be given`},
-		{"-a -f 7 -r 10.0.0.1 -i --tun-csum --tun-port=5", `line 1, column 1: --tun-type: ipip does not have --tun-port, --tun-csum`},
+		{"-a -f 7 -r 10.0.0.1 -i --tun-csum --tun-port=5", `line 1, column 46: -a: ipip does not have --tun-port, --tun-csum`},
 		{"-a -f 7 -r 10.0.0.1 -i --tun-type gre --tun-csum --tun-nocsum", `line 1, column 1: -a: only one of --tun-nocsum, --tun-csum, --tun-remcsum can be given`},
 		{"-a -f 7 -r 10.0.0.1 --tun-csum", `line 1, column 1: -a: a tunnel needs -i`},
 		{"-D -t 10.168.0.91:80 --weight=1", `line 1, column 22: --weight: -D does not have this option`},
@@ -74,7 +74,7 @@ func TestParseRefuses(t *testing.T) {
 		{"-A -f 1\n-R\n", `line 2, column 1: -R: changes nothing, and ends a restore; remove the line`},
 		{"-A -f 1\x00", `line 1, column 8: byte 0x00 does not belong to a command`},
 		{"-A -f 1\n-A -f \xff", `line 2, column 7: byte 0xff does not belong to a command`},
-		{"-A -t 0.0.0.0:80", `line 1, column 1: -A: add service tcp://0.0.0.0:80: ID: packets cannot be sent to 0.0.0.0`},
+		{"-A -t 0.0.0.0:80", `line 1, column 7: -A: add service tcp://0.0.0.0:80: ID: packets cannot be sent to 0.0.0.0`},
 		{"-A -t " + strings.Repeat("9", 1<<20), `line 1, column 7: -t: "` + strings.Repeat("9", 60) + `"… is not an address; ` + hintAddr},
 	} {
 		changes, err := Parse([]byte("" + test.text))

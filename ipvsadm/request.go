@@ -3,6 +3,7 @@ package ipvsadm
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"net/netip"
 	"strings"
 	"time"
@@ -22,7 +23,8 @@ const (
 // request is a command with its options, as far as they have been read.
 type request struct {
 	scanner
-	kinds optionSet // that were given
+	kinds   optionSet // that were given
+	columns [65]int   // of the values of options, by the bit of their kind; the last is that of none
 
 	service     lvs.Service
 	flagNames   string // of the scheduler
@@ -48,17 +50,20 @@ func newRequest(words []word) request {
 // has reports whether an option of one of the kinds was given.
 func (r *request) has(kinds optionSet) bool { return r.kinds&kinds != 0 }
 
+// column returns where the value of an option of a kind is, or 0.
+func (r *request) column(kind optionSet) int { return r.columns[bits.TrailingZeros64(uint64(kind))] }
+
 // finishService returns the service of -A or -E.
 func (r *request) finishService() (lvs.Service, *Error) {
 	s := r.service
 	flags, err := schedulerFlags(s.Scheduler, r.flagNames)
 	switch {
 	case err != nil:
-		return s, err.at("-b", 0)
+		return s, err.at("-b", r.column(kindSchedulerFlags))
 	case r.ignoresMask && s.ID.Is6():
-		return s, errorf("stands before the IPv6 service, and ipvsadm would ignore it").or("put it behind the service").at("-M", 0)
+		return s, errorf("stands before the IPv6 service, and ipvsadm would ignore it").or("put it behind the service").at("-M", r.column(kindMask))
 	case s.Persistence.Timeout == 0 && s.ID.FWMark() == 0 && s.ID.AddrPort().Port() == 0:
-		return s, errorf("a service on port 0, or without a port, receives packets for every port").or("it needs -p")
+		return s, errorf("a service on port 0, or without a port, receives packets for every port").or("it needs -p").at("", r.column(kindService))
 	}
 	s.SchedulerFlags = flags
 	if s.Persistence.Timeout == 0 {
@@ -97,14 +102,15 @@ func (r *request) tunnelMode() (lvs.Mode, *Error) {
 	case "gue":
 		mode, may = lvs.GUE(r.tunnelPort, r.tunnelFlags), kindTunnelPort|kindNoChecksum|kindChecksum|kindRemoteChecksum
 		if r.tunnelPort == 0 {
-			return mode, errorf("gue needs --tun-port").at("--tun-type", 0)
+			return mode, errorf("gue needs --tun-port").at("--tun-type", r.column(kindTunnel))
 		}
 	}
 	const checksums = kindNoChecksum | kindChecksum | kindRemoteChecksum
-	excess := optionNames(r.kinds & tunnelOptions &^ kindTunnel &^ may)
+	excess := r.kinds & tunnelOptions &^ kindTunnel &^ may
 	switch given := r.kinds & checksums; {
-	case len(excess) > 0:
-		return mode, errorf("%s does not have %s", mode.Name(), strings.Join(excess, ", ")).at("--tun-type", 0)
+	case excess != 0:
+		names := strings.Join(optionNames(excess), ", ")
+		return mode, errorf("%s does not have %s", mode.Name(), names).at("", r.column(excess))
 	case given&(given-1) != 0: // more than one
 		return mode, repeated(checksums)
 	}

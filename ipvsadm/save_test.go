@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// saved is what ipvsadm prints of the table below: tests inside kernels compare more.
+// saved is what ipvsadm saves of the table below.
 const saved = `-A -f -6 -6 -s wlc
 -A -t 192.168.0.11:80 -s lc -p 300
 -a -t 192.168.0.11:80 -r 10.168.0.94:8080 -m -w 1

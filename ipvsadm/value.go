@@ -85,7 +85,9 @@ func parsePort(s string) (uint16, *Error) {
 	n, err := number(s, 0, math.MaxUint16)
 	if err != nil {
 		err.text = "port " + err.text
-		err.hint = hintNames
+		if strings.Trim(s, "-+0123456789") != "" {
+			err.hint = hintNames
+		}
 	}
 	return uint16(n), err
 }
