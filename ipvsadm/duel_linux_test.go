@@ -277,6 +277,27 @@ func TestDuelSeed(t *testing.T) {
 	}
 }
 
+// TestDuelRestore restores a file twice by planning and applying, and once by ipvsadm.
+func TestDuelRestore(t *testing.T) {
+	d := newDuel(t)
+	f, err := ParseFile([]byte(lossless))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, steps := range []int{11, 0} {
+		plan, err := d.ourClient.PlanTable(t.Context(), f.Table, lvs.TableOptions{})
+		if err != nil || len(plan.Steps) != steps {
+			t.Fatalf("%d steps, want %d: %v\n%s", len(plan.Steps), steps, err, plan)
+		}
+		if _, err := d.ourClient.ApplyTable(t.Context(), plan, lvs.ApplyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.file.Table = f.Table
+	d.restore(d.file)
+	d.judgeText()
+}
+
 // TestDuelRandom tries random commands.
 func TestDuelRandom(t *testing.T) {
 	d := newDuel(t)

@@ -155,3 +155,21 @@ func TestCommandsRefuses(t *testing.T) {
 		}
 	}
 }
+
+// ipvsadm compares only 32 bits when the first of two addresses is an IPv4 one.
+func TestSaveOrder(t *testing.T) {
+	const first, second = "-a -f 1 -r 32.1.13.184:0 -i -w 1 --tun-type ipip\n", "-a -f 1 -r [2001:db8::8000:1]:0 -i -w 1 --tun-type ipip\n"
+	for _, test := range []struct{ added, want string }{
+		{second + first, first + second},
+		{first + second, second + first},
+	} {
+		f, err := ParseFile([]byte("-A -f 1\n" + test.added))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if err := Save(&b, f.Table); err != nil || b.String() != "-A -f 1 -s wlc\n"+test.want {
+			t.Errorf("%v, %s", err, b.String())
+		}
+	}
+}
