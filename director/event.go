@@ -109,19 +109,19 @@ func (SourceBroken) event()    {}
 func (SourceRecovered) event() {}
 
 // String returns what was changed and what was done about it.
-func (e Drift) String() string {
-	object := e.Service.String()
-	if e.RealServer.IsValid() {
-		object += " -> " + e.RealServer.String()
+func (d Drift) String() string {
+	object := d.Service.String()
+	if d.RealServer.IsValid() {
+		object += " -> " + d.RealServer.String()
 	}
-	what := "changed it from " + settings(e.Was) + " to " + settings(e.Is)
+	what := "changed it from " + settings(d.Was) + " to " + settings(d.Is)
 	switch {
-	case e.Was.Op() == "":
-		what = "added it: " + settings(e.Is)
-	case e.Is.Op() == "":
-		what = "removed it: it was " + settings(e.Was)
+	case d.Was.Op() == "":
+		what = "added it: " + settings(d.Is)
+	case d.Is.Op() == "":
+		what = "removed it: it was " + settings(d.Was)
 	}
-	return object + ": another program " + what + "; " + string(e.Response)
+	return object + ": another program " + what + "; " + string(d.Response)
 }
 
 // settings returns what a change adds.
