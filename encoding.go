@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -65,30 +66,59 @@ func decodeYAML(unmarshal func(any) error, fromJSON func(text []byte) error) err
 	if err := unmarshal(&found); err != nil {
 		return err
 	}
-	text, err := json.Marshal(withTextKeys(found))
+	var k textKeys
+	found = k.of(found, 0)
+	text, err := []byte(nil), errTooMuch
+	if !k.tooMuch() {
+		text, err = json.Marshal(found)
+	}
 	if err != nil {
 		return (&Error{kind: ErrInvalid, cause: err}).about(OpParse, "YAML")
 	}
 	return fromJSON(text)
 }
 
-// withTextKeys returns a value of YAML as one that package json encodes: some YAML
-// packages decode into maps whose keys have any type.
-func withTextKeys(v any) any {
+var errTooMuch = errors.New("it is too large or too deep: look at its anchors and aliases")
+
+// textKeys makes values of YAML such as package json encodes: some YAML packages decode
+// into maps whose keys have any type. In JSON, values that aliases share are repeated,
+// so that a short text could become any amount of it.
+type textKeys struct {
+	size int // about that of the JSON
+	deep bool
+}
+
+func (k *textKeys) tooMuch() bool {
+	const most = 256 << 20
+	return k.deep || k.size > most
+}
+
+func (k *textKeys) of(v any, depth int) any {
+	const deepest = 100
+	k.size += 8
+	k.deep = k.deep || depth > deepest
+	if k.tooMuch() {
+		return nil
+	}
 	switch v := v.(type) {
+	case string:
+		k.size += len(v)
 	case map[any]any:
 		m := make(map[string]any, len(v))
 		for key, value := range v {
-			m[fmt.Sprint(key)] = withTextKeys(value)
+			name := fmt.Sprint(key)
+			k.size += len(name)
+			m[name] = k.of(value, depth+1)
 		}
 		return m
 	case map[string]any:
 		for key, value := range v {
-			v[key] = withTextKeys(value)
+			k.size += len(key)
+			v[key] = k.of(value, depth+1)
 		}
 	case []any:
 		for n, value := range v {
-			v[n] = withTextKeys(value)
+			v[n] = k.of(value, depth+1)
 		}
 	}
 	return v

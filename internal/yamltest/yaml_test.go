@@ -5,6 +5,7 @@ package yamltest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/netip"
 	"reflect"
@@ -139,6 +140,31 @@ func TestTableIsStrict(t *testing.T) {
 			err := f.unmarshal([]byte(text), &got)
 			if !errors.As(err, &bad) || bad.Field != tt.path || !strings.Contains(err.Error(), tt.want) || !errors.Is(err, lvs.ErrInvalid) || got.Services != nil {
 				t.Errorf("%s: %q: %v, want %s: %s", name, tt.new, err, tt.path, tt.want)
+			}
+		}
+	}
+}
+
+// A text that aliases make large, or that contains itself, needs little memory and time.
+func TestAliases(t *testing.T) {
+	large := "version: 1\nn0: &n0 " + strings.Repeat("x", 1000) + "\n"
+	for n := 1; n < 12; n++ {
+		large += fmt.Sprintf("n%d: &n%d [%s*n%d]\n", n, n, strings.Repeat(fmt.Sprintf("*n%d, ", n-1), 9), n-1)
+	}
+	for name, text := range map[string]string{
+		"large":  large,
+		"itself": "version: 1\nservices: &a [*a]\n",
+		"deep":   "version: 1\nservices: " + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + "\n",
+	} {
+		for f := range formats {
+			if f == "json" {
+				continue
+			}
+			var got lvs.Table
+			if err := formats[f].unmarshal([]byte(text), &got); err == nil && len(got.Services) > 1 {
+				t.Errorf("%s: %s is a table of %d services", f, name, len(got.Services))
+			} else if err == nil && name != "itself" {
+				t.Errorf("%s: %s is a table", f, name)
 			}
 		}
 	}
