@@ -46,6 +46,12 @@ func (t *tableLast) knows(id ServiceID) bool {
 	return ok
 }
 
+// drains reports whether a service, or a real server of it, was draining.
+func (t *tableLast) drains(id ServiceID) bool {
+	s := t.services[id]
+	return s.drain != nil || len(s.ending) > 0
+}
+
 // ends reports whether a drain of the whole service is under way. One whose servers
 // get connections again was taken back.
 func (s *lastService) ends(l *liveService) bool { return s.drain != nil && l.quiet() }

@@ -47,7 +47,7 @@ func (d *tableDiff) missingService(want *TableService) {
 
 // service changes a service that exists to what is wanted.
 func (d *tableDiff) service(is *liveService, want *TableService) error {
-	if is.equal(want) && !d.last.given {
+	if is.equal(want) && !d.last.drains(want.ID) {
 		d.found = append(d.found, foundService{ID: want.ID, Was: is.digest(nil)})
 		return nil
 	}
@@ -140,21 +140,27 @@ func (d *tableDiff) removal() tablePhase {
 // unwantedService removes a service that is in scope and not wanted, if it may.
 func (d *tableDiff) unwantedService(is *liveService) {
 	id := is.service.ID
-	s := d.begin(id, *is, nil)
-	switch applied := s.was.service.ID.IsValid(); {
-	case s.was.ends(is) || !d.Scope.Contains(id, d.last.knows(id)):
+	was := d.last.services[id]
+	switch applied := was.service.ID.IsValid(); {
+	case was.ends(is) || !d.Scope.Contains(id, d.last.knows(id)):
 	case !d.Prune || d.last.given && !applied:
 		d.unwanted = append(d.unwanted, id)
-	case s.hasOthers():
-		d.unwanted = append(d.unwanted, id)
-		for i := range is.len() {
-			s.removeServer(is.server(i))
-		}
-		s.end()
 	default:
-		s.removeService()
-		s.end()
+		d.begin(id, *is, nil).prune()
 	}
+}
+
+// prune removes the service, or what of it is the program's own.
+func (s *serviceDiff) prune() {
+	if s.hasOthers() {
+		s.unwanted = append(s.unwanted, s.id)
+		for i := range s.is.len() {
+			s.removeServer(s.is.server(i))
+		}
+	} else {
+		s.removeService()
+	}
+	s.end()
 }
 
 // hasOthers reports whether the service has real servers of another program.
