@@ -19,7 +19,7 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-var applyKills = flag.Int("apply.kills", 16, "at every so many steps, a program that applies a plan in a kernel is killed")
+var applyKills = flag.Int("apply.kills", 24, "at every so many steps, a program that applies a plan in a kernel is killed")
 
 // killEnv makes the test binary the program that is killed: it has the step, and the
 // files of the plan and the state.
