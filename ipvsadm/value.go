@@ -120,7 +120,7 @@ func mask(s string, is6 bool) (lvs.Mask, *Error) {
 func schedulerFlags(s lvs.Scheduler, names string) (lvs.SchedulerFlags, *Error) {
 	var all lvs.SchedulerFlags
 	for name := range strings.SplitSeq(names, ",") {
-		of, _, named := strings.Cut(name, "-")
+		of, _, _ := strings.Cut(name, "-")
 		switch name {
 		case "":
 			continue
@@ -128,7 +128,7 @@ func schedulerFlags(s lvs.Scheduler, names string) (lvs.SchedulerFlags, *Error) 
 		default:
 			return 0, errorf("%s is not a flag", quote(name)).or("give sh-fallback, sh-port, mh-fallback, mh-port, or flag-1 to flag-3")
 		}
-		if named && of != "flag" && of != s.String() {
+		if of != "flag" && of != s.String() {
 			return 0, errorf("%s is a flag of the scheduler %s, not of %s", name, of, s)
 		}
 		flag, err := lvs.ParseSchedulerFlags(name)
