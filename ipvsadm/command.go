@@ -71,16 +71,19 @@ var (
 	unreadable command // ends a restore
 )
 
-// parse reads a command. The second result is whether it changes something.
-func parse(words []word) (lvs.Change, bool, *Error) {
+// parse reads a command, for which it uses r. The second result is whether it changes
+// something.
+func (r *request) parse(words []word) (lvs.Change, bool, *Error) {
 	var nothing lvs.Change
-	r := newRequest(words)
+	*r = newRequest(words)
 	first, ok, err := r.next()
 	switch {
 	case err != nil:
 		return nothing, false, err
 	case !ok:
 		return nothing, false, noCommand(words[0])
+	case first.command == nil && len(r.rest) > 0:
+		return nothing, false, noCommand(r.rest[0])
 	case first.command == nil:
 		return nothing, false, errorf("a command such as -A or -a must come first").at(first.as, first.column)
 	case first.command == &unreadable:
@@ -92,7 +95,7 @@ func parse(words []word) (lvs.Change, bool, *Error) {
 	if first.command.build == nil {
 		return nothing, false, nil
 	}
-	ch, err := first.command.build(&r)
+	ch, err := first.command.build(r)
 	if err != nil {
 		return nothing, false, err.at(first.as, first.column)
 	}

@@ -33,7 +33,7 @@ func ParseArgs(args ...string) ([]lvs.Change, error) {
 	if len(words) == 0 {
 		return nil, errorf("no command is given").or("a command begins with a dash, such as -A")
 	}
-	ch, ok, err := parse(words)
+	ch, ok, err := new(request).parse(words)
 	switch {
 	case err != nil:
 		err.Column = 0
@@ -54,6 +54,7 @@ type line struct {
 func parseLines(text string) ([]line, error) {
 	all := make([]line, 0, strings.Count(text, "\n")+1)
 	var words []word
+	var r request
 	number := 0
 	for l := range strings.Lines(text) {
 		number++
@@ -62,7 +63,7 @@ func parseLines(text string) ([]line, error) {
 		if err == nil && len(words) > 0 {
 			var ch lvs.Change
 			var ok bool
-			if ch, ok, err = parse(words); ok {
+			if ch, ok, err = r.parse(words); ok {
 				all = append(all, line{number, words[0].column, ch})
 			}
 		}

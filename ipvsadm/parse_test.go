@@ -70,6 +70,8 @@ func TestParseRefuses(t *testing.T) {
 		{"-D -t 10.168.0.91:80 --weight=1", `line 1, column 22: --weight: -D does not have this option`},
 		{"-A -t 10.168.0.91:80 --sched rr", `line 1, column 22: "--sched" is not an option; long options cannot be abbreviated, and begin with two dashes`},
 		{"-a -t 10.168.0.91:80", `line 1, column 1: -a: needs a real server; add -r`},
+		{"\ufeff-A -t 10.168.0.91:80", `line 1, column 1: "\ufeff-A" is not a command; a command begins with a dash, such as -A`},
+		{"-s rr -A -f 1", `line 1, column 1: -s: a command such as -A or -a must come first`},
 		{"--set 1 2", `line 1, column 1: --set: needs 3 numbers: for TCP, for TCP after a FIN, and for UDP`},
 		{"-A -f 1\n-R\n", `line 2, column 1: -R: changes nothing, and ends a restore; remove the line`},
 		{"-A -f 1\x00", `line 1, column 8: byte 0x00 does not belong to a command`},
