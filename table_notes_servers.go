@@ -115,10 +115,10 @@ func (n *noter) tied(of *notedService, clients int) string {
 	if clients == 0 || of.Persistence.Timeout == 0 {
 		return ""
 	}
-	whom := quantity(clients, "client")
+	who := quantity(clients, "client")
 	return n.either(SysctlExpireQuiescentTemplate,
-		"persistence keeps sending it new connections of "+whom,
-		"persistence lets go of "+whom+", whose next connections are scheduled again")
+		"persistence keeps sending it new connections of "+who,
+		"persistence lets go of "+who+", whose next connections are scheduled again")
 }
 
 func (n *noter) serverEdited(of *notedService, server *notedServer, now RealServer) []string {
@@ -151,11 +151,11 @@ func modeEdited(was, now Mode, conns int) string {
 	case conns == 0:
 		return fmt.Sprintf("It has no connections now; new ones go by %s.", now)
 	}
-	return fmt.Sprintf("Packets of its %s go by %s, and new ones by %s.", quantity(conns, "connection"), was.withoutTunnelPort(), now)
+	return fmt.Sprintf("Packets of its %s go by %s, and new ones by %s.", quantity(conns, "connection"), was.keptByConns(), now)
 }
 
-// withoutTunnelPort returns the name of what connections keep of a mode.
-func (m Mode) withoutTunnelPort() string {
+// keptByConns returns what connections keep of the mode of their server.
+func (m Mode) keptByConns() string {
 	if m.IsTunnel() {
 		return "the tunnel"
 	}
