@@ -14,11 +14,10 @@ import (
 // RealServers returns the real servers of a service in the order in which they were
 // added. It fails with [ErrNoService] if the service does not exist.
 func (c *Client) RealServers(ctx context.Context, id ServiceID) ([]RealServerStatus, error) {
-	what := call{op: OpListRealServers, object: id.String()}
 	if err := requireID(id); err != nil {
-		return nil, err.about(what.op, what.object)
+		return nil, err.about(OpListRealServers, id.String())
 	}
-	return read(ctx, c, what, func(r *genl.Reader) ([]RealServerStatus, error) {
+	return read(ctx, c, OpListRealServers, id, func(r *genl.Reader) ([]RealServerStatus, error) {
 		var l serverList
 		if err := l.read(r, id); err != nil {
 			return nil, err
@@ -30,12 +29,11 @@ func (c *Client) RealServers(ctx context.Context, id ServiceID) ([]RealServerSta
 // RealServer returns one real server of a service. It fails with [ErrNoRealServer] or
 // [ErrNoService]. The kernel has no call for one real server, so all are listed.
 func (c *Client) RealServer(ctx context.Context, id ServiceID, addr netip.AddrPort) (RealServerStatus, error) {
-	what := call{op: OpListRealServers, object: id.String()}
 	if err := requireID(id); err != nil {
-		return RealServerStatus{}, err.about(what.op, what.object)
+		return RealServerStatus{}, err.about(OpListRealServers, id.String())
 	}
 	addr = unmap(addr)
-	all, err := read(ctx, c, what, func(r *genl.Reader) ([]RealServerStatus, error) {
+	all, err := read(ctx, c, OpListRealServers, id, func(r *genl.Reader) ([]RealServerStatus, error) {
 		l := serverList{wants: func(s *RealServerStatus) bool { return s.Addr == addr }}
 		if err := l.read(r, id); err != nil {
 			return nil, err
@@ -161,14 +159,20 @@ func naming(cmd wire.Command, id ServiceID) genl.Request {
 	}
 }
 
-// read makes requests that change nothing, in one call of the connection.
-func read[T any](ctx context.Context, c *Client, what call, work func(*genl.Reader) (T, error)) (T, error) {
+// read makes requests that change nothing, in one call of the connection. id is the
+// service that they are about, the zero value if they are about all.
+func read[T any](ctx context.Context, c *Client, op Op, id ServiceID, work func(*genl.Reader) (T, error)) (T, error) {
 	start := c.start(ctx)
 	value, err := genl.Read(ctx, c.conn, work)
+	if err == nil && start.IsZero() {
+		return value, nil // without a text that is not needed
+	}
 	if failed := (*attemptError)(nil); errors.As(err, &failed) {
-		if what, err = (call{op: failed.op}), failed.err; failed.id.IsValid() {
-			what.object = failed.id.String()
-		}
+		op, id, err = failed.op, failed.id, failed.err
+	}
+	what := call{op: op}
+	if id.IsValid() {
+		what.object = id.String()
 	}
 	if err = c.done(ctx, what, start, err); err != nil {
 		var none T

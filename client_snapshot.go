@@ -31,7 +31,7 @@ func (c *Client) snapshot(ctx context.Context, wants func(ServiceID) bool) ([]Se
 	for round := range listRounds {
 		last := r
 		var err error
-		if r, err = read(ctx, c, what, last.next); err != nil {
+		if r, err = read(ctx, c, what.op, ServiceID{}, last.next); err != nil {
 			return nil, err
 		}
 		if r.isConsistent {

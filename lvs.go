@@ -146,11 +146,10 @@ func pause(ctx context.Context, d time.Duration) error {
 // Service returns one service. It fails with [ErrNoService] if the service does not
 // exist.
 func (c *Client) Service(ctx context.Context, id ServiceID) (ServiceStatus, error) {
-	what := call{op: OpGetService, object: id.String()}
 	if err := requireID(id); err != nil {
-		return ServiceStatus{}, err.about(what.op, what.object)
+		return ServiceStatus{}, err.about(OpGetService, id.String())
 	}
-	return read(ctx, c, what, func(r *genl.Reader) (ServiceStatus, error) { return getService(r, id) })
+	return read(ctx, c, OpGetService, id, func(r *genl.Reader) (ServiceStatus, error) { return getService(r, id) })
 }
 
 // AddService makes the change [AddService]: it adds a service without real servers.

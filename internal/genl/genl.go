@@ -96,6 +96,9 @@ func malformed(format string, args ...any) error {
 
 // errno returns the kernel's answer in err, or zero.
 func errno(err error) int {
+	if err == nil {
+		return 0 // without the allocation of what follows
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Errno
