@@ -30,6 +30,8 @@ var (
 	webRIP6 = netip.MustParseAddrPort("[fd00:1::2]:80")
 )
 
+func addrAt(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
 // flag3 is the third flag of a scheduler, which none gives a meaning.
 const flag3 lvs.SchedulerFlags = 0x20
 

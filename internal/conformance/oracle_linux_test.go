@@ -23,8 +23,6 @@ type oracleCase struct {
 	change  lvs.Change
 }
 
-func addrAt(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
-
 func tcpAt(s string) lvs.ServiceID { return lvs.TCP(addrAt(s)) }
 func udpAt(s string) lvs.ServiceID { return lvs.UDP(addrAt(s)) }
 
