@@ -169,7 +169,7 @@ type DrainEnd struct {
 }
 
 // String returns what was drained, why that ended and how long it took, such as
-// "tcp://10.168.0.91:80 -> 10.168.0.94:80 drained in 1m0s: deadline, 2 connections cut".
+// "tcp://10.168.0.91:80 -> 10.168.0.94:80 removed after 1m0s, at the deadline: 2 connections cut".
 func (e DrainEnd) String() string {
 	took := e.Ended.Sub(e.Drain.Began).Round(time.Millisecond)
 	switch e.Reason {
@@ -178,7 +178,7 @@ func (e DrainEnd) String() string {
 	case DrainedConns:
 		return fmt.Sprintf("%s drained in %s: no connections left", e.Drain.object(), took)
 	case DrainedDeadline:
-		return fmt.Sprintf("%s removed after %s, at the deadline: %d connections cut", e.Drain.object(), took, e.Conns)
+		return fmt.Sprintf("%s removed after %s, at the deadline: %s cut", e.Drain.object(), took, quantity(e.Conns, "connection"))
 	case DrainTakenBack:
 		return fmt.Sprintf("%s is wanted again after %s", e.Drain.object(), took)
 	case DrainGoneAlready:

@@ -58,4 +58,6 @@ func TestDrainString(t *testing.T) {
 	} {
 		compare(t, string(reason), want, DrainEnd{Drain: all, Reason: reason, Ended: began.Add(90500 * time.Millisecond), Conns: 4}.String())
 	}
+	compare(t, "one connection", "tcp://10.1.0.1:80 -> 10.2.0.2:80 removed after 1m0s, at the deadline: 1 connection cut",
+		DrainEnd{Drain: one, Reason: DrainedDeadline, Ended: one.Deadline, Conns: 1}.String())
 }

@@ -114,7 +114,7 @@ func ExampleSimulator_Deliver() {
 	deliver()
 	// Output:
 	// forwarded to 10.168.0.95:80 by dr: the scheduler picked it
-	// refused: no server is usable: each has weight 0 or is at its upper threshold
+	// refused: the scheduler finds no server with a weight and below its upper threshold
 	// passed on: it belongs to no connection and cannot open one
 }
 

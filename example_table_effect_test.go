@@ -55,7 +55,7 @@ func ExampleTablePlan_Effect() {
 	}
 	// Output:
 	// flags "": of 4 clients, 2 are refused at once and 0 move; 2 of 4 connections are cut at the deadline
-	// 192.0.2.0 of tcp://10.168.0.91:80, now on 10.168.0.95:80, is refused: no server is usable: each has weight 0 or is at its upper threshold
-	// 192.0.2.1 of tcp://10.168.0.91:80, now on 10.168.0.95:80, is refused: no server is usable: each has weight 0 or is at its upper threshold
+	// 192.0.2.0 of tcp://10.168.0.91:80, now on 10.168.0.95:80, is refused: the scheduler finds no server with a weight and below its upper threshold
+	// 192.0.2.1 of tcp://10.168.0.91:80, now on 10.168.0.95:80, is refused: the scheduler finds no server with a weight and below its upper threshold
 	// flags "fallback": of 4 clients, 0 are refused at once and 2 move; 2 of 4 connections are cut at the deadline
 }

@@ -452,7 +452,7 @@ func TestExplanationText(t *testing.T) {
   forwarded to 10.2.0.3:80 by dr: the scheduler picked it
   sh: bucket 224 of 256 is 10.2.0.1:80's, which has weight 0; the fallback found 10.2.0.3:80 at step 1`},
 		"no fallback": {Service{Scheduler: SH}, []int{0, 1, 1}, nil, true, `
-  refused: no server is usable: each has weight 0 or is at its upper threshold
+  refused: the scheduler finds no server with a weight and below its upper threshold
   sh: bucket 224 of 256 is 10.2.0.1:80's, which has weight 0`},
 		"a template": {Service{Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Mask: PrefixMask(24)}}, []int{1, 1}, func(l *simLab) { l.connect() }, true, `
   forwarded to 10.2.0.2:80 by dr: persistence ties the client to it

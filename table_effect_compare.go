@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -189,9 +190,21 @@ func (e *effector) finish() TableEffect {
 	for id := range e.unsimulated {
 		e.unseen("%s: what happens to its packets, because their protocol or its engine is not simulated", id)
 	}
+	for id := range e.withoutClients() {
+		e.unseen("%s: what happens to clients that come later, because it has none now", id)
+	}
 	e.noteSteps()
 	slices.Sort(e.effect.Unseen)
 	return e.effect
+}
+
+// withoutClients returns the services of the plan of which no client was seen.
+func (e *effector) withoutClients() map[ServiceID]bool {
+	none := maps.Clone(e.touched)
+	for i := range e.asked {
+		delete(none, e.asked[i].service)
+	}
+	return none
 }
 
 // noteSteps notes what is not known of single steps.

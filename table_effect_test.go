@@ -45,9 +45,9 @@ func TestEffect(t *testing.T) {
 	before := l.table()
 	_, e := l.effectOf(TableOptions{Drain: time.Minute}, removeFirst)
 	compare(t, "the effect", `at once: of 10 clients, 0 move and 5 are refused; of 10 connections, 0 break
-    10.3.0.4 of tcp://10.1.0.1:80, now on 10.2.0.1:80, is refused: no server is usable: each has weight 0 or is at its upper threshold
-    10.3.0.5 of tcp://10.1.0.1:80, now on 10.2.0.1:80, is refused: no server is usable: each has weight 0 or is at its upper threshold
-    10.3.0.6 of tcp://10.1.0.1:80, now on 10.2.0.1:80, is refused: no server is usable: each has weight 0 or is at its upper threshold
+    10.3.0.4 of tcp://10.1.0.1:80, now on 10.2.0.1:80, is refused: the scheduler finds no server with a weight and below its upper threshold
+    10.3.0.5 of tcp://10.1.0.1:80, now on 10.2.0.1:80, is refused: the scheduler finds no server with a weight and below its upper threshold
+    10.3.0.6 of tcp://10.1.0.1:80, now on 10.2.0.1:80, is refused: the scheduler finds no server with a weight and below its upper threshold
     and 2 more
 at the deadline: of 10 clients, 5 move and 0 are refused; of 10 connections, 5 break
     10.3.0.4 of tcp://10.1.0.1:80, now on 10.2.0.1:80, moves to 10.2.0.2:80
@@ -100,6 +100,14 @@ func TestEffectUnseen(t *testing.T) {
 		_, e := l.effectOf(TableOptions{ExactOrder: true}, c.edit)
 		compare(t, c.name, c.want, strings.Join(e.Unseen, "\n"))
 	}
+}
+
+// Nothing is said to be safe because no client was there to be asked about.
+func TestEffectWithoutClients(t *testing.T) {
+	l := newSimLab(t, SimOptions{})
+	l.serve(Service{ID: simWeb, Scheduler: SH}, NAT(), 1, 1)
+	_, e := l.effectOf(TableOptions{Drain: time.Minute}, removeFirst)
+	compare(t, "unseen", []string{"tcp://10.1.0.1:80: what happens to clients that come later, because it has none now"}, e.Unseen)
 }
 
 // A service that the plan does not change is not looked at, and one that takes clients

@@ -91,7 +91,7 @@ const (
 	ReasonPersistence                       // persistence ties the client to the server, whatever its weight and thresholds
 	ReasonBypass                            // no server is usable, and cache_bypass is on
 	ReasonNoService                         // no service is for it
-	ReasonNoServerUsable                    // the scheduler found no server: each has weight 0 or is at its upper threshold
+	ReasonNoServerUsable                    // the scheduler found no server with a weight and below its upper threshold; without HashFallback, SH and MH look at one alone, and so does DH
 	ReasonNoServers                         // the service has no servers
 	ReasonNoScheduler                       // the service's scheduler is [NoScheduler]
 	ReasonNotOpening                        // it belongs to no connection and cannot open one
@@ -127,7 +127,7 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonPersistence:     {"persistence", "persistence ties the client to it"},
 	ReasonBypass:          {"bypass", "no server is usable, and cache_bypass is on"},
 	ReasonNoService:       {"no-service", "no service is for it"},
-	ReasonNoServerUsable:  {"no-server-usable", "no server is usable: each has weight 0 or is at its upper threshold"},
+	ReasonNoServerUsable:  {"no-server-usable", "the scheduler finds no server with a weight and below its upper threshold"},
 	ReasonNoServers:       {"no-servers", "the service has no servers"},
 	ReasonNoScheduler:     {"no-scheduler", "the service has no scheduler"},
 	ReasonNotOpening:      {"not-opening", "it belongs to no connection and cannot open one"},
