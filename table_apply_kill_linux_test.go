@@ -1,10 +1,10 @@
 package lvs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,8 +18,6 @@ import (
 
 	"github.com/golvs/lvs/internal/testbed"
 )
-
-var applyKills = flag.Int("apply.kills", 24, "at every so many steps, a program that applies a plan in a kernel is killed")
 
 // killEnv makes the test binary the program that is killed: it has the step, and the
 // files of the plan and the state.
@@ -76,7 +74,7 @@ func TestApplyTableKilledKernel(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.json")
 	g := &killGround{t: t, client: openIn(t, ns), file: file, drain: time.Hour}
 	start, killed := time.Now(), 0
-	g.killEach(*applyKills, func(plan TablePlan, at int) (steps int) {
+	g.killEach(cmp.Or(*applyKills, 23), func(plan TablePlan, at int) (steps int) {
 		text, err := json.Marshal(plan)
 		must(t, err)
 		must(t, os.WriteFile(file+".plan", text, 0o600))

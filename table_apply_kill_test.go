@@ -1,9 +1,11 @@
 package lvs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -262,6 +264,8 @@ func (s *killerSocket) Send(datagram []byte) error {
 	return s.Socket.Send(datagram)
 }
 
+var applyKills = flag.Int("apply.kills", 0, "at every so many steps, a program that applies a plan is killed; 0 is at some")
+
 // A simulator survives, so the program is a goroutine: from the step on, it can neither
 // send nor write. One that lives can write what it knows, which is not whether its last
 // change was made.
@@ -271,12 +275,12 @@ func TestApplyTableKilledSimulator(t *testing.T) {
 		every int
 		lives bool
 	}{
-		{time.Hour, 1, false}, {0, 3, false}, {time.Hour, 7, true}, {0, 7, true},
+		{time.Hour, 5, false}, {0, 15, false}, {time.Hour, 35, true}, {0, 35, true},
 	} {
 		sim, err := NewSimulator(SimOptions{})
 		must(t, err)
 		g := &killGround{t: t, client: sim.Client(), file: filepath.Join(t.TempDir(), "state.json"), drain: tt.drain}
-		g.killEach(tt.every, func(plan TablePlan, at int) (steps int) {
+		g.killEach(cmp.Or(*applyKills, tt.every), func(plan TablePlan, at int) (steps int) {
 			k := &killer{at: int64(at), end: func() {}}
 			ctx := seam.WithStep(t.Context(), func(name string) {
 				if k.step(name); k.isOver() && !tt.lives {
