@@ -95,8 +95,10 @@ func (d *jsonDecoder) value(into reflect.Value) *Error {
 // isWalked reports whether values of a type are decoded here, and not by package json.
 func isWalked(t reflect.Type) bool {
 	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice:
+	case reflect.Pointer:
 		return isWalked(t.Elem())
+	case reflect.Slice: // element by element, for the path; package json reads bytes from a string
+		return t.Elem().Kind() != reflect.Uint8
 	case reflect.Struct:
 		p := reflect.PointerTo(t)
 		return p.Implements(reflect.TypeFor[hasDefaults]()) ||

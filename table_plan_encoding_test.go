@@ -95,6 +95,12 @@ func TestPlanJSONRefuses(t *testing.T) {
 		{"operation of no plan", "steps[1].change.op", func(_ map[string]any, step func(string) map[string]any) {
 			step("add-service")["change"] = map[string]any{"op": "zero-counters", "id": "tcp://10.1.0.1:80"}
 		}},
+		{"another operation", "steps[5].change.addr", func(_ map[string]any, step func(string) map[string]any) {
+			step("remove-real-server")["change"].(map[string]any)["op"] = "add-real-server"
+		}},
+		{"a digest in another form", "found[0].way[0]", func(p map[string]any, _ func(string) map[string]any) {
+			p["found"].([]any)[0].(map[string]any)["way"].([]any)[0] = "y1"
+		}},
 		{"invalid value", "steps[4].change.weight", func(_ map[string]any, step func(string) map[string]any) {
 			step("update-real-server")["change"].(map[string]any)["realServer"].(map[string]any)["weight"] = -1
 		}},
