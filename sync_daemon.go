@@ -126,10 +126,9 @@ func (d SyncDaemon) validate() *Error {
 }
 
 // StartSyncDaemon starts a sync daemon. It returns [ErrExists] if one of that role
-// is running, and [ErrInvalid] if there is no such interface, if there are real
-// servers of another address family than their service, or if a master's interface
-// cannot reach the group: it is down, IPv6 is disabled on it, or it is lo and the
-// group is IPv6.
+// is running, and [ErrInvalid] if the interface does not exist, if a real server has
+// another address family than its service, or if a master's interface cannot reach the
+// group: it is down, IPv6 is disabled on it, or it is lo and the group is IPv6.
 func (c *Client) StartSyncDaemon(ctx context.Context, d SyncDaemon) error {
 	return c.do1(ctx, StartSyncDaemon(d))
 }

@@ -131,8 +131,8 @@ func portScope(from, to int) Scope {
 
 const writersTime = 2 * time.Second
 
-// Another program writes the same services. There is no hang, each error says why, and
-// the table is what is wanted once the other program has stopped.
+// Another program writes the same services. No call hangs, each error says why, and the
+// table is as wanted once the other program has stopped.
 func TestApplyTableAmongWriters(t *testing.T) {
 	l := newApplyLab(t, SimOptions{})
 	w := &tableWriter{t: t, client: l.client, file: filepath.Join(t.TempDir(), "state.json"), scope: portScope(0, 6), random: rand.New(rand.NewPCG(1, 1))}

@@ -14,8 +14,8 @@ import (
 	"github.com/golvs/lvs/internal/seam"
 )
 
-// ReadTableState reads a state from a file. If there is no file, it returns the zero
-// value: nothing was applied. It fails with [ErrInvalid] if the file is damaged, has
+// ReadTableState reads a state from a file. If the file does not exist, it returns the
+// zero value: nothing was applied. It fails with [ErrInvalid] if the file is damaged, has
 // another version, or is not a regular file, and with [ErrPermission].
 func ReadTableState(path string) (TableState, error) {
 	s, err := readTableState(path)
