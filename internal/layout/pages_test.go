@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -167,6 +168,28 @@ func (p page) commands() (all []string) {
 	return all
 }
 
+var listItem = regexp.MustCompile(`^(\d+)\. `)
+
+// TestPagesLists holds that each item of a numbered list has the number after the one
+// before it, and that lists begin with 1.
+func TestPagesLists(t *testing.T) {
+	for _, p := range pages(t) {
+		last := 0
+		p.prose(func(n int, line string) {
+			if strings.HasPrefix(line, "#") {
+				last = 0
+			}
+			if m := listItem.FindStringSubmatch(line); m != nil {
+				if number, _ := strconv.Atoi(m[1]); number != 1 && number != last+1 {
+					t.Errorf("%s:%d: item %d comes after item %d", p.name, n, number, last)
+				} else {
+					last = number
+				}
+			}
+		})
+	}
+}
+
 // TestReadmes holds that the README stays short, and that the Chinese one shows
 // the same code.
 func TestReadmes(t *testing.T) {
@@ -194,7 +217,7 @@ func TestReadmes(t *testing.T) {
 	}
 }
 
-var pathInCode = regexp.MustCompile(`^(?:[a-z*][\w*]*\.go|(?:internal|examples|cmd|scripts|testdata|docs|ipvsadm|workload)(?:/[\w*./-]+)?)$`)
+var pathInCode = regexp.MustCompile(`^(?:[a-z*][\w*]*\.go|(?:internal|examples|cmd|scripts|testdata|docs|bench|director|ipvsadm|workload)(?:/[\w*./-]+)?)$`)
 
 // TestMap holds that the map of the code names files and folders that exist.
 func TestMap(t *testing.T) {

@@ -1,11 +1,14 @@
 package layout
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -119,4 +122,28 @@ func TestNothingCompiledAtInit(t *testing.T) {
 			})
 		}
 	})
+}
+
+var conflictMarker = regexp.MustCompile(`(?m)^(?:<<<<<<<|>>>>>>>) `)
+
+// TestNoConflicts holds that no file has what git writes where a merge needs a decision.
+func TestNoConflicts(t *testing.T) {
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.Name() == ".git":
+			return fs.SkipDir
+		case !d.Type().IsRegular():
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if at := conflictMarker.FindIndex(text); at != nil {
+			t.Errorf("%s:%d: a merge was not finished", name, 1+bytes.Count(text[:at[0]], []byte("\n")))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
