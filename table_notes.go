@@ -22,6 +22,9 @@ func (p *TablePlan) annotate(ctx context.Context, have Snapshot, h *Host) error 
 	if err := n.read(ctx, h); err != nil {
 		return err
 	}
+	for i := range n.have {
+		n.left[familyIndex(n.have[i].ID)]++
+	}
 	losing := make(map[ServiceID]bool) // services that lose real servers
 	for i := range p.Steps {
 		if ch := p.Steps[i].Change.get(); ch.kind == removeServer {
@@ -45,7 +48,8 @@ type noter struct {
 	have     []ServiceEntry               // as found, ordered
 	services map[ServiceID]*notedService  // nil: removed
 	added    map[serverKey]netip.AddrPort // servers that steps add, by their address with and without the port
-	change   [2]int                       // by how much the number of IPv4 and of IPv6 services has changed
+	left     [2]int                       // how many IPv4 and IPv6 services there are
+	tables   int                          // how often buckets were filled
 
 	parameters map[SysctlKey]int // without those that are not known
 	release    *release.Release  // nil: not known
@@ -130,81 +134,30 @@ func capital(s string) string {
 	return s
 }
 
-// notedService is a service while a plan is made: before the next step.
-type notedService struct {
-	Service
-	servers []*notedServer
-	byAddr  map[netip.AddrPort]*notedServer
-	usable  int // servers with a weight
-	hash    *hashTable
-}
-
-// notedServer is a real server with the counts that it was found with.
-type notedServer struct {
-	RealServerStatus
-	wasQuiesced bool // it was found with weight 0, so which weight it had before is not known
-}
-
-func (s *notedServer) conns() int { return s.ActiveConns + s.InactiveConns }
-
 // service returns a service as it is before the next step, nil if it does not exist.
 func (n *noter) service(id ServiceID) *notedService {
 	if s, ok := n.services[id]; ok {
 		return s
 	}
-	e := n.found(id)
-	if e == nil {
-		return nil
-	}
-	s := newNotedService(e.Service)
-	for _, server := range e.RealServers {
-		s.add(&notedServer{server, server.Weight == 0})
-	}
-	n.services[id] = s
-	return s
-}
-
-// found returns a service as it was found, or nil.
-func (n *noter) found(id ServiceID) *ServiceEntry {
 	i, ok := slices.BinarySearchFunc(n.have, id, func(e ServiceEntry, id ServiceID) int { return e.ID.Compare(id) })
 	if !ok {
 		return nil
 	}
-	return &n.have[i]
+	s := newNotedService(n.have[i].Service, n.have[i].RealServers, n.totals())
+	n.services[id] = s
+	return s
 }
 
-func newNotedService(s Service) *notedService {
-	return &notedService{Service: s.normal(), byAddr: make(map[netip.AddrPort]*notedServer)}
-}
-
-func (s *notedService) add(server *notedServer) {
-	server.Addr = unmap(server.Addr)
-	s.servers = append(s.servers, server)
-	s.byAddr[server.Addr] = server
-	s.usable += used(server.Weight)
-}
-
-func (s *notedService) remove(server *notedServer) {
-	s.servers = slices.DeleteFunc(s.servers, func(o *notedServer) bool { return o == server })
-	delete(s.byAddr, server.Addr)
-	s.usable -= used(server.Weight)
-}
-
-// used returns 1 for the weight of a usable server.
-func used(weight int) int {
-	if weight > 0 {
-		return 1
-	}
-	return 0
-}
+// totals reports whether the kernel is known to count connections together.
+func (n *noter) totals() bool { return n.release != nil && n.release.CountsTotals() }
 
 // step returns the notes of a step, and makes it.
 func (n *noter) step(s *TableStep) []string {
 	id := s.Change.ServiceID()
 	of := n.service(id)
 	if s.Change.get().kind == addService {
-		n.change[familyIndex(id)]++
-		return n.serviceAdded(newNotedService(s.Change.get().service)) // its real servers have no clients yet
+		n.left[familyIndex(id)]++
+		return n.serviceAdded(s.Change.get().service.normal()) // its real servers have no clients yet
 	}
 	if of == nil {
 		return nil
@@ -212,20 +165,19 @@ func (n *noter) step(s *TableStep) []string {
 	switch s.Change.get().kind {
 	case updateService:
 		was := of.Service
-		of.Service = s.Change.get().service.normal()
-		of.hash = nil
+		of.edit(s.Change.get().service)
 		return n.serviceEdited(of, was)
 	case removeService:
 		if s.Drain > 0 {
 			return n.serviceDrained(of)
 		}
-		n.change[familyIndex(id)]--
+		n.left[familyIndex(id)]--
 		n.services[id] = nil
 		return n.serviceRemoved(of)
 	case addServer:
 		return n.serverAdded(of, s.Change.get().server)
 	}
-	server := of.byAddr[unmap(s.Change.RealServerAddr())]
+	server := of.servers[unmap(s.Change.RealServerAddr())]
 	switch {
 	case server == nil:
 		return nil

@@ -7,96 +7,42 @@ import (
 	"github.com/golvs/lvs/internal/simipvs/sched"
 )
 
-// hashTable is the table in which sh, mh or dh finds the server of a client, or of a
-// destination. Kernels are assumed to have the usual sizes of it.
-type hashTable struct {
-	service *notedService
-	group   *sched.Group
-	servers map[*notedServer]*sched.Server
-	buckets []hashBucket
-	filled  int // how often the table was filled
-}
-
-// mostTables is how many tables are made for one service. The notes of further steps
-// have no figures.
-const mostTables = 64
-
-// hashBucket is what clients of a bucket get.
+// hashBucket is what clients of a bucket get. Kernels are assumed to have as many buckets
+// as Debian builds.
 type hashBucket struct {
 	server  *sched.Server
 	refuses bool // the server is not usable, or there is none
 }
 
-// hashed returns the buckets as they are, nil if the scheduler has none.
-func (s *notedService) hashed() []hashBucket {
-	if s.Scheduler != SH && s.Scheduler != MH && s.Scheduler != DH {
-		return nil
-	}
-	if s.hash == nil {
-		s.hash = newHashTable(s)
-	}
-	return s.hash.buckets
-}
+// mostTables is how often buckets are filled for one plan, so that it costs about a
+// tenth of a second and some megabytes. The notes of further steps have no figures.
+const mostTables = 256
 
-func newHashTable(s *notedService) *hashTable {
-	h := &hashTable{service: s, group: sched.NewGroup(false), servers: make(map[*notedServer]*sched.Server)}
-	for _, server := range s.servers {
-		h.add(server)
+// buckets returns the buckets of a service as they are, nil if it has none or they are
+// not known.
+func (n *noter) buckets(of *notedService) []hashBucket {
+	if of.buckets == nil && of.hashes() && n.tables < mostTables {
+		n.tables++
+		of.schedule()
+		of.fill()
 	}
-	by, _ := sched.New(string(s.Scheduler), sched.Options{IPv4: !s.ID.Is6()})
-	if err := h.group.Schedule(by); err != nil {
-		h.filled = mostTables // more servers than buckets
-	}
-	h.fill()
-	return h
-}
-
-func (h *hashTable) add(server *notedServer) {
-	weight := int32(server.Weight)
-	in := &sched.Server{Addr: server.Addr, Weight: weight, LastWeight: weight}
-	h.servers[server] = in
-	h.group.Add(in)
-}
-
-// set follows the change of a server.
-func (h *hashTable) set(server *notedServer, was, now int) {
-	switch in := h.servers[server]; {
-	case was == removed:
-		h.add(server)
-	case now == removed:
-		h.group.Remove(in)
-		delete(h.servers, server)
-	default:
-		in.Weight = int32(now)
-		if now != 0 {
-			in.LastWeight = in.Weight
-		}
-		h.group.Edited(in)
-	}
-	h.fill()
+	return of.buckets
 }
 
 // fill notes the buckets as they are now.
-func (h *hashTable) fill() {
-	if h.filled >= mostTables {
-		h.buckets = nil
-		return
-	}
-	h.filled++
-	servers := h.group.Buckets()
-	if h.service.Scheduler == DH && h.service.ID.FWMark() == 0 {
-		only := sched.DestinationBucket(h.service.ID.AddrPort().Addr())
+func (s *notedService) fill() {
+	servers := s.group.Buckets()
+	if s.Scheduler == DH && s.ID.FWMark() == 0 {
+		only := sched.DestinationBucket(s.ID.AddrPort().Addr())
 		servers = servers[only : only+1]
 	}
-	h.buckets = make([]hashBucket, len(servers))
-	for i, s := range servers {
-		h.buckets[i] = hashBucket{s, s == nil || s.Weight == 0}
+	for _, in := range servers {
+		s.buckets = append(s.buckets, hashBucket{in, in == nil || in.Weight == 0})
 	}
 }
 
 // rehashed compares the buckets with what they were.
-func (s *notedService) rehashed(was []hashBucket, unsure bool) string {
-	now := s.hash.buckets
+func (s *notedService) rehashed(was, now []hashBucket, unsure bool) string {
 	switch {
 	case unsure || s.isUnsure():
 		return "Which clients move depends on the weight that a server of weight 0 had before, which the kernel does not show."
@@ -123,17 +69,7 @@ func (s *notedService) rehashed(was []hashBucket, unsure bool) string {
 }
 
 // isUnsure reports whether the table of mh depends on weights that cannot be read.
-func (s *notedService) isUnsure() bool {
-	if s.Scheduler != MH {
-		return false
-	}
-	for _, o := range s.servers {
-		if o.wasQuiesced {
-			return true
-		}
-	}
-	return false
-}
+func (s *notedService) isUnsure() bool { return s.Scheduler == MH && s.hidden > 0 }
 
 // shares returns what the clients of so many buckets notice.
 func (s *notedService) shares(all, moved, refused, accepted int) string {

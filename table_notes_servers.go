@@ -1,34 +1,17 @@
 package lvs
 
-import (
-	"fmt"
-	"net/netip"
-	"slices"
-)
+import "fmt"
 
 // The sentences on real servers: first what happens to connections, then what happens to
 // clients that open new ones.
 
 func (n *noter) serverAdded(of *notedService, r RealServer) []string {
 	server := &notedServer{RealServerStatus: RealServerStatus{RealServer: r}}
-	if kept := n.kept(of, server.Addr); kept != nil {
+	if kept := of.gone[unmap(server.Addr)]; kept != nil {
 		server.ActiveConns, server.InactiveConns = kept.ActiveConns, kept.InactiveConns
 		return sentences("It comes back with those of its connections that are left.", n.shift(of, server, r.Weight))
 	}
 	return sentences(n.shift(of, server, r.Weight))
-}
-
-// kept returns a real server as it was found, which a step removed, or nil.
-func (n *noter) kept(of *notedService, addr netip.AddrPort) *RealServerStatus {
-	e := n.found(of.ID)
-	if e == nil {
-		return nil
-	}
-	i := slices.IndexFunc(e.RealServers, func(r RealServerStatus) bool { return unmap(r.Addr) == unmap(addr) })
-	if i < 0 {
-		return nil
-	}
-	return &e.RealServers[i]
 }
 
 func (n *noter) serverRemoved(of *notedService, server *notedServer) []string {
@@ -169,7 +152,7 @@ func (n *noter) thresholdsEdited(of *notedService, server *notedServer, was Real
 	if floor == 0 {
 		floor = upper - upper/4
 	}
-	totals := n.release != nil && n.release.CountsTotals()
+	totals := n.totals()
 	older := n.release != nil && !totals
 	reopened := totals && conns < floor || older && upper > was.UpperThreshold
 	neverFull := was.UpperThreshold == 0 && conns < upper

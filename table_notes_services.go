@@ -7,7 +7,7 @@ import (
 
 // The sentences on services.
 
-func (n *noter) serviceAdded(of *notedService) []string {
+func (n *noter) serviceAdded(of Service) []string {
 	id := of.ID
 	catchAll := NewServiceID(id.Protocol(), netip.AddrPortFrom(id.AddrPort().Addr(), 0))
 	switch {
@@ -31,7 +31,7 @@ func (n *noter) serviceRemoved(of *notedService) []string {
 // cutAll returns what happens to the connections of a service that is removed.
 func (n *noter) cutAll(of *notedService) string {
 	conns := of.conns()
-	if conns > 0 && n.isLast(of.ID) {
+	if conns > 0 && n.left[familyIndex(of.ID)] == 0 {
 		return fmt.Sprintf("It is the last %s service, so IPVS leaves packets of its %s to the director's own stack, which resets TCP.",
 			familyName(of.ID.Is6()), quantity(conns, "connection"))
 	}
@@ -42,17 +42,6 @@ func (n *noter) cutAll(of *notedService) string {
 			"IPVS ends its "+what)
 	}
 	return n.cut(of, conns)
-}
-
-// isLast reports whether no service of the family is left.
-func (n *noter) isLast(id ServiceID) bool {
-	left := n.change[familyIndex(id)]
-	for i := range n.have {
-		if n.have[i].ID.Is6() == id.Is6() {
-			left++
-		}
-	}
-	return left == 0
 }
 
 // goElsewhere returns where new connections go when a service is removed.

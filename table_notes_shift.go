@@ -5,20 +5,17 @@ import (
 	"math"
 )
 
-// removed stands for the weight of a server that is not there.
-const removed = -1
-
 // noServerLeft says what new connections get from a service without a usable server.
 const noServerLeft = "no server with a weight is left, so new connections are refused with ICMP port unreachable"
 
 // shift sets the weight of a server, adds it or removes it, and returns what clients that
 // open new connections notice.
 func (n *noter) shift(of *notedService, server *notedServer, now int) string {
-	was := removed
-	if of.byAddr[unmap(server.Addr)] == server {
-		was = server.Weight
+	was, usable, buckets, unsure := of.weightOf(server), of.usable, n.buckets(of), of.isUnsure()
+	var pick *notedServer
+	if of.pins() {
+		pick = of.preferred()
 	}
-	usable, single, hash, unsure := of.usable, of.single(), of.hashed(), of.isUnsure()
 	of.set(server, was, now)
 	switch {
 	case of.Scheduler == NoScheduler:
@@ -29,12 +26,12 @@ func (n *noter) shift(of *notedService, server *notedServer, now int) string {
 		return "It is the only usable server, so new connections are no longer refused."
 	case of.usable == 0:
 		return ""
-	case single != nil || of.single() != nil:
-		return of.pinned(single, of.single())
+	case of.pins():
+		return of.pinned(pick, of.preferred())
 	}
 	switch of.Scheduler {
 	case SH, MH, DH:
-		return of.rehashed(hash, unsure)
+		return of.rehashed(buckets, n.buckets(of), unsure)
 	case LBLC, LBLCR:
 		return of.cached(was, now)
 	case WRR:
@@ -58,23 +55,6 @@ func (n *noter) noneLeft(of *notedService) string {
 	return n.either(SysctlCacheBypass, noServerLeft, "no server with a weight is left, so new connections go on to their original destinations")
 }
 
-// set makes a server have a weight, or removes it.
-func (s *notedService) set(server *notedServer, was, now int) {
-	switch {
-	case was == removed:
-		s.add(server)
-	case now == removed:
-		s.remove(server)
-	default:
-		s.usable += used(now) - used(was)
-		server.Weight = now
-		server.wasQuiesced = server.wasQuiesced && now == 0
-	}
-	if s.hash != nil {
-		s.hash.set(server, was, now)
-	}
-}
-
 // joined returns what happens when a server gets new connections besides others.
 func (s *notedService) joined(server *notedServer) string {
 	switch s.Scheduler {
@@ -83,10 +63,8 @@ func (s *notedService) joined(server *notedServer) string {
 	case TWOS:
 		return "No client moves: twos draws it by its weight."
 	case OVF:
-		for _, o := range s.servers {
-			if o.Weight > server.Weight {
-				return "ovf picks it when the servers of higher weight have more active connections than their weight."
-			}
+		if s.preferred().Weight > server.Weight {
+			return "ovf picks it when the servers of higher weight have more active connections than their weight."
 		}
 		return fmt.Sprintf("ovf prefers it until it has more than %d active connections.", server.Weight)
 	case LC, WLC, SED, NQ:
@@ -98,18 +76,16 @@ func (s *notedService) joined(server *notedServer) string {
 // flooded returns how many new connections in a row a server gets that has fewer than
 // the others.
 func (s *notedService) flooded(server *notedServer) string {
-	least := math.Inf(1)
-	for _, o := range s.servers {
-		if o != server && o.Weight > 0 {
-			least = min(least, s.load(o, 0))
-		}
+	least := 0.0
+	if other := s.preferred(); other != nil {
+		least = s.load(other)
 	}
 	next := 0
 	switch weight := float64(server.Weight); s.Scheduler {
 	case LC:
-		next = int(math.Ceil(least - s.load(server, 0)))
+		next = int(math.Ceil(least - s.load(server)))
 	default:
-		next = int(math.Ceil((least - s.load(server, 0)) * weight))
+		next = int(math.Ceil((least - s.load(server)) * weight))
 	}
 	if next <= 1 {
 		return fmt.Sprintf("No client moves: %s balances it with the others.", s.Scheduler)
@@ -119,8 +95,8 @@ func (s *notedService) flooded(server *notedServer) string {
 
 // load returns the load of a server by which the scheduler compares it, in connections
 // like those that come next.
-func (s *notedService) load(server *notedServer, more int) float64 {
-	active, inactive := float64(server.ActiveConns+more), float64(server.InactiveConns)
+func (s *notedService) load(server *notedServer) float64 {
+	active, inactive := float64(server.ActiveConns), float64(server.InactiveConns)
 	load := active + inactive/256
 	if s.ID.Protocol() == ProtocolUDP {
 		load = active*256 + inactive
@@ -161,29 +137,6 @@ func (s *notedService) cached(was, now int) string {
 		return "Destinations keep the servers that they have; it gets others, and those whose server is too busy."
 	}
 	return "Destinations keep the servers that they have, until one has more active connections than its weight and another is less than half full."
-}
-
-// single returns the server that gets every new connection whatever the loads, or nil if
-// the scheduler spreads them.
-func (s *notedService) single() *notedServer {
-	isUDP := s.ID.Protocol() == ProtocolUDP
-	switch {
-	case s.Scheduler == FO, isUDP && (s.Scheduler == SED || s.Scheduler == OVF):
-		return s.newest(func(o, best *notedServer) bool { return o.Weight > best.Weight })
-	case isUDP && s.Scheduler == NQ, isUDP && s.OnePacket && (s.Scheduler == LC || s.Scheduler == WLC):
-		return s.newest(func(_, _ *notedServer) bool { return false })
-	}
-	return nil
-}
-
-// newest returns the best usable server, the one that was added last if several are.
-func (s *notedService) newest(better func(o, best *notedServer) bool) (best *notedServer) {
-	for i := len(s.servers) - 1; i >= 0; i-- {
-		if o := s.servers[i]; o.Weight > 0 && (best == nil || better(o, best)) {
-			best = o
-		}
-	}
-	return best
 }
 
 // pinned returns where all new connections go.

@@ -1,6 +1,7 @@
 package lvs
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -44,15 +45,42 @@ func TestNotesWithoutHost(t *testing.T) {
 func TestNotesOfManySteps(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: MH}, DR(), 1, 1)
-	var adds []Change
-	for i := range 2 * mostTables {
-		adds = append(adds, AddRealServer(simWeb, NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 3, 0, byte(i)}), 80), DR())))
-	}
-	all := l.noted(l.Host(), adds...)
+	all := l.noted(l.Host(), addMany(simWeb, mostTables)...)
 	if first := all[0][0]; !strings.Contains(first, "% of clients") {
 		t.Errorf("the first note is %q", first)
 	}
 	if last := all[len(all)-1][0]; last != "mh fills its table again, so some clients move." {
 		t.Errorf("the last note is %q", last)
+	}
+}
+
+// addMany adds real servers to a service, one by one.
+func addMany(id ServiceID, servers int) (all []Change) {
+	for i := range servers {
+		addr := netip.AddrFrom4([4]byte{10, 4, byte(i >> 8), byte(i)})
+		all = append(all, AddRealServer(id, NewRealServer(netip.AddrPortFrom(addr, 80), DR())))
+	}
+	return all
+}
+
+// The notes of a step cost about the same, however many real servers the service has.
+func BenchmarkNotes(b *testing.B) {
+	for _, s := range []Scheduler{WLC, FO, OVF, RR, MH} {
+		for _, servers := range []int{1000, 10_000} {
+			b.Run(fmt.Sprintf("%s/%d", s, servers), func(b *testing.B) {
+				l := newSimLab(b, SimOptions{})
+				l.serve(Service{ID: simWeb, Scheduler: s}, DR(), 1)
+				have, err := l.client.Snapshot(b.Context())
+				must(b, err)
+				var p TablePlan
+				for _, ch := range addMany(simWeb, servers) {
+					p.Steps = append(p.Steps, TableStep{Change: ch})
+				}
+				for b.Loop() {
+					must(b, p.annotate(b.Context(), have, nil))
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*servers), "ns/step")
+			})
+		}
 	}
 }
