@@ -18,7 +18,8 @@ func unmarshalVersioned(what string, text []byte, into any) error {
 	return notParsed(what, bad)
 }
 
-// decodeVersioned is decodeJSON of text that must have the version of this package.
+// decodeVersioned is decodeJSON of text that must have the version of this package. The
+// offset is -1 if the version is wrong.
 func decodeVersioned(text []byte, into any) (bad *Error, offset int) {
 	var head struct {
 		Version json.RawMessage `json:"version"`

@@ -36,7 +36,7 @@ type hasDefaults interface{ setDefaults() }
 
 // decodeJSON decodes text into a value of which a pointer is given, and leaves the value
 // as it is if it cannot. Field of the error is the path of what is wrong, and offset its
-// place, -1 if it has none.
+// place.
 func decodeJSON(text []byte, into any) (bad *Error, offset int) {
 	if !json.Valid(text) {
 		return syntaxError(text)
@@ -56,12 +56,11 @@ func decodeJSON(text []byte, into any) (bad *Error, offset int) {
 func syntaxError(text []byte) (bad *Error, offset int) {
 	var whole json.RawMessage
 	err := json.Unmarshal(text, &whole)
-	bad, offset = &Error{kind: ErrInvalid, cause: err}, -1
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		offset = max(int(syntax.Offset)-1, 0)
+		offset = max(int(syntax.Offset)-1, 0) // which is behind what does not fit
 	}
-	return bad, offset
+	return &Error{kind: ErrInvalid, cause: err}, offset
 }
 
 func (d *jsonDecoder) value(into reflect.Value) *Error {
@@ -281,7 +280,7 @@ func (d *jsonDecoder) skipString() {
 
 // joinPath returns the path of a field or element within another.
 func joinPath(outer, inner string) string {
-	if inner == "" || inner[0] == '[' {
+	if outer == "" || inner == "" || inner[0] == '[' {
 		return outer + inner
 	}
 	return outer + "." + inner
@@ -325,12 +324,4 @@ func clip(s string) string {
 		s = s[:most] + "…"
 	}
 	return strings.ToValidUTF8(s, "")
-}
-
-// placeOf returns the line and the column of an offset in text, both from 1. A column
-// is a character.
-func placeOf(text []byte, offset int) (line, column int) {
-	before := text[:min(offset, len(text))]
-	start := bytes.LastIndexByte(before, '\n') + 1
-	return bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[start:]) + 1
 }

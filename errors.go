@@ -129,6 +129,10 @@ type Error struct {
 	Field  string // the field that was refused, with ErrInvalid; of JSON, YAML and tables its path; may be empty
 	Errno  Errno  // the kernel's answer; 0 if there was none
 
+	// Line and Column are the place in a text, both from 1, with columns in characters; 0
+	// where it is not known. Errors of [ParseTable] have one.
+	Line, Column int
+
 	// Outcome says what is known of a change. It is [OutcomeRefused] for an
 	// operation that is not a change.
 	Outcome Outcome
@@ -164,6 +168,9 @@ func (e *Error) Error() string {
 	b.WriteString("lvs: " + e.Op.words())
 	if e.Object != "" {
 		b.WriteString(" " + e.Object)
+	}
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ", line %d, column %d", e.Line, e.Column)
 	}
 	for _, part := range []string{e.Field, e.detail} {
 		if part != "" {

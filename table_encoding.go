@@ -1,9 +1,6 @@
 package lvs
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "encoding/json"
 
 // tableFile is a Table in JSON and YAML.
 type tableFile struct {
@@ -18,20 +15,30 @@ func (t Table) file() tableFile {
 	return tableFile{formatVersion, t.Services}
 }
 
-// ParseTable parses a table in JSON, as [Table.UnmarshalJSON] does. The Object of its
-// errors says where text is wrong, such as "table, line 12, column 7".
+// ParseTable returns the table in a text of JSON, as [Table.UnmarshalJSON] does, and
+// validates it, as [Table.Validate] does. The error is an [*Error] of what is wrong first
+// with the text, or a [*TableError] of all that is wrong with the table. Each of its
+// problems has the line and the column: of the value, of the name of a field that should
+// not be there, or of what a missing value would be in.
 func ParseTable(text []byte) (Table, error) {
 	var f tableFile
 	bad, offset := decodeVersioned(text, &f)
-	if bad == nil {
-		return Table{f.Services}, nil
+	switch {
+	case bad == nil:
+	case offset < 0:
+		placeByPath(text, problems{bad})
+	default:
+		bad.placeAt(text, offset)
 	}
-	what := "table"
-	if offset >= 0 {
-		line, column := placeOf(text, offset)
-		what = fmt.Sprintf("table, line %d, column %d", line, column)
+	if bad != nil {
+		return Table{}, bad.about(OpParse, "table")
 	}
-	return Table{}, bad.about(OpParse, what)
+	t := Table{f.Services}
+	if all := t.problems(); len(all) > 0 {
+		placeByPath(text, all)
+		return Table{}, &TableError{all}
+	}
+	return t, nil
 }
 
 // MarshalJSON returns the table with the version of its format. The error matches
@@ -40,8 +47,8 @@ func (t Table) MarshalJSON() ([]byte, error) { return json.Marshal(t.file()) }
 
 // UnmarshalJSON decodes what MarshalJSON returns, and leaves the table as it is if it
 // cannot. Another version, or none, and unknown fields match [ErrInvalid]. The weight of
-// a real server is 1 if absent. [ParseTable] also reports the line and the column of what
-// is wrong.
+// a real server is 1 if absent. [ParseTable] also validates, and says in which line and
+// column the text is wrong.
 func (t *Table) UnmarshalJSON(text []byte) error {
 	return t.unmarshal(func(into any) error { return unmarshalVersioned("table", text, into) })
 }

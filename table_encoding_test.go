@@ -3,6 +3,7 @@ package lvs
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func TestTableJSON(t *testing.T) {
 	if err != nil || string(empty) != `{"version":1,"services":[]}` {
 		t.Errorf("%s, %v", empty, err)
 	}
-	for _, text := range []string{string(empty), `{"version":1}`, `{"services":null,"version":1}`, `{"services":[{"realServers":null}],"version":1}`} {
+	for _, text := range []string{string(empty), `{"version":1}`, `{"services":null,"version":1}`, `{"services":[{"id":"tcp://10.1.0.1:80","realServers":null}],"version":1}`} {
 		if _, err := ParseTable([]byte(text)); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -56,10 +57,10 @@ func TestTableJSON(t *testing.T) {
 // table is used.
 func TestTableJSONIsStrict(t *testing.T) {
 	for _, tt := range []struct{ old, new, want string }{
-		{`"version": 1,`, ``, `table: version: is missing, and must be 1`},
-		{`"version": 1`, `"version": 2`, `table: version: is 2, and this version of the library reads only 1`},
-		{`"version": 1`, `"version": "1"`, `table: version: is "1", and this version of the library reads only 1`},
-		{`"version": 1`, `"new": 0, "version": 2`, `table: version: is 2, and this version of the library reads only 1`},
+		{`"version": 1,`, ``, `table, line 1, column 1: version: is missing, and must be 1`},
+		{`"version": 1`, `"version": 2`, `table, line 2, column 14: version: is 2, and this version of the library reads only 1`},
+		{`"version": 1`, `"version": "1"`, `table, line 2, column 14: version: is "1", and this version of the library reads only 1`},
+		{`"version": 1`, `"new": 0, "version": 2`, `table, line 2, column 24: version: is 2, and this version of the library reads only 1`},
 		{`"version": 1`, `"version": 1, "néw": 0, "more": 0`, `table, line 2, column 17: néw: is not a known field`},
 		{`"persistence"`, `"ü": 0, "persistence"`, `table, line 5, column 83: services[0].ü: is not a known field`},
 		{`{"addr": "10.2.0.2:80"}`, `{"addr": "10.2.0.2:80", "weigth": 5}`, `table, line 7, column 33: services[0].realServers[0].weigth: is not a known field`},
@@ -100,6 +101,43 @@ func TestTableJSONIsStrict(t *testing.T) {
 		if err := was.UnmarshalJSON([]byte(text)); !errors.As(err, &decoded) || decoded.Field != parsed.Field || decoded.Object != "table" {
 			t.Errorf("%s: decoded with %v, parsed with %v", tt.new, err, parsed)
 		}
+	}
+}
+
+// Each problem of a table has the place of the value, or of what a missing one would be in.
+func TestParseTableValidates(t *testing.T) {
+	text := `{"version": 1,
+  "services": [
+    {"realServers": [{"addr": "10.2.0.2:80", "mode": "gue:0"},
+      {"weight": -1}]},
+    {"onePacket": true, "id": "tcp://10.1.0.1:80", "schedulerFlags": "é"},
+    {"persistence": "1m/24", "realServers": [{"addr": "10.2.0.2:80"}], "id": "tcp://10.1.0.1:80"}
+  ]
+}`
+	const bad = "line 5, column 70"
+	if _, err := ParseTable([]byte(text)); err == nil || !strings.Contains(err.Error(), bad) {
+		t.Errorf("%v, want an error at %s", err, bad)
+	}
+	table, err := ParseTable([]byte(strings.Replace(text, `"é"`, `"mh-port"`, 1)))
+	var all *TableError
+	if !errors.As(err, &all) || !errors.Is(err, ErrInvalid) || table.Services != nil {
+		t.Fatalf("%v, %v", table, err)
+	}
+	var got []string
+	for _, p := range all.Problems {
+		got = append(got, fmt.Sprintf("%d:%d %s", p.Line, p.Column, p.Field))
+	}
+	compare(t, "problems", []string{
+		"3:5 services[0].id",
+		"3:54 services[0].realServers[0].mode",
+		"4:7 services[0].realServers[1].addr",
+		"4:18 services[0].realServers[1].weight",
+		"5:19 services[1].onePacket",
+		"5:70 services[1].schedulerFlags",
+		"6:78 services[2].id",
+	}, got)
+	if want := "\n\ttcp://10.1.0.1:80, line 6, column 78: services[2].id: is already"; !strings.Contains(err.Error(), want) {
+		t.Errorf("%v has no %q", err, want)
 	}
 }
 
@@ -180,23 +218,30 @@ func TestSnapshotTable(t *testing.T) {
 	}
 }
 
-// Whatever is read as a table is written so that it is read as the same table.
+// Whatever is read as a table is written so that it is read as the same table, and every
+// error of ParseTable has a place in the text.
 func FuzzTable(f *testing.F) {
 	f.Add([]byte(tableText))
 	f.Add([]byte(`{"version":1,"services":[{"id":"fwmark6://7","realServers":[{"addr":"[fd00::1]:0","mode":"gue:1+csum"},null]},null]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		table, err := ParseTable(text)
-		if err != nil {
-			if !errors.Is(err, ErrInvalid) {
-				t.Fatalf("%v", err)
+		var table, again Table
+		_, bad := ParseTable(text)
+		var first *Error
+		if bad != nil && (!errors.As(bad, &first) || first.Line < 1 || first.Column < 1 || !errors.Is(bad, ErrInvalid)) {
+			t.Fatalf("%v of %s has no place", bad, text)
+		}
+		if err := table.UnmarshalJSON(text); err != nil {
+			if bad == nil || !errors.Is(err, ErrInvalid) {
+				t.Fatalf("%v, but parsed with %v", err, bad)
 			}
 			return
 		}
-		table.Validate()
+		if valid := table.Validate(); (valid == nil) != (bad == nil) {
+			t.Errorf("%v, but parsed with %v", valid, bad)
+		}
 		written, err := json.Marshal(table)
 		must(t, err)
-		again, err := ParseTable(written)
-		if err != nil || !again.Equal(table) {
+		if err := again.UnmarshalJSON(written); err != nil || !again.Equal(table) {
 			t.Errorf("%s is written as %s, which reads as %v, %v", text, written, again, err)
 		}
 	})

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// TableError is the error of [Table.Validate]. [errors.Is] and [errors.As] match it if
-// they match any of its problems, as with [errors.Join].
+// TableError is the error of [Table.Validate], and of a table that [ParseTable] refuses.
+// [errors.Is] and [errors.As] match it if they match any of its problems, as with
+// [errors.Join].
 type TableError struct {
 	// Problems are all that is wrong with the table, in its order. There is at least
 	// one. Each matches [ErrInvalid], and its Field is the path of what is wrong in
@@ -55,14 +56,18 @@ func (e *TableError) Unwrap() []error {
 // A scheduler that is not part of Linux may use any flag. The kernel may refuse a valid
 // table, such as one with a scheduler that it does not have.
 func (t Table) Validate() error {
+	if all := t.problems(); len(all) > 0 {
+		return &TableError{all}
+	}
+	return nil
+}
+
+func (t Table) problems() problems {
 	v := tableValidator{services: make(map[ServiceID]int, len(t.Services))}
 	for i, s := range t.Services {
 		v.service(i, s)
 	}
-	if len(v.problems) > 0 {
-		return &TableError{v.problems}
-	}
-	return nil
+	return v.problems
 }
 
 // tableValidator collects the problems of a table.

@@ -25,8 +25,9 @@ import (
 type File struct {
 	Path string // must be set
 
-	// Decode returns the table in the content of the file; nil is [DecodeJSON]. An
-	// error may be a [*FileError] without Path that says where it is.
+	// Decode returns the table in the content of the file; nil is [lvs.ParseTable]. An
+	// error says where it is if it is an [*lvs.Error] or [*lvs.TableError] with lines and
+	// columns, or a [*FileError] without Path.
 	Decode func(content []byte) (lvs.Table, error)
 
 	// Interval is the time between two looks at the file; 0 is half a second. Of two
@@ -48,13 +49,14 @@ func (f File) open() (*feed, error) {
 		f.Interval = 500 * time.Millisecond
 	}
 	if f.Decode == nil {
-		f.Decode = DecodeJSON
+		f.Decode = lvs.ParseTable
 	}
 	w := &watcher{File: f}
 	return &feed{poll: w.poll, interval: f.Interval}, nil
 }
 
-// FileError says what is wrong with the file of a table, and where.
+// FileError says what is wrong with the file of a table, and where. Each problem of an
+// [*lvs.TableError] has a place of its own.
 type FileError struct {
 	Path         string // of the file
 	Line, Column int    // from 1, the column in characters; 0 if not known
@@ -63,17 +65,31 @@ type FileError struct {
 
 // Error returns the error behind its place, such as "table.json:12:5: …".
 func (e *FileError) Error() string {
-	place := e.Path
+	place, err := e.Path, e.Err
 	if e.Line > 0 {
 		place = strings.TrimPrefix(fmt.Sprintf("%s:%d:%d", e.Path, e.Line, e.Column), ":")
+		err = unplaced(err)
 	}
 	if place == "" {
-		return e.Err.Error()
+		return err.Error()
 	}
-	return place + ": " + e.Err.Error()
+	return place + ": " + err.Error()
 }
 
-// Unwrap returns the error without its place.
+// unplaced returns an error without its place, if it has only one.
+func unplaced(err error) error {
+	if all, ok := err.(*lvs.TableError); ok && len(all.Problems) == 1 {
+		err = all.Problems[0]
+	}
+	if one, ok := err.(*lvs.Error); ok {
+		bare := *one
+		bare.Line, bare.Column = 0, 0
+		return &bare
+	}
+	return err
+}
+
+// Unwrap returns what is wrong.
 func (e *FileError) Unwrap() error { return e.Err }
 
 // watcher looks at a file.
@@ -145,10 +161,13 @@ func (w *watcher) take(content []byte) news {
 func (w *watcher) problem(err error) news {
 	placed := &FileError{Path: w.Path, Err: err}
 	var inside *FileError
+	var value *lvs.Error
 	var path *os.PathError
 	switch {
 	case errors.As(err, &inside):
 		placed = &FileError{w.Path, inside.Line, inside.Column, inside.Err}
+	case errors.As(err, &value):
+		placed.Line, placed.Column = value.Line, value.Column
 	case errors.As(err, &path):
 		placed.Err = path.Err // whose text has the path again
 	}

@@ -186,14 +186,16 @@ func TestBrokenFileSaysWhere(t *testing.T) {
 	for _, test := range []struct{ name, old, new, place, text string }{
 		{"half", "}\n\t]\n}", "", ":6:3: ", "unexpected end"},
 		{"syntax", `"wrr",`, `"wrr";`, ":4:52: ", "';'"},
-		{"unknown field", `"mode"`, `"mood"`, ":5:39: ", "mood"},
-		{"unknown field of the table", `"services"`, `"servces"`, ":3:13: ", "servces"},
+		{"unknown field", `"mode"`, `"mood"`, ":5:31: ", "mood"},
+		{"unknown field of the table", `"services"`, `"servces"`, ":3:2: ", "servces"},
 		{"a value of another kind", `"10.168.0.94:80"`, `7`, ":5:13: ", ""},
 		{"a value that cannot be decoded", `"tcp://10.168.0.91:80"`, `"tcp://10.168.0:80"`, ":4:10: ", "10.168.0:80"},
 		{"a value that is not valid", `"10.168.0.94:80"`, `"0.0.0.0:80"`, ":5:13: ", "0.0.0.0"},
 		{"a service twice", "]}\n", `]}, {"id": "tcp://10.168.0.91:80", "scheduler": "rr", "realServers": []}` + "\n", ":6:14: ", "already"},
 		{"another version", `"version": 1`, `"version": 2`, ":2:13: ", "version"},
-		{"letters of several bytes", `"mode": "nat"`, `"ä": 1, "mode": "böse"`, ":5:36: ", ""},
+		{"letters of several bytes", `"mode": "nat"`, `"ä": 1, "mode": "böse"`, ":5:31: ", "ä"},
+		{"behind letters of several bytes", `"mode": "nat"`, `"ä": 1, "mode": "böse";`, ":5:53: ", "';'"},
+		{"two problems", `"10.168.0.94:80", "mode": "nat"`, `"10.168.0.94:81", "weight": -1`, ":5:13: ", "2 problems\n\ttcp://10.168.0.91:80 -> 10.168.0.94:81, line 5, column 13: "},
 	} {
 		content := strings.Replace(one, test.old, test.new, 1)
 		if content == one {

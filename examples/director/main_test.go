@@ -141,8 +141,16 @@ func TestDecodeYAML(t *testing.T) {
 	} {
 		content := strings.Replace(string(text), test.old, test.new, 1)
 		_, err := decodeYAML([]byte(content))
-		var file *director.FileError
-		if !errors.As(err, &file) || file.Line != test.line || file.Column != test.column {
+		var line, column int
+		var syntax *director.FileError
+		var value *lvs.Error
+		switch {
+		case errors.As(err, &syntax):
+			line, column = syntax.Line, syntax.Column
+		case errors.As(err, &value):
+			line, column = value.Line, value.Column
+		}
+		if line != test.line || column != test.column {
 			t.Errorf("%s: want the place %d:%d: %v", test.new, test.line, test.column, err)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // decodeYAML returns the table in a text of YAML, and validates it. Its errors say where
-// the text is wrong, as those of [director.DecodeJSON] do.
+// the text is wrong, as those of [lvs.ParseTable] do.
 func decodeYAML(content []byte) (lvs.Table, error) {
 	var root yaml.Node
 	if err := yaml.Load(content, &root); err != nil {
@@ -28,17 +28,25 @@ func decodeYAML(content []byte) (lvs.Table, error) {
 	return table, nil
 }
 
-// placed returns an error with its place: where the YAML package says, or the value at
-// the path that an error of package lvs names.
+// placed returns an error with its place: where the YAML package says, or the values at
+// the paths that errors of package lvs name.
 func placed(root *yaml.Node, err error) error {
 	var syntax *yaml.LoadError
-	var value *lvs.Error
-	switch {
-	case errors.As(err, &value) && len(root.Content) > 0:
-		n := find(root.Content[0], value.Field)
-		return &director.FileError{Line: n.Line, Column: n.Column, Err: value}
-	case errors.As(err, &syntax):
+	if errors.As(err, &syntax) {
 		return &director.FileError{Line: syntax.Mark.Line, Column: syntax.Mark.Column, Err: errors.New(syntax.Message)}
+	}
+	var all []*lvs.Error
+	switch bad := err.(type) {
+	case *lvs.TableError:
+		all = bad.Problems
+	case *lvs.Error:
+		all = []*lvs.Error{bad}
+	}
+	for _, bad := range all {
+		if len(root.Content) > 0 {
+			n := find(root.Content[0], bad.Field)
+			bad.Line, bad.Column = n.Line, n.Column
+		}
 	}
 	return err
 }
