@@ -18,7 +18,9 @@ type Event interface {
 
 // Drift is a change that another program made in scope. Of a service that was added or
 // removed, the real servers are not listed. A change that was undone before the
-// Director looked is not noticed.
+// Director looked is not noticed, but for the place of a real server that was removed
+// and added again: it comes behind the others now, and Was and Is are equal if that is
+// all. Only [lvs.TableOptions.ExactOrder] repairs that.
 type Drift struct {
 	Service    lvs.ServiceID  // that was changed, or whose real server was
 	RealServer netip.AddrPort // the zero value: the service itself
@@ -30,6 +32,9 @@ type Drift struct {
 
 	Response Response // what the Director did about it
 }
+
+// moved reports whether only the place of a real server is another one.
+func (d Drift) moved() bool { return d.Was.Equal(d.Is) }
 
 func (d Drift) equal(other Drift) bool {
 	return d.key() == other.key() && d.Was.Equal(other.Was) && d.Is.Equal(other.Is) && d.Response == other.Response
@@ -45,7 +50,7 @@ const (
 
 	// Kept: it stays as the other program made it. It is not the Director's, is as
 	// wanted now, or the options say so: [lvs.TableOptions.KeepWeights], no
-	// [lvs.TableOptions.Prune], or [Options.Shared].
+	// [lvs.TableOptions.Prune], no [lvs.TableOptions.ExactOrder], or [Options.Shared].
 	Kept Response = "kept"
 
 	// Delayed: it was repaired before, and changed again. It will be repaired later:
@@ -116,6 +121,8 @@ func (d Drift) String() string {
 	}
 	what := "changed it from " + settings(d.Was) + " to " + settings(d.Is)
 	switch {
+	case d.moved():
+		what = "moved it behind others: it is " + settings(d.Is)
 	case d.Was.Op() == "":
 		what = "added it: " + settings(d.Is)
 	case d.Is.Op() == "":

@@ -62,11 +62,15 @@ type serverEdit struct {
 }
 
 func newServerEdit(servers []lvs.RealServer) *serverEdit {
-	e := &serverEdit{servers: slices.Clone(servers), at: make(map[netip.AddrPort]int, len(servers))}
+	return &serverEdit{servers: slices.Clone(servers), at: placesOf(servers)}
+}
+
+func placesOf(servers []lvs.RealServer) map[netip.AddrPort]int {
+	all := make(map[netip.AddrPort]int, len(servers))
 	for i, s := range servers {
-		e.at[s.Addr] = i
+		all[s.Addr] = i
 	}
-	return e
+	return all
 }
 
 func (e *serverEdit) make(ch lvs.Change) {
@@ -125,29 +129,25 @@ func serviceDrifts(was, is lvs.TableService) (all []Drift) {
 	if !was.Service.Equal(is.Service) {
 		all = append(all, Drift{Service: was.ID, Was: lvs.AddService(was.Service), Is: lvs.AddService(is.Service)})
 	}
-	before := serversOf(was)
+	places := placesOf(was.RealServers)
+	last, moved := -1, false
 	for _, s := range is.RealServers {
-		old, known := before[s.Addr]
-		delete(before, s.Addr)
-		if known && old.Equal(s) {
-			continue
-		}
 		d := Drift{Service: was.ID, RealServer: s.Addr, Is: lvs.AddRealServer(was.ID, s)}
-		if known {
-			d.Was = lvs.AddRealServer(was.ID, old)
+		if at, known := places[s.Addr]; known {
+			delete(places, s.Addr)
+			// The kernel adds only behind all others: the first that comes too late was
+			// added again, and so were those behind it.
+			moved = moved || at < last
+			last = at
+			if !moved && was.RealServers[at].Equal(s) {
+				continue
+			}
+			d.Was = lvs.AddRealServer(was.ID, was.RealServers[at])
 		}
 		all = append(all, d)
 	}
-	for addr, old := range before {
-		all = append(all, Drift{Service: was.ID, RealServer: addr, Was: lvs.AddRealServer(was.ID, old)})
-	}
-	return all
-}
-
-func serversOf(s lvs.TableService) map[netip.AddrPort]lvs.RealServer {
-	all := make(map[netip.AddrPort]lvs.RealServer, len(s.RealServers))
-	for _, server := range s.RealServers {
-		all[server.Addr] = server
+	for addr, at := range places {
+		all = append(all, Drift{Service: was.ID, RealServer: addr, Was: lvs.AddRealServer(was.ID, was.RealServers[at])})
 	}
 	return all
 }

@@ -17,20 +17,28 @@ type driftKey struct {
 func (d Drift) key() driftKey { return driftKey{d.Service, d.RealServer} }
 
 // steps are what a plan changes.
-type steps map[driftKey]bool
+type steps struct {
+	changed map[driftKey]bool
+	moved   map[lvs.ServiceID]bool // services of which it adds real servers again
+}
 
 // stepsOf returns what a plan changes. A service that is added or removed, all of its
 // real servers are too.
 func stepsOf(plan lvs.TablePlan) steps {
-	all := make(steps, len(plan.Steps))
+	all := steps{make(map[driftKey]bool, len(plan.Steps)), map[lvs.ServiceID]bool{}}
 	for _, s := range plan.Steps {
-		all[driftKey{s.Change.ServiceID(), s.Change.RealServerAddr()}] = true
+		key := driftKey{s.Change.ServiceID(), s.Change.RealServerAddr()}
+		if s.Change.Op() == lvs.OpAddRealServer && all.changed[key] {
+			all.moved[key.service] = true
+		}
+		all.changed[key] = true
 	}
 	return all
 }
 
-// touch reports whether a drift is of something that the plan changes.
-func (s steps) touch(d Drift) bool { return s[d.key()] }
+// touch reports whether a drift is of something that the plan changes. An order can be
+// restored by moving other real servers than those that were moved.
+func (s steps) touch(d Drift) bool { return s.changed[d.key()] || d.moved() && s.moved[d.Service] }
 
 // responseTo returns the response to drifts: one to those of what a plan changes, while
 // the others are kept.
