@@ -16,6 +16,11 @@ type ApplyOptions struct {
 	// with it. Empty means none.
 	StateFile string
 
+	// State is what was applied before, of a program that has it in memory, and becomes
+	// what a state file would have afterwards. With StateFile too, it counts instead of
+	// what the file has, and is set each time after the file. Nil is none.
+	State *TableState
+
 	// Stop ends the work at the first step that fails: later ones are not sent. Each
 	// change then needs system calls of its own, while without Stop hundreds share them.
 	Stop bool

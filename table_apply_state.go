@@ -8,26 +8,31 @@ import (
 // readState reads what was applied before.
 func (a *tableApply) readState() (err error) {
 	if a.o.StateFile != "" {
-		a.prior, err = ReadTableState(a.o.StateFile)
-		a.written = a.prior
+		a.written, err = ReadTableState(a.o.StateFile)
+	}
+	a.prior = a.written
+	if a.o.State != nil {
+		a.prior = *a.o.State
 	}
 	return err
 }
 
-// writeState writes what is owned from now on, unless the file has it.
+// writeState notes what is owned from now on. It writes the file unless that has it.
 func (a *tableApply) writeState(ctx context.Context, state func() TableState) error {
-	if a.o.StateFile == "" {
+	if a.o.StateFile == "" && a.o.State == nil {
 		return nil
 	}
 	s := state()
-	if s.Equal(a.written) {
-		return nil
-	}
-	err := s.writeFile(ctx, a.o.StateFile)
-	if err == nil {
+	if a.o.StateFile != "" && !s.Equal(a.written) {
+		if err := s.writeFile(ctx, a.o.StateFile); err != nil {
+			return err
+		}
 		a.written = s
 	}
-	return err
+	if a.o.State != nil {
+		*a.o.State = s
+	}
+	return nil
 }
 
 // stateDuring is the state while the kernel is being changed: each change may have been

@@ -61,6 +61,41 @@ func TestApplyTableOwnership(t *testing.T) {
 	}
 }
 
+// A state in memory is what a file has, after each change that may be the last, and it
+// counts if there was no file.
+func TestApplyTableState(t *testing.T) {
+	first, want := weightTable([]int{1, 2}, []int{3}), weightTable([]int{1, -1, 4})
+	for i := 0; ; i++ {
+		l := newApplyLab(t, SimOptions{})
+		file := filepath.Join(t.TempDir(), "state.json")
+		var inMemory, beside TableState
+		plan := l.plan(first, TableOptions{})
+		_, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{State: &inMemory})
+		must(t, err)
+		if wanted := (TableState{Applied: first}); !inMemory.Equal(wanted) {
+			t.Fatalf("the state is %v, want %v", inMemory, wanted)
+		}
+		beside = inMemory
+		plan = l.plan(want, TableOptions{Prune: true, Last: &inMemory, Drain: time.Minute})
+		changes := plan.Changes()
+		if i == len(changes) {
+			if i != 3 {
+				t.Errorf("%d changes, want an addition and two drains: %v", i, changes)
+			}
+			return
+		}
+		_, err = l.client.ApplyTable(l.failAt(changes, i, true), plan, ApplyOptions{StateFile: file, State: &beside})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("interrupted at %v: %v", changes[i], err)
+		}
+		written, err := ReadTableState(file)
+		must(t, err)
+		if len(written.Applied.Services) != 2 || written.Equal(inMemory) || !beside.Equal(written) {
+			t.Errorf("interrupted at %v: the state was %v and is %v, and the file has %v", changes[i], inMemory, beside, written)
+		}
+	}
+}
+
 // A field belongs to whoever has set it.
 func TestOwnedFields(t *testing.T) {
 	id := applyID(0)

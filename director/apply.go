@@ -3,7 +3,6 @@ package director
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -17,17 +16,15 @@ func (r *run) apply(ctx, ended context.Context, a attempt) error {
 		r.settled(a)
 		return nil
 	}
-	result, err := r.client.ApplyTable(ctx, a.plan, lvs.ApplyOptions{StateFile: r.o.StateFile})
+	drains := r.state.Drains
+	result, err := r.client.ApplyTable(ctx, a.plan, lvs.ApplyOptions{StateFile: r.o.StateFile, State: &r.state})
 	if errors.Is(err, lvs.ErrStale) && len(result.Steps) == 0 && ended.Err() == nil {
 		return r.again(ended, a.plan, err)
 	}
 	r.stale, r.fresh = 0, false
-	drains := r.state.Drains
-	if stateErr := r.noteState(a.plan, result, err); stateErr != nil {
-		err = errors.Join(err, stateErr)
-	}
 	outcomes := outcomesOf(a.plan, result)
-	r.publish(func(s *Status) { s.Counts.Changes += outcomes.changes })
+	r.publish(func(s *Status) { s.Drains, s.Counts.Changes = r.state.Drains, s.Counts.Changes+outcomes.changes })
+	r.drainsFrom(time.Now())
 	if err == nil {
 		r.owned = a.target
 		a.have.make(a.plan.Changes()...)
@@ -104,21 +101,6 @@ func (r *run) again(ended context.Context, plan lvs.TablePlan, err error) error 
 	return nil
 }
 
-// noteState notes what is owned after a plan was applied, and the drains under way.
-func (r *run) noteState(plan lvs.TablePlan, result lvs.ApplyResult, failed error) error {
-	state := stateAfter(r.state, plan, result, failed)
-	if r.o.StateFile != "" {
-		var err error
-		if state, err = lvs.ReadTableState(r.o.StateFile); err != nil {
-			return err
-		}
-	}
-	r.state = state
-	r.publish(func(s *Status) { s.Drains = state.Drains })
-	r.drainsFrom(time.Now())
-	return nil
-}
-
 // reportDrains reports which drains a plan took back and began.
 func (r *run) reportDrains(before []lvs.Drain, want lvs.Table) {
 	for _, d := range before {
@@ -132,27 +114,6 @@ func (r *run) reportDrains(before []lvs.Drain, want lvs.Table) {
 			r.emit(DrainBegan{d})
 		}
 	}
-}
-
-// stateAfter returns the state of a Director without a state file. Only the services
-// that it owns matter then, because all of their real servers count as its own.
-func stateAfter(before lvs.TableState, plan lvs.TablePlan, result lvs.ApplyResult, failed error) lvs.TableState {
-	after := lvs.TableState{Applied: plan.Want}
-	if failed != nil {
-		both := leftOf(before.Applied)
-		maps.Copy(both, leftOf(plan.Want))
-		after.Applied = both.table()
-	}
-	for _, d := range before.Drains {
-		if failed != nil || !wants(plan.Want, d) {
-			after.Drains = append(after.Drains, d)
-		}
-	}
-	for _, d := range result.Drains {
-		after.Drains = slices.DeleteFunc(after.Drains, func(o lvs.Drain) bool { return o.Service == d.Service && o.RealServer == d.RealServer })
-		after.Drains = append(after.Drains, d)
-	}
-	return after
 }
 
 // wants reports whether a table has what is draining.

@@ -1,6 +1,7 @@
 package director
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -96,6 +97,26 @@ func TestExclusiveScopeIsPruned(t *testing.T) {
 		s.has("after a service was added", webTable(1, 2, 3))
 		s.reported("after a service was added", "Applied", "added it: udp://10.168.0.91:53 rr; repaired", "Applied")
 	})
+}
+
+// Without Prune, a service that was wanted stays and is listed, with a state file and
+// without one.
+func TestUnwantedServiceStays(t *testing.T) {
+	for _, state := range []string{"", t.TempDir() + "/state"} {
+		play(t, Options{StateFile: state}, func(s *scene) {
+			s.set(table(service(web, 1), service(dns, 1)))
+			s.run()
+			pass(time.Second)
+			s.set(webTable(1))
+			pass(time.Hour)
+			s.set(webTable(1, 2))
+			pass(time.Hour)
+			s.has("in the end", table(service(web, 1, 2), service(dns, 1)))
+			if got := s.d.Status(); !slices.Equal(got.Unwanted, []lvs.ServiceID{dns}) || !got.InSync {
+				s.Errorf("with the state file %q: %s", state, got)
+			}
+		})
+	}
 }
 
 // Services that come into scope or leave it have not drifted.
