@@ -15,6 +15,7 @@ import (
 type Director struct {
 	client *lvs.Client
 	o      Options
+	feed   *feed         // for Run to read from
 	wake   chan struct{} // has an element when there is something for Run to take
 
 	mu     sync.Mutex
@@ -40,12 +41,13 @@ func New(client *lvs.Client, o Options) (*Director, error) {
 	if err != nil {
 		return nil, err
 	}
+	d := &Director{client: client, o: o, wake: make(chan struct{}, 1), feed: &feed{}}
 	if o.Source != nil {
-		if _, err := o.Source.open(); err != nil {
+		if d.feed, err = o.Source.open(); err != nil {
 			return nil, err
 		}
 	}
-	return &Director{client: client, o: o, wake: make(chan struct{}, 1)}, nil
+	return d, nil
 }
 
 // Set makes a table the wanted one, from now on or from the beginning of Run. The table
@@ -65,8 +67,9 @@ func (d *Director) Update(u Update) error {
 	return nil
 }
 
-// Allow applies the wanted table that was refused, and reports whether there is one.
-// That ends when the table is in sync, or another table is wanted.
+// Allow lets Run apply the wanted table although it was refused, and reports whether
+// there is such a table. The permission ends when the table is in sync, or another one
+// is wanted.
 func (d *Director) Allow() bool {
 	d.mu.Lock()
 	refused := d.status.Refused != ""
@@ -116,12 +119,12 @@ func (d *Director) taken() (a asked) {
 	return a
 }
 
-// Run keeps the table as wanted until the context ends, and returns the context's
-// error. The table stays as it is then. Errors of the kernel do not end it: see
-// [Status.Error].
+// Run keeps the table as wanted until the context ends, and returns its cause. The table
+// stays as it is then. Errors of the kernel do not end Run: see [Status.Error].
 //
-// It fails at once if the state file cannot be read, if the Director is already
-// running, and when the client was closed ([lvs.ErrClosed]).
+// Run fails at once if the state file cannot be read or the Director is already running,
+// and fails with [lvs.ErrClosed] when the client was closed. It may be called again after
+// it returned, and then goes on with the table that was wanted last.
 func (d *Director) Run(ctx context.Context) error {
 	if err := d.claim(); err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -161,17 +163,37 @@ func TestRunIsTheOnlyOne(t *testing.T) {
 	})
 }
 
-// A second Run goes on with the table that was set during the first.
+// A second Run goes on with the table that was set during the first, and with what was
+// wrong then.
 func TestSecondRunRemembers(t *testing.T) {
-	play(t, Options{}, func(s *scene) {
+	play(t, Options{Source: Fixed(webTable(1, 2, 3))}, func(s *scene) {
 		s.run()
+		pass(time.Second)
 		s.set(webTable(1))
 		pass(time.Second)
 		s.stop()
-		s.do(lvs.RemoveService(web))
+		s.do(lvs.RemoveRealServer(web, rip(web, 3)))
 		s.run()
 		pass(time.Second)
 		s.has("after a second run", webTable(1))
+		if got := s.d.Status(); !got.InSync || got.Refused != "" {
+			s.Errorf("after a second run: %s", got)
+		}
+	})
+	path := filepath.Join(t.TempDir(), "table.json")
+	play(t, Options{Source: File{Path: path}}, func(s *scene) {
+		s.run()
+		pass(time.Second)
+		s.stop()
+		if err := os.WriteFile(path, []byte(one), 0o600); err != nil {
+			s.Fatal(err)
+		}
+		s.run()
+		pass(2 * time.Second)
+		s.reported("after the file came", "SourceBroken", "SourceRecovered", "Applied")
+		if got := s.d.Status(); !got.InSync || got.Source != "" {
+			s.Errorf("after the file came: %s", got)
+		}
 	})
 }
 

@@ -2,10 +2,10 @@
 // the table, compares it with the wanted one, makes the changes that are missing, and
 // looks again at intervals: what other programs change is reported and put right, real
 // servers that are not wanted any more are drained, and what failed is tried again
-// later.
+// later. This is all that a program needs for a table in a file:
 //
 //	d, err := director.New(client, director.Options{
-//		Table:     lvs.TableOptions{Drain: 5 * time.Minute},
+//		Table:     lvs.TableOptions{Prune: true, Drain: 5 * time.Minute},
 //		StateFile: "/var/lib/web/table.json",
 //		Source:    director.File{Path: "/etc/web/table.json"},
 //	})
@@ -13,6 +13,14 @@
 //		return err
 //	}
 //	return d.Run(ctx)
+//
+// A program that computes its table calls [Director.Set] whenever it may have changed,
+// from any goroutine, while Run runs in another one.
+//
+// Two options have zero values that suit few programs. Without Drain, real servers that
+// are not wanted any more are removed at once, and their connections are cut. Without
+// Prune, services that are not wanted any more stay as they are, and are listed in
+// [Status.Unwanted].
 //
 // # One owner
 //

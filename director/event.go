@@ -140,7 +140,7 @@ func settings(ch lvs.Change) string {
 	return service.String()
 }
 
-// String returns how many changes were made.
+// String returns how many steps were made.
 func (e Applied) String() string { return fmt.Sprintf("applied %s", count(len(e.Plan.Steps), "step")) }
 
 // String returns what failed, and when it is tried again.

@@ -59,8 +59,8 @@ type Options struct {
 	// that. 0 is a second, and a minute. A new wanted table is tried at once.
 	Backoff, MaxBackoff time.Duration
 
-	// Timeout is how long one attempt may take, so that no call that the kernel never
-	// returns from stops the Director; 0 is a minute.
+	// Timeout is how long one attempt may take, so that a call from which the kernel does
+	// not return does not stop the Director; 0 is a minute.
 	Timeout time.Duration
 
 	// OnEvent is called for each event, in order, in Run's goroutine: the Director does
@@ -71,9 +71,7 @@ type Options struct {
 	// level Info. With nil, nothing is logged.
 	Logger *slog.Logger
 
-	// Rand returns the random numbers for back-off, at least 0 and less than 1; nil is
-	// [rand.Float64].
-	Rand func() float64
+	random func() float64 // for back-off; nil is rand.Float64
 }
 
 // complete returns the options with their defaults, or an error that matches
@@ -111,8 +109,8 @@ func (o Options) complete() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Rand == nil {
-		o.Rand = rand.Float64
+	if o.random == nil {
+		o.random = rand.Float64
 	}
 	if _, err := lvs.Diff(lvs.Table{}, lvs.Table{}, o.Table); err != nil {
 		return o, err

@@ -46,8 +46,8 @@ func TestMovedServersAreReported(t *testing.T) {
 	})
 }
 
-// With ExactOrder they are moved back, and another program that moves them each time
-// makes that rarer, as any other repair.
+// With ExactOrder they are moved back, and ever less often if another program moves them
+// each time.
 func TestMovedServersAreMovedBack(t *testing.T) {
 	o := Options{Source: Fixed(webTable(1, 2, 3)), Table: lvs.TableOptions{ExactOrder: true}, Resync: time.Second}
 	play(t, o, func(s *scene) {

@@ -16,7 +16,6 @@ const settle = 100 * time.Millisecond
 // run is what one Run knows. Its goroutine owns it.
 type run struct {
 	*Director
-	feed *feed
 
 	want  *Update // the newest wanted table; nil before the first
 	kept  *Update // the one with which the table was in sync last; nil before that
@@ -49,14 +48,10 @@ type run struct {
 
 // begin returns a run that has done nothing yet.
 func (d *Director) begin() (*run, error) {
-	r := &run{Director: d, feed: &feed{}, told: map[driftKey]Drift{}}
-	var err error
-	if d.o.Source != nil {
-		if r.feed, err = d.o.Source.open(); err != nil {
-			return nil, err
-		}
-	}
+	earlier := d.Status() // of an earlier Run
+	r := &run{Director: d, told: map[driftKey]Drift{}, broken: earlier.Source != "", refused: earlier.Refused != ""}
 	if d.o.StateFile != "" {
+		var err error
 		if r.state, err = lvs.ReadTableState(d.o.StateFile); err != nil {
 			return nil, err
 		}
@@ -65,8 +60,8 @@ func (d *Director) begin() (*run, error) {
 	if r.feed.poll != nil {
 		r.pollAt = now
 	}
-	if wanted := d.Status().Wanted; wanted != nil { // by an earlier Run
-		r.want, r.fresh, r.lookAt = &Update{Table: *wanted}, true, now
+	if earlier.Wanted != nil {
+		r.want, r.fresh, r.lookAt = &Update{Table: *earlier.Wanted}, true, now
 	}
 	r.drainsFrom(now)
 	return r, nil
@@ -197,7 +192,7 @@ func (r *run) lookBy(t time.Time) {
 
 // backoff returns when to try again after one more failure.
 func (r *run) backoff(b *backoff) time.Time {
-	return time.Now().Add(b.next(r.o.Backoff, r.o.MaxBackoff, r.o.Rand()))
+	return time.Now().Add(b.next(r.o.Backoff, r.o.MaxBackoff, r.o.random()))
 }
 
 // emit reports an event.

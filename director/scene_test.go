@@ -73,9 +73,7 @@ func play(t *testing.T, o Options, test func(s *scene)) {
 // direct replaces the Director by another one, as a restart of the process does.
 func (s *scene) direct(o Options) {
 	s.Helper()
-	if o.Rand == nil {
-		o.Rand = func() float64 { return 0.999999999 }
-	}
+	o.random = func() float64 { return 0.999999999 }
 	o.OnEvent = func(e Event) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

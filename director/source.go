@@ -9,7 +9,7 @@ import (
 // Source is where a [Director] gets the wanted table from, besides [Director.Set]:
 // [Fixed], [Channel] or [File]. What comes last counts, whichever way it comes.
 type Source interface {
-	// open returns what a Run reads from. Nothing has been read from it yet.
+	// open returns what a Director reads from. Nothing has been read from it yet.
 	open() (*feed, error)
 }
 
@@ -55,8 +55,9 @@ func (f fixed) open() (*feed, error) {
 
 // Channel returns a source whose tables come through a channel. The tables must not be
 // changed after they were sent. When the channel is closed, the last one stays wanted.
-// The Director receives at once, whatever else it is doing with the kernel; tables that
-// it has not applied yet are skipped.
+// Of several tables, only the newest is applied. The Director receives between its
+// attempts, so that sending may wait as long as one of them, at most [Options.Timeout],
+// and for ever after Run has returned. [Director.Set] never waits.
 func Channel(updates <-chan Update) Source { return channel(updates) }
 
 type channel <-chan Update
