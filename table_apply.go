@@ -103,6 +103,7 @@ type tableApply struct {
 	outcomes []StepOutcome // of the steps
 	drains   map[int]Drain // of the steps that drain
 	isBack   bool          // something was taken back
+	halfBack map[int]bool  // the steps that could not be taken back, or only in part
 }
 
 // begin decides which steps are to be made to the table as it is.
@@ -113,6 +114,7 @@ func (a *tableApply) begin(now Snapshot) error {
 	}
 	a.before = now.byID()
 	a.drains = map[int]Drain{}
+	last := indexLast(&TableState{Drains: a.prior.Drains})
 	for i := range a.plan.Steps {
 		step := &a.plan.Steps[i]
 		id := step.Change.ServiceID()
@@ -126,7 +128,7 @@ func (a *tableApply) begin(now Snapshot) error {
 			}
 		}
 		if step.Drain > 0 {
-			a.drains[i] = a.drainOf(step, a.outcomes[i])
+			a.drains[i] = a.drainOf(step, a.outcomes[i], &last)
 		}
 	}
 	return nil

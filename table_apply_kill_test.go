@@ -195,9 +195,13 @@ func (g *killGround) checkState(what string) {
 	if n := killServices; g.drain > 0 && len(s.Drains) != n {
 		g.t.Errorf("%s: %d drains are known, want %d", what, len(s.Drains), n)
 	}
+	before := killBefore()
 	for _, d := range s.Drains {
-		if before := slices.MaxFunc(d.Before, func(a, b RealServer) int { return a.Weight - b.Weight }); before.Weight != 1 {
-			g.t.Errorf("%s: %v would be taken back to weight %d", what, d, before.Weight)
+		i := slices.IndexFunc(before.Services, func(s TableService) bool { return s.ID == d.Service })
+		for _, server := range d.Before {
+			if !slices.ContainsFunc(before.Services[i].RealServers, server.Equal) {
+				g.t.Errorf("%s: %v would be taken back to weight %d of %s", what, d, server.Weight, server.Addr)
+			}
 		}
 	}
 	for _, own := range s.Applied.Services {
@@ -218,6 +222,8 @@ type killer struct {
 	at    int64 // the step, from 1; 0 only counts
 	steps atomic.Int64
 	end   func()
+
+	failAt int64 // the change at which the socket fails; 0 is none
 
 	changing atomic.Bool // the state is written, and the kernel is being changed
 }
@@ -255,16 +261,17 @@ func (s *killerSocket) Send(datagram []byte) error {
 	if !s.killer.changing.Load() {
 		return s.Socket.Send(datagram)
 	}
-	if n := s.killer.steps.Add(1); n == s.killer.at {
+	n := s.killer.steps.Add(1)
+	if n == s.killer.at {
 		s.killer.end()
 	}
-	if s.killer.isOver() {
+	if s.killer.isOver() || n == s.killer.failAt {
 		return errKilled
 	}
 	return s.Socket.Send(datagram)
 }
 
-var applyKills = flag.Int("apply.kills", 0, "at every so many steps, a program that applies a plan is killed; 0 is at some")
+var applyKills = flag.Int("apply.kills", 0, "at every so many steps, a program that applies a plan, or takes one back, is killed; 0 is at some")
 
 // A simulator survives, so the program is a goroutine: from the step on, it can neither
 // send nor write. One that lives can write what it knows, which is not whether its last

@@ -14,7 +14,7 @@ const rollBackTime = 10 * time.Second
 // rollBack takes back what was made, or may have been, the last change first. It returns
 // an error of what could not be taken back.
 func (a *tableApply) rollBack(ctx context.Context) error {
-	a.isBack = true
+	a.isBack, a.halfBack = true, map[int]bool{}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollBackTime)
 	defer cancel()
 	now, err := a.client.settledSnapshot(ctx)
@@ -26,7 +26,11 @@ func (a *tableApply) rollBack(ctx context.Context) error {
 		b.takeBack(&a.requests[i])
 	}
 	s := tableSender{client: a.client, requests: b.requests, together: mostRequests}
-	left := append(failures(b.requests, s.run(ctx)), b.kept...)
+	failed := failures(b.requests, s.run(ctx))
+	for _, f := range failed {
+		a.halfBack[f.Index] = true
+	}
+	left := append(failed, b.kept...)
 	err = a.plan.batchError(left)
 	a.noteBack(left)
 	if err != nil {

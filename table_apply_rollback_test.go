@@ -208,26 +208,49 @@ func (l *applyLab) failBefore(last Change, changes []Change, do func()) {
 // What cannot be taken back is listed, and remains the program's own.
 func TestApplyTableRollBackFails(t *testing.T) {
 	have, want := rollBackTables()
-	l := newApplyLab(t, SimOptions{})
-	l.fill(have)
-	file := filepath.Join(t.TempDir(), "state.json")
-	must(t, TableState{Applied: have}.WriteFile(file))
-	plan := l.plan(want, rollBackPlan)
-	must(t, l.sim.Inject(SimFault{Op: OpUpdateService, Errno: ENOMEM}))
-	must(t, l.sim.Inject(SimFault{Op: OpRemoveRealServer, Errno: EPERM}))
-	r, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{RollBack: true, StateFile: file})
-	if !errors.Is(err, ErrBusy) || !errors.Is(err, ErrPermission) || r.Count(StepMade) != 1 {
-		t.Errorf("%v, %v", r, err)
+	less := Table{slices.DeleteFunc(slices.Clone(want.Services), func(s TableService) bool { return s.ID == applyID(3) })}
+	for name, tt := range map[string]struct {
+		want   Table
+		faults []SimFault
+	}{
+		"an addition": {want, []SimFault{{Op: OpUpdateService, Errno: ENOMEM}, {Op: OpRemoveRealServer, Errno: EPERM}}},
+		"a part of a removal": {less, []SimFault{
+			{Op: OpRemoveService, Before: func() {}}, {Op: OpRemoveService, Errno: ENOMEM}, // that of service 3, after service 2
+			{Op: OpAddRealServer, Before: func() {}, Times: 4}, {Op: OpAddRealServer, Errno: EPERM}, // 3 that are new, and one of service 2
+		}},
+	} {
+		l := newApplyLab(t, SimOptions{})
+		l.fill(have)
+		file := filepath.Join(t.TempDir(), "state.json")
+		must(t, TableState{Applied: have}.WriteFile(file))
+		plan := l.plan(tt.want, rollBackPlan)
+		for _, f := range tt.faults {
+			must(t, l.sim.Inject(f))
+		}
+		r, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{RollBack: true, StateFile: file})
+		if !errors.Is(err, ErrBusy) || !errors.Is(err, ErrPermission) || r.Count(StepMade) != 1 {
+			t.Errorf("%s: %v, %v", name, r, err)
+		}
+		l.ownsAll(name, file)
 	}
+}
+
+// ownsAll reports an error if something of the kernel's table is not owned by a state file.
+func (l *applyLab) ownsAll(what, file string) {
+	l.t.Helper()
 	s, err := ReadTableState(file)
-	must(t, err)
-	now, err := l.other.Snapshot(t.Context())
-	must(t, err)
+	must(l.t, err)
+	now, err := l.other.Snapshot(l.t.Context())
+	must(l.t, err)
 	for _, service := range now.Table().Services {
+		i := slices.IndexFunc(s.Applied.Services, func(s TableService) bool { return s.ID == service.ID })
+		if i < 0 {
+			l.t.Errorf("%s: %v is in the kernel, and not our own", what, service.ID)
+			continue
+		}
 		for _, server := range service.RealServers {
-			i := slices.IndexFunc(s.Applied.Services, func(s TableService) bool { return s.ID == service.ID })
-			if i < 0 || !slices.ContainsFunc(s.Applied.Services[i].RealServers, server.Equal) {
-				t.Errorf("%v -> %v is in the kernel, and not our own", service.ID, server)
+			if !slices.ContainsFunc(s.Applied.Services[i].RealServers, server.Equal) {
+				l.t.Errorf("%s: %v -> %v is in the kernel, and not our own", what, service.ID, server)
 			}
 		}
 	}

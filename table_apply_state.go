@@ -53,7 +53,7 @@ func (a *tableApply) stateAfter() TableState {
 	claims := make(map[serverKey]tableClaim, len(a.plan.Steps))
 	for i := range a.plan.Steps {
 		s := &a.plan.Steps[i]
-		claims[s.key()] = a.claimOf(s, a.outcomes[i])
+		claims[s.key()] = a.claimOf(i)
 	}
 	owner := tableOwner(func(key serverKey, wanted bool) tableClaim {
 		if claim, ok := claims[key]; ok {
@@ -68,11 +68,11 @@ func (a *tableApply) stateAfter() TableState {
 	return TableState{own, append(a.goingOn(), a.result().Drains...)}
 }
 
-func (a *tableApply) claimOf(s *TableStep, o StepOutcome) tableClaim {
-	switch {
-	case o == StepUnknown:
+func (a *tableApply) claimOf(step int) tableClaim {
+	switch o := a.outcomes[step]; {
+	case o == StepUnknown, a.halfBack[step]:
 		return claimBoth
-	case !o.isDone(), s.Drain > 0: // what drains is owned until it is removed
+	case !o.isDone(), a.plan.Steps[step].Drain > 0: // what drains is owned until it is removed
 		return claimPrior
 	}
 	return claimWant
@@ -88,8 +88,8 @@ func (a *tableApply) existed(key serverKey) bool {
 }
 
 // drainOf returns the drain that a step begins, or has begun when the plan was applied
-// before.
-func (a *tableApply) drainOf(s *TableStep, o StepOutcome) Drain {
+// before. Weights that an earlier drain set to 0 are taken back to those before it.
+func (a *tableApply) drainOf(s *TableStep, o StepOutcome, last *tableLast) Drain {
 	key := s.key()
 	servers := s.drained()
 	if o == StepFound || len(drainWeights(key.service, servers)) == 0 {
@@ -98,6 +98,11 @@ func (a *tableApply) drainOf(s *TableStep, o StepOutcome) Drain {
 				return d
 			}
 		}
+	}
+	was := last.services[key.service]
+	servers = slices.Clone(servers)
+	for i := range servers {
+		servers[i].Weight = was.weightOf(&servers[i], servers[i].Weight)
 	}
 	return newDrain(key.service, key.server, servers, DrainOptions{Timeout: s.Drain, WaitPersistent: a.o.WaitPersistent})
 }

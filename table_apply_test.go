@@ -336,6 +336,28 @@ func TestApplyTableDrains(t *testing.T) {
 	})
 }
 
+// A drain that is taken back gives the weights from before the first drain, even if the
+// program that began that one was interrupted between two real servers.
+func TestApplyTableDrainsAgain(t *testing.T) {
+	l := newApplyLab(t, SimOptions{})
+	l.fill(weightTable([]int{0, 0, 0, 5}))
+	file := filepath.Join(t.TempDir(), "state.json")
+	before := weightTable([]int{3, 2, 0, 1})
+	servers := before.Services[0].RealServers
+	last := TableState{Applied: before, Drains: []Drain{
+		newDrain(applyID(0), applyRIP(0, 0), servers[:1], DrainOptions{Timeout: time.Minute}),
+		newDrain(applyID(0), netip.AddrPort{}, servers, DrainOptions{Timeout: time.Minute}),
+	}}
+	must(t, last.WriteFile(file))
+	plan := l.plan(Table{}, TableOptions{Prune: true, Drain: time.Minute, Last: &last})
+	r, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{StateFile: file})
+	must(t, err)
+	servers[3].Weight = 5 // another program's
+	if len(r.Drains) != 1 || !slices.EqualFunc(r.Drains[0].Before, servers, RealServer.Equal) {
+		t.Errorf("it would be taken back to %v, want %v", r.Drains, servers)
+	}
+}
+
 // Steps that were changed since Diff made them are refused with their path.
 func TestApplyTableRefuses(t *testing.T) {
 	l := newApplyLab(t, SimOptions{})
