@@ -127,7 +127,7 @@ var options = []option{
 	{long: "persistent-conn", kind: kindPersistentConns},
 	{long: "tun-info", kind: kindTunnelInfo},
 	{long: "nosort", kind: kindNoSort},
-	{long: "exact", kind: kindExact},
+	{long: "exact", short: 'X', kind: kindExact},
 	{long: "sort"},
 }
 
