@@ -1,9 +1,12 @@
 package ipvsadm
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/netip"
+	"strings"
+	"time"
 
 	"github.com/golvs/lvs"
 )
@@ -12,21 +15,23 @@ import (
 // servers ordered by address, and firewall marks from 2147483648 on as negative numbers,
 // which ipvsadm does not read. [File.MarshalText] loses nothing.
 //
-// ipvsadm orders addresses that are more than half of the address space apart, such as
-// 10.0.0.1, 100.0.0.1 and 192.0.0.1, as it finds them in the kernel's hash table. Save
-// then puts services in another order, which means the same.
+// ipvsadm orders services whose addresses are more than half of the address space apart,
+// such as 10.0.0.1, 100.0.0.1 and 192.0.0.1, by where they are in the kernel's hash table.
+// That differs between namespaces with the same table, and no [lvs.Snapshot] shows it.
+// Save orders these by where they are in the table, which means the same.
 //
 // The error lists what ipvsadm has no options for, such as a mode that is the kernel's
-// own, each with an [*Error] that matches [lvs.ErrInvalid]. Then nothing is written.
+// own, and what no kernel has, such as a negative weight, each with an [*Error] that
+// matches [lvs.ErrInvalid]. Then nothing is written.
 func Save(w io.Writer, table lvs.Table) error {
 	t := text{saved: true}
 	var bad []error
 	for _, s := range sortServices(table.Services, func(s lvs.TableService) lvs.ServiceID { return s.ID }) {
-		if err := t.service("-A", s.Service); err != nil {
+		if err := cmp.Or(impossible(s.Service), t.service("-A", s.Service)); err != nil {
 			bad = append(bad, err.at(s.ID.String(), 0))
 		}
 		for _, server := range sortServers(s.RealServers, func(s lvs.RealServer) netip.AddrPort { return s.Addr }) {
-			if err := t.server("-a", s.ID, server); err != nil {
+			if err := cmp.Or(impossibleServer(server), t.server("-a", s.ID, server)); err != nil {
 				bad = append(bad, err.at(s.ID.String()+" -> "+server.Addr.String(), 0))
 			}
 		}
@@ -36,6 +41,45 @@ func Save(w io.Writer, table lvs.Table) error {
 	}
 	_, err := io.WriteString(w, t.String())
 	return err
+}
+
+// impossible returns what no kernel has of a service, and what would therefore be written
+// as another command. Save does not refuse all that package lvs does: kernels have some
+// of that.
+func impossible(s lvs.Service) *Error {
+	vip, timeout := s.ID.AddrPort().Addr(), s.Persistence.Timeout
+	length, isPrefix := s.Persistence.Mask.Bits()
+	switch {
+	case !s.ID.IsValid():
+		return errorf("a service needs an ID")
+	case vip.Zone() != "":
+		return errorf("%s has a zone, which IPVS does not have", vip)
+	case !isName(s.Scheduler.String()):
+		return errorf("%s is not the name of a scheduler", quote(s.Scheduler.String()))
+	case !isName(s.Persistence.Engine):
+		return errorf("%s is not the name of a persistence engine", quote(s.Persistence.Engine))
+	case timeout < 0 || timeout%time.Second != 0:
+		return errorf("%s is not a number of seconds", timeout)
+	case s.ID.Is6() && !isPrefix && s.Persistence.Mask != (lvs.Mask{}), !s.ID.Is6() && isPrefix && length > 32:
+		return errorf("%s is not a mask of the service's address family", s.Persistence.Mask)
+	}
+	return nil
+}
+
+// impossibleServer returns the same of a real server.
+func impossibleServer(s lvs.RealServer) *Error {
+	switch {
+	case !s.Addr.IsValid() || s.Addr.Addr().Zone() != "":
+		return errorf("a real server needs an address without a zone")
+	case s.Weight < 0:
+		return errorf("the weight %d is negative", s.Weight)
+	}
+	return nil
+}
+
+// isName reports whether a name is one word of a command.
+func isName(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r == ' ' || unreadableRune(r) })
 }
 
 // MarshalText returns the file as commands that [ParseFile] and 'ipvsadm -R' read, with

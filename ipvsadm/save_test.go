@@ -102,6 +102,54 @@ ipvsadm: protocol-50://10.168.0.91:80: ipvsadm has no services of protocol-50`
 	}
 }
 
+// Kernels have some of what package lvs refuses, and Save writes that. What no kernel has
+// would be another command.
+func TestSaveImpossible(t *testing.T) {
+	id := lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80"))
+	of := func(p lvs.Persistence) lvs.Service { return lvs.Service{ID: id, Persistence: p} }
+	for _, test := range []struct {
+		service lvs.Service
+		want    string
+	}{
+		{lvs.Service{}, ": a service needs an ID"},
+		{lvs.Service{ID: lvs.TCP(netip.MustParseAddrPort("[fe80::1%eth0]:80"))}, ": fe80::1%eth0 has a zone, which IPVS does not have"},
+		{lvs.Service{ID: id, Scheduler: "rr\n-C"}, `: "rr\n-C" is not the name of a scheduler`},
+		{lvs.Service{ID: id, Scheduler: "rr -o"}, `: "rr -o" is not the name of a scheduler`},
+		{of(lvs.Persistence{Timeout: time.Second, Engine: "sip\t-o"}), `: "sip\t-o" is not the name of a persistence engine`},
+		{of(lvs.Persistence{Timeout: time.Millisecond}), ": 1ms is not a number of seconds"},
+		{of(lvs.Persistence{Timeout: -time.Second}), ": -1s is not a number of seconds"},
+		{of(lvs.Persistence{Timeout: time.Second, Mask: lvs.PrefixMask(64)}), ": /64 is not a mask of the service's address family"},
+		{lvs.Service{ID: lvs.FWMark6(1), Persistence: lvs.Persistence{Timeout: time.Second, Mask: lvs.DottedMask([4]byte{255, 0, 255, 0})}},
+			": /255.0.255.0 is not a mask of the service's address family"},
+	} {
+		saveRefuses(t, lvs.TableService{Service: test.service}, test.want)
+	}
+	for _, test := range []struct {
+		server lvs.RealServer
+		want   string
+	}{
+		{lvs.RealServer{}, ": a real server needs an address without a zone"},
+		{lvs.RealServer{Addr: netip.MustParseAddrPort("[fe80::1%eth0]:80"), Mode: lvs.IPIP()}, ": a real server needs an address without a zone"},
+		{lvs.RealServer{Addr: netip.MustParseAddrPort("10.168.0.94:80"), Weight: -1}, ": the weight -1 is negative"},
+	} {
+		saveRefuses(t, lvs.TableService{Service: lvs.Service{ID: id}, RealServers: []lvs.RealServer{test.server}}, test.want)
+	}
+	var b strings.Builder
+	anyAddr := lvs.Service{ID: lvs.TCP(netip.MustParseAddrPort("0.0.0.0:80"))}
+	if err := Save(&b, lvs.Table{Services: []lvs.TableService{{Service: anyAddr}}}); err != nil || b.String() != "-A -t 0.0.0.0:80 -s wlc\n" {
+		t.Errorf("%q, %v", b.String(), err)
+	}
+}
+
+func saveRefuses(t *testing.T, s lvs.TableService, want string) {
+	t.Helper()
+	var b strings.Builder
+	err := Save(&b, lvs.Table{Services: []lvs.TableService{s}})
+	if b.Len() != 0 || !errors.Is(err, lvs.ErrInvalid) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("wrote %q, error\n%v\nwant\n%s", b.String(), err, want)
+	}
+}
+
 func TestCommands(t *testing.T) {
 	f, err := ParseFile([]byte(lossless))
 	if err != nil {
