@@ -8,8 +8,8 @@
 // file or any other list of commands into the table that they make.
 //
 // Nothing is returned of an input with an error: it is an [*Error] with the line and the
-// column. Empty lines, line ends of Windows, and comments are accepted: '#' at the
-// beginning of an argument begins one. Lines that only print, which begin with -L or -S,
+// column. Empty lines and line ends of Windows are accepted, and so are comments, which
+// ipvsadm does not have: '#' at the beginning of an argument begins one. Lines that only print, which begin with -L or -S,
 // change nothing; their options are checked, and not whether their service exists.
 //
 // The changes make the table that ipvsadm 1.31 makes of the same commands, including
@@ -28,6 +28,9 @@
 //     without -m, and --pe without -p.
 //   - A -M that stands before the IPv6 service is refused, because ipvsadm would ignore it.
 //   - Commands that end a restore are refused: -R, -h and -v.
+//   - So are bytes that are not UTF-8, and control characters: at a NUL, ipvsadm skips the
+//     rest of the word.
+//   - Words may have any length: ipvsadm begins another one after 4096 bytes.
 //
 // # Writing
 //

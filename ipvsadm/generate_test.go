@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strings"
+
+	"github.com/golvs/lvs"
 )
 
 // generator makes random commands: most could be a person's, some have an option too
@@ -50,6 +52,28 @@ func (g *generator) line() string {
 			return line
 		}
 	}
+}
+
+// file returns what random commands make, as far as a plan may have it.
+func (g *generator) file() (f File) {
+	for range 50 {
+		changes, err := Parse([]byte(g.line()))
+		if err != nil || len(changes) == 0 || needsUnknownModule(changes[0]) {
+			continue
+		}
+		if after, err := f.After(changes...); err == nil && after.Table.Validate() == nil {
+			f = after
+		}
+	}
+	return f
+}
+
+// needsUnknownModule reports whether the kernels lack a module that a service needs,
+// which only they know.
+func needsUnknownModule(ch lvs.Change) bool {
+	const known = " rr wrr lc wlc lblc lblcr dh sh sed nq mh fo ovf none "
+	s, ok := ch.Service()
+	return ok && (!strings.Contains(known, " "+s.Scheduler.String()+" ") || s.Persistence.Engine != "" && s.Persistence.Engine != "sip")
 }
 
 // readOtherwise matches marks that only this package reads, comments, and names that

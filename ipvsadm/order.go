@@ -9,8 +9,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// sortServices returns services in the order in which ipvsadm prints them, as far as that
-// does not depend on the kernel's hash table: see compareIDs.
+// sortServices returns services in the order in which ipvsadm prints them, if all is the
+// order in which the kernel lists them: see compareIDs.
 func sortServices[T any](all []T, id func(T) lvs.ServiceID) []T {
 	return mergeSort(slices.Clone(all), func(a, b T) int { return compareIDs(id(a), id(b)) })
 }
