@@ -125,7 +125,7 @@ func ExampleClient_PlanTable() {
 	// Output:
 	// - tcp://10.168.0.91:80 -> 10.168.0.95:80, drained for at most 1m0s
 	//     It has no connections now.
-	//     50.0 % of clients are refused, because mh has no fallback.
+	//     About 50.0 % of clients are refused, because mh has no fallback.
 }
 
 // The last connection of a real server ends, and then the real server is removed.

@@ -96,7 +96,7 @@ func (s *notedService) shares(all, moved, refused, accepted int) string {
 	if len(parts) == 0 {
 		return fmt.Sprintf("No client moves: %s fills its table as before.", s.Scheduler)
 	}
-	return strings.Join(parts, ", and ") + "."
+	return "About " + strings.Join(parts, ", and ") + "."
 }
 
 // destination returns where the only destination of a service goes by dh.

@@ -9,7 +9,7 @@ func (n *noter) serverAdded(of *notedService, r RealServer) []string {
 	server := &notedServer{RealServerStatus: RealServerStatus{RealServer: r}}
 	if kept := of.gone[unmap(server.Addr)]; kept != nil {
 		server.ActiveConns, server.InactiveConns = kept.ActiveConns, kept.InactiveConns
-		return sentences("It comes back with those of its connections that are left.", n.shift(of, server, r.Weight))
+		return sentences("It comes back with those of its "+connNoun(of.ID)+"s that are left.", n.shift(of, server, r.Weight))
 	}
 	return sentences(n.shift(of, server, r.Weight))
 }
@@ -19,7 +19,7 @@ func (n *noter) serverRemoved(of *notedService, server *notedServer) []string {
 	_, again := n.added[key]
 	other := ""
 	if at, moved := n.added[key.withoutPort()]; moved && !again {
-		other = fmt.Sprintf("%s is another server to the kernel, and none of these connections moves to it.", at)
+		other = fmt.Sprintf("%s is another server to the kernel, and has none of its %ss.", at, connNoun(of.ID))
 	}
 	cut := n.cut(of, server.conns())
 	if again {
@@ -27,26 +27,37 @@ func (n *noter) serverRemoved(of *notedService, server *notedServer) []string {
 	}
 	tied := ""
 	if c := server.PersistentConns; c > 0 && of.Persistence.Timeout != 0 {
-		tied = fmt.Sprintf("Persistence lets go of %s, whose next connections are scheduled again.", quantity(c, "client"))
+		tied = fmt.Sprintf("Persistence lets go of %s, whose next %ss are scheduled again.", quantity(c, of.Persistence.noun()), connNoun(of.ID))
 	}
 	return sentences(cut, other, tied, n.shift(of, server, removed))
 }
 
 // cut returns what happens to connections whose server is removed.
 func (n *noter) cut(of *notedService, conns int) string {
+	what := quantity(conns, connNoun(of.ID))
 	switch {
 	case conns == 0:
 		return of.noConns()
 	case of.ID.Protocol() == ProtocolUDP:
-		what := quantity(conns, "flow")
-		return n.either(SysctlExpireNoDestConn,
-			"datagrams of its "+what+" are dropped, each flow's until the UDP timeout after the last one that was forwarded",
-			"IPVS ends its "+what+", and the next datagrams are scheduled again")
+		return n.either(SysctlExpireNoDestConn, droppedFlows(what), "IPVS ends its "+what+", and the next datagrams are scheduled again")
 	}
-	what := quantity(conns, "connection")
 	return n.either(SysctlExpireNoDestConn,
 		"packets of its "+what+" are dropped, without an error to the client",
-		"IPVS ends its "+what+", and leaves further packets to the director's own stack, which resets TCP")
+		"IPVS ends its "+what+", and leaves further packets to the director's own stack"+resets(of.ID))
+}
+
+// droppedFlows returns what happens to datagrams whose server is not there.
+func droppedFlows(flows string) string {
+	return "datagrams of its " + flows + " are dropped, each flow's until the UDP timeout after the last one that was forwarded"
+}
+
+// resets returns what the director's own stack does with packets of connections that it
+// does not know.
+func resets(id ServiceID) string {
+	if id.Protocol() == ProtocolTCP || id.FWMark() != 0 {
+		return ", which resets TCP"
+	}
+	return ""
 }
 
 // cutForNow is cut of a server that a later step adds again.
@@ -54,7 +65,7 @@ func (n *noter) cutForNow(of *notedService, conns int) string {
 	if conns == 0 {
 		return of.noConns()
 	}
-	what := quantity(conns, "connection")
+	what := quantity(conns, connNoun(of.ID))
 	return n.either(SysctlExpireNoDestConn,
 		"packets of its "+what+" are dropped until it is added again",
 		"IPVS may end its "+what+" before it is added again")
@@ -64,7 +75,7 @@ func (s *notedService) noConns() string {
 	if s.OnePacket {
 		return ""
 	}
-	return "It has no connections now."
+	return "It has no " + connNoun(s.ID) + "s now."
 }
 
 func (n *noter) serverDrained(of *notedService, server *notedServer) []string {
@@ -77,7 +88,7 @@ func (n *noter) reused(of *notedService, server *notedServer) string {
 	if !isTCP || server.conns() == 0 || !n.mayBeOff(SysctlConnReuseMode) || !n.mayBeOff(SysctlExpireNoDestConn) {
 		return ""
 	}
-	return fmt.Sprintf("While %s and %s are 0, a connection from the port of one that it has had reaches it, too.",
+	return fmt.Sprintf("While %s and %s are 0, a client that uses a port again keeps reaching it.",
 		SysctlConnReuseMode, SysctlExpireNoDestConn)
 }
 
@@ -98,17 +109,17 @@ func (n *noter) tied(of *notedService, clients int) string {
 	if clients == 0 || of.Persistence.Timeout == 0 {
 		return ""
 	}
-	who := quantity(clients, "client")
+	who, conns := quantity(clients, of.Persistence.noun()), connNoun(of.ID)+"s"
 	return n.either(SysctlExpireQuiescentTemplate,
-		"persistence keeps sending it new connections of "+who,
-		"persistence lets go of "+who+", whose next connections are scheduled again")
+		"persistence keeps sending it new "+conns+" of "+who,
+		"persistence lets go of "+who+", whose next "+conns+" are scheduled again")
 }
 
 func (n *noter) serverEdited(of *notedService, server *notedServer, now RealServer) []string {
 	was := server.RealServer
 	var all []string
 	if now.Mode != was.Mode {
-		all = append(all, modeEdited(was.Mode, now.Mode, server.conns()))
+		all = append(all, of.modeEdited(was.Mode, now.Mode, server.conns()))
 	}
 	if now.Weight == 0 && was.Weight != 0 {
 		all = append(all, n.reused(of, server), n.tied(of, server.PersistentConns))
@@ -127,22 +138,19 @@ func (n *noter) serverEdited(of *notedService, server *notedServer, now RealServ
 }
 
 // modeEdited returns what happens to the connections of a server whose mode changes.
-func modeEdited(was, now Mode, conns int) string {
+// They keep the method. The tunnel is that of the server, which has one with every
+// method: IPIP beside another method than a tunnel.
+func (s *notedService) modeEdited(was, now Mode, conns int) string {
+	what := quantity(conns, connNoun(s.ID))
 	switch {
-	case was.method() == now.method():
-		return "Packets of all its connections use the new tunnel."
 	case conns == 0:
-		return fmt.Sprintf("It has no connections now; new ones go by %s.", now)
+		return s.noConns()
+	case was.method() == now.method():
+		return fmt.Sprintf("Packets of its %s go by %s from now on, too.", what, now)
+	case was.IsTunnel():
+		was = newMode(was.method(), now.tunnel, now.port, uint16(now.flags))
 	}
-	return fmt.Sprintf("Packets of its %s go by %s, and new ones by %s.", quantity(conns, "connection"), was.keptByConns(), now)
-}
-
-// keptByConns returns what connections keep of the mode of their server.
-func (m Mode) keptByConns() string {
-	if m.IsTunnel() {
-		return "the tunnel"
-	}
-	return m.String()
+	return fmt.Sprintf("Packets of its %s still go by %s, and new ones by %s.", what, was, now)
 }
 
 // thresholdsEdited returns when a server whose thresholds change gets new connections.

@@ -1,27 +1,25 @@
 package lvs
 
-import (
-	"fmt"
-	"net/netip"
-)
+import "fmt"
 
 // The sentences on services.
 
 func (n *noter) serviceAdded(of Service) []string {
 	id := of.ID
-	catchAll := NewServiceID(id.Protocol(), netip.AddrPortFrom(id.AddrPort().Addr(), 0))
-	switch {
+	const refused = "; they are refused until a real server is added."
+	conns, from := connNoun(id)+"s", "the director's own stack"
+	switch catchAll := allPorts(id.Protocol(), id.AddrPort().Addr()); {
 	case of.Scheduler == NoScheduler:
-		return sentences("It has no scheduler, so it refuses all new connections.")
+		return sentences("It has no scheduler, so it refuses all new " + conns + ".")
 	case id.FWMark() != 0:
-		return sentences("New connections of packets with the mark come here from now on; they are refused until a real server is added.")
-	case id != catchAll && n.service(catchAll) != nil:
-		return sentences(fmt.Sprintf("New connections to port %d come here, and no longer to %s; they are refused until a real server is added.",
-			id.AddrPort().Port(), catchAll))
+		return sentences("New " + conns + " of packets with the mark come here from now on" + refused)
 	case id == catchAll:
-		return sentences("New connections to all ports without a service come here, and no longer to the director's own stack; they are refused until a real server is added.")
+		conns += " to all ports without a service"
+	case n.service(catchAll) != nil:
+		conns += fmt.Sprintf(" to port %d", id.AddrPort().Port())
+		from = catchAll.String()
 	}
-	return sentences("New connections come here, and no longer to the director's own stack; they are refused until a real server is added.")
+	return sentences("New " + conns + " come here, and no longer to " + from + refused)
 }
 
 func (n *noter) serviceRemoved(of *notedService) []string {
@@ -31,29 +29,27 @@ func (n *noter) serviceRemoved(of *notedService) []string {
 // cutAll returns what happens to the connections of a service that is removed.
 func (n *noter) cutAll(of *notedService) string {
 	conns := of.conns()
-	if conns > 0 && n.left[familyIndex(of.ID)] == 0 {
-		return fmt.Sprintf("It is the last %s service, so IPVS leaves packets of its %s to the director's own stack, which resets TCP.",
-			familyName(of.ID.Is6()), quantity(conns, "connection"))
-	}
-	if conns > 0 && of.ID.Protocol() == ProtocolUDP {
-		what := quantity(conns, "flow")
-		return n.either(SysctlExpireNoDestConn,
-			"datagrams of its "+what+" are dropped, each flow's until the UDP timeout after the last one that was forwarded",
-			"IPVS ends its "+what)
+	what := quantity(conns, connNoun(of.ID))
+	switch {
+	case conns > 0 && n.left[familyIndex(of.ID)] == 0:
+		return fmt.Sprintf("It is the last %s service, so IPVS leaves packets of its %s to the director's own stack%s.",
+			familyName(of.ID.Is6()), what, resets(of.ID))
+	case conns > 0 && of.ID.Protocol() == ProtocolUDP:
+		return n.either(SysctlExpireNoDestConn, droppedFlows(what), "IPVS ends its "+what)
 	}
 	return n.cut(of, conns)
 }
 
 // goElsewhere returns where new connections go when a service is removed.
 func (n *noter) goElsewhere(id ServiceID) string {
-	catchAll := NewServiceID(id.Protocol(), netip.AddrPortFrom(id.AddrPort().Addr(), 0))
-	switch {
+	conns := "New " + connNoun(id) + "s"
+	switch catchAll := allPorts(id.Protocol(), id.AddrPort().Addr()); {
 	case id.FWMark() != 0:
-		return "New connections with the mark go to the service of their address, or to the director's own stack if there is none."
+		return conns + " with the mark go to the service of their address, or to the director's own stack if there is none."
 	case id != catchAll && n.service(catchAll) != nil:
-		return fmt.Sprintf("New connections go to %s.", catchAll)
+		return fmt.Sprintf("%s go to %s.", conns, catchAll)
 	}
-	return "New connections go to the director's own stack."
+	return conns + " go to the director's own stack."
 }
 
 func (n *noter) serviceDrained(of *notedService) []string {
@@ -65,7 +61,7 @@ func (n *noter) serviceDrained(of *notedService) []string {
 	}
 	refused := ""
 	if of.usable > 0 {
-		refused = "New connections are refused with ICMP port unreachable while it drains."
+		refused = n.refused(of, " while it drains")
 	}
 	return sentences(of.finish(of.conns()), n.tied(of, templates), refused)
 }
@@ -90,7 +86,7 @@ func (s *notedService) schedulerEdited(was Service) string {
 	case s.Scheduler == was.Scheduler:
 		return ""
 	case s.Scheduler == NoScheduler:
-		return "Existing connections stay, and new ones are refused with ICMP port unreachable."
+		return "Existing connections stay, and new ones are " + refusal(s.ID) + "."
 	case was.Scheduler == NoScheduler:
 		return fmt.Sprintf("New connections are no longer refused: %s picks servers for them.", s.Scheduler)
 	}
@@ -136,20 +132,38 @@ func (s *notedService) flagsEdited(was Service) string {
 }
 
 func (s *notedService) persistenceEdited(was Service) string {
-	now := s.Persistence
+	now, old := s.Persistence, was.Persistence
+	conns := connNoun(s.ID) + "s"
+	untied := "persistence lets go of " + quantity(s.templates(), old.noun())
 	switch {
-	case now == was.Persistence:
+	case now == old:
 		return ""
-	case was.Persistence.Timeout == 0:
-		return fmt.Sprintf("Existing connections stay; each client is tied to the server that %s picks for its next one.", s.Scheduler)
+	case old.Timeout == 0:
+		return fmt.Sprintf("Existing %s stay; each %s is tied to the server that %s picks for its next one.%s", conns, now.noun(), s.Scheduler, now.untied())
 	case now.Timeout == 0:
-		return fmt.Sprintf("Persistence lets go of %s; %s picks servers for their next connections.", quantity(s.templates(), "client"), s.Scheduler)
-	case now.Mask != was.Persistence.Mask:
-		return fmt.Sprintf("Templates of another mask do not count, so persistence lets go of %s.", quantity(s.templates(), "client"))
-	case now.Engine != was.Persistence.Engine:
-		return "Templates of another engine do not count for packets in which the engine finds what it looks for."
+		return fmt.Sprintf("%s; %s picks servers for their next %s.", capital(untied), s.Scheduler, conns)
+	case now.Engine != old.Engine:
+		return fmt.Sprintf("Templates of another engine do not count, so %s; each %s is tied to the server that %s picks next.%s", untied, now.noun(), s.Scheduler, now.untied())
+	case now.Mask != old.Mask:
+		return fmt.Sprintf("Templates of another mask do not count, so %s, whose next %s are scheduled again.", untied, conns)
 	}
-	return fmt.Sprintf("Templates of %s keep the old timeout until they end.", quantity(s.templates(), "client"))
+	return fmt.Sprintf("%s keep the old timeout until their templates end.", quantity(s.templates(), now.noun()))
+}
+
+// noun is what persistence ties to a server.
+func (p Persistence) noun() string {
+	if p.Engine == "sip" {
+		return "Call-ID"
+	}
+	return "client"
+}
+
+// untied returns what happens to new flows that the engine cannot tie.
+func (p Persistence) untied() string {
+	if p.Engine == "sip" {
+		return " Datagrams of new flows that have no Call-ID are dropped."
+	}
+	return ""
 }
 
 // templates returns how many clients persistence ties to the servers.

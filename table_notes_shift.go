@@ -5,9 +5,6 @@ import (
 	"math"
 )
 
-// noServerLeft says what new connections get from a service without a usable server.
-const noServerLeft = "no server with a weight is left, so new connections are refused with ICMP port unreachable"
-
 // shift sets the weight of a server, adds it or removes it, and returns what clients that
 // open new connections notice.
 func (n *noter) shift(of *notedService, server *notedServer, now int) string {
@@ -23,7 +20,7 @@ func (n *noter) shift(of *notedService, server *notedServer, now int) string {
 	case usable > 0 && of.usable == 0:
 		return n.noneLeft(of)
 	case usable == 0 && of.usable > 0:
-		return "It is the only usable server, so new connections are no longer refused."
+		return "It is the only usable server, so " + of.newConns() + " are no longer refused."
 	case of.usable == 0:
 		return ""
 	case of.pins():
@@ -35,33 +32,40 @@ func (n *noter) shift(of *notedService, server *notedServer, now int) string {
 	case LBLC, LBLCR:
 		return of.cached(was, now)
 	case WRR:
-		return "wrr starts its round over from the newest server."
+		return "wrr starts its round over at the newest server."
 	}
 	switch {
 	case now <= 0 && was <= 0:
 		return ""
 	case now <= 0:
-		return "New connections go to the other servers."
+		return capital(of.newConns()) + " go to the other servers."
 	case was <= 0:
 		return of.joined(server)
 	}
 	return of.reweighted()
 }
 
+// noneLeft returns what new connections get from a service without a usable server.
 func (n *noter) noneLeft(of *notedService) string {
+	return "No server with a weight is left. " + n.refused(of, "")
+}
+
+// refused returns that new connections get no server, until a condition ends.
+func (n *noter) refused(of *notedService, until string) string {
+	refused := of.newConns() + " are " + refusal(of.ID) + until
 	if of.ID.FWMark() == 0 {
-		return capital(noServerLeft) + "."
+		return capital(refused) + "."
 	}
-	return n.either(SysctlCacheBypass, noServerLeft, "no server with a weight is left, so new connections go on to their original destinations")
+	return n.either(SysctlCacheBypass, refused, of.newConns()+" go on to their original destinations"+until)
 }
 
 // joined returns what happens when a server gets new connections besides others.
 func (s *notedService) joined(server *notedServer) string {
 	switch s.Scheduler {
 	case RR:
-		return "No client moves: rr picks it when its turn comes."
+		return "rr picks it in its turn."
 	case TWOS:
-		return "No client moves: twos draws it by its weight."
+		return "twos draws it by its weight."
 	case OVF:
 		if s.preferred().Weight > server.Weight {
 			return "ovf picks it when the servers of higher weight have more active connections than their weight."
@@ -88,9 +92,9 @@ func (s *notedService) flooded(server *notedServer) string {
 		next = int(math.Ceil((least - s.load(server)) * weight))
 	}
 	if next <= 1 {
-		return fmt.Sprintf("No client moves: %s balances it with the others.", s.Scheduler)
+		return fmt.Sprintf("%s balances it with the others.", s.Scheduler)
 	}
-	return fmt.Sprintf("%s sends it about the next %d new connections in a row, until its load is that of the others.", s.Scheduler, next)
+	return fmt.Sprintf("%s sends %s to it first, about %d of them, until its load is that of the others.", s.Scheduler, s.newConns(), next)
 }
 
 // load returns the load of a server by which the scheduler compares it, in connections
@@ -117,11 +121,11 @@ func (s *notedService) reweighted() string {
 	case RR, LC:
 		return fmt.Sprintf("%s does not count weights, so nothing changes.", s.Scheduler)
 	case TWOS:
-		return "No client moves: twos draws by the new weights."
+		return "Existing connections stay; twos draws by the new weights."
 	case OVF:
-		return "No connection moves: ovf fills the servers in the order of the new weights."
+		return "Existing connections stay; ovf fills the servers in the order of the new weights."
 	case WLC, SED, NQ:
-		return fmt.Sprintf("No connection moves: %s balances the loads by the new weights with those that come.", s.Scheduler)
+		return fmt.Sprintf("Existing connections stay; %s balances new ones by the new weights.", s.Scheduler)
 	}
 	return fmt.Sprintf("How %s picks is not known.", s.Scheduler)
 }
@@ -132,17 +136,21 @@ func (s *notedService) cached(was, now int) string {
 	case was <= 0 && now <= 0:
 		return ""
 	case now <= 0:
-		return fmt.Sprintf("%s gives the destinations that it had to other servers.", s.Scheduler)
+		return fmt.Sprintf("%s gives the destinations that it has to other servers.", s.Scheduler)
 	case was <= 0:
-		return "Destinations keep the servers that they have; it gets others, and those whose server is too busy."
+		return "Destinations keep their servers; it gets new ones, and those whose server is too busy."
 	}
-	return "Destinations keep the servers that they have, until one has more active connections than its weight and another is less than half full."
+	return "Destinations keep their servers, until one has more active connections than its weight and another fewer than half of its own."
 }
 
 // pinned returns where all new connections go.
 func (s *notedService) pinned(was, now *notedServer) string {
-	if was == now {
-		return fmt.Sprintf("%s still sends all new connections to %s.", s.Scheduler, now.Addr)
+	until := ""
+	if now.UpperThreshold > 0 {
+		until = ", until it is full"
 	}
-	return fmt.Sprintf("%s sends all new connections to %s, and no longer to %s.", s.Scheduler, now.Addr, was.Addr)
+	if was == now {
+		return fmt.Sprintf("%s still sends all %s to %s%s.", s.Scheduler, s.newConns(), now.Addr, until)
+	}
+	return fmt.Sprintf("%s sends all %s to %s, and no longer to %s%s.", s.Scheduler, s.newConns(), now.Addr, was.Addr, until)
 }

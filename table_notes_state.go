@@ -172,6 +172,34 @@ func (s *notedService) hashes() bool {
 	return s.Scheduler == SH || s.Scheduler == MH || s.Scheduler == DH
 }
 
+// connNoun is what a connection to a service is called.
+func connNoun(id ServiceID) string {
+	if id.Protocol() == ProtocolUDP {
+		return "flow"
+	}
+	return "connection"
+}
+
+// newConns is what the scheduler decides about.
+func (s *notedService) newConns() string {
+	all := "new " + connNoun(s.ID) + "s"
+	if s.OnePacket {
+		all = "datagrams"
+	}
+	if s.Persistence.Timeout != 0 {
+		all += " of new clients" // persistence decides about the others
+	}
+	return all
+}
+
+// refusal is how new connections are refused without a usable server.
+func refusal(id ServiceID) string {
+	if id.Is6() {
+		return "refused with ICMPv6 port unreachable"
+	}
+	return "refused with ICMP port unreachable"
+}
+
 // countIf returns 1 for what is to be counted.
 func countIf(it bool) int {
 	if it {

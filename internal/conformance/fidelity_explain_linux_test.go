@@ -396,7 +396,7 @@ func (h *trial) is(f lvs.Flow, v lvs.Verdict, got seenFate) bool {
 	case v.Action == lvs.ActionForwarded && v.Mode == lvs.NAT():
 		return got.servers == fateOf(f.Client, netip.AddrPortFrom(v.Server.Addr(), v.Port), onward)
 	case v.Action == lvs.ActionForwarded && v.Mode == lvs.IPIP():
-		return got.servers == fateTunnelled(v.Server.Addr())
+		return got.servers == fateTunnelled(v.Mode.Name(), v.Server.Addr())
 	case v.Action == lvs.ActionForwarded && (v.Mode == lvs.DR() || v.Mode == lvs.ModeBypass()):
 		conns := h.connections(f)
 		return got.servers == fateOf(f.Client, f.VIP, onward) &&

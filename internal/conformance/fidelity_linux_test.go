@@ -199,8 +199,8 @@ func seen(b []byte) (tag uint32, fate string) {
 	switch {
 	case !ok:
 		return ^uint32(0), ""
-	case s.Tunnel:
-		return tag, fateTunnelled(s.To.Addr())
+	case s.Tunnel != "":
+		return tag, fateTunnelled(s.Tunnel, s.To.Addr())
 	}
 	return tag, fateOf(s.From, s.To, s.TTL)
 }

@@ -79,7 +79,7 @@ func (s *simulatorSide) deliver(p packet) (fate string, v simipvs.Verdict) {
 	case localNode:
 		return fateOf(p.from, p.to, startTTL), v
 	case tunnel:
-		return fateTunnelled(v.Server.Addr()), v
+		return fateTunnelled(tunnelOf(v.Tunnel), v.Server.Addr()), v
 	}
 	return fateOf(p.from, p.to, startTTL-1), v
 }
@@ -102,7 +102,18 @@ func fateOf(from, to netip.AddrPort, ttl int) string {
 	return fmt.Sprintf("%s > %s, TTL %d", from, to, ttl)
 }
 
-func fateTunnelled(to netip.Addr) string { return "in a tunnel to " + to.String() }
+// tunnelOf is how a packet in a tunnel is seen. The kernel sends unknown types by IPIP.
+func tunnelOf(t simipvs.Tunnel) string {
+	switch t.Type {
+	case tunGUE:
+		return "gue"
+	case tunGRE:
+		return "gre"
+	}
+	return "ipip"
+}
+
+func fateTunnelled(tunnel string, to netip.Addr) string { return "by " + tunnel + " to " + to.String() }
 
 // bytes is the packet as it is sent.
 func (p packet) bytes() testbed.Packet {

@@ -75,7 +75,7 @@ func (c twosCase) play(t testing.TB, p *player, picks int) (counts []int) {
 
 	byFate := make(map[string]int)
 	for i := range c.servers {
-		byFate[fateTunnelled(netip.MustParseAddrPort(c.addr(i)).Addr())] = i
+		byFate[fateTunnelled("ipip", netip.MustParseAddrPort(c.addr(i)).Addr())] = i
 	}
 	counts = make([]int, len(c.servers))
 	const batch = 100

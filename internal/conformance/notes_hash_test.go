@@ -19,22 +19,22 @@ func noteHashed(s lvs.Scheduler, f lvs.SchedulerFlags) lvs.Service {
 var noteHashes = []noteCase{
 	{
 		name: "mh and a new server", service: noteHashed(lvs.MH, 0), weights: []int{1, 1, 1, 1}, clients: hashSample, change: adding(1),
-		notes: "42.4 % of clients move to another server.",
+		notes: "About 42.4 % of clients move to another server.",
 		after: func(n *noteTrial) { n.shares(0.424, 0, 0) },
 	},
 	{
 		name: "mh and a removed server", service: noteHashed(lvs.MH, 0), weights: []int{1, 1, 1, 1, 1}, clients: hashSample, change: removing(4),
-		notes: "Packets of its 47 connections are dropped, without an error to the client.\n42.4 % of clients move to another server.",
+		notes: "Packets of its 47 connections are dropped, without an error to the client.\nAbout 42.4 % of clients move to another server.",
 		after: func(n *noteTrial) { n.shares(0.424, 0, 0) },
 	},
 	{
 		name: "mh and a weight", service: noteHashed(lvs.MH, 0), weights: []int{1, 1, 1, 1}, clients: hashSample, change: weighing(0, 2),
-		notes: "34.2 % of clients move to another server.",
+		notes: "About 34.2 % of clients move to another server.",
 		after: func(n *noteTrial) { n.shares(0.342, 0, 0) },
 	},
 	{
 		name: "mh and a quiesced server", service: noteHashed(lvs.MH, 0), weights: []int{1, 1, 1, 1}, clients: hashSample, change: weighing(0, 0),
-		notes: "25.0 % of clients are refused, because mh has no fallback.",
+		notes: "About 25.0 % of clients are refused, because mh has no fallback.",
 		after: func(n *noteTrial) {
 			now := n.shares(0, 0.25, 0)
 			n.is("clients", now, replaced(n.first, "A", "-"))
@@ -43,7 +43,7 @@ var noteHashes = []noteCase{
 	{
 		name: "mh with fallback and a quiesced server", service: noteHashed(lvs.MH, lvs.HashFallback), weights: []int{1, 1, 1, 1}, clients: hashSample,
 		change: weighing(0, 0),
-		notes:  "25.0 % of clients move to another server.",
+		notes:  "About 25.0 % of clients move to another server.",
 		after: func(n *noteTrial) {
 			now := n.shares(0.25, 0, 0)
 			for i := range now {
@@ -64,34 +64,34 @@ var noteHashes = []noteCase{
 	},
 	{
 		name: "mh with ports and a new server", service: noteHashed(lvs.MH, lvs.HashPort), weights: []int{1, 1, 1, 1}, change: adding(1),
-		notes: "42.4 % of client ports move to another server.",
+		notes: "About 42.4 % of client ports move to another server.",
 		after: func(n *noteTrial) { n.is("a client's servers", letters(n.open(make([]int, 60)...)), "ABCDE") },
 	},
 	{
 		name: "sh and a new server", service: noteHashed(lvs.SH, 0), weights: []int{1, 1, 1, 1}, clients: hashSample, change: adding(1),
-		notes: "81.2 % of clients move to another server.",
+		notes: "About 81.2 % of clients move to another server.",
 		after: func(n *noteTrial) { n.shares(0.812, 0, 0) },
 	},
 	{
 		name: "sh and a quiesced server", service: noteHashed(lvs.SH, 0), weights: []int{1, 1, 1, 1}, clients: hashSample, change: weighing(0, 0),
-		notes: "25.0 % of clients are refused, because sh has no fallback.",
+		notes: "About 25.0 % of clients are refused, because sh has no fallback.",
 		after: func(n *noteTrial) { n.is("clients", n.shares(0, 0.25, 0), replaced(n.first, "A", "-")) },
 	},
 	{
 		name: "sh and a quiesced server of a weight", service: noteHashed(lvs.SH, 0), weights: []int{5, 5, 5, 5}, clients: hashSample, change: weighing(0, 0),
-		notes: "63.3 % of clients move to another server, and 6.2 % of all are refused, because sh has no fallback.",
+		notes: "About 63.3 % of clients move to another server, and 6.2 % of all are refused, because sh has no fallback.",
 		after: func(n *noteTrial) { n.shares(0.633, 0.062, 0) },
 	},
 	{
 		name: "sh with fallback and a quiesced server", service: noteHashed(lvs.SH, lvs.HashFallback), weights: []int{1, 1, 1, 1}, clients: hashSample,
 		change: weighing(0, 0),
-		notes:  "25.0 % of clients move to another server.",
+		notes:  "About 25.0 % of clients move to another server.",
 		after:  func(n *noteTrial) { n.shares(0.25, 0, 0) },
 	},
 	{
 		name: "sh and a server usable again", service: noteHashed(lvs.SH, 0), weights: []int{0, 1, 1, 1}, change: weighing(0, 1),
 		before: func(n *noteTrial) { n.first = n.each(hashSample) },
-		notes:  "25.0 % of clients are no longer refused.",
+		notes:  "About 25.0 % of clients are no longer refused.",
 		after:  func(n *noteTrial) { n.shares(0, 0, 0.25) },
 	},
 	{
@@ -102,7 +102,7 @@ var noteHashes = []noteCase{
 	{
 		name: "sh with persistence and a new server", clients: hashSample / 2, weights: []int{1, 1, 1, 1}, change: adding(1),
 		service: lvs.Service{ID: lvs.TCP(noteVIP), Scheduler: lvs.SH, Persistence: lvs.Persistence{Timeout: time.Minute}},
-		notes:   "81.2 % of clients that persistence does not tie move to another server.",
+		notes:   "About 81.2 % of clients that persistence does not tie move to another server.",
 		after:   func(n *noteTrial) { n.is("clients", n.each(hashSample/2), n.first) },
 	},
 	{
@@ -130,7 +130,7 @@ var noteHashes = []noteCase{
 		name: "fallback off", service: noteHashed(lvs.MH, lvs.HashFallback), weights: []int{1, 1}, clients: 50,
 		change: func(s *lvs.TableService) { s.SchedulerFlags, s.RealServers[0].Weight = 0, 0 },
 		notes: "From now on, new connections of a client whose server has weight 0 or is full are refused.\n" +
-			"50.0 % of clients are refused, because mh has no fallback.",
+			"About 50.0 % of clients are refused, because mh has no fallback.",
 		after: func(n *noteTrial) { n.is("clients", n.each(50), replaced(n.first, "A", "-")) },
 	},
 	{

@@ -19,7 +19,7 @@ var noteServices = []noteCase{
 	{
 		name: "removed service of datagrams", service: noteDNS, weights: []int{1, 1}, clients: 4,
 		notes: "Datagrams of its 4 flows are dropped, each flow's until the UDP timeout after the last one that was forwarded.\n" +
-			"New connections go to the director's own stack.",
+			"New flows go to the director's own stack.",
 		after: func(n *noteTrial) {
 			n.is("flows", n.goOn(), "----")
 			n.is("new ones", n.each(2), "..")
@@ -28,7 +28,7 @@ var noteServices = []noteCase{
 	{
 		name: "removed service of datagrams with expire_nodest_conn", sysctls: map[string]int{"expire_nodest_conn": 1},
 		service: noteDNS, weights: []int{1, 1}, clients: 4,
-		notes: "IPVS ends its 4 flows.\nNew connections go to the director's own stack.",
+		notes: "IPVS ends its 4 flows.\nNew flows go to the director's own stack.",
 		after: func(n *noteTrial) { n.is("flows", n.goOn(), "....") },
 	},
 	{

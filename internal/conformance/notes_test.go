@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -50,7 +52,7 @@ var (
 )
 
 func TestConformanceNotes(t *testing.T) {
-	for _, c := range slices.Concat(noteRemovals, noteDrains, noteHashes, noteLoads, noteEdits, noteServices) {
+	for _, c := range slices.Concat(noteRemovals, noteDrains, noteHashes, noteLoads, noteEdits, noteModes, noteFamilies, noteServices) {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			for name, open := range noteSides() {
 				t.Run(name, func(t *testing.T) { c.play(t, open(t)) })
@@ -71,6 +73,10 @@ func noteSides() map[string]func(testing.TB) side {
 }
 
 func (c *noteCase) play(t *testing.T, s side) {
+	if c.service.Scheduler == lvs.TWOS && !hasTwos(t, s) {
+		t.Logf("Linux %s was built without twos", s.Release())
+		return
+	}
 	n, plan := c.begin(t, s)
 	want := c.notes
 	if c.older != "" && !s.Release().CountsTotals() {
@@ -85,6 +91,18 @@ func (c *noteCase) play(t *testing.T, s side) {
 	}
 	n.make(plan)
 	c.after(n)
+}
+
+// hasTwos reports whether the kernel was built with the scheduler twos.
+func hasTwos(t *testing.T, s side) bool {
+	ctx, c, probe := groundContext(t), s.Host(t).Client(), lvs.Service{ID: lvs.FWMark(8), Scheduler: lvs.TWOS}
+	err := c.AddService(ctx, probe)
+	if errors.Is(err, lvs.ErrScheduler) {
+		return false
+	}
+	must(t, err)
+	must(t, c.RemoveService(ctx, probe.ID))
+	return true
 }
 
 // begin makes the table and the connections of a case, and its plan.
@@ -131,7 +149,11 @@ func (c *noteCase) makeWanted(services *[]lvs.TableService) {
 
 // noteServer is the real server A, B and so on.
 func noteServer(id lvs.ServiceID, i, weight int) lvs.RealServer {
-	r := lvs.NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 2, 0, byte(10 + i)}), id.AddrPort().Port()), lvs.NAT())
+	addr := netip.AddrFrom4([4]byte{10, 2, 0, byte(10 + i)})
+	if id.Is6() {
+		addr = netip.AddrFrom16([16]byte{0xfd, 0, 0, 1, 15: byte(10 + i)})
+	}
+	r := lvs.NewRealServer(netip.AddrPortFrom(addr, id.AddrPort().Port()), lvs.NAT())
 	r.Weight = weight
 	return r
 }
@@ -165,13 +187,17 @@ func (n *noteTrial) endDrains() {
 // client is the address of a client. Those of different numbers are in networks of 24
 // bits of their own.
 func (n *noteTrial) client(i int) netip.Addr {
+	if n.service.ID.Is6() {
+		return netip.AddrFrom16([16]byte{0xfd, 13: 3, 14: byte(i), 15: byte(1 + i%200)})
+	}
 	return netip.AddrFrom4([4]byte{10, 3, byte(i), byte(1 + i%200)})
 }
 
 // fresh returns the first packet of a connection from a port that was never used.
 func (n *noteTrial) fresh(client int) packet {
 	n.port++
-	p := packet{protocol: uint8(n.service.ID.Protocol()), from: netip.AddrPortFrom(n.client(client), n.port), to: n.service.ID.AddrPort()}
+	id := n.service.ID
+	p := packet{protocol: uint8(cmp.Or(id.Protocol(), lvs.ProtocolTCP)), from: netip.AddrPortFrom(n.client(client), n.port), to: id.AddrPort(), mark: id.FWMark()}
 	if p.to.Port() == 0 {
 		p.to = noteVIP
 	}
@@ -182,7 +208,8 @@ func (n *noteTrial) fresh(client int) packet {
 }
 
 // open lets clients open a connection each, and returns where they reach: a letter for
-// each real server, "-" if the packet was stopped, and "." if it was passed on.
+// each real server, a small one for its other port, "-" if the packet was stopped, and
+// "." if it was passed on.
 func (n *noteTrial) open(clients ...int) string {
 	n.Helper()
 	var firsts, seconds []packet
@@ -237,11 +264,12 @@ func (n *noteTrial) sent(packets []packet) string {
 func (n *noteTrial) letter(p packet, fate string) string {
 	n.Helper()
 	for i := range 26 {
-		for _, port := range []uint16{p.to.Port(), p.to.Port() + 1000} {
-			server := netip.AddrPortFrom(noteServer(n.service.ID, i, 0).Addr.Addr(), port)
-			if fate == fateOf(p.from, server, startTTL-1) {
-				return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i : i+1]
-			}
+		server := noteServer(n.service.ID, i, 0).Addr.Addr()
+		switch letters := "ABCDEFGHIJKLMNOPQRSTUVWXYZ"; {
+		case fate == fateOf(p.from, netip.AddrPortFrom(server, p.to.Port()), startTTL-1), strings.HasSuffix(fate, " to "+server.String()):
+			return letters[i : i+1]
+		case fate == fateOf(p.from, netip.AddrPortFrom(server, p.to.Port()+1000), startTTL-1):
+			return strings.ToLower(letters[i : i+1])
 		}
 	}
 	switch fate {

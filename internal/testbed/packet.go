@@ -92,7 +92,7 @@ func Checksum(b []byte) uint16 {
 type Seen struct {
 	From, To netip.AddrPort // without ports if the packet is encapsulated
 	TTL      int
-	Tunnel   bool // the packet is encapsulated
+	Tunnel   string // in which the packet is: "ipip", "gue" or "gre"; empty: in none
 }
 
 // See reads the bytes of a packet. It reports false if the packet carries no tag, or is
@@ -103,7 +103,7 @@ func See(b []byte) (tag uint32, s Seen, ok bool) {
 		return 0, s, false
 	}
 	tag = binary.BigEndian.Uint32(b[at+len(tagMagic):])
-	const icmp, icmp6 = 1, 58
+	const icmp, icmp6, gre = 1, 58, 47
 	var from, to netip.Addr
 	var protocol byte
 	header := 20
@@ -122,8 +122,14 @@ func See(b []byte) (tag uint32, s Seen, ok bool) {
 	case protocol == protocolTCP && inner == 20, protocol == protocolUDP && inner == 8:
 		s.From = netip.AddrPortFrom(from, binary.BigEndian.Uint16(b[header:]))
 		s.To = netip.AddrPortFrom(to, binary.BigEndian.Uint16(b[header+2:]))
+		return tag, s, true
+	case protocol == protocolUDP:
+		s.Tunnel = "gue"
+	case protocol == gre:
+		s.Tunnel = "gre"
 	default:
-		s.From, s.To, s.Tunnel = netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, 0), true
+		s.Tunnel = "ipip"
 	}
+	s.From, s.To = netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, 0)
 	return tag, s, true
 }
