@@ -18,7 +18,8 @@ import (
 // file's identity, size and time. It is read when these have stayed the same for an
 // Interval, so that a file that is being written is not taken, and only another content
 // counts as new. A program that pauses for longer in the middle of writing should write
-// another file and rename it: half a file of YAML can be a valid, shorter table.
+// another file and rename it: half a file of YAML can be a valid, shorter table. A file
+// of more than 256 MiB is not read.
 //
 // While the file is missing or broken, the last table stays wanted, and
 // [SourceBroken] says what is wrong with it, and where.
@@ -36,8 +37,9 @@ type File struct {
 	Interval time.Duration
 }
 
-// maxFileSize is the size of a file that is not read. Ten million real servers are less.
-const maxFileSize = 1 << 30
+// maxFileSize is the size above which a file is not read. A million real servers need
+// less.
+const maxFileSize = 256 << 20
 
 func (f File) open() (*feed, error) {
 	switch {
@@ -105,8 +107,7 @@ type watcher struct {
 func (w *watcher) poll() news {
 	now, err := w.stat()
 	if err != nil {
-		w.read, w.latest = nil, nil
-		return w.problem(err)
+		return w.lost(err)
 	}
 	if sameFile(now, w.read) {
 		return news{}
@@ -118,13 +119,20 @@ func (w *watcher) poll() news {
 	content, err := os.ReadFile(w.Path)
 	after, statErr := w.stat()
 	if err != nil || statErr != nil {
-		return w.problem(errors.Join(err, statErr))
+		return w.lost(errors.Join(err, statErr))
 	}
 	if w.latest = after; !sameFile(after, now) {
 		return news{} // it changed while it was read
 	}
 	w.read = now
 	return w.take(content)
+}
+
+// lost returns the error of a file that cannot be read. It is read again even if it comes
+// back as it was.
+func (w *watcher) lost(err error) news {
+	w.read, w.latest = nil, nil
+	return w.problem(err)
 }
 
 // stat returns what the file is, through symbolic links.
@@ -136,7 +144,7 @@ func (w *watcher) stat() (os.FileInfo, error) {
 	case !info.Mode().IsRegular():
 		return nil, &FileError{Path: w.Path, Err: errors.New("it is not a regular file")}
 	case info.Size() > maxFileSize:
-		return nil, &FileError{Path: w.Path, Err: fmt.Errorf("its %d bytes are more than a table can have, %d", info.Size(), maxFileSize)}
+		return nil, &FileError{Path: w.Path, Err: fmt.Errorf("it has %d bytes, and only a file of up to %d is read", info.Size(), maxFileSize)}
 	}
 	return info, nil
 }

@@ -229,6 +229,34 @@ func TestFileRecovers(t *testing.T) {
 	w.nothing("afterwards")
 }
 
+// A file that cannot be read is like one that is missing, even if the one before comes
+// back unchanged between two looks.
+func TestFileThatCannotBeRead(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the file that root cannot read either is Linux's")
+	}
+	w := watch(t, filepath.Join(t.TempDir(), "table.json"))
+	w.write(one)
+	w.takes("at first", 1)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Rename(w.path, w.path+".kept"))
+	must(os.Symlink("/proc/self/mem", w.path))
+	w.breaks("which cannot be read", w.path, "input/output error")
+	must(os.Rename(w.path+".kept", w.path))
+	w.nothing("after it came back")
+	if n := w.feed.poll(); !n.recovered || n.update != nil || n.err != nil {
+		t.Errorf("the file before: %+v", n)
+	}
+
+	must(os.Truncate(w.path, maxFileSize+1))
+	w.breaks("which is too large", w.path, "is read")
+}
+
 func TestFileThatIsNotOne(t *testing.T) {
 	w := watch(t, t.TempDir())
 	w.breaks("a folder", w.path, "not a regular file")
