@@ -10,14 +10,22 @@ import (
 // minute drains for at most a minute.
 var minute = lvs.TableOptions{Drain: time.Minute, Prune: true}
 
+// drain runs the Director of webTable(1, 2), whose server 2 is not wanted any more when
+// it has a connection.
+func (s *scene) drain() *lvs.SimConn {
+	s.Helper()
+	s.run()
+	pass(time.Second)
+	conn := s.connect(2)
+	s.set(webTable(1))
+	return conn
+}
+
 // A real server that is not wanted any more keeps its connections until they end, and
 // is removed within a second after that.
 func TestDrainEndsWithItsConnections(t *testing.T) {
 	play(t, Options{Table: minute, Source: Fixed(webTable(1, 2))}, func(s *scene) {
-		s.run()
-		pass(time.Second)
-		conn := s.connect(2)
-		s.set(webTable(1))
+		conn := s.drain()
 		pass(30 * time.Second)
 		s.hasWeights("while a connection lasts", 1, 0)
 		s.inSync("while a connection lasts", true)
@@ -39,10 +47,7 @@ func TestDrainEndsWithItsConnections(t *testing.T) {
 
 func TestDrainEndsAtItsDeadline(t *testing.T) {
 	play(t, Options{Table: minute, Source: Fixed(webTable(1, 2))}, func(s *scene) {
-		s.run()
-		pass(time.Second)
-		s.connect(2)
-		s.set(webTable(1))
+		s.drain()
 		pass(settle + time.Minute - time.Millisecond)
 		s.hasWeights("just before the deadline", 1, 0)
 		s.take()
@@ -55,10 +60,7 @@ func TestDrainEndsAtItsDeadline(t *testing.T) {
 // A draining real server that is wanted again serves at once.
 func TestDrainIsTakenBack(t *testing.T) {
 	play(t, Options{Table: minute, Source: Fixed(webTable(1, 2))}, func(s *scene) {
-		s.run()
-		pass(time.Second)
-		conn := s.connect(2)
-		s.set(webTable(1))
+		conn := s.drain()
 		pass(time.Second)
 		s.hasWeights("draining", 1, 0)
 		s.take()
@@ -96,10 +98,7 @@ func TestServiceDrains(t *testing.T) {
 // Another program that takes a drain back is overruled, rarely.
 func TestDrainTakenBackByAnotherProgram(t *testing.T) {
 	play(t, Options{Table: minute, Source: Fixed(webTable(1, 2))}, func(s *scene) {
-		s.run()
-		pass(time.Second)
-		s.connect(2)
-		s.set(webTable(1))
+		s.drain()
 		pass(time.Second)
 		s.take()
 		s.do(weigh(web, 2, 5))
@@ -129,10 +128,7 @@ func TestDrainsBeginAndEnd(t *testing.T) {
 		Resync: 70 * time.Millisecond, MaxBackoff: time.Second, Source: Fixed(webTable(1, 2)),
 	}
 	play(t, o, func(s *scene) {
-		s.run()
-		pass(time.Second)
-		s.connect(2)
-		s.set(webTable(1))
+		s.drain()
 		for range 5 {
 			pass(3 * time.Second)
 			s.do(weigh(web, 2, 5))
@@ -151,10 +147,7 @@ func TestDrainsSurviveRestart(t *testing.T) {
 	first := o
 	first.Source = Fixed(webTable(1, 2))
 	play(t, first, func(s *scene) {
-		s.run()
-		pass(time.Second)
-		s.connect(2)
-		s.set(webTable(1))
+		s.drain()
 		pass(20*time.Second + settle)
 		s.stop()
 		s.hasWeights("after the end", 1, 0)
@@ -176,10 +169,7 @@ func TestDrainsSurviveRestart(t *testing.T) {
 func TestDrainsGoOnWithoutTable(t *testing.T) {
 	o := Options{Table: minute, StateFile: t.TempDir() + "/state", Source: Fixed(webTable(1, 2))}
 	play(t, o, func(s *scene) {
-		s.run()
-		pass(time.Second)
-		s.connect(2)
-		s.set(webTable(1))
+		s.drain()
 		pass(time.Second)
 		s.stop()
 		o.Source = nil

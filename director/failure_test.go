@@ -196,10 +196,7 @@ func TestStateIsWrittenLater(t *testing.T) {
 	dir := t.TempDir()
 	o := Options{Table: minute, StateFile: dir + "/state", Source: Fixed(webTable(1, 2))}
 	play(t, o, func(s *scene) {
-		s.run()
-		pass(time.Second)
-		s.connect(2)
-		s.set(webTable(1))
+		s.drain()
 		pass(time.Second)
 		if err := os.Rename(dir+"/state", dir+"/moved"); err != nil {
 			s.Fatal(err)
