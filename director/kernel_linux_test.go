@@ -73,7 +73,9 @@ func TestKernelAgainstIpvsadm(t *testing.T) {
 	k.eventually("the first tables", 10*time.Second, func() bool { return d.Status().InSync && calm.Status().InSync })
 
 	start := time.Now()
-	for n := 0; time.Since(start) < 4*time.Second; n++ {
+	fought := func() bool { return d.Status().Counts.Applied >= 3 && d.Status().Counts.Drifts >= 3 }
+	n := 0
+	for ; time.Since(start) < 4*time.Second || !fought() && time.Since(start) < time.Minute; n++ {
 		args := [][]string{
 			{"-e", "-t", "10.168.0.91:80", "-r", "10.1.0.1:80", "-w", "7"},
 			{"-D", "-u", "10.168.0.91:53"},
@@ -81,10 +83,11 @@ func TestKernelAgainstIpvsadm(t *testing.T) {
 		}[n%3]
 		_ = k.ns.Do(func() error { return exec.Command("ipvsadm", args...).Run() }) // which may be done already
 	}
-	if c := d.Status().Counts; c.Applied < 3 || c.Applied > 20 || c.Drifts < 3 {
-		t.Errorf("after 4 s: %s", c)
+	took := time.Since(start)
+	if c := d.Status().Counts; !fought() || c.Applied > 12+int(2*took.Seconds()) { // one in half a second, after the first few
+		t.Errorf("after %s: %s", took, c)
 	}
-	k.eventually("the table after ipvsadm ended", 5*time.Second, func() bool {
+	k.eventually("the table after ipvsadm ended", 20*time.Second, func() bool {
 		snapshot, err := k.client.Snapshot(t.Context())
 		want := table(append(mine.Services, others.Services...)...)
 		return err == nil && sameServers(snapshot.Table(), want) && d.Status().InSync
@@ -101,7 +104,10 @@ func (k *kernel) director(want lvs.Table, scope ...lvs.ServiceID) *Director {
 		Table: lvs.TableOptions{Scope: lvs.ScopeServices(scope...), Prune: true}, Source: Fixed(want),
 		Resync: 50 * time.Millisecond, Backoff: 100 * time.Millisecond, MaxBackoff: time.Second,
 		OnEvent: func(e Event) {
-			if failed, ok := e.(ApplyFailed); ok && !errors.Is(failed.Err, lvs.ErrUnstable) && !errors.Is(failed.Err, lvs.ErrStale) {
+			// Another program may change the table while it is read, between reading and
+			// applying, and while the plan is applied.
+			if failed, ok := e.(ApplyFailed); ok && !errors.Is(failed.Err, lvs.ErrUnstable) && !errors.Is(failed.Err, lvs.ErrStale) &&
+				!errors.Is(failed.Err, lvs.ErrNotFound) {
 				k.Error(e)
 			}
 		},
@@ -173,38 +179,43 @@ func TestKernelKill(t *testing.T) {
 	for _, life := range []time.Duration{10, 100, 150, 200, 300, 500} {
 		time.Sleep(life * time.Millisecond)
 		k.kill(process)
-		s, err := lvs.ReadTableState(state)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range s.Drains {
-			if d.Service != dns {
-				continue
+		if d := drainDeadline(t, state); k.weight(dns, 2) == 0 { // otherwise the drain had not begun
+			if !deadline.IsZero() && !d.Equal(deadline) {
+				t.Errorf("the deadline was %s and is %s", deadline, d)
 			}
-			if !deadline.IsZero() && !d.Deadline.Equal(deadline) {
-				t.Errorf("the deadline was %s and is %s", deadline, d.Deadline)
-			}
-			deadline = d.Deadline
+			deadline = d
 		}
 		process = k.process(dir)
 	}
-	k.eventually("the drain", 10*time.Second, func() bool { return k.weight(dns, 2) == 0 })
 	if deadline.IsZero() {
-		s, err := lvs.ReadTableState(state)
-		if err != nil || len(s.Drains) == 0 {
-			t.Fatalf("the state has no drain: %v", err)
-		}
-		deadline = s.Drains[0].Deadline
+		k.eventually("the drain", 10*time.Second, func() bool { return k.weight(dns, 2) == 0 })
+		deadline = drainDeadline(t, state)
 	}
-	for time.Until(deadline) > 200*time.Millisecond {
-		if k.weight(dns, 2) != 0 {
+	for time.Until(deadline) > 0 {
+		if k.weight(dns, 2) != 0 && time.Now().Before(deadline) {
 			t.Fatalf("the drain ended %s before its deadline", time.Until(deadline))
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	k.eventually("the removal", time.Until(deadline)+time.Second, func() bool { return k.weight(dns, 2) == -1 })
-	k.eventually("the end", 5*time.Second, func() bool { return k.is(after) })
+	k.eventually("the removal", 10*time.Second, func() bool { return k.weight(dns, 2) == -1 })
+	k.eventually("the end", 10*time.Second, func() bool { return k.is(after) })
 	k.kill(process)
+}
+
+// drainDeadline returns the deadline of the drain of a real server of the service dns in
+// a state file, or the zero time.
+func drainDeadline(t *testing.T, path string) time.Time {
+	t.Helper()
+	s, err := lvs.ReadTableState(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range s.Drains {
+		if d.Service == dns {
+			return d.Deadline
+		}
+	}
+	return time.Time{}
 }
 
 // file replaces the file of the wanted table.
