@@ -145,7 +145,7 @@ func (e Applied) String() string { return fmt.Sprintf("applied %s", count(len(e.
 
 // String returns what failed, and when it is tried again.
 func (e ApplyFailed) String() string {
-	return fmt.Sprintf("failed, and tried again at %s: %v", clock(e.Retry), e.Err)
+	return fmt.Sprintf("failed, and will be tried again at %s: %v", clock(e.Retry), e.Err)
 }
 
 // String returns what is drained, and until when.
