@@ -19,7 +19,8 @@ type File struct {
 // that does not exist, is an error too.
 //
 // To restore the file, pass its Table to [lvs.Client.PlanTable], which also refuses what
-// has no effect in the kernel: see [lvs.Table.Validate].
+// has no effect in the kernel: see [lvs.Table.Validate]. A plan has neither timeouts nor
+// sync daemons: pass these to [lvs.Client.SetTimeouts] and [lvs.Client.StartSyncDaemon].
 func ParseFile(text []byte) (File, error) {
 	read, err := parseLines(string(text))
 	if err != nil {
