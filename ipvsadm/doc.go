@@ -30,6 +30,8 @@
 //   - Commands that end a restore are refused: -R, -h and -v.
 //   - So are bytes that are not UTF-8, and control characters: at a NUL, ipvsadm skips the
 //     rest of the word.
+//   - Names of schedulers, persistence engines and interfaces have only letters, digits, and
+//     -_.:@+, because a shell reads other characters as something else.
 //   - Words may have any length: ipvsadm begins another one after 4096 bytes.
 //
 // # Writing

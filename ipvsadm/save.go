@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -54,10 +53,6 @@ func impossible(s lvs.Service) *Error {
 		return errorf("a service needs an ID")
 	case vip.Zone() != "":
 		return errorf("%s has a zone, which IPVS does not have", vip)
-	case !isName(s.Scheduler.String()):
-		return errorf("%s is not the name of a scheduler", quote(s.Scheduler.String()))
-	case !isName(s.Persistence.Engine):
-		return errorf("%s is not the name of a persistence engine", quote(s.Persistence.Engine))
 	case timeout < 0 || timeout%time.Second != 0:
 		return errorf("%s is not a number of seconds", timeout)
 	case s.ID.Is6() && !isPrefix && s.Persistence.Mask != (lvs.Mask{}), !s.ID.Is6() && isPrefix && length > 32:
@@ -75,11 +70,6 @@ func impossibleServer(s lvs.RealServer) *Error {
 		return errorf("the weight %d is negative", s.Weight)
 	}
 	return nil
-}
-
-// isName reports whether a name is one word of a command.
-func isName(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r == ' ' || unreadableRune(r) })
 }
 
 // MarshalText returns the file as commands that [ParseFile] and 'ipvsadm -R' read, with

@@ -113,9 +113,9 @@ func TestSaveImpossible(t *testing.T) {
 	}{
 		{lvs.Service{}, ": a service needs an ID"},
 		{lvs.Service{ID: lvs.TCP(netip.MustParseAddrPort("[fe80::1%eth0]:80"))}, ": fe80::1%eth0 has a zone, which IPVS does not have"},
-		{lvs.Service{ID: id, Scheduler: "rr\n-C"}, `: "rr\n-C" is not the name of a scheduler`},
-		{lvs.Service{ID: id, Scheduler: "rr -o"}, `: "rr -o" is not the name of a scheduler`},
-		{of(lvs.Persistence{Timeout: time.Second, Engine: "sip\t-o"}), `: "sip\t-o" is not the name of a persistence engine`},
+		{lvs.Service{ID: id, Scheduler: "rr\n-C"}, `: "rr\n-C" may have only letters, digits, and -_.:@+`},
+		{lvs.Service{ID: id, Scheduler: "rr -o"}, `: "rr -o" may have only letters, digits, and -_.:@+`},
+		{of(lvs.Persistence{Timeout: time.Second, Engine: "sip\t-o"}), `: "sip\t-o" may have only letters, digits, and -_.:@+`},
 		{of(lvs.Persistence{Timeout: time.Millisecond}), ": 1ms is not a number of seconds"},
 		{of(lvs.Persistence{Timeout: -time.Second}), ": -1s is not a number of seconds"},
 		{of(lvs.Persistence{Timeout: time.Second, Mask: lvs.PrefixMask(64)}), ": /64 is not a mask of the service's address family"},
@@ -195,6 +195,11 @@ func TestCommandsRefuses(t *testing.T) {
 		{lvs.PutRealServer(id, lvs.NewRealServer(rip, lvs.DR())), "= tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 1: ipvsadm has no command that adds or updates; use a change that does one of these"},
 		{lvs.AddService(lvs.Service{ID: id, Persistence: lvs.Persistence{Timeout: 2678401 * time.Second}}),
 			"+ tcp://10.168.0.91:80 wlc persistent 744h0m1s: ipvsadm accepts a timeout of at most 744h0m0s, and not 744h0m1s"},
+		{lvs.AddService(lvs.Service{ID: id, Scheduler: "ipvsadm"}), `+ tcp://10.168.0.91:80 ipvsadm: "ipvsadm" is a word that ipvsadm leaves out`},
+		{lvs.StartSyncDaemon(lvs.SyncDaemon{Role: lvs.SyncMaster, Interface: "$(reboot)"}),
+			`+ daemon master on $(reboot) syncid 0: "$(reboot)" may have only letters, digits, and -_.:@+`},
+		{lvs.StartSyncDaemon(lvs.SyncDaemon{Role: lvs.SyncMaster, Interface: "a#\xff"}),
+			"+ daemon master on a#\xff syncid 0: \"a#\\xff\" may have only letters, digits, and -_.:@+"},
 		{lvs.Change{}, "nothing: make changes: the zero Change does nothing"},
 	} {
 		text, err := Commands(lvs.Flush(), test.change)

@@ -36,6 +36,9 @@ func (t *text) service(command string, s lvs.Service) *Error {
 		return errorf("ipvsadm has no services of %s", p)
 	}
 	s.Scheduler = cmp.Or(s.Scheduler, lvs.WLC)
+	if err := cmp.Or(checkName(s.Scheduler.String()), checkName(s.Persistence.Engine)); err != nil {
+		return err
+	}
 	persistence, err := t.persistence(s)
 	if err != nil {
 		return err
@@ -168,14 +171,17 @@ func (t *text) timeouts(all lvs.Timeouts) *Error {
 
 // daemon writes --start-daemon.
 func (t *text) daemon(d lvs.SyncDaemon) *Error {
+	if err := checkName(d.Interface); err != nil {
+		return err
+	}
+	if d.MaxLen > longestMessage {
+		return errorf("ipvsadm accepts messages of at most %d bytes, and not %d", longestMessage, d.MaxLen)
+	}
 	words := []string{"--start-daemon", d.Role.String(), "--mcast-interface", d.Interface, "--syncid", strconv.Itoa(d.SyncID)}
 	option := func(name string, n int) {
 		if n != 0 {
 			words = append(words, name, strconv.Itoa(n))
 		}
-	}
-	if d.MaxLen > longestMessage {
-		return errorf("ipvsadm accepts messages of at most %d bytes, and not %d", longestMessage, d.MaxLen)
 	}
 	option("--sync-maxlen", d.MaxLen)
 	if d.Group.IsValid() {

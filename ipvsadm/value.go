@@ -22,13 +22,27 @@ func number(s string, least, most int) (int, *Error) {
 	return int(n), nil
 }
 
-// checkName refuses names that are too long for the kernel.
+// checkName refuses names that are too long for the kernel, and those that ipvsadm or a
+// shell would read as something else.
 func checkName(s string) *Error {
 	const most = 15
-	if len(s) > most {
+	switch {
+	case len(s) > most:
 		return errorf("%s has more than %d characters", quote(s), most)
+	case s == "ipvsadm":
+		return errorf("%s is a word that ipvsadm leaves out", quote(s))
+	case strings.ContainsFunc(s, isNotInName):
+		return errorf("%s may have only letters, digits, and %s", quote(s), nameSigns)
 	}
 	return nil
+}
+
+const nameSigns = "-_.:@+"
+
+func isNotInName(r rune) bool {
+	isLetter := 'a' <= r|0x20 && r|0x20 <= 'z'
+	isDigit := '0' <= r && r <= '9'
+	return !isLetter && !isDigit && !strings.ContainsRune(nameSigns, r)
 }
 
 // fwMark reads a firewall mark: a decimal or hexadecimal number, or the negative one
