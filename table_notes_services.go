@@ -150,10 +150,10 @@ func (s *notedService) persistenceEdited(was Service) string {
 	return fmt.Sprintf("%s keep the old timeout until their templates end.", quantity(s.templates(), now.noun()))
 }
 
-// noun is what persistence ties to a server.
+// noun is what persistence ties to a server. A call of sip is that of one client.
 func (p Persistence) noun() string {
 	if p.Engine == "sip" {
-		return "Call-ID"
+		return "call"
 	}
 	return "client"
 }

@@ -187,7 +187,7 @@ func (s *notedService) newConns() string {
 		all = "datagrams"
 	}
 	if s.Persistence.Timeout != 0 {
-		all += " of new clients" // persistence decides about the others
+		all += " of new " + s.Persistence.noun() + "s" // persistence decides about the others
 	}
 	return all
 }
