@@ -51,7 +51,8 @@ var (
 	ErrUnstable error = newKind("the table kept changing")
 
 	// ErrStale: the host or the table has changed since the plan was made, and the
-	// plan no longer fits. Make a new plan.
+	// plan no longer fits. Make a new plan. See [Client.ApplyTable] for what counts as a
+	// change of the table.
 	ErrStale error = newKind("it has changed since the plan was made")
 
 	// ErrInvalid: a value can never work. Either this package refused it before

@@ -11,9 +11,13 @@ import (
 // after a failure, takes nothing back and remembers nothing.
 type ApplyOptions struct {
 	// StateFile is the file that remembers what was applied: see [TableState]. Give what
-	// [ReadTableState] reads from it to [TableOptions.Last] of the next plan. Each
-	// program needs a file of its own, and must not apply two plans at the same time
-	// with it. Empty means none.
+	// [ReadTableState] reads from it to [TableOptions.Last] of the next plan. Empty means
+	// none.
+	//
+	// Each program needs a file of its own. While a plan is being applied with it, another
+	// ApplyTable with it, in any process, fails at once with [ErrBusy]; a process that ends
+	// releases it. To that end an empty file beside it, named as it with ".lock", is locked
+	// and stays there. [TableState.WriteFile] does not look at the lock.
 	StateFile string
 
 	// State is what was applied before, of a program that has it in memory, and becomes
@@ -45,10 +49,11 @@ type ApplyOptions struct {
 // If the services in scope are not what they were when the plan was made, nothing is
 // done, and the error matches [ErrStale] and names them: plan again. Counters do not
 // count, nor do drains that were under way then. A plan that was interrupted in the
-// middle, even by the end of the process, fits as well, and is continued. Only the
-// services of the plan are looked at, so one that another program adds is not noticed.
-// The error matches [ErrInvalid], and names the step, for a plan that [Diff] cannot have
-// made.
+// middle, even by the end of the process, fits as well, and is continued. After a step
+// that failed, it fits only if no later one of the same service was made. Only the
+// services of the plan are looked at, so one that another program adds is not noticed,
+// even in scope and with [TableOptions.Prune]: the next plan removes it. The error matches
+// [ErrInvalid], and names the step, for a plan that [Diff] cannot have made.
 //
 // If steps fail, the others are made nevertheless, with two exceptions: the real servers
 // of a service that could not be added, and those of a service that would lose capacity
@@ -75,9 +80,11 @@ func (c *Client) ApplyTable(ctx context.Context, plan TablePlan, o ApplyOptions)
 		return ApplyResult{}, err.about(OpApply, "plan")
 	}
 	a := &tableApply{client: c, plan: &plan, o: o, outcomes: make([]StepOutcome, len(plan.Steps))}
-	if err := a.readState(); err != nil {
+	unlock, err := a.openState()
+	if err != nil {
 		return ApplyResult{}, err
 	}
+	defer unlock()
 	before, err := c.Snapshot(ctx)
 	if err != nil {
 		return ApplyResult{}, err

@@ -5,16 +5,23 @@ import (
 	"slices"
 )
 
-// readState reads what was applied before.
-func (a *tableApply) readState() (err error) {
+// openState locks the state file, and reads what was applied before.
+func (a *tableApply) openState() (unlock func(), err error) {
+	unlock = func() {}
 	if a.o.StateFile != "" {
-		a.written, err = ReadTableState(a.o.StateFile)
+		if unlock, err = lockStateFile(a.o.StateFile); err != nil {
+			return nil, err
+		}
+		if a.written, err = ReadTableState(a.o.StateFile); err != nil {
+			unlock()
+			return nil, err
+		}
 	}
 	a.prior = a.written
 	if a.o.State != nil {
 		a.prior = *a.o.State
 	}
-	return err
+	return unlock, nil
 }
 
 // writeState notes what is owned from now on. It writes the file unless that has it.

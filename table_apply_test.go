@@ -275,6 +275,29 @@ func TestApplyTableKeepsCapacity(t *testing.T) {
 	}
 }
 
+// A plan of which a step failed can be applied again unless a later step of the same
+// service was made. Another plan does the rest.
+func TestApplyTableAfterFailure(t *testing.T) {
+	for failed, fits := range map[int]bool{1: false, 2: true} {
+		l := newApplyLab(t, SimOptions{})
+		l.fill(weightTable([]int{1}, nil))
+		want := weightTable([]int{1, 2, 3, 4}, []int{1})
+		plan := l.plan(want, TableOptions{})
+		l.failAt(plan.Changes(), failed, false)
+		_, err := l.client.ApplyTable(t.Context(), plan, ApplyOptions{})
+		ofKind(t, "a step that fails", err, ErrBusy)
+		_, err = l.client.ApplyTable(t.Context(), plan, ApplyOptions{})
+		if fits {
+			must(t, err)
+		} else if ofKind(t, "the same plan", err, ErrStale); err == nil || !strings.Contains(err.Error(), applyID(0).String()) {
+			t.Errorf("%v does not name the service", err)
+		}
+		_, err = l.client.ApplyTable(t.Context(), l.plan(want, TableOptions{}), ApplyOptions{})
+		must(t, err)
+		l.sameServices("in the end", want)
+	}
+}
+
 // After a failure, Stop sends nothing more.
 func TestApplyTableStops(t *testing.T) {
 	l := newApplyLab(t, SimOptions{})

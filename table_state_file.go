@@ -163,5 +163,6 @@ var stateFileErrors = []knownError{
 	{[]error{errNotRegular}, ErrInvalid, "name a file"},
 	{[]error{fs.ErrPermission, syscall.EROFS}, ErrPermission, ""},
 	{[]error{fs.ErrNotExist}, ErrNotFound, "make its folder first"},
+	{[]error{syscall.EAGAIN}, ErrBusy, "another plan is being applied with it: try again later, or give each program a file of its own"},
 	{[]error{syscall.ENOSPC, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE}, ErrBusy, ""},
 }
