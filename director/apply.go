@@ -3,7 +3,6 @@ package director
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -103,23 +102,19 @@ func (r *run) again(ended context.Context, plan lvs.TablePlan, err error) error 
 
 // reportDrains reports which drains a plan took back and began.
 func (r *run) reportDrains(before []lvs.Drain, want lvs.Table) {
+	if len(before)+len(r.state.Drains) == 0 {
+		return
+	}
+	wanted, had, has := leftOf(want), drainsOf(before), drainsOf(r.state.Drains)
 	for _, d := range before {
-		if wants(want, d) && !slices.ContainsFunc(r.state.Drains, d.Equal) {
+		if wanted.wants(d) && !has[keyOf(d)].Equal(d) {
 			r.reportEnd(lvs.DrainEnd{Drain: d, Reason: lvs.DrainTakenBack, Ended: time.Now().UTC().Round(0)})
 		}
 	}
 	for _, d := range r.state.Drains {
-		if !slices.ContainsFunc(before, d.Equal) {
+		if !had[keyOf(d)].Equal(d) {
 			r.publish(func(s *Status) { s.Counts.Drains++ })
 			r.emit(DrainBegan{d})
 		}
 	}
-}
-
-// wants reports whether a table has what is draining.
-func wants(t lvs.Table, d lvs.Drain) bool {
-	return slices.ContainsFunc(t.Services, func(s lvs.TableService) bool {
-		return s.ID == d.Service && (!d.RealServer.IsValid() ||
-			slices.ContainsFunc(s.RealServers, func(server lvs.RealServer) bool { return plain(server.Addr) == d.RealServer }))
-	})
 }

@@ -30,9 +30,7 @@ func (r *run) continueDrains(ended context.Context) error {
 	ctx, cancel := context.WithTimeout(ended, r.o.Timeout)
 	defer cancel()
 	left, ends, err := r.client.ContinueDrains(ctx, r.state.Drains)
-	for _, end := range ends {
-		r.forget(end)
-	}
+	r.forget(ends)
 	r.state.Drains = left
 	if len(ends) > 0 || r.unwritten {
 		if stateErr := r.writeState(); stateErr != nil {
@@ -51,22 +49,28 @@ func (r *run) continueDrains(ended context.Context) error {
 	return nil
 }
 
-// forget gives up what a drain was about when it is gone. What has a weight again stays
+// forget gives up what drains were about when it is gone. What has a weight again stays
 // the Director's: another program took it back, or the drain was interrupted when it
 // began, and the next plan drains it again.
-func (r *run) forget(end lvs.DrainEnd) {
-	if end.Reason == lvs.DrainTakenBack {
+func (r *run) forget(ends []lvs.DrainEnd) {
+	var removals []lvs.Change
+	for _, end := range ends {
+		switch {
+		case end.Reason == lvs.DrainTakenBack:
+		case end.Drain.RealServer.IsValid():
+			removals = append(removals, lvs.RemoveRealServer(end.Drain.Service, end.Drain.RealServer))
+		default:
+			removals = append(removals, lvs.RemoveService(end.Drain.Service))
+		}
+	}
+	if len(removals) == 0 {
 		return
 	}
-	removal := lvs.RemoveService(end.Drain.Service)
-	if end.Drain.RealServer.IsValid() {
-		removal = lvs.RemoveRealServer(end.Drain.Service, end.Drain.RealServer)
-	}
 	applied := leftOf(r.state.Applied)
-	applied.make(removal)
+	applied.make(removals...)
 	r.state.Applied = applied.table()
 	if r.left != nil {
-		r.left.make(removal)
+		r.left.make(removals...)
 	}
 }
 
@@ -88,4 +92,15 @@ func (r *run) writeState() error {
 	err := r.state.WriteFile(r.o.StateFile)
 	r.unwritten = err != nil
 	return err
+}
+
+// keyOf returns what drains.
+func keyOf(d lvs.Drain) driftKey { return driftKey{d.Service, d.RealServer} }
+
+func drainsOf(drains []lvs.Drain) map[driftKey]lvs.Drain {
+	all := make(map[driftKey]lvs.Drain, len(drains))
+	for _, d := range drains {
+		all[keyOf(d)] = d
+	}
+	return all
 }

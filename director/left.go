@@ -99,6 +99,13 @@ func (e *serverEdit) result() []lvs.RealServer {
 	return kept
 }
 
+// wants reports whether the services and real servers include what is draining.
+func (l left) wants(d lvs.Drain) bool {
+	s, ok := l[d.Service]
+	return ok && (!d.RealServer.IsValid() ||
+		slices.ContainsFunc(s.RealServers, func(server lvs.RealServer) bool { return plain(server.Addr) == d.RealServer }))
+}
+
 // plain returns an address as the kernel lists it, not an IPv4 one mapped into IPv6.
 func plain(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 

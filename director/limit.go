@@ -36,9 +36,10 @@ func (r *run) removalsOf(a attempt) removals {
 		}
 	}
 	begun := len(gone)
+	want := leftOf(a.plan.Want)
 	for _, d := range r.state.Drains {
 		for _, s := range a.have[d.Service].RealServers {
-			if s.Weight == 0 && (!d.RealServer.IsValid() || s.Addr == d.RealServer) && !wants(a.plan.Want, d) {
+			if s.Weight == 0 && (!d.RealServer.IsValid() || s.Addr == d.RealServer) && !want.wants(d) {
 				gone[driftKey{d.Service, s.Addr}] = true
 			}
 		}
