@@ -54,7 +54,7 @@ func (t *text) change(ch lvs.Change) *Error {
 	case lvs.OpRemoveService, lvs.OpZeroCounters:
 		return t.line(command, idText(ch.ServiceID()))
 	case lvs.OpRemoveRealServer:
-		return t.line(command, idText(ch.ServiceID()), "-r", addrPortText(ch.RealServerAddr()))
+		return t.line(command, idText(ch.ServiceID()), "-r", addrPortText(serverKey(ch.RealServerAddr())))
 	case lvs.OpZeroAllCounters:
 		return t.line("-Z")
 	case lvs.OpFlush:

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/golvs/lvs"
 )
 
 // files are read as a whole by ipvsadm and by this package: with line ends of all kinds,
@@ -102,5 +104,44 @@ func TestDuelOrder(t *testing.T) {
 			d.play(fmt.Sprintf("-A -f %d", rand.Uint32N(1<<28)<<4+uint32(i)+1))
 		}
 		d.judgeText()
+	}
+}
+
+// unusual are commands that ipvsadm accepts and this package does not.
+const unusual = `-A -t 0.0.0.0:80
+-a -t 0.0.0.0:80 -r 10.168.0.94
+-A -u [::]:80 -p
+-a -u [::]:80 -r 10.168.0.94 -i
+-A -t [::ffff:10.168.0.91]:80
+-A -t 10.168.0.91:80 -p -M 24
+-A -t 10.168.0.92:80 -M 255.255.0.0
+-A -u 10.168.0.91:53 --pe sip
+-A -t [2001:db8::1]:80 -p -M 64x
+-A -M 255.255.255.0 -t [2001:db8::2]:80 -p
+-A -f 5
+-a -f 5 -r 10.168.0.94:80
+-a -f 5 -r [2001:db8::94]:80 -i
+-A -f 6 -M 255.255.0.0 -6 -p
+-a -f 6 -6 -r [::ffff:0:10.0.0.1]:0
+`
+
+// TestDuelUnusual prints a table that only ipvsadm makes, and removes all of it.
+func TestDuelUnusual(t *testing.T) {
+	d := newDuel(t)
+	if out, status := d.ipvsadm(unusual, "-R"); status != 0 || out != "" {
+		t.Fatalf("status %d, %s", status, out)
+	}
+	d.judgePrinted()
+	var removals []lvs.Change
+	for _, s := range d.snapshot(d.theirClient).Services {
+		removals = append(removals, lvs.RemoveService(s.ID))
+	}
+	text, err := Commands(removals...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, status := d.ipvsadm(text, "-R")
+	if left := d.snapshot(d.theirClient); status != 0 || out != "" || len(left.Services) > 0 {
+		t.Errorf("status %d, %s, and what is left is\n%s", status, out, left.Table())
 	}
 }

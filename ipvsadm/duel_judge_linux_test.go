@@ -78,20 +78,7 @@ func sameDaemon(started, runs lvs.SyncDaemon) bool {
 func (d *duel) judgeText() {
 	d.t.Helper()
 	d.judge()
-	have, theirSaved, theirListed := d.printed()
-	var saved, listed bytes.Buffer
-	if err := Save(&saved, have.Table()); err != nil {
-		d.fatalf("%v", err)
-	}
-	d.compare("Save", theirSaved, saved.String())
-	info, err := d.theirClient.Info(d.t.Context())
-	if err == nil {
-		err = List(&listed, info, have)
-	}
-	if err != nil {
-		d.fatalf("%v", err)
-	}
-	d.compare("List", theirListed, listed.String())
+	d.judgePrinted()
 	text, err := d.file.MarshalText()
 	if err != nil {
 		d.fatalf("%v", err)
@@ -108,6 +95,25 @@ func (d *duel) judgeText() {
 	if have := d.snapshot(d.theirClient).Table(); !have.Equal(d.file.Table) {
 		d.fatalf("restored by ipvsadm:\n%s\nwant\n%s", have, d.file.Table)
 	}
+}
+
+// judgePrinted compares what Save and List print with what ipvsadm prints.
+func (d *duel) judgePrinted() {
+	d.t.Helper()
+	have, theirSaved, theirListed := d.printed()
+	var saved, listed bytes.Buffer
+	if err := Save(&saved, have.Table()); err != nil {
+		d.fatalf("%v", err)
+	}
+	d.compare("Save", theirSaved, saved.String())
+	info, err := d.theirClient.Info(d.t.Context())
+	if err == nil {
+		err = List(&listed, info, have)
+	}
+	if err != nil {
+		d.fatalf("%v", err)
+	}
+	d.compare("List", theirListed, listed.String())
 }
 
 // printed returns what ipvsadm saves and lists, and the table with its services in the

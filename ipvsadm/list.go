@@ -26,7 +26,7 @@ func List(w io.Writer, info lvs.Info, table lvs.Snapshot) error {
 		b.WriteString(listedService(entry.Service) + "\n")
 		for _, s := range sortServers(entry.RealServers, func(s lvs.RealServerStatus) netip.AddrPort { return s.Addr }) {
 			fmt.Fprintf(&b, "  -> %-28s %-7s %-6d %-10d %-10d\n",
-				addrPortText(s.Addr), listedMode(s.Mode), s.Weight, s.ActiveConns, s.InactiveConns)
+				addrPortText(serverKey(s.Addr)), listedMode(s.Mode), s.Weight, s.ActiveConns, s.InactiveConns)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -43,9 +43,9 @@ func listedService(s lvs.Service) string {
 		if mask := maskText(s.ID, p.Mask); mask != "" {
 			words = append(words, "mask "+mask)
 		}
-	}
-	if s.Persistence.Engine != "" {
-		words = append(words, "pe "+s.Persistence.Engine)
+		if p.Engine != "" {
+			words = append(words, "pe "+p.Engine)
+		}
 	}
 	if s.OnePacket {
 		words = append(words, "ops")

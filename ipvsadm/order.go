@@ -20,7 +20,7 @@ func sortServices[T any](all []T, id func(T) lvs.ServiceID) []T {
 func sortServers[T any](all []T, addr func(T) netip.AddrPort) []T {
 	all = slices.Clone(all)
 	slices.Reverse(all)
-	return mergeSort(all, func(a, b T) int { return compareAddrs(addr(a), addr(b)) })
+	return mergeSort(all, func(a, b T) int { return compareAddrs(serverKey(addr(a)), serverKey(addr(b))) })
 }
 
 // mergeSort sorts as qsort of the C library does. That decides the result, because what

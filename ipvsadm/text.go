@@ -35,6 +35,9 @@ func (t *text) service(command string, s lvs.Service) *Error {
 	default:
 		return errorf("ipvsadm has no services of %s", p)
 	}
+	if vip := s.ID.AddrPort().Addr(); vip.Is4In6() && !t.saved {
+		return mappedAddr(vip)
+	}
 	s.Scheduler = cmp.Or(s.Scheduler, lvs.WLC)
 	if err := cmp.Or(checkName(s.Scheduler.String()), checkName(s.Persistence.Engine)); err != nil {
 		return err
@@ -130,7 +133,7 @@ func (t *text) server(command string, id lvs.ServiceID, s lvs.RealServer) *Error
 	if !t.saved && (s.UpperThreshold != 0 || s.LowerThreshold != 0) {
 		thresholds = "-x " + strconv.Itoa(s.UpperThreshold) + " -y " + strconv.Itoa(s.LowerThreshold)
 	}
-	return t.line(command, t.id(id), "-r", addrPortText(s.Addr), method, "-w", strconv.Itoa(s.Weight), tunnel, thresholds)
+	return t.line(command, t.id(id), "-r", addrPortText(serverKey(s.Addr)), method, "-w", strconv.Itoa(s.Weight), tunnel, thresholds)
 }
 
 // modeText returns how a server is reached: the method, and the options of a tunnel.
@@ -185,7 +188,7 @@ func (t *text) daemon(d lvs.SyncDaemon) *Error {
 	}
 	option("--sync-maxlen", d.MaxLen)
 	if d.Group.IsValid() {
-		words = append(words, "--mcast-group", addrText(d.Group))
+		words = append(words, "--mcast-group", addrText(d.Group.Unmap()))
 	}
 	option("--mcast-port", int(d.Port))
 	option("--mcast-ttl", d.TTL)

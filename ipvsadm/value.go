@@ -85,9 +85,14 @@ func parseAddr(s string) (netip.Addr, *Error) {
 	case addr.Zone() != "":
 		return addr, errorf("%s has a zone, which IPVS does not have", quote(s))
 	case addr.Is4In6():
-		return addr, errorf("%s is an IPv4 address that is mapped into IPv6", quote(s)).or("write " + addr.Unmap().String())
+		return addr, mappedAddr(addr).or("write " + addr.Unmap().String())
 	}
 	return addr, nil
+}
+
+// mappedAddr is the error of an address that package lvs does not write as it is.
+func mappedAddr(a netip.Addr) *Error {
+	return errorf("%q is an IPv4 address that is mapped into IPv6", a)
 }
 
 const (

@@ -33,8 +33,8 @@ func markFamily(id lvs.ServiceID) string {
 
 func addrPortText(a netip.AddrPort) string {
 	port := ":" + strconv.Itoa(int(a.Port()))
-	if addr := a.Addr().Unmap(); addr.Is6() {
-		return "[" + addrText(addr) + "]" + port
+	if a.Addr().Is6() {
+		return "[" + addrText(a.Addr()) + "]" + port
 	}
 	return addrText(a.Addr()) + port
 }
@@ -42,7 +42,6 @@ func addrPortText(a netip.AddrPort) string {
 // addrText writes an address as the C library does: it ends like an IPv4 address if
 // only the last 32 bits are set, and some of the first 16 of these.
 func addrText(a netip.Addr) string {
-	a = a.Unmap()
 	if b := a.As16(); a.Is6() && [12]byte(b[:12]) == [12]byte{} && b[12]|b[13] != 0 {
 		return "::" + netip.AddrFrom4([4]byte(b[12:])).String()
 	}
