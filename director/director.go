@@ -47,6 +47,11 @@ func New(client *lvs.Client, o Options) (*Director, error) {
 			return nil, err
 		}
 	}
+	if first := d.feed.first; first != nil {
+		if err := d.Set(*first); err != nil {
+			return nil, err
+		}
+	}
 	return d, nil
 }
 

@@ -112,6 +112,12 @@ func TestSources(t *testing.T) {
 		s.run()
 		pass(time.Second)
 		s.has("from a fixed table", webTable(1))
+		s.stop()
+		s.direct(Options{Source: Fixed(webTable(1, 2, 3))})
+		s.set(webTable(1))
+		s.run()
+		pass(time.Second)
+		s.has("set before Run", webTable(1))
 		s.set(webTable(1, 2))
 		pass(time.Second)
 		s.has("after Set", webTable(1, 2))
@@ -236,6 +242,8 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"Drain":       {Table: lvs.TableOptions{Drain: -1}},
 		"Source.Path": {Source: File{}},
 		"Source":      {Source: Channel(nil)},
+		"services":    {Source: Fixed(webTable(1, 1))},
+		"services ":   {Source: Fixed(webTable(1)), Table: lvs.TableOptions{Scope: lvs.ScopeServices(dns)}},
 	} {
 		name, _, _ := strings.Cut(strings.TrimRight(field, " ."), ".")
 		if _, err := New(sim.Client(), o); !errors.Is(err, lvs.ErrInvalid) || !strings.Contains(err.Error(), name) {

@@ -24,6 +24,7 @@ type Update struct {
 
 // feed is an open source. Run looks at it, in its own goroutine.
 type feed struct {
+	first   *lvs.Table    // is wanted from the beginning; nil if that is not known yet
 	updates <-chan Update // nil if nothing comes that way
 
 	// poll looks for something new, each interval. Something new is an update, or the
@@ -41,17 +42,12 @@ type news struct {
 }
 
 // Fixed returns a source that has one table, which stays wanted until [Director.Set]
-// replaces it.
+// replaces it. [New] fails if Set would refuse it.
 func Fixed(table lvs.Table) Source { return fixed(table) }
 
 type fixed lvs.Table
 
-func (f fixed) open() (*feed, error) {
-	updates := make(chan Update, 1)
-	updates <- Update{Table: lvs.Table(f)}
-	close(updates)
-	return &feed{updates: updates}, nil
-}
+func (f fixed) open() (*feed, error) { return &feed{first: (*lvs.Table)(&f)}, nil }
 
 // Channel returns a source whose tables come through a channel. The tables must not be
 // changed after they were sent. When the channel is closed, the last one stays wanted.
