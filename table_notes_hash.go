@@ -104,9 +104,9 @@ func (s *notedService) destination(was, now hashBucket) string {
 	vip := s.ID.AddrPort().Addr()
 	switch {
 	case now.refuses:
-		return fmt.Sprintf("dh refuses all new connections, because %s hashes to a server of weight 0.", vip)
+		return fmt.Sprintf("dh refuses all %s, because %s hashes to a server of weight 0.", s.newConns(), vip)
 	case was == now:
-		return fmt.Sprintf("dh still sends all new connections to %s, to which %s hashes.", now.server.Addr, vip)
+		return fmt.Sprintf("dh still sends all %s to %s, to which %s hashes.", s.newConns(), now.server.Addr, vip)
 	}
-	return fmt.Sprintf("dh sends all new connections to %s, to which %s hashes now.", now.server.Addr, vip)
+	return fmt.Sprintf("dh sends all %s to %s, to which %s hashes now.", s.newConns(), now.server.Addr, vip)
 }

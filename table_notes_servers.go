@@ -164,24 +164,24 @@ func (n *noter) thresholdsEdited(of *notedService, server *notedServer, was Real
 	older := n.release != nil && !totals
 	reopened := totals && conns < floor || older && upper > was.UpperThreshold
 	neverFull := was.UpperThreshold == 0 && conns < upper
-	text := ""
+	text, noun := "", connNoun(of.ID)
 	switch {
 	case upper == 0:
-		return "It gets new connections, however many it has."
+		return "It gets new " + noun + "s, however many it has."
 	case conns >= upper && totals:
-		text = fmt.Sprintf("It has %s, so it gets no new ones until it has fewer than %d.", quantity(conns, "connection"), floor)
+		text = fmt.Sprintf("It has %s, so it gets no new ones until it has fewer than %d.", quantity(conns, noun), floor)
 	case conns >= upper:
-		text = fmt.Sprintf("It has %s, so after at most one more it gets none until it has fewer than %d.", quantity(conns, "connection"), floor)
+		text = fmt.Sprintf("It has %s, so after at most one more it gets none until it has fewer than %d.", quantity(conns, noun), floor)
 	case reopened || neverFull:
-		text = fmt.Sprintf("It gets new connections until it has %d.", upper)
+		text = fmt.Sprintf("It gets new %ss until it has %d.", noun, upper)
 	default:
-		text = fmt.Sprintf("It gets new connections until it has %d; if it is full already, none until it has fewer than %d.", upper, floor)
+		text = fmt.Sprintf("It gets new %ss until it has %d; if it is full already, none until it has fewer than %d.", noun, upper, floor)
 	}
 	switch {
 	case of.Persistence.Timeout != 0:
 		text += " Clients that persistence ties to it reach it nevertheless."
 	case of.Scheduler == LBLC:
-		text += " lblc sends it the destinations that it had even if it is full."
+		text += " lblc sends it the destinations that it has even if it is full."
 	}
 	return text
 }

@@ -1,6 +1,9 @@
 package lvs
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // The sentences on services.
 
@@ -86,21 +89,21 @@ func (s *notedService) schedulerEdited(was Service) string {
 	case s.Scheduler == was.Scheduler:
 		return ""
 	case s.Scheduler == NoScheduler:
-		return "Existing connections stay, and new ones are " + refusal(s.ID) + "."
+		return s.stay() + ", and new ones are " + refusal(s.ID) + "."
 	case was.Scheduler == NoScheduler:
-		return fmt.Sprintf("New connections are no longer refused: %s picks servers for them.", s.Scheduler)
+		return fmt.Sprintf("%s are no longer refused: %s picks servers for them.", capital(s.newConns()), s.Scheduler)
 	}
 	switch s.Scheduler {
 	case SH, MH:
-		return fmt.Sprintf("Existing connections stay; %s gives each client the server of its hash, whatever server it had.", s.Scheduler)
+		return fmt.Sprintf("%s; %s gives each client the server of its hash, whatever server it had.", s.stay(), s.Scheduler)
 	case DH:
-		return "Existing connections stay; dh gives each destination address one server."
+		return s.stay() + "; dh gives each destination address one server."
 	case RR, WRR:
-		return fmt.Sprintf("Existing connections stay; %s starts its round at the newest server.", s.Scheduler)
+		return fmt.Sprintf("%s; %s starts its round at the newest server.", s.stay(), s.Scheduler)
 	case LBLC, LBLCR:
-		return fmt.Sprintf("Existing connections stay; %s remembers no server of a destination yet.", s.Scheduler)
+		return fmt.Sprintf("%s; %s remembers no server of a destination yet.", s.stay(), s.Scheduler)
 	}
-	return fmt.Sprintf("Existing connections stay, and count for what %s picks next.", s.Scheduler)
+	return fmt.Sprintf("%s, and count for what %s picks next.", s.stay(), s.Scheduler)
 }
 
 // schedulerExchanged returns that the kernel waits for all of its CPUs to let go of the
@@ -109,7 +112,7 @@ func (s *notedService) schedulerExchanged(was Service) string {
 	if s.Scheduler == was.Scheduler || s.Scheduler == NoScheduler || was.Scheduler == NoScheduler {
 		return ""
 	}
-	return "For a moment, while the kernel exchanges the scheduler, new connections that need one are refused."
+	return "For a moment, while the kernel exchanges the scheduler, new " + connNoun(s.ID) + "s that need one are refused."
 }
 
 func (s *notedService) flagsEdited(was Service) string {
@@ -119,16 +122,26 @@ func (s *notedService) flagsEdited(was Service) string {
 		return ""
 	case s.Scheduler != SH && s.Scheduler != MH:
 		return fmt.Sprintf("%s has no flags, so nothing changes.", s.Scheduler)
-	case changed&HashPort != 0 && s.SchedulerFlags&HashPort != 0:
-		return fmt.Sprintf("%s hashes the client's port too, so a client's next connections go to several servers.", s.Scheduler)
-	case changed&HashPort != 0:
-		return fmt.Sprintf("%s hashes the address alone, so a client's next connections go to one server.", s.Scheduler)
-	case s.SchedulerFlags&HashFallback != 0:
-		return "From now on, new connections of a client whose server has weight 0 or is full go to another one."
-	case changed&HashFallback != 0:
-		return "From now on, new connections of a client whose server has weight 0 or is full are refused."
+	case changed&(HashPort|HashFallback) == 0:
+		return fmt.Sprintf("What %s does with these flags is not known.", s.Scheduler)
 	}
-	return fmt.Sprintf("What %s does with these flags is not known.", s.Scheduler)
+	conns := connNoun(s.ID) + "s"
+	hashes, servers := "hashes the address alone", "one server"
+	if s.SchedulerFlags&HashPort != 0 {
+		hashes, servers = "hashes the client's port too", "several servers"
+	}
+	fate := "are refused"
+	if s.SchedulerFlags&HashFallback != 0 {
+		fate = "go to another one"
+	}
+	var all []string
+	if changed&HashPort != 0 {
+		all = append(all, fmt.Sprintf("%s %s, so a client's next %s go to %s.", s.Scheduler, hashes, conns, servers))
+	}
+	if changed&HashFallback != 0 {
+		all = append(all, fmt.Sprintf("From now on, new %s of a client whose server has weight 0 or is full %s.", conns, fate))
+	}
+	return strings.Join(all, " ")
 }
 
 func (s *notedService) persistenceEdited(was Service) string {
@@ -139,7 +152,7 @@ func (s *notedService) persistenceEdited(was Service) string {
 	case now == old:
 		return ""
 	case old.Timeout == 0:
-		return fmt.Sprintf("Existing %s stay; each %s is tied to the server that %s picks for its next one.%s", conns, now.noun(), s.Scheduler, now.untied())
+		return fmt.Sprintf("%s; each %s is tied to the server that %s picks for its next one.%s", s.stay(), now.noun(), s.Scheduler, now.untied())
 	case now.Timeout == 0:
 		return fmt.Sprintf("%s; %s picks servers for their next %s.", capital(untied), s.Scheduler, conns)
 	case now.Engine != old.Engine:

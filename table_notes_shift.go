@@ -121,11 +121,11 @@ func (s *notedService) reweighted() string {
 	case RR, LC:
 		return fmt.Sprintf("%s does not count weights, so nothing changes.", s.Scheduler)
 	case TWOS:
-		return "Existing connections stay; twos draws by the new weights."
+		return s.stay() + "; twos draws by the new weights."
 	case OVF:
-		return "Existing connections stay; ovf fills the servers in the order of the new weights."
+		return s.stay() + "; ovf fills the servers in the order of the new weights."
 	case WLC, SED, NQ:
-		return fmt.Sprintf("Existing connections stay; %s balances new ones by the new weights.", s.Scheduler)
+		return fmt.Sprintf("%s; %s balances new ones by the new weights.", s.stay(), s.Scheduler)
 	}
 	return fmt.Sprintf("How %s picks is not known.", s.Scheduler)
 }

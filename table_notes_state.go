@@ -192,6 +192,9 @@ func (s *notedService) newConns() string {
 	return all
 }
 
+// stay returns that nothing happens to the connections that exist.
+func (s *notedService) stay() string { return "Existing " + connNoun(s.ID) + "s stay" }
+
 // refusal is how new connections are refused without a usable server.
 func refusal(id ServiceID) string {
 	if id.Is6() {

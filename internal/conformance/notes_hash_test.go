@@ -139,6 +139,13 @@ var noteHashes = []noteCase{
 		after: func(n *noteTrial) { n.is("a client's servers", letters(n.open(make([]int, 20)...)), "AB") },
 	},
 	{
+		name: "port and fallback on", service: noteHashed(lvs.SH, 0), weights: []int{1, 0, 1}, clients: 1,
+		change: editing(func(s *lvs.Service) { s.SchedulerFlags = lvs.HashPort | lvs.HashFallback }),
+		notes: "sh hashes the client's port too, so a client's next connections go to several servers. " +
+			"From now on, new connections of a client whose server has weight 0 or is full go to another one.",
+		after: func(n *noteTrial) { n.is("a client's servers", letters(n.open(make([]int, 30)...)), "AC") },
+	},
+	{
 		name: "port off", service: noteHashed(lvs.MH, lvs.HashPort), weights: []int{1, 1}, clients: 1, change: editing(func(s *lvs.Service) { s.SchedulerFlags = 0 }),
 		notes: "mh hashes the address alone, so a client's next connections go to one server.",
 		after: func(n *noteTrial) {
