@@ -16,7 +16,10 @@ import (
 type RealServer struct {
 	// Addr is the server's address and port (RIP). Only [NAT] can use a port
 	// other than the service's. Port 0 means the port that the client used; the
-	// servers of a firewall mark, and of a service of port 0, have it.
+	// servers of a firewall mark, and of a service of port 0, have it. The
+	// unspecified address, multicast and 255.255.255.255 are refused. The kernel
+	// also refuses broadcast addresses of its networks, and link-local ones of
+	// others.
 	Addr netip.AddrPort `json:"addr" yaml:"addr"`
 
 	// Mode is how packets reach the server; the zero value is [DR].
@@ -143,10 +146,16 @@ func validateServerAddr(a netip.AddrPort) *Error {
 		return invalid("Addr", "must be set")
 	case a.Addr().Zone() != "":
 		return invalid("Addr", "IPVS has no zones, and %s has one", a.Addr())
-	case a.Addr().IsUnspecified() || a.Addr().IsMulticast():
+	case !canBeHost(a.Addr().Unmap()):
 		return invalid("Addr", "%s cannot be a server's address", a.Addr())
 	}
 	return nil
+}
+
+// canBeHost reports whether an address can be one host's. The kernel never accepts the
+// others of IPv4 as those of real servers; those of IPv6 only with a local route to them.
+func canBeHost(a netip.Addr) bool {
+	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // fits returns an error if the server cannot serve the service in its mode.

@@ -62,7 +62,7 @@ func validateAddr(field string, a netip.Addr) *Error {
 		return invalid(field, "%s has a zone", a)
 	case a.Is4In6():
 		return invalid(field, "%s is an IPv4-mapped IPv6 address: write %s", a, a.Unmap())
-	case a.IsUnspecified() || a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+	case !canBeHost(a):
 		return invalid(field, "%s cannot be the address of a host", a)
 	}
 	return nil

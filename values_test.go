@@ -259,6 +259,8 @@ func TestValuesThatAreRefused(t *testing.T) {
 		{AddRealServer(id, RealServer{}), "Addr"},
 		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("0.0.0.0:80"), DR())), "Addr"},
 		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("224.0.0.1:80"), DR())), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("255.255.255.255:80"), NAT())), "Addr"},
+		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("[::ffff:0.0.0.0]:80"), DR())), "Addr"},
 		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("[fe80::1%eth0]:80"), IPIP())), "Addr"},
 		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), DR())), "Addr"},
 		{AddRealServer(id, NewRealServer(netip.MustParseAddrPort("10.0.0.2:8080"), IPIP())), "Addr"},

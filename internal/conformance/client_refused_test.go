@@ -57,7 +57,6 @@ func TestConformanceErrorKinds(t *testing.T) {
 			{"remove a server that is not", lvs.RemoveRealServer(webID, absent), lvs.ErrNoRealServer, lvs.ENOENT, ""},
 			{"remove a server of a service that is not", lvs.RemoveRealServer(dnsID, absent), lvs.ErrNoService, lvs.ESRCH, ""},
 			{"a broadcast address", lvs.AddRealServer(webID, at("10.2.255.255:80", lvs.DR())), lvs.ErrInvalid, lvs.EINVAL, ""},
-			{"the broadcast address", lvs.AddRealServer(webID, at("255.255.255.255:80", lvs.DR())), lvs.ErrInvalid, lvs.EINVAL, ""},
 			{"a link-local address", lvs.AddRealServer(web6ID, at("[fe80::1]:80", lvs.DR())), lvs.ErrInvalid, lvs.EINVAL, ""},
 			{"another family while a daemon runs", lvs.AddRealServer(webID, at("[fd00:1::2]:80", lvs.IPIP())), lvs.ErrInvalid, lvs.EINVAL, ""},
 			{"timeouts too long", lvs.SetTimeouts(lvs.Timeouts{TCP: math.MaxInt32 * time.Second}), lvs.ErrInvalid, lvs.EINVAL, ""},
@@ -192,7 +191,13 @@ func refused() []struct {
 		server("no address", "Addr", func(s *lvs.RealServer) { s.Addr = netip.AddrPort{} }),
 		addr("an address with a zone", "[fe80::1%eth0]:80"),
 		addr("address 0.0.0.0", "0.0.0.0:80"),
+		addr("address 0.0.0.0 in IPv6", "[::ffff:0.0.0.0]:80"),
 		addr("a multicast address", "224.0.0.1:80"),
+		addr("the last multicast address", "239.255.255.255:80"),
+		addr("the broadcast address", "255.255.255.255:80"),
+		addr("the broadcast address in IPv6", "[::ffff:255.255.255.255]:80"),
+		addr("address ::", "[::]:80"),
+		addr("an IPv6 multicast address", "[ff05::1]:80"),
 		addr("another port than the service's", "10.2.0.2:81"),
 		server("another port by tunnel", "Addr", func(s *lvs.RealServer) { s.Mode, s.Addr = lvs.IPIP(), netip.MustParseAddrPort("10.2.0.2:81") }),
 		server("another family than the service's", "Mode", func(s *lvs.RealServer) { s.Addr = webRIP6 }),
@@ -288,6 +293,30 @@ func TestConformanceRefusedValues(t *testing.T) {
 		}
 		if n := sent.Load(); n != 0 {
 			t.Errorf("%d datagrams were sent", n)
+		}
+	})
+}
+
+// Odd addresses that the kernel accepts are not refused: loopback in any mode, reserved
+// ones, and any VIP.
+func TestConformanceOddAddresses(t *testing.T) {
+	conformOne(t, func(t *testing.T, g ground) {
+		c, ctx := groundClient(t, g), groundContext(t)
+		must(t, c.Do(ctx, lvs.AddService(lvs.Service{ID: webID}), lvs.AddService(lvs.Service{ID: web6ID})))
+		for id, addrs := range map[lvs.ServiceID][]string{
+			webID:  {"127.0.0.0:80", "127.0.0.1:80", "0.1.2.3:80", "169.254.0.1:80", "240.0.0.1:80", "255.255.255.254:80"},
+			web6ID: {"[::1]:80", "[::2]:80", "[::10.2.0.2]:80", "[fec0::1]:80"},
+		} {
+			for _, addr := range addrs {
+				for _, mode := range []lvs.Mode{lvs.NAT(), lvs.DR(), lvs.IPIP()} {
+					server := lvs.NewRealServer(netip.MustParseAddrPort(addr), mode)
+					must(t, c.AddRealServer(ctx, id, server))
+					must(t, c.RemoveRealServer(ctx, id, server.Addr))
+				}
+			}
+		}
+		for _, vip := range []string{"127.0.0.1:80", "255.255.255.255:80", "10.1.255.255:80", "224.0.0.1:80", "0.1.2.3:80", "[::1]:80", "[fe80::1]:80", "[ff02::1]:80"} {
+			must(t, c.AddService(ctx, lvs.Service{ID: lvs.TCP(netip.MustParseAddrPort(vip))}))
 		}
 	})
 }
