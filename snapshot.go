@@ -12,7 +12,8 @@ type Snapshot struct {
 }
 
 // Table returns the services and real servers without counters and counts, in the
-// same order.
+// same order. The kernel can have what [Table.Validate] refuses, if another program made
+// it; then the table cannot be a wanted one as it is.
 func (s Snapshot) Table() Table {
 	t := Table{Services: make([]TableService, len(s.Services))}
 	for i, e := range s.Services {

@@ -9,21 +9,42 @@ import (
 // Diff returns the plan by which have becomes what is wanted. It reads and changes
 // nothing; the same arguments give the same plan. It fails with [ErrInvalid], which
 // names the service, if the wanted table is not valid or a service of it is outside
-// the scope.
+// the scope, or if have has a service or a real server twice. Otherwise have may be any
+// table, such as one that the kernel has and that is not valid.
 //
 // The plan has no step for what the kernel sees as equal. An edit changes only the
 // fields that differ, so that values of other programs remain.
 func Diff(have, want Table, o TableOptions) (TablePlan, error) {
+	d, err := beginDiff(want, o)
+	if err != nil {
+		return TablePlan{}, err
+	}
+	if bad := have.repetition(); bad != nil {
+		return TablePlan{}, planError(bad)
+	}
 	live := make([]liveService, len(have.Services))
 	for i := range have.Services {
 		s := &have.Services[i]
 		live[i] = liveService{service: &s.Service, plain: s.RealServers}
 	}
-	d, err := beginDiff(want, o)
-	if err != nil {
-		return TablePlan{}, err
+	return d.plan(live), nil
+}
+
+// repetition refuses a table that has a service or a real server twice, which is not
+// the kernel's.
+func (t Table) repetition() *Error {
+	seen := make(map[ServiceID]struct{}, len(t.Services))
+	for i := range t.Services {
+		s := &t.Services[i]
+		seen[s.ID] = struct{}{}
+		if len(seen) == i {
+			return invalid("have", "has %s twice", s.ID)
+		}
+		if again := repeated(s.RealServers); len(again) > 0 {
+			return invalid("have", "has a real server of %s twice", s.ID)
+		}
 	}
-	return d.plan(live)
+	return nil
 }
 
 // liveService is a service as it is, of a [Table] or of a [Snapshot]: comparing needs
@@ -150,17 +171,15 @@ func (d *tableDiff) reads() func(ServiceID) bool {
 	}
 }
 
-// plan compares live services, in any order, with what is wanted.
-func (d *tableDiff) plan(live []liveService) (TablePlan, error) {
+// plan compares live services, in any order, with what is wanted. Whatever the kernel
+// has, there is a plan.
+func (d *tableDiff) plan(live []liveService) TablePlan {
 	wanted := make([]*TableService, len(d.want.Services))
 	for i := range d.want.Services {
 		wanted[i] = &d.want.Services[i]
 	}
 	sortIfNot(wanted, func(a, b *TableService) int { return a.ID.Compare(b.ID) })
 	sortIfNot(live, func(a, b liveService) int { return a.service.ID.Compare(b.service.ID) })
-	if err := refuseTwice(live); err != nil {
-		return TablePlan{}, err
-	}
 	d.found = make([]foundService, 0, len(wanted))
 	if more := objects(wanted) - liveObjects(live); more > 0 {
 		d.phases[phaseAdd] = make([]TableStep, 0, more)
@@ -174,13 +193,11 @@ func (d *tableDiff) plan(live []liveService) (TablePlan, error) {
 			d.missingService(wanted[0])
 			wanted = wanted[1:]
 		default:
-			if err := d.service(&live[0], wanted[0]); err != nil {
-				return TablePlan{}, err
-			}
+			d.service(&live[0], wanted[0])
 			live, wanted = live[1:], wanted[1:]
 		}
 	}
-	return TablePlan{Want: d.want, Steps: d.allSteps(), Unwanted: d.unwanted, Misordered: d.misordered, found: d.found}, nil
+	return TablePlan{Want: d.want, Steps: d.allSteps(), Unwanted: d.unwanted, Misordered: d.misordered, found: d.found}
 }
 
 // objects returns how many services and real servers there are.
@@ -228,16 +245,6 @@ func compareFirst(live []liveService, wanted []*TableService) int {
 		return 1
 	}
 	return live[0].service.ID.Compare(wanted[0].ID)
-}
-
-// refuseTwice refuses a table that has a service twice, which is not the kernel's.
-func refuseTwice(live []liveService) error {
-	for i := 1; i < len(live); i++ {
-		if id := live[i].service.ID; id == live[i-1].service.ID {
-			return planError(invalid("have", "has %s twice", id))
-		}
-	}
-	return nil
 }
 
 func planError(err *Error) error { return err.about(OpPlan, "table") }

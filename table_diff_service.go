@@ -46,34 +46,28 @@ func (d *tableDiff) missingService(want *TableService) {
 }
 
 // service changes a service that exists to what is wanted.
-func (d *tableDiff) service(is *liveService, want *TableService) error {
+func (d *tableDiff) service(is *liveService, want *TableService) {
 	if is.equal(want) && !d.last.drains(want.ID) {
 		d.found = append(d.found, foundService{ID: want.ID, Was: is.digest(nil)})
-		return nil
+		return
 	}
 	s := d.begin(want.ID, *is, want)
 	s.service = s.mergeService(*is.service, want.Service, &s.was)
 	if !s.service.Equal(*is.service) {
 		s.step(phaseEdit, TableStep{Change: UpdateService(s.service), Was: AddService(*is.service)})
 	}
-	if err := s.match(); err != nil {
-		return err
-	}
+	s.match()
 	for _, server := range s.extra {
 		s.removeServer(server)
 	}
 	s.order()
 	s.end()
-	return nil
 }
 
 // match finds the wanted real servers among those that exist.
-func (s *serviceDiff) match() error {
+func (s *serviceDiff) match() {
 	s.wanted = make([]wantedServer, len(s.want.RealServers))
-	at, err := s.places()
-	if err != nil {
-		return err
-	}
+	at := s.places()
 	for i, server := range s.want.RealServers {
 		server.Addr = unmap(server.Addr)
 		s.wanted[i] = wantedServer{RealServer: server}
@@ -93,28 +87,23 @@ func (s *serviceDiff) match() error {
 			s.extra = append(s.extra, server)
 		}
 	}
-	return nil
 }
 
 // places returns the places of the real servers that exist, or nil if these are the
 // first of the wanted ones, in the same order, which is the most frequent case.
-func (s *serviceDiff) places() (map[netip.AddrPort]int, error) {
+func (s *serviceDiff) places() map[netip.AddrPort]int {
 	n, same := s.is.len(), 0
 	for same < min(n, len(s.want.RealServers)) && unmap(s.is.server(same).Addr) == unmap(s.want.RealServers[same].Addr) {
 		same++
 	}
 	if same == n {
-		return nil, nil
+		return nil
 	}
 	at := make(map[netip.AddrPort]int, n)
 	for i := range n {
-		addr := unmap(s.is.server(i).Addr)
-		if _, twice := at[addr]; twice {
-			return nil, planError(invalid("have", "has %s twice in %s", addr, s.id))
-		}
-		at[addr] = i
+		at[unmap(s.is.server(i).Addr)] = i
 	}
-	return at, nil
+	return at
 }
 
 // removeServer removes a real server that is not wanted, unless another program added

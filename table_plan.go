@@ -99,8 +99,9 @@ type TableStep struct {
 }
 
 // PlanTable returns the plan by which the kernel's table becomes what is wanted, and
-// changes nothing. It fails with the errors of [Client.Snapshot], of [Diff], and of reading
-// the parameters of [TableOptions.Host].
+// changes nothing. It fails with the errors of [Client.Snapshot], of [Diff] about what is
+// wanted, and of reading the parameters of [TableOptions.Host], but not because of what the
+// table has, in scope or outside.
 func (c *Client) PlanTable(ctx context.Context, want Table, o TableOptions) (TablePlan, error) {
 	d, err := beginDiff(want, o)
 	if err != nil {
@@ -111,9 +112,7 @@ func (c *Client) PlanTable(ctx context.Context, want Table, o TableOptions) (Tab
 		return TablePlan{}, err
 	}
 	now := Snapshot{Services: services}
-	plan, err := d.plan(liveSnapshot(now))
-	if err == nil {
-		err = plan.annotate(ctx, now, o.Host)
-	}
+	plan := d.plan(liveSnapshot(now))
+	err = plan.annotate(ctx, now, o.Host)
 	return plan, err
 }
