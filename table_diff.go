@@ -19,29 +19,28 @@ func Diff(have, want Table, o TableOptions) (TablePlan, error) {
 	if err != nil {
 		return TablePlan{}, err
 	}
-	if bad := have.repetition(); bad != nil {
-		return TablePlan{}, planError(bad)
-	}
 	live := make([]liveService, len(have.Services))
 	for i := range have.Services {
 		s := &have.Services[i]
 		live[i] = liveService{service: &s.Service, plain: s.RealServers}
 	}
+	sortIfNot(live, func(a, b liveService) int { return a.service.ID.Compare(b.service.ID) })
+	if bad := refuseTwice(live); bad != nil {
+		return TablePlan{}, planError(bad)
+	}
 	return d.plan(live), nil
 }
 
-// repetition refuses a table that has a service or a real server twice, which is not
+// refuseTwice refuses a table that has a service or a real server twice, which is not
 // the kernel's.
-func (t Table) repetition() *Error {
-	seen := make(map[ServiceID]struct{}, len(t.Services))
-	for i := range t.Services {
-		s := &t.Services[i]
-		seen[s.ID] = struct{}{}
-		if len(seen) == i {
-			return invalid("have", "has %s twice", s.ID)
+func refuseTwice(have []liveService) *Error {
+	for i := range have {
+		s := &have[i]
+		if i > 0 && s.service.ID == have[i-1].service.ID {
+			return invalid("have", "has %s twice", s.service.ID)
 		}
-		if again := repeated(s.RealServers); len(again) > 0 {
-			return invalid("have", "has a real server of %s twice", s.ID)
+		if again := repeated(s.plain); len(again) > 0 {
+			return invalid("have", "has %s twice in %s", s.plain[again[0].at].Addr, s.service.ID)
 		}
 	}
 	return nil
@@ -171,7 +170,7 @@ func (d *tableDiff) reads() func(ServiceID) bool {
 	}
 }
 
-// plan compares live services, in any order, with what is wanted. Whatever the kernel
+// plan compares live services, ordered by ID, with what is wanted. Whatever the kernel
 // has, there is a plan.
 func (d *tableDiff) plan(live []liveService) TablePlan {
 	wanted := make([]*TableService, len(d.want.Services))
@@ -179,7 +178,6 @@ func (d *tableDiff) plan(live []liveService) TablePlan {
 		wanted[i] = &d.want.Services[i]
 	}
 	sortIfNot(wanted, func(a, b *TableService) int { return a.ID.Compare(b.ID) })
-	sortIfNot(live, func(a, b liveService) int { return a.service.ID.Compare(b.service.ID) })
 	d.found = make([]foundService, 0, len(wanted))
 	if more := objects(wanted) - liveObjects(live); more > 0 {
 		d.phases[phaseAdd] = make([]TableStep, 0, more)

@@ -96,8 +96,11 @@ func (v *tableValidator) realServers(i int, s TableService) {
 	again := repeated(s.RealServers)
 	for j, server := range s.RealServers {
 		found := server.problems(s.ID, nil)
-		if first, twice := again[j]; twice && server.Addr.IsValid() {
-			found.add(invalid("Addr", "is already the address of services[%d].realServers[%d]", i, first))
+		if len(again) > 0 && again[0].at == j {
+			if server.Addr.IsValid() {
+				found.add(invalid("Addr", "is already the address of services[%d].realServers[%d]", i, again[0].first))
+			}
+			again = again[1:]
 		}
 		for _, bad := range found {
 			bad.Field = fmt.Sprintf("services[%d].realServers[%d].%s", i, j, pathOf(bad.Field))
@@ -106,18 +109,18 @@ func (v *tableValidator) realServers(i int, s TableService) {
 	}
 }
 
-// repeated returns the index of each server whose address an earlier one has, with
-// the index of the first that has it.
-func repeated(servers []RealServer) map[int]int {
+// repetition is a real server whose address an earlier one has, by their indexes.
+type repetition struct{ at, first int }
+
+// repeated returns the repetitions of real servers, in order.
+func repeated(servers []RealServer) (again []repetition) {
 	const few = 16 // are compared sooner than entered into a map
-	again := map[int]int{}
 	if len(servers) <= few {
+		var addrs [few]netip.AddrPort
 		for j := range servers {
-			for k := range servers[:j] {
-				if unmap(servers[k].Addr) == unmap(servers[j].Addr) {
-					again[j] = k
-					break
-				}
+			addrs[j] = unmap(servers[j].Addr)
+			if k := slices.Index(addrs[:j], addrs[j]); k >= 0 {
+				again = append(again, repetition{j, k})
 			}
 		}
 		return again
@@ -126,7 +129,7 @@ func repeated(servers []RealServer) map[int]int {
 	for j := range servers {
 		addr := unmap(servers[j].Addr)
 		if k, twice := first[addr]; twice {
-			again[j] = k
+			again = append(again, repetition{j, k})
 		} else {
 			first[addr] = j
 		}
