@@ -69,8 +69,9 @@ type Applied struct {
 	Plan lvs.TablePlan // with at least one step
 }
 
-// ApplyFailed is an attempt that failed, be it at reading the table, at planning or at
-// applying. Whatever has been made stays, and the Director will try again.
+// ApplyFailed is an attempt that failed, be it at reading the table, at planning, at
+// applying or at removing what has been drained. Whatever has been made stays, and the
+// Director will try again.
 type ApplyFailed struct {
 	Plan  lvs.TablePlan // without steps if there was none yet
 	Err   error         // why it failed

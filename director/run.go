@@ -145,7 +145,7 @@ func (r *run) read(n news) {
 	switch {
 	case err != nil:
 		r.broken = true
-		r.publish(func(s *Status) { s.Source = err.Error(); s.Counts.Sources++ })
+		r.publish(func(s *Status) { s.Source = err.Error(); s.Counts.Unusable++ })
 		r.emit(SourceBroken{err})
 		return
 	case n.update == nil && !n.recovered:

@@ -56,8 +56,8 @@ type Counts struct {
 	Stale    int `json:"stale"`    // plans that no longer fitted when they were applied
 	Refusals int `json:"refusals"` // plans that would have removed too much
 	Drains   int `json:"drains"`   // that began
-	Ended    int `json:"ended"`    // drains that ended, of whatever reason
-	Sources  int `json:"sources"`  // wanted tables that could not be used
+	Ended    int `json:"ended"`    // drains that ended, for whatever reason
+	Unusable int `json:"unusable"` // times that a source was broken
 }
 
 // statusVersion is the version of a status in JSON.
@@ -161,7 +161,7 @@ func (c Counts) String() string {
 	for _, rare := range []struct {
 		n    int
 		what string
-	}{{c.Stale, "stale"}, {c.Refusals, "refused"}, {c.Sources, "unusable"}} {
+	}{{c.Stale, "stale"}, {c.Refusals, "refused"}, {c.Unusable, "unusable"}} {
 		if rare.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", rare.n, rare.what))
 		}
