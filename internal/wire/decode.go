@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 )
 
 // CommandOf returns the command number of a message.
@@ -48,72 +49,72 @@ func DecodeDaemon(msg []byte, d *Daemon) error {
 // DecodeConfig decodes the timeouts, the reply to [CmdGetConfig].
 func DecodeConfig(msg []byte, c *Config) error {
 	*c = Config{}
-	r, err := top(msg, CmdSetConfig, "timeouts")
-	for err == nil && r.next() {
+	r := top(msg, CmdSetConfig, "timeouts")
+	for r.next() {
 		switch r.attr {
 		case attrTimeoutTCP:
-			c.TCP, err = r.u32()
+			c.TCP = r.u32()
 		case attrTimeoutFin:
-			c.TCPFin, err = r.u32()
+			c.TCPFin = r.u32()
 		case attrTimeoutUDP:
-			c.UDP, err = r.u32()
+			c.UDP = r.u32()
 		}
 	}
-	return r.failed(err)
+	return r.failed()
 }
 
 // DecodeInfo decodes the reply to [CmdGetInfo].
 func DecodeInfo(msg []byte, i *Info) error {
 	*i = Info{}
-	r, err := top(msg, CmdSetInfo, "info")
-	for err == nil && r.next() {
+	r := top(msg, CmdSetInfo, "info")
+	for r.next() {
 		switch r.attr {
 		case infoVersion:
-			i.Version, err = r.u32()
+			i.Version = r.u32()
 		case infoConnTabSize:
-			i.ConnTableSize, err = r.u32()
+			i.ConnTableSize = r.u32()
 		}
 	}
-	return r.failed(err)
+	return r.failed()
 }
 
-func (s *Service) decode(b []byte) (err error) {
+func (s *Service) decode(b []byte) error {
 	var scheduler, engine, stats, stats64, netmask []byte
 	r := reader{rest: b, object: "service"}
 	var have attrSet
-	for err == nil && r.next() {
+	for r.next() {
 		have.add(r.attr)
 		switch r.attr {
 		case svcFamily:
-			s.Family, err = r.u16()
+			s.Family = r.u16()
 		case svcProtocol:
-			s.Protocol, err = r.u16()
+			s.Protocol = r.u16()
 		case svcAddr:
-			err = r.address(&s.Addr)
+			s.Addr = r.address()
 		case svcPort:
-			s.Port, err = r.be16()
+			s.Port = r.be16()
 		case svcFWMark:
-			s.FWMark, err = r.u32()
+			s.FWMark = r.u32()
 		case svcScheduler:
-			scheduler, err = r.str()
+			scheduler = r.str()
 		case svcEngine:
-			engine, err = r.str()
+			engine = r.str()
 		case svcFlags:
-			s.Flags, s.FlagsMask, err = r.flags()
+			s.Flags, s.FlagsMask = r.flags()
 		case svcTimeout:
-			s.Timeout, err = r.u32()
+			s.Timeout = r.u32()
 		case svcNetmask:
-			netmask, err = r.sized(4)
+			netmask = r.sized(4)
 		case svcStats:
 			stats = r.value
 		case svcStats64:
 			stats64 = r.value
 		}
 	}
-	if err = r.failed(err); err != nil {
+	if err := r.failed(); err != nil {
 		return err
 	}
-	if err = s.complete(have); err != nil {
+	if err := s.complete(have); err != nil {
 		return err
 	}
 	if netmask != nil {
@@ -146,48 +147,46 @@ func (k *ServiceKey) complete(have attrSet) error {
 	return nil
 }
 
-func (d *Dest) decode(b []byte) (err error) {
+func (d *Dest) decode(b []byte) error {
 	var stats, stats64 []byte
 	r := reader{rest: b, object: "server"}
 	var have attrSet
-	for err == nil && r.next() {
+	for r.next() {
 		have.add(r.attr)
 		switch r.attr {
 		case destAddr:
-			err = r.address(&d.Addr)
+			d.Addr = r.address()
 		case destPort:
-			d.Port, err = r.be16()
+			d.Port = r.be16()
 		case destMethod:
-			d.Method, err = r.u32()
+			d.Method = r.u32()
 		case destWeight:
-			var w uint32
-			w, err = r.u32()
-			d.Weight = int32(w)
+			d.Weight = int32(r.u32())
 		case destUpper:
-			d.UpperThreshold, err = r.u32()
+			d.UpperThreshold = r.u32()
 		case destLower:
-			d.LowerThreshold, err = r.u32()
+			d.LowerThreshold = r.u32()
 		case destActive:
-			d.ActiveConns, err = r.u32()
+			d.ActiveConns = r.u32()
 		case destInactive:
-			d.InactiveConns, err = r.u32()
+			d.InactiveConns = r.u32()
 		case destPersistent:
-			d.PersistentConns, err = r.u32()
+			d.PersistentConns = r.u32()
 		case destFamily:
-			d.Family, err = r.u16()
+			d.Family = r.u16()
 		case destTunnelType:
-			d.TunnelType, err = r.u8()
+			d.TunnelType = r.u8()
 		case destTunnelPort:
-			d.TunnelPort, err = r.be16()
+			d.TunnelPort = r.be16()
 		case destTunnelFlags:
-			d.TunnelFlags, err = r.u16()
+			d.TunnelFlags = r.u16()
 		case destStats:
 			stats = r.value
 		case destStats64:
 			stats64 = r.value
 		}
 	}
-	if err = r.failed(err); err != nil {
+	if err := r.failed(); err != nil {
 		return err
 	}
 	if !have.has(destAddr) || !have.has(destPort) {
@@ -199,51 +198,50 @@ func (d *Dest) decode(b []byte) (err error) {
 	return d.Stats.decode(stats, stats64, "server statistics")
 }
 
-func (d *Daemon) decode(b []byte) (err error) {
+func (d *Daemon) decode(b []byte) error {
 	var name []byte
 	r := reader{rest: b, object: "daemon"}
-	for err == nil && r.next() {
+	for r.next() {
 		switch r.attr {
 		case daemonState:
-			d.State, err = r.u32()
+			d.State = r.u32()
 		case daemonInterface:
-			name, err = r.str()
+			name = r.str()
 		case daemonSyncID:
-			d.SyncID, err = r.u32()
+			d.SyncID = r.u32()
 		case daemonMaxLen:
-			d.MaxLen, err = r.u16()
+			d.MaxLen = r.u16()
 		case daemonGroup:
-			err = r.group(d, AFInet, 4)
+			r.group(d, AFInet, 4)
 		case daemonGroup6:
-			err = r.group(d, AFInet6, addressLen)
+			r.group(d, AFInet6, addressLen)
 		case daemonPort:
-			d.Port, err = r.u16()
+			d.Port = r.u16()
 		case daemonTTL:
-			d.TTL, err = r.u8()
+			d.TTL = r.u8()
 		}
 	}
 	d.Interface = string(name)
-	return r.failed(err)
+	return r.failed()
 }
 
 // decode prefers the 64-bit container; kernels before 4.1 have only the other, whose
 // connection and packet counters wrap at 32 bits.
-func (s *Stats) decode(stats, stats64 []byte, object string) (err error) {
+func (s *Stats) decode(stats, stats64 []byte, object string) error {
 	b := stats64
 	if b == nil {
 		b = stats
 	}
-	fields := [...]*uint64{
-		&s.Conns, &s.InPackets, &s.OutPackets, &s.InBytes, &s.OutBytes,
-		&s.CPS, &s.InPPS, &s.OutPPS, &s.InBPS, &s.OutBPS,
-	}
+	var n [10]uint64 // by the attributes' numbers, which start at 1
 	r := reader{rest: b, object: object}
-	for err == nil && r.next() {
-		if i := int(r.attr) - 1; i >= 0 && i < len(fields) {
-			*fields[i], err = r.counter()
+	for r.next() {
+		if i := int(r.attr) - 1; i >= 0 && i < len(n) {
+			n[i] = r.counter()
 		}
 	}
-	return r.failed(err)
+	s.Conns, s.InPackets, s.OutPackets, s.InBytes, s.OutBytes = n[0], n[1], n[2], n[3], n[4]
+	s.CPS, s.InPPS, s.OutPPS, s.InBPS, s.OutBPS = n[5], n[6], n[7], n[8], n[9]
+	return r.failed()
 }
 
 func decodeNetmask(family uint16, b []byte) uint32 {
@@ -294,28 +292,26 @@ func (a *attrSet) add(attr uint16) {
 func (a attrSet) has(attr uint16) bool { return a&(1<<attr) != 0 }
 
 // top starts reading the attributes of a message that must be of command cmd.
-func top(msg []byte, cmd Command, object string) (reader, error) {
-	r := reader{object: object}
+func top(msg []byte, cmd Command, object string) reader {
 	got, err := CommandOf(msg)
+	if err == nil && got != cmd {
+		err = fmt.Errorf("command %d, want %d", got, cmd)
+	}
 	if err != nil {
-		return r, err
+		return reader{object: object, err: err}
 	}
-	if got != cmd {
-		return r, fmt.Errorf("command %d, want %d", got, cmd)
-	}
-	r.rest = msg[headerLen:]
-	return r, nil
+	return reader{object: object, rest: msg[headerLen:]}
 }
 
 // nested returns the one nested attribute that a reply consists of.
 func nested(msg []byte, cmd Command, attr uint16, object string) (nest []byte, err error) {
-	r, err := top(msg, cmd, object)
-	for err == nil && r.next() {
+	r := top(msg, cmd, object)
+	for r.next() {
 		if r.attr == attr {
 			nest = r.value
 		}
 	}
-	if err = r.failed(err); err != nil {
+	if err := r.failed(); err != nil {
 		return nil, err
 	}
 	if nest == nil {
@@ -324,8 +320,9 @@ func nested(msg []byte, cmd Command, attr uint16, object string) (nest []byte, e
 	return nest, nil
 }
 
-// reader walks attributes. A length that does not fit ends the walk with an
-// error; the kernel's padding after the last attribute may be missing.
+// reader walks attributes, and keeps the first error, which ends the walk: a length
+// that does not fit, or a value of a wrong size. The kernel's padding after the last
+// attribute may be missing.
 type reader struct {
 	rest   []byte
 	attr   uint16
@@ -335,115 +332,115 @@ type reader struct {
 }
 
 func (r *reader) next() bool {
-	if len(r.rest) == 0 || r.err != nil {
+	b := r.rest
+	if len(b) == 0 || r.err != nil {
 		return false
 	}
-	if len(r.rest) < attrHeaderLen {
-		r.err = fmt.Errorf("%d bytes left where an attribute should start", len(r.rest))
+	if len(b) < attrHeaderLen {
+		r.err = fmt.Errorf("%d bytes left where an attribute should start", len(b))
 		return false
 	}
-	n := int(host.Uint16(r.rest))
-	r.attr = host.Uint16(r.rest[2:]) & attrTypeMask
-	if n < attrHeaderLen || n > len(r.rest) {
-		r.err = fmt.Errorf("attribute %d says it is %d bytes long, and %d are left", r.attr, n, len(r.rest))
+	n := int(host.Uint16(b))
+	r.attr = host.Uint16(b[2:]) & attrTypeMask
+	if n < attrHeaderLen || n > len(b) {
+		r.err = fmt.Errorf("attribute %d says it is %d bytes long, and %d are left", r.attr, n, len(b))
 		return false
 	}
-	r.value = r.rest[attrHeaderLen:n:n]
-	r.rest = r.rest[min((n+3)&^3, len(r.rest)):]
+	r.value = b[attrHeaderLen:n]
+	r.rest = b[min((n+3)&^3, len(b)):]
 	return true
 }
 
-// failed joins the error of a walk with that of a value, and names the object.
-func (r *reader) failed(err error) error {
-	if err == nil {
-		err = r.err
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.object, err)
+// failed returns the error of the walk, and names the object.
+func (r *reader) failed() error {
+	if r.err != nil {
+		return fmt.Errorf("%s: %w", r.object, r.err)
 	}
 	return nil
 }
 
-func (r *reader) sized(n int) ([]byte, error) {
-	if len(r.value) != n {
-		return nil, fmt.Errorf("attribute %d has %d bytes, want %d", r.attr, len(r.value), n)
-	}
-	return r.value, nil
+// refuse ends the walk because of the value.
+func (r *reader) refuse(want string) {
+	r.err = fmt.Errorf("attribute %d has %d bytes, want %s", r.attr, len(r.value), want)
 }
 
-func (r *reader) u8() (uint8, error) {
-	b, err := r.sized(1)
-	if err != nil {
-		return 0, err
+func (r *reader) u8() uint8 {
+	if len(r.value) == 1 {
+		return r.value[0]
 	}
-	return b[0], nil
+	r.refuse("1")
+	return 0
 }
 
-func (r *reader) u16() (uint16, error) {
-	b, err := r.sized(2)
-	if err != nil {
-		return 0, err
+func (r *reader) u16() uint16 {
+	if len(r.value) == 2 {
+		return host.Uint16(r.value)
 	}
-	return host.Uint16(b), nil
+	r.refuse("2")
+	return 0
 }
 
-func (r *reader) be16() (uint16, error) {
-	b, err := r.sized(2)
-	if err != nil {
-		return 0, err
+func (r *reader) be16() uint16 {
+	if len(r.value) == 2 {
+		return binary.BigEndian.Uint16(r.value)
 	}
-	return binary.BigEndian.Uint16(b), nil
+	r.refuse("2")
+	return 0
 }
 
-func (r *reader) u32() (uint32, error) {
-	b, err := r.sized(4)
-	if err != nil {
-		return 0, err
+func (r *reader) u32() uint32 {
+	if len(r.value) == 4 {
+		return host.Uint32(r.value)
 	}
-	return host.Uint32(b), nil
+	r.refuse("4")
+	return 0
 }
 
 // counter reads a number of 32 or 64 bits: the old container mixes both.
-func (r *reader) counter() (uint64, error) {
+func (r *reader) counter() uint64 {
 	switch len(r.value) {
 	case 4:
-		return uint64(host.Uint32(r.value)), nil
+		return uint64(host.Uint32(r.value))
 	case 8:
-		return host.Uint64(r.value), nil
+		return host.Uint64(r.value)
 	}
-	return 0, fmt.Errorf("attribute %d has %d bytes, want 4 or 8", r.attr, len(r.value))
+	r.refuse("4 or 8")
+	return 0
 }
 
-func (r *reader) address(a *[16]byte) error {
-	b, err := r.sized(addressLen)
-	if err == nil {
-		copy(a[:], b)
+// sized returns the value, which must have n bytes, or nil.
+func (r *reader) sized(n int) []byte {
+	if len(r.value) == n {
+		return r.value
 	}
-	return err
+	r.refuse(strconv.Itoa(n))
+	return nil
 }
 
-func (r *reader) flags() (flags, mask uint32, err error) {
-	b, err := r.sized(serviceFlagsLen)
-	if err != nil {
-		return 0, 0, err
-	}
-	return host.Uint32(b), host.Uint32(b[serviceFlagsHalf:]), nil
+func (r *reader) address() (a [addressLen]byte) {
+	copy(a[:], r.sized(addressLen))
+	return a
 }
 
-func (r *reader) group(d *Daemon, family uint16, n int) error {
-	b, err := r.sized(n)
-	if err == nil {
-		d.GroupFam, d.Group = family, [16]byte{}
-		copy(d.Group[:], b)
+func (r *reader) flags() (flags, mask uint32) {
+	b := r.sized(serviceFlagsLen)
+	if b == nil {
+		return 0, 0
 	}
-	return err
+	return host.Uint32(b), host.Uint32(b[serviceFlagsHalf:])
+}
+
+func (r *reader) group(d *Daemon, family uint16, n int) {
+	d.GroupFam, d.Group = family, [addressLen]byte{}
+	copy(d.Group[:], r.sized(n))
 }
 
 // str reads a string up to its NUL, which must be there.
-func (r *reader) str() ([]byte, error) {
+func (r *reader) str() []byte {
 	i := bytes.IndexByte(r.value, 0)
 	if i < 0 {
-		return nil, fmt.Errorf("attribute %d: the string has no closing NUL", r.attr)
+		r.err = fmt.Errorf("attribute %d: the string has no closing NUL", r.attr)
+		return nil
 	}
-	return r.value[:i], nil
+	return r.value[:i]
 }
