@@ -9,8 +9,9 @@
 //
 // Nothing is returned of an input with an error: it is an [*Error] with the line and the
 // column. Empty lines and line ends of Windows are accepted, and so are comments, which
-// ipvsadm does not have: '#' at the beginning of an argument begins one. Lines that only print, which begin with -L or -S,
-// change nothing; their options are checked, and not whether their service exists.
+// ipvsadm does not have: '#' at the beginning of an argument begins one. Lines that only
+// print, which begin with -L or -S, change nothing; their options are checked, and not
+// whether their service exists.
 //
 // The changes make the table that ipvsadm 1.31 makes of the same commands, including
 // what surprises: -E without -s sets wlc, -e without -w sets weight 1 and without -m or

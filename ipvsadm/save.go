@@ -42,9 +42,8 @@ func Save(w io.Writer, table lvs.Table) error {
 	return err
 }
 
-// impossible returns what no kernel has of a service, and what would therefore be written
-// as another command. Save does not refuse all that package lvs does: kernels have some
-// of that.
+// impossible refuses what no service in a kernel has, because its line would be another
+// command. Save cannot refuse all that package lvs does: kernels have some of that.
 func impossible(s lvs.Service) *Error {
 	vip, timeout := s.ID.AddrPort().Addr(), s.Persistence.Timeout
 	length, isPrefix := s.Persistence.Mask.Bits()
@@ -61,7 +60,7 @@ func impossible(s lvs.Service) *Error {
 	return nil
 }
 
-// impossibleServer returns the same of a real server.
+// impossibleServer refuses what no real server in a kernel has.
 func impossibleServer(s lvs.RealServer) *Error {
 	switch {
 	case !s.Addr.IsValid() || s.Addr.Addr().Zone() != "":
