@@ -28,19 +28,11 @@ func TestApplyTableAgainstIpvsadm(t *testing.T) {
 	loop.Stdout = &out
 	must(t, ns.Do(loop.Start))
 	w := &tableWriter{t: t, client: openIn(t, ns), scope: portScope(0, 6), file: filepath.Join(t.TempDir(), "state.json"), random: rand.New(rand.NewPCG(5, 5))}
-	for range 8 { // some kernels start programs slowly
-		short, cancel := context.WithTimeout(ctx, 2*writersTime)
-		w.run(short, randomTable(0, 6))
-		cancel()
-		if w.stale+w.failed > 0 {
-			break
-		}
-	}
+	w.meet(ctx, randomTable(0, 6))
 	stop()
 	_ = loop.Wait() // it was killed
-	t.Logf("ipvsadm wrote %d services; %d plans applied, %d stale, %d failed in part", out, w.applied, w.stale, w.failed)
-	if out == 0 || w.applied == 0 || w.stale+w.failed == 0 {
-		t.Error("the two did not meet")
+	if t.Logf("ipvsadm wrote %d services", out); out == 0 {
+		t.Error("ipvsadm wrote nothing")
 	}
 	for range 10 {
 		w.converge(randomTable(0, 6)(w.random))
