@@ -11,7 +11,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// A table in a file, such as one that people edit. YAML packages read the same fields.
+// A table in a file, such as one that people edit. YAML packages read the same fields. An
+// error says where the file is wrong.
 func ExampleParseTable() {
 	table, err := lvs.ParseTable([]byte(`{
   "version": 1,
@@ -35,11 +36,16 @@ func ExampleParseTable() {
   ]}]
 }`))
 	fmt.Println(err)
+	var bad *lvs.Error
+	if errors.As(err, &bad) {
+		fmt.Println(bad.Field, bad.Line, bad.Column)
+	}
 	// Output:
 	// tcp://10.168.0.91:80 wrr persistent 5m0s
 	//   -> 10.168.0.94:80 dr weight 3
 	//   -> 10.168.0.95:80 dr weight 1
 	// lvs: parse table, line 4, column 32: services[0].realServers[0].weigth: is not a known field
+	// services[0].realServers[0].weigth 4 32
 }
 
 func ExampleTable_Validate() {
@@ -97,23 +103,29 @@ func ExampleDiff() {
 	// ~ tcp://10.168.0.91:80 -> 10.168.0.94:80 dr weight 0
 }
 
-// A plan of what the kernel has also says what each step does to connections and
-// clients.
-func ExampleClient_PlanTable() {
-	ctx := context.Background()
+// twoRealServers returns a simulator with a service of two real servers.
+func twoRealServers(ctx context.Context, scheduler lvs.Scheduler) *lvs.Simulator {
 	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	client := sim.Client()
-	err = client.Do(ctx,
-		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.MH}),
+	err = sim.Client().Do(ctx,
+		lvs.AddService(lvs.Service{ID: web, Scheduler: scheduler}),
 		lvs.AddRealServer(web, lvs.NewRealServer(rs1, lvs.DR())),
 		lvs.AddRealServer(web, lvs.NewRealServer(rs2, lvs.DR())),
 	)
 	if err != nil {
 		log.Fatal(err)
 	}
+	return sim
+}
+
+// A plan of what the kernel has also says what each step does to connections and
+// clients.
+func ExampleClient_PlanTable() {
+	ctx := context.Background()
+	sim := twoRealServers(ctx, lvs.MH)
+	client := sim.Client()
 	want := lvs.Table{Services: []lvs.TableService{{
 		Service: lvs.Service{ID: web, Scheduler: lvs.MH}, RealServers: []lvs.RealServer{lvs.NewRealServer(rs1, lvs.DR())},
 	}}}
@@ -131,19 +143,7 @@ func ExampleClient_PlanTable() {
 // The last connection of a real server ends, and then the real server is removed.
 func ExampleClient_Drain() {
 	ctx := context.Background()
-	sim, err := lvs.NewSimulator(lvs.SimOptions{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	client := sim.Client()
-	err = client.Do(ctx,
-		lvs.AddService(lvs.Service{ID: web, Scheduler: lvs.RR}),
-		lvs.AddRealServer(web, lvs.NewRealServer(rs1, lvs.DR())),
-		lvs.AddRealServer(web, lvs.NewRealServer(rs2, lvs.DR())),
-	)
-	if err != nil {
-		log.Fatal(err)
-	}
+	client := twoRealServers(ctx, lvs.RR).Client()
 	end, err := client.Drain(ctx, web, rs2, lvs.DrainOptions{Timeout: 5 * time.Minute})
 	if err != nil {
 		log.Fatal(err)

@@ -42,8 +42,7 @@ type planValidator struct {
 
 // start looks at what the plan found and wants.
 func (v *planValidator) start() *Error {
-	if problems := v.plan.Want.Validate(); problems != nil {
-		first := problems.(*TableError).Problems[0]
+	if first := v.plan.Want.problems().first(); first != nil {
 		return invalid("want."+first.Field, "%s", first.detail)
 	}
 	for i := range v.plan.found {
