@@ -100,8 +100,8 @@ func (s *notedService) edit(now Service) {
 	_ = s.group.Schedule(nil)
 }
 
-// veil keeps servers that steps made usable from those to which the scheduler compares
-// loads: these are the others, and go on getting no connections while the plan is made.
+// veil hides a server that a step made usable from a scheduler that balances: its note
+// compares it with those that were usable before.
 func (s *notedService) veil(server *notedServer) {
 	server.in.Overloaded = server.isRaised && s.balances()
 }
@@ -114,8 +114,8 @@ func (s *notedService) weightOf(server *notedServer) int {
 	return server.Weight
 }
 
-// schedule gives the group the scheduler of the service. The heaviest server is what
-// counts of ovf here, and that is the pick of fo.
+// schedule gives the group the scheduler of the service, and fo in the place of ovf: the
+// notes on ovf need the heaviest server, however busy it is.
 func (s *notedService) schedule() {
 	if s.scheduled {
 		return
@@ -133,8 +133,8 @@ func (s *notedService) schedule() {
 	}
 }
 
-// preferred returns the server that the scheduler prefers as things are, or nil. It must
-// be one of those that balance or pin.
+// preferred returns the server that the scheduler prefers now, or nil if none is usable.
+// It is for schedulers that balance or pin, and ovf.
 func (s *notedService) preferred() *notedServer {
 	s.schedule()
 	if in := s.group.Pick(nil); in != nil {
