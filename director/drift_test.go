@@ -306,6 +306,19 @@ func TestUnrepairedDrift(t *testing.T) {
 	})
 }
 
+// What another program changed in a service that goes has not stayed.
+func TestDriftOfServiceThatGoes(t *testing.T) {
+	play(t, Options{Source: Fixed(table(service(web, 1, 2), service(dns, 1))), Table: lvs.TableOptions{Prune: true}}, func(s *scene) {
+		s.run()
+		pass(time.Second)
+		s.take()
+		s.do(weigh(dns, 1, 7))
+		s.set(webTable(1, 2))
+		pass(time.Second)
+		s.reported("after it is gone", "udp://10.168.0.91:53 -> 10.1.0.1:53: another program changed it from 10.1.0.1:53 dr weight 1 to 10.1.0.1:53 dr weight 7; repaired", "Applied")
+	})
+}
+
 // A drift that is wanted by now was not repaired.
 func TestWantedDrift(t *testing.T) {
 	play(t, Options{Source: Fixed(webTable(1, 2))}, func(s *scene) {

@@ -22,8 +22,8 @@ type steps struct {
 	moved   map[lvs.ServiceID]bool // services of which it adds real servers again
 }
 
-// stepsOf returns what a plan changes. A service that is added or removed, all of its
-// real servers are too.
+// stepsOf returns what a plan changes. With a service that is added or removed, all of
+// its real servers are.
 func stepsOf(plan lvs.TablePlan) steps {
 	all := steps{make(map[driftKey]bool, len(plan.Steps)), map[lvs.ServiceID]bool{}}
 	for _, s := range plan.Steps {
@@ -32,6 +32,9 @@ func stepsOf(plan lvs.TablePlan) steps {
 			all.moved[key.service] = true
 		}
 		all.changed[key] = true
+		for _, server := range s.RealServers { // of a service that is removed
+			all.changed[driftKey{key.service, server.Addr}] = true
+		}
 	}
 	return all
 }
