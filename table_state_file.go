@@ -114,6 +114,9 @@ func fileToReplace(path string) (string, fs.FileMode, error) {
 		return "", 0, err
 	}
 	info, err := os.Stat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
 	if err != nil {
 		return "", 0, err
 	}

@@ -59,6 +59,9 @@ func TestStateFileIsLocked(t *testing.T) {
 			t.Errorf("%s was used", bad)
 		}
 	}
+	if _, err := os.Stat(folder + ".lock"); err == nil {
+		t.Error("what is not a file was locked")
+	}
 	must(t, os.WriteFile(file, []byte("{}"), 0o600))
 	for range 2 { // an error releases the file
 		ofKind(t, "a damaged state", apply(mine, file), ErrInvalid)
