@@ -35,13 +35,13 @@ func Dump[T any](ctx context.Context, c *Conn, request Request, decode func(msg 
 const maxMoves = 10
 
 // again repeats a request that was refused only because the family has a new number.
-func again[T any](s *socket, name string, request func() (T, error)) (value T, err error) {
+func again[T any](s *socket, request func() (T, error)) (value T, err error) {
 	for range 1 + maxMoves {
 		value, err = request()
 		if errno(err) != enoent {
 			return value, err
 		}
-		if moved, merr := s.moved(name); merr != nil || !moved {
+		if moved, merr := s.moved(); merr != nil || !moved {
 			return value, cmp.Or(merr, err)
 		}
 	}
@@ -79,7 +79,7 @@ func (c *Conn) Send(ctx context.Context, n int, appendRequest func(b []byte, i i
 	}
 	p := &progress{n: n, appendRequest: appendRequest}
 	_, err := call(ctx, c, writing, func(s *socket) (struct{}, error) {
-		return struct{}{}, s.sendAll(c.name, p)
+		return struct{}{}, s.sendAll(p)
 	})
 	return p.fates(err)
 }
@@ -156,12 +156,12 @@ func (p *progress) fates(cause error) ([]Fate, error) {
 }
 
 // sendAll sends the requests in datagrams.
-func (s *socket) sendAll(name string, p *progress) error {
+func (s *socket) sendAll(p *progress) error {
 	limit := s.maxUnanswered()
 	for from := 0; from < p.n; {
 		to, err := s.sendChunk(from, p.n, limit, p)
 		if err == nil {
-			err = s.repeatRefused(name, p, from)
+			err = s.repeatRefused(p, from)
 		}
 		if err != nil {
 			return err
@@ -173,13 +173,13 @@ func (s *socket) sendAll(name string, p *progress) error {
 
 // repeatRefused sends again, one by one, the requests that were refused only because
 // the family has a new number.
-func (s *socket) repeatRefused(name string, p *progress, from int) error {
+func (s *socket) repeatRefused(p *progress, from int) error {
 	for moves := 0; ; moves++ {
 		refused := p.refused(from)
 		if len(refused) == 0 {
 			return nil
 		}
-		moved, err := s.moved(name)
+		moved, err := s.moved()
 		if err == nil && !moved {
 			return nil // the family itself refused them
 		}

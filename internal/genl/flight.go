@@ -146,7 +146,7 @@ func call[T any](ctx context.Context, c *Conn, write bool, work func(*socket) (T
 			return
 		}
 		var r result
-		if r.err = s.ready(c); r.err == nil {
+		if r.err = s.ready(); r.err == nil {
 			r.value, r.err = work(s)
 		}
 		// The socket is given back before the answer is, so that whoever has

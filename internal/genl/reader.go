@@ -6,27 +6,24 @@ import "context"
 // another on one socket. They cost no hand-over between goroutines. work may still run
 // when Read has returned, so what it writes must be its own until it returns it.
 func Read[T any](ctx context.Context, c *Conn, work func(*Reader) (T, error)) (T, error) {
-	return call(ctx, c, reading, func(s *socket) (T, error) { return work(&Reader{s, c.name}) })
+	return call(ctx, c, reading, func(s *socket) (T, error) { return work(&Reader{s}) })
 }
 
 // Reader makes the requests of a [Read]. After an error it is not used again, unless
 // the error is the kernel's answer.
-type Reader struct {
-	socket *socket
-	name   string // of the family
-}
+type Reader struct{ socket *socket }
 
 // Get sends a request and returns the one message that answers it, which is valid
 // until the next request.
 func (r *Reader) Get(request Request) ([]byte, error) {
-	return again(r.socket, r.name, func() ([]byte, error) { return r.socket.get(r.socket.family, request) })
+	return again(r.socket, func() ([]byte, error) { return r.socket.get(r.socket.family, request) })
 }
 
 // Dump sends a request that any number of messages answer, and hands visit each.
 // visit must not keep the message.
 func (r *Reader) Dump(request Request, visit func(msg []byte) error) error {
 	visited := false
-	_, err := again(r.socket, r.name, func() (none struct{}, err error) {
+	_, err := again(r.socket, func() (none struct{}, err error) {
 		if visited {
 			return none, ErrInterrupted
 		}

@@ -28,23 +28,23 @@ type socket struct {
 // ready dials and resolves the family, as far as neither has been done. The round trip
 // has a second purpose: the kernel makes the first datagram of a dump before anything
 // is received for it, as large as the buffer of an earlier receive.
-func (s *socket) ready(c *Conn) (err error) {
+func (s *socket) ready() (err error) {
 	if s.conn == nil {
-		if err := s.open(c.dial); err != nil {
+		if err := s.open(); err != nil {
 			return err
 		}
 	}
 	if s.family == 0 {
-		s.family, err = s.resolve(c.name)
+		s.family, err = s.resolve()
 	}
 	return err
 }
 
-func (s *socket) open(dial Dialer) error {
+func (s *socket) open() error {
 	if err := s.flight.enter(nil, nil); err != nil {
 		return err
 	}
-	conn, err := dial()
+	conn, err := s.flight.conn.dial()
 	if err == nil {
 		s.conn = conn
 		s.in, s.out = make([]byte, datagramLen), make([]byte, 0, maxDatagram+longestRequest)
@@ -152,8 +152,9 @@ const (
 	attrFamilyName    = 2
 )
 
-// resolve asks for the number of a family. The kernel loads the module.
-func (s *socket) resolve(name string) (uint16, error) {
+// resolve asks for the number of the family. The kernel loads the module.
+func (s *socket) resolve() (uint16, error) {
+	name := s.flight.conn.name
 	body, err := s.get(controller, func(b []byte) []byte {
 		b = append(b, cmdGetFamily, controllerVersion, 0, 0)
 		b = host.AppendUint16(b, uint16(4+len(name)+1))
@@ -181,8 +182,8 @@ func (s *socket) resolve(name string) (uint16, error) {
 
 // moved reports whether the family has a new number: its module was removed and loaded
 // again, and requests with the old number were refused unread.
-func (s *socket) moved(name string) (bool, error) {
-	family, err := s.resolve(name)
+func (s *socket) moved() (bool, error) {
+	family, err := s.resolve()
 	if err != nil {
 		return false, err
 	}
