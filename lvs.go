@@ -73,7 +73,7 @@ func newClient(ctx context.Context, dial genl.Dialer, log *slog.Logger) (*Client
 	c := &Client{log: log, release: func() error { return nil }}
 	var err error
 	start := c.start(ctx)
-	c.conn, err = genl.Open(ctx, dial, wire.Family, wire.Version)
+	c.conn, err = genl.Open(ctx, dial, wire.Family)
 	if err = c.done(ctx, call{op: OpOpen, object: "IPVS"}, start, err); err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func newClient(ctx context.Context, dial genl.Dialer, log *slog.Logger) (*Client
 
 // lateClient returns a client that looks for IPVS in its first call.
 func lateClient(dial genl.Dialer, log *slog.Logger) *Client {
-	return &Client{log: log, release: func() error { return nil }, conn: genl.New(dial, wire.Family, wire.Version)}
+	return &Client{log: log, release: func() error { return nil }, conn: genl.New(dial, wire.Family)}
 }
 
 // Close ends the calls in flight, which fail with [ErrClosed], and closes all

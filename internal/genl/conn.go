@@ -25,7 +25,6 @@ const (
 type Conn struct {
 	dial      Dialer
 	name      string
-	version   uint8
 	closing   chan struct{} // closed when the Conn is
 	inProcess bool          // the kernel is simulated, and works on the goroutines of calls
 
@@ -38,8 +37,8 @@ type Conn struct {
 
 // Open resolves the family, for which the kernel loads the family's module if
 // necessary, and returns a connection to it. The connection owns the dialer's sockets.
-func Open(ctx context.Context, dial Dialer, name string, version uint8) (*Conn, error) {
-	c := New(dial, name, version)
+func Open(ctx context.Context, dial Dialer, name string) (*Conn, error) {
+	c := New(dial, name)
 	_, err := call(ctx, c, reading, func(*socket) (struct{}, error) { return struct{}{}, nil })
 	if err != nil {
 		c.Close()
@@ -50,9 +49,9 @@ func Open(ctx context.Context, dial Dialer, name string, version uint8) (*Conn, 
 
 // New returns a connection that resolves the family in its first call. It owns the
 // dialer's sockets.
-func New(dial Dialer, name string, version uint8) *Conn {
+func New(dial Dialer, name string) *Conn {
 	return &Conn{
-		dial: dial, name: name, version: version, closing: make(chan struct{}),
+		dial: dial, name: name, closing: make(chan struct{}),
 		stuck: backlog{limit: maxStuck}, stuckWrites: backlog{limit: 1},
 	}
 }

@@ -173,7 +173,7 @@ func (k *fakeKernel) set(change func()) {
 
 func open(t *testing.T, k *fakeKernel) *Conn {
 	t.Helper()
-	c, err := Open(t.Context(), k.dial, "TEST", 1)
+	c, err := Open(t.Context(), k.dial, "TEST")
 	if err != nil {
 		t.Fatal(err)
 	}

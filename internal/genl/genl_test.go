@@ -158,7 +158,7 @@ func TestFamilyGone(t *testing.T) {
 	if _, err := c.Get(t.Context(), numbered(0)); !errors.Is(err, ErrNoFamily) {
 		t.Errorf("Get: %v", err)
 	}
-	if _, err := Open(t.Context(), k.dial, "TEST", 1); !errors.Is(err, ErrNoFamily) {
+	if _, err := Open(t.Context(), k.dial, "TEST"); !errors.Is(err, ErrNoFamily) {
 		t.Errorf("Open: %v", err)
 	}
 }
@@ -166,7 +166,7 @@ func TestFamilyGone(t *testing.T) {
 func TestCancelledWhileTheKernelWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newFakeKernel(accept)
-		c, err := Open(t.Context(), k.dial, "TEST", 1)
+		c, err := Open(t.Context(), k.dial, "TEST")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +205,7 @@ func TestCancelledWhileTheKernelWorks(t *testing.T) {
 func TestTooManyCallsInsideTheKernel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newFakeKernel(echo)
-		c, err := Open(t.Context(), k.dial, "TEST", 1)
+		c, err := Open(t.Context(), k.dial, "TEST")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,7 +252,7 @@ func TestTooManyCallsInsideTheKernel(t *testing.T) {
 func TestChangesAreNotOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newFakeKernel(accept)
-		c, err := Open(t.Context(), k.dial, "TEST", 1)
+		c, err := Open(t.Context(), k.dial, "TEST")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +295,7 @@ func TestChangesAreNotOvertaken(t *testing.T) {
 func TestCloseEndsCallsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newFakeKernel(func(byte, []byte) (int, [][]byte) { return 0, nil }) // Get is never answered
-		c, err := Open(t.Context(), k.dial, "TEST", 1)
+		c, err := Open(t.Context(), k.dial, "TEST")
 		if err != nil {
 			t.Fatal(err)
 		}

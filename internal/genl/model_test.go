@@ -64,7 +64,7 @@ type modelCall struct {
 
 func newModel(fail func(string, ...any), idle, exchanges int, writes ...bool) *model {
 	m := &model{fail: fail}
-	m.conn = New(m.dial, "TEST", 1)
+	m.conn = New(m.dial, "TEST")
 	for range idle {
 		conn, _ := m.dial()
 		m.conn.idle = append(m.conn.idle, &socket{conn: conn, family: 0x20})

@@ -70,7 +70,7 @@ func TestReaderRefusesAMessage(t *testing.T) {
 func TestReaderIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newFakeKernel(echo)
-		c, err := Open(t.Context(), k.dial, "TEST", 1)
+		c, err := Open(t.Context(), k.dial, "TEST")
 		if err != nil {
 			t.Fatal(err)
 		}

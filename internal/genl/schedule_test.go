@@ -49,7 +49,7 @@ func newSchedule(t *testing.T, seed uint64) *schedule {
 		}
 		return echo(cmd, args)
 	}
-	s.conn = New(s.kernel.dial, "TEST", 1)
+	s.conn = New(s.kernel.dial, "TEST")
 	return s
 }
 
