@@ -74,7 +74,8 @@ type ApplyOptions struct {
 //
 // With [ApplyOptions.RollBack], a second [*BatchError] is joined to the first if steps
 // could not be taken back. Its failures match [ErrExists] or [ErrNotFound] where another
-// program has changed or removed what the step left, which then stays so.
+// program has changed or removed what the step left, which then stays so. What was taken
+// back only in part remains the program's own in the state file.
 func (c *Client) ApplyTable(ctx context.Context, plan TablePlan, o ApplyOptions) (ApplyResult, error) {
 	if err := plan.check(); err != nil {
 		return ApplyResult{}, err.about(OpApply, "plan")
