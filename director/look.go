@@ -28,6 +28,9 @@ func (r *run) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
 	a, err := r.compare(ctx)
+	if ended.Err() != nil {
+		return context.Cause(ended) // and nothing new is known of the table
+	}
 	if err != nil {
 		return r.failLook(ended, lvs.TablePlan{}, err)
 	}

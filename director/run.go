@@ -67,8 +67,12 @@ func (d *Director) begin() (*run, error) {
 	return r, nil
 }
 
-// work does what is due.
+// work does what is due. Nothing is once the context ended: what wait found due may have
+// become so at the same time.
 func (r *run) work(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	now := time.Now()
 	if due(r.pollAt, now) {
 		r.pollAt = now.Add(r.feed.interval)

@@ -65,3 +65,38 @@ not wanted, and remains: udp://10.168.0.91:53
 		t.Errorf("the zero status prints\n%s", got)
 	}
 }
+
+// A Director that ends says what it saw last, whatever it was about to do.
+func TestStatusAfterTheEnd(t *testing.T) {
+	t.Run("a look is due", func(t *testing.T) {
+		for range 20 { // whether a look or the end is seen first is random
+			play(t, Options{Source: Fixed(webTable(1)), Resync: time.Millisecond}, func(s *scene) {
+				s.d.o.OnEvent = func(e Event) {
+					if _, ok := e.(Applied); ok {
+						s.cancel()
+						time.Sleep(time.Second)
+					}
+				}
+				s.run()
+				pass(2 * time.Second)
+				s.stop()
+				if got := s.d.Status(); !got.InSync || got.Running {
+					s.Fatalf("status: %s", got)
+				}
+			})
+		}
+	})
+	t.Run("during a look", func(t *testing.T) {
+		play(t, Options{Source: Fixed(webTable(1)), Resync: time.Second}, func(s *scene) {
+			s.run()
+			pass(settle)
+			s.inject(lvs.SimFault{Op: lvs.OpListServices, Delay: time.Minute})
+			pass(2 * time.Second)
+			s.stop()
+			pass(time.Minute)
+			if got := s.d.Status(); !got.InSync || got.Error != "" || got.Counts.Failures != 0 {
+				s.Errorf("status: %s", got)
+			}
+		})
+	})
+}
