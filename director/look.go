@@ -28,13 +28,11 @@ func (r *run) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
 	a, err := r.compare(ctx)
-	if ended.Err() != nil {
-		return context.Cause(ended) // and nothing new is known of the table
-	}
-	if err != nil {
-		return r.failLook(ended, lvs.TablePlan{}, err)
-	}
 	switch {
+	case err != nil && ended.Err() != nil:
+		return context.Cause(ended) // and nothing new is known of the table
+	case err != nil:
+		return r.failLook(ended, lvs.TablePlan{}, err)
 	case a.target == nil:
 		r.withhold(a)
 	case r.mustHold(a):
