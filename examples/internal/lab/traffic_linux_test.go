@@ -29,6 +29,7 @@ type traffic struct {
 
 	mu       sync.Mutex // guards what follows
 	opened   int        // or tried to
+	heard    int        // of them, on how many an echo came
 	messages int
 	slowest  time.Duration // from a message to its echo
 	broken   []brokenConn
@@ -172,12 +173,31 @@ func (f *traffic) exchange(conn net.Conn, message uint64, server *int) error {
 	if *server >= 0 && *server != int(reply[0]) || binary.BigEndian.Uint64(reply[1:]) != message {
 		return errMoved
 	}
-	*server = int(reply[0])
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if *server < 0 {
+		f.heard++
+	}
+	*server = int(reply[0])
 	f.messages++
 	f.slowest = max(f.slowest, time.Since(sent))
 	return nil
+}
+
+// await waits until the traffic has come to something, or for so long that it never will.
+func (f *traffic) await(t *testing.T, what string, come func() bool) {
+	t.Helper()
+	for end := time.Now().Add(3 * echoPatience); ; time.Sleep(echoPause) {
+		f.mu.Lock()
+		ok := come()
+		f.mu.Unlock()
+		if ok {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s: not in %s", what, 3*echoPatience)
+		}
+	}
 }
 
 // refused reports whether the director had no real server for the connection.
@@ -205,14 +225,17 @@ func TestTrafficNotices(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := newTraffic(t, l, p.always)
+		long := 2 * len(l.table) // connections, by rr two to each real server
+		f.talk(long, p.always, func() time.Duration { return time.Hour })
+		f.await(t, "echoes", func() bool { return f.heard == long })
 		f.talk(4, p.always, func() time.Duration { return 300 * time.Millisecond })
-		time.Sleep(time.Second)
 		if err := c.Do(ctx, change); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		var wrong []brokenConn
+		f.await(t, name, func() bool { wrong, _ = p.wrong(f.broken); return len(wrong) > 0 })
 		f.end()
-		if wrong, _ := p.wrong(f.broken); len(wrong) == 0 || wrong[0].refused() != (name == "unusable") {
+		if wrong[0].refused() != (name == "unusable") {
 			t.Errorf("%s: of %d connections, these broke without a plan: %+v", name, f.opened, wrong)
 		}
 		if err := c.RemoveService(ctx, p.always); err != nil {
