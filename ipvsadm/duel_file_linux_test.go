@@ -2,7 +2,6 @@ package ipvsadm
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -82,16 +81,11 @@ func TestDuelFiles(t *testing.T) {
 	}
 }
 
-// TestDuelLetters holds that ipvsadm and this package have the same short options: a few
-// of them each time, and all of them with -duel.lines.
+// TestDuelLetters holds that ipvsadm and this package have the same short options.
 func TestDuelLetters(t *testing.T) {
 	d := newDuel(t)
 	letters := []byte("!\"#$%&'()*+,./0123456789:;<>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~")
-	if *duelLines == 0 {
-		rand.Shuffle(len(letters), func(i, j int) { letters[i], letters[j] = letters[j], letters[i] })
-		letters = letters[:16]
-	}
-	for _, letter := range letters {
+	for _, letter := range some(letters) {
 		out, _ := d.ipvsadm("", "-A", "-"+string(letter))
 		if known := !strings.Contains(out, "unknown option"); known != (shortOption(letter) != nil) {
 			t.Errorf("-%c: ipvsadm knows it: %t", letter, known)
@@ -102,12 +96,13 @@ func TestDuelLetters(t *testing.T) {
 // TestDuelOrder prints services that ipvsadm's comparison does not order: see compareIDs.
 func TestDuelOrder(t *testing.T) {
 	d := newDuel(t)
+	random := duelRandom()
 	for range 2 {
 		d.clear()
 		for i := range 10 {
-			d.play(fmt.Sprintf("-A -t %d.0.0.%d:80", 1+rand.IntN(223), i))
-			d.play(fmt.Sprintf("-A -u [%x::%x:0:%x]:53", 1+rand.IntN(0xfeff), 1+rand.IntN(0xffff), i))
-			d.play(fmt.Sprintf("-A -f %d", rand.Uint32N(1<<28)<<4+uint32(i)+1))
+			d.play(fmt.Sprintf("-A -t %d.0.0.%d:80", 1+random.IntN(223), i))
+			d.play(fmt.Sprintf("-A -u [%x::%x:0:%x]:53", 1+random.IntN(0xfeff), 1+random.IntN(0xffff), i))
+			d.play(fmt.Sprintf("-A -f %d", random.Uint32N(1<<28)<<4+uint32(i)+1))
 		}
 		d.judgeText()
 	}
