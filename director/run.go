@@ -67,8 +67,8 @@ func (d *Director) begin() (*run, error) {
 	return r, nil
 }
 
-// work does what is due. Nothing is once the context ended: what wait found due may have
-// become so at the same time.
+// work does what is due. Nothing is due once the context has ended, even if wait returned
+// because of a timer that fired at the same moment.
 func (r *run) work(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

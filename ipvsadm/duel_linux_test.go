@@ -233,8 +233,8 @@ func few() (lines, oneOf int) {
 	return 60, 6
 }
 
-// duelRandom returns what chance is in these tests. It is the same each time, so that no
-// run fails because of its luck: -duel.seed brings other commands.
+// duelRandom returns a source of random choices. They are the same in each run, so that
+// none fails by bad luck; -duel.seed makes other choices.
 func duelRandom() *rand.Rand { return rand.New(rand.NewPCG(*duelSeed, 2)) }
 
 // some returns those of all that are tried.
