@@ -189,7 +189,7 @@ func (h *Host) readClients(ctx context.Context, f *HostState) error {
 		f.Unread = append(f.Unread, Unread{"clients", fmt.Sprintf("there are %d connections", total), "ipvsadm -L -n -c"})
 		return nil
 	}
-	conns, err := h.Connections(ctx)
+	conns, err := CollectConnections(h.Connections(ctx, ConnectionFilter{}))
 	if err != nil {
 		return err
 	}

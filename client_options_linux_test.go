@@ -62,7 +62,7 @@ func (noFiles) ReadFile(string) ([]byte, error) { return nil, os.ErrNotExist }
 func TestConnectionsWithoutIPVS(t *testing.T) {
 	_, h := simulatedHost(t)
 	h.guard.files = noFiles{h.guard.files}
-	_, err := h.Connections(t.Context())
+	_, err := CollectConnections(h.Connections(t.Context(), ConnectionFilter{}))
 	if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNotFound) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}

@@ -41,7 +41,18 @@ type Connection struct {
 	Expires  time.Duration  `json:"expires"`           // time until it is forgotten, in whole seconds; "14m59s" in JSON
 	Engine   string         `json:"engine,omitempty"`  // persistence engine
 	Data     string         `json:"data,omitempty"`    // the engine's
+	Origin   ConnOrigin     `json:"origin,omitempty"`  // if it was read, see [ConnectionFilter]
 }
+
+// ConnOrigin is how an entry came into the connection table, by the kernel's name for it.
+type ConnOrigin string
+
+// The origins of entries.
+const (
+	OriginUnknown ConnOrigin = ""      // it was not read
+	OriginLocal   ConnOrigin = "LOCAL" // packets of clients made it
+	OriginSync    ConnOrigin = "SYNC"  // a message of a sync daemon made it
+)
 
 type plainConnection Connection
 

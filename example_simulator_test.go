@@ -246,7 +246,7 @@ func ExampleHost_Connections() {
 	}
 	host := sim.Host() // lvs.OpenHost on a director
 	defer host.Close()
-	all, err := host.Connections(ctx)
+	all, err := lvs.CollectConnections(host.Connections(ctx, lvs.ConnectionFilter{}))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -383,7 +383,7 @@ func TestSimulatorFromTemplates(t *testing.T) {
 	copied, _, err := SimulatorFrom(ctx, l.Host(), SimOptions{})
 	must(t, err)
 	templates := func(sim *Simulator) (those []Connection) {
-		all, err := sim.Host().Connections(ctx)
+		all, err := CollectConnections(sim.Host().Connections(ctx, ConnectionFilter{}))
 		must(t, err)
 		those, _ = split(all, Connection.IsTemplate)
 		slices.SortFunc(those, func(a, b Connection) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })

@@ -6,37 +6,94 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 )
 
+// ConnectionFilter selects connections. The zero value selects all.
+type ConnectionFilter struct {
+	Service    ServiceID      // of this service; zero: of any
+	RealServer netip.AddrPort // to this real server; port 0: to any port of it; zero: to any
+	Client     netip.Prefix   // from these clients; zero: from any
+	States     []ConnState    // in one of these states; none: in any
+	Templates  TemplateFilter // whether persistence templates are among them
+
+	// Origin selects by origin, or, with [AnyOrigin], reads it. The kernel lists origins
+	// in another file, which has no engine data: with an Origin here, Engine and Data of
+	// a [Connection] are empty.
+	Origin ConnOrigin
+}
+
+// AnyOrigin selects connections of any origin in a [ConnectionFilter].
+const AnyOrigin ConnOrigin = "any"
+
+// TemplateFilter selects between connections and persistence templates.
+type TemplateFilter string
+
+// The values of a [TemplateFilter].
+const (
+	AllEntries      TemplateFilter = ""            // both
+	ConnectionsOnly TemplateFilter = "connections" // no templates
+	TemplatesOnly   TemplateFilter = "templates"   // templates alone
+)
+
 // Connections returns the kernel's connection table, in no particular order. While
-// connections come and go, the kernel may omit entries, or list them twice. The time and
-// memory that it takes grow with the table. The error matches [ErrUnavailable] if the
-// kernel has no IPVS, and [errors.ErrUnsupported] if an entry cannot be understood.
-func (h *Host) Connections(ctx context.Context) ([]Connection, error) {
-	const path = "/proc/net/ip_vs_conn"
-	text, err := h.readFile(ctx, path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, (&Error{kind: ErrUnavailable, cause: fs.ErrNotExist, hint: hintNoIPVS}).about(OpReadHost, path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	var all []Connection
-	for i, line := range strings.Split(string(text), "\n") {
-		if i == 0 || line == "" {
-			continue
+// connections come and go, the kernel may omit entries, or list them twice. The error
+// matches [ErrUnavailable] if the kernel has no IPVS, and [errors.ErrUnsupported] if an
+// entry cannot be understood; it comes with the last pair.
+func (h *Host) Connections(ctx context.Context, f ConnectionFilter) iter.Seq2[Connection, error] {
+	return func(yield func(Connection, error) bool) {
+		const path = "/proc/net/ip_vs_conn"
+		text, err := h.readFile(ctx, path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = (&Error{kind: ErrUnavailable, cause: fs.ErrNotExist, hint: hintNoIPVS}).about(OpReadHost, path)
 		}
-		c, err := parseConnection(line)
 		if err != nil {
-			return nil, (&Error{kind: errors.ErrUnsupported, cause: err}).about(OpReadHost, fmt.Sprintf("%s, line %d", path, i+1))
+			yield(Connection{}, err)
+			return
 		}
-		all = append(all, c)
+		for i, line := range strings.Split(string(text), "\n") {
+			if i == 0 || line == "" {
+				continue
+			}
+			c, err := parseConnection(line)
+			if err != nil {
+				yield(c, (&Error{kind: errors.ErrUnsupported, cause: err}).about(OpReadHost, fmt.Sprintf("%s, line %d", path, i+1)))
+				return
+			}
+			if !yield(c, nil) {
+				return
+			}
+		}
 	}
-	return all, nil
+}
+
+// CollectConnections returns all connections of a sequence, or its error.
+func CollectConnections(all iter.Seq2[Connection, error]) ([]Connection, error) {
+	var list []Connection
+	for c, err := range all {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// CountConnections returns how many connections of a sequence have each key, such as
+// that of [ByServer], or the error of the sequence. It keeps keys and counts alone.
+func CountConnections[K comparable](all iter.Seq2[Connection, error], key func(Connection) K) (map[K]int, error) {
+	counts := map[K]int{}
+	for c, err := range all {
+		if err != nil {
+			return nil, err
+		}
+		counts[key(c)]++
+	}
+	return counts, nil
 }
 
 func parseConnection(line string) (c Connection, err error) {

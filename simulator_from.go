@@ -192,7 +192,7 @@ func put(ctx context.Context, to *Client, changes []Change) ([]Failure, error) {
 // as it does on the host, where the listing may have passed over some. It returns what
 // is listed.
 func (c *copier) connections(ctx context.Context, entries []ServiceEntry) ([]Connection, error) {
-	all, err := c.from.Connections(ctx)
+	all, err := CollectConnections(c.from.Connections(ctx, ConnectionFilter{}))
 	if err != nil {
 		return nil, err
 	}

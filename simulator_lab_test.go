@@ -132,7 +132,7 @@ func (l *simLab) counts(i int, active, inactive, persistent int) {
 // table returns the connection table, sorted, without expiry.
 func (l *simLab) table() (rows []string) {
 	l.Helper()
-	all, err := l.Host().Connections(context.Background())
+	all, err := CollectConnections(l.Host().Connections(context.Background(), ConnectionFilter{}))
 	must(l, err)
 	for _, c := range all {
 		rows = append(rows, fmt.Sprintf("%s %s %s %s %s", c.Protocol, c.Client, c.VIP, c.Server, c.State))
@@ -143,7 +143,7 @@ func (l *simLab) table() (rows []string) {
 
 func (l *simLab) expiry(i int) time.Duration {
 	l.Helper()
-	all, err := l.Host().Connections(context.Background())
+	all, err := CollectConnections(l.Host().Connections(context.Background(), ConnectionFilter{}))
 	must(l, err)
 	return all[i].Expires
 }

@@ -482,7 +482,7 @@ func refused(t *testing.T, sim *lvs.Simulator, w Workload, field string) {
 	}
 	host := sim.Host()
 	defer host.Close()
-	if all, err := host.Connections(t.Context()); err != nil || len(all) != 0 {
+	if all, err := lvs.CollectConnections(host.Connections(t.Context(), lvs.ConnectionFilter{})); err != nil || len(all) != 0 {
 		t.Errorf("%s: %d connections are there: %v", field, len(all), err)
 	}
 }

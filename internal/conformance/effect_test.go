@@ -62,7 +62,7 @@ func (c *noteCase) playEffect(t *testing.T, s side) {
 // list returns the connection table, without what time changes.
 func (n *noteTrial) list() string {
 	n.Helper()
-	all, err := n.host.Connections(groundContext(n))
+	all, err := lvs.CollectConnections(n.host.Connections(groundContext(n), lvs.ConnectionFilter{}))
 	must(n, err)
 	var rows []string
 	for _, c := range all {

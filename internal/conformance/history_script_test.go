@@ -269,7 +269,7 @@ func (p *script) servers() string {
 }
 
 func (p *script) connections() string {
-	all, err := p.simulator().Host().Connections(context.Background())
+	all, err := lvs.CollectConnections(p.simulator().Host().Connections(context.Background(), lvs.ConnectionFilter{}))
 	must(p.T, err)
 	var lines []string
 	for _, c := range all {

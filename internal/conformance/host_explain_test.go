@@ -68,7 +68,7 @@ func explainDatagram(t *testing.T, g ground, h *lvs.Host, f lvs.Flow) (certain b
 		return x.Certain // a ground takes no datagram that is refused
 	}
 	must(t, g.Datagram(f.Client, f.VIP))
-	all, err := h.Connections(groundContext(t))
+	all, err := lvs.CollectConnections(h.Connections(groundContext(t), lvs.ConnectionFilter{}))
 	must(t, err)
 	mine := slices.DeleteFunc(all, func(c lvs.Connection) bool { return c.Client != f.Client || c.VIP != f.VIP })
 	if len(mine) != 1 || !slices.Contains(x.Servers(), mine[0].Server) {

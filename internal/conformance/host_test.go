@@ -114,7 +114,7 @@ const slack = 20 * time.Second
 // compareConnections compares the table, with some slack.
 func compareConnections(t *testing.T, h *lvs.Host, want []lvs.Connection) {
 	t.Helper()
-	got, err := h.Connections(groundContext(t))
+	got, err := lvs.CollectConnections(h.Connections(groundContext(t), lvs.ConnectionFilter{}))
 	must(t, err)
 	slices.SortFunc(got, func(a, b lvs.Connection) int { return a.Client.Compare(b.Client) })
 	for i := range min(len(got), len(want)) {
@@ -188,7 +188,7 @@ func TestConformanceSimulatorFrom(t *testing.T) {
 		got, err := copied.Client().Snapshot(ctx)
 		must(t, err)
 		compare(t, "table", withoutStats(want.Services), withoutStats(got.Services))
-		conns, err := h.Connections(ctx)
+		conns, err := lvs.CollectConnections(h.Connections(ctx, lvs.ConnectionFilter{}))
 		must(t, err)
 		slices.SortFunc(conns, func(a, b lvs.Connection) int { return a.Client.Compare(b.Client) })
 		compareConnections(t, copied.Host(), conns)

@@ -86,7 +86,7 @@ var noteEdits = []noteCase{
 		notes:  "2 clients keep the old timeout until their templates end.",
 		after: func(n *noteTrial) {
 			n.is("new ones", n.each(2), "BA")
-			all, err := n.host.Connections(groundContext(n))
+			all, err := lvs.CollectConnections(n.host.Connections(groundContext(n), lvs.ConnectionFilter{}))
 			must(n, err)
 			for _, c := range all {
 				if c.IsTemplate() && c.Expires < 900*time.Second {

@@ -123,7 +123,7 @@ func (c *calls) say(client int, text string) string {
 		return "-"
 	}
 	must(c, err)
-	all, err := c.host.Connections(groundContext(c))
+	all, err := lvs.CollectConnections(c.host.Connections(groundContext(c), lvs.ConnectionFilter{}))
 	must(c, err)
 	for _, conn := range all {
 		if conn.Client == from && !conn.IsTemplate() {

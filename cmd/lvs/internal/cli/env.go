@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"io"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/cmd/lvs/internal/demo"
+)
+
+// Env is what a subcommand may use of its surroundings.
+type Env struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(name string) string
+
+	ground ground
+}
+
+// ground is where a command's host is.
+type ground struct {
+	demo  bool
+	netns string
+	world *demo.World // with demo, once it was needed
+	hosts []*lvs.Host // that were opened
+}
+
+func (g *ground) flags(f *flag.FlagSet) {
+	f.BoolVar(&g.demo, "demo", false, "use a simulated kernel with living traffic")
+	f.StringVar(&g.netns, "netns", "", "use the network namespace `NAME`, as ip netns names it")
+}
+
+// Host returns the host that the flags name. It is closed after the run. With -demo, it
+// has a table, and clients that go on as time does.
+func (e *Env) Host(ctx context.Context) (host *lvs.Host, err error) {
+	switch g := &e.ground; {
+	case g.demo:
+		var world *demo.World
+		if world, err = e.World(); err == nil {
+			host = world.Host()
+		}
+	case g.netns != "":
+		host, err = lvs.OpenHost(ctx, lvs.InNamespace(g.netns))
+	default:
+		host, err = lvs.OpenHost(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e.ground.hosts = append(e.ground.hosts, host)
+	return host, nil
+}
+
+// World returns the simulated world, nil without -demo.
+func (e *Env) World() (*demo.World, error) {
+	g := &e.ground
+	if !g.demo || g.world != nil {
+		return g.world, nil
+	}
+	world, err := demo.New()
+	g.world = world
+	return world, err
+}
+
+// close ends what the command used.
+func (e *Env) close() {
+	for _, h := range e.ground.hosts {
+		_ = h.Close() // nothing depends on it any more
+	}
+	if e.ground.world != nil {
+		e.ground.world.Close()
+	}
+}

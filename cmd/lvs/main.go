@@ -1,0 +1,19 @@
+// Command lvs shows and drives the load balancer of this machine's kernel, or of a
+// simulated one. See "lvs help".
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/golvs/lvs/cmd/lvs/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, terminate)
+	env := &cli.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
+	status := program().Main(ctx, env, os.Args)
+	stop()
+	os.Exit(status)
+}
