@@ -30,7 +30,10 @@ func allCalls(h *Host, plan SetupPlan) map[string]func(context.Context) error {
 		"Check":           func(ctx context.Context) error { _, err := h.Check(ctx, CheckOptions{Setup: setup}); return err },
 		"Check nothing":   func(ctx context.Context) error { _, err := h.Check(ctx, CheckOptions{}); return err },
 		"Facts":           func(ctx context.Context) error { _, err := h.State(ctx); return err },
-		"Connections":     func(ctx context.Context) error { _, err := CollectConnections(h.Connections(ctx, ConnectionFilter{})); return err },
+		"Connections": func(ctx context.Context) error {
+			_, err := CollectConnections(h.Connections(ctx, ConnectionFilter{}))
+			return err
+		},
 		"Explain": func(ctx context.Context) error {
 			_, err := h.Explain(ctx, Flow{Client: netip.MustParseAddrPort("10.168.0.1:1"), VIP: netip.MustParseAddrPort("10.168.0.91:80")})
 			return err

@@ -83,8 +83,7 @@ func CollectConnections(all iter.Seq2[Connection, error]) ([]Connection, error) 
 	return list, nil
 }
 
-// CountConnections returns how many connections of a sequence have each key, such as
-// that of [ByServer], or the error of the sequence. It keeps keys and counts alone.
+// CountConnections returns how many connections of a sequence have each key, or the error of the sequence. It keeps keys and counts alone.
 func CountConnections[K comparable](all iter.Seq2[Connection, error], key func(Connection) K) (map[K]int, error) {
 	counts := map[K]int{}
 	for c, err := range all {

@@ -16,8 +16,8 @@ type QuickTable struct {
 
 // QuickService is a service of a [QuickTable].
 type QuickService struct {
-	ID        ServiceID
-	Scheduler Scheduler
+	ID        ServiceID // of a firewall mark, the family is not in the file
+	Scheduler Scheduler // its name
 
 	// Persistent reports whether the service is persistent. The file has its timeout
 	// in ticks of the kernel, whose length it does not tell, so it is not here.
@@ -28,11 +28,11 @@ type QuickService struct {
 
 // QuickServer is a real server of a [QuickTable].
 type QuickServer struct {
-	Addr     netip.AddrPort
-	Method   ForwardMethod
-	Weight   int
-	Active   int // connections
-	Inactive int // connections
+	Addr     netip.AddrPort // the port is 0 if that of the packet stays
+	Method   ForwardMethod  // how packets reach it
+	Weight   int            // 0: it gets no new connections
+	Active   int            // connections
+	Inactive int            // connections
 }
 
 // ForwardMethod is how packets reach a real server, as far as a [QuickTable] tells: of

@@ -17,6 +17,6 @@ func (h *Host) CPUTotals(ctx context.Context) ([]CPUStats, error) {
 
 // CPUStats are the counters of one CPU.
 type CPUStats struct {
-	CPU   int
+	CPU   int   // its number
 	Stats Stats // without rates
 }

@@ -58,7 +58,10 @@ func TestSimulatorManyGoroutines(t *testing.T) {
 			return err
 		},
 		func(*rand.Rand) error { _, err := l.client.Snapshot(ctx); return err },
-		func(*rand.Rand) error { _, err := CollectConnections(h.Connections(ctx, ConnectionFilter{})); return err },
+		func(*rand.Rand) error {
+			_, err := CollectConnections(h.Connections(ctx, ConnectionFilter{}))
+			return err
+		},
 		func(r *rand.Rand) error { return l.Advance(time.Duration(r.Int64N(1e10))) },
 		func(r *rand.Rand) error {
 			return h.SetSysctl(ctx, "net.ipv4.vs.conn_reuse_mode", fmt.Sprint(r.IntN(4)))
