@@ -2,7 +2,11 @@ module github.com/golvs/lvs/cmd/lvs
 
 go 1.26.0
 
-require github.com/golvs/lvs v0.0.0
+require (
+	github.com/golvs/lvs v0.0.0
+	github.com/rivo/uniseg v0.4.7
+	golang.org/x/term v0.48.0
+)
 
 require (
 	github.com/google/go-cmp v0.7.0 // indirect
@@ -13,7 +17,7 @@ require (
 	github.com/vishvananda/netns v0.0.5 // indirect
 	golang.org/x/net v0.53.0 // indirect
 	golang.org/x/sync v0.20.0 // indirect
-	golang.org/x/sys v0.47.0 // indirect
+	golang.org/x/sys v0.50.0 // indirect
 )
 
 replace github.com/golvs/lvs => ../..
