@@ -7,8 +7,21 @@ func program() *cli.Program {
 	return &cli.Program{
 		Name:  "lvs",
 		Brief: "show and drive the load balancer of the Linux kernel",
-		Commands: []*cli.Command{
-			showCommand(),
+		Doc: `The load balancer of the Linux kernel is Linux Virtual Server, which is also called
+IPVS. The program reads and changes the table of this machine, or of one of its network
+namespaces with -netns. With -demo it uses a simulated kernel with living traffic, which
+needs no root and no Linux, and is gone when the program ends.
+
+Flags may stand anywhere, with one dash or two. A service is written as
+tcp://10.168.0.91:80 or fwmark://7; 10.168.0.91:80 is a TCP service, and any part of the
+text will do if only one service has it, such as :80.`,
+		Groups: []cli.Group{
+			{Name: "See", Commands: []*cli.Command{
+				showCommand(),
+			}},
+			{Name: "Change", Commands: []*cli.Command{}},
+			{Name: "Set up and diagnose", Commands: []*cli.Command{}},
+			{Name: "In place of ipvsadm", Commands: []*cli.Command{}},
 		},
 	}
 }

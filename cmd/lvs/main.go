@@ -12,8 +12,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, terminate)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
 	env := &cli.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
-	status := program().Main(ctx, env, os.Args)
-	stop()
-	os.Exit(status)
+	os.Exit(program().Main(ctx, env, os.Args))
 }

@@ -24,7 +24,7 @@ type show struct {
 }
 
 func (s *show) Flags(f *flag.FlagSet) {
-	f.StringVar(&s.output, "o", "table", "write a `FORMAT`: table, wide, json, or yaml")
+	cli.Choice(f, &s.output, "o", "write a `FORMAT`", "table", "wide", "json", "yaml")
 }
 
 func (s *show) Run(ctx context.Context, env *cli.Env, args []string) error {

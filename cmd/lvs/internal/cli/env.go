@@ -15,6 +15,9 @@ type Env struct {
 	Out, Err io.Writer
 	Getenv   func(name string) string
 
+	// Demo configures the simulated world, for tests. Commands leave it alone.
+	Demo demo.Options
+
 	ground ground
 }
 
@@ -24,11 +27,27 @@ type ground struct {
 	netns string
 	world *demo.World // with demo, once it was needed
 	hosts []*lvs.Host // that were opened
+	tried bool        // a real host was asked for
 }
 
 func (g *ground) flags(f *flag.FlagSet) {
-	f.BoolVar(&g.demo, "demo", false, "use a simulated kernel with living traffic")
-	f.StringVar(&g.netns, "netns", "", "use the network namespace `NAME`, as ip netns names it")
+	f.BoolVar(&g.demo, "demo", g.demo, "use a simulated kernel with living traffic")
+	f.StringVar(&g.netns, "netns", g.netns, "use the network namespace `NETNS`, as ip netns names it")
+}
+
+// before reads the flags of the place that stand before the name of a command, and
+// returns what follows.
+func (g *ground) before(args []string) ([]string, error) {
+	f := flag.NewFlagSet("", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	g.flags(f)
+	if err := f.Parse(args); err != nil {
+		if err == flag.ErrHelp {
+			return nil, err
+		}
+		return nil, explainFlags(f, err)
+	}
+	return f.Args(), nil
 }
 
 // Host returns the host that the flags name. It is closed after the run. With -demo, it
@@ -41,8 +60,10 @@ func (e *Env) Host(ctx context.Context) (host *lvs.Host, err error) {
 			host = world.Host()
 		}
 	case g.netns != "":
+		g.tried = true
 		host, err = lvs.OpenHost(ctx, lvs.InNamespace(g.netns))
 	default:
+		g.tried = true
 		host, err = lvs.OpenHost(ctx)
 	}
 	if err != nil {
@@ -58,7 +79,7 @@ func (e *Env) World() (*demo.World, error) {
 	if !g.demo || g.world != nil {
 		return g.world, nil
 	}
-	world, err := demo.New()
+	world, err := demo.New(e.Demo)
 	g.world = world
 	return world, err
 }

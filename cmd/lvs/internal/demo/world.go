@@ -18,7 +18,7 @@ type World struct {
 }
 
 // New returns a world in which clients have come and gone for some time already.
-func New() (*World, error) {
+func New(o Options) (*World, error) {
 	sim, err := lvs.NewSimulator(lvs.SimOptions{Clock: time.Now})
 	if err != nil {
 		return nil, err
@@ -40,3 +40,9 @@ func (w *World) Close() {
 
 // live lets clients come and go until the context ends.
 func (w *World) live(ctx context.Context) { <-ctx.Done() }
+
+// Options configures a World.
+type Options struct {
+	// Clock is the time that the world follows; nil is [time.Now].
+	Clock func() time.Time
+}
