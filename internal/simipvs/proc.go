@@ -18,6 +18,8 @@ func (k *Kernel) proc(path string) func(*Kernel) []byte {
 		return (*Kernel).listSyncConns
 	case "/proc/net/ip_vs_stats":
 		return (*Kernel).listStats
+	case "/proc/net/ip_vs_stats_percpu":
+		return (*Kernel).listCPUStats
 	}
 	return nil
 }
@@ -130,4 +132,19 @@ func (k *Kernel) listStats() []byte {
 
 func writeCounters(b *bytes.Buffer, c counters) {
 	fmt.Fprintf(b, "%8X %8X %8X %16X %16X\n", c.conns, c.inPackets, c.outPackets, c.inBytes, c.outBytes)
+}
+
+// listCPUStats has one CPU, whose row has what packets counted: it neither lags nor is it
+// zeroed. The row below it is the sum that other files have.
+func (k *Kernel) listCPUStats() []byte {
+	total, rates := k.published(&k.stats)
+	var b bytes.Buffer
+	b.WriteString("       Total Incoming Outgoing         Incoming         Outgoing\nCPU    Conns  Packets  Packets            Bytes            Bytes\n")
+	b.WriteString("  0 ")
+	writeCounters(&b, k.stats.live)
+	b.WriteString("  ~ ")
+	writeCounters(&b, total)
+	b.WriteString("\n     Conns/s   Pkts/s   Pkts/s          Bytes/s          Bytes/s\n    ")
+	writeCounters(&b, rates)
+	return b.Bytes()
 }

@@ -1,0 +1,50 @@
+package lvs
+
+// quickFamilies finds the address families of firewall marks, as far as real servers
+// show them.
+func quickFamilies(all []QuickService) {
+	first := make(map[uint32]*QuickService) // of each mark
+	for i := range all {
+		s := &all[i]
+		mark := s.ID.FWMark()
+		if mark == 0 {
+			continue
+		}
+		s.findFamily()
+		other := first[mark]
+		switch {
+		case other == nil:
+			first[mark] = s
+		case s.FamilyUnknown:
+			s.ID, s.FamilyUnknown = otherFamily(other.ID), other.FamilyUnknown
+		case other.FamilyUnknown:
+			other.ID, other.FamilyUnknown = otherFamily(s.ID), false
+		}
+	}
+}
+
+// findFamily finds the family of a firewall mark from its real servers: those of another
+// family than the service's are behind tunnels.
+func (s *QuickService) findFamily() {
+	for i, server := range s.RealServers {
+		is6, isSure := server.Addr.Addr().Is6(), server.Method != MethodTunnel
+		if i > 0 && !isSure {
+			continue
+		}
+		s.ID, s.FamilyUnknown = FWMark(s.ID.FWMark()), !isSure
+		if is6 {
+			s.ID = otherFamily(s.ID)
+		}
+		if isSure {
+			return
+		}
+	}
+}
+
+// otherFamily returns the ID of the same mark in the other address family.
+func otherFamily(id ServiceID) ServiceID {
+	if id.Is6() {
+		return FWMark(id.FWMark())
+	}
+	return FWMark6(id.FWMark())
+}

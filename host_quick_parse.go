@@ -1,0 +1,245 @@
+package lvs
+
+import (
+	"math/bits"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// quickParser reads /proc/net/ip_vs.
+type quickParser struct {
+	procRows
+	table   QuickTable
+	servers []QuickServer // of all services, one after the other
+	masks   []uint32      // of the services
+}
+
+// parseQuickTable returns the table, and reports whether it has a service twice, because
+// it changed while it was read.
+func parseQuickTable(text string) (t QuickTable, isTorn bool, err error) {
+	p := quickParser{procRows: procRows{path: quickFile, rest: text}}
+	p.servers = make([]QuickServer, 0, strings.Count(text, "\n  ->"))
+	if err := p.heading(); err != nil {
+		return QuickTable{}, false, err
+	}
+	for p.next() {
+		if p.nextWord() == "->" {
+			err = p.server()
+		} else {
+			err = p.service()
+		}
+		if err != nil {
+			return QuickTable{}, false, err
+		}
+	}
+	p.endService()
+	quickFamilies(p.table.Services)
+	for i := range p.table.Services {
+		p.table.Services[i].setMask(p.masks[i])
+	}
+	slices.SortFunc(p.table.Services, func(a, b QuickService) int { return a.ID.Compare(b.ID) })
+	for i := 1; i < len(p.table.Services); i++ {
+		isTorn = isTorn || p.table.Services[i].ID == p.table.Services[i-1].ID
+	}
+	return p.table, isTorn, nil
+}
+
+func (p *quickParser) heading() error {
+	if err := p.expect("IP", "Virtual", "Server", "version"); err != nil {
+		return err
+	}
+	p.nextWord()
+	size, isSize := strings.CutPrefix(p.nextWord(), "(size=")
+	n, err := strconv.ParseUint(strings.TrimSuffix(size, ")"), 10, 31)
+	if !isSize || err != nil {
+		return p.refuse(`a size such as "(size=4096)"`)
+	}
+	p.table.ConnTableSize = int(n)
+	if err := p.expect("Prot", "LocalAddress:Port", "Scheduler", "Flags"); err != nil {
+		return err
+	}
+	return p.expect("->", "RemoteAddress:Port", "Forward", "Weight", "ActiveConn", "InActConn")
+}
+
+// service reads the row of a service, of which the first word has been read.
+func (p *quickParser) service() (err error) {
+	p.endService()
+	var s QuickService
+	isMark := p.word == "FWM"
+	if isMark {
+		var mark uint64
+		if mark, err = p.unsigned(16, 32); err == nil && mark == 0 {
+			err = p.refuse("a firewall mark above 0")
+		}
+		s.ID, s.FamilyUnknown = FWMark(uint32(mark)), true
+	} else {
+		protocol, ok := parseProcProtocol(p.word)
+		if !ok {
+			return p.refuse("a protocol, FWM or ->")
+		}
+		var vip netip.AddrPort
+		vip, err = p.addrPort()
+		s.ID = NewServiceID(protocol, vip)
+	}
+	if err != nil {
+		return err
+	}
+	if p.nextWord() == "" {
+		return p.refuse("a scheduler")
+	}
+	s.Scheduler = p.scheduler()
+	if isMark || !s.ID.Is6() {
+		s.OnePacket = QuickOff
+	}
+	mask, err := p.flags(&s)
+	p.masks = append(p.masks, mask)
+	p.table.Services = append(p.table.Services, s)
+	return err
+}
+
+// scheduler returns the current word. It shares the memory of the service before, as
+// most have the same one, and no text holds the whole file in memory.
+func (p *quickParser) scheduler() Scheduler {
+	if n := len(p.table.Services); n > 0 && string(p.table.Services[n-1].Scheduler) == p.word {
+		return p.table.Services[n-1].Scheduler
+	}
+	return Scheduler(strings.Clone(p.word))
+}
+
+// flags reads the words at the end of a service's row, and returns the mask. It ignores
+// words that are not known.
+func (p *quickParser) flags(s *QuickService) (mask uint32, err error) {
+	for p.nextWord() != "" {
+		switch {
+		case p.word == "ops" && s.OnePacket == QuickOff:
+			s.OnePacket = QuickOn
+		case p.word == "persistent":
+			s.Persistent = true
+			ticks, err := p.signed() // the kernel prints an unsigned number as a signed one
+			if err != nil {
+				return 0, err
+			}
+			s.PersistenceTicks = uint32(ticks)
+			m, err := p.unsigned(16, 32)
+			if err != nil {
+				return 0, err
+			}
+			mask = uint32(m)
+		}
+	}
+	return mask, nil
+}
+
+// server reads the row of a real server, of which the first word has been read.
+func (p *quickParser) server() (err error) {
+	if len(p.table.Services) == 0 {
+		return p.refuse("a service before its real servers")
+	}
+	var s QuickServer
+	if s.Addr, err = p.addrPort(); err != nil {
+		return err
+	}
+	if p.nextWord() == "" {
+		return p.refuse("a forwarding method")
+	}
+	s.Method = parseForwardMethod(p.word)
+	for _, to := range []*int{&s.Weight, &s.Active, &s.Inactive} {
+		if *to, err = p.signed(); err != nil {
+			return err
+		}
+	}
+	p.servers = append(p.servers, s)
+	return nil
+}
+
+// endService gives the last service the real servers that follow it, of which the kernel
+// lists the one first that was added last.
+func (p *quickParser) endService() {
+	if n := len(p.table.Services); n > 0 && len(p.servers) > 0 {
+		all := slices.Clip(p.servers)
+		slices.Reverse(all)
+		p.table.Services[n-1].RealServers = all
+	}
+	p.servers = p.servers[len(p.servers):]
+}
+
+// addrPort reads an address and a port, both hexadecimal.
+func (p *quickParser) addrPort() (netip.AddrPort, error) {
+	addr, port, ok := cutLast(p.nextWord(), ":")
+	n, err := strconv.ParseUint(port, 16, 16)
+	if !ok || err != nil {
+		return netip.AddrPort{}, p.refuse("an address and a port")
+	}
+	if inside, ok := strings.CutPrefix(addr, "["); ok {
+		a, err := netip.ParseAddr(strings.TrimSuffix(inside, "]"))
+		if err != nil || !a.Is6() {
+			return netip.AddrPort{}, p.refuse("an IPv6 address and a port")
+		}
+		return netip.AddrPortFrom(a.WithZone(""), uint16(n)), nil
+	}
+	raw, err := strconv.ParseUint(addr, 16, 32)
+	if err != nil {
+		return netip.AddrPort{}, p.refuse("an address and a port")
+	}
+	a := netip.AddrFrom4([4]byte{byte(raw >> 24), byte(raw >> 16), byte(raw >> 8), byte(raw)})
+	return netip.AddrPortFrom(a, uint16(n)), nil
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// parseProcProtocol reads a protocol as files of /proc have it.
+func parseProcProtocol(word string) (Protocol, bool) {
+	switch word {
+	case "IP":
+		return 0, true
+	case "ICMP":
+		return 1, true
+	case "TCP":
+		return ProtocolTCP, true
+	case "UDP":
+		return ProtocolUDP, true
+	case "SCTP":
+		return ProtocolSCTP, true
+	case "ICMPv6":
+		return 58, true
+	}
+	number, ok := strings.CutPrefix(word, "IP_")
+	n, err := strconv.ParseUint(number, 10, 16)
+	return Protocol(n), ok && err == nil
+}
+
+func parseForwardMethod(word string) ForwardMethod {
+	switch word {
+	case "Masq":
+		return MethodNAT
+	case "Route":
+		return MethodDR
+	case "Tunnel":
+		return MethodTunnel
+	case "Local":
+		return MethodLocal
+	}
+	return ForwardMethod(strings.Clone(word))
+}
+
+// setMask sets the mask of a persistent service. Of IPv6 it is the number of bits, whose
+// bytes the kernel exchanges as if it were an IPv4 mask.
+func (s *QuickService) setMask(mask uint32) {
+	if !s.Persistent || s.FamilyUnknown {
+		return
+	}
+	m := DottedMask([4]byte{byte(mask >> 24), byte(mask >> 16), byte(mask >> 8), byte(mask)})
+	if s.ID.Is6() {
+		m = PrefixMask(int(min(mask, bits.ReverseBytes32(mask))))
+	}
+	if m != fullMask(s.ID) {
+		s.PersistenceMask = m
+	}
+}
