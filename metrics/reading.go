@@ -50,8 +50,8 @@ func serversOf(full []lvs.RealServerStatus) []server {
 }
 
 // readQuickly reads the services by netlink, and their real servers from a file. The file
-// does not say of which family a firewall mark is, and kernels have left services out of
-// it: the kernel is asked for the real servers of both.
+// does not say of which family a firewall mark is, and a service may have come after it was
+// read: the kernel is asked for the real servers of both.
 func readQuickly(ctx context.Context, host *lvs.Host) ([]entry, error) {
 	services, err := host.Client().Services(ctx)
 	if err != nil {
@@ -86,7 +86,7 @@ func readQuickly(ctx context.Context, host *lvs.Host) ([]entry, error) {
 func quickServersOf(listed []lvs.QuickServer) []server {
 	all := make([]server, len(listed))
 	for i, s := range listed {
-		all[i] = server{s.Addr, modeOf(s.Method), s.Weight, s.Active, s.Inactive, nil}
+		all[i] = server{s.Addr, string(s.Method), s.Weight, s.Active, s.Inactive, nil}
 	}
 	return all
 }
@@ -96,20 +96,9 @@ func withoutCounters(all []server) []server {
 	for i := range all {
 		s := &all[i]
 		if s.full.Mode.IsTunnel() {
-			s.mode = modeOf(lvs.MethodTunnel)
+			s.mode = string(lvs.MethodTunnel)
 		}
 		s.full = nil
 	}
 	return all
-}
-
-// modeOf returns a name for a method, as modes have them.
-func modeOf(m lvs.ForwardMethod) string {
-	switch m {
-	case lvs.MethodNAT:
-		return lvs.NAT().Name()
-	case lvs.MethodDR:
-		return lvs.DR().Name()
-	}
-	return string(m)
 }

@@ -36,7 +36,12 @@ func (s *scrape) cpus() error {
 		return err
 	}
 	for _, cpu := range all {
-		s.addCounters(cpus, pairs(cpus.conns.labels, strconv.Itoa(cpu.CPU)), cpu.Stats, true)
+		is := lvs.Stats{
+			Conns:     cpu.Conns,
+			InPackets: cpu.InPackets, OutPackets: cpu.OutPackets,
+			InBytes: cpu.InBytes, OutBytes: cpu.OutBytes,
+		}
+		s.addCounters(cpus, pairs(cpus.conns.labels, strconv.Itoa(cpu.CPU)), is, true)
 	}
 	return nil
 }
