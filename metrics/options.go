@@ -70,13 +70,18 @@ func NoServers() Servers { return Servers{none: true} }
 // active and inactive. To keep the same ones for some time, one that was selected stays
 // for ten minutes at least, and until another one has more than one and a half times as
 // many connections. n must be more than 0.
-func BusiestServers(n int) Servers { return Servers{busiest: n, none: n == 0} }
+func BusiestServers(n int) Servers {
+	if n <= 0 {
+		n = -1 // which New refuses
+	}
+	return Servers{busiest: n}
+}
 
 // complete returns the options with their defaults, or an error.
 func (o Options) complete() (Options, error) {
 	switch {
 	case o.Servers.busiest < 0:
-		return o, invalid("Servers", "%d is not more than 0", o.Servers.busiest)
+		return o, invalid("Servers", "the number of the busiest must be more than 0")
 	case o.Timeout < 0:
 		return o, invalid("Timeout", "%s is negative", o.Timeout)
 	case o.NodeExporter && (o.ServiceName != nil || o.ServerName != nil):
