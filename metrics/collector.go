@@ -79,7 +79,7 @@ func (c *Collector) Gather() ([]*dto.MetricFamily, error) { return c.scrape().fa
 
 var errTurn = errors.New("metrics: an earlier scrape has not ended")
 
-// scrape reads the host and returns what there is to show.
+// scrape reads the host and returns what it shows.
 func (c *Collector) scrape() page {
 	ctx, cancel := context.WithTimeout(context.Background(), c.o.Timeout)
 	defer cancel()
