@@ -231,7 +231,11 @@ func TestFailedReadingIsShown(t *testing.T) {
 		if err := s.sim.Inject(f); err != nil {
 			t.Fatal(err)
 		}
+		began := time.Now()
 		s.want(fmt.Sprintf(failing, i+1), families...)
+		if took := time.Since(began); took > 30*time.Second {
+			t.Errorf("a scrape that may take %s took %s", s.o.Timeout, took)
+		}
 	}
 	if len(told) != 2 {
 		t.Errorf("OnError was called for %q", told)
@@ -352,4 +356,17 @@ func benchmarkScrape(b *testing.B, host *lvs.Host) {
 			})
 		}
 	}
+}
+
+// The file of the kernel does not have the family of a firewall mark without servers
+// that show it.
+func TestMarksOfBothFamilies(t *testing.T) {
+	s := newScene(t, Options{})
+	tunnel := func(addr string) lvs.RealServer { return lvs.NewRealServer(netip.MustParseAddrPort(addr), lvs.IPIP()) }
+	four, six := s.add("fwmark://7"), s.add("fwmark6://7")
+	s.do(lvs.AddRealServer(four, tunnel("[2001:db8::2]:0")), lvs.AddRealServer(six, tunnel("10.1.0.1:0")))
+	s.want(`
+lvs_real_server_weight{real_server="[2001:db8::2]:0",service="fwmark://7"} 1
+lvs_real_server_weight{real_server="10.1.0.1:0",service="fwmark6://7"} 1
+`, "lvs_real_server_weight")
 }
