@@ -109,6 +109,8 @@ var walls = []struct{ folder, never, why string }{
 	{"director", "internal", "it is written with the public API alone"},
 	{"ipvsadm", "internal", "it is written with the public API alone"},
 	{"workload", "internal", "it is written with the public API alone"},
+	{"metrics", "internal", "it is written with the public API alone"},
+	{"cmd/lvs", "internal", "it is written with the public API alone"},
 }
 
 // TestWalls holds that no package imports what its folder must not know.
