@@ -24,7 +24,7 @@ type Output struct {
 func Inspect(w io.Writer, getenv func(name string) string) Output {
 	o := Output{ASCII: !isUTF8(getenv)}
 	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !ok || !IsTerminal(file) {
 		return o
 	}
 	o.IsTerminal = true
@@ -32,6 +32,9 @@ func Inspect(w io.Writer, getenv func(name string) string) Output {
 	o.Style.colours = getenv("NO_COLOR") == "" && !IsDumb(getenv)
 	return o
 }
+
+// IsTerminal reports whether a file is a terminal.
+func IsTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
 
 // IsDumb reports whether the terminal understands no control sequences.
 func IsDumb(getenv func(name string) string) bool { return getenv("TERM") == "dumb" }

@@ -1,0 +1,143 @@
+package top
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/cmd/lvs/internal/term"
+)
+
+// note says something of a service or a real server: why it gets nothing, and how far a
+// drain is.
+type note struct {
+	short string // at most noteWidth cells
+	long  string // a sentence without a full stop
+	attr  term.Attr
+}
+
+// noteWidth is how wide the place of a note is on a narrow screen.
+const noteWidth = 18
+
+// serviceNote says why a service gets nothing.
+func serviceNote(s *Service) note {
+	usable, full := 0, 0
+	for i := range s.Servers {
+		switch {
+		case isUsable(&s.Servers[i]):
+			usable++
+		case s.Servers[i].Weight > 0:
+			full++
+		}
+	}
+	switch {
+	case s.Scheduler == lvs.NoScheduler:
+		return note{"no scheduler", "the service has no scheduler, so new connections are refused", term.Red}
+	case len(s.Servers) == 0:
+		return note{"no servers", "the service has no real servers, so new connections are refused", term.Red}
+	case usable == 0 && full > 0:
+		return note{"all servers full", "all servers with a weight have reached their upper thresholds, so new connections are refused", term.Red}
+	case usable == 0:
+		return note{"all weights are 0", "all real servers have weight 0, so new connections are refused", term.Red}
+	case s.Stats.Rates == (lvs.Rates{}):
+		return note{"no traffic", "no packets of clients arrive; e and Enter explain what would happen to one", term.Dim}
+	}
+	return note{}
+}
+
+// serverNote says why a real server gets nothing. got is how many of the connections it
+// got lately, of sum.
+func serverNote(m *Model, s *Service, i int, got, sum uint64) note {
+	server := &s.Servers[i]
+	conns := server.ActiveConns + server.InactiveConns
+	switch {
+	case server.Weight == 0:
+		return m.drainNote(s, server)
+	case !s.Detailed:
+		return note{}
+	case isFull(server):
+		return note{
+			fmt.Sprintf("full, %s of %s", count(conns), count(server.UpperThreshold)),
+			fmt.Sprintf("full: %d connections reached the upper threshold, %d; it opens again below %d",
+				conns, server.UpperThreshold, reopens(server)), term.Yellow,
+		}
+	case server.UpperThreshold > 0 && conns >= reopens(server) && got == 0 && sum > 0:
+		return note{
+			"perhaps closed", fmt.Sprintf("if it was full it stays closed until it has fewer than %d connections; now it has %d",
+				reopens(server), conns), term.Yellow,
+		}
+	case sum == 0 || got > 0 || serviceNote(s).short != "":
+		return note{}
+	}
+	return idleNote(s, server)
+}
+
+// reopens returns below how many connections a full server gets new ones again.
+func reopens(s *lvs.RealServerStatus) int {
+	if s.LowerThreshold > 0 {
+		return s.LowerThreshold
+	}
+	return s.UpperThreshold * 3 / 4
+}
+
+// idleNote says why a usable server gets nothing although others do.
+func idleNote(s *Service, server *lvs.RealServerStatus) note {
+	switch s.Scheduler {
+	case lvs.FO:
+		return note{"stand-by", "stand-by: fo sends all to the usable server of the highest weight", 0}
+	case lvs.OVF:
+		return note{"not needed yet", "not needed yet: ovf fills servers of higher weight first", 0}
+	case lvs.SH, lvs.MH:
+		return note{"no client hashes", fmt.Sprintf("none of the clients of late hashes to it; e explains one (%s)", s.Scheduler), 0}
+	case lvs.DH, lvs.LBLC, lvs.LBLCR:
+		return note{"no destination", fmt.Sprintf("%s picked other servers for the destinations of late", s.Scheduler), 0}
+	}
+	if s.Persistence.Timeout != 0 {
+		return note{"clients are tied", "persistence ties the clients of late to other servers", 0}
+	}
+	if server.ActiveConns > 0 {
+		return note{"busier than others", "the scheduler prefers servers with fewer connections for their weight", 0}
+	}
+	return note{"none lately", "usable, and got no connection lately", 0}
+}
+
+// drainNote says how far a server of weight 0 is, and what set its weight.
+func (m *Model) drainNote(s *Service, server *lvs.RealServerStatus) note {
+	left := server.ActiveConns + server.InactiveConns
+	n := note{"weight 0", "weight 0: it gets no new connections", term.Yellow}
+	if left > 0 {
+		n.short = "draining, " + count(left) + " left"
+		n.long = fmt.Sprintf("draining: weight 0, %d connections left", left)
+		if !s.Detailed {
+			n.short = "drain, " + count(left) + " left"
+		}
+	}
+	if server.PersistentConns > 0 {
+		n.long += fmt.Sprintf("; persistence still sends it %d clients", server.PersistentConns)
+	}
+	if d := m.drainOf(s.ID, server); d != nil {
+		time := d.Deadline.Sub(m.Now).Round(time.Second)
+		if time > 0 {
+			n.short = count(left) + " left, " + short(time)
+			n.long += fmt.Sprintf("; removed in %s at the latest", short(time))
+		} else {
+			n.short = count(left) + " left, overdue"
+			n.long += fmt.Sprintf("; should have been removed %s ago, but no program goes on with the drain", short(-time))
+		}
+		n.long += fmt.Sprintf("; drained since %s by the program of the state file", d.Began.Local().Format("15:04:05"))
+	}
+	if was, ok := m.Quiesced[Row{s.ID, server.Addr}]; ok {
+		n.long += fmt.Sprintf("; set here, was %d: u undoes it", was)
+	}
+	return n
+}
+
+func (m *Model) drainOf(id lvs.ServiceID, server *lvs.RealServerStatus) *lvs.Drain {
+	for i := range m.Reading.Drains {
+		d := &m.Reading.Drains[i]
+		if d.Service == id && (d.RealServer == server.Addr || !d.RealServer.IsValid()) {
+			return d
+		}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"time"
+
+	"github.com/golvs/lvs/cmd/lvs/internal/cli"
+	"github.com/golvs/lvs/cmd/lvs/internal/term"
+	"github.com/golvs/lvs/cmd/lvs/internal/top"
+)
+
+func topCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "top",
+		Brief: "watch services and real servers live",
+		Doc: `Rates are those of the kernel, which averages over about eight seconds and publishes
+them every two. In the live view, "?" explains columns and keys.
+
+Without a terminal, or with -b, frames of the whole table are printed as plain text.`,
+		Host: true,
+		New:  func() cli.Action { return &liveView{} },
+	}
+}
+
+// liveView shows the table as it changes.
+type liveView struct {
+	interval    time.Duration
+	frames      int
+	batch, once bool
+	filter      string
+	sort        top.Sort
+	states      bool
+	stateFile   string
+}
+
+func (v *liveView) Flags(f *flag.FlagSet) {
+	f.DurationVar(&v.interval, "interval", time.Second, "read the table every `DURATION`")
+	f.IntVar(&v.frames, "n", 0, "end after `FRAMES` readings; 0 is never")
+	f.BoolVar(&v.batch, "b", false, "print frames as plain text")
+	f.BoolVar(&v.once, "once", false, "print one frame, as -b -n 1 does")
+	f.StringVar(&v.filter, "filter", "", "show only services and servers that contain `TEXT`")
+	f.TextVar(&v.sort, "sort", top.ByRate, "sort by `ORDER`: rate, active, address, or weight")
+	f.BoolVar(&v.states, "states", false, "count connections by state even if there are many")
+	f.StringVar(&v.stateFile, "state", "", "show the deadlines of drains that `FILE` has, a state file of lvs apply, run, or drain")
+}
+
+func (v *liveView) Run(ctx context.Context, env *cli.Env, args []string) error {
+	switch {
+	case len(args) > 0:
+		return cli.Usagef("top has no arguments, and %q is one; -filter TEXT selects services", args[0])
+	case v.interval < top.MinInterval || v.interval > top.MaxInterval:
+		return cli.Usagef("-interval %s is out of range [%s, %s]", v.interval, top.MinInterval, top.MaxInterval)
+	case v.frames < 0:
+		return cli.Usagef("-n %d: want 0 or more", v.frames)
+	}
+	if v.once {
+		v.batch, v.frames = true, 1
+	}
+	host, err := env.Host(ctx)
+	if err != nil {
+		return err
+	}
+	reader := &top.Reader{Host: host, StateFile: v.stateFile}
+	model := top.NewModel("lvs top", v.interval)
+	model.Filter, model.Sort, model.CountStates = v.filter, v.sort, v.states
+	output := term.Inspect(env.Out, env.Getenv)
+	in, out := terminals(env)
+	if v.batch || in == nil || term.IsDumb(env.Getenv) {
+		model.Width = 160
+		if output.IsTerminal {
+			model.Width = output.Width
+		}
+		return top.Batch(ctx, reader, model, env.Out, v.frames)
+	}
+	live := &top.Live{Reader: reader, Model: model, Frames: v.frames,
+		Terminal: &top.Terminal{In: in, Out: out, Screen: top.Screen{W: out, Style: output.Style}}}
+	return live.Run(ctx)
+}
+
+// terminals returns the files of input and output if both are terminals.
+func terminals(env *cli.Env) (in, out *os.File) {
+	in, _ = env.In.(*os.File)
+	out, _ = env.Out.(*os.File)
+	if in == nil || out == nil || !term.IsTerminal(in) || !term.IsTerminal(out) {
+		return nil, nil
+	}
+	return in, out
+}
