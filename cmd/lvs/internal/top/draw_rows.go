@@ -67,6 +67,8 @@ func (m *Model) columns(visible []Row) []column {
 		columns = slices.Concat(columns, []column{newConns}, bar(6))
 	case w >= 36:
 		columns = append(columns, newConns)
+	case w < 30:
+		columns = columns[:1]
 	}
 	m.fit(columns, visible)
 	return columns
