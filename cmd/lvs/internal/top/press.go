@@ -8,7 +8,7 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Press changes the model as a key says, and returns what there is to do.
+// Press changes the model as a key says, and returns what is to be done.
 func (m *Model) Press(key Key) Effect {
 	switch {
 	case key == KeyInterrupt:
