@@ -21,7 +21,11 @@ text will do if only one service has it, such as :80.`,
 				topCommand(),
 			}},
 			{Name: "Change", Commands: []*cli.Command{}},
-			{Name: "Set up and diagnose", Commands: []*cli.Command{}},
+			{Name: "Set up and diagnose", Commands: []*cli.Command{
+				setupCommand(),
+				checkCommand(),
+				explainCommand(),
+			}},
 			{Name: "In place of ipvsadm", Commands: []*cli.Command{}},
 		},
 	}

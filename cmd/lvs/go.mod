@@ -4,12 +4,12 @@ go 1.26.0
 
 require (
 	github.com/golvs/lvs v0.0.0
+	github.com/google/go-cmp v0.7.0
 	github.com/rivo/uniseg v0.4.7
 	golang.org/x/term v0.48.0
 )
 
 require (
-	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/nftables v0.3.0 // indirect
 	github.com/mdlayher/netlink v1.11.2 // indirect
 	github.com/mdlayher/socket v0.6.0 // indirect

@@ -20,7 +20,7 @@ func kernel(t *testing.T) (ns *testbed.Namespace, netns string) {
 func TestShowKernel(t *testing.T) {
 	ns, netns := kernel(t)
 	ns.Commands("ipvsadm -A -t 10.168.0.91:80 -s wrr")
-	if got := lvs(t, "", "show", "-netns", netns); got.status != 0 || !strings.Contains(got.out, "10.168.0.91:80") {
+	if got := run(t, "", "show", "-netns", netns); got.status != 0 || !strings.Contains(got.out, "10.168.0.91:80") {
 		t.Error(got)
 	}
 }

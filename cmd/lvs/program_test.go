@@ -21,14 +21,14 @@ func (r ran) String() string {
 	return fmt.Sprintf("lvs %s: status %d\n%s%s", strings.Join(r.args, " "), r.status, r.out, r.errs)
 }
 
-// lvs runs the program as main does. in is its standard input.
-func lvs(t *testing.T, in string, args ...string) ran {
+// run runs the program as main does. in is its standard input.
+func run(t *testing.T, in string, args ...string) ran {
 	t.Helper()
-	return lvsWith(t.Context(), in, args...)
+	return runWith(t.Context(), in, args...)
 }
 
-// lvsWith is lvs with a context, which may have simulators that -netns names.
-func lvsWith(ctx context.Context, in string, args ...string) ran {
+// runWith is run with a context, which may have simulators that -netns names.
+func runWith(ctx context.Context, in string, args ...string) ran {
 	var out, errs strings.Builder
 	env := &cli.Env{In: strings.NewReader(in), Out: &out, Err: &errs, Getenv: os.Getenv}
 	status := program().Main(ctx, env, append([]string{"lvs"}, args...))

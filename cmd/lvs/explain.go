@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/cmd/lvs/internal/cli"
+	"github.com/golvs/lvs/cmd/lvs/internal/term"
+)
+
+func explainCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "explain",
+		Args:  "CLIENT VIP",
+		Brief: "say which real server a client reaches, and why",
+		Doc: `CLIENT is an address, or an address and a port. Some schedulers consider the port: without
+one, 40000 is assumed. VIP is the address and port that the client connects to, or a
+service as "lvs show" prints it. The port may be left out where the address has only one
+service. For a service of a firewall mark, give the address that the client connects to,
+and -fwmark.
+
+Nothing is sent, and nothing is changed. Where the answer depends on what the kernel does
+not show, all that may happen is listed.
+
+    lvs explain 192.0.2.7 10.0.0.1:80
+    lvs explain [2001:db8::7]:50000 udp://[2001:db8::1]:53 -o json
+    lvs explain 192.0.2.7 10.0.0.1:443 -fwmark 7`,
+		Host:     true,
+		Statuses: []cli.Status{{Code: 2, Meaning: "the client reaches no real server, or gets no answer"}},
+		New:      func() cli.Action { return &explain{} },
+		Complete: completeExplain,
+	}
+}
+
+// explain says where the packets of a client go.
+type explain struct {
+	output   string
+	protocol lvs.Protocol
+	fwmark   uint
+}
+
+// assumedPort is the client's where none is given.
+const assumedPort = 40000
+
+func (x *explain) Flags(f *flag.FlagSet) {
+	cli.Choice(f, &x.output, "o", "write a `FORMAT`", "text", "json")
+	f.TextVar(&x.protocol, "protocol", lvs.ProtocolTCP, "the `PROTOCOL`: tcp or udp")
+	f.UintVar(&x.fwmark, "fwmark", 0, "the firewall `MARK` of the client's packets; 0 is none")
+}
+
+func (x *explain) Run(ctx context.Context, env *cli.Env, args []string) error {
+	client, assumed, err := clientAddr(args[0])
+	if err != nil {
+		return err
+	}
+	flow := lvs.Flow{Protocol: x.protocol, Client: client, FWMark: uint32(x.fwmark)}
+	if uint64(x.fwmark) > 1<<32-1 {
+		return cli.Usagef("-fwmark %d has more than 32 bits", x.fwmark)
+	}
+	host, err := env.Host(ctx)
+	if err != nil {
+		return err
+	}
+	if err := x.setVIP(ctx, host.Client(), &flow, args[1]); err != nil {
+		return err
+	}
+	found, err := host.Explain(ctx, flow)
+	if err != nil {
+		return err
+	}
+	if err := x.write(env, found, assumed); err != nil {
+		return err
+	}
+	if len(found.Servers()) == 0 || found.Unanswered != 0 {
+		return cli.Exit{Status: 2}
+	}
+	return nil
+}
+
+// clientAddr reads an address with a port or without.
+func clientAddr(text string) (client netip.AddrPort, assumed bool, err error) {
+	if client, err := netip.ParseAddrPort(text); err == nil {
+		return client, false, nil
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return client, false, cli.Usagef("%q is not a client: want an address, or an address and a port, such as 192.0.2.7:50000 or [2001:db8::7]:50000", text)
+	}
+	return netip.AddrPortFrom(addr, assumedPort), true, nil
+}
+
+// setVIP reads what the client connects to.
+func (x *explain) setVIP(ctx context.Context, client *lvs.Client, flow *lvs.Flow, text string) error {
+	if vip, err := netip.ParseAddrPort(text); err == nil {
+		flow.VIP = vip
+		return nil
+	}
+	if id, err := lvs.ParseServiceID(text); err == nil {
+		if id.FWMark() != 0 {
+			return cli.Usagef("%s has no address: give the address and port that the client connects to, and -fwmark %d", id, id.FWMark())
+		}
+		flow.VIP, flow.Protocol = id.AddrPort(), id.Protocol()
+		return nil
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return cli.Usagef("%q is not a VIP: want an address and a port, such as 10.0.0.1:80, or a service, such as udp://10.0.0.1:53", text)
+	}
+	return setOnlyService(ctx, client, flow, addr)
+}
+
+// setOnlyService completes an address by the port of its one service.
+func setOnlyService(ctx context.Context, client *lvs.Client, flow *lvs.Flow, addr netip.Addr) error {
+	table, err := client.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	var found []string
+	for _, e := range table.Services {
+		if e.ID.FWMark() == 0 && e.ID.AddrPort().Addr() == addr.Unmap() {
+			flow.VIP, flow.Protocol = e.ID.AddrPort(), e.ID.Protocol()
+			found = append(found, e.ID.String())
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return fmt.Errorf("%s has no service, so a port is needed, such as %s", addr, netip.AddrPortFrom(addr, 80))
+	case len(found) > 1:
+		return fmt.Errorf("%s has %d services: give one of %s", addr, len(found), strings.Join(found, ", "))
+	}
+	return nil
+}
+
+func (x *explain) write(env *cli.Env, found lvs.Explanation, assumed bool) error {
+	if x.output == "json" {
+		return writeJSON(env.Out, found)
+	}
+	p := newProse(env)
+	lines := strings.Split(found.String(), "\n  ")
+	p.line(term.Span{Text: lines[0], Attr: term.Bold})
+	for i, line := range lines[1:] {
+		a := term.Attr(0)
+		if i == 0 {
+			a = answerAttr(found)
+		}
+		p.text(term.Span{Text: "  "}, line, a)
+	}
+	if assumed && dependsOnPort(found) {
+		p.text(term.Span{Text: "  "}, fmt.Sprintf("the scheduler considers the client's port, for which %d was assumed", assumedPort), 0)
+	}
+	return p.flush(env.Out)
+}
+
+// answerAttr returns how the answer looks.
+func answerAttr(x lvs.Explanation) term.Attr {
+	switch {
+	case len(x.Servers()) == 0 || x.Unanswered != 0:
+		return term.Red
+	case !x.Certain:
+		return term.Yellow
+	}
+	return term.Green
+}
+
+func dependsOnPort(x lvs.Explanation) bool {
+	return x.Pick != nil && x.Pick.Flags&lvs.HashPort != 0
+}
+
+// completeExplain offers the services for the second argument.
+func completeExplain(ctx context.Context, env *cli.Env, args []string) []string {
+	if len(args) != 1 {
+		return nil
+	}
+	host, err := env.Host(ctx)
+	if err != nil {
+		return nil
+	}
+	table, err := host.Client().Snapshot(ctx)
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for _, e := range table.Services {
+		if e.ID.FWMark() == 0 {
+			all = append(all, e.ID.String())
+		}
+	}
+	return all
+}
