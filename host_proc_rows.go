@@ -32,7 +32,7 @@ type procRows struct {
 // next goes to the next row, and reports whether there is one.
 func (r *procRows) next() bool {
 	if r.rest == "" {
-		r.row, r.word = "", ""
+		r.row, r.word, r.column = "", "", 0
 		return false
 	}
 	r.row, r.rest, _ = strings.Cut(r.rest, "\n")

@@ -26,7 +26,11 @@ func (o *options) openKernel() (*guard, genl.Dialer, error) {
 type threadFiles struct{}
 
 func (threadFiles) ReadFile(path string) ([]byte, error) {
-	text, err := readWhole(ofThread(path))
+	read := readWhole
+	if path == quickFile {
+		read = readServices
+	}
+	text, err := read(ofThread(path))
 	return text, oneWay(path, 0o444, err)
 }
 

@@ -78,6 +78,9 @@ func parseMask(s string) (Mask, *Error) {
 	return DottedMask(addr.As4()), nil
 }
 
+// Equal reports whether both are the same mask, as == does.
+func (m Mask) Equal(other Mask) bool { return m == other }
+
 // IsZero reports whether the mask is the whole address.
 func (m Mask) IsZero() bool { return m == Mask{} }
 

@@ -1,0 +1,71 @@
+package lvs
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// readServices reads /proc/net/ip_vs. Each read begins at a number of services, and
+// before Linux 7.1 the kernel counts those of other namespaces as well where it goes on
+// from one service to the next, but not where a read begins. So reads that return several
+// services are followed by reads that begin too late, and services are left out. A read
+// behind the end of what was read shows that, because for it the kernel goes through all
+// services at once. Reads that are not longer than any service return one each.
+func readServices(path string) ([]byte, error) {
+	const page = 64 << 10
+	text, isComplete, err := readServicesBy(page, path)
+	for size := page; err == nil && !isComplete; {
+		shortest := shortestService(text)
+		if shortest >= size {
+			break
+		}
+		size = shortest
+		text, isComplete, err = readServicesBy(size, path)
+	}
+	return text, err
+}
+
+// readServicesBy reads the file by reads of a size, and reports whether it is complete.
+func readServicesBy(size int, path string) (text []byte, isComplete bool, err error) {
+	fail := func(op string, err error) ([]byte, bool, error) {
+		return nil, false, &fs.PathError{Op: op, Path: path, Err: err}
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fail("open", err)
+	}
+	defer unix.Close(fd)
+	piece := make([]byte, size)
+	for {
+		n, err := unix.Read(fd, piece)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fail("read", err)
+		case n == 0:
+			more, err := unix.Pread(fd, piece[:1], int64(len(text)+1))
+			if err != nil {
+				return fail("read", err)
+			}
+			return text, more == 0, nil
+		default:
+			text = append(text, piece[:n]...)
+		}
+	}
+}
+
+// shortestService returns the length of the shortest service of the file, with its real
+// servers.
+func shortestService(text []byte) int {
+	shortest, length := len(text), 0
+	for line := range bytes.Lines(text) {
+		if !bytes.HasPrefix(line, []byte("  ->")) && length > 0 {
+			shortest, length = min(shortest, length), 0
+		}
+		length += len(line)
+	}
+	return max(1, min(shortest, length))
+}
