@@ -1,5 +1,7 @@
 package lvs
 
+import "slices"
+
 // quickFamilies finds the address families of firewall marks, as far as real servers
 // show them.
 func quickFamilies(all []QuickService) {
@@ -47,4 +49,28 @@ func otherFamily(id ServiceID) ServiceID {
 		return FWMark(id.FWMark())
 	}
 	return FWMark6(id.FWMark())
+}
+
+// adoptFamilies gives firewall marks of unknown family the family that another reading
+// found, or guessed, if each reading has one service of the mark.
+func (t *QuickTable) adoptFamilies(last QuickTable) {
+	find := func(t QuickTable, id ServiceID) (*QuickService, bool) {
+		i, ok := slices.BinarySearchFunc(t.Services, id, func(s QuickService, id ServiceID) int { return s.ID.Compare(id) })
+		if !ok {
+			return nil, false
+		}
+		return &t.Services[i], true
+	}
+	for i := range t.Services {
+		s := &t.Services[i]
+		if !s.FamilyUnknown {
+			continue
+		}
+		other := otherFamily(s.ID)
+		_, hasOther := find(*t, other)
+		_, hadSame := find(last, s.ID)
+		if _, hadOther := find(last, other); hadOther && !hadSame && !hasOther {
+			s.ID = other // the order stays: the two families of a mark are neighbours
+		}
+	}
 }

@@ -63,6 +63,7 @@ const (
 	OpUndo        Op = "undo"
 	OpCheck       Op = "check"
 	OpExplain     Op = "explain"
+	OpWatch       Op = "watch"
 	OpGetSysctl   Op = "get-sysctl"
 	OpSetSysctl   Op = "set-sysctl"
 	OpReadHost    Op = "read-host"
