@@ -189,15 +189,17 @@ func (h *Host) readClients(ctx context.Context, f *HostState) error {
 		f.Unread = append(f.Unread, Unread{"clients", fmt.Sprintf("there are %d connections", total), "ipvsadm -L -n -c"})
 		return nil
 	}
-	conns, err := CollectConnections(h.Connections(ctx, ConnectionFilter{}))
-	if err != nil {
-		return err
-	}
 	seen := make(map[netip.Addr]bool)
-	for _, c := range conns {
-		if a := c.Client.Addr(); !c.IsTemplate() && !seen[a] && len(seen) < mostClients {
+	for c, err := range h.Connections(ctx, ConnectionFilter{Templates: ConnectionsOnly}) {
+		if err != nil {
+			return err
+		}
+		if a := c.Client.Addr(); !seen[a] {
 			seen[a] = true
 			f.Clients = append(f.Clients, a)
+		}
+		if len(seen) == mostClients {
+			break
 		}
 	}
 	slices.SortFunc(f.Clients, netip.Addr.Compare)

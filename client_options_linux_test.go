@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"runtime"
 	"testing"
@@ -58,6 +59,8 @@ func TestNamespaceFileStaysAlive(t *testing.T) {
 type noFiles struct{ files }
 
 func (noFiles) ReadFile(string) ([]byte, error) { return nil, os.ErrNotExist }
+
+func (noFiles) Open(string) (io.ReadCloser, error) { return nil, os.ErrNotExist }
 
 func TestConnectionsWithoutIPVS(t *testing.T) {
 	_, h := simulatedHost(t)

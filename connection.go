@@ -10,7 +10,8 @@ import (
 type ConnState string
 
 // States of TCP connections, the state of all UDP flows, and the two of
-// persistence templates. See [Timeouts] for how long some of them last; the
+// persistence templates. SCTP also has INIT1, INIT, C-SENT, C-REPLIED, C-WAIT, COOKIE,
+// C-ECHOED, S-SENT, S-RECEIVED, S-ACK-SENT, REJECTED and CLOSED. See [Timeouts] for how long some of them last; the
 // others last, in seconds: SYN_SENT 120, SYN_RECV 60, TIME_WAIT 120, CLOSE 10,
 // CLOSE_WAIT 60, LAST_ACK 30.
 const (
@@ -28,6 +29,25 @@ const (
 	StateUDP         ConnState = "UDP"
 	StateAssured     ConnState = "ASSURED" // a template of which a connection was established
 )
+
+// templateStates are the states of templates.
+var templateStates = []ConnState{StateNone, StateAssured}
+
+// stateUnnamed is what the kernel lists for a state that it has no name for.
+const stateUnnamed ConnState = "ERR!"
+
+// connStates are the states of connections by protocol.
+var connStates = map[Protocol][]ConnState{
+	ProtocolTCP: {
+		StateNone, StateEstablished, StateSynSent, StateSynRecv, StateFinWait, StateTimeWait,
+		StateClose, StateCloseWait, StateLastAck, StateListen, StateSynAck, stateUnnamed,
+	},
+	ProtocolUDP: {StateUDP, stateUnnamed},
+	ProtocolSCTP: {
+		StateNone, "INIT1", "INIT", "C-SENT", "C-REPLIED", "C-WAIT", "COOKIE", "C-ECHOED", StateEstablished,
+		"S-SENT", "S-RECEIVED", "S-ACK-SENT", "REJECTED", "CLOSED", "?", stateUnnamed,
+	},
+}
 
 // Connection is an entry of the kernel's connection table: a connection, or a
 // template, which persistence keeps to send a client to the same real server
@@ -81,5 +101,9 @@ func (c *Connection) UnmarshalJSON(text []byte) error {
 // Equal reports whether both are the same entry in the same state, as == does.
 func (c Connection) Equal(other Connection) bool { return c == other }
 
-// IsTemplate reports whether the entry is a persistence template.
-func (c Connection) IsTemplate() bool { return c.Client.Port() == 0 }
+// IsTemplate reports whether the entry is a persistence template: it has no client port,
+// and the state of one. A data connection of FTP that is expected has no client port
+// either.
+func (c Connection) IsTemplate() bool {
+	return c.Client.Port() == 0 && (c.State == StateNone || c.State == StateAssured)
+}

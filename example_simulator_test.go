@@ -259,6 +259,34 @@ func ExampleHost_Connections() {
 	// 192.0.2.2:40000 10.168.0.91:80 10.168.0.94:80 ESTABLISHED 15m0s
 }
 
+func ExampleCountConnections() {
+	ctx := context.Background()
+	sim := simulated(lvs.RR, lvs.SimOptions{})
+	for i := range 3 {
+		if _, err := sim.Connect(lvs.Flow{Client: client(i + 1), VIP: vip}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	host := sim.Host() // lvs.OpenHost on a director
+	defer host.Close()
+	established := host.Connections(ctx, lvs.ConnectionFilter{Service: lvs.TCP(vip), States: []lvs.ConnState{lvs.StateEstablished}})
+	servers, err := lvs.CountConnections(established, lvs.ByServer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	networks, err := lvs.CountConnections(established, lvs.ByClient(24, 64))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(servers), "real servers")
+	for network, n := range networks {
+		fmt.Println(network, n)
+	}
+	// Output:
+	// 2 real servers
+	// 192.0.2.0/24 3
+}
+
 func ExampleHost_SetSysctl() {
 	ctx := context.Background()
 	sim := simulated(lvs.RR, lvs.SimOptions{})

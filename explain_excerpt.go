@@ -143,6 +143,11 @@ func (e *excerpt) accounts(owners []simipvs.Owner, kind func(Connection) bool, c
 	return listed <= have
 }
 
+// owns reports whether a connection is that of the flow.
+func (f Flow) owns(c Connection) bool {
+	return c.Protocol == f.Protocol && c.Client == f.Client && c.VIP == f.VIP
+}
+
 func (c Connection) isOwn() bool { return !c.IsTemplate() }
 
 // isEnding reports whether an entry ends within a second. It lasts longer if packets

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 
 	"github.com/golvs/lvs/internal/release"
 )
@@ -32,6 +33,7 @@ func newHost(client *Client, g *guard) *Host {
 // are those of /proc as seen by a process in the namespace.
 type files interface {
 	ReadFile(path string) ([]byte, error)
+	Open(path string) (io.ReadCloser, error)     // to be read anywhere
 	ReadFiles(paths []string) ([]content, error) // many cost little more than one
 	WriteFile(path string, data []byte) error
 }

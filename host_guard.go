@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"sync"
 
@@ -71,6 +72,30 @@ func (g *guard) does(work func() error) error {
 
 func (g *guard) ReadFile(path string) ([]byte, error) {
 	return through(g, func() ([]byte, error) { return g.files.ReadFile(path) })
+}
+
+// Open opens a file inside the namespace. It may be read elsewhere, but not once the host
+// is closed.
+func (g *guard) Open(path string) (io.ReadCloser, error) {
+	file, err := through(g, func() (io.ReadCloser, error) { return g.files.Open(path) })
+	if err != nil {
+		return nil, err
+	}
+	return guardedFile{g, file}, nil
+}
+
+// guardedFile is a file that was opened inside the namespace, and belongs to it.
+type guardedFile struct {
+	guard *guard
+	io.ReadCloser
+}
+
+func (f guardedFile) Read(b []byte) (int, error) {
+	if err := f.guard.begin(); err != nil {
+		return 0, err
+	}
+	defer f.guard.uses.Done()
+	return f.ReadCloser.Read(b)
 }
 
 func (g *guard) ReadFiles(paths []string) ([]content, error) {

@@ -2,6 +2,7 @@ package lvs
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -58,6 +59,15 @@ func readWhole(path string) (text []byte, err error) {
 			text = text[:len(text)+n]
 		}
 	}
+}
+
+// Open opens a file, which stays that of the namespace in which it was opened.
+func (threadFiles) Open(path string) (io.ReadCloser, error) {
+	f, err := os.Open(ofThread(path))
+	if err != nil {
+		return nil, err // and not a nil *os.File in an interface
+	}
+	return f, nil
 }
 
 func (f threadFiles) ReadFiles(paths []string) ([]content, error) {

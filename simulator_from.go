@@ -29,7 +29,7 @@ func SimulatorFrom(ctx context.Context, h *Host, o SimOptions) (s *Simulator, mi
 		err = c.table(ctx, table.Services)
 	}
 	if err == nil {
-		_, err = c.connections(ctx, table.Services)
+		err = c.connections(ctx, table.Services)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -188,24 +188,31 @@ func put(ctx context.Context, to *Client, changes []Change) ([]Failure, error) {
 	return failed.Failures, nil
 }
 
-// connections copies the connection table, and makes each server count as many
-// as it does on the host, where the listing may have passed over some. It returns what
-// is listed.
-func (c *copier) connections(ctx context.Context, entries []ServiceEntry) ([]Connection, error) {
-	all, err := CollectConnections(c.from.Connections(ctx, ConnectionFilter{}))
-	if err != nil {
-		return nil, err
+// connections copies the connection table.
+func (c *copier) connections(ctx context.Context, services []ServiceEntry) error {
+	var entries []simipvs.Entry
+	for conn, err := range c.from.Connections(ctx, ConnectionFilter{}) {
+		if err != nil {
+			return err
+		}
+		entries = append(entries, toEntry(conn, nil))
 	}
-	if lost := len(c.to.kernel.Restore(toEntries(all, nil))); lost > 0 {
+	c.restoreAll(entries, services)
+	return nil
+}
+
+// restoreAll makes the connections of a listing, and makes each server count as many as it
+// does on the host, where the listing may have omitted some.
+func (c *copier) restoreAll(entries []simipvs.Entry, services []ServiceEntry) {
+	if lost := len(c.to.kernel.Restore(entries)); lost > 0 {
 		c.to.kernel.SetElsewhere(simipvs.Elsewhere{Connections: lost})
 		c.miss("%d connections, which are of no server in the table", lost)
 	}
-	for _, e := range entries {
+	for _, e := range services {
 		for _, s := range e.RealServers {
 			c.counts(e.ID, s)
 		}
 	}
-	return all, nil
 }
 
 // toEntries returns connections as the simulated kernel has them. The mark of
@@ -213,12 +220,16 @@ func (c *copier) connections(ctx context.Context, entries []ServiceEntry) ([]Con
 func toEntries(all []Connection, mark *uint32) []simipvs.Entry {
 	entries := make([]simipvs.Entry, len(all))
 	for i, c := range all {
-		entries[i] = simipvs.Entry{
-			Protocol: uint8(c.Protocol), Client: c.Client, VIP: c.VIP, Server: c.Server,
-			State: string(c.State), Expires: int(c.Expires.Seconds()), Mark: mark,
-		}
+		entries[i] = toEntry(c, mark)
 	}
 	return entries
+}
+
+func toEntry(c Connection, mark *uint32) simipvs.Entry {
+	return simipvs.Entry{
+		Protocol: uint8(c.Protocol), Client: c.Client, VIP: c.VIP, Server: c.Server,
+		State: string(c.State), Expires: int(c.Expires.Seconds()), Mark: mark,
+	}
 }
 
 // counts adds what a server has more than the connections that were copied.

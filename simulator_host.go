@@ -1,7 +1,9 @@
 package lvs
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -116,6 +118,15 @@ func (n *simulatedNetwork) ReadFile(path string) ([]byte, error) {
 		return n.Network.ReadFile(path)
 	}
 	return text, err
+}
+
+// Open returns the file as it is now.
+func (n *simulatedNetwork) Open(path string) (io.ReadCloser, error) {
+	text, err := n.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(text)), nil
 }
 
 // ReadFiles has no namespace to enter.

@@ -54,11 +54,12 @@ func (e *effector) copy(ctx context.Context, h *Host, table Snapshot) (err error
 		return err
 	}
 	if err = e.copier.table(ctx, table.Services); err == nil {
-		e.listed, err = e.copier.connections(ctx, table.Services)
+		e.listed, err = CollectConnections(h.Connections(ctx, ConnectionFilter{}))
 	}
 	if err != nil {
 		return err
 	}
+	e.copier.restoreAll(toEntries(e.listed, nil), table.Services)
 	if e.client, err = e.copier.client(ctx); err == nil {
 		err = e.read(ctx)
 	}
