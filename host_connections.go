@@ -18,9 +18,10 @@ const (
 // in no particular order. It reads them while the loop runs, in constant memory; a loop
 // that ends early reads no further.
 //
-// The result is not a consistent picture. The kernel walks through its table for each few
-// dozen entries, and while connections come and go it may omit entries, or list them
-// twice. On a table that does not change, it does neither.
+// The result is not a consistent picture. The kernel lists a few dozen entries at a time,
+// and while connections come and go it may omit entries, or list them twice. On a table
+// that does not change, it does neither. Kernels before 7.1 search their place in the
+// table each time, so the time that they need grows with the square of the table.
 //
 // An error comes with the last pair, and what was read before it is not the whole table.
 // It matches [ErrInvalid] if the filter can select nothing, [ErrUnavailable] if the kernel

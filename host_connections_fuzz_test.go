@@ -29,11 +29,49 @@ func capturedConnections(t testing.TB) map[string]string {
 	return all
 }
 
+// Everything that the kernels listed is understood. They had nine entries each: see
+// TestConnectionsKernel in internal/conformance, which prints them with
+// -connections.capture.
+func TestConnectionsCaptured(t *testing.T) {
+	texts := capturedConnections(t)
+	if len(texts) != 6 {
+		t.Errorf("%d captures, want two of each of three kernels", len(texts))
+	}
+	for name, text := range texts {
+		all, err := readConnections(strings.NewReader(text))
+		must(t, err)
+		counts := make(map[string]int)
+		for _, c := range all {
+			if c.IsTemplate() {
+				counts["templates"]++
+			}
+			if c.Engine == "sip" && c.Data == "4711-a@example.com" {
+				counts["engine"]++
+			}
+			if c.Origin == OriginLocal {
+				counts["local"]++
+			}
+			if c.Client.Addr().Is6() && c.Server.Addr().Is4() {
+				counts["mixed"]++
+			}
+			counts["all"]++
+		}
+		want := map[string]int{"all": 9, "templates": 4, "mixed": 1, "engine": 1}
+		if strings.Contains(name, "sync") {
+			delete(want, "engine")
+			want["local"] = 9
+		}
+		if diff := cmp.Diff(want, counts); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func FuzzConnections(f *testing.F)        { fuzzConnections(f, connectionsHeader) }
 func FuzzConnectionsOrigins(f *testing.F) { fuzzConnections(f, originsHeader) }
 
-// fuzzConnections reads any text in two ways, which must agree: a connection is written
-// as its line has it, and an error is of the known kind.
+// fuzzConnections reads any text in two ways, which must agree: each
+// line is a connection, and an error matches the known kind.
 func fuzzConnections(f *testing.F, header string) {
 	for _, text := range capturedConnections(f) {
 		f.Add(text)

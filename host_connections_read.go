@@ -92,7 +92,7 @@ func (r *connectionReader) readLine() ([]byte, error) {
 	}
 }
 
-// fill reads more text behind what there is.
+// fill reads more text behind the rest of the last block.
 func (r *connectionReader) fill() error {
 	kept := copy(r.block, r.text)
 	r.text = r.block[:kept]
@@ -158,9 +158,16 @@ func (r *connectionReader) set(column connectionColumn, i int) (ok bool) {
 		c.Engine = r.intern(field)
 	case columnData:
 		// It is the last column that is known, and may have spaces.
-		c.Data = string(bytes.Join(r.fields[i:len(r.fields)-r.columns.behindData], []byte(" ")))
+		c.Data = joinFields(r.fields[i : len(r.fields)-r.columns.behindData])
 	}
 	return true
+}
+
+func joinFields(fields [][]byte) string {
+	if len(fields) == 1 {
+		return string(fields[0])
+	}
+	return string(bytes.Join(fields, []byte(" ")))
 }
 
 // intern returns a text, the same one for the same bytes.

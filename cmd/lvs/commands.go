@@ -18,6 +18,7 @@ text will do if only one service has it, such as :80.`,
 		Groups: []cli.Group{
 			{Name: "See", Commands: []*cli.Command{
 				showCommand(),
+				connsCommand(),
 				topCommand(),
 			}},
 			{Name: "Change", Commands: []*cli.Command{}},
