@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -106,9 +105,6 @@ func (w *whatif) copyTable(ctx context.Context, env *cli.Env) (live *lvs.Simulat
 		return nil, nil, err
 	}
 	table, err := parseTable(text)
-	if err == nil {
-		err = table.Validate()
-	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", w.table, err)
 	}
@@ -119,10 +115,12 @@ func (w *whatif) copyTable(ctx context.Context, env *cli.Env) (live *lvs.Simulat
 // parseTable reads JSON, or commands of ipvsadm.
 func parseTable(text []byte) (table lvs.Table, err error) {
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		err = json.Unmarshal(text, &table)
-		return table, err
+		return lvs.ParseTable(text)
 	}
 	file, err := ipvsadm.ParseFile(text)
+	if err == nil {
+		err = file.Table.Validate()
+	}
 	return file.Table, err
 }
 
