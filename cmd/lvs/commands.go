@@ -13,15 +13,22 @@ namespaces with -netns. With -demo it uses a simulated kernel with living traffi
 needs no root and no Linux, and is gone when the program ends.
 
 Flags may stand anywhere, with one dash or two. A service is written as
-tcp://10.168.0.91:80 or fwmark://7; 10.168.0.91:80 is a TCP service, and any part of the
-text will do if only one service has it, such as :80.`,
+tcp://10.168.0.91:80 or fwmark://7; 10.168.0.91:80 is a TCP service. A port such as :80, an
+address, or the beginning will do if only one service has it.`,
+		Values: values(),
 		Groups: []cli.Group{
 			{Name: "See", Commands: []*cli.Command{
 				showCommand(),
 				connsCommand(),
 				topCommand(),
 			}},
-			{Name: "Change", Commands: []*cli.Command{}},
+			{Name: "Change", Commands: []*cli.Command{
+				weightCommand(),
+				drainCommand(),
+				undrainCommand(),
+				saveCommand(),
+				restoreCommand(),
+			}},
 			{Name: "Set up and diagnose", Commands: []*cli.Command{
 				setupCommand(),
 				checkCommand(),

@@ -6,6 +6,7 @@ require (
 	github.com/golvs/lvs v0.0.0
 	github.com/google/go-cmp v0.7.0
 	github.com/rivo/uniseg v0.4.7
+	go.yaml.in/yaml/v4 v4.0.0
 	golang.org/x/term v0.48.0
 )
 

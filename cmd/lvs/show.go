@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 
+	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
+	"go.yaml.in/yaml/v4"
 )
 
 func showCommand() *cli.Command {
@@ -13,8 +15,15 @@ func showCommand() *cli.Command {
 		Name:  "show",
 		Args:  "[SERVICE]",
 		Brief: "print the services and real servers",
-		Host:  true,
-		New:   func() cli.Action { return &show{} },
+		Doc: `SHARE is a real server's part of the connections of its service since the counters were
+zeroed, and CONNS/S the new connections a second, averaged over about eight seconds. The
+counters are up to two seconds old. The wide format has all counters and the thresholds;
+JSON and YAML have everything, in full precision.
+
+    lvs show :443
+    lvs show -o json | jq '.services[].stats.conns'`,
+		Host: true,
+		New:  func() cli.Action { return &show{} },
 	}
 }
 
@@ -36,6 +45,30 @@ func (s *show) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(env.Out, table)
-	return nil
+	if len(args) > 0 {
+		found, err := findService(table, args[0])
+		if err != nil {
+			return err
+		}
+		table.Services = []lvs.ServiceEntry{found}
+	}
+	return s.write(env, table)
+}
+
+func (s *show) write(env *cli.Env, table lvs.Snapshot) error {
+	switch s.output {
+	case "json":
+		return writeJSON(env.Out, table)
+	case "yaml":
+		text, err := yaml.Dump(table)
+		if err == nil {
+			_, err = env.Out.Write(text)
+		}
+		return err
+	}
+	if len(table.Services) == 0 {
+		_, err := fmt.Fprintln(env.Out, "The table is empty.")
+		return err
+	}
+	return writeTable(env, table, s.output == "wide")
 }

@@ -40,7 +40,8 @@ func (p *Program) scriptCommand(shell, script string) *Command {
 }
 
 // bashScript splits the line at spaces, because bash also splits words at the colons of
-// services. What bash sees as the word begins behind the last such character.
+// services. What bash sees as the word begins behind the last such character. It has no
+// process substitution, which needs /dev/fd.
 const bashScript = `# Completion of NAME for bash.
 _NAME() {
     local line=${COMP_LINE:0:COMP_POINT} words word part candidate
@@ -54,13 +55,14 @@ _NAME() {
         if [[ $candidate == FILES ]]; then
             compopt -o filenames 2>/dev/null
             while IFS= read -r candidate; do
-                COMPREPLY+=("$candidate")
-            done < <(compgen -f -- "$word")
+                [[ -z $candidate ]] || COMPREPLY+=("$candidate")
+            done <<<"$(compgen -f -- "$word")"
             return
         fi
+        [[ -n $candidate ]] || continue
         candidate=${candidate%%$'\t'*}
         COMPREPLY+=("${candidate#"$part"}")
-    done < <("${words[0]}" COMPLETE "${words[@]:1}" 2>/dev/null)
+    done <<<"$("${words[0]}" COMPLETE "${words[@]:1}" 2>/dev/null)"
 }
 complete -F _NAME NAME
 `

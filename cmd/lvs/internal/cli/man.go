@@ -21,10 +21,13 @@ func (p *Program) manCommand() *Command {
 	}
 }
 
+// manDate is when the parts of the man page that are below were last changed.
+const manDate = "2026-11-27"
+
 // man returns the man page.
 func (p *Program) man() string {
 	m := &page{}
-	m.macro("TH", strings.ToUpper(p.Name), "8", "", p.Name)
+	m.line(".TH " + strings.ToUpper(p.Name) + " 8 " + manDate + " " + p.Name)
 	m.macro("SH", "NAME")
 	m.line(p.Name + ` \- ` + escape(p.Brief))
 	m.macro("SH", "SYNOPSIS")

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// asProgram makes the test binary the program, for shells that run it.
+const asProgram = "LVS_TEST_AS_PROGRAM"
+
+func init() {
+	if os.Getenv(asProgram) != "" {
+		_ = os.Unsetenv(asProgram)
+		main()
+	}
+}
+
+// asCommand returns a folder with a command lvs, which is this test binary.
+func asCommand(t *testing.T) (folder string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder = t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asProgram, self)
+	if err := os.WriteFile(filepath.Join(folder, "lvs"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// shells are how each completes a line without a terminal, %s. What zsh would show is
+// in an array that its own function for that would read.
+var shells = map[string][]string{
+	"bash": {"--norc", "-c", `eval "$(lvs completion bash)"; COMP_LINE='%s'; COMP_POINT=${#COMP_LINE}; _lvs; printf '%%s\n' "${COMPREPLY[@]}"`},
+	"zsh": {"-f", "-c", `compdef() { : }; compadd() { print -l -- "${values[@]}" }; _files() { print -l -- *(N) }
+eval "$(lvs completion zsh)"; line='%s'; words=("${(@s: :)line}"); CURRENT=${#words}; _lvs | while read -r v; do [[ $v == $words[-1]* ]] && print -r -- $v; done`},
+	"fish": {"--no-config", "-c", `lvs completion fish | source; complete -C '%s' | string replace -r '\t.*' ''`},
+}
+
+func TestCompletionInShells(t *testing.T) {
+	folder := asCommand(t)
+	if err := os.WriteFile(filepath.Join(folder, "table.json"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for shell, args := range shells {
+		t.Run(shell, func(t *testing.T) {
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Skipf("%s is not there", shell)
+			}
+			complete := func(line string) []string {
+				cmd := exec.CommandContext(t.Context(), shell, args[0], args[1], fmt.Sprintf(args[2], line))
+				cmd.Dir = folder
+				cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "HOME="+folder)
+				out, err := cmd.Output()
+				if err != nil {
+					t.Logf("%s: %v", line, err)
+				}
+				return strings.Fields(string(out))
+			}
+			for line, want := range map[string]string{
+				"lvs sho":                     "show",
+				"lvs help dr":                 "drain",
+				"lvs show -o ":                "table wide json yaml",
+				"lvs show -dem":               "-demo",
+				"lvs completion ":             "bash zsh fish",
+				"lvs drain -demo fw":          "fwmark://7",
+				"lvs restore table":           "table.json",
+				"lvs drain -demo :443 10.168": "10.168.0.94:443 10.168.0.95:443 10.168.0.96:443",
+			} {
+				got, want := complete(line), strings.Fields(want)
+				slices.Sort(got)
+				slices.Sort(want)
+				if !slices.Equal(got, want) {
+					t.Errorf("%q: %q, want %q", line, got, want)
+				}
+			}
+			if shell == "bash" { // sees only what is behind the colons
+				if got := complete("lvs show -demo tcp://10.168.0.92:54"); !slices.Equal(got, []string{"5432"}) {
+					t.Errorf("%q", got)
+				}
+			}
+		})
+	}
+}
+
+// TestBrokenPipe ends the reader of the output before it has read all, with SIGPIPE
+// ignored as by some programs that start others, and without.
+func TestBrokenPipe(t *testing.T) {
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("bash is not there")
+	}
+	folder := asCommand(t)
+	for _, before := range []string{"", "trap '' PIPE; "} {
+		cmd := exec.CommandContext(t.Context(), "bash", "-c", before+"lvs show -demo -o json | true")
+		cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package tablefile
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/director"
+	"go.yaml.in/yaml/v4"
+)
+
+// decodeYAML returns the table in a text of YAML, and validates it. Its errors say where
+// the text is wrong, as those of [lvs.ParseTable] do.
+func decodeYAML(content []byte) (lvs.Table, error) {
+	var root yaml.Node
+	if err := yaml.Load(content, &root); err != nil {
+		return lvs.Table{}, placed(&root, err)
+	}
+	var table lvs.Table
+	err := table.UnmarshalYAML(root.Decode) // whose own errors would hide the path
+	if err == nil {
+		err = table.Validate()
+	}
+	if err != nil {
+		return lvs.Table{}, placed(&root, err)
+	}
+	return table, nil
+}
+
+// placed returns an error with its place: where the YAML package says, or the values at
+// the paths that errors of package lvs name.
+func placed(root *yaml.Node, err error) error {
+	var syntax *yaml.LoadError
+	if errors.As(err, &syntax) {
+		return &director.FileError{Line: syntax.Mark.Line, Column: syntax.Mark.Column, Err: errors.New(syntax.Message)}
+	}
+	var all []*lvs.Error
+	switch bad := err.(type) {
+	case *lvs.TableError:
+		all = bad.Problems
+	case *lvs.Error:
+		all = []*lvs.Error{bad}
+	}
+	for _, bad := range all {
+		if len(root.Content) > 0 {
+			n := find(root.Content[0], bad.Field)
+			bad.Line, bad.Column = n.Line, n.Column
+		}
+	}
+	return err
+}
+
+// find returns the value at a path such as services[3].realServers[0].mode, or the
+// innermost one around it that exists.
+func find(n *yaml.Node, path string) *yaml.Node {
+	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+		next := child(n, part)
+		if next == nil {
+			break
+		}
+		n = next
+	}
+	return n
+}
+
+// child returns the value of a key or at an index, or nil.
+func child(n *yaml.Node, part string) *yaml.Node {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return child(n.Alias, part)
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(part); err == nil && i < len(n.Content) {
+			return n.Content[i]
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == part {
+				return n.Content[i+1]
+			}
+		}
+	}
+	return nil
+}
