@@ -20,7 +20,8 @@ func init() {
 	}
 }
 
-// asCommand returns a folder with a command lvs, which is this test binary.
+// asCommand returns a folder with a command lvs, which is this test binary. Built with
+// the race detector, it would wait for a second at its end.
 func asCommand(t *testing.T) (folder string) {
 	t.Helper()
 	self, err := os.Executable()
@@ -28,7 +29,7 @@ func asCommand(t *testing.T) (folder string) {
 		t.Fatal(err)
 	}
 	folder = t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\n%s=1 exec '%s' \"$@\"\n", asProgram, self)
+	script := fmt.Sprintf("#!/bin/sh\nGORACE=atexit_sleep_ms=0 %s=1 exec '%s' \"$@\"\n", asProgram, self)
 	if err := os.WriteFile(filepath.Join(folder, "lvs"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
