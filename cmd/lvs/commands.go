@@ -23,6 +23,8 @@ address, or the beginning will do if only one service has it.`,
 				topCommand(),
 			}},
 			{Name: "Change", Commands: []*cli.Command{
+				planCommand(),
+				applyCommand(),
 				weightCommand(),
 				drainCommand(),
 				undrainCommand(),

@@ -7,7 +7,6 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
-	"github.com/golvs/lvs/cmd/lvs/internal/term"
 )
 
 // drainLook is the time between two looks at what is drained.
@@ -15,7 +14,7 @@ const drainLook = 500 * time.Millisecond
 
 // await waits for the end of a drain.
 func (d *drain) await(ctx context.Context, env *cli.Env, client *lvs.Client, begun lvs.Drain) error {
-	shown := progress{env: env, out: term.Inspect(env.Err, env.Getenv)}
+	shown := newProgress(env)
 	for {
 		end, err := d.look(ctx, client, begun)
 		if ctx.Err() != nil {
@@ -112,33 +111,4 @@ func interruptedDrain(d lvs.Drain) error {
 		back = fmt.Sprintf("lvs undrain %s %s %d", d.Service, d.RealServer, max(1, d.Before[0].Weight))
 	}
 	return cli.Exit{Status: 130, Err: fmt.Errorf("interrupted: %s keeps weight 0 and its connections, and nothing was removed; '%s' takes that back", drained(d), back)}
-}
-
-// progress shows how a long work goes on: in one line of a terminal, and otherwise in a
-// line now and then.
-type progress struct {
-	env  *cli.Env
-	out  term.Output
-	last time.Time
-	open bool
-}
-
-const progressInterval = 10 * time.Second
-
-func (p *progress) say(now time.Time, text string) {
-	switch {
-	case p.out.IsTerminal && !term.IsDumb(p.env.Getenv):
-		fmt.Fprintf(p.env.Err, "\r%s\x1b[K", term.Cut(text, max(1, p.out.Width-1)))
-		p.open = true
-	case now.Sub(p.last) >= progressInterval:
-		fmt.Fprintln(p.env.Err, text)
-		p.last = now
-	}
-}
-
-// end removes the line.
-func (p *progress) end() {
-	if p.open {
-		fmt.Fprint(p.env.Err, "\r\x1b[K")
-	}
 }

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/cmd/lvs/internal/cli"
+	"github.com/golvs/lvs/cmd/lvs/internal/tablefile"
+	"github.com/golvs/lvs/director"
+	"github.com/golvs/lvs/ipvsadm"
+)
+
+// wanted is what a file says: a plan, or a table.
+type wanted struct {
+	name string // of the file, for messages
+	plan *lvs.TablePlan
+	file ipvsadm.File
+}
+
+// readWanted reads a file with a table of any format, or with a saved plan.
+func readWanted(ctx context.Context, env *cli.Env, path string) (w wanted, err error) {
+	w.name = path
+	if path == "-" {
+		w.name = "standard input"
+	}
+	text, err := readText(ctx, env, path)
+	if err != nil {
+		return w, err
+	}
+	plan, err := tablefile.DecodePlan(text)
+	switch {
+	case err == nil:
+		w.plan = &plan
+	case errors.Is(err, tablefile.ErrNoPlan):
+		w.file, err = tablefile.Decode(text)
+	}
+	return w, placedIn(w.name, err)
+}
+
+// maxTableFile is the size above which a file is not read, as in package director.
+const maxTableFile = 256 << 20
+
+// readText returns the content of a file, or of the standard input for "-". It does not
+// wait for it longer than until the context ends.
+func readText(ctx context.Context, env *cli.Env, path string) ([]byte, error) {
+	in := env.In
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	type read struct {
+		text []byte
+		err  error
+	}
+	done := make(chan read, 1)
+	go func() {
+		text, err := io.ReadAll(io.LimitReader(in, maxTableFile+1))
+		done <- read{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case r := <-done:
+		if len(r.text) > maxTableFile {
+			return nil, fmt.Errorf("%s has more than %d MiB, which is more than any table needs", path, maxTableFile>>20)
+		}
+		return r.text, r.err
+	}
+}
+
+// placedIn returns an error with the name of the file that is wrong, and the place if
+// there is one.
+func placedIn(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var inside *director.FileError
+	if errors.As(err, &inside) {
+		return &director.FileError{Path: name, Line: inside.Line, Column: inside.Column, Err: inside.Err}
+	}
+	placed := &director.FileError{Path: name, Err: err}
+	var value *lvs.Error
+	if errors.As(err, &value) {
+		placed.Line, placed.Column = value.Line, value.Column
+	}
+	return placed
+}
+
+// decodeTable returns the table that a file of any format has.
+func decodeTable(text []byte) (lvs.Table, error) {
+	if _, err := tablefile.DecodePlan(text); !errors.Is(err, tablefile.ErrNoPlan) {
+		return lvs.Table{}, errors.New("it is a plan, which 'lvs apply' applies once: name a file with a table")
+	}
+	file, err := tablefile.Decode(text)
+	return file.Table, err
+}
