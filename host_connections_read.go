@@ -12,6 +12,10 @@ const (
 	// connectionsBlock is how much text is read at a time. A line must fit.
 	connectionsBlock = 64 << 10
 
+	// leastRead is the least room that is read into. The kernel returns a page at most, and
+	// searches its place in the table for each read.
+	leastRead = 4 << 10
+
 	// maxInterned bounds the texts that are kept to be used again. The kernel has about
 	// thirty states.
 	maxInterned = 256
@@ -21,7 +25,8 @@ const (
 type connectionReader struct {
 	from    io.Reader
 	block   []byte // that is read into
-	text    []byte // of the block, not yet parsed
+	end     int    // of what was read into the block
+	text    []byte // that ends there, not yet parsed
 	line    int    // number of the last line
 	columns connectionColumns
 	fields  [][]byte // of the last line
@@ -94,13 +99,16 @@ func (r *connectionReader) readLine() ([]byte, error) {
 
 // fill reads more text behind the rest of the last block.
 func (r *connectionReader) fill() error {
-	kept := copy(r.block, r.text)
-	r.text = r.block[:kept]
-	if kept == len(r.block) {
+	kept := len(r.text)
+	if len(r.block)-r.end < leastRead {
+		r.end = copy(r.block, r.text)
+	}
+	if r.end == len(r.block) {
 		return r.endless("is too long")
 	}
-	n, err := r.from.Read(r.block[kept:])
-	r.text = r.block[:kept+n]
+	n, err := r.from.Read(r.block[r.end:])
+	r.end += n
+	r.text = r.block[r.end-n-kept : r.end]
 	switch {
 	case n > 0:
 		return nil
