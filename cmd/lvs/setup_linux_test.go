@@ -7,21 +7,29 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/golvs/lvs/internal/testbed"
 )
 
+// loadModules loads the modules of tunnels, once.
+var loadModules = sync.OnceValue(func() error {
+	out, err := exec.Command("modprobe", append([]string{"-a"}, tunnelModules...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("modprobe: %w\n%s", err, out)
+	}
+	return nil
+})
+
 // addressed returns a namespace with the addresses that the cases presume. It has no IPv6,
 // whose addresses come automatically, and late.
 func addressed(t *testing.T) (ns *testbed.Namespace, netns string) {
 	t.Helper()
 	ns, netns = kernel(t)
-	for _, m := range tunnelModules {
-		if out, err := exec.Command("modprobe", m).CombinedOutput(); err != nil {
-			t.Fatalf("modprobe %s: %v\n%s", m, err, out)
-		}
+	if err := loadModules(); err != nil {
+		t.Fatal(err)
 	}
 	ns.Run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
 	ns.NIC("eth0", "10.168.0.90/24")
@@ -29,16 +37,20 @@ func addressed(t *testing.T) (ns *testbed.Namespace, netns string) {
 	return ns, netns
 }
 
-// In a kernel, a set-up is applied and undone as on the simulator.
+// In a kernel, a set-up is applied and undone as on the simulator. Other kernels than the
+// newest take several times as long, and try the two that differ most.
 func TestSetupKernel(t *testing.T) {
-	for _, args := range []string{
+	for i, args := range []string{
 		"dr-director -vip 10.168.0.91 -interface eth0 -forward",
+		"tun-server -vip 10.168.0.91 -mode gue:6080 -local 10.168.0.90",
 		"dr-server -vip 10.168.0.91",
 		"nat-director -vip 192.168.0.12 -interface eth1 -inside eth0",
 		"nat-server -director 10.168.0.91",
 		"tun-director -vip 10.168.0.91 -interface eth0",
-		"tun-server -vip 10.168.0.91 -mode gue:6080 -local 10.168.0.90",
 	} {
+		if i > 1 && !testbed.IsNewest() {
+			break
+		}
 		t.Run(args, func(t *testing.T) {
 			ns, netns := addressed(t)
 			if strings.HasPrefix(args, "nat-server") {
