@@ -66,6 +66,10 @@ func (p *prose) report(r lvs.Report, least lvs.Severity, notChecked int) {
 		p.line()
 		p.line(term.Span{Text: "Not checked:", Attr: term.Bold})
 		p.notChecked(r.Unchecked)
+		if slices.ContainsFunc(r.Unchecked, func(f lvs.Finding) bool { return f.Code == lvs.FindingRealServer }) {
+			p.line()
+			p.text(term.Span{}, "'lvs check -state' prints on another host what -peer reads here.", 0)
+		}
 	} else if notChecked > 0 {
 		p.line()
 		p.line(term.Span{Text: fmt.Sprintf("%d things could not be checked; -severity unknown lists them", notChecked)})

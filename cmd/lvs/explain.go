@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/golvs/lvs"
@@ -142,12 +143,13 @@ func (x *explain) write(env *cli.Env, found lvs.Explanation, assumed bool) error
 	p := newProse(env)
 	lines := strings.Split(found.String(), "\n  ")
 	p.line(term.Span{Text: lines[0], Attr: term.Bold})
-	for i, line := range lines[1:] {
-		a := term.Attr(0)
-		if i == 0 {
-			a = answerAttr(found)
-		}
-		p.text(term.Span{Text: "  "}, line, a)
+	if !found.Certain {
+		lines = p.possible(lines)
+	} else {
+		p.text(term.Span{Text: "  "}, lines[1], answerAttr(found))
+	}
+	for _, line := range lines[2:] {
+		p.text(term.Span{Text: "  "}, line, 0)
 	}
 	if assumed && dependsOnPort(found) {
 		p.text(term.Span{Text: "  "}, fmt.Sprintf("the scheduler considers the client's port, for which %d was assumed", assumedPort), 0)
@@ -155,13 +157,24 @@ func (x *explain) write(env *cli.Env, found lvs.Explanation, assumed bool) error
 	return p.flush(env.Out)
 }
 
-// answerAttr returns how the answer looks.
+// possible writes what may happen, and returns the lines without it.
+func (p *prose) possible(lines []string) []string {
+	p.text(term.Span{Text: "  "}, lines[1], term.Yellow)
+	for len(lines) > 2 && strings.HasPrefix(lines[2], "- ") {
+		a := term.Red
+		if strings.HasPrefix(lines[2], "- "+lvs.ActionForwarded.String()) {
+			a = term.Green
+		}
+		p.text(term.Span{Text: "  - "}, lines[2][2:], a)
+		lines = slices.Delete(lines, 2, 3)
+	}
+	return lines
+}
+
+// answerAttr returns how a certain answer looks.
 func answerAttr(x lvs.Explanation) term.Attr {
-	switch {
-	case len(x.Servers()) == 0 || x.Unanswered != 0:
+	if len(x.Servers()) == 0 || x.Unanswered != 0 {
 		return term.Red
-	case !x.Certain:
-		return term.Yellow
 	}
 	return term.Green
 }

@@ -3,6 +3,7 @@ module github.com/golvs/lvs/cmd/lvs
 go 1.26.0
 
 require (
+	github.com/creack/pty v1.1.24
 	github.com/golvs/lvs v0.0.0
 	github.com/google/go-cmp v0.7.0
 	github.com/rivo/uniseg v0.4.7

@@ -49,14 +49,25 @@ func (s *study) run(ctx context.Context, env *cli.Env) error {
 	if !found {
 		return s.notFound()
 	}
-	if len(s.missed) > 0 {
-		s.prose.line()
-		s.prose.line(term.Span{Text: "Not copied, so the result may differ:"})
-		for _, m := range s.missed {
-			s.prose.text(term.Span{Text: "  "}, m, 0)
-		}
-	}
+	s.prose.missed(s.missed)
 	return s.prose.flush(env.Out)
+}
+
+// missed writes what was not copied.
+func (p *prose) missed(all []string) {
+	if len(all) == 0 {
+		return
+	}
+	p.line()
+	p.line(term.Span{Text: "Not copied, so the result may differ:"})
+	const most = 10 // that people like to read
+	for i, m := range all {
+		if i == most-1 && len(all) > most {
+			p.line(term.Span{Text: fmt.Sprintf("  and %d others", len(all)-i)})
+			return
+		}
+		p.text(term.Span{Text: "  "}, m, 0)
+	}
 }
 
 func snapshot(ctx context.Context, sim *lvs.Simulator) (lvs.Snapshot, error) {
