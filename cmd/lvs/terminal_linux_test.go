@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"regexp"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 // onTerminal runs the program on a terminal of so many columns, and returns what it wrote.
-func onTerminal(t *testing.T, columns uint16, vars map[string]string, args ...string) string {
+func onTerminal(t *testing.T, ctx context.Context, columns uint16, vars map[string]string, args ...string) string {
 	t.Helper()
 	screen, tty, err := pty.Open()
 	if err != nil {
@@ -28,7 +29,7 @@ func onTerminal(t *testing.T, columns uint16, vars map[string]string, args ...st
 		written <- string(all)
 	}()
 	env := &cli.Env{In: tty, Out: tty, Err: tty, Getenv: func(name string) string { return vars[name] }}
-	program().Main(t.Context(), env, append([]string{"lvs"}, args...))
+	program().Main(ctx, env, append([]string{"lvs"}, args...))
 	tty.Close()
 	return strings.ReplaceAll(<-written, "\r\n", "\n")
 }
@@ -37,9 +38,10 @@ var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // On a terminal, text has colours, unless they are not wanted, and fits, but for commands.
 func TestTerminal(t *testing.T) {
-	for _, args := range []string{"check -demo", "explain -demo 192.0.2.7 10.168.0.98:80 -fwmark 7", "setup dr-server -vip 10.168.0.91 -demo check"} {
+	ctx := balancing(t)
+	for _, args := range []string{"check -setups=", "explain 192.168.0.7 10.168.0.91:80", "setup dr-server -vip 10.168.0.91 check"} {
 		for _, columns := range []uint16{80, 200} {
-			text := onTerminal(t, columns, map[string]string{"TERM": "xterm", "LANG": "C.UTF-8"}, strings.Fields(args)...)
+			text := onTerminal(t, ctx, columns, map[string]string{"TERM": "xterm", "LANG": "C.UTF-8"}, strings.Fields(args)...)
 			if !strings.Contains(text, "\x1b[1m") {
 				t.Errorf("%s has no colours:\n%s", args, text)
 			}
@@ -51,7 +53,7 @@ func TestTerminal(t *testing.T) {
 			}
 		}
 		for _, vars := range []map[string]string{{"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}} {
-			if text := onTerminal(t, 80, vars, strings.Fields(args)...); colour.MatchString(text) || text == "" {
+			if text := onTerminal(t, ctx, 80, vars, strings.Fields(args)...); colour.MatchString(text) || text == "" {
 				t.Errorf("%s with %v has colours:\n%s", args, vars, text)
 			}
 		}

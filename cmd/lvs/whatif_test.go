@@ -96,9 +96,19 @@ func TestWhatifHost(t *testing.T) {
 }
 
 func TestWhatifDemo(t *testing.T) {
-	got := run(t, "", "whatif", "-demo", "-clients", "200")
-	expect(t, got, 0, "tcp://10.168.0.91:80")
+	got := run(t, "", "whatif", "-demo", "-clients", "50", "-service", "tcp://10.168.0.91:443")
+	expect(t, got, 0, "tcp://10.168.0.91:443")
+}
+
+// What is not simulated is said, and does not keep other services from being studied.
+func TestWhatifNotSimulated(t *testing.T) {
+	table := write(t, `{"version": 1, "services": [
+		{"id": "sctp://10.168.0.91:80", "scheduler": "rr", "realServers": [{"addr": "10.168.0.94:80", "weight": 1}]},
+		{"id": "udp://10.168.0.91:80", "scheduler": "rr", "realServers": [{"addr": "10.168.0.94:80", "weight": 1}]}]}`)
+	got := run(t, "", "whatif", "-table", table, "-clients", "50")
 	expect(t, got, 0, "states of SCTP are not simulated")
+	expect(t, got, 0, "drain 10.168.0.94:80")
+	expect(t, run(t, "", "whatif", "-table", table, "-clients", "50", "-service", "sctp://10.168.0.91:80"), 1, "states of SCTP")
 }
 
 func TestWhatifSchedulers(t *testing.T) {
