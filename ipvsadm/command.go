@@ -13,6 +13,8 @@ import (
 type command struct {
 	needs, may optionSet                           // of the options behind it
 	words      int                                 // without a dash, behind it
+	name       string                              // ipvsadm's, for messages
+	kind       CommandKind                         // 0 for those that change something
 	build      func(*request) (lvs.Change, *Error) // nil if the command changes nothing
 	check      func(*request) *Error               // nil if its options fit each other
 }
@@ -28,66 +30,73 @@ const (
 )
 
 var (
-	addService = command{needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
+	addService = command{name: "add-service", needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
 		s, err := r.finishService()
 		return lvs.AddService(s), err
 	}}
-	editService = command{needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
+	editService = command{name: "edit-service", needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
 		s, err := r.finishService()
 		return lvs.UpdateService(s), err
 	}}
-	deleteService = command{needs: kindService, build: func(r *request) (lvs.Change, *Error) {
+	deleteService = command{name: "delete-service", needs: kindService, build: func(r *request) (lvs.Change, *Error) {
 		return lvs.RemoveService(r.service.ID), nil
 	}}
-	addServer = command{needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
+	addServer = command{name: "add-server", needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
 		s, err := r.finishServer()
 		return lvs.AddRealServer(r.service.ID, s), err
 	}}
-	editServer = command{needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
+	editServer = command{name: "edit-server", needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
 		s, err := r.finishServer()
 		return lvs.UpdateRealServer(r.service.ID, s), err
 	}}
-	deleteServer = command{needs: kindService | kindServer, build: func(r *request) (lvs.Change, *Error) {
+	deleteServer = command{name: "delete-server", needs: kindService | kindServer, build: func(r *request) (lvs.Change, *Error) {
 		return lvs.RemoveRealServer(r.service.ID, r.server.Addr), nil
 	}}
-	clearTable = command{build: func(*request) (lvs.Change, *Error) { return lvs.Flush(), nil }}
+	clearTable = command{name: "flush", build: func(*request) (lvs.Change, *Error) { return lvs.Flush(), nil }}
 
-	zeroCounters = command{may: kindService, build: func(r *request) (lvs.Change, *Error) {
+	zeroCounters = command{name: "zero", may: kindService, build: func(r *request) (lvs.Change, *Error) {
 		if r.has(kindService) {
 			return lvs.ZeroCounters(r.service.ID), nil
 		}
 		return lvs.ZeroAllCounters(), nil
 	}}
-	setTimeouts = command{words: 3, build: (*request).finishTimeouts}
-	startDaemon = command{may: daemonOptions, build: func(r *request) (lvs.Change, *Error) {
+	setTimeouts = command{name: "set", words: 3, build: (*request).finishTimeouts}
+	startDaemon = command{name: "start-daemon", may: daemonOptions, build: func(r *request) (lvs.Change, *Error) {
 		return lvs.StartSyncDaemon(r.daemon), nil
 	}}
-	stopDaemon = command{may: kindSyncID, build: func(r *request) (lvs.Change, *Error) {
+	stopDaemon = command{name: "stop-daemon", may: kindSyncID, build: func(r *request) (lvs.Change, *Error) {
 		return lvs.StopSyncDaemon(r.daemon.Role), nil
 	}}
-	list = command{may: listOptions, check: (*request).listable}
-	save = command{may: kindNumeric}
+	list = command{name: "list", kind: CommandList, may: listOptions, check: (*request).listable}
+	save = command{name: "save", kind: CommandSave, may: kindNumeric | kindFull}
 
-	unreadable command // ends a restore
+	// These three end a restore.
+	restore = command{name: "restore", kind: CommandRestore}
+	help    = command{name: "help", kind: CommandHelp}
+	version = command{name: "version", kind: CommandVersion}
 )
 
 // parse reads a command, for which it uses r. The second result is whether it changes
 // something.
 func (r *request) parse(words []word) (lvs.Change, bool, *Error) {
 	var nothing lvs.Change
-	*r = newRequest(words)
+	*r = newRequest(words, r.names, r.inFile)
 	first, ok, err := r.next()
 	switch {
 	case err != nil:
-		return nothing, false, err
+		return nothing, false, err.notCommand()
 	case !ok:
 		return nothing, false, noCommand(words[0])
 	case first.command == nil && len(r.rest) > 0:
 		return nothing, false, noCommand(r.rest[0])
 	case first.command == nil:
-		return nothing, false, errorf("a command such as -A or -a must come first").at(first.as, first.column)
-	case first.command == &unreadable:
+		return nothing, false, errorf("a command such as -A or -a must come first").at(first.as, first.column).notCommand()
+	case r.inFile && first.command.endsRestore():
 		return nothing, false, errorf("changes nothing, and ends a restore").or("remove the line").at(first.as, first.column)
+	}
+	r.command = first.command
+	if r.command == &help || r.command == &version {
+		return nothing, false, nil // whatever follows
 	}
 	if err := r.read(first); err != nil {
 		return nothing, false, err
@@ -118,19 +127,27 @@ func (r *request) refused(err error) *Error {
 	var bad *lvs.Error
 	if errors.As(err, &bad) {
 		e.Column = r.column(kindOf[bad.Field])
+		switch bad.Field {
+		case "OnePacket":
+			e.says("One-Packet Scheduling is only for UDP virtual services")
+		case "LowerThreshold":
+			e.aborts("Numerical result out of range")
+		case "Addr":
+			e.aborts("Invalid operation.  Possibly wrong module version, address not unicast, ...")
+		}
 	}
 	return e
 }
 
 func noCommand(w word) *Error {
-	return errorf("%s is not a command", quote(w.text)).or("a command begins with a dash, such as -A").at("", w.column)
+	return errorf("%s is not a command", quote(w.text)).or("a command begins with a dash, such as -A").at("", w.column).notCommand()
 }
 
 // read reads the options of a command, and checks that it may have them.
 func (r *request) read(first given) *Error {
 	if first.set != nil {
 		if err := first.set(r, first.value); err != nil {
-			return err.at(first.as, first.valueAt)
+			return err.says("%s", badValue(r, first)).at(first.as, first.valueAt)
 		}
 	}
 	for {
@@ -151,18 +168,18 @@ func (r *request) read(first given) *Error {
 func (r *request) add(first, g given) *Error {
 	switch {
 	case g.command != nil:
-		return errorf("a line has one command, and this one has %s", first.as)
-	case g.kind&^(first.command.needs|first.command.may) != 0:
-		return errorf("%s does not have this option", first.as)
+		return errorf("a line has one command, and this one has %s", first.as).says("invalid option `%s'", r.taken)
 	case r.has(g.kind):
-		return repeated(g.kind)
+		return repeated(g.kind).says("multiple '%s' options specified", kindName(g.kind))
+	case g.kind&^(first.command.needs|first.command.may) != 0 && r.illegal == nil:
+		r.illegal = errorf("%s does not have this option", first.as).at(g.as, g.column)
 	}
 	if r.kinds |= g.kind; g.kind != 0 {
 		r.columns[bits.TrailingZeros64(uint64(g.kind))] = cmp.Or(g.valueAt, g.column)
 	}
 	if g.set != nil {
 		if err := g.set(r, g.value); err != nil {
-			return err.at(g.as, g.valueAt)
+			return err.says("%s", badValue(r, g)).at(g.as, g.valueAt)
 		}
 	}
 	return nil
@@ -174,39 +191,4 @@ func repeated(kind optionSet) *Error {
 		return errorf("only one of %s can be given", strings.Join(names, ", "))
 	}
 	return errorf("is given twice")
-}
-
-// complete checks a request at its end.
-func (r *request) complete(first given) *Error {
-	c := first.command
-	switch missing := c.needs &^ r.kinds; {
-	case missing&kindService != 0:
-		return errorf("needs a service").or("add -t, -u, --sctp-service or -f").at(first.as, first.column)
-	case missing&kindServer != 0:
-		return errorf("needs a real server").or("add -r").at(first.as, first.column)
-	case len(r.rest) < c.words:
-		return errorf("needs %d numbers: for TCP, for TCP after a FIN, and for UDP", c.words).at(first.as, first.column)
-	case len(r.rest) > c.words:
-		w := r.rest[c.words]
-		return errorf("%s does not belong to an option", quote(w.text)).at(first.as, w.column)
-	}
-	if c.check != nil {
-		if err := c.check(r); err != nil {
-			return err.at(first.as, first.column)
-		}
-	}
-	return nil
-}
-
-// listable refuses options of which ipvsadm can only list one.
-func (r *request) listable() *Error {
-	special := r.kinds & (kindConns | kindTimeouts | kindDaemons)
-	excluded := countOptions | kindService | kindConns | kindTimeouts | kindDaemons
-	if special&kindConns == 0 {
-		excluded |= kindPersistentConns
-	}
-	if special != 0 && (r.kinds&excluded&^(special&-special)) != 0 {
-		return errorf("can list connections, timeouts, daemons or services, but only one of them")
-	}
-	return nil
 }

@@ -52,9 +52,9 @@ func (t *text) change(ch lvs.Change) *Error {
 		s, _ := ch.RealServer()
 		return t.server(command, ch.ServiceID(), s)
 	case lvs.OpRemoveService, lvs.OpZeroCounters:
-		return t.line(command, idText(ch.ServiceID()))
+		return t.line(command, t.id(ch.ServiceID()))
 	case lvs.OpRemoveRealServer:
-		return t.line(command, idText(ch.ServiceID()), "-r", addrPortText(serverKey(ch.RealServerAddr())))
+		return t.line(command, t.id(ch.ServiceID()), "-r", addrPortText(serverKey(ch.RealServerAddr())))
 	case lvs.OpZeroAllCounters:
 		return t.line("-Z")
 	case lvs.OpFlush:

@@ -108,7 +108,7 @@ func (d *duel) judgePrinted() {
 	d.compare("Save", theirSaved, saved.String())
 	info, err := d.theirClient.Info(d.t.Context())
 	if err == nil {
-		err = List(&listed, info, have)
+		err = List(&listed, info, have, ListOptions{})
 	}
 	if err != nil {
 		d.fatalf("%v", err)
@@ -129,7 +129,9 @@ func (d *duel) printed() (have lvs.Snapshot, saved, listed string) {
 		listed, _ = d.ipvsadm("", "-Ln")
 		unsorted, _ = d.ipvsadm("", "-Ln", "--nosort")
 	}
-	at := func(e lvs.ServiceEntry) int { return strings.Index(unsorted, "\n"+listedService(e.Service)+"\n") }
+	at := func(e lvs.ServiceEntry) int {
+		return strings.Index(unsorted, "\n"+ListOptions{}.listedService(e.Service)+"\n")
+	}
 	slices.SortFunc(have.Services, func(a, b lvs.ServiceEntry) int { return at(a) - at(b) })
 	return have, saved, listed
 }

@@ -18,7 +18,15 @@ type Error struct {
 	text  string // what is wrong
 	hint  string // what to do
 	cause error
+
+	said string // see Original; "" for what ipvsadm leaves to the kernel
+	exit int
 }
+
+// Original returns what ipvsadm 1.31 writes about the same mistake, without the end of the
+// line, and the status with which it exits: 2, or 255 if its option parser refused the
+// words. The message is "" if ipvsadm does not know of such a mistake.
+func (e *Error) Original() (message string, status int) { return e.said, e.exit }
 
 // Error returns where the command stands, what is wrong with it, and what to do.
 func (e *Error) Error() string {
@@ -69,4 +77,23 @@ func quote(s string) string {
 		return fmt.Sprintf("%q…", s[:most])
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// says adds what ipvsadm says, which then exits with status 2. The first one stays.
+func (e *Error) says(format string, args ...any) *Error {
+	if e.said == "" {
+		e.said, e.exit = fmt.Sprintf(format, args...), 2
+	}
+	return e
+}
+
+// aborts adds what ipvsadm says when it exits with status 255.
+func (e *Error) aborts(format string, args ...any) *Error {
+	e.said, e.exit = fmt.Sprintf(format, args...), 255
+	return e
+}
+
+// notCommand is what ipvsadm says of words that do not begin with a command.
+func (e *Error) notCommand() *Error {
+	return e.aborts("Try `ipvsadm -h' or 'ipvsadm --help' for more information.")
 }

@@ -22,7 +22,7 @@ type File struct {
 // has no effect in the kernel: see [lvs.Table.Validate]. A plan has neither timeouts nor
 // sync daemons: pass these to [lvs.Client.SetTimeouts] and [lvs.Client.StartSyncDaemon].
 func ParseFile(text []byte) (File, error) {
-	read, err := parseLines(string(text))
+	read, err := Parser{}.lines(string(text))
 	if err != nil {
 		return File{}, err
 	}

@@ -32,7 +32,7 @@ func TestPrintedByIpvsadm(t *testing.T) {
 		t.Errorf("Save: %v (-want +got):\n%s", err, diff)
 	}
 	b.Reset()
-	err = List(&b, lvs.Info{Version: "1.2.1", ConnTableSize: 256}, snapshotOf(f.Table))
+	err = List(&b, lvs.Info{Version: "1.2.1", ConnTableSize: 256}, snapshotOf(f.Table), ListOptions{})
 	if diff := cmp.Diff(readTestdata(t, "listed.txt"), b.String()); err != nil || diff != "" {
 		t.Errorf("List: %v (-want +got):\n%s", err, diff)
 	}
@@ -59,7 +59,7 @@ func TestListConnections(t *testing.T) {
 	s.Services[0].RealServers[0].ActiveConns, s.Services[0].RealServers[0].InactiveConns = 1, 20
 	var b strings.Builder
 	want := "  -> 10.168.0.94:80               Route   5      1          20        \n"
-	if err := List(&b, lvs.Info{}, s); err != nil || !strings.HasSuffix(b.String(), want) {
+	if err := List(&b, lvs.Info{}, s, ListOptions{}); err != nil || !strings.HasSuffix(b.String(), want) {
 		t.Errorf("%v, got\n%s\nwant at its end\n%s", err, b.String(), want)
 	}
 }

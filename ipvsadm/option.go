@@ -25,41 +25,43 @@ const (
 // optionSet has kinds of options. A command has at most one option of each kind.
 type optionSet uint64
 
+// The kinds are in the order in which ipvsadm checks whether a command may have them.
 const (
-	kindService optionSet = 1 << iota
+	kindNumeric optionSet = 1 << iota
+	kindConns
+	kindService
 	kindScheduler
 	kindPersistent
 	kindMask
-	kindEngine
-	kindOnePacket
-	kindSchedulerFlags
 	kindServer
 	kindMode
 	kindWeight
 	kindUpper
 	kindLower
-	kindTunnel
-	kindTunnelPort
-	kindNoChecksum
-	kindChecksum
-	kindRemoteChecksum
-	kindSyncID
 	kindInterface
-	kindMaxLen
-	kindGroup
-	kindPort
-	kindTTL
-	kindNumeric
-	kindConns
 	kindTimeouts
 	kindDaemons
 	kindStats
 	kindRates
 	kindThresholds
 	kindPersistentConns
-	kindTunnelInfo
 	kindNoSort
+	kindSyncID
 	kindExact
+	kindOnePacket
+	kindEngine
+	kindSchedulerFlags
+	kindTunnelInfo
+	kindTunnel
+	kindTunnelPort
+	kindNoChecksum
+	kindChecksum
+	kindRemoteChecksum
+	kindMaxLen
+	kindGroup
+	kindPort
+	kindTTL
+	kindFull
 )
 
 // commands are the options one of which comes first.
@@ -78,9 +80,9 @@ var commands = []option{
 	{long: "list", short: 'L', command: &list},
 	{long: "list", short: 'l', command: &list},
 	{long: "save", short: 'S', command: &save},
-	{long: "restore", short: 'R', command: &unreadable},
-	{long: "help", short: 'h', command: &unreadable},
-	{long: "version", short: 'v', command: &unreadable},
+	{long: "restore", short: 'R', command: &restore},
+	{long: "help", short: 'h', command: &help},
+	{long: "version", short: 'v', command: &version},
 }
 
 // options are all others.
@@ -129,6 +131,7 @@ var options = []option{
 	{long: "nosort", kind: kindNoSort},
 	{long: "exact", short: 'X', kind: kindExact},
 	{long: "sort"},
+	{long: "full", kind: kindFull}, // which ipvsadm does not have
 }
 
 // longOption returns the command or option with a name, or nil.

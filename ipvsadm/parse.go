@@ -11,8 +11,11 @@ import (
 // and the word ipvsadm before it may be left out. The result has a change for each
 // command that changes something, in their order. An error is an [*Error]; then there
 // are no changes.
-func Parse(text []byte) ([]lvs.Change, error) {
-	read, err := parseLines(string(text))
+func Parse(text []byte) ([]lvs.Change, error) { return Parser{}.Parse(text) }
+
+// Parse reads commands as the function of this name does.
+func (p Parser) Parse(text []byte) ([]lvs.Change, error) {
+	read, err := p.lines(string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -26,22 +29,14 @@ func Parse(text []byte) ([]lvs.Change, error) {
 // ParseArgs reads the arguments of one command: those of ipvsadm, without its name. It
 // returns the change, or none if the command only prints. An error is an [*Error].
 func ParseArgs(args ...string) ([]lvs.Change, error) {
-	words := make([]word, len(args))
-	for i, a := range args {
-		words[i].text = a
-	}
-	if len(words) == 0 {
+	if len(args) == 0 {
 		return nil, errorf("no command is given").or("a command begins with a dash, such as -A")
 	}
-	ch, ok, err := new(request).parse(words)
-	switch {
-	case err != nil:
-		err.Column = 0
+	c, err := Parser{}.command(args, true)
+	if err != nil || c.Kind != CommandChange {
 		return nil, err
-	case !ok:
-		return nil, nil
 	}
-	return []lvs.Change{ch}, nil
+	return []lvs.Change{c.Change}, nil
 }
 
 // line is a change, and where it stands.
@@ -50,11 +45,11 @@ type line struct {
 	change         lvs.Change
 }
 
-// parseLines reads all lines, or returns the first error.
-func parseLines(text string) ([]line, error) {
+// lines reads all lines, or returns the first error.
+func (p Parser) lines(text string) ([]line, error) {
 	all := make([]line, 0, strings.Count(text, "\n")+1)
 	var words []word
-	var r request
+	r := request{names: p.Names, inFile: true}
 	number := 0
 	for l := range strings.Lines(text) {
 		number++

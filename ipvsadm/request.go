@@ -23,6 +23,10 @@ const (
 // request is a command with its options, as far as they have been read.
 type request struct {
 	scanner
+	names   Names     // nil: none are looked up
+	inFile  bool      // it is a line of a file
+	command *command  // once it was read
+	illegal *Error    // of the first option that the command does not have
 	kinds   optionSet // that were given
 	columns [65]int   // of the values of options, by the bit of their kind; the last is that of none
 
@@ -38,9 +42,11 @@ type request struct {
 	daemon lvs.SyncDaemon
 }
 
-func newRequest(words []word) request {
+func newRequest(words []word, names Names, inFile bool) request {
 	return request{
 		scanner: scanner{words: words},
+		names:   names,
+		inFile:  inFile,
 		service: lvs.Service{Scheduler: lvs.WLC},
 		server:  lvs.RealServer{Weight: 1},
 		daemon:  lvs.SyncDaemon{Interface: defaultInterface},
@@ -63,7 +69,8 @@ func (r *request) finishService() (lvs.Service, *Error) {
 	case r.ignoresMask && s.ID.Is6():
 		return s, errorf("stands before the IPv6 service, and ipvsadm would ignore it").or("put it behind the service").at("-M", r.column(kindMask))
 	case s.Persistence.Timeout == 0 && s.ID.FWMark() == 0 && s.ID.AddrPort().Port() == 0:
-		return s, errorf("a service on port 0, or without a port, receives packets for every port").or("it needs -p").at("", r.column(kindService))
+		return s, errorf("a service on port 0, or without a port, receives packets for every port").or("it needs -p").
+			says("Zero port specified for non-persistent service").at("", r.column(kindService))
 	}
 	s.SchedulerFlags = flags
 	if s.Persistence.Timeout == 0 {
@@ -75,6 +82,10 @@ func (r *request) finishService() (lvs.Service, *Error) {
 // finishServer returns the real server of -a or -e.
 func (r *request) finishServer() (lvs.RealServer, *Error) {
 	s := r.server
+	if s.Addr.Addr().Is6() != r.service.ID.Is6() && s.Mode != lvs.IPIP() {
+		return s, errorf("a real server has another address family than its service only behind a tunnel").or("add -i").
+			says("Different address family is allowed only for tunneling servers").at("-r", r.column(kindServer))
+	}
 	if s.Mode == lvs.IPIP() {
 		mode, err := r.tunnelMode()
 		if err != nil {
@@ -82,7 +93,7 @@ func (r *request) finishServer() (lvs.RealServer, *Error) {
 		}
 		s.Mode = mode
 	} else if r.has(tunnelOptions) {
-		return s, errorf("a tunnel needs -i")
+		return s, errorf("a tunnel needs -i").says("Tunnel options conflict with forward method")
 	}
 	if r.service.ID.FWMark() == 0 && s.Mode != lvs.NAT() {
 		s.Addr = netip.AddrPortFrom(s.Addr.Addr(), r.service.ID.AddrPort().Port())
@@ -102,7 +113,8 @@ func (r *request) tunnelMode() (lvs.Mode, *Error) {
 	case "gue":
 		mode, may = lvs.GUE(r.tunnelPort, r.tunnelFlags), kindTunnelPort|kindNoChecksum|kindChecksum|kindRemoteChecksum
 		if r.tunnelPort == 0 {
-			return mode, errorf("gue needs --tun-port").at("--tun-type", r.column(kindTunnel))
+			return mode, errorf("gue needs --tun-port").says("You need to supply the 'tun-port' option for the 'gue' tunnel type").
+				at("--tun-type", r.column(kindTunnel))
 		}
 	}
 	const checksums = kindNoChecksum | kindChecksum | kindRemoteChecksum
@@ -110,9 +122,13 @@ func (r *request) tunnelMode() (lvs.Mode, *Error) {
 	switch given := r.kinds & checksums; {
 	case excess != 0:
 		names := strings.Join(optionNames(excess), ", ")
-		return mode, errorf("%s does not have %s", mode.Name(), names).at("", r.column(excess))
+		return mode, errorf("%s does not have %s", mode.Name(), names).
+			says("Illegal '%s' option with the '%s' tunnel type", kindName(excess&-excess), cmp.Or(r.tunnel, "ipip")).at("", r.column(excess))
 	case given&(given-1) != 0: // more than one
-		return mode, repeated(checksums)
+		first := given & -given
+		second := (given &^ first) & -(given &^ first)
+		return mode, repeated(checksums).
+			says("The option '%s' conflicts with the '%s' option in the '%s' tunnel type", kindName(second), kindName(first), r.tunnel)
 	}
 	return mode, nil
 }
@@ -123,7 +139,7 @@ func (r *request) finishTimeouts() (lvs.Change, *Error) {
 	for i, w := range r.rest {
 		n, err := number(w.text, 0, longestTimeout)
 		if err != nil {
-			return lvs.Change{}, err.at("--set", w.column)
+			return lvs.Change{}, err.says("invalid timeout value `%s' specified", w.text).at("--set", w.column)
 		}
 		seconds[i] = time.Duration(n) * time.Second
 	}
@@ -133,7 +149,7 @@ func (r *request) finishTimeouts() (lvs.Change, *Error) {
 // serviceOf returns the setter of -t and its like.
 func serviceOf(p lvs.Protocol) func(*request, string) *Error {
 	return func(r *request, value string) *Error {
-		addr, err := addrPort(value, 0)
+		addr, err := r.addrPort(value, 0, p)
 		r.service.ID = lvs.NewServiceID(p, addr)
 		return err
 	}
@@ -156,7 +172,15 @@ func (r *request) setIPv6(string) *Error {
 
 func (r *request) setScheduler(value string) *Error {
 	r.service.Scheduler = cmp.Or(lvs.Scheduler(value), lvs.WLC)
-	return checkName(value)
+	return unknownModule(checkName(value))
+}
+
+// unknownModule adds what ipvsadm says of a name that the kernel does not know.
+func unknownModule(err *Error) *Error {
+	if err != nil {
+		err.aborts("Scheduler or persistence engine not found")
+	}
+	return err
 }
 
 func (r *request) setPersistent(value string) *Error {
@@ -174,7 +198,7 @@ func (r *request) setMask(value string) (err *Error) {
 
 func (r *request) setEngine(value string) *Error {
 	r.service.Persistence.Engine = value
-	return checkName(value)
+	return unknownModule(checkName(value))
 }
 
 func (r *request) setOnePacket(string) *Error {
@@ -188,7 +212,7 @@ func (r *request) setSchedulerFlags(value string) *Error {
 }
 
 func (r *request) setServer(value string) (err *Error) {
-	r.server.Addr, err = addrPort(value, r.service.ID.AddrPort().Port())
+	r.server.Addr, err = r.addrPort(value, r.service.ID.AddrPort().Port(), r.service.ID.Protocol())
 	return err
 }
 

@@ -22,8 +22,17 @@ import (
 // The error lists what ipvsadm has no options for, such as a mode that is the kernel's
 // own, and what no kernel has, such as a negative weight, each with an [*Error] that
 // matches [lvs.ErrInvalid]. Then nothing is written.
-func Save(w io.Writer, table lvs.Table) error {
-	t := text{saved: true}
+func Save(w io.Writer, table lvs.Table) error { return SaveWith(w, table, SaveOptions{}) }
+
+// SaveOptions says how [SaveWith] writes. The zero value is that of 'ipvsadm -S -n'.
+type SaveOptions struct {
+	Names         Names // nil: numbers, as with -n
+	UnsignedMarks bool  // firewall marks from 2147483648 on are not negative, so that ipvsadm reads them
+}
+
+// SaveWith writes a table as [Save] does, with options.
+func SaveWith(w io.Writer, table lvs.Table, o SaveOptions) error {
+	t := text{saved: true, SaveOptions: o}
 	var bad []error
 	for _, s := range sortServices(table.Services, func(s lvs.TableService) lvs.ServiceID { return s.ID }) {
 		if err := cmp.Or(impossible(s.Service), t.service("-A", s.Service)); err != nil {

@@ -25,6 +25,7 @@ type scanner struct {
 	used    int    // the bytes of cluster that have been read
 	rest    []word // words that are neither options nor their arguments
 	ended   bool   // by "--"
+	taken   string // the word that was read last
 }
 
 // next returns the next option. It reports false at the end.
@@ -34,7 +35,7 @@ func (s *scanner) next() (g given, ok bool, err *Error) {
 			return g, false, nil
 		}
 		w := s.words[0]
-		s.words = s.words[1:]
+		s.words, s.taken = s.words[1:], w.text
 		switch {
 		case s.ended, len(w.text) < 2, w.text[0] != '-':
 			s.rest = append(s.rest, w)
@@ -57,11 +58,11 @@ func (s *scanner) long(w word) (given, *Error) {
 	g := given{option: longOption(name), as: "--" + name, column: w.column}
 	switch {
 	case g.option == nil:
-		return g, unknownOption(g.as, w.column)
+		return g, unknownOption(g.as, w.column).aborts("%s: unknown option", s.taken)
 	case !valued:
 		return s.argument(g)
 	case g.arg == noArgument:
-		return g, noSuchArgument().at(g.as, w.column)
+		return g, s.noSuchArgument().at(g.as, w.column)
 	}
 	g.value, g.valueAt = value, w.column+len("--")+len(name)+len("=")
 	return g, nil
@@ -76,7 +77,7 @@ func (s *scanner) short() (given, *Error) {
 	}
 	s.used++
 	if g.option == nil {
-		return g, unknownOption(g.as, g.column)
+		return g, unknownOption(g.as, g.column).aborts("%s: unknown option", s.taken)
 	}
 	switch {
 	case s.used == len(text):
@@ -84,7 +85,7 @@ func (s *scanner) short() (given, *Error) {
 	case text[s.used] == '=':
 		s.used++
 		if g.arg == noArgument {
-			return g, noSuchArgument().at(g.as, g.column)
+			return g, s.noSuchArgument().at(g.as, g.column)
 		}
 	case g.arg == noArgument:
 		return g, nil
@@ -101,16 +102,18 @@ func (s *scanner) argument(g given) (given, *Error) {
 	case g.arg == noArgument:
 	case len(s.words) == 0:
 		if g.arg == needsArgument {
-			return g, errorf("needs an argument").at(g.as, g.column)
+			return g, errorf("needs an argument").at(g.as, g.column).aborts("%s: missing argument", s.taken)
 		}
 	case g.arg == needsArgument || !strings.HasPrefix(s.words[0].text, "-"):
 		g.value, g.valueAt = s.words[0].text, s.words[0].column
-		s.words = s.words[1:]
+		s.words, s.taken = s.words[1:], g.value
 	}
 	return g, nil
 }
 
-func noSuchArgument() *Error { return errorf("does not have an argument") }
+func (s *scanner) noSuchArgument() *Error {
+	return errorf("does not have an argument").aborts("%s: option does not take an argument", s.taken)
+}
 
 func unknownOption(as string, column int) *Error {
 	return errorf("%s is not an option", quote(as)).

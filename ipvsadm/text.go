@@ -14,6 +14,7 @@ type text struct {
 	strings.Builder
 
 	saved bool // written as 'ipvsadm -S -n' does, whatever is lost
+	SaveOptions
 }
 
 // line writes a command. Words that are empty are left out.
@@ -59,10 +60,10 @@ func (t *text) service(command string, s lvs.Service) *Error {
 
 // id returns a service as an option.
 func (t *text) id(id lvs.ServiceID) string {
-	if mark := id.FWMark(); mark != 0 && t.saved {
-		return "-f " + strconv.Itoa(int(int32(mark))) + markFamily(id)
+	if mark := id.FWMark(); mark != 0 {
+		return "-f " + markText(mark, t.UnsignedMarks || !t.saved) + markFamily(id)
 	}
-	return idText(id)
+	return serviceOption(id) + namedAddrPort(t.Names, id.AddrPort(), id.Protocol())
 }
 
 // persistence returns -p, -M and --pe, as far as the service has them.
@@ -133,7 +134,7 @@ func (t *text) server(command string, id lvs.ServiceID, s lvs.RealServer) *Error
 	if !t.saved && (s.UpperThreshold != 0 || s.LowerThreshold != 0) {
 		thresholds = "-x " + strconv.Itoa(s.UpperThreshold) + " -y " + strconv.Itoa(s.LowerThreshold)
 	}
-	return t.line(command, t.id(id), "-r", addrPortText(serverKey(s.Addr)), method, "-w", strconv.Itoa(s.Weight), tunnel, thresholds)
+	return t.line(command, t.id(id), "-r", namedAddrPort(t.Names, serverKey(s.Addr), id.Protocol()), method, "-w", strconv.Itoa(s.Weight), tunnel, thresholds)
 }
 
 // modeText returns how a server is reached: the method, and the options of a tunnel.

@@ -60,7 +60,7 @@ func fwMark(s string) (uint32, *Error) {
 }
 
 // addrPort reads an address with or without a port, which is otherwise the given one.
-func addrPort(s string, port uint16) (netip.AddrPort, *Error) {
+func (r *request) addrPort(s string, port uint16, p lvs.Protocol) (netip.AddrPort, *Error) {
 	host, digits, hasPort := s, "", false
 	if inside, ok := strings.CutPrefix(s, "["); ok {
 		if host, digits, hasPort = strings.Cut(inside, "]:"); !hasPort || !strings.Contains(host, ":") {
@@ -70,15 +70,20 @@ func addrPort(s string, port uint16) (netip.AddrPort, *Error) {
 	} else if strings.Count(s, ":") == 1 {
 		host, digits, hasPort = strings.Cut(s, ":")
 	}
-	addr, err := parseAddr(host)
+	addr, err := r.parseAddr(host)
 	if err == nil && hasPort {
-		port, err = parsePort(digits)
+		port, err = r.parsePort(digits, p)
 	}
 	return netip.AddrPortFrom(addr, port), err
 }
 
-func parseAddr(s string) (netip.Addr, *Error) {
+func (r *request) parseAddr(s string) (netip.Addr, *Error) {
 	addr, err := netip.ParseAddr(s)
+	if err != nil && r.names != nil {
+		if addr, ok := r.names.Addr(s); ok {
+			return addr, nil
+		}
+	}
 	switch {
 	case err != nil:
 		return addr, errorf("%s is not an address", quote(s)).or(hintAddr)
@@ -100,8 +105,13 @@ const (
 	hintAddr  = hintNames + ", and an IPv4 address has four decimal numbers"
 )
 
-func parsePort(s string) (uint16, *Error) {
+func (r *request) parsePort(s string, p lvs.Protocol) (uint16, *Error) {
 	n, err := number(s, 0, math.MaxUint16)
+	if err != nil && r.names != nil {
+		if port, ok := r.names.Port(s, p); ok {
+			return port, nil
+		}
+	}
 	if err != nil {
 		err.text = "port " + err.text
 		if strings.Trim(s, "-+0123456789") != "" {
@@ -145,10 +155,11 @@ func schedulerFlags(s lvs.Scheduler, names string) (lvs.SchedulerFlags, *Error) 
 			continue
 		case "sh-fallback", "sh-port", "mh-fallback", "mh-port", "flag-1", "flag-2", "flag-3":
 		default:
-			return 0, errorf("%s is not a flag", quote(name)).or("give sh-fallback, sh-port, mh-fallback, mh-port, or flag-1 to flag-3")
+			return 0, errorf("%s is not a flag", quote(name)).or("give sh-fallback, sh-port, mh-fallback, mh-port, or flag-1 to flag-3").
+				says("invalid scheduler flag `%s'", name)
 		}
 		if of != "flag" && of != s.String() {
-			return 0, errorf("%s is a flag of the scheduler %s, not of %s", name, of, s)
+			return 0, errorf("%s is a flag of the scheduler %s, not of %s", name, of, s).says("incompatible scheduler flag `%s'", name)
 		}
 		flag, err := lvs.ParseSchedulerFlags(name)
 		if err != nil {

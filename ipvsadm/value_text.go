@@ -9,18 +9,15 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// idText returns a service as an option.
-func idText(id lvs.ServiceID) string {
-	option := "-t "
-	switch {
-	case id.FWMark() != 0:
-		return "-f " + strconv.FormatUint(uint64(id.FWMark()), 10) + markFamily(id)
-	case id.Protocol() == lvs.ProtocolUDP:
-		option = "-u "
-	case id.Protocol() == lvs.ProtocolSCTP:
-		option = "--sctp-service "
+// serviceOption returns the option of a service with an address.
+func serviceOption(id lvs.ServiceID) string {
+	switch id.Protocol() {
+	case lvs.ProtocolUDP:
+		return "-u "
+	case lvs.ProtocolSCTP:
+		return "--sctp-service "
 	}
-	return option + addrPortText(id.AddrPort())
+	return "-t "
 }
 
 // markFamily returns what is behind a firewall mark for IPv6.
@@ -29,6 +26,33 @@ func markFamily(id lvs.ServiceID) string {
 		return " -6"
 	}
 	return ""
+}
+
+// markText returns a firewall mark as ipvsadm prints it: as a number with a sign.
+func markText(mark uint32, unsigned bool) string {
+	if unsigned {
+		return strconv.FormatUint(uint64(mark), 10)
+	}
+	return strconv.Itoa(int(int32(mark)))
+}
+
+// namedAddrPort returns an address and a port by their names, as far as they have one.
+func namedAddrPort(names Names, a netip.AddrPort, p lvs.Protocol) string {
+	if names == nil {
+		return addrPortText(a)
+	}
+	host, ok := names.Host(a.Addr())
+	if !ok {
+		host = addrText(a.Addr())
+	}
+	port, ok := names.PortName(a.Port(), p)
+	if !ok {
+		port = strconv.Itoa(int(a.Port()))
+	}
+	if a.Addr().Is6() {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
 }
 
 func addrPortText(a netip.AddrPort) string {

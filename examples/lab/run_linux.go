@@ -115,7 +115,7 @@ func list(ctx context.Context, l *lab.Lab, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(out)
-	return ipvsadm.List(out, info, entries)
+	return ipvsadm.List(out, info, entries, ipvsadm.ListOptions{})
 }
 
 // advise adds what to do where that is not clear from the error.

@@ -148,7 +148,7 @@ func (s *story) showTable(ctx context.Context) error {
 		return err
 	}
 	s.say("\nThe director's table, as ipvsadm -Ln shows it:\n")
-	return ipvsadm.List(s.out, info, entries)
+	return ipvsadm.List(s.out, info, entries, ipvsadm.ListOptions{})
 }
 
 func (s *story) say(format string, args ...any) {
