@@ -15,6 +15,7 @@ type command struct {
 	words      int                                 // without a dash, behind it
 	name       string                              // ipvsadm's, for messages
 	kind       CommandKind                         // 0 for those that change something
+	op         lvs.Op                              // 0 for those that do not
 	build      func(*request) (lvs.Change, *Error) // nil if the command changes nothing
 	check      func(*request) *Error               // nil if its options fit each other
 }
@@ -30,41 +31,41 @@ const (
 )
 
 var (
-	addService = command{name: "add-service", needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
+	addService = command{name: "add-service", op: lvs.OpAddService, needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
 		s, err := r.finishService()
 		return lvs.AddService(s), err
 	}}
-	editService = command{name: "edit-service", needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
+	editService = command{name: "edit-service", op: lvs.OpUpdateService, needs: kindService, may: serviceOptions, build: func(r *request) (lvs.Change, *Error) {
 		s, err := r.finishService()
 		return lvs.UpdateService(s), err
 	}}
-	deleteService = command{name: "delete-service", needs: kindService, build: func(r *request) (lvs.Change, *Error) {
+	deleteService = command{name: "delete-service", op: lvs.OpRemoveService, needs: kindService, build: func(r *request) (lvs.Change, *Error) {
 		return lvs.RemoveService(r.service.ID), nil
 	}}
-	addServer = command{name: "add-server", needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
+	addServer = command{name: "add-server", op: lvs.OpAddRealServer, needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
 		s, err := r.finishServer()
 		return lvs.AddRealServer(r.service.ID, s), err
 	}}
-	editServer = command{name: "edit-server", needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
+	editServer = command{name: "edit-server", op: lvs.OpUpdateRealServer, needs: kindService | kindServer, may: serverOptions, build: func(r *request) (lvs.Change, *Error) {
 		s, err := r.finishServer()
 		return lvs.UpdateRealServer(r.service.ID, s), err
 	}}
-	deleteServer = command{name: "delete-server", needs: kindService | kindServer, build: func(r *request) (lvs.Change, *Error) {
+	deleteServer = command{name: "delete-server", op: lvs.OpRemoveRealServer, needs: kindService | kindServer, build: func(r *request) (lvs.Change, *Error) {
 		return lvs.RemoveRealServer(r.service.ID, r.server.Addr), nil
 	}}
-	clearTable = command{name: "flush", build: func(*request) (lvs.Change, *Error) { return lvs.Flush(), nil }}
+	clearTable = command{name: "flush", op: lvs.OpFlush, build: func(*request) (lvs.Change, *Error) { return lvs.Flush(), nil }}
 
-	zeroCounters = command{name: "zero", may: kindService, build: func(r *request) (lvs.Change, *Error) {
+	zeroCounters = command{name: "zero", op: lvs.OpZeroCounters, may: kindService, build: func(r *request) (lvs.Change, *Error) {
 		if r.has(kindService) {
 			return lvs.ZeroCounters(r.service.ID), nil
 		}
 		return lvs.ZeroAllCounters(), nil
 	}}
-	setTimeouts = command{name: "set", words: 3, build: (*request).finishTimeouts}
-	startDaemon = command{name: "start-daemon", may: daemonOptions, build: func(r *request) (lvs.Change, *Error) {
+	setTimeouts = command{name: "set", op: lvs.OpSetTimeouts, words: 3, build: (*request).finishTimeouts}
+	startDaemon = command{name: "start-daemon", op: lvs.OpStartSyncDaemon, may: daemonOptions, build: func(r *request) (lvs.Change, *Error) {
 		return lvs.StartSyncDaemon(r.daemon), nil
 	}}
-	stopDaemon = command{name: "stop-daemon", may: kindSyncID, build: func(r *request) (lvs.Change, *Error) {
+	stopDaemon = command{name: "stop-daemon", op: lvs.OpStopSyncDaemon, may: kindSyncID, build: func(r *request) (lvs.Change, *Error) {
 		return lvs.StopSyncDaemon(r.daemon.Role), nil
 	}}
 	list = command{name: "list", kind: CommandList, may: listOptions, check: (*request).listable}
@@ -80,7 +81,7 @@ var (
 // something.
 func (r *request) parse(words []word) (lvs.Change, bool, *Error) {
 	var nothing lvs.Change
-	*r = newRequest(words, r.names, r.inFile)
+	*r = newRequest(words, r.Parser, r.inFile)
 	first, ok, err := r.next()
 	switch {
 	case err != nil:
@@ -128,12 +129,17 @@ func (r *request) refused(err error) *Error {
 	if errors.As(err, &bad) {
 		e.Column = r.column(kindOf[bad.Field])
 		switch bad.Field {
+		case "Scheduler":
+			unknownModule(e)
 		case "OnePacket":
 			e.says("One-Packet Scheduling is only for UDP virtual services")
 		case "LowerThreshold":
 			e.aborts("Numerical result out of range")
 		case "Addr":
 			e.aborts("Invalid operation.  Possibly wrong module version, address not unicast, ...")
+			if r.command == &editServer {
+				e.aborts("No such destination")
+			}
 		}
 	}
 	return e

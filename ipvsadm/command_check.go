@@ -9,9 +9,17 @@ func (r *request) complete(first given) *Error {
 	case len(r.rest) < c.words:
 		return errorf("needs %d numbers: for TCP, for TCP after a FIN, and for UDP", c.words).
 			says("--set option requires 3 timeout values").at(first.as, first.column)
-	case len(r.rest) > c.words:
+	case c == &setTimeouts:
+		if _, err := r.finishTimeouts(); err != nil {
+			return err
+		}
+	}
+	if len(r.rest) > c.words {
 		w := r.rest[c.words]
 		return errorf("%s does not belong to an option", quote(w.text)).says("unexpected argument %s", w.text).at(first.as, w.column)
+	}
+	if _, err := schedulerFlags(r.service.Scheduler, r.flagNames); err != nil {
+		return err.at("-b", r.column(kindSchedulerFlags))
 	}
 	if err := r.fits(first); err != nil {
 		return err

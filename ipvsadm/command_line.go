@@ -10,6 +10,10 @@ import (
 type Parser struct {
 	// Names looks up hosts and ports that are not numbers; nil: they are errors.
 	Names Names
+
+	// DropPorts replaces the port of a real server behind a firewall mark by 0, without
+	// -m. The kernel ignores it there, and otherwise the port is an error.
+	DropPorts bool
 }
 
 // Names looks up names of hosts and ports, and the names of addresses and ports.
@@ -47,8 +51,9 @@ const (
 
 // Command is one command with its options.
 type Command struct {
-	Kind   CommandKind
+	Kind   CommandKind // what it does
 	Change lvs.Change // of CommandChange
+	Op     lvs.Op     // what CommandChange does; -Z has OpZeroCounters
 
 	Listed  Listed        // what a listing prints
 	Service lvs.ServiceID // the service of a listing; zero: all
@@ -58,7 +63,7 @@ type Command struct {
 }
 
 // Command reads the arguments of one command: those of ipvsadm, without its name. An
-// error is an [*Error].
+// error is an [*Error]; then Op and Service are those of the command, as far as it was read.
 func (p Parser) Command(args ...string) (Command, error) {
 	if len(args) == 0 {
 		return Command{Kind: CommandList}, nil
@@ -72,14 +77,18 @@ func (p Parser) command(args []string, inFile bool) (Command, error) {
 	for i, a := range args {
 		words[i].text = a
 	}
-	r := request{names: p.Names, inFile: inFile}
+	r := request{Parser: p, inFile: inFile}
 	ch, ok, err := r.parse(words)
 	switch {
 	case err != nil:
 		err.Column = 0
-		return Command{}, err
+		c := Command{Service: r.service.ID}
+		if r.command != nil {
+			c.Op = r.command.op
+		}
+		return c, err
 	case ok:
-		return Command{Change: ch}, nil
+		return Command{Change: ch, Op: r.command.op}, nil
 	}
 	return Command{
 		Kind:    r.command.kind,

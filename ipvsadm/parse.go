@@ -49,7 +49,7 @@ type line struct {
 func (p Parser) lines(text string) ([]line, error) {
 	all := make([]line, 0, strings.Count(text, "\n")+1)
 	var words []word
-	r := request{names: p.Names, inFile: true}
+	r := request{Parser: p, inFile: true}
 	number := 0
 	for l := range strings.Lines(text) {
 		number++

@@ -23,7 +23,7 @@ const (
 // request is a command with its options, as far as they have been read.
 type request struct {
 	scanner
-	names   Names     // nil: none are looked up
+	Parser
 	inFile  bool      // it is a line of a file
 	command *command  // once it was read
 	illegal *Error    // of the first option that the command does not have
@@ -42,10 +42,10 @@ type request struct {
 	daemon lvs.SyncDaemon
 }
 
-func newRequest(words []word, names Names, inFile bool) request {
+func newRequest(words []word, p Parser, inFile bool) request {
 	return request{
 		scanner: scanner{words: words},
-		names:   names,
+		Parser:  p,
 		inFile:  inFile,
 		service: lvs.Service{Scheduler: lvs.WLC},
 		server:  lvs.RealServer{Weight: 1},
@@ -62,17 +62,14 @@ func (r *request) column(kind optionSet) int { return r.columns[bits.TrailingZer
 // finishService returns the service of -A or -E.
 func (r *request) finishService() (lvs.Service, *Error) {
 	s := r.service
-	flags, err := schedulerFlags(s.Scheduler, r.flagNames)
+	s.SchedulerFlags, _ = schedulerFlags(s.Scheduler, r.flagNames) // see complete
 	switch {
-	case err != nil:
-		return s, err.at("-b", r.column(kindSchedulerFlags))
 	case r.ignoresMask && s.ID.Is6():
 		return s, errorf("stands before the IPv6 service, and ipvsadm would ignore it").or("put it behind the service").at("-M", r.column(kindMask))
 	case s.Persistence.Timeout == 0 && s.ID.FWMark() == 0 && s.ID.AddrPort().Port() == 0:
 		return s, errorf("a service on port 0, or without a port, receives packets for every port").or("it needs -p").
 			says("Zero port specified for non-persistent service").at("", r.column(kindService))
 	}
-	s.SchedulerFlags = flags
 	if s.Persistence.Timeout == 0 {
 		s.Persistence.Mask = lvs.Mask{} // which has no effect
 	}
@@ -95,7 +92,7 @@ func (r *request) finishServer() (lvs.RealServer, *Error) {
 	} else if r.has(tunnelOptions) {
 		return s, errorf("a tunnel needs -i").says("Tunnel options conflict with forward method")
 	}
-	if r.service.ID.FWMark() == 0 && s.Mode != lvs.NAT() {
+	if (r.service.ID.FWMark() == 0 || r.DropPorts) && s.Mode != lvs.NAT() {
 		s.Addr = netip.AddrPortFrom(s.Addr.Addr(), r.service.ID.AddrPort().Port())
 	}
 	return s, nil
@@ -136,7 +133,7 @@ func (r *request) tunnelMode() (lvs.Mode, *Error) {
 // finishTimeouts returns the change of --set.
 func (r *request) finishTimeouts() (lvs.Change, *Error) {
 	var seconds [3]time.Duration
-	for i, w := range r.rest {
+	for i, w := range r.rest[:len(seconds)] {
 		n, err := number(w.text, 0, longestTimeout)
 		if err != nil {
 			return lvs.Change{}, err.says("invalid timeout value `%s' specified", w.text).at("--set", w.column)

@@ -79,8 +79,8 @@ func (r *request) addrPort(s string, port uint16, p lvs.Protocol) (netip.AddrPor
 
 func (r *request) parseAddr(s string) (netip.Addr, *Error) {
 	addr, err := netip.ParseAddr(s)
-	if err != nil && r.names != nil {
-		if addr, ok := r.names.Addr(s); ok {
+	if err != nil && r.Names != nil {
+		if addr, ok := r.Names.Addr(s); ok {
 			return addr, nil
 		}
 	}
@@ -107,8 +107,8 @@ const (
 
 func (r *request) parsePort(s string, p lvs.Protocol) (uint16, *Error) {
 	n, err := number(s, 0, math.MaxUint16)
-	if err != nil && r.names != nil {
-		if port, ok := r.names.Port(s, p); ok {
+	if err != nil && r.Names != nil && r.has(kindService) {
+		if port, ok := r.Names.Port(s, p); ok {
 			return port, nil
 		}
 	}

@@ -37,7 +37,11 @@ address, or the beginning will do if only one service has it.`,
 				explainCommand(),
 				whatifCommand(),
 			}},
-			{Name: "In place of ipvsadm", Commands: []*cli.Command{}},
+			{Name: "In place of ipvsadm", Commands: []*cli.Command{
+				ipvsadmCommand(),
+				ipvsadmSaveCommand(),
+				ipvsadmRestoreCommand(),
+			}},
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"io"
+	"strings"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/demo"
@@ -48,6 +49,29 @@ func (g *ground) before(args []string) ([]string, error) {
 		return nil, explainFlags(f, err)
 	}
 	return f.Args(), nil
+}
+
+// leading reads the flags of the place that stand before arguments of other kinds, and
+// returns these.
+func (g *ground) leading(args []string) ([]string, error) {
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		name, value, valued := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
+		switch {
+		case name == "demo" && !valued:
+			g.demo = true
+		case name == "netns" && valued:
+			g.netns = value
+		case name == "netns" && len(args) > 1:
+			g.netns = args[1]
+			args = args[1:]
+		case name == "netns":
+			return nil, Usagef("-netns needs the name of a network namespace")
+		default:
+			return args, nil
+		}
+		args = args[1:]
+	}
+	return args, nil
 }
 
 // Host returns the host that the flags name. It is closed after the run. With -demo, it

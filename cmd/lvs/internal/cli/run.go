@@ -91,6 +91,12 @@ func (c *Command) act(ctx context.Context, env *Env, path, args []string) error 
 	}
 	action := c.New()
 	if c.Raw {
+		if c.Host && len(path) > 1 { // a link has the arguments of another program alone
+			var err error
+			if args, err = env.ground.leading(args); err != nil {
+				return err
+			}
+		}
 		return action.Run(ctx, env, args)
 	}
 	f := c.flags(env, action)
