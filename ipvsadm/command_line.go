@@ -52,8 +52,8 @@ const (
 // Command is one command with its options.
 type Command struct {
 	Kind   CommandKind // what it does
-	Change lvs.Change // of CommandChange
-	Op     lvs.Op     // what CommandChange does; -Z has OpZeroCounters
+	Change lvs.Change  // of CommandChange
+	Op     lvs.Op      // what CommandChange does; -Z has OpZeroCounters
 
 	Listed  Listed        // what a listing prints
 	Service lvs.ServiceID // the service of a listing; zero: all

@@ -21,12 +21,12 @@
 //
 //   - Firewall marks may be hexadecimal (0x10), and negative, as ipvsadm saves those from
 //     2147483648 on but does not read them.
-//   - Hosts and ports must be numbers, as 'ipvsadm -S -n' writes them: no names are looked
-//     up. IPv4 addresses and masks must be four decimal numbers: ipvsadm reads "10.1" as
+//   - Hosts and ports must be numbers, as 'ipvsadm -S -n' writes them, unless a [Parser]
+//     has names. IPv4 addresses and masks must be four decimal numbers: ipvsadm reads "10.1" as
 //     10.0.0.1, the mask "24" as 0.0.0.24, and of an IPv6 service "64x" as 64.
 //   - What package lvs refuses to write is refused here: a VIP of 0.0.0.0 or ::, an
 //     IPv4 address that is mapped into IPv6, a server's port behind a firewall mark
-//     without -m, and --pe without -p.
+//     without -m (see [Parser]), and --pe without -p.
 //   - A -M that stands before the IPv6 service is refused, because ipvsadm would ignore it.
 //   - Commands that end a restore are refused: -R, -h and -v.
 //   - So are bytes that are not UTF-8, and control characters: at a NUL, ipvsadm skips the
@@ -41,5 +41,11 @@
 // daemons, and the servers in an order other than the table's. [File.MarshalText] loses
 // none of these, and is a file that 'ipvsadm -R' can read. [Commands] writes changes as
 // commands for a shell. All three return an error rather than a command that would do
-// something else. [List] writes what 'ipvsadm -Ln' would.
+// something else. [List], [ListConnections], [ListTimeouts] and [ListSyncDaemons] write
+// what -L prints.
+//
+// # A whole command line
+//
+// [Parser.Command] also reads the options of -L and -S, and [Error.Original] is what
+// ipvsadm says of a mistake: with these, a program can stand in for ipvsadm.
 package ipvsadm

@@ -64,6 +64,8 @@ func Main(ctx context.Context, env Env, args []string) int {
 	return env.change(ctx, host.Client(), c.Change)
 }
 
+const areYouSure = "Are you sure that IP Virtual Server is built in the kernel or as module?"
+
 // open opens the host, or says why that is not possible.
 func (env Env) open(ctx context.Context) (*lvs.Host, int) {
 	host, err := env.Host(ctx)
@@ -73,11 +75,13 @@ func (env Env) open(ctx context.Context) (*lvs.Host, int) {
 	if err == nil {
 		return host, 0
 	}
-	reason := "Protocol not available"
-	if errors.Is(err, lvs.ErrPermission) {
-		reason = "Permission denied (you must be root)"
+	switch {
+	case errors.Is(err, lvs.ErrPermission):
+		env.fail("Can't initialize ipvs: Permission denied (you must be root)\n"+areYouSure, 0)
+	case errors.Is(err, lvs.ErrUnavailable):
+		env.fail("Can't initialize ipvs: Protocol not available\n"+areYouSure, 0)
 	}
-	fmt.Fprintf(env.Err, "Can't initialize ipvs: %s\nAre you sure that IP Virtual Server is built in the kernel or as module?\n%v\n", reason, err)
+	fmt.Fprintln(env.Err, err) // which says what to do
 	return nil, exitUsage
 }
 

@@ -2,7 +2,6 @@ package dropin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -24,7 +23,7 @@ func run(t *testing.T, host *lvs.Host, stdin string, main func(context.Context, 
 	var out, errs strings.Builder
 	env := Env{In: strings.NewReader(stdin), Out: &out, Err: &errs, Host: func(context.Context) (*lvs.Host, error) {
 		if host == nil {
-			return nil, errors.New("no kernel")
+			return nil, fmt.Errorf("no kernel: %w", lvs.ErrUnavailable)
 		}
 		return host, nil
 	}}
@@ -87,7 +86,7 @@ func TestNoKernel(t *testing.T) {
 		{[]string{"-v"}, ran{out: version}},
 		{[]string{"-A"}, ran{errs: "You need to supply the 'service-address' option for the 'add-service' command\n", status: exitUsage}},
 		{[]string{"-A", "-t"}, ran{errs: "-t: missing argument\n", status: exitFailed}},
-		{[]string{"-Ln"}, ran{errs: "Can't initialize ipvs: Protocol not available\nAre you sure that IP Virtual Server is built in the kernel or as module?\nno kernel\n", status: exitUsage}},
+		{[]string{"-Ln"}, ran{errs: "Can't initialize ipvs: Protocol not available\nAre you sure that IP Virtual Server is built in the kernel or as module?\nno kernel: IPVS is not available\n", status: exitUsage}},
 	} {
 		if got := run(t, nil, "", ipvsadmArgs(c.args...)); got != c.want {
 			t.Errorf("%q: got %swant %s", c.args, got, c.want)
