@@ -86,7 +86,7 @@ func TestNoKernel(t *testing.T) {
 		{[]string{"-v"}, ran{out: version}},
 		{[]string{"-A"}, ran{errs: "You need to supply the 'service-address' option for the 'add-service' command\n", status: exitUsage}},
 		{[]string{"-A", "-t"}, ran{errs: "-t: missing argument\n", status: exitFailed}},
-		{[]string{"-Ln"}, ran{errs: "Can't initialize ipvs: Protocol not available\nAre you sure that IP Virtual Server is built in the kernel or as module?\nno kernel: IPVS is not available\n", status: exitUsage}},
+		{[]string{"-Ln"}, ran{errs: "Can't initialize ipvs: Protocol not available\nAre you sure that IP Virtual Server is built in the kernel or as module?\nno kernel: lvs: IPVS is not available\n", status: exitUsage}},
 	} {
 		if got := run(t, nil, "", ipvsadmArgs(c.args...)); got != c.want {
 			t.Errorf("%q: got %swant %s", c.args, got, c.want)
