@@ -7,9 +7,11 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,54 +91,123 @@ func TestDuel(t *testing.T) {
 	testbed.InKernel(t)
 	const perHistory = 20
 	theirs, ours := newSide(t), newSide(t)
-	g := &generator{Rand: rand.New(rand.NewPCG(*duelSeed, 0))}
 	counts := map[string]int{}
+	d := &duel{t: t, theirs: theirs, ours: ours, counts: counts}
+	g := &generator{Rand: rand.New(rand.NewPCG(*duelSeed, 0))}
 	start := time.Now()
 	histories := 0
-	for n := 0; n < *duelLines; {
+	for d.compared < *duelLines {
 		theirs.reset()
 		ours.reset()
 		g.services = nil
-		var history []string
-		excused := false
-		for i := 0; i < perHistory && !excused; i++ {
-			args := g.line()
-			n++
-			history = append(history, strings.Join(args, " "))
-			want, got := theirs.ipvsadm("", args...), ours.ours("", args...)
-			counts[fmt.Sprint("status ", want.status)]++
-			if want == got {
-				settle(args)
-				continue
-			}
-			if reason := excuse(args, want, got); reason != "" {
-				counts["differs: "+reason]++
-				excused = true
-				continue
-			}
-			t.Errorf("after\n%s\nipvsadm: %s\nhere:    %s", strings.Join(history, "\n"), want, got)
-			excused = true
-			if counts["failed"]++; counts["failed"] > 15 {
-				t.FailNow()
-			}
+		history := make([][]string, perHistory)
+		for i := range history {
+			history[i] = g.line()
 		}
 		some := listings
 		if histories++; histories%4 != 0 {
 			some = listings[histories%4*3 : histories%4*3+3]
 		}
-		if !excused && !sameListings(t, theirs, ours, some) {
-			t.Fatalf("after\n%s", strings.Join(history, "\n"))
+		said := theirs.script(slices.Concat(history, some)...)
+		if d.history(history, said) {
+			d.listings(some, said[perHistory:])
 		}
 	}
-	t.Logf("%d lines in %s: %v", *duelLines, time.Since(start).Round(time.Millisecond), counts)
+	t.Logf("%d lines in %s: %v", d.compared, time.Since(start).Round(time.Millisecond), counts)
 }
+
+// duel compares what two sides say.
+type duel struct {
+	t            *testing.T
+	theirs, ours *side
+	compared     int // lines
+	counts       map[string]int
+}
+
+// history does lines here, and compares them with what ipvsadm said. It reports whether
+// the tables must be the same.
+func (d *duel) history(lines [][]string, said []ran) bool {
+	for i, args := range lines {
+		want, got := said[i], d.ours.ours("", args...)
+		d.compared++
+		d.counts[fmt.Sprint("status ", want.status)]++
+		if want == got {
+			settle(args)
+			continue
+		}
+		if reason := excuse(args, want, got); reason != "" {
+			d.counts["differs: "+reason]++
+			return false
+		}
+		var before strings.Builder
+		for _, l := range lines[:i+1] {
+			before.WriteString(strings.Join(l, " ") + "\n")
+		}
+		d.t.Errorf("after\n%sipvsadm: %s\nhere:    %s", before.String(), want, got)
+		if d.counts["failed"]++; d.counts["failed"] > 15 {
+			d.t.FailNow()
+		}
+		return false
+	}
+	return true
+}
+
+const settleTime = 20 * time.Millisecond
 
 // settle waits for a thread of the kernel that was started: one that has yet to begin
 // cannot be stopped.
 func settle(args []string) {
-	if len(args) > 0 && strings.HasSuffix(args[0], "-daemon") {
-		time.Sleep(20 * time.Millisecond)
+	if changesDaemon(args) {
+		time.Sleep(settleTime)
 	}
+}
+
+func changesDaemon(args []string) bool { return len(args) > 0 && strings.HasSuffix(args[0], "-daemon") }
+
+// script runs ipvsadm with the arguments of each line. One shell starts all: to start
+// programs takes long in some kernels.
+func (s *side) script(lines ...[]string) []ran {
+	s.t.Helper()
+	folder := s.t.TempDir()
+	var b strings.Builder
+	for i, args := range lines {
+		b.WriteString("ipvsadm")
+		for _, a := range args {
+			b.WriteString(" '" + a + "'")
+		}
+		fmt.Fprintf(&b, " </dev/null >%[1]d.out 2>%[1]d.err; echo $?\n", i)
+		if changesDaemon(args) {
+			fmt.Fprintf(&b, "sleep %g\n", settleTime.Seconds())
+		}
+	}
+	all := s.program("sh", "cd '"+folder+"'\n"+b.String())
+	statuses := strings.Fields(all.out)
+	if len(statuses) != len(lines) || all.errs != "" {
+		s.t.Fatalf("%d of %d commands ran: %s", len(statuses), len(lines), all.errs)
+	}
+	said := make([]ran, len(lines))
+	for i := range said {
+		said[i] = ran{s.read(folder, i, "out"), s.read(folder, i, "err"), s.number(statuses[i])}
+	}
+	return said
+}
+
+func (s *side) read(folder string, i int, kind string) string {
+	s.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("%s/%d.%s", folder, i, kind))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (s *side) number(digits string) int {
+	s.t.Helper()
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return n
 }
 
 // excuses are the differences that random lines meet.
@@ -162,34 +233,36 @@ func excuse(args []string, theirs, ours ran) string {
 }
 
 // listings are all kinds.
-var listings = []string{
+var listings = fields(
 	"-Ln", "-L", "-Ln --stats", "-Ln --rate", "-Ln --thresholds", "-Ln --persistent-conn", "-L --tun-info", "-Lnc", "-L --timeout", "-L --daemon", "-S -n", "-S",
 	"-Ln --nosort",
+)
+
+func fields(lines ...string) (all [][]string) {
+	for _, l := range lines {
+		all = append(all, strings.Fields(l))
+	}
+	return all
 }
 
-// sameListings compares some listings of both, each on its table, and what both print of
-// the same table.
-func sameListings(t *testing.T, theirs, ours *side, some []string) bool {
-	t.Helper()
-	same := true
-	for i, line := range some {
-		args := strings.Fields(line)
-		want := theirs.ipvsadm("", args...)
-		all := []ran{ours.ours("", args...), theirs.ours("", args...)}
-		if i%5 == 0 { // which says that the tables are the same
-			all = append(all, ours.ipvsadm("", args...))
+// listings compares what ipvsadm said of its table with what is said here of both tables,
+// and, of the first listing, with what ipvsadm says of the table made here.
+func (d *duel) listings(some [][]string, said []ran) {
+	for i, args := range some {
+		all := []ran{d.ours.ours("", args...), d.theirs.ours("", args...)}
+		if i == 0 {
+			all = append(all, d.ours.ipvsadm("", args...))
 		}
 		for _, got := range all {
-			if strings.Contains(line, "nosort") {
+			want := said[i]
+			if slices.Contains(args, "--nosort") {
 				want, got = sorted(want), sorted(got)
 			}
 			if want != got {
-				t.Errorf("%s: ipvsadm\n%s%s\nhere\n%s%s", line, want.out, want.errs, got.out, got.errs)
-				same = false
+				d.t.Errorf("%s: ipvsadm: %s\nhere: %s", args, want, got)
 			}
 		}
 	}
-	return same
 }
 
 // sorted returns what was printed with its lines in order.
