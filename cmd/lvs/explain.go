@@ -20,8 +20,8 @@ func explainCommand() *cli.Command {
 		Brief: "say which real server a client reaches, and why",
 		Doc: `CLIENT is an address, or an address and a port. Some schedulers consider the port: without
 one, 40000 is assumed. VIP is the address and port that the client connects to, or a
-service as "lvs show" prints it. The port may be left out where the address has only one
-service. For a service of a firewall mark, give the address that the client connects to,
+service as "lvs show" prints it, or a part of one, such as :443, that only one service has.
+For a service of a firewall mark, give the address that the client connects to,
 and -fwmark.
 
 Nothing is sent, and nothing is changed. Where the answer depends on what the kernel does
@@ -94,45 +94,28 @@ func clientAddr(text string) (client netip.AddrPort, assumed bool, err error) {
 	return netip.AddrPortFrom(addr, assumedPort), true, nil
 }
 
-// setVIP reads what the client connects to.
+// setVIP reads what the client connects to: any address and port, or a service.
 func (x *explain) setVIP(ctx context.Context, client *lvs.Client, flow *lvs.Flow, text string) error {
 	if vip, err := netip.ParseAddrPort(text); err == nil {
 		flow.VIP = vip
 		return nil
 	}
-	if id, err := lvs.ParseServiceID(text); err == nil {
-		if id.FWMark() != 0 {
-			return cli.Usagef("%s has no address: give the address and port that the client connects to, and -fwmark %d", id, id.FWMark())
-		}
-		flow.VIP, flow.Protocol = id.AddrPort(), id.Protocol()
-		return nil
-	}
-	addr, err := netip.ParseAddr(text)
+	id, err := lvs.ParseServiceID(text)
 	if err != nil {
-		return cli.Usagef("%q is not a VIP: want an address and a port, such as 10.0.0.1:80, or a service, such as udp://10.0.0.1:53", text)
-	}
-	return setOnlyService(ctx, client, flow, addr)
-}
-
-// setOnlyService completes an address by the port of its one service.
-func setOnlyService(ctx context.Context, client *lvs.Client, flow *lvs.Flow, addr netip.Addr) error {
-	table, err := client.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	var found []string
-	for _, e := range table.Services {
-		if e.ID.FWMark() == 0 && e.ID.AddrPort().Addr() == addr.Unmap() {
-			flow.VIP, flow.Protocol = e.ID.AddrPort(), e.ID.Protocol()
-			found = append(found, e.ID.String())
+		table, err := client.Snapshot(ctx)
+		if err != nil {
+			return err
 		}
+		found, err := findService(table, text)
+		if err != nil {
+			return fmt.Errorf("%w; any address and port will do, such as 10.0.0.1:80", err)
+		}
+		id = found.ID
 	}
-	switch {
-	case len(found) == 0:
-		return fmt.Errorf("%s has no service, so a port is needed, such as %s", addr, netip.AddrPortFrom(addr, 80))
-	case len(found) > 1:
-		return fmt.Errorf("%s has %d services: give one of %s", addr, len(found), strings.Join(found, ", "))
+	if id.FWMark() != 0 {
+		return cli.Usagef("%s has no address: give the address and port that the client connects to, and -fwmark %d", id, id.FWMark())
 	}
+	flow.VIP, flow.Protocol = id.AddrPort(), id.Protocol()
 	return nil
 }
 

@@ -4,13 +4,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
-	"github.com/golvs/lvs/cmd/lvs/internal/tablefile"
 	"github.com/golvs/lvs/ipvsadm"
 )
 
@@ -39,7 +36,7 @@ func (r *restore) Flags(f *flag.FlagSet) {
 }
 
 func (r *restore) Run(ctx context.Context, env *cli.Env, args []string) error {
-	file, err := readTableFile(env, args[0])
+	file, err := readTableFile(ctx, env, args[0])
 	if err != nil {
 		return err
 	}
@@ -66,24 +63,6 @@ func (r *restore) Run(ctx context.Context, env *cli.Env, args []string) error {
 	}
 	_, err = fmt.Fprintf(env.Out, "%s, %s: %s\n", count(len(file.Table.Services), "service"), count(servers, "real server"), result)
 	return err
-}
-
-// readTableFile reads a file of any format. Errors name it.
-func readTableFile(env *cli.Env, path string) (f ipvsadm.File, err error) {
-	var text []byte
-	if path == "-" {
-		path = "standard input"
-		text, err = io.ReadAll(env.In)
-	} else {
-		text, err = os.ReadFile(path)
-	}
-	if err != nil {
-		return f, err
-	}
-	if f, err = tablefile.Decode(text); err != nil {
-		err = fmt.Errorf("%s: %w", path, err)
-	}
-	return f, err
 }
 
 // restoreRest sets timeouts and starts sync daemons.

@@ -41,6 +41,15 @@ func readWanted(ctx context.Context, env *cli.Env, path string) (w wanted, err e
 	return w, placedIn(w.name, err)
 }
 
+// readTableFile reads a file with a table of any format, and refuses a saved plan.
+func readTableFile(ctx context.Context, env *cli.Env, path string) (ipvsadm.File, error) {
+	w, err := readWanted(ctx, env, path)
+	if err == nil && w.plan != nil {
+		err = fmt.Errorf("%s is a saved plan, which 'lvs apply' applies once: name a file with a table", w.name)
+	}
+	return w.file, err
+}
+
 // maxTableFile is the size above which a file is not read, as in package director.
 const maxTableFile = 256 << 20
 
@@ -92,13 +101,4 @@ func placedIn(name string, err error) error {
 		placed.Line, placed.Column = value.Line, value.Column
 	}
 	return placed
-}
-
-// decodeTable returns the table that a file of any format has.
-func decodeTable(text []byte) (lvs.Table, error) {
-	if _, err := tablefile.DecodePlan(text); !errors.Is(err, tablefile.ErrNoPlan) {
-		return lvs.Table{}, errors.New("it is a plan, which 'lvs apply' applies once: name a file with a table")
-	}
-	file, err := tablefile.Decode(text)
-	return file.Table, err
 }

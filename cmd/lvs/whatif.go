@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"flag"
-	"fmt"
 	"net/netip"
-	"os"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
-	"github.com/golvs/lvs/ipvsadm"
 )
 
 func whatifCommand() *cli.Command {
@@ -18,8 +14,8 @@ func whatifCommand() *cli.Command {
 		Name:  "whatif",
 		Brief: "predict what a change does to clients, or which scheduler suits them",
 		Doc: `The table is copied into a simulated kernel, the copy is changed, and the same clients are
-sent to both. The table itself is only read. -table reads one from a file instead: JSON, or
-what "ipvsadm -S -n" writes.
+sent to both. The table itself is only read. -table reads one from a file instead: JSON,
+YAML, or what "ipvsadm -S -n" writes.
 
 Without flags, each real server is removed, then drained, and one is added. The columns are
 shares of the clients. Those who moved get another server because of the change. Ideal is
@@ -53,7 +49,7 @@ type whatif struct {
 
 func (w *whatif) Flags(f *flag.FlagSet) {
 	f.TextVar(&w.service, "service", lvs.ServiceID{}, "the `SERVICE`, such as tcp://10.168.0.91:80; without it all that have the servers, or all")
-	f.StringVar(&w.table, "table", "", "read the table from `FILE`, in place of the kernel's")
+	f.StringVar(&w.table, "table", "", "read the table from `FILE`, or - for the standard input, in place of the kernel's")
 	for _, c := range []struct{ kind, usage string }{
 		{"remove", "remove real server `ADDRESS:PORT`, may be repeated: all changes are made at once"},
 		{"drain", "drain real server `ADDRESS:PORT`, by weight 0, may be repeated"},
@@ -100,28 +96,12 @@ func (w *whatif) copyTable(ctx context.Context, env *cli.Env) (live *lvs.Simulat
 		}
 		return lvs.SimulatorFrom(ctx, host, lvs.SimOptions{})
 	}
-	text, err := os.ReadFile(w.table)
+	file, err := readTableFile(ctx, env, w.table)
 	if err != nil {
 		return nil, nil, err
 	}
-	table, err := parseTable(text)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", w.table, err)
-	}
-	live, err = simulate(ctx, lvs.SimOptions{}, table.Services...)
+	live, err = simulate(ctx, lvs.SimOptions{}, file.Table.Services...)
 	return live, nil, err
-}
-
-// parseTable reads JSON, or commands of ipvsadm.
-func parseTable(text []byte) (table lvs.Table, err error) {
-	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		return lvs.ParseTable(text)
-	}
-	file, err := ipvsadm.ParseFile(text)
-	if err == nil {
-		err = file.Table.Validate()
-	}
-	return file.Table, err
 }
 
 // simulate returns a simulator with services.

@@ -165,7 +165,7 @@ func onlyService(ctx context.Context, live *lvs.Simulator, id lvs.ServiceID) (s 
 		}
 		return s, nil
 	}
-	return s, fmt.Errorf("there is no service %s; 'lvs show' lists them", id)
+	return s, fmt.Errorf("%s is not a service of the table; 'lvs show' lists them", id)
 }
 
 // schedulerChoice is a scheduler with its flags; as text "mh+fallback+port".

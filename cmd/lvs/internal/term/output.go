@@ -5,7 +5,6 @@ package term
 import (
 	"io"
 	"os"
-	"strings"
 
 	"golang.org/x/term"
 )
@@ -16,13 +15,12 @@ type Output struct {
 	Width      int   // cells in a line; 0: as many as there are
 	Height     int   // lines; 0: not known
 	Style      Style // colours only on a terminal that wants them
-	ASCII      bool  // it may not show other characters than those of ASCII
 }
 
 // Inspect returns what is known of w. Only a file can be a terminal. NO_COLOR turns
 // colours off, and so does TERM=dumb.
 func Inspect(w io.Writer, getenv func(name string) string) Output {
-	o := Output{ASCII: !isUTF8(getenv)}
+	var o Output
 	file, ok := w.(*os.File)
 	if !ok || !IsTerminal(file) {
 		return o
@@ -47,16 +45,4 @@ func Size(file *os.File) (width, height int) {
 		return 80, 24
 	}
 	return width, height
-}
-
-// isUTF8 reports whether the locale has characters beyond ASCII. The first variable that
-// is set decides, as in setlocale(3).
-func isUTF8(getenv func(name string) string) bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if value := getenv(name); value != "" {
-			value = strings.ToUpper(value)
-			return strings.Contains(value, "UTF-8") || strings.Contains(value, "UTF8")
-		}
-	}
-	return false
 }

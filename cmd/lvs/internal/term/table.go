@@ -13,7 +13,7 @@ type Table struct {
 
 // Column is a column of a [Table].
 type Column struct {
-	Head  string // "" in all columns: there is no line of heads
+	Head  string // if all are "", no heads are written
 	Right bool   // numbers stand at its right edge
 	Least int    // so many cells are left if the table is too wide; 0: it is not cut
 }

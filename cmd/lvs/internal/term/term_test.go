@@ -22,23 +22,6 @@ func TestInspectFile(t *testing.T) {
 	}
 }
 
-func TestIsUTF8(t *testing.T) {
-	for _, test := range []struct {
-		env  map[string]string
-		want bool
-	}{
-		{nil, false},
-		{map[string]string{"LANG": "C.UTF-8"}, true},
-		{map[string]string{"LANG": "en_GB.utf8"}, true},
-		{map[string]string{"LANG": "en_GB.UTF-8", "LC_ALL": "C"}, false},
-		{map[string]string{"LANG": "C", "LC_CTYPE": "de_DE.UTF-8"}, true},
-	} {
-		if got := isUTF8(func(name string) string { return test.env[name] }); got != test.want {
-			t.Errorf("isUTF8 with %v = %v, want %v", test.env, got, test.want)
-		}
-	}
-}
-
 func TestPaint(t *testing.T) {
 	for _, test := range []struct {
 		attr Attr

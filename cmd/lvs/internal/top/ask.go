@@ -96,7 +96,7 @@ func (m *Model) WeightSet(c WeightChange, err error) {
 func askClient(m *Model) Effect {
 	id := m.Cursor.Service
 	if m.service(id) == nil {
-		m.Notice = "there is no service to explain a client of"
+		m.Notice = "the table has no service yet: nothing can be explained"
 		return Effect{}
 	}
 	text := "Explain the client (ADDRESS or ADDRESS:PORT; empty: a sample): "

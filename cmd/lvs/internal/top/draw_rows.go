@@ -150,7 +150,11 @@ func (m *Model) line(row Row) *line {
 	if l.share.expect.known {
 		l.share.want = l.share.expect.shares[l.i]
 	}
-	l.note = serverNote(m, s, l.i, n, l.share.sum)
+	sum := l.share.sum
+	if l.share.in == 0 { // rates of single connections show as 0
+		n, sum = s.Servers[l.i].Stats.Conns, s.Stats.Conns
+	}
+	l.note = serverNote(m, s, l.i, n, sum)
 	return l
 }
 
@@ -338,7 +342,7 @@ func (m *Model) basis(s *Service) string {
 	case sum == 0:
 		return ""
 	case in == 0:
-		return fmt.Sprintf("%s connections since the counters began", count(sum))
+		return "the rates of about eight seconds"
 	}
 	return fmt.Sprintf("%s connections in %s", count(sum), short(in))
 }

@@ -13,7 +13,6 @@ import (
 type Model struct {
 	Title         string
 	Width, Height int
-	ASCII         bool
 	Now           time.Time
 	Interval      time.Duration
 	Paused        bool

@@ -43,8 +43,8 @@ func (w *window) add(at time.Time, servers []lvs.RealServerStatus) {
 }
 
 // lately returns how many connections each server got, how many that are in all, and in
-// which time. Before anything came in that time, they are those of the counters, and the
-// time is 0.
+// which time. Before anything came in that time, they are the kernel's rates, and the time
+// is 0.
 func (w *window) lately(servers []lvs.RealServerStatus) (conns []uint64, sum uint64, in time.Duration) {
 	conns = make([]uint64, len(servers))
 	for i := range servers {
@@ -56,7 +56,7 @@ func (w *window) lately(servers []lvs.RealServerStatus) (conns []uint64, sum uin
 		return conns, sum, w.now.at.Sub(w.from.at)
 	}
 	for i := range servers {
-		conns[i] = servers[i].Stats.Conns
+		conns[i] = servers[i].Stats.Rates.Conns
 		sum += conns[i]
 	}
 	return conns, sum, 0
