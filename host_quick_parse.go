@@ -75,7 +75,7 @@ func (p *quickParser) service() (err error) {
 		}
 		s.ID, s.FamilyUnknown = FWMark(uint32(mark)), true
 	} else {
-		protocol, ok := parseProcProtocol(p.word)
+		protocol, ok := parseListedProtocol([]byte(p.word))
 		if !ok {
 			return p.refuse("a protocol, FWM or ->")
 		}
@@ -192,27 +192,6 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 		return s[:i], s[i+len(sep):], true
 	}
 	return s, "", false
-}
-
-// parseProcProtocol reads a protocol as files of /proc have it.
-func parseProcProtocol(word string) (Protocol, bool) {
-	switch word {
-	case "IP":
-		return 0, true
-	case "ICMP":
-		return 1, true
-	case "TCP":
-		return ProtocolTCP, true
-	case "UDP":
-		return ProtocolUDP, true
-	case "SCTP":
-		return ProtocolSCTP, true
-	case "ICMPv6":
-		return 58, true
-	}
-	number, ok := strings.CutPrefix(word, "IP_")
-	n, err := strconv.ParseUint(number, 10, 16)
-	return Protocol(n), ok && err == nil
 }
 
 func parseForwardMethod(word string) ForwardMethod {

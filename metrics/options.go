@@ -19,15 +19,17 @@ type Options struct {
 	// asked about each service, which takes some times as long.
 	ServerCounters bool
 
-	// ServiceName returns the label service, and ServerName the label real_server. With
-	// nil, or for "", it is the address. They are called for each service and real
-	// server in each scrape, never by two goroutines at once.
+	// ServiceName returns the label service. With nil, or for "", it is the service's
+	// address or mark. It is called for each service in each scrape, never by two
+	// goroutines at once.
 	//
 	// Services that get the same name are merged into one, and so are real servers of
 	// services with one name: connections, weights and counters are added up. Only
 	// lvs_service_info and lvs_real_server_info still list each of them.
 	ServiceName func(id lvs.ServiceID) string
-	ServerName  func(id lvs.ServiceID, server netip.AddrPort) string
+
+	// ServerName is the same for real servers: it returns the label real_server.
+	ServerName func(id lvs.ServiceID, server netip.AddrPort) string
 
 	// NodeExporter uses names and labels of node_exporter's collector ipvs for the totals
 	// and the real servers, and leaves out the services, which it does not have. It has
