@@ -1,5 +1,5 @@
-// Package metrics shows the IPVS table of a host, and how a director is doing, to
-// Prometheus. A [Collector] reads the kernel at each scrape:
+// Package metrics shows the IPVS table of a host to Prometheus. A [Collector] reads the
+// kernel at each scrape:
 //
 //	host, err := lvs.OpenHost(ctx)
 //	if err != nil {

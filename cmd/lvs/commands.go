@@ -21,6 +21,7 @@ address, or the beginning will do if only one service has it.`,
 				showCommand(),
 				connsCommand(),
 				topCommand(),
+				metricsCommand(),
 			}},
 			{Name: "Change", Commands: []*cli.Command{
 				planCommand(),
