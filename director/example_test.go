@@ -75,7 +75,7 @@ func keepFile(ctx context.Context, client *lvs.Client, path string, report func(
 	return d.Run(ctx)
 }
 
-// A file is watched, and found broken. A decoder for YAML is in examples/director.
+// A file is watched, and found broken. A decoder for YAML is in cmd/lvs.
 func ExampleFile() {
 	sim, err := lvs.NewSimulator(lvs.SimOptions{})
 	if err != nil {

@@ -26,6 +26,7 @@ address, or the beginning will do if only one service has it.`,
 			{Name: "Change", Commands: []*cli.Command{
 				planCommand(),
 				applyCommand(),
+				runCommand(),
 				weightCommand(),
 				drainCommand(),
 				undrainCommand(),

@@ -13,6 +13,6 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, terminate)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
-	env := &cli.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}
+	env := &cli.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Notify: notify}
 	os.Exit(program().Main(ctx, env, os.Args))
 }

@@ -16,6 +16,10 @@ type Env struct {
 	Out, Err io.Writer
 	Getenv   func(name string) string
 
+	// Notify calls a function for each SIGHUP, and one for each SIGUSR1, until stop is
+	// called. It may be nil.
+	Notify func(hangUp, user1 func()) (stop func())
+
 	// Demo configures the simulated world, for tests. Commands leave it alone.
 	Demo demo.Options
 

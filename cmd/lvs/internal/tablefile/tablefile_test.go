@@ -1,11 +1,14 @@
 package tablefile_test
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/tablefile"
+	"github.com/golvs/lvs/director"
 	"github.com/golvs/lvs/ipvsadm"
 )
 
@@ -48,5 +51,49 @@ func TestDecodeComments(t *testing.T) {
 	f, err := tablefile.Decode([]byte("# no services\n"))
 	if err != nil || !f.Table.Equal(lvs.Table{}) {
 		t.Errorf("%v, %v", f, err)
+	}
+}
+
+// Whatever is wrong with a file of YAML, the error says where.
+func TestDecodeYAML(t *testing.T) {
+	text, err := os.ReadFile("testdata/table.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := tablefile.Decode(text); err != nil || len(f.Table.Services) != 2 || len(f.Table.Services[0].RealServers) != 2 {
+		t.Errorf("%s: %v", f.Table, err)
+	}
+	for _, test := range []struct {
+		old, new     string
+		line, column int
+	}{
+		{"scheduler: wrr", "scheduler: [wrr", 6, 16},
+		{"scheduler: wrr", "schedular: wrr", 5, 16},
+		{"scheduler: wrr", "scheduler: wrr\n    scheduler: rr", 6, 5},
+		{"weight: 2", "weight: 2147483648", 7, 53},
+		{`"10.168.0.95:80"`, `"10.168.0.94:80"`, 8, 16},
+		{`"10.168.0.95:80"`, "7", 8, 16},
+		{"udp://10.168.0.91:53", "tcp://10.168.0.91:80", 9, 9},
+		{"version: 1", "version: 2", 2, 10},
+		{"  - id", "\t- id", 4, 1},
+	} {
+		_, err := tablefile.Decode([]byte(strings.Replace(string(text), test.old, test.new, 1)))
+		var line, column int
+		var syntax *director.FileError
+		var value *lvs.Error
+		switch {
+		case errors.As(err, &syntax):
+			line, column = syntax.Line, syntax.Column
+		case errors.As(err, &value):
+			line, column = value.Line, value.Column
+		}
+		if line != test.line || column != test.column {
+			t.Errorf("%s: want the place %d:%d: %v", test.new, test.line, test.column, err)
+		}
+	}
+	for _, bad := range []string{"services", "[]", "\x00", "version: 1\nservices:\n  x: 1\n", "a: &a [*a]", "--- 1\n--- 2\n"} {
+		if f, err := tablefile.Decode([]byte(bad)); err == nil {
+			t.Errorf("%q is %s", bad, f.Table)
+		}
 	}
 }

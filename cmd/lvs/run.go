@@ -1,0 +1,177 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/cmd/lvs/internal/cli"
+	"github.com/golvs/lvs/cmd/lvs/internal/tablefile"
+	"github.com/golvs/lvs/director"
+	"github.com/golvs/lvs/metrics"
+)
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Args:  "[FILE]",
+		Brief: "keep the table what a file says, until interrupted",
+		Doc: fileDoc + ` The file is
+read again when it changes. While it is missing or broken, the last good table stays wanted,
+and a message says where it is broken; it must be good at the beginning. Timeouts and sync
+daemons of a save file are not kept: 'lvs restore' sets them.
+
+What other programs change is put right, unless -shared leaves it, and each event is printed.
+Real servers that are not wanted any more may keep their connections for as long as -drain
+says. A file that takes more of the real servers out of service at once than -max-removal
+allows is refused: SIGUSR1 allows it. SIGHUP prints the status, and looks at the table at
+once.
+
+When run ends, the table stays as it is. With -state, the next run goes on with drains, and
+knows what this one applied.
+
+With -demo, FILE may be left out: another program then changes the table now and then.
+
+    lvs run /etc/lvs/table.yaml -state /var/lib/lvs/table.json -prune -drain 5m`,
+		Host: true,
+		New:  func() cli.Action { return &keep{} },
+	}
+}
+
+// keep keeps the table as it is wanted.
+type keep struct {
+	tableFlags
+	resync  time.Duration
+	metrics string
+}
+
+func (k *keep) Flags(f *flag.FlagSet) {
+	k.flags(f)
+	f.DurationVar(&k.resync, "resync", 0, "look at the table each `TIME`; 0 is 30s")
+	f.StringVar(&k.metrics, "metrics", "", "serve metrics at `ADDRESS`, as 'lvs metrics -listen' does")
+}
+
+func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
+	if err := k.check(); err != nil {
+		return err
+	}
+	env = lockOutput(env)
+	host, err := env.Host(ctx)
+	if err != nil {
+		return err
+	}
+	defer k.vandalize(ctx, env, host, args)()
+	source, err := k.source(ctx, env, host, args)
+	if err != nil {
+		return err
+	}
+	o := director.Options{
+		Table: k.table, Shared: k.shared, StateFile: k.state, Source: source, MaxRemoval: k.most, Resync: k.resync,
+		OnEvent: func(e director.Event) { printEvent(env.Out, e) },
+	}
+	o.Table.Host = host
+	d, err := director.New(host.Client(), o)
+	if err != nil {
+		return err
+	}
+	if env.Notify != nil {
+		show := func() {
+			fmt.Fprintln(env.Out, d.Status())
+			d.Look()
+		}
+		defer env.Notify(show, func() { d.Allow() })()
+	}
+	if err := k.direct(ctx, env, host, d); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(env.Out, d.Status())
+	return err
+}
+
+// source returns where the wanted table comes from.
+func (k *keep) source(ctx context.Context, env *cli.Env, host *lvs.Host, args []string) (director.Source, error) {
+	if len(args) == 0 {
+		if world, err := env.World(); world == nil {
+			return nil, cmp.Or(err, cli.Usagef("FILE is missing, which only -demo can do without"))
+		}
+		now, err := host.Client().Snapshot(ctx)
+		return director.Fixed(now.Table()), err
+	}
+	if args[0] == "-" {
+		return nil, cli.Usagef("the standard input cannot be read again: name a file")
+	}
+	if _, err := readTableFile(ctx, env, args[0]); err != nil {
+		return nil, err
+	}
+	return director.File{Path: args[0], Decode: func(text []byte) (lvs.Table, error) {
+		file, err := tablefile.Decode(text)
+		return file.Table, err
+	}}, nil
+}
+
+// direct runs the director, and serves metrics, until the context ends, which is not an
+// error, or one of the two fails.
+func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *director.Director) error {
+	ctx, cancel := context.WithCancel(outer)
+	defer cancel()
+	served := make(chan error, 1)
+	if k.metrics == "" {
+		served <- nil
+	} else {
+		failed := failures{report: env.Err}
+		collector, err := metrics.New(host, metrics.Options{OnError: failed.add})
+		if err != nil {
+			return err
+		}
+		go func() {
+			served <- serveMetrics(ctx, env, k.metrics, collector)
+			cancel()
+		}()
+	}
+	err := d.Run(ctx)
+	cancel()
+	if refused := <-served; refused != nil {
+		return refused
+	}
+	if outer.Err() != nil && errors.Is(err, outer.Err()) {
+		return nil
+	}
+	return err
+}
+
+// printEvent prints an event, and the steps of those that have some.
+func printEvent(out io.Writer, e director.Event) {
+	text := e.String()
+	switch e := e.(type) {
+	case director.Applied:
+		text += "\n" + e.Plan.String()
+	case director.Refused:
+		text += "\n" + e.Plan.String()
+	}
+	fmt.Fprintln(out, time.Now().Format("15:04:05.000"), strings.ReplaceAll(text, "\n", "\n    "))
+}
+
+// lockOutput returns an environment of which several goroutines may write.
+func lockOutput(env *cli.Env) *cli.Env {
+	lock := new(sync.Mutex)
+	env.Out, env.Err = lockedWriter{lock, env.Out}, lockedWriter{lock, env.Err}
+	return env
+}
+
+type lockedWriter struct {
+	*sync.Mutex
+	to io.Writer
+}
+
+func (w lockedWriter) Write(text []byte) (int, error) {
+	w.Lock()
+	defer w.Unlock()
+	return w.to.Write(text)
+}
