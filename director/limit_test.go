@@ -30,7 +30,7 @@ func TestShrinkIsRefused(t *testing.T) {
 		s.has("an hour after the refusal", webTable(numbers(1, 10)...))
 		s.reported("an hour after the refusal", "Refused: refused: it would take 6 of 10 real servers out of service")
 		s.inSync("an hour after the refusal", false)
-		if got := s.d.Status(); got.Refused == "" || got.Counts.Refusals != 1 {
+		if got := s.d.Status(); got.Refused == "" || got.RefusedSteps != 6 || got.RefusedRemovals != 6 || got.Counts.Refusals != 1 {
 			s.Errorf("status: %s", got)
 		}
 
@@ -47,8 +47,8 @@ func TestShrinkIsRefused(t *testing.T) {
 		pass(time.Second)
 		s.has("after a table that removes half", webTable(numbers(1, 5)...))
 		s.inSync("after a table that removes half", true)
-		if got := s.d.Status().Refused; got != "" {
-			s.Errorf("the status still says %q", got)
+		if got := s.d.Status(); got.Refused != "" || got.RefusedSteps != 0 || got.RefusedRemovals != 0 {
+			s.Errorf("the status still says %q", got.Refused)
 		}
 	})
 }

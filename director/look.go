@@ -132,7 +132,7 @@ func (r *run) refuse(plan lvs.TablePlan, gone removals) {
 	again := r.refused
 	r.refused = true
 	r.publish(func(s *Status) {
-		s.Refused = e.why()
+		s.refuse(e.why(), len(plan.Steps), gone.gone)
 		if !again {
 			s.Counts.Refusals++
 		}
@@ -147,7 +147,7 @@ func (r *run) refuse(plan lvs.TablePlan, gone removals) {
 func (r *run) accepted() {
 	if r.refused {
 		r.refused = false
-		r.publish(func(s *Status) { s.Refused = "" })
+		r.publish(func(s *Status) { s.refuse("", 0, 0) })
 	}
 }
 

@@ -81,7 +81,7 @@ func (r *run) respond(drifts []Drift, response func(Drift) Response) {
 func (r *run) settled(a attempt) {
 	r.respond(a.drifts, responseTo(a.plan, Repaired))
 	if len(a.plan.Steps) > 0 {
-		r.publish(func(s *Status) { s.Counts.Applied++ })
+		r.publish(func(s *Status) { s.Counts.Applied++; s.Applied = time.Now().Round(0) })
 		r.emit(Applied{a.plan})
 	}
 	r.holdAfter(slices.ContainsFunc(a.drifts, stepsOf(a.plan).touch))

@@ -179,7 +179,8 @@ func (r *run) accept(u Update) {
 	}
 	r.want, r.fresh, r.refused = &u, true, false
 	r.publish(func(s *Status) {
-		s.Wanted, s.Refused = &u.Table, ""
+		s.Wanted = &u.Table
+		s.refuse("", 0, 0)
 		s.sync(false)
 	})
 	if !r.settling {
@@ -238,6 +239,9 @@ func (r *run) fail(ctx context.Context, plan lvs.TablePlan, err error, t *troubl
 func (r *run) succeed(t *trouble) {
 	*t = trouble{}
 	r.publishTrouble()
+	if t == &r.looks {
+		r.publish(func(s *Status) { s.Succeeded = time.Now().Round(0) })
+	}
 }
 
 // publishTrouble publishes what went wrong, and when the next attempt is made.
@@ -250,6 +254,11 @@ func (r *run) publishTrouble() {
 		retry = r.drainAt
 	}
 	r.publish(func(s *Status) { s.Error, s.Retry = cmp.Or(r.looks.last, r.drains.last), retry.Round(0) })
+}
+
+// refuse notes what is refused, or with "" that nothing is.
+func (s *Status) refuse(why string, steps, removals int) {
+	s.Refused, s.RefusedSteps, s.RefusedRemovals = why, steps, removals
 }
 
 // sync notes whether the table is as wanted.

@@ -26,6 +26,9 @@ type Status struct {
 	Since  time.Time `json:"since,omitzero"`  // when InSync changed
 	Looked time.Time `json:"looked,omitzero"` // the zero time before the first look
 
+	Succeeded time.Time `json:"succeeded,omitzero"` // when a look and what followed from it last ended without a failure, or zero
+	Applied   time.Time `json:"applied,omitzero"`   // when all steps of a plan were last made, or zero
+
 	// Error is why the last attempt failed; "" after a success. Retry is when the next
 	// attempt is made, after a failure or because another program undid a repair; the
 	// zero time if nothing waits.
@@ -36,7 +39,9 @@ type Status struct {
 	Source string `json:"source,omitempty"`
 
 	// Refused says why the newest wanted table is not applied; "" if it is.
-	Refused string `json:"refused,omitempty"`
+	Refused         string `json:"refused,omitempty"`
+	RefusedSteps    int    `json:"refusedSteps,omitempty"`    // of its plan, which wait to be allowed
+	RefusedRemovals int    `json:"refusedRemovals,omitempty"` // real servers out of service after it, with those that are draining
 
 	Drains     []lvs.Drain     `json:"drains,omitempty"`     // that are under way
 	Unwanted   []lvs.ServiceID `json:"unwanted,omitempty"`   // services in scope that are not wanted and remain

@@ -17,6 +17,7 @@ func TestStatusJSON(t *testing.T) {
 	want := webTable(1, 2)
 	full := Status{
 		At: at, Running: true, Wanted: &want, Since: at.Add(-time.Minute), Looked: at.Add(-time.Second),
+		Succeeded: at.Add(-2 * time.Second), Applied: at.Add(-3 * time.Second), RefusedSteps: 4, RefusedRemovals: 3,
 		Error: "lvs: too bad", Retry: at.Add(time.Second), Source: "table.json:3:4: broken", Refused: "too much",
 		Drains:   []lvs.Drain{{Service: web, RealServer: rip(web, 3), Began: at, Deadline: at.Add(time.Minute), Before: []lvs.RealServer{weighed(3, 7)}}},
 		Unwanted: []lvs.ServiceID{dns}, Misordered: []lvs.ServiceID{web},
@@ -64,6 +65,29 @@ not wanted, and remains: udp://10.168.0.91:53
 	if got := (Status{}).String(); !strings.HasPrefix(got, "not running; no table is wanted yet") {
 		t.Errorf("the zero status prints\n%s", got)
 	}
+}
+
+// A look that changes nothing is a success, but applies nothing; one that fails is neither.
+func TestStatusOfTheLastSuccess(t *testing.T) {
+	play(t, Options{Source: Fixed(webTable(1)), Resync: time.Minute}, func(s *scene) {
+		began := time.Now()
+		s.run()
+		check := func(when string, applied, succeeded time.Duration) {
+			s.Helper()
+			got := s.d.Status()
+			if !got.Applied.Equal(began.Add(applied)) || !got.Succeeded.Equal(began.Add(succeeded)) {
+				s.Errorf("%s: applied after %s, succeeded after %s; want %s and %s", when, got.Applied.Sub(began), got.Succeeded.Sub(began), applied, succeeded)
+			}
+		}
+		pass(settle)
+		check("at first", settle, settle)
+		pass(time.Minute)
+		check("after a look", settle, settle+time.Minute)
+		s.inject(lvs.SimFault{Op: lvs.OpListServices, Errno: lvs.EPERM})
+		s.d.Look()
+		pass(0)
+		check("after a failure", settle, settle+time.Minute)
+	})
 }
 
 // A Director that ends says what it saw last, whatever it was about to do.

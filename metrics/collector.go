@@ -20,6 +20,7 @@ type Collector struct {
 	book  *book
 	top   busiest
 	fails map[string]float64 // by reading
+	state stateFile
 }
 
 var (
@@ -67,7 +68,8 @@ func (c *Collector) families() []*family {
 		all = append(all, totals.families()...)
 	}
 	all = append(all, cpus.families()...)
-	return append(all, connections)
+	all = append(all, connections)
+	return append(all, c.o.stateFamilies()...)
 }
 
 // Collect implements [prometheus.Collector]. It returns within [Options.Timeout].
@@ -109,7 +111,8 @@ const (
 	readingTotals      = "totals"
 	readingCPUs        = "cpus"
 	readingConnections = "connections"
-	readingTurn        = "turn" // of one scrape after the other, which is not counted
+	readingState       = "state" // of a file
+	readingTurn        = "turn"  // of one scrape after the other, which is not counted
 )
 
 // scrape is one scrape.
@@ -136,6 +139,7 @@ func (s *scrape) readAll() {
 	if s.o.States {
 		s.read(readingConnections, s.connections)
 	}
+	s.readState()
 }
 
 // read makes one reading, and notes whether it failed.

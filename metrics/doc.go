@@ -29,6 +29,10 @@
 // [Options.ServiceName] has a name for it. The parts of it are labels of
 // lvs_service_info, and those of a real server of lvs_real_server_info.
 //
+// [Options.Director] adds the state of a director.Director: whether the table is as wanted,
+// what failed or is refused, what it did, and the drains that are under way. With
+// [Options.StateFile], the drains come from the file of another program.
+//
 // # Counters
 //
 // The kernel's counters go back to 0 when a program zeroes them, as "ipvsadm -Z" does,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/director"
 )
 
 // Options configures a [Collector]. The zero value shows all services and real servers,
@@ -20,8 +21,8 @@ type Options struct {
 	ServerCounters bool
 
 	// ServiceName returns the label service. With nil, or for "", it is the service's
-	// address or mark. It is called for each service in each scrape, never by two
-	// goroutines at once.
+	// address or mark. It is called for each service and each drain in each scrape, never
+	// by two goroutines at once.
 	//
 	// Services that get the same name are merged into one, and so are real servers of
 	// services with one name: connections, weights and counters are added up. Only
@@ -52,6 +53,15 @@ type Options struct {
 	// OnError is called for each reading that fails, with its name, which is the label
 	// reading of lvs_scrape_errors_total. It may be nil.
 	OnError func(reading string, err error)
+
+	// Director adds the state of a [director.Director], or of what reports its status
+	// otherwise, and the drains that are under way. It may be nil.
+	Director interface{ Status() director.Status }
+
+	// StateFile adds the drains of a state file, which "lvs drain -state" writes, or a
+	// Director in another process: see [director.Options.StateFile]. The file need not
+	// exist. With "", and with Director, which knows its drains, there is none.
+	StateFile string
 
 	now func() time.Time // nil is time.Now
 }
@@ -86,6 +96,10 @@ func (o Options) complete() (Options, error) {
 		return o, invalid("Servers", "the number of the busiest must be more than 0")
 	case o.Timeout < 0:
 		return o, invalid("Timeout", "%s is negative", o.Timeout)
+	case o.Director == (*director.Director)(nil):
+		return o, invalid("Director", "must not be a nil pointer")
+	case o.Director != nil && o.StateFile != "":
+		return o, invalid("StateFile", "cannot be used with Director, which knows its drains")
 	case o.NodeExporter && (o.ServiceName != nil || o.ServerName != nil):
 		return o, invalid("NodeExporter", "node_exporter has no names: leave out ServiceName and ServerName")
 	case o.NodeExporter && o.ServerCounters:

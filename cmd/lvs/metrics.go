@@ -23,6 +23,9 @@ reads them. With -listen, they are served at /metrics until the program is inter
 
 A reading of the kernel that fails is reported, leaves out its metrics, and makes lvs_up 0.
 
+With -state, the drains that 'lvs apply', 'lvs drain' or 'lvs run' remember in that file are
+shown as well. What else 'lvs run' does is among the metrics that it serves with -metrics.
+
     lvs metrics -servers none
     lvs metrics -listen 127.0.0.1:9150 -servers 100 -server-counters`,
 		Host:     true,
@@ -46,6 +49,7 @@ func (m *meter) Flags(f *flag.FlagSet) {
 	f.BoolVar(&m.options.Totals, "totals", false, "add the counters of all services together")
 	f.BoolVar(&m.options.CPUs, "cpus", false, "add the counters of each CPU")
 	f.BoolVar(&m.options.States, "states", false, "count connections by state, for which the kernel lists all of them at each scrape")
+	f.StringVar(&m.options.StateFile, "state", "", "add the drains of the file `STATE` of another command")
 	f.DurationVar(&m.options.Timeout, "timeout", 0, "the longest `TIME` of a scrape; 0 is 5s")
 }
 

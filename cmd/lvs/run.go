@@ -55,7 +55,7 @@ type keep struct {
 func (k *keep) Flags(f *flag.FlagSet) {
 	k.flags(f)
 	f.DurationVar(&k.resync, "resync", 0, "look at the table each `TIME`; 0 is 30s")
-	f.StringVar(&k.metrics, "metrics", "", "serve metrics at `ADDRESS`, as 'lvs metrics -listen' does")
+	f.StringVar(&k.metrics, "metrics", "", "serve metrics at `ADDRESS`, as 'lvs metrics -listen' does, with the state of this run")
 }
 
 func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
@@ -126,7 +126,7 @@ func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *di
 		served <- nil
 	} else {
 		failed := failures{report: env.Err}
-		collector, err := metrics.New(host, metrics.Options{OnError: failed.add})
+		collector, err := metrics.New(host, metrics.Options{OnError: failed.add, Director: d})
 		if err != nil {
 			return err
 		}
