@@ -3,6 +3,8 @@ package metrics
 import (
 	"context"
 	"errors"
+	"net/http"
+	"sync"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -10,9 +12,9 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Collector reads a host at each scrape. It is a [prometheus.Collector], to be
-// registered, and a [prometheus.Gatherer], which is some times as fast as a registry. [New]
-// returns one. Any number of goroutines may use it: their scrapes take turns.
+// Collector reads a host at each scrape. It is an [http.Handler], which costs least, a
+// [prometheus.Collector], to be registered with other metrics, and a [prometheus.Gatherer].
+// [New] returns one. Any number of goroutines may use it: their scrapes take turns.
 type Collector struct {
 	host  *lvs.Host
 	o     Options
@@ -21,11 +23,14 @@ type Collector struct {
 	top   busiest
 	fails map[string]float64 // by reading
 	state stateFile
+
+	pages sync.Pool // of page: those whose room later scrapes use
 }
 
 var (
 	_ prometheus.Collector = (*Collector)(nil)
 	_ prometheus.Gatherer  = (*Collector)(nil)
+	_ http.Handler         = (*Collector)(nil)
 )
 
 var (
@@ -73,16 +78,34 @@ func (c *Collector) families() []*family {
 }
 
 // Collect implements [prometheus.Collector]. It returns within [Options.Timeout].
-func (c *Collector) Collect(ch chan<- prometheus.Metric) { c.scrape().send(ch) }
+func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	p := c.scrape()
+	defer c.reuse(p)
+	p.send(ch)
+}
 
 // Gather implements [prometheus.Gatherer]. It returns within [Options.Timeout]. The
 // error is always nil: readings that fail are counted in what it returns.
-func (c *Collector) Gather() ([]*dto.MetricFamily, error) { return c.scrape().families(), nil }
+func (c *Collector) Gather() ([]*dto.MetricFamily, error) {
+	p := c.scrape()
+	defer c.reuse(p)
+	return p.gather(), nil
+}
+
+// reuse lets later scrapes use the room of a page, which is not used any more.
+func (c *Collector) reuse(p page) {
+	p.clear()
+	c.pages.Put(p)
+}
 
 var errTurn = errors.New("metrics: an earlier scrape has not ended")
 
 // scrape reads the host and returns what it shows.
 func (c *Collector) scrape() page {
+	p, ok := c.pages.Get().(page)
+	if !ok {
+		p = page{}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.o.Timeout)
 	defer cancel()
 	select {
@@ -90,11 +113,10 @@ func (c *Collector) scrape() page {
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
 		c.o.OnError(readingTurn, errTurn)
-		p := page{}
 		p.addWith(up, 0)
 		return p
 	}
-	s := scrape{Collector: c, ctx: ctx, page: page{}, start: c.o.now(), ok: true}
+	s := scrape{Collector: c, ctx: ctx, page: p, start: c.o.now(), ok: true}
 	began := time.Now()
 	s.readAll()
 	s.addWith(duration, time.Since(began).Seconds())

@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"fmt"
-	"io"
 	"net/netip"
 	"strings"
 	"sync"
@@ -298,63 +297,6 @@ func TestOptionsAreRefused(t *testing.T) {
 	}
 	if _, err := New(nil, Options{}); err == nil {
 		t.Error("no host is accepted")
-	}
-}
-
-func BenchmarkScrape(b *testing.B) {
-	sim, err := lvs.NewSimulator(lvs.SimOptions{ImmediateStats: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	benchmarkScrape(b, sim.Host())
-}
-
-// benchmarkScrape scrapes 500 services of 10 real servers, beside bare readings.
-func benchmarkScrape(b *testing.B, host *lvs.Host) {
-	for i := range 500 {
-		id := lvs.TCP(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 80))
-		changes := []lvs.Change{lvs.AddService(lvs.Service{ID: id, Scheduler: lvs.RR})}
-		for j := range 10 {
-			changes = append(changes, lvs.AddRealServer(id, lvs.NewRealServer(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, 0, byte(j + 1)}), 80), lvs.DR())))
-		}
-		if err := host.Client().Do(b.Context(), changes...); err != nil {
-			b.Fatal(err)
-		}
-	}
-	bare := func(name string, read func() error) {
-		b.Run("bare/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := read(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-	bare("Snapshot", func() error { _, err := host.Client().Snapshot(b.Context()); return err })
-	bare("QuickTable", func() error { _, err := host.QuickTable(b.Context()); return err })
-	bare("Services", func() error { _, err := host.Client().Services(b.Context()); return err })
-	for _, k := range []struct {
-		name string
-		o    Options
-	}{{"counters", Options{ServerCounters: true}}, {"default", Options{}}, {"services", Options{Servers: NoServers()}}, {"node", Options{NodeExporter: true}}} {
-		c, err := New(host, k.o)
-		if err != nil {
-			b.Fatal(err)
-		}
-		registry := prometheus.NewRegistry()
-		registry.MustRegister(c)
-		for how, g := range map[string]prometheus.Gatherer{"Gather": c, "registry": registry} {
-			bare(k.name+"/"+how, func() error {
-				families, err := g.Gather()
-				for _, f := range families {
-					if _, err := expfmt.MetricFamilyToText(io.Discard, f); err != nil {
-						return err
-					}
-				}
-				return err
-			})
-		}
 	}
 }
 

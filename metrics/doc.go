@@ -9,6 +9,11 @@
 //	if err != nil {
 //		return err
 //	}
+//	http.Handle("/metrics", collector)
+//
+// A program that has a registry may register the collector in place of that, which costs
+// some times as much at each scrape:
+//
 //	prometheus.MustRegister(collector)
 //
 // The names of all metrics begin with lvs_. [Options.NodeExporter] chooses those of

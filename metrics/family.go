@@ -1,8 +1,6 @@
 package metrics
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,85 +28,32 @@ func newFamily(kind dto.MetricType, name, help string, labels []string) *family 
 	return &family{name, help, kind, labels, prometheus.NewDesc(name, help, labels, nil)}
 }
 
-// sample is a metric of a family. It is read only.
-type sample struct {
-	family *family
-	labels []*dto.LabelPair
-	value  float64
+// labels are the labels of a sample in the forms in which they are wanted. They are
+// read only, and nil for none.
+type labels struct {
+	pairs []*dto.LabelPair
+	text  string // such as {cpu="0"}
 }
 
-// Desc implements [prometheus.Metric].
-func (s sample) Desc() *prometheus.Desc { return s.family.desc }
+var labelEscaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 
-// Write implements [prometheus.Metric].
-func (s sample) Write(m *dto.Metric) error {
-	m.Label = s.labels
-	if s.family.kind == dto.MetricType_COUNTER {
-		m.Counter = &dto.Counter{Value: &s.value}
-	} else {
-		m.Gauge = &dto.Gauge{Value: &s.value}
+// labelsOf returns labels with their values. Prometheus refuses what is not UTF-8.
+func labelsOf(names []string, values ...string) *labels {
+	if len(names) == 0 {
+		return nil
 	}
-	return nil
-}
-
-// pairs returns labels with their values. Prometheus refuses what is not UTF-8.
-func pairs(names []string, values ...string) []*dto.LabelPair {
-	all := make([]*dto.LabelPair, len(names))
-	for i, name := range names {
-		value := strings.ToValidUTF8(values[i], "\uFFFD")
-		all[i] = &dto.LabelPair{Name: &name, Value: &value}
+	pairs, all, valid := make([]dto.LabelPair, len(names)), make([]*dto.LabelPair, len(names)), make([]string, len(names))
+	var text strings.Builder
+	for i := range names {
+		valid[i] = strings.ToValidUTF8(values[i], "\uFFFD")
+		pairs[i].Name, pairs[i].Value = &names[i], &valid[i]
+		all[i] = &pairs[i]
+		text.WriteByte("{,"[min(i, 1)])
+		text.WriteString(names[i])
+		text.WriteString(`="`)
+		text.WriteString(labelEscaper.Replace(valid[i]))
+		text.WriteByte('"')
 	}
-	return all
-}
-
-// page is what one scrape shows.
-type page map[*family][]sample
-
-func (p page) add(f *family, labels []*dto.LabelPair, value float64) {
-	p[f] = append(p[f], sample{f, labels, value})
-}
-
-func (p page) addWith(f *family, value float64, labels ...string) {
-	p.add(f, pairs(f.labels, labels...), value)
-}
-
-// send sends all samples to a registry.
-func (p page) send(ch chan<- prometheus.Metric) {
-	for _, all := range p {
-		for _, s := range all {
-			ch <- s
-		}
-	}
-}
-
-// families returns the page as a registry would gather it, ordered by name.
-func (p page) families() []*dto.MetricFamily {
-	ordered := slices.SortedFunc(maps.Keys(p), func(a, b *family) int { return strings.Compare(a.name, b.name) })
-	all := make([]*dto.MetricFamily, len(ordered))
-	for i, f := range ordered {
-		all[i] = f.gather(p[f])
-	}
-	return all
-}
-
-func (f *family) gather(samples []sample) *dto.MetricFamily {
-	metrics, list := make([]dto.Metric, len(samples)), make([]*dto.Metric, len(samples))
-	if f.kind == dto.MetricType_COUNTER {
-		values := make([]dto.Counter, len(samples))
-		for i := range samples {
-			values[i].Value = &samples[i].value
-			metrics[i].Counter = &values[i]
-		}
-	} else {
-		values := make([]dto.Gauge, len(samples))
-		for i := range samples {
-			values[i].Value = &samples[i].value
-			metrics[i].Gauge = &values[i]
-		}
-	}
-	for i := range samples {
-		metrics[i].Label = samples[i].labels
-		list[i] = &metrics[i]
-	}
-	return &dto.MetricFamily{Name: &f.name, Help: &f.help, Type: &f.kind, Metric: list}
+	text.WriteByte('}')
+	return &labels{all, text.String()}
 }

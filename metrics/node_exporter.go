@@ -55,7 +55,7 @@ func (s *scrape) showNode(t thing, f *figures) {
 			mark, protocol, port = fmt.Sprintf("%08X", m), "FWM", "0"
 		}
 		remote, remotePort := addressOf(t.server)
-		o.info = pairs(nodeLabels, address, mark, port, protocol, remote, remotePort)
+		o.info = labelsOf(nodeLabels, address, mark, port, protocol, remote, remotePort)
 	}
 	s.add(nodeActive, o.info, float64(f.active))
 	s.add(nodeInactive, o.info, float64(f.inactive))

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
-	dto "github.com/prometheus/client_model/go"
 )
 
 // thing is a service or a real server, or with the zero value the whole host.
@@ -23,7 +22,7 @@ type object struct {
 	text string // its address
 	seen time.Time
 
-	info   []*dto.LabelPair // of its _info metric
+	info   *labels // of its _info metric
 	infoOf infoKey
 }
 
@@ -33,7 +32,7 @@ type infoKey struct{ service, server, detail string }
 // series is the metrics of a name, to which several objects may contribute.
 type series struct {
 	name
-	labels []*dto.LabelPair
+	labels *labels
 	sum    lvs.Stats // of all that ever contributed
 	seen   time.Time
 	turn   int     // in which it was used last
@@ -89,9 +88,9 @@ func (b *book) of(n name, labels []string, now time.Time) (s *series, isNew bool
 	if s == nil {
 		s = &series{name: n}
 		if n.server == "" {
-			s.labels = pairs(labels, n.service)
+			s.labels = labelsOf(labels, n.service)
 		} else {
-			s.labels = pairs(labels, n.server, n.service)
+			s.labels = labelsOf(labels, n.server, n.service)
 		}
 		b.series[n] = s
 	}

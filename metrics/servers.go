@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
-	dto "github.com/prometheus/client_model/go"
 )
 
 var (
@@ -90,10 +89,10 @@ func (s *scrape) showServer(server *series) {
 }
 
 // serverInfo returns the labels that describe a real server.
-func (o *object) serverInfo(server *server, n name, service string) []*dto.LabelPair {
+func (o *object) serverInfo(server *server, n name, service string) *labels {
 	if key := (infoKey{n.service, n.server, server.mode}); o.info == nil || o.infoOf != key {
 		address, port := addressOf(server.addr)
-		o.info = pairs(serverInfo.labels, address, server.mode, port, n.server, n.service, service)
+		o.info = labelsOf(serverInfo.labels, address, server.mode, port, n.server, n.service, service)
 		o.infoOf = key
 	}
 	return o.info

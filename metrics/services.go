@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
-	dto "github.com/prometheus/client_model/go"
 )
 
 var (
@@ -81,7 +80,7 @@ func (s *scrape) showService(service *series) {
 }
 
 // addCounters shows counters.
-func (p page) addCounters(c counters, labels []*dto.LabelPair, sum lvs.Stats, out bool) {
+func (p page) addCounters(c counters, labels *labels, sum lvs.Stats, out bool) {
 	p.add(c.conns, labels, float64(sum.Conns))
 	p.add(c.inPackets, labels, float64(sum.InPackets))
 	p.add(c.inBytes, labels, float64(sum.InBytes))
@@ -92,7 +91,7 @@ func (p page) addCounters(c counters, labels []*dto.LabelPair, sum lvs.Stats, ou
 }
 
 // serviceInfo returns the labels that describe a service.
-func (o *object) serviceInfo(e *entry, n name) []*dto.LabelPair {
+func (o *object) serviceInfo(e *entry, n name) *labels {
 	if key := (infoKey{n.service, "", string(e.Scheduler)}); o.info == nil || o.infoOf != key {
 		family, mark, protocol := "ipv4", "", ""
 		address, port := addressOf(e.ID.AddrPort())
@@ -104,7 +103,7 @@ func (o *object) serviceInfo(e *entry, n name) []*dto.LabelPair {
 		} else {
 			protocol = e.ID.Protocol().String()
 		}
-		o.info = pairs(serviceInfo.labels, address, family, mark, o.text, port, protocol, string(e.Scheduler), n.service)
+		o.info = labelsOf(serviceInfo.labels, address, family, mark, o.text, port, protocol, string(e.Scheduler), n.service)
 		o.infoOf = key
 	}
 	return o.info

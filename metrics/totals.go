@@ -41,7 +41,7 @@ func (s *scrape) cpus() error {
 			InPackets: cpu.InPackets, OutPackets: cpu.OutPackets,
 			InBytes: cpu.InBytes, OutBytes: cpu.OutBytes,
 		}
-		s.addCounters(cpus, pairs(cpus.conns.labels, strconv.Itoa(cpu.CPU)), is, true)
+		s.addCounters(cpus, labelsOf(cpus.conns.labels, strconv.Itoa(cpu.CPU)), is, true)
 	}
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
 	"github.com/golvs/lvs/metrics"
-	"github.com/prometheus/common/expfmt"
 )
 
 func metricsCommand() *cli.Command {
@@ -71,13 +70,7 @@ func (m *meter) Run(ctx context.Context, env *cli.Env, _ []string) error {
 		failed.report = env.Err
 		return serveMetrics(ctx, env, m.listen, collector)
 	}
-	families, err := collector.Gather()
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(env.Out, f); err != nil {
-			return err
-		}
-	}
-	return errors.Join(err, failed.err)
+	return errors.Join(collector.WriteText(env.Out), failed.err)
 }
 
 // selectServers reads the flag -servers.

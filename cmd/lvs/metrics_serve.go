@@ -10,7 +10,6 @@ import (
 
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
 	"github.com/golvs/lvs/metrics"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Limits of the server, so that no client keeps its memory or its connections for long.
@@ -19,6 +18,7 @@ const (
 	metricsHeader   = 16 << 10
 	metricsIdle     = time.Minute
 	metricsRead     = 5 * time.Second
+	metricsWrite    = time.Minute
 	metricsEnd      = 5 * time.Second // for scrapes that are under way
 )
 
@@ -29,9 +29,9 @@ func serveMetrics(ctx context.Context, env *cli.Env, address string, collector *
 		return fmt.Errorf("%w; name another address with -listen", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(collector, promhttp.HandlerOpts{MaxRequestsInFlight: metricsRequests}))
+	mux.Handle("GET /metrics", limitRequests(metricsRequests, collector))
 	server := &http.Server{
-		Handler: mux, ReadTimeout: metricsRead, IdleTimeout: metricsIdle, MaxHeaderBytes: metricsHeader,
+		Handler: mux, ReadTimeout: metricsRead, WriteTimeout: metricsWrite, IdleTimeout: metricsIdle, MaxHeaderBytes: metricsHeader,
 	}
 	fmt.Fprintf(env.Err, "lvs: metrics are at http://%s/metrics\n", listener.Addr())
 	ended := make(chan error, 1)
@@ -50,4 +50,18 @@ func serveMetrics(ctx context.Context, env *cli.Env, address string, collector *
 		return err
 	}
 	return nil
+}
+
+// limitRequests returns a handler that refuses requests while n others are served.
+func limitRequests(n int, h http.Handler) http.Handler {
+	places := make(chan struct{}, n)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+			h.ServeHTTP(w, r)
+		default:
+			http.Error(w, fmt.Sprintf("%d scrapes are under way: try again later", n), http.StatusServiceUnavailable)
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,5 +109,25 @@ func TestMetricsServed(t *testing.T) {
 	interrupt()
 	if status := <-ended; status != 0 {
 		t.Errorf("after an interrupt, the status is %d", status)
+	}
+}
+
+func TestMetricsLimit(t *testing.T) {
+	inside, leave := make(chan bool), make(chan bool)
+	h := limitRequests(1, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside <- true; <-leave }))
+	serve := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		return w.Code
+	}
+	first := make(chan int)
+	go func() { first <- serve() }()
+	<-inside
+	if status := serve(); status != http.StatusServiceUnavailable {
+		t.Errorf("the second of two requests has status %d, and one is allowed", status)
+	}
+	close(leave)
+	if status := <-first; status != http.StatusOK {
+		t.Errorf("the first request has status %d", status)
 	}
 }
