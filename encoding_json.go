@@ -118,7 +118,9 @@ func (d *jsonDecoder) object(into reflect.Value) *Error {
 		name := d.key()
 		f, known := fields[name]
 		if !known {
-			return d.fail(start, invalid(clip(name), "is not a known field"))
+			bad := invalid(clip(name), "is not a known field")
+			bad.hint = didYouMean(name, fields)
+			return d.fail(start, bad)
 		}
 		if seen[f.number] {
 			return d.fail(start, invalid(name, "is there twice"))

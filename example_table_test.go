@@ -44,7 +44,7 @@ func ExampleParseTable() {
 	// tcp://10.168.0.91:80 wrr persistent 5m0s
 	//   -> 10.168.0.94:80 dr weight 3
 	//   -> 10.168.0.95:80 dr weight 1
-	// lvs: parse table, line 4, column 32: services[0].realServers[0].weigth: is not a known field
+	// lvs: parse table, line 4, column 32: services[0].realServers[0].weigth: is not a known field; did you mean weight?
 	// services[0].realServers[0].weigth 4 32
 }
 

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"time"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
@@ -47,33 +47,37 @@ func (a *applyTable) Flags(f *flag.FlagSet) {
 	f.BoolVar(&a.noWait, "no-wait", false, "do not wait for the ends of drains")
 }
 
-// applyAttempts is how often apply plans while other programs change the table.
-const applyAttempts = 4
-
 func (a *applyTable) Run(ctx context.Context, env *cli.Env, args []string) error {
-	w, err := readWanted(ctx, env, args[0])
+	w, host, err := openWanted(ctx, env, args[0])
 	if err != nil {
-		return err
+		return interrupted(ctx, err)
 	}
-	host, err := env.Host(ctx)
-	if err != nil {
+	changed := false
+	err = replan(env, w.plan == nil, func() (err error) {
+		changed, err = a.try(ctx, env, host, w)
 		return err
+	})
+	switch {
+	case errors.Is(err, lvs.ErrStale) && w.plan != nil:
+		return fmt.Errorf("%s: %w, with 'lvs plan -o json FILE'; nothing was changed", w.name, err)
+	case err == nil && changed:
+		return cli.Exit{Status: 2}
 	}
+	return interrupted(ctx, err)
+}
+
+// planAttempts is how often a command plans while other programs change the table.
+const planAttempts = 4
+
+// replan calls try again, as often as planAttempts, while other programs change the table
+// between a plan and its first step.
+func replan(env *cli.Env, again bool, try func() error) error {
 	for attempt := 1; ; attempt++ {
-		changed, err := a.try(ctx, env, host, w)
-		if errors.Is(err, lvs.ErrStale) && w.plan == nil && attempt < applyAttempts {
-			fmt.Fprintln(env.Err, "lvs: another program has changed the table in between: planning again")
-			continue
-		}
-		switch {
-		case errors.Is(err, lvs.ErrStale) && w.plan != nil:
-			return fmt.Errorf("%s: %w, with 'lvs plan -o json FILE'; nothing was changed", w.name, err)
-		case err != nil:
+		err := try()
+		if !errors.Is(err, lvs.ErrStale) || !again || attempt == planAttempts {
 			return err
-		case changed:
-			return cli.Exit{Status: 2}
 		}
-		return nil
+		fmt.Fprintln(env.Err, "lvs: another program has changed the table in between: planning again")
 	}
 }
 
@@ -84,10 +88,7 @@ func (a *applyTable) try(ctx context.Context, env *cli.Env, host *lvs.Host, w wa
 		return false, err
 	}
 	refused, err := a.refuses(ctx, host.Client(), plan)
-	if err == nil {
-		err = refused
-	}
-	if err != nil {
+	if err = cmp.Or(err, refused); err != nil {
 		return false, err
 	}
 	if w.plan == nil || plan.HasChanges() {
@@ -111,44 +112,11 @@ func (a *applyTable) send(ctx context.Context, env *cli.Env, client *lvs.Client,
 	stop := showWork(env, "applying "+count(len(plan.Steps), "step"))
 	result, err := client.ApplyTable(ctx, plan, lvs.ApplyOptions{StateFile: a.state, RollBack: a.rollBack})
 	stop()
-	if errors.Is(err, lvs.ErrStale) {
-		return result, err
-	}
-	if plan.HasChanges() {
+	if len(result.Steps) > 0 {
 		fmt.Fprintln(env.Out, "\n"+result.String())
 	}
-	switch {
-	case err == nil || a.rollBack:
+	if err == nil || len(result.Steps) == 0 {
 		return result, err
-	case ctx.Err() != nil:
-		fmt.Fprintln(env.Err, "lvs: interrupted: what is done stays, and the same command does the rest")
-	default:
-		return result, fmt.Errorf("%w\nWhat is done stays. Once the cause is gone, the same command does the rest; -rollback would have taken it back", err)
 	}
-	return result, err
-}
-
-// showWork shows on a terminal what is being done, and for how long, once it takes more
-// than a second, until stop is called.
-func showWork(env *cli.Env, what string) (stop func()) {
-	shown := newProgress(env)
-	if !shown.live() {
-		return func() {}
-	}
-	began, quit, ended := time.Now(), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		ticker := time.NewTicker(time.Second)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-quit:
-				shown.end()
-				return
-			case now := <-ticker.C:
-				shown.say(now, fmt.Sprintf("%s: %v", what, now.Sub(began).Round(time.Second)))
-			}
-		}
-	}()
-	return func() { close(quit); <-ended }
+	return result, a.explain(ctx, env, plan, result, err)
 }

@@ -13,10 +13,9 @@ import (
 // finishDrains waits for the ends of drains, with a state file also of those that earlier
 // runs began, and reports whether any ended.
 func (a *applyTable) finishDrains(ctx context.Context, env *cli.Env, client *lvs.Client, drains []lvs.Drain) (bool, error) {
-	var state lvs.TableState
 	if a.state != "" {
-		var err error
-		if state, err = lvs.ReadTableState(a.state); err != nil {
+		state, err := lvs.ReadTableState(a.state)
+		if err != nil {
 			return false, err
 		}
 		drains = state.Drains
@@ -33,11 +32,13 @@ func (a *applyTable) finishDrains(ctx context.Context, env *cli.Env, client *lvs
 		fmt.Fprintln(env.Out, end)
 	}
 	if a.state != "" && len(ended) > 0 {
-		state.Drains = left
-		err = errors.Join(err, state.WriteFile(a.state))
+		err = errors.Join(err, forgetDrains(a.state, ended))
 	}
 	if len(left) > 0 {
 		a.printDraining(env, left)
+	}
+	if ctx.Err() != nil && isInterrupt(err) {
+		err = cli.Exit{Status: 1, Err: errors.New("interrupted: what is done stays, and what drains is not removed")}
 	}
 	return len(ended) > 0, err
 }

@@ -98,6 +98,9 @@ func (c *check) saved(env *cli.Env) (setup lvs.Setup, err error) {
 	if world, err := env.World(); c.folder == "" || err != nil || world != nil && c.folder == defaultFolder {
 		return nil, err // those on this machine are not the simulated host's
 	}
+	if _, err := os.Stat(c.folder); err != nil && c.folder != defaultFolder {
+		return nil, err
+	}
 	all, err := savedSetups(c.folder, env.Netns(), "")
 	for _, s := range all {
 		setup = append(setup, s.Requirements...)

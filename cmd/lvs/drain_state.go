@@ -1,9 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/golvs/lvs"
@@ -21,10 +20,12 @@ func rememberDrain(path string, d lvs.Drain) error {
 	})
 }
 
-// forgetDrain removes a drain from a file.
-func forgetDrain(path string, d lvs.Drain) error {
+// forgetDrains removes drains that have ended from a file.
+func forgetDrains(path string, ended []lvs.DrainEnd) error {
 	return changeDrains(path, func(all []lvs.Drain) []lvs.Drain {
-		return slices.DeleteFunc(all, func(o lvs.Drain) bool { return o.Service == d.Service && o.RealServer == d.RealServer })
+		return slices.DeleteFunc(all, func(o lvs.Drain) bool {
+			return slices.ContainsFunc(ended, func(e lvs.DrainEnd) bool { return isSameDrain(e.Drain, o) })
+		})
 	})
 }
 
@@ -36,19 +37,24 @@ func recallDrain(path string, d lvs.Drain) (lvs.Drain, error) {
 	}
 	i := sameDrain(state.Drains, d)
 	if i < 0 {
+		if _, err := os.Stat(path); err != nil {
+			return d, err
+		}
 		return d, fmt.Errorf("%s has no drain of %s", path, drained(d))
 	}
 	return state.Drains[i], nil
 }
 
 func sameDrain(all []lvs.Drain, d lvs.Drain) int {
-	return slices.IndexFunc(all, func(o lvs.Drain) bool { return o.Service == d.Service && o.RealServer == d.RealServer })
+	return slices.IndexFunc(all, func(o lvs.Drain) bool { return isSameDrain(o, d) })
 }
+
+func isSameDrain(a, b lvs.Drain) bool { return a.Service == b.Service && a.RealServer == b.RealServer }
 
 // changeDrains changes the drains of a file, which need not exist.
 func changeDrains(path string, change func([]lvs.Drain) []lvs.Drain) error {
 	state, err := lvs.ReadTableState(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return err
 	}
 	state.Drains = change(state.Drains)

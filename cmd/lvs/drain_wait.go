@@ -81,14 +81,14 @@ func (d *drain) look(ctx context.Context, client *lvs.Client, begun lvs.Drain) (
 // finish says how a drain ended.
 func (d *drain) finish(env *cli.Env, end lvs.DrainEnd) error {
 	if d.state != "" && end.Reason != lvs.DrainedDeadline && end.Reason != lvs.DrainedConns || d.remove && d.state != "" {
-		if err := forgetDrain(d.state, end.Drain); err != nil {
+		if err := forgetDrains(d.state, []lvs.DrainEnd{end}); err != nil {
 			return err
 		}
 	}
 	what := drained(end.Drain)
 	switch {
 	case end.Reason == lvs.DrainTakenBack:
-		return fmt.Errorf("%s: another program has raised the weight again, so it is not drained", what)
+		return fmt.Errorf("%s: another program has raised the weight again, so it is not drained. 'lvs run' does so: set weight 0 in its file instead", what)
 	case end.Reason == lvs.DrainGoneAlready:
 		return fmt.Errorf("%s: another program has removed it", what)
 	case d.remove:

@@ -52,11 +52,7 @@ func (p *planTable) Flags(f *flag.FlagSet) {
 }
 
 func (p *planTable) Run(ctx context.Context, env *cli.Env, args []string) error {
-	w, err := readWanted(ctx, env, args[0])
-	if err != nil {
-		return err
-	}
-	host, err := env.Host(ctx)
+	w, host, err := openWanted(ctx, env, args[0])
 	if err != nil {
 		return err
 	}

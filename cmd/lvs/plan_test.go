@@ -154,7 +154,7 @@ func TestApplyIsInterrupted(t *testing.T) {
 	ctx, _ := onSimulator(t, lvs.SimOptions{})
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
-	runWith(ctx, webSite, "apply", "-netns", "blue", "-").want(t, 130, "interrupted")
+	runWith(ctx, webSite, "apply", "-netns", "blue", "-").want(t, 1, "interrupted: nothing was changed")
 }
 
 func TestTableFlags(t *testing.T) {

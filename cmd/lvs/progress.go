@@ -43,3 +43,28 @@ func (p *progress) end() {
 		fmt.Fprint(p.env.Err, "\r\x1b[K")
 	}
 }
+
+// showWork shows on a terminal what is being done, and for how long, once it takes more
+// than a second, until stop is called.
+func showWork(env *cli.Env, what string) (stop func()) {
+	shown := newProgress(env)
+	if !shown.live() {
+		return func() {}
+	}
+	began, quit, ended := time.Now(), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-quit:
+				shown.end()
+				return
+			case now := <-ticker.C:
+				shown.say(now, fmt.Sprintf("%s: %v", what, now.Sub(began).Round(time.Second)))
+			}
+		}
+	}()
+	return func() { close(quit); <-ended }
+}

@@ -2,33 +2,33 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"slices"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
-	"github.com/golvs/lvs/ipvsadm"
 )
 
 func restoreCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "restore",
 		Args:  "FILE",
-		Brief: "make the table what a file says",
+		Brief: "put back what save wrote",
 		Doc: `FILE has commands of ipvsadm, JSON or YAML, as "lvs save" and "ipvsadm -S" write them; "-" is
 the standard input. All of it is checked before the first change. Only what differs is
-changed, so that connections of real servers that stay go on, and if a change fails, those
-before it are taken back.
+changed, so that connections of real servers that stay go on. Timeouts and sync daemons, which
+only commands of ipvsadm have, are restored too. If a change fails, or at an interrupt, all
+that was changed is taken back.
 
 Services that are not in the file are removed, unless -noflush is given. Sync daemons that
-run already stay as they are.`,
+run already stay as they are. The exit status is 0 whether or not something had to change.`,
 		Host: true,
 		New:  func() cli.Action { return &restore{} },
 	}
 }
 
-// restore makes the table what a file says.
+// restore makes the host what a file says.
 type restore struct{ noflush bool }
 
 func (r *restore) Flags(f *flag.FlagSet) {
@@ -38,57 +38,49 @@ func (r *restore) Flags(f *flag.FlagSet) {
 func (r *restore) Run(ctx context.Context, env *cli.Env, args []string) error {
 	file, err := readTableFile(ctx, env, args[0])
 	if err != nil {
-		return err
+		return interrupted(ctx, err)
 	}
 	host, err := env.Host(ctx)
 	if err != nil {
-		return err
+		return interrupted(ctx, err)
 	}
 	client := host.Client()
-	options := lvs.TableOptions{Scope: lvs.ScopeAll(), Prune: !r.noflush}
-	plan, err := client.PlanTable(ctx, file.Table, options)
-	if err != nil {
+	rest := restoredRest{client: client}
+	var result lvs.ApplyResult
+	err = replan(env, true, func() error {
+		plan, err := client.PlanTable(ctx, file.Table, lvs.TableOptions{Scope: lvs.ScopeAll(), Prune: !r.noflush})
+		if err == nil {
+			err = rest.restore(ctx, file)
+		}
+		if err == nil {
+			result, err = client.ApplyTable(ctx, plan, lvs.ApplyOptions{RollBack: true})
+		}
+		if err != nil {
+			err = errors.Join(err, rest.takeBack(context.WithoutCancel(ctx)))
+		}
 		return err
-	}
-	result, err := client.ApplyTable(ctx, plan, lvs.ApplyOptions{RollBack: true})
+	})
 	if err != nil {
-		return err
+		return explainRestore(ctx, err)
 	}
-	if err := restoreRest(ctx, env, client, file); err != nil {
-		return fmt.Errorf("the table was restored, but not all of the rest: %w", err)
-	}
+	rest.printKept(env)
 	servers := 0
 	for _, s := range file.Table.Services {
 		servers += len(s.RealServers)
 	}
-	_, err = fmt.Fprintf(env.Out, "%s, %s: %s\n", count(len(file.Table.Services), "service"), count(servers, "real server"), result)
+	_, err = fmt.Fprintf(env.Out, "%s, %s: %s%s\n", count(len(file.Table.Services), "service"), count(servers, "real server"), result, rest.String())
 	return err
 }
 
-// restoreRest sets timeouts and starts sync daemons.
-func restoreRest(ctx context.Context, env *cli.Env, client *lvs.Client, file ipvsadm.File) error {
-	if file.Timeouts != (lvs.Timeouts{}) {
-		if err := client.SetTimeouts(ctx, file.Timeouts); err != nil {
-			return err
-		}
+// explainRestore returns the error of a restore with what is left of it.
+func explainRestore(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil && isInterrupt(err):
+		return cli.Exit{Status: 1, Err: errors.New("interrupted: what was changed was taken back")}
+	case ctx.Err() != nil:
+		return cli.Exit{Status: 1, Err: fmt.Errorf("interrupted: %w", err)}
 	}
-	if len(file.SyncDaemons) == 0 {
-		return nil
-	}
-	running, err := client.SyncDaemons(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range file.SyncDaemons {
-		if slices.ContainsFunc(running, func(r lvs.SyncDaemon) bool { return r.Role == d.Role }) {
-			fmt.Fprintf(env.Err, "lvs: a %s sync daemon runs already, and stays as it is\n", d.Role)
-			continue
-		}
-		if err := client.StartSyncDaemon(ctx, d); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // count returns a number of things.

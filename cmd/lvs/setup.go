@@ -62,7 +62,8 @@ func (m setupMode) command() *cli.Command {
 ACTION is plan (without one), apply, check, or undo. What undo needs is saved before
 anything is changed, by default in ` + defaultFolder + `, in a file named by the mode and
 the address. Undo leaves what others have changed since, and what other set-ups need whose
-plans are in the same folder, and lists it. A simulated host (-demo) ends with the program:
+plans are in the same folder, and lists it; what was not applied, or is undone already, is an
+error. An interrupt takes back what was done. A simulated host (-demo) ends with the program:
 its plan is saved only with -plan, and undo without it applies the set-up first.
 
 The flags may also come from a file in JSON, with the names of the flags:

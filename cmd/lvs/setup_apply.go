@@ -35,7 +35,7 @@ func (s *setup) apply(ctx context.Context, env *cli.Env, host *lvs.Host) error {
 		}
 	}
 	if err := host.Apply(ctx, saved.Plan); err != nil {
-		return errors.Join(err, s.takeBack(ctx, host, saved.Plan, isNew))
+		return s.failed(ctx, err, isNew, s.takeBack(ctx, host, saved.Plan, isNew))
 	}
 	fmt.Fprint(env.Out, fresh)
 	if s.path == "" {
@@ -64,6 +64,22 @@ func (s *setup) savedOr(fresh lvs.SetupPlan, netns string) (saved savedSetup, is
 	return savedSetup{savedVersion, s.mode, netns, s.setup, fresh}, true, nil
 }
 
+// failed returns the error of a set-up that failed, or was interrupted, and took back what
+// it had done. left says what it could not take back.
+func (s *setup) failed(ctx context.Context, err error, isNew bool, left error) error {
+	what := "what was done was taken back, and the host is as before"
+	switch {
+	case left != nil:
+		what = left.Error()
+	case !isNew:
+		what = "what this run did was taken back; what an earlier one did is still there: 'undo' restores the host from " + s.path
+	}
+	if ctx.Err() != nil {
+		return cli.Exit{Status: 1, Err: fmt.Errorf("interrupted: %w\n%s", err, what)}
+	}
+	return fmt.Errorf("%w\n%s", err, what)
+}
+
 // takeBack removes the new plan of a set-up that failed, if nothing is left to undo.
 func (s *setup) takeBack(ctx context.Context, host *lvs.Host, plan lvs.SetupPlan, isNew bool) error {
 	if !isNew {
@@ -83,16 +99,18 @@ func (s *setup) takeBack(ctx context.Context, host *lvs.Host, plan lvs.SetupPlan
 func (s *setup) undo(ctx context.Context, env *cli.Env, host *lvs.Host) error {
 	saved, still, err := s.toUndo(ctx, host)
 	if errors.Is(err, fs.ErrNotExist) {
-		fmt.Fprintf(env.Out, "# nothing to undo: there is no %s\n", s.path)
-		return nil
+		return fmt.Errorf("nothing to undo: there is no %s, which apply would have saved; %s", s.path, savedNames(filepath.Dir(s.path)))
 	}
 	if err != nil {
-		return err
+		return interrupted(ctx, err)
 	}
 	before := state(ctx, host, saved.Requirements)
 	left, err := host.Undo(ctx, saved.Plan, still...)
 	for _, l := range left {
 		fmt.Fprintf(env.Out, "# left as it is: %s\n", l)
+	}
+	if err != nil && ctx.Err() != nil {
+		return cli.Exit{Status: 1, Err: fmt.Errorf("interrupted: %w\nnot everything is undone: undo again, which reads %s", err, s.path)}
 	}
 	if err != nil {
 		return err

@@ -162,7 +162,7 @@ func cycle(t *testing.T, ctx context.Context, args ...string) (plan string) {
 	if _, err := os.Stat(file); err == nil {
 		t.Errorf("undo left the plan")
 	}
-	expect(0, "undo") // twice
+	expect(1, "undo") // twice
 	return plan
 }
 

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 
@@ -87,7 +86,7 @@ func parseTunnel(text string) (t lvs.IPsecTunnel, err error) {
 
 // readKey reads a key, which must not be on a command line, where others can read it.
 func readKey(path string) (lvs.IPsecKey, error) {
-	text, err := os.ReadFile(path)
+	text, err := readSmall(path)
 	if err != nil {
 		return lvs.IPsecKey{}, err
 	}

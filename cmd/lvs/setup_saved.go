@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/golvs/lvs"
@@ -31,7 +33,7 @@ type savedSetup struct {
 
 // loadSetup reads a saved set-up.
 func loadSetup(path string) (s savedSetup, err error) {
-	text, err := os.ReadFile(path)
+	text, err := readSmall(path)
 	if err != nil {
 		return s, err
 	}
@@ -54,10 +56,12 @@ func requireVersion(text []byte) error {
 	var v struct {
 		Version *int `json:"version"`
 	}
-	if err := json.Unmarshal(text, &v); err != nil {
+	err := json.Unmarshal(text, &v)
+	switch wrong := new(json.UnmarshalTypeError); {
+	case errors.As(err, &wrong) && wrong.Field == "":
+		return fmt.Errorf("is %s, and must be an object", wrong.Value)
+	case err != nil:
 		return err
-	}
-	switch {
 	case v.Version == nil:
 		return fmt.Errorf("version is missing: want %d", savedVersion)
 	case *v.Version != savedVersion:
@@ -113,7 +117,7 @@ func (s savedSetup) giveKeys(setup lvs.Setup) {
 
 // isSavedSetup reports whether a file of any version is meant to be a saved set-up.
 func isSavedSetup(path string) bool {
-	text, err := os.ReadFile(path)
+	text, err := readSmall(path)
 	var keys map[string]json.RawMessage
 	if err != nil || json.Unmarshal(text, &keys) != nil {
 		return false
@@ -143,6 +147,32 @@ func savedSetups(folder, netns, except string) ([]savedSetup, error) {
 		}
 	}
 	return all, nil
+}
+
+// savedNames names the set-ups that a folder has, for a message.
+func savedNames(folder string) string {
+	paths, _ := filepath.Glob(filepath.Join(folder, "*.json")) // the pattern is good
+	if paths = slices.DeleteFunc(paths, func(path string) bool { return !isSavedSetup(path) }); len(paths) == 0 {
+		return "its folder has no saved set-up"
+	}
+	return "saved are " + some(paths)
+}
+
+// mostSmall is the size above which a file is not read that has no table.
+const mostSmall = 4 << 20
+
+// readSmall returns the content of a file, which is not large.
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, mostSmall+1))
+	if len(text) > mostSmall {
+		return nil, fmt.Errorf("%s has more than %d MiB, so it is not what was meant", path, mostSmall>>20)
+	}
+	return text, err
 }
 
 // planPath returns the usual file of a set-up, which name distinguishes from others of

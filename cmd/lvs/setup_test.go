@@ -179,7 +179,7 @@ func TestSetupUndoStill(t *testing.T) {
 	}
 	expect(t, runWith(ctx, "", append(b, "undo")...), 2, "# undone")
 	expect(t, runWith(ctx, "", append(a, "undo")...), 2, "# undone")
-	expect(t, runWith(ctx, "", append(a, "undo")...), 0, "# nothing to undo")
+	expect(t, runWith(ctx, "", append(a, "undo")...), 1, "nothing to undo: there is no "+one)
 }
 
 func TestSetupConfig(t *testing.T) {
@@ -192,17 +192,17 @@ func TestSetupConfig(t *testing.T) {
 		`{"version": 2, "setup": "nat-server"}`:                        "version is 2",
 		`{"version": 1}`:                                               "setup is missing",
 		`{"version": 1, "setup": "dr-server"}`:                         `setup is dr-server, not "nat-server"`,
-		`{"version": 1, "setup": "nat-server", "vip": "10.0.0.1"}`:     `"vip" is not a flag of nat-server`,
+		`{"version": 1, "setup": "nat-server", "vip": "10.0.0.1"}`:     `1:39: "vip" is not a flag of nat-server`,
 		`{"version": 1, "setup": "nat-server", "metric": {}}`:          `"metric": want a string`,
-		`{"version": 1, "setup": "nat-server", "metric": "many"}`:      `"metric": `,
+		`{"version": 1, "setup": "nat-server", "metric": "many"}`:      `1:39: "metric": `,
 		`{"version": 1, "setup": "nat-server", "metric":1,"metric":2}`: "twice",
 		`{"version": 1, "setup": "nat-server"} {}`:                     "invalid character",
-		`[]`: "cannot unmarshal",
+		`[]`: "1:1: is array, and must be an object",
 		``:   "unexpected end",
 	} {
 		got := runWith(ctx, "", "setup", "nat-server", "-config", write(t, text))
 		expect(t, got, 1, why)
-		expect(t, got, 1, "file.json: ")
+		expect(t, got, 1, "file.json:1:")
 	}
 }
 

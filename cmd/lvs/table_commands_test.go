@@ -80,7 +80,7 @@ func TestRestoreRefused(t *testing.T) {
 	}
 	for text, says := range map[string]string{
 		"":                                       "standard input: the file is empty",
-		"-A -t 10.0.0.1:80\n-A -t x\n":           "standard input: ipvsadm: line 2, column 7",
+		"-A -t 10.0.0.1:80\n-A -t x\n":           "standard input:2:7: ipvsadm: -t",
 		`{"version": 1, "services": [}`:          "standard input:1:29",
 		"version: 1\nservices: [{}]\n":           "standard input:2:12",
 		"-A -t 10.0.0.1:80 -s nosuch\n":          "nosuch",

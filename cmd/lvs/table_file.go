@@ -41,6 +41,14 @@ func readWanted(ctx context.Context, env *cli.Env, path string) (w wanted, err e
 	return w, placedIn(w.name, err)
 }
 
+// openWanted is readWanted, and opens the host.
+func openWanted(ctx context.Context, env *cli.Env, path string) (w wanted, host *lvs.Host, err error) {
+	if w, err = readWanted(ctx, env, path); err == nil {
+		host, err = env.Host(ctx)
+	}
+	return w, host, err
+}
+
 // readTableFile reads a file with a table of any format, and refuses a saved plan.
 func readTableFile(ctx context.Context, env *cli.Env, path string) (ipvsadm.File, error) {
 	w, err := readWanted(ctx, env, path)
@@ -50,11 +58,9 @@ func readTableFile(ctx context.Context, env *cli.Env, path string) (ipvsadm.File
 	return w.file, err
 }
 
-// maxTableFile is the size above which a file is not read, as in package director.
-const maxTableFile = 256 << 20
-
-// readText returns the content of a file, or of the standard input for "-". It does not
-// wait for it longer than until the context ends.
+// readText returns the content of a file, or of the standard input for "-", and of one that
+// is too large a bit more than may be read. It does not wait for it longer than until the
+// context ends.
 func readText(ctx context.Context, env *cli.Env, path string) ([]byte, error) {
 	in := env.In
 	if path != "-" {
@@ -71,16 +77,13 @@ func readText(ctx context.Context, env *cli.Env, path string) ([]byte, error) {
 	}
 	done := make(chan read, 1)
 	go func() {
-		text, err := io.ReadAll(io.LimitReader(in, maxTableFile+1))
+		text, err := io.ReadAll(io.LimitReader(in, tablefile.MaxSize+1))
 		done <- read{text, err}
 	}()
 	select {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case r := <-done:
-		if len(r.text) > maxTableFile {
-			return nil, fmt.Errorf("%s has more than %d MiB, which is more than any table needs", path, maxTableFile>>20)
-		}
 		return r.text, r.err
 	}
 }

@@ -15,20 +15,20 @@ func TestWrongFiles(t *testing.T) {
 	long := strings.Repeat(`{"id":"tcp://10.0.0.1:80","realServers":[]},`, 20000)
 	for _, test := range []struct{ text, want string }{
 		{"", "the file is empty"}, {" \n\n", "the file is empty"},
-		{"{", "1:"}, {"hello", "1:1"}, {"\x00", "control characters are not allowed"}, {"[1]", "1:1"},
-		{`{"version": 2, "services": []}`, "1:13: lvs: parse table: version: is 2"},
+		{"{", "1:"}, {"hello", "1:1"}, {"\x00", "1:1: control character 0x00"}, {"[1]", "1:1"},
+		{`{"version": 2, "services": []}`, "1:13: parse table: version: is 2"},
 		{`{"services": []}`, "version"},
-		{"version: 2\nservices: []\n", "1:10: lvs: parse table: version: is 2"},
+		{"version: 2\nservices: []\n", "1:10: parse table: version: is 2"},
 		{"version: 1\nservices:\n- id: tcp://10.0.0.1:80\n  scheduler: [wrr\n", "5:1: did not find expected"},
 		{"version: 1\nservices:\n- id: tcp://10.0.0.1:80\n  schedular: wrr\n", "4:14"},
 		{"version: 1\nservices:\n- id: tcp://10.0.0.1:80\n- id: tcp://10.0.0.1:80\n", "4:"},
-		{"-A -t 10.0.0.1\n", "line 1, column 7"}, {"-A -t 10.0.0.1:80 -s rr\n-Q\n", "line 2"},
-		{"ipvsadm -A -t 10.0.0.1:80\nversion: 1\n", "line 2"},
+		{"-A -t 10.0.0.1\n", "1:7: ipvsadm"}, {"-A -t 10.0.0.1:80 -s rr\n-Q\n", "2:1: "},
+		{"ipvsadm -A -t 10.0.0.1:80\nversion: 1\n", "2:1: "},
 		{`{"version": 1, "services": [` + long, "unexpected end"},
 		{"version: 1\nservices: [" + long, ":"},
 		{`{"version": 1, "want": {"version": 1, "services": []}, "steps": [{"x": 1}]}`, "steps[0].x"},
-		{`{"version": 7, "want": {"version": 1, "services": []}, "steps": []}`, "1:13: lvs: parse table plan: version: is 7"},
-		{"version: 7\nsteps: []\n", "1:10: lvs: parse table plan: version: is 7"},
+		{`{"version": 7, "want": {"version": 1, "services": []}, "steps": []}`, "1:13: parse table plan: version: is 7"},
+		{"version: 7\nsteps: []\n", "1:10: parse table plan: version: is 7"},
 	} {
 		ctx, sim := onSimulator(t, lvs.SimOptions{})
 		path := file(t, "site", test.text)

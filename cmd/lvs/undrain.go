@@ -83,5 +83,5 @@ func (u *undrain) takeBack(ctx context.Context, env *cli.Env, client *lvs.Client
 	for _, r := range d.Before {
 		fmt.Fprintf(env.Out, "%s -> %s: weight %d\n", d.Service, r.Addr, r.Weight)
 	}
-	return forgetDrain(u.state, d)
+	return forgetDrains(u.state, []lvs.DrainEnd{{Drain: d}})
 }

@@ -161,7 +161,7 @@ func TestWhatifRefused(t *testing.T) {
 		}
 		expect(t, run(t, "", append([]string{"whatif", "-table", table, "-clients", "50"}, words...)...), 1, why)
 	}
-	for why, text := range map[string]string{"version": "{}", "line 1": "-A -t web", "services[0]": `{"version": 1, "services": [{"id": "tcp://10.168.0.91:80", "more": 1}]}`} {
+	for why, text := range map[string]string{"version": "{}", ":1:7: ": "-A -t web", "services[0]": `{"version": 1, "services": [{"id": "tcp://10.168.0.91:80", "more": 1}]}`} {
 		expect(t, run(t, "", "whatif", "-table", write(t, text)), 1, why)
 	}
 	ctx := lvs.WithSimulators(context.Background(), nil)

@@ -72,7 +72,7 @@ func explainFlags(f *flag.FlagSet, err error) error {
 	if m := undefined.FindStringSubmatch(text); m != nil {
 		var names []string
 		f.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-		return fmt.Errorf("-%s is not a flag of this command%s", m[1], didYouMean(m[1], names, "-"))
+		return fmt.Errorf("-%s is not a flag of this command%s", m[1], DidYouMean(m[1], names, "-"))
 	}
 	if m := valueless.FindStringSubmatch(text); m != nil {
 		return fmt.Errorf("the flag -%s needs %s behind it", m[1], valueName(f.Lookup(m[1])))

@@ -11,7 +11,7 @@ import (
 // the flag. The usage names the value, as in "write a `FORMAT`"; the values are appended.
 func Choice(f *flag.FlagSet, p *string, name, usage string, values ...string) {
 	*p = values[0]
-	f.Var(&choice{p, values}, name, usage+": "+Or(values))
+	f.Var(&choice{p, values}, name, usage+": "+Or(named(values)))
 }
 
 // choice is the value of such a flag.
@@ -29,10 +29,15 @@ func (c *choice) String() string {
 
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.values, s) {
-		return fmt.Errorf("want %s", Or(c.values))
+		return fmt.Errorf("want %s", Or(named(c.values)))
 	}
 	*c.value = s
 	return nil
+}
+
+// named returns the values that have a name: "" is what a flag is without being given.
+func named(values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
 }
 
 // Or returns words as in "a, b, or c".

@@ -66,7 +66,7 @@ func unknown(name string, all []*Command) error {
 			names = append(names, c.Name)
 		}
 	}
-	return fmt.Errorf("%q is not a command%s", name, didYouMean(name, names, ""))
+	return fmt.Errorf("%q is not a command%s", name, DidYouMean(name, names, ""))
 }
 
 // run runs a command, whose path is the names of the commands that it belongs to.

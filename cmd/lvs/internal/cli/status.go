@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/cmd/lvs/internal/term"
 )
 
 // Exit is the error of a command that ends with an exit status of its own. Err is
@@ -70,13 +71,13 @@ func (p *Program) status(ctx context.Context, env *Env, err error) int {
 		fmt.Fprintf(env.Err, "%s: interrupted\n", p.Name)
 		return interrupted
 	}
-	fmt.Fprintln(env.Err, p.text(err)+env.advice(err))
+	fmt.Fprintln(env.Err, term.CleanLines(p.text(err)+env.advice(err)))
 	return status
 }
 
-// text returns an error with the program's name before it, once.
+// text returns an error with the program's name before it, and nowhere else.
 func (p *Program) text(err error) string {
-	text := err.Error()
+	text := strings.ReplaceAll(err.Error(), ": "+p.Name+": ", ": ")
 	if strings.HasPrefix(text, p.Name+": ") || errors.As(err, new(usage)) {
 		return text
 	}

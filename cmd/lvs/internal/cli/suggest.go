@@ -2,8 +2,8 @@ package cli
 
 import "fmt"
 
-// didYouMean returns a question with the names that resemble a word, or nothing.
-func didYouMean(word string, names []string, prefix string) string {
+// DidYouMean returns a question with the names that resemble a word, or nothing.
+func DidYouMean(word string, names []string, prefix string) string {
 	best, most := "", (len(word)+1)/4
 	for _, name := range names {
 		if d := distance(word, name); d <= most {

@@ -10,12 +10,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// ErrNoPlan means that a text is something else than a saved plan.
+// ErrNoPlan means that a text is not a saved plan.
 var ErrNoPlan = errors.New("not a saved plan")
 
 // DecodePlan returns the plan that a text of JSON or YAML has. The error matches
 // [ErrNoPlan] for a text without steps, which only plans have, and for what is broken.
 func DecodePlan(text []byte) (plan lvs.TablePlan, err error) {
+	text = withoutMark(text)
 	switch Format(text) {
 	case JSON:
 		var has struct{ Steps json.RawMessage }
@@ -26,7 +27,7 @@ func DecodePlan(text []byte) (plan lvs.TablePlan, err error) {
 			return plan, nil
 		}
 	case YAML:
-		if !bytes.Contains(text, []byte("steps")) {
+		if len(text) > MaxYAML || !bytes.Contains(text, []byte("steps")) {
 			return plan, ErrNoPlan
 		}
 	default:

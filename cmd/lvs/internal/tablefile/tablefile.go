@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/director"
 	"github.com/golvs/lvs/ipvsadm"
 	"go.yaml.in/yaml/v4"
 )
@@ -21,20 +21,16 @@ const (
 	YAML     = "yaml"
 )
 
-// errEmpty refuses a file without a character, which a full disk or a failed program may
-// have left behind, rather than an administrator who wants no services.
-var errEmpty = errors.New(`the file is empty; for a table without services, write {"version": 1, "services": []}`)
-
 // Format returns the format of a text.
 func Format(text []byte) string {
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSpace(line)
+	for line := range bytes.Lines(withoutMark(text)) {
+		line = bytes.TrimSpace(line)
 		switch {
-		case line == "" || line[0] == '#':
+		case len(line) == 0 || line[0] == '#':
 			continue
 		case line[0] == '{':
 			return JSON
-		case len(line) > 1 && line[0] == '-' && line[1] != ' ' && !strings.HasPrefix(line, "---"), strings.HasPrefix(line, "ipvsadm"):
+		case len(line) > 1 && line[0] == '-' && line[1] != ' ' && !bytes.HasPrefix(line, []byte("---")), bytes.HasPrefix(line, []byte("ipvsadm")):
 			return Commands
 		}
 		return YAML
@@ -45,10 +41,12 @@ func Format(text []byte) string {
 // Decode returns what a text of any format has. It is valid. Errors say where the text is
 // wrong.
 func Decode(text []byte) (f ipvsadm.File, err error) {
-	if len(bytes.TrimSpace(text)) == 0 {
-		return f, errEmpty
+	text = withoutMark(text)
+	format := Format(text)
+	if err := checkText(text, format); err != nil {
+		return f, err
 	}
-	switch Format(text) {
+	switch format {
 	case JSON:
 		f.Table, err = lvs.ParseTable(text)
 	case YAML:
@@ -57,8 +55,20 @@ func Decode(text []byte) (f ipvsadm.File, err error) {
 		if f, err = ipvsadm.ParseFile(text); err == nil {
 			err = f.Table.Validate()
 		}
+		err = placedCommand(err)
 	}
 	return f, err
+}
+
+// placedCommand returns the error of a command with its place before it.
+func placedCommand(err error) error {
+	var bad *ipvsadm.Error
+	if !errors.As(err, &bad) || bad.Line == 0 {
+		return err
+	}
+	bare := *bad
+	bare.Line, bare.Column = 0, 0
+	return &director.FileError{Line: bad.Line, Column: bad.Column, Err: &bare}
 }
 
 // Encode returns a text of a format.

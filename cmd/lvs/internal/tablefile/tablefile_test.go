@@ -38,7 +38,7 @@ func TestDecodeRefused(t *testing.T) {
 		"{":                         "line 1",
 		`{"services": []}`:          "version",
 		"version: 1\nservice: []\n": "line 2, column",
-		"# none\n-A -t nowhere\n":   "line 2",
+		"# none\n-A -t nowhere\n":   "2:7: ",
 		"version: 1\nservices:\n- id: tcp://10.0.0.1:80\n  realServers:\n  - addr: 10.0.0.2:80\n    weight: -1\n": "line 6, column 13",
 	} {
 		if _, err := tablefile.Decode([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {

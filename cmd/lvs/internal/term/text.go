@@ -33,6 +33,22 @@ func Clean(text string) string {
 	return b.String()
 }
 
+// CleanLines is [Clean] for text of several lines, which may be indented by tabs.
+func CleanLines(text string) string {
+	clean := func(line string) string {
+		parts := strings.Split(line, "\t")
+		for i := range parts {
+			parts[i] = Clean(parts[i])
+		}
+		return strings.Join(parts, "\t")
+	}
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 func isClean(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
