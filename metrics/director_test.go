@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -168,6 +169,18 @@ func TestDrainsOfStateFile(t *testing.T) {
 	expect(1, 0, 1)
 	s.want(`lvs_drain_remaining_seconds{real_server="10.1.0.1:80",service="tcp://10.0.0.1:80"} 60`+"\n", "lvs_drain_remaining")
 	expect(1, 0, 1)
+	was, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unseen := []byte(strings.Repeat(" ", int(was.Size()))) // which nothing reads if it looks the same
+	if err := errors.Join(os.WriteFile(path, unseen, 0o600), os.Chtimes(path, was.ModTime(), was.ModTime())); err != nil {
+		t.Fatal(err)
+	}
+	expect(1, 0, 1)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
 	write(drainOf(web, "10.1.0.1:80", time.Minute), drainOf(dns, "", time.Minute))
 	expect(2, 0, 1)
 	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {

@@ -100,6 +100,29 @@ func (v vocabulary) check(expr string) (problems, labels []string) {
 	return problems, labels
 }
 
+var nameOrEnd = regexp.MustCompile("`(lvs)?(_[a-z_]+)`")
+
+// The README has each metric, by its name or the end of it, and no others.
+func TestReadme(t *testing.T) {
+	v, readme := exported(t), read(t, "../../README.md")
+	var ends []string
+	for _, m := range nameOrEnd.FindAllStringSubmatch(readme, -1) {
+		name, isEnd := m[1]+m[2], m[1] == ""
+		if isEnd {
+			ends = append(ends, name)
+		} else if v[name] == nil {
+			t.Errorf("no metric has the name %s", name)
+		}
+	}
+	for name := range v {
+		others := regexp.MustCompile(`^lvs_(real_server_|cpu_)?(incoming|outgoing)_(packets|bytes)_total$`) // "and four more"
+		ok := strings.Contains(readme, "`"+name+"`") || others.MatchString(name)
+		if !ok && !slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(name, end) }) {
+			t.Errorf("the README does not have %s", name)
+		}
+	}
+}
+
 // The check finds names that do not exist, wherever they stand.
 func TestVocabulary(t *testing.T) {
 	v := exported(t)
