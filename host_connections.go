@@ -25,13 +25,19 @@ const (
 //
 // An error comes with the last pair, and what was read before it is not the whole table.
 // It matches [ErrInvalid] if the filter can select nothing, [ErrUnavailable] if the kernel
-// has no IPVS, [errors.ErrUnsupported] if the kernel's text cannot be understood, and
-// [ErrClosed] if the host was closed before the end. [Host.Close] does not wait for the
+// has no IPVS, [errors.ErrUnsupported] if the kernel's text cannot be understood, where
+// [Error.Line] and [Error.Column] are the place in it, and [ErrClosed] if the host was
+// closed before the end. A filter with a Client adds the errors of [Host.QuickTable]. [Host.Close] does not wait for the
 // loop: it ends it the next time that something has to be read.
 func (h *Host) Connections(ctx context.Context, f ConnectionFilter) iter.Seq2[Connection, error] {
 	return func(yield func(Connection, error) bool) {
 		path := f.path()
 		selects, err := f.compile()
+		if err == nil && selects.needsMasks() {
+			var table QuickTable
+			table, err = h.QuickTable(ctx)
+			selects.masks = newTemplateMasks(table)
+		}
 		if err == nil {
 			err = h.eachConnection(ctx, path, selects, yield)
 		}
@@ -81,7 +87,9 @@ func (r untilEnd) Read(b []byte) (int, error) {
 func connectionsError(path string, err error) error {
 	var known *Error
 	switch {
-	case errors.As(err, &known):
+	case errors.As(err, &known) && known.Op != "":
+		return known
+	case known != nil:
 		return known.about(OpReadHost, path)
 	case errors.Is(err, fs.ErrNotExist):
 		return (&Error{kind: ErrUnavailable, cause: fs.ErrNotExist, hint: hintNoIPVS}).about(OpReadHost, path)

@@ -27,6 +27,11 @@ const (
 // columnNames are the names of the columns in the header. Listings have all up to Expires.
 var columnNames = [...]string{"", "Pro", "FromIP", "FPrt", "ToIP", "TPrt", "DestIP", "DPrt", "State", "Expires", "Origin", "PEName", "PEData"}
 
+// hasPort reports whether the next column is the port of this one.
+func (c connectionColumn) hasPort() bool {
+	return c == columnClient || c == columnVIP || c == columnServer
+}
+
 // connectionColumns are the columns of a listing. Entries without a persistence engine
 // have nothing in its two columns.
 type connectionColumns struct {

@@ -22,9 +22,16 @@ type ConnectionFilter struct {
 	Service ServiceID
 
 	RealServer netip.AddrPort // to this real server; port 0: to any port of it; zero: to any
-	Client     netip.Prefix   // from these clients, of templates: from networks that begin here; zero: from any
-	States     []ConnState    // in one of these states; none: in any
-	Templates  TemplateFilter // whether persistence templates are among them
+
+	// Client selects connections from these clients, and templates of networks that have
+	// some of them. The zero value selects those of any. The kernel lists the first address
+	// of a network without its length, which is looked up in the table of services as it is
+	// now. Of a template that has no service there, such as one from a sync daemon, only
+	// the first address counts.
+	Client netip.Prefix
+
+	States    []ConnState    // in one of these states; none: in any
+	Templates TemplateFilter // whether persistence templates are among them
 
 	// Origin selects by origin, or, with [AnyOrigin], reads it. The kernel lists origins
 	// in another file, which has no engine data: with an Origin here, Engine and Data of
@@ -56,7 +63,8 @@ func (f *ConnectionFilter) path() string {
 // connectionSelector is a filter that was found to be good.
 type connectionSelector struct {
 	ConnectionFilter
-	vip netip.Addr // of Service, or its mark as the kernel lists it
+	vip   netip.Addr    // of Service, or its mark as the kernel lists it
+	masks templateMasks // for Client
 }
 
 // compile refuses filters that can select nothing.
@@ -70,7 +78,7 @@ func (f ConnectionFilter) compile() (connectionSelector, error) {
 			return connectionSelector{}, err
 		}
 	}
-	s := connectionSelector{f, f.Service.vip.Addr()}
+	s := connectionSelector{ConnectionFilter: f, vip: f.Service.vip.Addr()}
 	if mark := f.Service.mark; mark != 0 {
 		s.vip = listedMark(mark, f.Service.Is6())
 	}
@@ -174,8 +182,7 @@ func (f *ConnectionFilter) checkOrigin() *Error {
 
 // has reports whether a connection is selected.
 func (s *connectionSelector) has(c *Connection) bool {
-	return s.hasService(c) && s.hasRealServer(c) &&
-		(!s.Client.IsValid() || s.Client.Contains(c.Client.Addr())) &&
+	return s.hasService(c) && s.hasRealServer(c) && s.hasClient(c) &&
 		(len(s.States) == 0 || slices.Contains(s.States, c.State)) &&
 		(s.Templates == AllEntries || c.IsTemplate() == (s.Templates == TemplatesOnly)) &&
 		(s.Origin == OriginUnknown || s.Origin == AnyOrigin || s.Origin == c.Origin)
@@ -194,6 +201,15 @@ func (s *connectionSelector) hasService(c *Connection) bool {
 		return port == 0 || port == portFTP
 	}
 	return port == 0 || port == c.VIP.Port()
+}
+
+// needsMasks reports whether templates are selected by their clients.
+func (s *connectionSelector) needsMasks() bool {
+	return s.Client.IsValid() && s.Templates != ConnectionsOnly
+}
+
+func (s *connectionSelector) hasClient(c *Connection) bool {
+	return !s.Client.IsValid() || s.Client.Contains(c.Client.Addr()) || c.IsTemplate() && s.masks.covers(c, s.Client)
 }
 
 func (s *connectionSelector) hasRealServer(c *Connection) bool {

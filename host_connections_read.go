@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 )
 
 const (
@@ -52,7 +53,7 @@ func (r *connectionReader) next() (*Connection, error) {
 	}
 	r.c = Connection{}
 	if err := r.parse(line); err != nil {
-		return nil, r.notUnderstood(err)
+		return nil, err
 	}
 	return &r.c, nil
 }
@@ -62,21 +63,21 @@ func (r *connectionReader) header() error {
 	line, err := r.readLine()
 	if err == io.EOF {
 		r.line = 1
-		err = r.notUnderstood(errors.New("the header is missing"))
+		err = r.notUnderstood(nil, 0, "the header is missing")
 	}
 	if err != nil {
 		return err
 	}
 	if r.columns, err = parseConnectionColumns(line); err != nil {
-		return r.notUnderstood(err)
+		return r.notUnderstood(line, 0, err.Error())
 	}
 	return nil
 }
 
-// notUnderstood returns the error of the last line.
-func (r *connectionReader) notUnderstood(err error) error {
+// notUnderstood returns the error of the last line, from a byte of it on.
+func (r *connectionReader) notUnderstood(line []byte, at int, why string) error {
 	return &Error{
-		kind: errors.ErrUnsupported, cause: fmt.Errorf("line %d: %w", r.line, err),
+		Line: r.line, Column: utf8.RuneCount(line[:at]) + 1, kind: errors.ErrUnsupported, detail: why,
 		hint: "this kernel lists connections in a form that is not known",
 	}
 }
@@ -123,7 +124,7 @@ func (r *connectionReader) fill() error {
 // endless returns the error of a line of which there is only the beginning.
 func (r *connectionReader) endless(what string) error {
 	r.line++
-	return r.notUnderstood(errors.New("the line " + what))
+	return r.notUnderstood(r.text, len(r.text), "the line "+what)
 }
 
 // parse parses a line into r.c.
@@ -131,11 +132,15 @@ func (r *connectionReader) parse(line []byte) error {
 	r.fields = appendFields(r.fields[:0], line)
 	columns, ok := r.columns.of(r.fields)
 	if !ok {
-		return fmt.Errorf("%q does not have the columns of the header", clip(string(line)))
+		return r.notUnderstood(line, len(line), fmt.Sprintf("%q does not have the columns of the header", clip(string(line))))
 	}
 	for i, column := range columns {
 		if !r.set(column, i) {
-			return fmt.Errorf("%s is %q", columnNames[column], clip(string(r.fields[i])))
+			if _, ok := parseListedAddr(r.fields[i]); ok && column.hasPort() {
+				i, column = i+1, column+1
+			}
+			at := cap(line) - cap(r.fields[i]) // fields are parts of the line
+			return r.notUnderstood(line, at, fmt.Sprintf("%s is %q", columnNames[column], clip(string(r.fields[i]))))
 		}
 	}
 	return nil

@@ -117,25 +117,25 @@ func TestConnectionRows(t *testing.T) {
 func TestConnectionRowsRefused(t *testing.T) {
 	row := strings.TrimSuffix(webRow, "\n")
 	for name, test := range map[string]struct{ text, says string }{
-		"nothing":                   {"", "line 1: the header is missing"},
+		"nothing":                   {"", "line 1, column 1: the header is missing"},
 		"another header":            {"Flow table\n", "lacks the column Pro"},
 		"a header without states":   {strings.Replace(connectionsHeader, "State", "S", 1), "lacks the column State"},
 		"a port elsewhere":          {strings.Replace(connectionsHeader, "FromIP   FPrt", "FPrt FromIP", 1), "lacks the column FPrt"},
 		"an engine without data":    {strings.Replace(connectionsHeader, "PEData", "", 1), "lacks the column PEName or PEData"},
-		"a field too few":           {connectionsHeader + webRow + strings.Replace(webRow, "    899", "", 1), "line 3: "},
+		"a field too few":           {connectionsHeader + webRow + strings.Replace(webRow, "    899", "", 1), "line 3, column 59: "},
 		"a field too many":          {originsHeader + row + " LOCAL 1 2\n", "does not have the columns"},
 		"an ambiguous field":        {strings.Replace(connectionsHeader, "PEData", "PEData Mark", 1) + webRow, "does not have the columns"},
 		"a protocol":                {connectionsHeader + strings.Replace(webRow, "TCP", "XTP", 1), `Pro is "XTP"`},
 		"a protocol's number":       {connectionsHeader + strings.Replace(webRow, "TCP", "IP_70000", 1), "Pro is"},
-		"an address":                {connectionsHeader + strings.Replace(webRow, "C0000201", "C000020G", 1), `FromIP is "C000020G"`},
-		"a short address":           {connectionsHeader + strings.Replace(webRow, "0AA8005B", "0AA8005", 1), "ToIP is"},
-		"a long port":               {connectionsHeader + strings.Replace(webRow, "9C40", "09C40", 1), "FromIP is"},
-		"seconds":                   {connectionsHeader + strings.Replace(webRow, "899", "-99", 1), `Expires is "-99"`},
+		"an address":                {connectionsHeader + strings.Replace(webRow, "C0000201", "C000020G", 1), `line 2, column 5: FromIP is "C000020G"`},
+		"a short address":           {connectionsHeader + strings.Replace(webRow, "0AA8005B", "0AA8005", 1), "column 19: ToIP is"},
+		"a long port":               {connectionsHeader + strings.Replace(webRow, "9C40", "09C40", 1), `line 2, column 14: FPrt is "09C40"`},
+		"seconds":                   {connectionsHeader + strings.Replace(webRow, "899", "-99", 1), `line 2, column 63: Expires is "-99"`},
 		"too many seconds":          {connectionsHeader + strings.Replace(webRow, "899", "99999999999", 1), "Expires is"},
-		"a line without its end":    {connectionsHeader + row, "line 2: the line ends early"},
-		"a header without its end":  {"Pro", "line 1: the line ends early"},
-		"a line of 64 KiB and more": {connectionsHeader + strings.Repeat("x", connectionsBlock), "line 2: the line is too long"},
-		"an empty line":             {connectionsHeader + "\n", "line 2: "},
+		"a line without its end":    {connectionsHeader + row, "line 2, column 66: the line ends early"},
+		"a header without its end":  {"Pro", "line 1, column 4: the line ends early"},
+		"a line of 64 KiB and more": {connectionsHeader + strings.Repeat("x", connectionsBlock), "line 2, column 65537: the line is too long"},
+		"an empty line":             {connectionsHeader + "\n", "line 2, column 1: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := readConnections(strings.NewReader(test.text))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // readIPVSFile reads a file of IPVS, which exists if the kernel has IPVS.
@@ -87,12 +88,12 @@ func (r *procRows) signed() (int, error) {
 
 // refuse returns the error of the current word.
 func (r *procRows) refuse(want string) error {
-	found := strconv.Quote(r.word)
+	found := strconv.Quote(clip(r.word))
 	if r.word == "" {
 		found = "the end of the row"
 	}
 	return (&Error{
-		Line: max(r.line, 1), Column: r.column + 1, kind: errors.ErrUnsupported,
+		Line: max(r.line, 1), Column: utf8.RuneCountInString(r.row[:r.column]) + 1, kind: errors.ErrUnsupported,
 		detail: fmt.Sprintf("found %s, want %s", found, want),
 		hint:   "this kernel writes the file in a form that is not known here: report it with the release of the kernel",
 	}).about(OpReadHost, r.path)

@@ -27,9 +27,10 @@ type QuickService struct {
 
 	// FamilyUnknown reports that the ID is of a firewall mark whose family is a guess.
 	// Only a tunnel can lead to a real server of the other family, so a real server with
-	// another method shows the family. Without one, the ID has that of the first real
-	// server, or else IPv4. If two services have the same mark and neither family is
-	// known, the IDs of the two may be exchanged.
+	// another method shows the family. Without one, most masks of persistence do: a mask
+	// that looks like one of IPv6 makes it the guess. Without either, the ID has the
+	// family of the first real server, or else IPv4. If two services have the same mark
+	// and neither family is known, the IDs of the two may be exchanged.
 	FamilyUnknown bool
 
 	// Scheduler is the name of the scheduler, [NoScheduler] if the service has none.
@@ -48,7 +49,8 @@ type QuickService struct {
 	PersistenceTicks uint32
 
 	// PersistenceMask is the part of a client's address that counts. It is zero if it is
-	// the whole address, if the service is not persistent, and if FamilyUnknown.
+	// the whole address, and if the service is not persistent. If FamilyUnknown, it is as
+	// much of a guess as the family.
 	PersistenceMask Mask
 
 	// RealServers are in the order in which they were added.

@@ -2,9 +2,9 @@ package lvs
 
 import "slices"
 
-// quickFamilies finds the address families of firewall marks, as far as real servers
-// show them.
-func quickFamilies(all []QuickService) {
+// quickFamilies finds the address families of firewall marks, as far as real servers and
+// masks of persistence show them.
+func quickFamilies(all []QuickService, masks []uint32) {
 	first := make(map[uint32]*QuickService) // of each mark
 	for i := range all {
 		s := &all[i]
@@ -13,6 +13,9 @@ func quickFamilies(all []QuickService) {
 			continue
 		}
 		s.findFamily()
+		if s.FamilyUnknown && s.Persistent {
+			s.findFamilyByMask(masks[i])
+		}
 		other := first[mark]
 		switch {
 		case other == nil:
@@ -43,6 +46,18 @@ func (s *QuickService) findFamily() {
 	}
 }
 
+// findFamilyByMask finds the family of a firewall mark from the mask of its persistence.
+// Of IPv6 it is the first byte alone, a number of bits up to 128, and such an IPv4 mask is
+// possible, but hardly ever used.
+func (s *QuickService) findFamilyByMask(mask uint32) {
+	bits := mask >> 24
+	if mask != bits<<24 || bits == 0 || bits > 128 {
+		s.ID, s.FamilyUnknown = FWMark(s.ID.FWMark()), false
+		return
+	}
+	s.ID = FWMark6(s.ID.FWMark())
+}
+
 // otherFamily returns the ID of the same mark in the other address family.
 func otherFamily(id ServiceID) ServiceID {
 	if id.Is6() {
@@ -70,7 +85,7 @@ func (t *QuickTable) adoptFamilies(last QuickTable) {
 		_, hasOther := find(*t, other)
 		_, hadSame := find(last, s.ID)
 		if _, hadOther := find(last, other); hadOther && !hadSame && !hasOther {
-			s.ID = other // the order stays: the two families of a mark are neighbours
+			s.ID, s.PersistenceMask = other, Mask{} // the order stays: the two families of a mark are neighbours
 		}
 	}
 }

@@ -35,7 +35,7 @@ func parseQuickTable(text string) (t QuickTable, isTorn bool, err error) {
 		}
 	}
 	p.endService()
-	quickFamilies(p.table.Services)
+	quickFamilies(p.table.Services, p.masks)
 	for i := range p.table.Services {
 		p.table.Services[i].setMask(p.masks[i])
 	}
@@ -169,18 +169,19 @@ func (p *quickParser) endService() {
 func (p *quickParser) addrPort() (netip.AddrPort, error) {
 	addr, port, ok := cutLast(p.nextWord(), ":")
 	n, err := strconv.ParseUint(port, 16, 16)
-	if !ok || err != nil {
+	if !ok || err != nil || len(port) != 4 {
 		return netip.AddrPort{}, p.refuse("an address and a port")
 	}
 	if inside, ok := strings.CutPrefix(addr, "["); ok {
-		a, err := netip.ParseAddr(strings.TrimSuffix(inside, "]"))
-		if err != nil || !a.Is6() {
+		inside, ok := strings.CutSuffix(inside, "]")
+		a, err := netip.ParseAddr(inside)
+		if !ok || err != nil || !a.Is6() || a.Zone() != "" {
 			return netip.AddrPort{}, p.refuse("an IPv6 address and a port")
 		}
-		return netip.AddrPortFrom(a.WithZone(""), uint16(n)), nil
+		return netip.AddrPortFrom(a, uint16(n)), nil
 	}
 	raw, err := strconv.ParseUint(addr, 16, 32)
-	if err != nil {
+	if err != nil || len(addr) != 8 {
 		return netip.AddrPort{}, p.refuse("an address and a port")
 	}
 	a := netip.AddrFrom4([4]byte{byte(raw >> 24), byte(raw >> 16), byte(raw >> 8), byte(raw)})
@@ -211,7 +212,7 @@ func parseForwardMethod(word string) ForwardMethod {
 // setMask sets the mask of a persistent service. Of IPv6 it is the number of bits, whose
 // bytes the kernel exchanges as if it were an IPv4 mask.
 func (s *QuickService) setMask(mask uint32) {
-	if !s.Persistent || s.FamilyUnknown {
+	if !s.Persistent {
 		return
 	}
 	m := DottedMask([4]byte{byte(mask >> 24), byte(mask >> 16), byte(mask >> 8), byte(mask)})

@@ -20,6 +20,8 @@ FWM  00000007 none ops persistent -1 80000000
   -> [fd00:0002:0000:0000:0000:0000:0000:0002]:0000      Route   0      0          0         
 FWM  00000008 rr
 IP_99  0A010001:0035 rr
+FWM  00000009 rr persistent 75 FFFFFF00
+FWM  0000000A rr persistent 75 40000000
 `
 
 func TestParseQuickTable(t *testing.T) {
@@ -32,7 +34,8 @@ func TestParseQuickTable(t *testing.T) {
 	for _, s := range table.Services {
 		got += s.ID.String() + " " + string(s.Scheduler) + " " + string(s.OnePacket) + "\n"
 	}
-	want := "tcp://[fd00:1::1]:80 wrr \nudp://10.1.0.1:53 rr on\nprotocol-99://10.1.0.1:53 rr off\nfwmark://7 rr off\nfwmark6://7 none on\nfwmark://8 rr off\n"
+	want := "tcp://[fd00:1::1]:80 wrr \nudp://10.1.0.1:53 rr on\nprotocol-99://10.1.0.1:53 rr off\nfwmark://7 rr off\nfwmark6://7 none on\nfwmark://8 rr off\n" +
+		"fwmark://9 rr off\nfwmark6://10 rr off\n"
 	compare(t, "services", want, got)
 	web, dns, six := table.Services[0], table.Services[1], table.Services[4]
 	if web.PersistenceMask != PrefixMask(64) || dns.PersistenceMask != PrefixMask(24) || !six.PersistenceMask.IsZero() {
@@ -41,15 +44,22 @@ func TestParseQuickTable(t *testing.T) {
 	if web.RealServers[0].Weight != 5 || web.RealServers[1].Method != MethodTunnel || six.PersistenceTicks != 1<<32-1 {
 		t.Errorf("%+v, %+v", web, six)
 	}
-	compare(t, "families", []bool{false, false, true}, []bool{table.Services[3].FamilyUnknown, six.FamilyUnknown, table.Services[5].FamilyUnknown})
+	var unknown []ServiceID
+	for _, s := range table.Services {
+		if s.FamilyUnknown {
+			unknown = append(unknown, s.ID)
+		}
+	}
+	compare(t, "unknown families", []ServiceID{FWMark(8), FWMark6(10)}, unknown)
+	compare(t, "masks of marks", []Mask{PrefixMask(24), PrefixMask(64)}, []Mask{table.Services[6].PersistenceMask, table.Services[7].PersistenceMask})
 }
 
 func TestQuickTableRefused(t *testing.T) {
 	for text, place := range map[string][2]int{
 		"":                                  {1, 1},
-		quickText + "TCP  0A010001:XX rr\n": {14, 6},
-		quickText + "  -> 0A020002:0035 Masq many\n": {14, 25},
-		quickText + "ABC 1\n":                        {14, 1},
+		quickText + "TCP  0A010001:XX rr\n": {16, 6},
+		quickText + "  -> 0A020002:0035 Masq many\n": {16, 25},
+		quickText + "ABC 1\n":                        {16, 1},
 	} {
 		_, _, err := parseQuickTable(text)
 		ofKind(t, text, err, errors.ErrUnsupported)
