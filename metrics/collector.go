@@ -133,8 +133,8 @@ const (
 	readingTotals      = "totals"
 	readingCPUs        = "cpus"
 	readingConnections = "connections"
-	readingState       = "state" // of a file
-	readingTurn        = "turn"  // of one scrape after the other, which is not counted
+	readingDrains      = "drains" // of the state file
+	readingTurn        = "turn"   // of one scrape after the other, which is not counted
 )
 
 // scrape is one scrape.

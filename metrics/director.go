@@ -88,7 +88,7 @@ func (s *scrape) readState() {
 	case s.o.Director != nil:
 		s.showDirector(s.o.Director.Status())
 	case s.o.StateFile != "":
-		s.read(readingState, s.drainsOfFile)
+		s.read(readingDrains, s.drainsOfFile)
 	}
 }
 

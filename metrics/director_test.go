@@ -155,8 +155,8 @@ func TestDrainsOfStateFile(t *testing.T) {
 		if up == 0 {
 			want = ""
 		}
-		s.want(want+fmt.Sprintf("lvs_scrape_errors_total{reading=\"state\"} %d\nlvs_up %d\n", failed, up),
-			"lvs_drains", `lvs_scrape_errors_total{reading="state"}`, "lvs_up")
+		s.want(want+fmt.Sprintf("lvs_scrape_errors_total{reading=\"drains\"} %d\nlvs_up %d\n", failed, up),
+			"lvs_drains", `lvs_scrape_errors_total{reading="drains"}`, "lvs_up")
 	}
 	expect(0, 0, 1)
 	write := func(drains ...lvs.Drain) {

@@ -26,7 +26,7 @@ const (
 func serveMetrics(ctx context.Context, env *cli.Env, address string, collector *metrics.Collector) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("%w; name another address with -listen", err)
+		return fmt.Errorf("%w; name another address", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", limitRequests(metricsRequests, collector))
