@@ -80,7 +80,7 @@ func DecodeInfo(msg []byte, i *Info) error {
 
 func (s *Service) decode(b []byte) error {
 	var scheduler, engine, stats, stats64, netmask []byte
-	r := reader{rest: b, object: "service"}
+	r := reader{all: b, object: "service"}
 	var have attrSet
 	for r.next() {
 		have.add(r.attr)
@@ -106,9 +106,9 @@ func (s *Service) decode(b []byte) error {
 		case svcNetmask:
 			netmask = r.sized(4)
 		case svcStats:
-			stats = r.value
+			stats = r.value()
 		case svcStats64:
-			stats64 = r.value
+			stats64 = r.value()
 		}
 	}
 	if err := r.failed(); err != nil {
@@ -149,7 +149,7 @@ func (k *ServiceKey) complete(have attrSet) error {
 
 func (d *Dest) decode(b []byte) error {
 	var stats, stats64 []byte
-	r := reader{rest: b, object: "server"}
+	r := reader{all: b, object: "server"}
 	var have attrSet
 	for r.next() {
 		have.add(r.attr)
@@ -181,9 +181,9 @@ func (d *Dest) decode(b []byte) error {
 		case destTunnelFlags:
 			d.TunnelFlags = r.u16()
 		case destStats:
-			stats = r.value
+			stats = r.value()
 		case destStats64:
-			stats64 = r.value
+			stats64 = r.value()
 		}
 	}
 	if err := r.failed(); err != nil {
@@ -200,7 +200,7 @@ func (d *Dest) decode(b []byte) error {
 
 func (d *Daemon) decode(b []byte) error {
 	var name []byte
-	r := reader{rest: b, object: "daemon"}
+	r := reader{all: b, object: "daemon"}
 	for r.next() {
 		switch r.attr {
 		case daemonState:
@@ -233,7 +233,7 @@ func (s *Stats) decode(stats, stats64 []byte, object string) error {
 		b = stats
 	}
 	var n [10]uint64 // by the attributes' numbers, which start at 1
-	r := reader{rest: b, object: object}
+	r := reader{all: b, object: object}
 	for r.next() {
 		if i := int(r.attr) - 1; i >= 0 && i < len(n) {
 			n[i] = r.counter()
@@ -300,7 +300,7 @@ func top(msg []byte, cmd Command, object string) reader {
 	if err != nil {
 		return reader{object: object, err: err}
 	}
-	return reader{object: object, rest: msg[headerLen:]}
+	return reader{object: object, all: msg[headerLen:]}
 }
 
 // nested returns the one nested attribute that a reply consists of.
@@ -308,7 +308,7 @@ func nested(msg []byte, cmd Command, attr uint16, object string) (nest []byte, e
 	r := top(msg, cmd, object)
 	for r.next() {
 		if r.attr == attr {
-			nest = r.value
+			nest = r.value()
 		}
 	}
 	if err := r.failed(); err != nil {
@@ -323,16 +323,19 @@ func nested(msg []byte, cmd Command, attr uint16, object string) (nest []byte, e
 // reader walks attributes, and keeps the first error, which ends the walk: a length
 // that does not fit, or a value of a wrong size. The kernel's padding after the last
 // attribute may be missing.
+//
+// It keeps places, not slices: writing pointers costs more while memory is collected.
 type reader struct {
-	rest   []byte
-	attr   uint16
-	value  []byte
-	err    error
-	object string
+	all      []byte
+	at       int // where the next attribute is
+	attr     uint16
+	from, to int // where the value is
+	err      error
+	object   string
 }
 
 func (r *reader) next() bool {
-	b := r.rest
+	b := r.all[r.at:]
 	if len(b) == 0 || r.err != nil {
 		return false
 	}
@@ -346,10 +349,13 @@ func (r *reader) next() bool {
 		r.err = fmt.Errorf("attribute %d says it is %d bytes long, and %d are left", r.attr, n, len(b))
 		return false
 	}
-	r.value = b[attrHeaderLen:n]
-	r.rest = b[min((n+3)&^3, len(b)):]
+	r.from, r.to = r.at+attrHeaderLen, r.at+n
+	r.at += min((n+3)&^3, len(b))
 	return true
 }
+
+// value returns the value of the attribute.
+func (r *reader) value() []byte { return r.all[r.from:r.to] }
 
 // failed returns the error of the walk, and names the object.
 func (r *reader) failed() error {
@@ -361,36 +367,36 @@ func (r *reader) failed() error {
 
 // refuse ends the walk because of the value.
 func (r *reader) refuse(want string) {
-	r.err = fmt.Errorf("attribute %d has %d bytes, want %s", r.attr, len(r.value), want)
+	r.err = fmt.Errorf("attribute %d has %d bytes, want %s", r.attr, len(r.value()), want)
 }
 
 func (r *reader) u8() uint8 {
-	if len(r.value) == 1 {
-		return r.value[0]
+	if v := r.value(); len(v) == 1 {
+		return v[0]
 	}
 	r.refuse("1")
 	return 0
 }
 
 func (r *reader) u16() uint16 {
-	if len(r.value) == 2 {
-		return host.Uint16(r.value)
+	if v := r.value(); len(v) == 2 {
+		return host.Uint16(v)
 	}
 	r.refuse("2")
 	return 0
 }
 
 func (r *reader) be16() uint16 {
-	if len(r.value) == 2 {
-		return binary.BigEndian.Uint16(r.value)
+	if v := r.value(); len(v) == 2 {
+		return binary.BigEndian.Uint16(v)
 	}
 	r.refuse("2")
 	return 0
 }
 
 func (r *reader) u32() uint32 {
-	if len(r.value) == 4 {
-		return host.Uint32(r.value)
+	if v := r.value(); len(v) == 4 {
+		return host.Uint32(v)
 	}
 	r.refuse("4")
 	return 0
@@ -398,11 +404,11 @@ func (r *reader) u32() uint32 {
 
 // counter reads a number of 32 or 64 bits: the old container mixes both.
 func (r *reader) counter() uint64 {
-	switch len(r.value) {
+	switch v := r.value(); len(v) {
 	case 4:
-		return uint64(host.Uint32(r.value))
+		return uint64(host.Uint32(v))
 	case 8:
-		return host.Uint64(r.value)
+		return host.Uint64(v)
 	}
 	r.refuse("4 or 8")
 	return 0
@@ -410,8 +416,8 @@ func (r *reader) counter() uint64 {
 
 // sized returns the value, which must have n bytes, or nil.
 func (r *reader) sized(n int) []byte {
-	if len(r.value) == n {
-		return r.value
+	if v := r.value(); len(v) == n {
+		return v
 	}
 	r.refuse(strconv.Itoa(n))
 	return nil
@@ -437,10 +443,11 @@ func (r *reader) group(d *Daemon, family uint16, n int) {
 
 // str reads a string up to its NUL, which must be there.
 func (r *reader) str() []byte {
-	i := bytes.IndexByte(r.value, 0)
+	v := r.value()
+	i := bytes.IndexByte(v, 0)
 	if i < 0 {
 		r.err = fmt.Errorf("attribute %d: the string has no closing NUL", r.attr)
 		return nil
 	}
-	return r.value[:i]
+	return v[:i]
 }

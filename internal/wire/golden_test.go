@@ -189,18 +189,18 @@ func prefixSuffices(cmd Command) []uint16 {
 
 func compareAttributes(t *testing.T, command string, theirs, ours []byte, prefixes []uint16) {
 	t.Helper()
-	want, got := reader{rest: theirs}, reader{rest: ours}
+	want, got := reader{all: theirs}, reader{all: ours}
 	for want.next() {
 		if !got.next() || got.attr != want.attr {
 			t.Errorf("%s: attribute %d, want %d", command, got.attr, want.attr)
 			return
 		}
-		value := want.value
+		value := want.value()
 		if slices.Contains(prefixes, want.attr) {
-			value = value[:min(len(value), len(got.value))]
+			value = value[:min(len(value), len(got.value()))]
 		}
-		if !bytes.Equal(value, got.value) {
-			t.Errorf("%s: attribute %d\ngot  %x\nwant %x", command, want.attr, got.value, value)
+		if !bytes.Equal(value, got.value()) {
+			t.Errorf("%s: attribute %d\ngot  %x\nwant %x", command, want.attr, got.value(), value)
 		}
 	}
 	if got.next() {
