@@ -2,9 +2,11 @@ package simipvs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"net/netip"
+	"strconv"
 )
 
 // proc returns what lists a file of /proc/net, nil if there is no such file.
@@ -24,43 +26,89 @@ func (k *Kernel) proc(path string) func(*Kernel) []byte {
 	return nil
 }
 
-// listServices writes persistence timeouts in ticks and the IPv6 mask with its
-// bytes exchanged, as the kernel does.
+// listServices lists the services with their real servers.
 func (k *Kernel) listServices() []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "IP Virtual Server version 1.2.1 (size=%d)\n", k.connTableSize())
-	b.WriteString("Prot LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n")
+	b := fmt.Appendf(nil, "IP Virtual Server version 1.2.1 (size=%d)\n", k.connTableSize())
+	b = append(b, "Prot LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n"...)
 	for s := range k.services.all() {
-		onePacket := ""
-		if s.flags&flagOnePacket != 0 {
-			onePacket = "ops "
-		}
-		switch {
-		case s.key.mark != 0:
-			fmt.Fprintf(&b, "FWM  %08X %s %s", s.key.mark, s.scheduler, onePacket)
-		case s.key.family == inet6:
-			fmt.Fprintf(&b, "%s  [%s]:%04X %s ", protocolName(s.key.protocol), hexAddr(addrOf(inet6, &s.key.addr)), s.key.port, s.scheduler)
-		default:
-			fmt.Fprintf(&b, "%s  %s:%04X %s %s ", protocolName(s.key.protocol), hexAddr(addrOf(inet4, &s.key.addr)), s.key.port, s.scheduler, onePacket)
-		}
-		if s.flags&flagPersistent != 0 {
-			mask := s.netmask
-			if s.key.family == inet6 {
-				mask = bits.ReverseBytes32(mask)
-			}
-			fmt.Fprintf(&b, "persistent %d %08X", s.timeout, mask)
-		}
-		b.WriteString("\n")
+		b = append(s.appendRow(b), '\n')
 		for server := range s.group.All() {
-			d := k.dests[server.ID]
-			addr := hexAddr(d.Addr.Addr())
-			if d.Addr.Addr().Is6() {
-				addr = "[" + addr + "]"
-			}
-			fmt.Fprintf(&b, "  -> %s:%04X      %-7s %-6d %-10d %-10d\n", addr, d.Addr.Port(), methodName(d.method), d.Weight, d.Active, d.Inactive)
+			b = append(k.dests[server.ID].appendRow(b), '\n')
 		}
 	}
-	return b.Bytes()
+	return b
+}
+
+// appendRow writes persistence timeouts in ticks and the IPv6 mask with its bytes
+// exchanged, as the kernel does.
+func (s *service) appendRow(b []byte) []byte {
+	isAddr4 := false
+	if s.key.mark != 0 {
+		b = appendHex(append(b, "FWM  "...), s.key.mark, 8)
+	} else {
+		addr := addrOf(s.key.family, &s.key.addr)
+		isAddr4 = addr.Is4()
+		b = append(append(b, protocolName(s.key.protocol)...), "  "...)
+		b = appendEnd(b, netip.AddrPortFrom(addr, s.key.port))
+	}
+	b = append(append(append(b, ' '), s.scheduler...), ' ')
+	if s.flags&flagOnePacket != 0 && (isAddr4 || s.key.mark != 0) {
+		b = append(b, "ops "...)
+	}
+	if isAddr4 {
+		b = append(b, ' ')
+	}
+	if s.flags&flagPersistent != 0 {
+		mask := s.netmask
+		if s.key.family == inet6 {
+			mask = bits.ReverseBytes32(mask)
+		}
+		b = strconv.AppendInt(append(b, "persistent "...), int64(s.timeout), 10)
+		b = appendHex(append(b, ' '), mask, 8)
+	}
+	return b
+}
+
+func (d *dest) appendRow(b []byte) []byte {
+	b = appendEnd(append(b, "  -> "...), d.Addr)
+	b = append(b, "      "...)
+	b = append(pad(append(b, methodName(d.method)...), len(b)+7), ' ')
+	b = append(pad(strconv.AppendInt(b, int64(d.Weight), 10), len(b)+6), ' ')
+	b = append(pad(strconv.AppendInt(b, int64(d.Active), 10), len(b)+10), ' ')
+	return pad(strconv.AppendInt(b, int64(d.Inactive), 10), len(b)+10)
+}
+
+// pad appends spaces up to a length.
+func pad(b []byte, length int) []byte {
+	const spaces = "          "
+	return append(b, spaces[:max(0, length-len(b))]...)
+}
+
+// appendEnd appends an address and a port.
+func appendEnd(b []byte, a netip.AddrPort) []byte {
+	if a.Addr().Is6() {
+		b = append(appendAddr(append(b, '['), a.Addr()), ']')
+	} else {
+		b = appendAddr(b, a.Addr())
+	}
+	return appendHex(append(b, ':'), uint32(a.Port()), 4)
+}
+
+// appendAddr appends an address without any shortening.
+func appendAddr(b []byte, a netip.Addr) []byte {
+	if a.Is4() {
+		four := a.As4()
+		return appendHex(b, binary.BigEndian.Uint32(four[:]), 8)
+	}
+	return append(b, a.StringExpanded()...)
+}
+
+// appendHex appends a number of so many digits.
+func appendHex(b []byte, n uint32, digits int) []byte {
+	for i := digits - 1; i >= 0; i-- {
+		b = append(b, "0123456789ABCDEF"[n>>(4*i)&0xf])
+	}
+	return b
 }
 
 func methodName(method uint32) string {
@@ -89,35 +137,25 @@ func protocolName(protocol uint16) string {
 	return fmt.Sprintf("IP_%d", protocol)
 }
 
-// hexAddr is an address without any shortening.
-func hexAddr(a netip.Addr) string {
-	if a.Is4() {
-		b := a.As4()
-		return fmt.Sprintf("%02X%02X%02X%02X", b[0], b[1], b[2], b[3])
-	}
-	return a.StringExpanded()
-}
-
 func (k *Kernel) listConns() []byte { return k.listTable("Expires PEName PEData", "") }
 
 // listSyncConns lists no connection that another director has told of.
 func (k *Kernel) listSyncConns() []byte { return k.listTable("Origin Expires", "LOCAL  ") }
 
 func (k *Kernel) listTable(columns, origin string) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       %s\n", columns)
+	b := fmt.Appendf(nil, "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       %s\n", columns)
 	k.eachConn(func(c *conn) {
-		k.writeEnds(&b, c)
-		fmt.Fprintf(&b, " %-11s %s%7d\n", c.stateName(), origin, k.left(c))
+		b = fmt.Appendf(k.appendEnds(b, c), " %-11s %s%7d\n", c.stateName(), origin, k.left(c))
 	})
-	return b.Bytes()
+	return b
 }
 
-func (k *Kernel) writeEnds(b *bytes.Buffer, c *conn) {
-	server := k.listedServer(c)
-	fmt.Fprintf(b, "%-3s %s %04X %s %04X %s %04X", protocolName(uint16(c.protocol)),
-		hexAddr(addrOf(uint32(c.family), &c.client)), c.clientPort, hexAddr(addrOf(uint32(c.family), &c.virtual)), c.vport,
-		hexAddr(server.Addr()), server.Port())
+func (k *Kernel) appendEnds(b []byte, c *conn) []byte {
+	server, family := k.listedServer(c), uint32(c.family)
+	b = append(pad(append(b, protocolName(uint16(c.protocol))...), len(b)+3), ' ')
+	b = appendHex(append(appendAddr(b, addrOf(family, &c.client)), ' '), uint32(c.clientPort), 4)
+	b = appendHex(append(appendAddr(append(b, ' '), addrOf(family, &c.virtual)), ' '), uint32(c.vport), 4)
+	return appendHex(append(appendAddr(append(b, ' '), server.Addr()), ' '), uint32(server.Port()), 4)
 }
 
 func (k *Kernel) listStats() []byte {
