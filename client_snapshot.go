@@ -3,7 +3,6 @@ package lvs
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/wire"
@@ -138,7 +137,7 @@ func (t *tableReading) isSame(was, is *Service) bool {
 
 // sort orders the services, and looks for one that the kernel has listed twice.
 func (t *tableReading) sort() {
-	slices.SortFunc(t.entries, func(a, b ServiceEntry) int { return a.ID.Compare(b.ID) })
+	sortByID(t.entries, func(e *ServiceEntry) ServiceID { return e.ID })
 	for i := 1; i < len(t.entries); i++ {
 		if t.entries[i].ID == t.entries[i-1].ID {
 			t.isConsistent = false

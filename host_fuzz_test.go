@@ -3,16 +3,16 @@ package lvs
 import "testing"
 
 func FuzzQuickTable(f *testing.F) {
-	f.Add(quickText)
-	f.Fuzz(func(t *testing.T, text string) { _, _, _ = parseQuickTable(text) })
+	f.Add([]byte(quickText))
+	f.Fuzz(func(t *testing.T, text []byte) { _, _, _ = parseQuickTable(text) })
 }
 
 func FuzzTotals(f *testing.F) {
-	f.Add(totalsText)
-	f.Fuzz(func(t *testing.T, text string) { _, _ = parseTotals(text) })
+	f.Add([]byte(totalsText))
+	f.Fuzz(func(t *testing.T, text []byte) { _, _ = parseTotals(text) })
 }
 
 func FuzzCPUTotals(f *testing.F) {
-	f.Add(cpuTotalsText)
-	f.Fuzz(func(t *testing.T, text string) { _, _ = parseCPUTotals(text) })
+	f.Add([]byte(cpuTotalsText))
+	f.Fuzz(func(t *testing.T, text []byte) { _, _ = parseCPUTotals(text) })
 }

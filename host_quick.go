@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 )
 
 // QuickTable is the table as the kernel lists it in /proc/net/ip_vs: much cheaper to
@@ -90,6 +91,10 @@ const (
 
 const quickFile = "/proc/net/ip_vs"
 
+// quickRoom is a text of the file that was parsed. The next reading uses its room: it is
+// large, and where memory is slow to come, growing costs as much as reading.
+var quickRoom atomic.Pointer[[]byte]
+
 // QuickTable reads the table from /proc/net/ip_vs, which needs no privilege.
 //
 // It is not a consistent picture. The kernel lists a service with its real servers at
@@ -114,6 +119,7 @@ func (h *Host) QuickTable(ctx context.Context) (QuickTable, error) {
 			return QuickTable{}, err
 		}
 		table, isTorn, err := parseQuickTable(text)
+		quickRoom.Store(&text)
 		if err != nil || !isTorn {
 			return table, err
 		}

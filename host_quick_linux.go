@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,6 @@ import (
 // behind the end of what was read shows that, because for it the kernel goes through all
 // services at once. Reads that are not longer than any service return one each.
 func readServices(path string) ([]byte, error) {
-	const page = 64 << 10
 	text, isComplete, err := readServicesBy(page, path)
 	for size := page; err == nil && !isComplete; {
 		shortest := shortestService(text)
@@ -28,6 +28,9 @@ func readServices(path string) ([]byte, error) {
 	return text, err
 }
 
+// page is the size of a read. The kernel fills 4 KB of it, or more if a service is longer.
+const page = 64 << 10
+
 // readServicesBy reads the file by reads of a size, and reports whether it is complete.
 func readServicesBy(size int, path string) (text []byte, isComplete bool, err error) {
 	fail := func(op string, err error) ([]byte, bool, error) {
@@ -38,21 +41,26 @@ func readServicesBy(size int, path string) (text []byte, isComplete bool, err er
 		return fail("open", err)
 	}
 	defer unix.Close(fd)
-	piece := make([]byte, size)
+	if used := quickRoom.Swap(nil); used != nil {
+		text = (*used)[:0]
+	}
 	for {
-		n, err := unix.Read(fd, piece)
+		if cap(text)-len(text) < size {
+			text = slices.Grow(text, max(size, len(text)))
+		}
+		n, err := unix.Read(fd, text[len(text):len(text)+size])
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			return fail("read", err)
 		case n == 0:
-			more, err := unix.Pread(fd, piece[:1], int64(len(text)+1))
+			more, err := unix.Pread(fd, make([]byte, 1), int64(len(text)+1))
 			if err != nil {
 				return fail("read", err)
 			}
 			return text, more == 0, nil
 		default:
-			text = append(text, piece[:n]...)
+			text = text[:len(text)+n]
 		}
 	}
 }

@@ -1,11 +1,11 @@
 package lvs
 
 import (
+	"bytes"
 	"math/bits"
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // quickParser reads /proc/net/ip_vs.
@@ -18,14 +18,16 @@ type quickParser struct {
 
 // parseQuickTable returns the table, and reports whether it has a service twice, because
 // it changed while it was read.
-func parseQuickTable(text string) (t QuickTable, isTorn bool, err error) {
+func parseQuickTable(text []byte) (t QuickTable, isTorn bool, err error) {
 	p := quickParser{procRows: procRows{path: quickFile, rest: text}}
-	p.servers = make([]QuickServer, 0, strings.Count(text, "\n  ->"))
+	rows, servers := bytes.Count(text, []byte("\n")), bytes.Count(text, []byte("\n  ->"))
+	p.table.Services, p.masks = make([]QuickService, 0, rows-servers), make([]uint32, 0, rows-servers)
+	p.servers = make([]QuickServer, 0, servers)
 	if err := p.heading(); err != nil {
 		return QuickTable{}, false, err
 	}
 	for p.next() {
-		if p.nextWord() == "->" {
+		if string(p.nextWord()) == "->" {
 			err = p.server()
 		} else {
 			err = p.service()
@@ -39,7 +41,7 @@ func parseQuickTable(text string) (t QuickTable, isTorn bool, err error) {
 	for i := range p.table.Services {
 		p.table.Services[i].setMask(p.masks[i])
 	}
-	slices.SortFunc(p.table.Services, func(a, b QuickService) int { return a.ID.Compare(b.ID) })
+	sortByID(p.table.Services, quickID)
 	for i := 1; i < len(p.table.Services); i++ {
 		isTorn = isTorn || p.table.Services[i].ID == p.table.Services[i-1].ID
 	}
@@ -51,8 +53,8 @@ func (p *quickParser) heading() error {
 		return err
 	}
 	p.nextWord()
-	size, isSize := strings.CutPrefix(p.nextWord(), "(size=")
-	n, err := strconv.ParseUint(strings.TrimSuffix(size, ")"), 10, 31)
+	size, isSize := bytes.CutPrefix(p.nextWord(), []byte("(size="))
+	n, err := strconv.ParseUint(string(bytes.TrimSuffix(size, []byte(")"))), 10, 31)
 	if !isSize || err != nil {
 		return p.refuse(`a size such as "(size=4096)"`)
 	}
@@ -67,7 +69,7 @@ func (p *quickParser) heading() error {
 func (p *quickParser) service() (err error) {
 	p.endService()
 	var s QuickService
-	isMark := p.word == "FWM"
+	isMark := string(p.word) == "FWM"
 	if isMark {
 		var mark uint64
 		if mark, err = p.unsigned(16, 32); err == nil && mark == 0 {
@@ -75,7 +77,7 @@ func (p *quickParser) service() (err error) {
 		}
 		s.ID, s.FamilyUnknown = FWMark(uint32(mark)), true
 	} else {
-		protocol, ok := parseListedProtocol([]byte(p.word))
+		protocol, ok := parseListedProtocol(p.word)
 		if !ok {
 			return p.refuse("a protocol, FWM or ->")
 		}
@@ -86,7 +88,7 @@ func (p *quickParser) service() (err error) {
 	if err != nil {
 		return err
 	}
-	if p.nextWord() == "" {
+	if len(p.nextWord()) == 0 {
 		return p.refuse("a scheduler")
 	}
 	s.Scheduler = p.scheduler()
@@ -100,22 +102,22 @@ func (p *quickParser) service() (err error) {
 }
 
 // scheduler returns the current word. It shares the memory of the service before, as
-// most have the same one, and no text holds the whole file in memory.
+// most have the same one.
 func (p *quickParser) scheduler() Scheduler {
-	if n := len(p.table.Services); n > 0 && string(p.table.Services[n-1].Scheduler) == p.word {
+	if n := len(p.table.Services); n > 0 && string(p.table.Services[n-1].Scheduler) == string(p.word) {
 		return p.table.Services[n-1].Scheduler
 	}
-	return Scheduler(strings.Clone(p.word))
+	return Scheduler(p.word)
 }
 
 // flags reads the words at the end of a service's row, and returns the mask. It ignores
 // words that are not known.
 func (p *quickParser) flags(s *QuickService) (mask uint32, err error) {
-	for p.nextWord() != "" {
-		switch {
-		case p.word == "ops" && s.OnePacket == QuickOff:
+	for len(p.nextWord()) > 0 {
+		switch word := string(p.word); {
+		case word == "ops" && s.OnePacket == QuickOff:
 			s.OnePacket = QuickOn
-		case p.word == "persistent":
+		case word == "persistent":
 			s.Persistent = true
 			ticks, err := p.signed() // the kernel prints an unsigned number as a signed one
 			if err != nil {
@@ -141,7 +143,7 @@ func (p *quickParser) server() (err error) {
 	if s.Addr, err = p.addrPort(); err != nil {
 		return err
 	}
-	if p.nextWord() == "" {
+	if len(p.nextWord()) == 0 {
 		return p.refuse("a forwarding method")
 	}
 	s.Method = parseForwardMethod(p.word)
@@ -165,38 +167,24 @@ func (p *quickParser) endService() {
 	p.servers = p.servers[len(p.servers):]
 }
 
-// addrPort reads an address and a port, both hexadecimal.
-func (p *quickParser) addrPort() (netip.AddrPort, error) {
-	addr, port, ok := cutLast(p.nextWord(), ":")
-	n, err := strconv.ParseUint(port, 16, 16)
-	if !ok || err != nil || len(port) != 4 {
-		return netip.AddrPort{}, p.refuse("an address and a port")
+// addrPort reads an address, IPv6 in brackets, and a port.
+func (p *quickParser) addrPort() (a netip.AddrPort, err error) {
+	word := p.nextWord()
+	colon := max(0, bytes.LastIndexByte(word, ':'))
+	addr, port := word[:colon], word[min(colon+1, len(word)):]
+	n := len(addr)
+	isBracketed := n > 2 && addr[0] == '[' && addr[n-1] == ']'
+	if isBracketed {
+		addr = addr[1 : n-1]
 	}
-	if inside, ok := strings.CutPrefix(addr, "["); ok {
-		inside, ok := strings.CutSuffix(inside, "]")
-		a, err := netip.ParseAddr(inside)
-		if !ok || err != nil || !a.Is6() || a.Zone() != "" {
-			return netip.AddrPort{}, p.refuse("an IPv6 address and a port")
-		}
-		return netip.AddrPortFrom(a, uint16(n)), nil
+	if !parseListedEnd(&a, addr, port) || a.Addr().Is6() != isBracketed {
+		return a, p.refuse("an address and a port")
 	}
-	raw, err := strconv.ParseUint(addr, 16, 32)
-	if err != nil || len(addr) != 8 {
-		return netip.AddrPort{}, p.refuse("an address and a port")
-	}
-	a := netip.AddrFrom4([4]byte{byte(raw >> 24), byte(raw >> 16), byte(raw >> 8), byte(raw)})
-	return netip.AddrPortFrom(a, uint16(n)), nil
+	return a, nil
 }
 
-func cutLast(s, sep string) (before, after string, ok bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-func parseForwardMethod(word string) ForwardMethod {
-	switch word {
+func parseForwardMethod(word []byte) ForwardMethod {
+	switch string(word) {
 	case "Masq":
 		return MethodNAT
 	case "Route":
@@ -206,7 +194,7 @@ func parseForwardMethod(word string) ForwardMethod {
 	case "Local":
 		return MethodLocal
 	}
-	return ForwardMethod(strings.Clone(word))
+	return ForwardMethod(word)
 }
 
 // setMask sets the mask of a persistent service. Of IPv6 it is the number of bits, whose

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -25,7 +27,7 @@ FWM  0000000A rr persistent 75 40000000
 `
 
 func TestParseQuickTable(t *testing.T) {
-	table, torn, err := parseQuickTable(quickText)
+	table, torn, err := parseQuickTable([]byte(quickText))
 	must(t, err)
 	if torn {
 		t.Error("it is torn")
@@ -54,14 +56,32 @@ func TestParseQuickTable(t *testing.T) {
 	compare(t, "masks of marks", []Mask{PrefixMask(24), PrefixMask(64)}, []Mask{table.Services[6].PersistenceMask, table.Services[7].PersistenceMask})
 }
 
+// The next reading overwrites the text.
+func TestQuickTableKeepsNoText(t *testing.T) {
+	text := []byte(strings.Replace(quickText, "Masq", "Other", 1))
+	table, _, err := parseQuickTable(text)
+	must(t, err)
+	want, _, err := parseQuickTable(slices.Clone(text))
+	must(t, err)
+	for i := range text {
+		text[i] = 'x'
+	}
+	if !reflect.DeepEqual(table, want) {
+		t.Errorf("got %+v\nwant %+v", table, want)
+	}
+}
+
 func TestQuickTableRefused(t *testing.T) {
 	for text, place := range map[string][2]int{
 		"":                                  {1, 1},
 		quickText + "TCP  0A010001:XX rr\n": {16, 6},
 		quickText + "  -> 0A020002:0035 Masq many\n": {16, 25},
 		quickText + "ABC 1\n":                        {16, 1},
+		quickText + "TCP  [0A010001]:0050 rr\n":      {16, 6},
+		quickText + "TCP  0A010001 rr\n":             {16, 6},
+		quickText + "TCP  : rr\n":                    {16, 6},
 	} {
-		_, _, err := parseQuickTable(text)
+		_, _, err := parseQuickTable([]byte(text))
 		ofKind(t, text, err, errors.ErrUnsupported)
 		var e *Error
 		if errors.As(err, &e); e == nil || e.Line != place[0] || e.Column != place[1] {

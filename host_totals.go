@@ -42,7 +42,7 @@ func (h *Host) CPUTotals(ctx context.Context) ([]CPUStats, error) {
 	return parseCPUTotals(text)
 }
 
-func parseTotals(text string) (s Stats, err error) {
+func parseTotals(text []byte) (s Stats, err error) {
 	r := procRows{path: totalsFile, rest: text}
 	if err := r.expect("Total", "Incoming", "Outgoing", "Incoming", "Outgoing"); err != nil {
 		return Stats{}, err
@@ -54,7 +54,7 @@ func parseTotals(text string) (s Stats, err error) {
 	if err := r.counters(&s.Conns, &s.InPackets, &s.OutPackets, &s.InBytes, &s.OutBytes); err != nil {
 		return Stats{}, err
 	}
-	if r.next() && r.nextWord() != "" {
+	if r.next() && len(r.nextWord()) > 0 {
 		return Stats{}, r.refuse("an empty row")
 	}
 	if err := r.expect("Conns/s", "Pkts/s", "Pkts/s", "Bytes/s", "Bytes/s"); err != nil {
@@ -70,7 +70,7 @@ func parseTotals(text string) (s Stats, err error) {
 
 // parseCPUTotals reads the rows of CPUs. The row that follows them, "~", and the rates
 // are those of the other file.
-func parseCPUTotals(text string) (all []CPUStats, err error) {
+func parseCPUTotals(text []byte) (all []CPUStats, err error) {
 	r := procRows{path: cpuTotalsFile, rest: text}
 	if err := r.expect("Total", "Incoming", "Outgoing", "Incoming", "Outgoing"); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func parseCPUTotals(text string) (all []CPUStats, err error) {
 		return nil, err
 	}
 	for r.next() {
-		if row := r; row.nextWord() == "~" {
+		if row := r; string(row.nextWord()) == "~" {
 			return all, nil
 		}
 		cpu, err := r.unsigned(16, 31)

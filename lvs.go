@@ -116,7 +116,7 @@ func (c *Client) Services(ctx context.Context) ([]ServiceStatus, error) {
 			return nil, err
 		}
 		listed := len(all)
-		slices.SortStableFunc(all, func(a, b ServiceStatus) int { return a.ID.Compare(b.ID) })
+		sortByID(all, func(s *ServiceStatus) ServiceID { return s.ID })
 		all = slices.CompactFunc(all, func(a, b ServiceStatus) bool { return a.ID == b.ID })
 		if len(all) == listed {
 			return all, nil
