@@ -39,7 +39,7 @@ var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 // On a terminal, text has colours, unless they are not wanted, and fits, but for commands.
 func TestTerminal(t *testing.T) {
 	ctx := balancing(t)
-	for _, args := range []string{"check -setups=", "explain 192.168.0.7 10.168.0.91:80", "setup dr-server -vip 10.168.0.91 check"} {
+	for _, args := range []string{"show", "check -setups=", "explain 192.168.0.7 10.168.0.91:80", "setup dr-server -vip 10.168.0.91 check"} {
 		for _, columns := range []uint16{80, 200} {
 			text := onTerminal(t, ctx, columns, map[string]string{"TERM": "xterm", "LANG": "C.UTF-8"}, strings.Fields(args)...)
 			if !strings.Contains(text, "\x1b[1m") {

@@ -41,7 +41,9 @@ func TestUsage(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := runWith(ctx, "", "show", "-demo"); got.status != 130 || got.errs != "lvs: interrupted\n" {
-		t.Error(got)
+	for _, args := range []string{"show", "conns", "check", "explain 192.168.0.7 10.168.0.91:80", "save"} {
+		if got := runWith(ctx, "", strings.Fields(args+" -demo")...); got.status != 130 || got.errs != "lvs: interrupted\n" || got.out != "" {
+			t.Error(got)
+		}
 	}
 }

@@ -20,7 +20,7 @@ const (
 func (m *Model) frame() (above, below int) {
 	switch {
 	case m.Height >= 12:
-		return linesAbove, linesBelow
+		return linesAbove + max(0, len(m.failure())-1), linesBelow
 	case m.Height >= 6:
 		return 2, 1 // title and heads; keys
 	case m.Height >= 2:
@@ -40,10 +40,16 @@ func (m *Model) Draw() []term.Line {
 	above, below := m.frame()
 	var lines []term.Line
 	heads, body := m.body()
-	switch above {
-	case linesAbove:
-		lines = append(lines, m.title(), m.totals(), m.states(), heads)
-	case 2:
+	switch {
+	case above >= linesAbove:
+		lines = append(lines, m.title(), m.totals())
+		if failure := m.failure(); failure != nil {
+			lines = append(lines, failure...)
+		} else {
+			lines = append(lines, m.states())
+		}
+		lines = append(lines, heads)
+	case above > 0:
 		lines = append(lines, m.title(), heads)
 	}
 	for i := range m.space() {
@@ -101,14 +107,14 @@ func (m *Model) title() term.Line {
 		l = append(l, term.Span{Text: "  " + m.Now.Format("15:04:05")})
 	}
 	l = append(l, term.Span{Text: fmt.Sprintf("  every %s, by %s", m.Interval, m.Sort)})
-	if r := m.rates(); !m.isWide() {
-		l = append(l, term.Span{Text: fmt.Sprintf("  %s new/s  in %s B/s  out %s B/s", rate(r.Conns), rate(r.InBytes), rate(r.OutBytes))})
-	}
 	if m.Filter != "" {
 		l = append(l, term.Span{Text: "  only " + term.Clean(m.Filter), Attr: term.Bold})
 	}
 	if m.Paused {
 		l = append(l, term.Span{Text: "  paused", Attr: term.Bold | term.Yellow})
+	}
+	if r := m.rates(); !m.isWide() {
+		l = append(l, term.Span{Text: fmt.Sprintf("  %s new/s  in %s B/s  out %s B/s", rate(r.Conns), rate(r.InBytes), rate(r.OutBytes))})
 	}
 	return l
 }
@@ -162,11 +168,9 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// states is the line of connections by state, or of the error of the last reading.
+// states is the line of connections by state.
 func (m *Model) states() term.Line {
 	switch {
-	case m.Err != nil:
-		return m.failure()
 	case m.StatesErr != nil:
 		return term.Line{{Text: "states: " + term.Clean(m.StatesErr.Error()), Attr: term.Red}}
 	case m.States == nil && m.CountStates:
@@ -206,16 +210,21 @@ func (s *States) ordered() []lvs.ConnState {
 	return all
 }
 
-// failure says that the rows are old, and why.
-func (m *Model) failure() term.Line {
+// failure says that the rows are old, and why, if the last reading failed. The end of the
+// error is what to do, so it has as many lines as it needs.
+func (m *Model) failure() (lines []term.Line) {
+	if m.Err == nil {
+		return nil
+	}
 	age := ""
 	if !m.Reading.At.IsZero() {
 		age = fmt.Sprintf(" (shown: %s old)", short(m.Now.Sub(m.Reading.At)))
 	}
-	return term.Line{{
-		Text: fmt.Sprintf("failing for %s%s: %s", short(m.Now.Sub(m.Failing)), age, term.Clean(m.Err.Error())),
-		Attr: term.Bold | term.Red,
-	}}
+	text := fmt.Sprintf("failing for %s%s: %s", short(m.Now.Sub(m.Failing)), age, term.Clean(m.Err.Error()))
+	for _, line := range term.Wrap(text, m.Width) {
+		lines = append(lines, term.Line{{Text: line, Attr: term.Bold | term.Red}})
+	}
+	return lines[:min(len(lines), max(1, m.Height/3))]
 }
 
 // details say more of the row at the cursor.
@@ -245,7 +254,7 @@ func (m *Model) bottom() term.Line {
 	case m.Notice != "":
 		return term.Line{{Text: m.Notice, Attr: term.Bold}}
 	case m.Err != nil && m.Height < 12:
-		return m.failure()
+		return m.failure()[0]
 	case m.Panel != nil:
 		return m.keys("Esc", "close", "arrows", "scroll", "e", "explain")
 	}

@@ -67,8 +67,6 @@ func (l *Live) loop(ctx context.Context, input <-chan []byte) error {
 			if err := l.Terminal.Enter(); err != nil {
 				return err
 			}
-		case <-l.signals.suspend:
-			keys = []Key{KeySuspend}
 		case <-clock.C:
 		case <-l.tick.C:
 			l.read()

@@ -5,7 +5,6 @@ package top
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"net/netip"
 	"time"
 
@@ -57,7 +56,7 @@ func (r *Reader) table(ctx context.Context, wanted map[lvs.ServiceID]bool) (Read
 		return r.snapshot(ctx)
 	}
 	quick, err := r.Host.QuickTable(ctx)
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, errors.ErrUnsupported) {
 		return r.snapshot(ctx)
 	}
 	if err != nil {

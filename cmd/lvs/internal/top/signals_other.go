@@ -6,7 +6,7 @@ import "os"
 
 // signals are those that a live view handles. Here there are none.
 type signals struct {
-	resized, suspend, resumed, hangup chan os.Signal
+	resized, resumed, hangup chan os.Signal
 }
 
 func notify() *signals { return &signals{} }

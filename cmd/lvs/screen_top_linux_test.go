@@ -1,0 +1,153 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/golvs/lvs/cmd/lvs/internal/term"
+	"github.com/hinshun/vt10x"
+)
+
+// topOnScreen starts the live view on a terminal, and waits until it shows the table.
+func topOnScreen(t *testing.T) *screen {
+	t.Helper()
+	s := onScreen(t, exec.Command(programLink(t), "top", "-demo"))
+	s.see("lvs top", "tcp://10.168.0.91:80", "10.168.0.94:80", "q quit")
+	return s
+}
+
+// The view follows the size of the terminal, and is left as whole as it was.
+func TestTopResize(t *testing.T) {
+	s := topOnScreen(t)
+	if s.vt.Mode()&vt10x.ModeAltScreen == 0 || s.vt.CursorVisible() || s.termios() == s.cooked {
+		t.Error("the view does not have the terminal for itself")
+	}
+	fills := func(columns, lines int) {
+		t.Helper()
+		s.setSize(columns, lines)
+		s.await("view of that size", func(text string) bool {
+			all := strings.Split(text, "\n")
+			widest := 0
+			for _, line := range all {
+				widest = max(widest, term.Width(line))
+			}
+			bottom := all[lines-1]
+			return strings.Contains(bottom, "q quit") && widest <= columns && widest > columns*3/5
+		})
+	}
+	fills(200, 50)
+	s.see("SHARE", "EXP", "bytes/s")
+	fills(80, 24)
+	fills(20, 5)
+	fills(132, 43)
+	s.press("q")
+	s.expectEnd(0)
+}
+
+// Keys ask, answer, and change the table.
+func TestTopKeys(t *testing.T) {
+	s := topOnScreen(t)
+	s.press("s")
+	s.see("by active")
+	s.press("f")
+	s.see("Show only what contains")
+	s.press("0.91:443\r")
+	s.await("filtered table", func(text string) bool {
+		return strings.Contains(text, "only 0.91:443") && !strings.Contains(text, "10.168.0.91:80")
+	})
+	s.press("\x1b[B") // down, to a real server
+	s.press("d")
+	s.see("Drain 10.168.0.9", "y/n")
+	s.press("n")
+	s.see("not done")
+	s.press("dy")
+	s.see("set to 0", "2 draining")
+	s.press("uy")
+	s.see("set to 2", "1 draining")
+	s.press("e192.0.2.7\r")
+	s.see("Explanation", "192.0.2.7", "10.168.0.91:443", "Esc close")
+	s.press("\x1b")
+	s.see("q quit")
+	s.press("?")
+	s.see("NEW/s", "Esc close")
+	s.press("\x1b[6~")
+	s.see("EXP", "expected share")
+	s.press("q") // closes the panel alone
+	s.see("q quit")
+	s.press("q")
+	s.expectEnd(0)
+}
+
+// However the view ends, the terminal is as it was.
+func TestTopEnds(t *testing.T) {
+	for name, end := range map[string]func(*screen){
+		"interrupt key": func(s *screen) { s.press("\x03") },
+		"interrupt":     func(s *screen) { s.signal(os.Interrupt) },
+		"terminate":     func(s *screen) { s.signal(syscall.SIGTERM) },
+		"hang up":       func(s *screen) { s.signal(syscall.SIGHUP) },
+		"in a prompt":   func(s *screen) { s.press("f"); s.see("Show only"); s.press("x\x03") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := topOnScreen(t)
+			end(s)
+			s.expectEnd(0)
+		})
+	}
+	t.Run("terminal gone", func(t *testing.T) {
+		s := topOnScreen(t)
+		s.hangUp()
+		s.status()
+	})
+}
+
+// A shell suspends and continues the view.
+func TestTopSuspend(t *testing.T) {
+	link := programLink(t)
+	s := onScreen(t, exec.Command("/bin/sh", "-i"))
+	s.press("PS1='ready''>'\n")
+	s.see("ready>")
+	s.press(link + " top -demo\n")
+	s.see("lvs top", "10.168.0.94:80", "q quit")
+	s.press("\x1a")
+	s.await("shell", func(text string) bool {
+		return s.vt.Mode()&vt10x.ModeAltScreen == 0 && s.vt.CursorVisible() && strings.Count(text, "ready>") > 1
+	})
+	s.press("fg\n")
+	s.await("view again", func(text string) bool {
+		return s.vt.Mode()&vt10x.ModeAltScreen != 0 && strings.Contains(text, "10.168.0.94:80")
+	})
+	s.press("q")
+	s.await("shell", func(string) bool { return s.vt.Mode()&vt10x.ModeAltScreen == 0 })
+	s.press("exit 0\n")
+	s.expectEnd(0)
+}
+
+// The end of the kernel's module is shown, and its return.
+func TestTopModuleKernel(t *testing.T) {
+	ns, netns := kernel(t)
+	ns.Commands("ipvsadm -A -t 10.168.0.91:80 -s rr", "ipvsadm -a -t 10.168.0.91:80 -r 10.168.0.94:80 -m")
+	command := exec.Command(programLink(t), "top", "-netns", netns)
+	command.ExtraFiles = []*os.File{ns.File}
+	command.Args[3] = "/proc/self/fd/3"
+	s := onScreen(t, command)
+	s.see("tcp://10.168.0.91:80", "10.168.0.94:80")
+	ns.Commands("ipvsadm -C")
+	s.see("there are no services")
+	s.await("kernel without IPVS", func(string) bool {
+		_ = exec.Command("modprobe", "-r", "ip_vs_rr", "ip_vs").Run() // it may be in use for a moment
+		_, err := os.Stat("/sys/module/ip_vs")
+		return err != nil
+	})
+	defer func() { _ = exec.Command("modprobe", "ip_vs").Run() }()
+	s.see("modprobe ip_vs")
+	if out, err := exec.Command("modprobe", "ip_vs").CombinedOutput(); err != nil {
+		t.Fatalf("modprobe: %v\n%s", err, out)
+	}
+	ns.Commands("ipvsadm -A -t 10.168.0.92:80 -s rr")
+	s.see("tcp://10.168.0.92:80")
+	s.press("q")
+	s.expectEnd(0)
+}
