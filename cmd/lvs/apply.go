@@ -60,6 +60,8 @@ func (a *applyTable) Run(ctx context.Context, env *cli.Env, args []string) error
 	switch {
 	case errors.Is(err, lvs.ErrStale) && w.plan != nil:
 		return fmt.Errorf("%s: %w, with 'lvs plan -o json FILE'; nothing was changed", w.name, err)
+	case errors.Is(err, lvs.ErrStale):
+		return fmt.Errorf("%w; other programs keep changing the table, and nothing was changed", err)
 	case err == nil && changed:
 		return cli.Exit{Status: 2}
 	}
@@ -118,5 +120,5 @@ func (a *applyTable) send(ctx context.Context, env *cli.Env, client *lvs.Client,
 	if err == nil || len(result.Steps) == 0 {
 		return result, err
 	}
-	return result, a.explain(ctx, env, plan, result, err)
+	return result, explainFailure(ctx, env, plan, result, a.rollBack, err)
 }

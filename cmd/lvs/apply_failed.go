@@ -12,15 +12,15 @@ import (
 	"github.com/golvs/lvs/cmd/lvs/internal/term"
 )
 
-// explain lists the steps of a plan that failed or was interrupted: those that were not
-// made, or with -rollback those that are left. It returns the error with what to do.
-func (a *applyTable) explain(ctx context.Context, env *cli.Env, plan lvs.TablePlan, result lvs.ApplyResult, err error) error {
+// explainFailure lists the steps of a plan that failed or was interrupted: those that were
+// not made, or after a rollback those that are left. It returns the error with what to do.
+func explainFailure(ctx context.Context, env *cli.Env, plan lvs.TablePlan, result lvs.ApplyResult, rollBack bool, err error) error {
 	made := result.Count(lvs.StepMade, lvs.StepUnknown)
 	what := "nothing was changed"
 	switch {
-	case a.rollBack && made > 0:
+	case rollBack && made > 0:
 		listSteps(env, plan, result, lvs.StepMade, lvs.StepUnknown)
-		what = "the steps above are left; once the cause is gone, the same command without -rollback does the rest"
+		what = "the steps above are left. Once the cause is gone, run the same command again"
 	case result.Count(lvs.StepTakenBack) > 0:
 		what = "what was done was taken back, and the table is as before"
 	case made > 0:
@@ -32,7 +32,7 @@ func (a *applyTable) explain(ctx context.Context, env *cli.Env, plan lvs.TablePl
 		return cli.Exit{Status: 1, Err: fmt.Errorf("interrupted: %s", what)}
 	case ctx.Err() != nil:
 		return cli.Exit{Status: 1, Err: fmt.Errorf("interrupted: %s\n%w", what, lvs.Ignore(err, context.Cause(ctx), lvs.ErrSkipped))}
-	case made > 0 && !a.rollBack:
+	case made > 0 && !rollBack:
 		what = "What is done stays. Once the cause is gone, the same command does the rest; -rollback would have taken it back"
 	}
 	return fmt.Errorf("%w\n%s", err, what)

@@ -10,9 +10,19 @@ import (
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, terminate)
-	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
+func main() { os.Exit(start(interruptible(context.Background()), os.Args)) }
+
+// interruptible returns a context that ends with the first interrupt. The command then
+// takes back what it was doing, or says what it leaves. A second interrupt ends the
+// program at once.
+func interruptible(ctx context.Context) context.Context {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, terminate)
+	context.AfterFunc(ctx, stop)
+	return ctx
+}
+
+// start runs the program with the standard streams, and returns its exit status.
+func start(ctx context.Context, argv []string) int {
 	env := &cli.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Notify: notify}
-	os.Exit(program().Main(ctx, env, os.Args))
+	return program().Main(ctx, env, argv)
 }

@@ -46,9 +46,10 @@ func (r *restore) Run(ctx context.Context, env *cli.Env, args []string) error {
 	}
 	client := host.Client()
 	rest := restoredRest{client: client}
+	var plan lvs.TablePlan
 	var result lvs.ApplyResult
-	err = replan(env, true, func() error {
-		plan, err := client.PlanTable(ctx, file.Table, lvs.TableOptions{Scope: lvs.ScopeAll(), Prune: !r.noflush})
+	err = replan(env, true, func() (err error) {
+		plan, err = client.PlanTable(ctx, file.Table, lvs.TableOptions{Scope: lvs.ScopeAll(), Prune: !r.noflush})
 		if err == nil {
 			err = rest.restore(ctx, file)
 		}
@@ -61,7 +62,7 @@ func (r *restore) Run(ctx context.Context, env *cli.Env, args []string) error {
 		return err
 	})
 	if err != nil {
-		return explainRestore(ctx, err)
+		return explainFailure(ctx, env, plan, result, true, err)
 	}
 	rest.printKept(env)
 	servers := 0
@@ -69,17 +70,6 @@ func (r *restore) Run(ctx context.Context, env *cli.Env, args []string) error {
 		servers += len(s.RealServers)
 	}
 	_, err = fmt.Fprintf(env.Out, "%s, %s: %s%s\n", count(len(file.Table.Services), "service"), count(servers, "real server"), result, rest.String())
-	return err
-}
-
-// explainRestore returns the error of a restore with what is left of it.
-func explainRestore(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil && isInterrupt(err):
-		return cli.Exit{Status: 1, Err: errors.New("interrupted: what was changed was taken back")}
-	case ctx.Err() != nil:
-		return cli.Exit{Status: 1, Err: fmt.Errorf("interrupted: %w", err)}
-	}
 	return err
 }
 

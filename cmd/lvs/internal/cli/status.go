@@ -87,7 +87,7 @@ func (p *Program) text(err error) string {
 // advice returns what else to do about an error of the real host.
 func (e *Env) advice(err error) string {
 	switch {
-	case !e.ground.tried:
+	case !e.ground.tried || strings.Contains(err.Error(), "\n"): // it began, and says what to do
 		return ""
 	case errors.Is(err, lvs.ErrPermission):
 		return ". Run it as root, or with -demo on a simulated kernel."
