@@ -41,7 +41,7 @@ func explainFailure(ctx context.Context, env *cli.Env, plan lvs.TablePlan, resul
 // interrupted returns the error of a command that changes something, and was interrupted
 // before that: its exit status is 1, as for any error. Other errors stay.
 func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() == nil || err == nil || !isInterrupt(err) {
+	if ctx.Err() == nil || err == nil || errors.As(err, new(cli.Exit)) || !isInterrupt(err) {
 		return err
 	}
 	return cli.Exit{Status: 1, Err: errors.New("interrupted: nothing was changed")}

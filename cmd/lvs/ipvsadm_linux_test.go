@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 	switch filepath.Base(os.Args[0]) {
 	case "ipvsadm", "ipvsadm-save", "ipvsadm-restore", "lvs":
 		main()
+	case childName:
+		os.Exit(child())
 	}
 	os.Exit(m.Run())
 }

@@ -109,6 +109,15 @@ func (s *setup) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if len(args) > 0 {
 		action = args[0]
 	}
+	err := s.act(ctx, env, action, args)
+	if action == "apply" || action == "undo" {
+		err = interrupted(ctx, err)
+	}
+	return err
+}
+
+// act does what the action says.
+func (s *setup) act(ctx context.Context, env *cli.Env, action string, args []string) error {
 	if len(args) > 1 || !slices.Contains(setupActions, action) {
 		return cli.Usagef("%q is not an action: want %s", args[len(args)-1], cli.Or(setupActions))
 	}

@@ -102,7 +102,7 @@ func (s *setup) undo(ctx context.Context, env *cli.Env, host *lvs.Host) error {
 		return fmt.Errorf("nothing to undo: there is no %s, which apply would have saved; %s", s.path, savedNames(filepath.Dir(s.path)))
 	}
 	if err != nil {
-		return interrupted(ctx, err)
+		return err
 	}
 	before := state(ctx, host, saved.Requirements)
 	left, err := host.Undo(ctx, saved.Plan, still...)
