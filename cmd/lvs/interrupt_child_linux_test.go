@@ -40,7 +40,7 @@ func child() int {
 		}
 	}
 	if nth, err := strconv.Atoi(place); err == nil { // in the kernel
-		return start(newCountdown(ctx, nth, interrupt), os.Args)
+		return launch(newCountdown(ctx, nth, interrupt), os.Args)
 	}
 	sim, err := lvs.NewSimulator(lvs.SimOptions{Clock: time.Now})
 	if err != nil {
@@ -60,7 +60,7 @@ func child() int {
 			panic(err)
 		}
 	}
-	return start(on, os.Args)
+	return launch(on, os.Args)
 }
 
 // childFaults interrupts the program at a place.

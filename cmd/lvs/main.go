@@ -10,7 +10,7 @@ import (
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
 )
 
-func main() { os.Exit(start(interruptible(context.Background()), os.Args)) }
+func main() { os.Exit(launch(interruptible(context.Background()), os.Args)) }
 
 // interruptible returns a context that ends with the first interrupt. The command then
 // takes back what it was doing, or says what it leaves. A second interrupt ends the
@@ -21,8 +21,8 @@ func interruptible(ctx context.Context) context.Context {
 	return ctx
 }
 
-// start runs the program with the standard streams, and returns its exit status.
-func start(ctx context.Context, argv []string) int {
+// launch runs the program with the standard streams, and returns its exit status.
+func launch(ctx context.Context, argv []string) int {
 	env := &cli.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Notify: notify}
 	return program().Main(ctx, env, argv)
 }

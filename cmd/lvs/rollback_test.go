@@ -51,7 +51,7 @@ func TestRollbackFails(t *testing.T) {
 	runWith(ctx, largeSite, "apply", "-netns", "blue", "-rollback", "-").want(t, 2)
 }
 
-// What another program does meanwhile to the same thing stays, and is named.
+// What another program does to the same thing at that time stays, and is named.
 func TestRollbackBesideAnotherProgram(t *testing.T) {
 	ctx, sim := small(t, lvs.SimOptions{})
 	strikeAt(t, sim, 2, lvs.SimFault{Before: func() {
