@@ -19,6 +19,7 @@ type Collector struct {
 	host  *lvs.Host
 	o     Options
 	turn  chan struct{} // has room for one scrape, which owns what follows
+	is    reading
 	book  *book
 	top   busiest
 	fails map[string]float64 // by reading
@@ -178,16 +179,16 @@ func (s *scrape) read(reading string, make func() error) {
 
 // table reads the table and shows it.
 func (s *scrape) table() error {
-	entries, err := readTable(s.ctx, s.host, s.o.ServerCounters)
-	if err != nil {
+	defer s.is.clear()
+	if err := s.is.table(s.ctx, s.host, s.o.ServerCounters); err != nil {
 		return err
 	}
-	shown := s.top.choose(entries, s.start)
+	shown := s.top.choose(s.is.entries, s.start)
 	if s.o.NodeExporter {
-		s.addNode(entries, shown)
+		s.addNode(s.is.entries, shown)
 		return nil
 	}
-	s.addServices(entries, shown)
+	s.addServices(s.is.entries, shown)
 	return nil
 }
 

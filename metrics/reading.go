@@ -23,72 +23,86 @@ type server struct {
 	full *lvs.RealServerStatus // with counters; nil if they were not read
 }
 
-// readTable reads the services with their counters, and their real servers.
-func readTable(ctx context.Context, host *lvs.Host, withCounters bool) ([]entry, error) {
+// reading is the table as it was read. Each scrape uses the room of the one before.
+type reading struct {
+	entries []entry
+	servers []server // of all services, one after the other
+}
+
+// table reads the services with their counters, and their real servers.
+func (r *reading) table(ctx context.Context, host *lvs.Host, withCounters bool) error {
 	if !withCounters {
-		return readQuickly(ctx, host)
+		return r.quickly(ctx, host)
 	}
 	snapshot, err := host.Client().Snapshot(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	all := make([]entry, len(snapshot.Services))
 	for i := range snapshot.Services {
 		s := &snapshot.Services[i]
-		all[i] = entry{s.ServiceStatus, serversOf(s.RealServers)}
+		r.add(&s.ServiceStatus, r.serversOf(s.RealServers))
 	}
-	return all, nil
+	return nil
 }
 
-func serversOf(full []lvs.RealServerStatus) []server {
-	all := make([]server, len(full))
-	for i := range full {
-		s := &full[i]
-		all[i] = server{s.Addr, s.Mode.Name(), s.Weight, s.ActiveConns, s.InactiveConns, s}
-	}
-	return all
-}
-
-// readQuickly reads the services by netlink, and their real servers from a file. The file
+// quickly reads the services by netlink, and their real servers from a file. The file
 // does not say of which family a firewall mark is, and a service may have come after it was
-// read: the kernel is asked for the real servers of both.
-func readQuickly(ctx context.Context, host *lvs.Host) ([]entry, error) {
+// read: the kernel is asked for the real servers of both. Both readings are in the same
+// order.
+func (r *reading) quickly(ctx context.Context, host *lvs.Host) error {
 	services, err := host.Client().Services(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	table, err := host.QuickTable(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	quick := make(map[lvs.ServiceID][]lvs.QuickServer, len(table.Services))
-	for _, s := range table.Services {
-		if s.ID.FWMark() == 0 {
-			quick[s.ID] = s.RealServers
+	for i := range services {
+		s := &services[i]
+		for len(table.Services) > 0 && table.Services[0].ID.Compare(s.ID) < 0 {
+			table.Services = table.Services[1:]
 		}
-	}
-	all := make([]entry, len(services))
-	for i, s := range services {
-		all[i].ServiceStatus = s
-		if listed, ok := quick[s.ID]; ok {
-			all[i].servers = quickServersOf(listed)
+		if len(table.Services) > 0 && table.Services[0].ID == s.ID && s.ID.FWMark() == 0 {
+			r.add(s, r.quickServersOf(table.Services[0].RealServers))
 			continue
 		}
 		full, err := host.Client().RealServers(ctx, s.ID)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all[i].servers = withoutCounters(serversOf(full))
+		r.add(s, withoutCounters(r.serversOf(full)))
 	}
-	return all, nil
+	return nil
 }
 
-func quickServersOf(listed []lvs.QuickServer) []server {
-	all := make([]server, len(listed))
-	for i, s := range listed {
-		all[i] = server{s.Addr, string(s.Method), s.Weight, s.Active, s.Inactive, nil}
+func (r *reading) add(s *lvs.ServiceStatus, servers []server) {
+	r.entries = append(r.entries, entry{*s, servers})
+}
+
+func (r *reading) serversOf(full []lvs.RealServerStatus) []server {
+	begin := len(r.servers)
+	for i := range full {
+		s := &full[i]
+		r.servers = append(r.servers, server{s.Addr, s.Mode.Name(), s.Weight, s.ActiveConns, s.InactiveConns, s})
 	}
-	return all
+	return r.servers[begin:]
+}
+
+func (r *reading) quickServersOf(listed []lvs.QuickServer) []server {
+	begin := len(r.servers)
+	for i := range listed {
+		s := &listed[i]
+		r.servers = append(r.servers, server{s.Addr, string(s.Method), s.Weight, s.Active, s.Inactive, nil})
+	}
+	return r.servers[begin:]
+}
+
+// clear removes what was read, and keeps its room.
+func (r *reading) clear() {
+	clear(r.entries)
+	clear(r.servers)
+	r.entries, r.servers = r.entries[:0], r.servers[:0]
 }
 
 // withoutCounters makes real servers look as the file has them.

@@ -24,6 +24,7 @@ type object struct {
 
 	info   *labels // of its _info metric
 	infoOf infoKey
+	series *series // to which it contributed last; nil before it has
 }
 
 // infoKey is what the _info metric of an object depends on.
@@ -35,6 +36,7 @@ type series struct {
 	labels *labels
 	sum    lvs.Stats // of all that ever contributed
 	seen   time.Time
+	gone   bool    // from the book
 	turn   int     // in which it was used last
 	now    figures // in this turn
 }
@@ -81,10 +83,23 @@ func (b *book) object(t thing, now time.Time) *object {
 	return o
 }
 
-// of returns the series of a name. isNew reports whether this scrape has not used it
-// yet.
-func (b *book) of(n name, labels []string, now time.Time) (s *series, isNew bool) {
-	s = b.series[n]
+// of returns the series of a name, to which an object contributes. isNew reports whether
+// this scrape has not used it yet.
+func (b *book) of(o *object, n name, labels []string, now time.Time) (s *series, isNew bool) {
+	if s = o.series; s == nil || s.name != n || s.gone {
+		s = b.find(n, labels)
+		o.series = s
+	}
+	s.seen = now
+	if isNew = s.turn != b.turn; isNew {
+		s.turn, s.now = b.turn, figures{}
+	}
+	return s, isNew
+}
+
+// find returns the series of a name, a new one if the book has none.
+func (b *book) find(n name, labels []string) *series {
+	s := b.series[n]
 	if s == nil {
 		s = &series{name: n}
 		if n.server == "" {
@@ -94,11 +109,7 @@ func (b *book) of(n name, labels []string, now time.Time) (s *series, isNew bool
 		}
 		b.series[n] = s
 	}
-	s.seen = now
-	if isNew = s.turn != b.turn; isNew {
-		s.turn, s.now = b.turn, figures{}
-	}
-	return s, isNew
+	return s
 }
 
 // begin begins a scrape, and forgets what has been gone for long.
@@ -115,6 +126,7 @@ func (b *book) begin(now time.Time) {
 	}
 	for n, s := range b.series {
 		if now.Sub(s.seen) > memory {
+			s.gone = true
 			delete(b.series, n)
 		}
 	}

@@ -43,7 +43,7 @@ func (s *scrape) addServersOf(all []*series, e *entry, id string, of name, shown
 			s.book.noteHidden(n, more, s.start)
 			continue
 		}
-		series, isNew := s.book.of(n, serverWeight.labels, s.start)
+		series, isNew := s.book.of(o, n, serverWeight.labels, s.start)
 		if isNew {
 			all = append(all, series)
 		}

@@ -35,7 +35,7 @@ func (s *scrape) addServices(entries []entry, shown map[thing]time.Time) {
 		if s.o.ServiceName != nil {
 			n.service = cmp.Or(s.o.ServiceName(e.ID), o.text)
 		}
-		service, isNew := s.book.of(n, serviceActive.labels, s.start)
+		service, isNew := s.book.of(o, n, serviceActive.labels, s.start)
 		if isNew {
 			all = append(all, service)
 		}
