@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var (
-	connectionsReal    = flag.Int("connections.real", 0, "make so many connections in a kernel, and time how they are read")
-	connectionsCapture = flag.Bool("connections.capture", false, "print the kernel's listings, for testdata/connections")
-)
+var connectionsReal = flag.Int("connections.real", 0, "make so many connections in a kernel, and time how they are read")
+
+// longCall is as long as the data of an engine can be.
+var longCall = strings.Repeat("0123456789abcdef", 255/16) + "0123456@example"[:255%16]
 
 // connectionsGround has connections of each form that the kernel lists.
 func connectionsGround(t *testing.T) (*kernelGround, *lvs.Host) {
@@ -49,7 +49,9 @@ func connectionsGround(t *testing.T) (*kernelGround, *lvs.Host) {
 	sendConnections(t, g, "tcp", 0, netip.AddrPortFrom(vip6, 80), "")
 	sendConnections(t, g, "udp", 9, netip.AddrPortFrom(vip4, 7000), "x")
 	sendConnections(t, g, "udp", 9, netip.AddrPortFrom(vip6, 7000), "x")
-	sendConnections(t, g, "udp", 0, sip.AddrPort(), "INVITE sip:a@b SIP/2.0\r\nCall-ID: 4711-a@example.com\r\nContent-Length: 0\r\n\r\n")
+	for _, call := range []string{"4711-a@example.com", longCall} {
+		sendConnections(t, g, "udp", 0, sip.AddrPort(), "INVITE sip:a@b SIP/2.0\r\nCall-ID: "+call+"\r\nContent-Length: 0\r\n\r\n")
+	}
 	return g, h
 }
 
@@ -96,11 +98,7 @@ func synOnly(to netip.AddrPort) error {
 // Each form that a kernel lists is understood.
 func TestConnectionsKernel(t *testing.T) {
 	g, h := connectionsGround(t)
-	for _, name := range []string{"ip_vs_conn", "ip_vs_conn_sync"} {
-		if text := g.file(t, name); *connectionsCapture {
-			t.Logf("%s:\n%s", name, text)
-		}
-	}
+	capture(t, g, "ip_vs_conn", "ip_vs_conn_sync")
 	ctx := groundContext(t)
 	all, err := lvs.CollectConnections(h.Connections(ctx, lvs.ConnectionFilter{}))
 	must(t, err)
@@ -115,6 +113,7 @@ func TestConnectionsKernel(t *testing.T) {
 	find("the template of a mark for IPv6", func(c lvs.Connection) bool { return c.Protocol == 0 && c.VIP.Addr() == mark6 && c.IsTemplate() })
 	find("a connection of mixed families", func(c lvs.Connection) bool { return c.Client.Addr().Is6() && c.Server.Addr().Is4() })
 	find("the data of an engine", func(c lvs.Connection) bool { return c.Engine == "sip" && c.Data == "4711-a@example.com" })
+	find("the longest data of an engine", func(c lvs.Connection) bool { return c.Data == longCall })
 	for id, port := range map[lvs.ServiceID]uint16{lvs.FWMark(9): 0, lvs.FWMark6(9): 0, lvs.UDP(netip.MustParseAddrPort("10.1.0.1:7000")): 7000} {
 		some, err := lvs.CollectConnections(h.Connections(ctx, lvs.ConnectionFilter{Service: id}))
 		if err != nil || len(some) != 1 || some[0].VIP.Port() != port {
