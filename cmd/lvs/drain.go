@@ -23,7 +23,10 @@ deadline with the connections that are left, which are cut. After an interrupt t
 stays 0.
 
 The kernel counts a TCP connection for two minutes after it was closed. "lvs undrain" takes
-a drain back: -state remembers the weight for it.
+a drain back: -state remembers the weight for it, in a file that is not that of "lvs run".
+
+While "lvs run" keeps the table, it soon sets the weight of its file again, and the drain
+fails. Write weight 0 into that file instead, or run it with -keep-weights.
 
     lvs drain :443 10.168.0.94 -for 10m -remove
     lvs drain :443 10.168.0.94 -nowait -state /var/lib/lvs/drains.json`,

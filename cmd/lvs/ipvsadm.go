@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"flag"
+	"io"
 	"strings"
 
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
 	"github.com/golvs/lvs/cmd/lvs/internal/dropin"
+	"github.com/golvs/lvs/cmd/lvs/internal/term"
 )
 
 const ipvsadmDoc = `The options are those of ipvsadm 1.31: see -h. A link to this program of the name ipvsadm
@@ -48,6 +50,22 @@ func dropinCommand(name, args, brief, doc string, run dropinRun) *cli.Command {
 	}
 }
 
+// harmless returns a writer that escapes what a terminal would obey. Elsewhere, output is
+// ipvsadm's to the byte.
+func harmless(env *cli.Env, w io.Writer) io.Writer {
+	if term.Inspect(w, env.Getenv).IsTerminal {
+		return cleanWriter{w}
+	}
+	return w
+}
+
+type cleanWriter struct{ to io.Writer }
+
+func (w cleanWriter) Write(text []byte) (int, error) {
+	_, err := io.WriteString(w.to, term.CleanLines(string(text)))
+	return len(text), err
+}
+
 // dropinRun is a program that reads its arguments itself.
 type dropinRun func(ctx context.Context, env dropin.Env, args []string) int
 
@@ -55,7 +73,7 @@ func (dropinRun) Flags(*flag.FlagSet) {}
 
 func (run dropinRun) Run(ctx context.Context, env *cli.Env, args []string) error {
 	status := run(ctx, dropin.Env{
-		In: env.In, Out: env.Out, Err: env.Err,
+		In: env.In, Out: harmless(env, env.Out), Err: harmless(env, env.Err),
 		Host:  env.Host,
 		Names: dropin.NewNames(ctx),
 	}, args)

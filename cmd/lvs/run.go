@@ -67,6 +67,9 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := k.findStateFolder(); err != nil {
+		return err
+	}
 	defer k.vandalize(ctx, env, host, args)()
 	source, err := k.source(ctx, env, host, args)
 	if err != nil {

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +57,17 @@ func (t *tableFlags) check() error {
 	return nil
 }
 
+// findStateFolder refuses a state file whose folder does not exist.
+func (t *tableFlags) findStateFolder() error {
+	if t.state == "" {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Dir(t.state)); err != nil {
+		return fmt.Errorf("-state %s: %w; make its folder first", t.state, err)
+	}
+	return nil
+}
+
 // refuseFor refuses flags that a saved plan has settled.
 func (t *tableFlags) refuseFor(w wanted) (err error) {
 	t.given.Visit(func(f *flag.Flag) {
@@ -67,7 +81,7 @@ func (t *tableFlags) refuseFor(w wanted) (err error) {
 // plan reads the table and returns how it becomes what is wanted, and what was applied
 // last. A saved plan is returned as it is.
 func (t *tableFlags) plan(ctx context.Context, host *lvs.Host, w wanted) (lvs.TablePlan, error) {
-	if err := t.check(); err != nil {
+	if err := cmp.Or(t.check(), t.findStateFolder()); err != nil {
 		return lvs.TablePlan{}, err
 	}
 	if w.plan != nil {

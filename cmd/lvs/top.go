@@ -58,6 +58,11 @@ func (v *liveView) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if v.once {
 		v.batch, v.frames = true, 1
 	}
+	if v.stateFile != "" {
+		if _, err := os.Stat(v.stateFile); err != nil {
+			return err
+		}
+	}
 	host, err := env.Host(ctx)
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ func undrainCommand() *cli.Command {
 		Brief: "take a drain back",
 		Doc: `The real server gets WEIGHT, or the weight that "lvs drain -state" has remembered: the kernel
 does not know it any more. Without SERVER, a drain of the whole service is taken back,
-which needs -state.
+which needs -state. Where "lvs run" keeps the table, write the weight into its file instead.
 
     lvs undrain :443 10.168.0.94 3
     lvs undrain :443 10.168.0.94 -state /var/lib/lvs/drains.json`,

@@ -17,7 +17,8 @@ func weightCommand() *cli.Command {
 		Args:  "SERVICE SERVER WEIGHT",
 		Brief: "set the weight of a real server",
 		Doc: `A real server of weight 0 gets no new connections; those that it has continue. "lvs drain"
-also waits until they have ended.
+also waits until they have ended. Where "lvs run" keeps the table, write the weight into its
+file instead: it would soon set the one of the file again.
 
     lvs weight :443 10.168.0.94 3`,
 		Host: true,
