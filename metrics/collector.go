@@ -3,7 +3,9 @@ package metrics
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -122,8 +124,8 @@ func (c *Collector) scrape() page {
 	s.readAll()
 	s.addWith(duration, time.Since(began).Seconds())
 	s.addWith(up, oneIf(s.ok))
-	for reading, n := range c.fails {
-		s.addWith(failures, n, reading)
+	for _, reading := range slices.Sorted(maps.Keys(c.fails)) {
+		s.addWith(failures, c.fails[reading], reading)
 	}
 	return s.page
 }

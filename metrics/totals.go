@@ -1,6 +1,9 @@
 package metrics
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/golvs/lvs"
@@ -61,7 +64,7 @@ func (s *scrape) connections() error {
 	if err != nil {
 		return err
 	}
-	for k, n := range counts {
+	for _, k := range slices.SortedFunc(maps.Keys(counts), compareKinds) {
 		kind, protocol := "connection", "ip" // as the kernel says of a template of a firewall mark
 		if k.isTemplate {
 			kind = "template"
@@ -69,7 +72,18 @@ func (s *scrape) connections() error {
 		if k.protocol != 0 {
 			protocol = k.protocol.String()
 		}
-		s.addWith(connections, float64(n), kind, protocol, string(k.state))
+		s.addWith(connections, float64(counts[k]), kind, protocol, string(k.state))
 	}
 	return nil
+}
+
+// compareKinds orders kinds, so that two scrapes have the same order.
+func compareKinds(a, b connectionKind) int {
+	if a.isTemplate != b.isTemplate {
+		if b.isTemplate {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.state, b.state))
 }

@@ -58,17 +58,23 @@ func (r *Report) WriteTable(w io.Writer) error {
 	return t.err
 }
 
-// WriteComparison writes reports beside each other, a line each: of the same
-// workload with other schedulers, for instance.
+// WriteComparison writes reports beside each other, of the same workload with other
+// schedulers, for instance. Each has a line in two tables, which fit 80 columns: what
+// happened to its connections, and how even the load was.
 func WriteComparison(w io.Writer, reports ...*Report) error {
 	t := newTable(w)
-	t.row("", "connections", "refused", "lost", "broken", "greatest/mean", "CV", "Jain", "peak", "mean time", "99 % within", "moved", "least")
+	t.row("", "connections", "refused", "lost", "broken", "peak", "mean time", "99 % within")
+	for _, r := range reports {
+		t.row(r.Name, thousands(r.Arrived), thousands(r.Refused), thousands(r.Lost), thousands(r.Broken), thousands(r.peak()),
+			formatTime(r.Times.Mean), formatTime(r.Times.P99))
+	}
+	t.flush()
+	t.printf("\n")
+	t.row("", "greatest/mean", "CV", "Jain", "moved", "least")
 	for _, r := range reports {
 		moved, least := r.moved()
-		t.row(r.Name, thousands(r.Arrived), thousands(r.Refused), thousands(r.Lost), thousands(r.Broken),
-			fmt.Sprintf("%.3f", r.Imbalance.GreatestOverMean), fmt.Sprintf("%.3f", r.Imbalance.CV),
-			fmt.Sprintf("%.4f", r.Imbalance.Jain), thousands(r.peak()),
-			formatTime(r.Times.Mean), formatTime(r.Times.P99), percentOrDash(moved), percentOrDash(least))
+		t.row(r.Name, fmt.Sprintf("%.3f", r.Imbalance.GreatestOverMean), fmt.Sprintf("%.3f", r.Imbalance.CV),
+			fmt.Sprintf("%.4f", r.Imbalance.Jain), percentOrDash(moved), percentOrDash(least))
 	}
 	t.flush()
 	return t.err

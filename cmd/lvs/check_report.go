@@ -93,19 +93,19 @@ func summarySpan(r lvs.Report, least lvs.Severity) term.Span {
 	case broken > 0:
 		return term.Span{Text: strings.Join(words, ", "), Attr: term.Red | term.Bold}
 	case risks > 0:
-		return term.Span{Text: words[0], Attr: term.Yellow | term.Bold}
+		return term.Span{Text: words[0], Attr: term.Magenta | term.Bold}
 	case least == lvs.SeverityBroken:
-		return term.Span{Text: "nothing is broken in what could be checked", Attr: term.Green}
+		return term.Span{Text: "nothing is broken in what could be checked", Attr: term.Bold}
 	case r.OK():
-		return term.Span{Text: "nothing wrong was found", Attr: term.Green}
+		return term.Span{Text: "nothing wrong was found", Attr: term.Bold}
 	}
-	return term.Span{Text: "nothing wrong was found in what could be checked", Attr: term.Green}
+	return term.Span{Text: "nothing wrong was found in what could be checked", Attr: term.Bold}
 }
 
 // finding writes what is wrong, why that matters, and what fixes it. Commands stay in one
 // line, so that they can be copied.
 func (p *prose) finding(f lvs.Finding) {
-	a := term.Yellow
+	a := term.Magenta
 	if f.Severity == lvs.SeverityBroken {
 		a = term.Red
 	}

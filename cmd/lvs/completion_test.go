@@ -91,6 +91,30 @@ func TestCompletionInShells(t *testing.T) {
 	}
 }
 
+// Values come from the host that the flags name: this machine, or a simulated one.
+func TestCompletionOfValues(t *testing.T) {
+	for line, want := range map[string]string{
+		"setup dr-director -interface |lo":         "lo",
+		"setup dr-director -demo -interface |":     "lo eth0 eth1",
+		"setup dr-server -demo -device |eth1":      "eth1",
+		"whatif -demo -drain |10.168.0.100":        "10.168.0.100:0",
+		"explain -protocol |":                      "tcp udp",
+		"top -sort |a":                             "active address",
+		"setup tun-server -netns nosuch -device |": "",
+	} {
+		before, word, _ := strings.Cut(line, "|")
+		got := run(t, "", append(append([]string{"__complete"}, strings.Fields(before)...), word)...)
+		for _, name := range strings.Fields(want) {
+			if !strings.Contains(got.out, name) {
+				t.Errorf("%s: %q is not offered: %q", line, name, got.out)
+			}
+		}
+		if want == "" && got.out != "" || got.status != 0 {
+			t.Error(got)
+		}
+	}
+}
+
 // TestBrokenPipe ends the reader of the output before it has read all, with SIGPIPE
 // ignored as by some programs that start others, and without.
 func TestBrokenPipe(t *testing.T) {

@@ -142,11 +142,11 @@ func (x *explain) write(env *cli.Env, found lvs.Explanation, assumed bool) error
 
 // possible writes what may happen, and returns the lines without it.
 func (p *prose) possible(lines []string) []string {
-	p.text(term.Span{Text: "  "}, lines[1], term.Yellow)
+	p.text(term.Span{Text: "  "}, lines[1], term.Magenta)
 	for len(lines) > 2 && strings.HasPrefix(lines[2], "- ") {
 		a := term.Red
 		if strings.HasPrefix(lines[2], "- "+lvs.ActionForwarded.String()) {
-			a = term.Green
+			a = 0
 		}
 		p.text(term.Span{Text: "  - "}, lines[2][2:], a)
 		lines = slices.Delete(lines, 2, 3)
@@ -159,7 +159,7 @@ func answerAttr(x lvs.Explanation) term.Attr {
 	if len(x.Servers()) == 0 || x.Unanswered != 0 {
 		return term.Red
 	}
-	return term.Green
+	return 0
 }
 
 func dependsOnPort(x lvs.Explanation) bool {

@@ -18,11 +18,11 @@ func (p *prose) plan(plan lvs.TablePlan) {
 		var a term.Attr
 		switch line[:min(1, len(line))] {
 		case "+":
-			a = term.Green
+			a = term.Bold
 		case "-":
 			a = term.Red
 		case "~", "#":
-			a = term.Yellow
+			a = term.Magenta
 		}
 		p.line(term.Span{Text: line, Attr: a})
 	}
@@ -30,7 +30,7 @@ func (p *prose) plan(plan lvs.TablePlan) {
 
 // comment writes a sentence that is not part of the plan.
 func (p *prose) comment(text string) {
-	p.text(term.Span{Text: "# ", Attr: term.Yellow}, text, term.Yellow)
+	p.text(term.Span{Text: "# ", Attr: term.Magenta}, text, term.Magenta)
 }
 
 // leftOut names what a save file of ipvsadm has besides the table.

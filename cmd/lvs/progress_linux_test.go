@@ -62,9 +62,9 @@ func TestPlanColours(t *testing.T) {
 	args := []string{"plan", "-netns", "blue", file(t, "site", largeSite)}
 	text := onTerminal(t, ctx, 200, map[string]string{"TERM": "xterm", "LANG": "C.UTF-8"}, args...)
 	for line, start := range map[string]string{
-		"+ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1":                  "\x1b[32m",
+		"+ tcp://10.168.0.91:80 -> 10.168.0.95:80 dr weight 1":                  "\x1b[1m",
 		"- tcp://10.168.0.91:80 -> 10.168.0.96:80":                              "\x1b[31m",
-		"~ tcp://10.168.0.91:80 scheduler rr → wrr":                             "\x1b[33m",
+		"~ tcp://10.168.0.91:80 scheduler rr → wrr":                             "\x1b[35m",
 		"It is the only usable server, so new flows are no longer refused.":     "\x1b[2m",
 		"Existing connections stay; wrr starts its round at the newest server.": "\x1b[2m",
 	} {

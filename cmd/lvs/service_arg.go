@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,6 +126,18 @@ func completeServers(ctx context.Context, env *cli.Env, args []string) (all []st
 	}
 	for _, r := range s.RealServers {
 		all = append(all, fmt.Sprintf("%s\t%s weight %d", r.Addr, r.Mode, r.Weight))
+	}
+	return all
+}
+
+// completeAllServers returns the real servers of all services.
+func completeAllServers(ctx context.Context, env *cli.Env, _ []string) (all []string) {
+	for _, s := range readForCompletion(ctx, env).Services {
+		for _, r := range s.RealServers {
+			if name := r.Addr.String(); !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
 	}
 	return all
 }

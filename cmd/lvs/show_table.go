@@ -47,7 +47,7 @@ func showService(t *term.Table, s lvs.ServiceEntry, wide bool) {
 		row = append(row, number(persistent), term.Span{}, term.Span{})
 	}
 	if len(s.RealServers) == 0 {
-		row = append(row, term.Span{Text: "no real server", Attr: term.Yellow})
+		row = append(row, term.Span{Text: "no real server", Attr: term.Magenta})
 	}
 	t.Rows = append(t.Rows, row)
 	for _, r := range s.RealServers {
@@ -63,7 +63,7 @@ func showServer(t *term.Table, r lvs.RealServerStatus, all uint64, wide bool) {
 		row = append(row, counters(r.Stats)...)
 		row = append(row, number(r.PersistentConns), plain(threshold(r.UpperThreshold)), plain(threshold(r.LowerThreshold)))
 	}
-	t.Rows = append(t.Rows, append(row, term.Span{Text: serverNote(r), Attr: term.Yellow}))
+	t.Rows = append(t.Rows, append(row, term.Span{Text: serverNote(r), Attr: term.Magenta}))
 }
 
 // serverNote says why a real server gets no new connections, as far as its own values do.

@@ -140,7 +140,7 @@ func (s *study) one(ctx context.Context, e lvs.ServiceEntry) error {
 	for _, changes := range variants {
 		o, err := s.outcome(ctx, e, changes)
 		if errors.Is(err, errors.ErrUnsupported) && !s.service.IsValid() { // others are shown nevertheless
-			s.prose.text(term.Span{Text: "  "}, err.Error(), term.Yellow)
+			s.prose.text(term.Span{Text: "  "}, err.Error(), term.Magenta)
 			return nil
 		}
 		if err != nil {

@@ -117,8 +117,13 @@ func TestWhatifSchedulers(t *testing.T) {
 	table := tableOf(t, lvs.Service{ID: web, Scheduler: lvs.WRR}, 3)
 	got := run(t, "", "whatif", "-table", table, "-duration", "5s", "-schedulers", "rr,mh+fallback+port", "-event", "1s drain 10.168.0.94:80", "-html", page)
 	lines := strings.Split(strings.TrimSpace(got.out), "\n")
-	if got.status != 0 || len(lines) != 4 || !strings.HasPrefix(lines[1], "wrr ") || !strings.HasPrefix(lines[3], "mh+fallback+port ") {
+	if got.status != 0 || len(lines) != 9 || !strings.HasPrefix(lines[1], "wrr ") || !strings.HasPrefix(lines[3], "mh+fallback+port ") {
 		t.Error(got)
+	}
+	for _, line := range lines {
+		if len(line) > 80 {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
 	}
 	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "<h1>Schedulers for tcp://10.168.0.91:80</h1>") {
 		t.Errorf("the page has no heading: %v", err)

@@ -20,8 +20,9 @@ type Env struct {
 	// called. It may be nil.
 	Notify func(hangUp, user1 func()) (stop func())
 
-	// Demo configures the simulated world, for tests. Commands leave it alone.
-	Demo demo.Options
+	// Demo returns the simulated world, for tests; nil is one that lives. Commands leave
+	// it alone.
+	Demo func() (*demo.World, error)
 
 	ground ground
 }
@@ -107,9 +108,13 @@ func (e *Env) World() (*demo.World, error) {
 	if !g.demo || g.world != nil {
 		return g.world, nil
 	}
-	world, err := demo.New(e.Demo)
-	g.world = world
-	return world, err
+	var err error
+	if e.Demo != nil {
+		g.world, err = e.Demo()
+	} else {
+		g.world, err = demo.New(demo.Options{})
+	}
+	return g.world, err
 }
 
 // close ends what the command used.

@@ -2,8 +2,10 @@ package term
 
 import "strconv"
 
-// Attr is how text looks. Colours are the terminal's own, so that its user's theme,
-// dark or light, keeps them readable. Text without one is in the theme's colours.
+// Attr is how text looks. Text without a colour is in those of the terminal's user. The
+// two colours, Red and Magenta, are the only ones of the basic eight that xterm shows
+// legibly both on black and on white: yellow, green and cyan vanish on white, and blue on
+// black.
 type Attr uint8
 
 // The attributes, which combine by |, but for the colours.
@@ -14,10 +16,11 @@ const (
 	Red
 	Yellow
 	Green
+	Magenta
 )
 
 // codes are the parameters of SGR for each attribute.
-var codes = [...]int{1, 2, 7, 31, 33, 32}
+var codes = [...]int{1, 2, 7, 31, 33, 32, 35}
 
 // Style writes attributes, or omits them. The zero value omits them.
 type Style struct{ colours bool }
