@@ -101,6 +101,24 @@ func formatQuickTable(t QuickTable) string {
 	return b.String()
 }
 
+// quickLines returns a line for each service.
+func quickLines(t QuickTable) (lines string) {
+	for _, s := range t.Services {
+		lines += strings.TrimRight(fmt.Sprint(s.ID, " ", s.Scheduler, " ", s.OnePacket), " ")
+		if s.Persistent {
+			lines += strings.TrimRight(" persistent "+s.PersistenceMask.String(), " ")
+		}
+		if s.FamilyUnknown {
+			lines += " unknown"
+		}
+		for _, r := range s.RealServers {
+			lines += fmt.Sprintf(" %s/%d", r.Method, r.Weight)
+		}
+		lines += "\n"
+	}
+	return lines
+}
+
 // sortedServices orders the services of a file, which the kernel lists in no order.
 func sortedServices(text string) string {
 	const begin = "\x00"
@@ -115,13 +133,13 @@ func TestQuickTableCaptured(t *testing.T) {
 	const want = `tcp://10.1.0.1:0 rr off persistent /24
 tcp://10.1.0.1:21 rr off persistent
 tcp://10.1.0.1:80 wrr off dr/1 nat/0 tunnel/65535 tunnel/7 tunnel/2147483647 tunnel/3 local/1 nat/1 nat/1
-tcp://[fd00:1::1]:80 rr  dr/1 nat/2 tunnel/3
-tcp://[fd00:1::1]:443 rr  persistent /64
+tcp://[fd00:1::1]:80 rr dr/1 nat/2 tunnel/3
+tcp://[fd00:1::1]:443 rr persistent /64
 udp://10.1.0.1:53 rr off dr/1 dr/1
 udp://10.1.0.1:5060 rr on
-udp://[fd00:1::1]:5060 rr 
+udp://[fd00:1::1]:5060 rr
 sctp://10.1.0.1:9 none off nat/1
-sctp://[fd00:1::1]:9 rr  persistent
+sctp://[fd00:1::1]:9 rr persistent
 fwmark://7 rr off dr/1
 fwmark6://7 lc on tunnel/1 dr/1
 fwmark://8 rr off persistent /24 tunnel/1
@@ -131,21 +149,7 @@ fwmark://4294967295 rr off unknown
 	for release, text := range capturedFiles(t, "ip_vs") {
 		table, isTorn, err := parseQuickTable([]byte(text))
 		must(t, err)
-		got := ""
-		for _, s := range table.Services {
-			got += fmt.Sprint(s.ID, " ", s.Scheduler, " ", s.OnePacket)
-			if s.Persistent {
-				got += strings.TrimRight(" persistent "+s.PersistenceMask.String(), " ")
-			}
-			if s.FamilyUnknown {
-				got += " unknown"
-			}
-			for _, r := range s.RealServers {
-				got += fmt.Sprintf(" %s/%d", r.Method, r.Weight)
-			}
-			got += "\n"
-		}
-		if diff := cmp.Diff(want, got); diff != "" || isTorn {
+		if diff := cmp.Diff(want, quickLines(table)); diff != "" || isTorn {
 			t.Errorf("%s (-want +got):\n%s", release, diff)
 		}
 		if diff := cmp.Diff(sortedServices(text), sortedServices(formatQuickTable(table))); diff != "" {
