@@ -143,14 +143,17 @@ func (d *watchDiff) full(was, is *ServiceEntry) {
 	})
 }
 
-// mergeServers calls visit for each real server of two lists, ordered by address.
+// mergeServers calls visit for each real server of two lists, ordered by address unless
+// both lists have the same ones in the same order.
 func mergeServers[T any](a, b []T, addr func(*T) netip.AddrPort, visit func(addr netip.AddrPort, a, b *T)) {
-	byAddr := func(x, y T) int { return addr(&x).Compare(addr(&y)) }
-	sorted := func(all []T) []T {
-		if slices.IsSortedFunc(all, byAddr) {
-			return all
+	if haveSameServers(a, b, addr) {
+		for i := range a {
+			visit(addr(&a[i]), &a[i], &b[i])
 		}
-		return slices.SortedFunc(slices.Values(all), byAddr)
+		return
+	}
+	sorted := func(all []T) []T {
+		return slices.SortedFunc(slices.Values(all), func(x, y T) int { return addr(&x).Compare(addr(&y)) })
 	}
 	mergeSorted(sorted(a), sorted(b), func(x, y *T) int { return addr(x).Compare(addr(y)) }, func(x, y *T) {
 		if x != nil {
@@ -159,4 +162,16 @@ func mergeServers[T any](a, b []T, addr func(*T) netip.AddrPort, visit func(addr
 			visit(addr(y), x, y)
 		}
 	})
+}
+
+func haveSameServers[T any](a, b []T, addr func(*T) netip.AddrPort) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if addr(&a[i]) != addr(&b[i]) {
+			return false
+		}
+	}
+	return true
 }
