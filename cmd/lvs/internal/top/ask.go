@@ -19,7 +19,7 @@ func askDrain(m *Model) Effect {
 		m.Notice = "its weight is 0 already; u or w gives it another"
 	default:
 		m.ask(WeightChange{m.Cursor, 0, s.Weight}, fmt.Sprintf("Drain %s (weight %d to 0; %d connections go on)? y/n ",
-			s.Addr, s.Weight, s.ActiveConns+s.InactiveConns))
+			s.Addr, s.Weight, s.conns()))
 	}
 	return Effect{}
 }
@@ -70,12 +70,13 @@ func (m *Model) ask(c WeightChange, question string) {
 }
 
 // chosen returns the server at the cursor, or says that there is none.
-func (m *Model) chosen() *lvs.RealServerStatus {
-	s := m.server(m.Cursor)
-	if s == nil {
+func (m *Model) chosen() *Server {
+	r, ok := m.find(m.Cursor)
+	if !ok || r.place < 0 {
 		m.Notice = "move to a real server first"
+		return nil
 	}
-	return s
+	return r.server()
 }
 
 // WeightSet notes that a weight was set, or why not.
@@ -95,7 +96,7 @@ func (m *Model) WeightSet(c WeightChange, err error) {
 // askClient asks for a client whose next packet is explained.
 func askClient(m *Model) Effect {
 	id := m.Cursor.Service
-	if m.service(id) == nil {
+	if m.Reading.find(id) == nil {
 		m.Notice = "the table has no service yet: nothing can be explained"
 		return Effect{}
 	}
@@ -109,7 +110,7 @@ func askClient(m *Model) Effect {
 			m.Notice = err.Error()
 			return Effect{}
 		}
-		m.Panel = &Panel{Title: "Explanation", Lines: []term.Line{term.Text("reading the host ...")}}
+		m.Panel = &Panel{Title: "Explanation", Lines: []string{"reading the host ..."}}
 		return Effect{Explain: &flow}
 	}}
 	return Effect{}
@@ -159,8 +160,5 @@ func (m *Model) Explained(x lvs.Explanation, err error) {
 	if err != nil {
 		text = err.Error()
 	}
-	m.Panel.Lines = nil
-	for line := range strings.SplitSeq(text, "\n") {
-		m.Panel.Lines = append(m.Panel.Lines, term.Text(term.Clean(line)))
-	}
+	m.Panel.Lines = strings.Split(term.CleanLines(text), "\n")
 }

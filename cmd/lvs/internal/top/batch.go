@@ -43,17 +43,14 @@ func Batch(ctx context.Context, r *Reader, m *Model, w io.Writer, frames int) er
 
 // Text returns a frame of the whole table as plain text.
 func (m *Model) Text() string {
-	m.Folded = nil
+	m.Folded, m.Cursor, m.listed = nil, Row{}, nil
 	rows := m.rows()
-	m.Height = len(rows) + linesAbove
-	m.Cursor = Row{}
-	columns := m.columns(rows)
-	lines := []term.Line{m.title(), m.totals(), m.states(), drawHeads(columns)}
-	for _, row := range rows {
-		lines = append(lines, m.drawRow(columns, row))
-	}
+	l := m.layout(rows)
+	lines := append(append([]term.Line{m.title(), m.totals()}, m.states()...), l.heads())
+	m.Height = len(lines) + len(rows) + 1
+	lines = append(lines, l.draw(m, rows)...)
 	if len(rows) == 0 {
-		lines = append(lines, term.Text("  "+m.nothing()))
+		lines = append(lines, m.nothing()...)
 	}
 	var b strings.Builder
 	for _, l := range lines {

@@ -45,11 +45,11 @@ func expect(s *Service) expectation {
 func byWeight(weight int) int { return weight }
 
 // isUsable reports whether the scheduler may pick a server, as far as can be seen.
-func isUsable(s *lvs.RealServerStatus) bool { return s.Weight > 0 && !isFull(s) }
+func isUsable(s *Server) bool { return s.Weight > 0 && !isFull(s) }
 
-// isFull reports whether a server has reached its upper threshold.
-func isFull(s *lvs.RealServerStatus) bool {
-	return s.UpperThreshold > 0 && s.ActiveConns+s.InactiveConns >= s.UpperThreshold
+// isFull reports whether a server has reached its upper threshold, as far as that is known.
+func isFull(s *Server) bool {
+	return s.Details != nil && s.Details.UpperThreshold > 0 && s.conns() >= s.Details.UpperThreshold
 }
 
 // divide gives each usable server its part.

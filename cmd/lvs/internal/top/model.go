@@ -1,11 +1,9 @@
 package top
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/golvs/lvs"
-	"github.com/golvs/lvs/cmd/lvs/internal/term"
 )
 
 // Model is all that a frame depends on. Keys and readings change it; nothing in it reads
@@ -30,7 +28,9 @@ type Model struct {
 	Filter string
 	Folded map[lvs.ServiceID]bool
 	Cursor Row
-	top    int // the first row on the screen
+	moved  bool  // the cursor was moved away from the top
+	top    int   // the first row on the screen
+	listed []row // see rows; nil: to be found
 
 	Prompt   *Prompt
 	Panel    *Panel
@@ -46,12 +46,6 @@ func NewModel(title string, interval time.Duration) *Model {
 	}
 }
 
-// Row is a line of the view: a service, or a real server of it.
-type Row struct {
-	Service lvs.ServiceID
-	Server  netip.AddrPort // not valid: the service's own line
-}
-
 // States are the connections by state.
 type States struct {
 	At      time.Time
@@ -62,7 +56,7 @@ type States struct {
 // Panel is a text that covers the rows.
 type Panel struct {
 	Title string
-	Lines []term.Line
+	Lines []string
 	top   int
 }
 
@@ -102,11 +96,11 @@ func (m *Model) SetReading(r Reading, err error) {
 	if m.Reading.At.IsZero() {
 		m.foldLarge(&r)
 	}
-	m.Reading = r
+	m.Reading, m.listed = r, nil
 	m.windows.add(&r)
-	for row := range m.Quiesced {
-		if s := m.server(row); s != nil && s.Weight != 0 {
-			delete(m.Quiesced, row)
+	for name := range m.Quiesced {
+		if r, ok := m.find(name); ok && r.server().Weight != 0 {
+			delete(m.Quiesced, name)
 		}
 	}
 }
@@ -122,39 +116,23 @@ func (m *Model) foldLarge(r *Reading) {
 	}
 }
 
-// service returns a service of the last reading.
-func (m *Model) service(id lvs.ServiceID) *Service {
-	for i := range m.Reading.Services {
-		if m.Reading.Services[i].ID == id {
-			return &m.Reading.Services[i]
-		}
-	}
-	return nil
-}
-
-func (m *Model) server(row Row) *lvs.RealServerStatus {
-	if s := m.service(row.Service); s != nil {
-		return s.find(row.Server)
-	}
-	return nil
-}
-
-// Wanted returns the services whose details the screen shows.
+// Wanted returns the services of which the screen shows real servers, and that of the
+// cursor. Of others, details are not needed.
 func (m *Model) Wanted() map[lvs.ServiceID]bool {
+	visible := m.visible()
 	wanted := map[lvs.ServiceID]bool{m.Cursor.Service: true}
-	for _, row := range m.visible() {
-		if row.Server.IsValid() {
-			wanted[row.Service] = true
+	for _, r := range visible {
+		if r.place >= 0 {
+			wanted[r.service.ID] = true
 		}
 	}
 	return wanted
 }
 
-// Lacks reports whether the screen shows a service without details.
+// Lacks reports whether details that are wanted were not read.
 func (m *Model) Lacks() bool {
-	wanted := m.Wanted()
-	for i := range m.Reading.Services {
-		if s := &m.Reading.Services[i]; !s.Detailed && wanted[s.ID] {
+	for id := range m.Wanted() {
+		if s := m.Reading.find(id); s != nil && !s.Detailed {
 			return true
 		}
 	}

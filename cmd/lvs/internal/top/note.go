@@ -45,31 +45,32 @@ func serviceNote(s *Service) note {
 	return note{}
 }
 
-// serverNote says why a real server gets nothing. got is how many of the connections it
-// got lately, of sum.
-func serverNote(m *Model, s *Service, i int, got, sum uint64) note {
-	server := &s.Servers[i]
-	conns := server.ActiveConns + server.InactiveConns
-	switch {
-	case server.Weight == 0:
-		return m.drainNote(s, server)
-	case !s.Detailed:
-		return note{}
-	case isFull(server):
-		return note{
-			fmt.Sprintf("full, %s of %s", count(conns), count(server.UpperThreshold)),
-			fmt.Sprintf("full: %d connections reached the upper threshold, %d; it opens again below %d",
-				conns, server.UpperThreshold, reopens(server)), term.Yellow,
-		}
-	case server.UpperThreshold > 0 && conns >= reopens(server) && got == 0 && sum > 0:
-		return note{
-			"perhaps closed", fmt.Sprintf("if it was full it stays closed until it has fewer than %d connections; now it has %d",
-				reopens(server), conns), term.Yellow,
-		}
-	case sum == 0 || got > 0 || serviceNote(s).short != "":
+// serverNote says why a real server gets nothing.
+func (m *Model) serverNote(b *balance, place int) note {
+	server := &b.service.Servers[place]
+	if server.Weight == 0 {
+		return m.drainNote(b.service, server)
+	}
+	if server.Details == nil {
 		return note{}
 	}
-	return idleNote(s, server)
+	upper, conns, reopens := server.Details.UpperThreshold, server.conns(), reopens(server.Details)
+	got, sum := b.gets(place)
+	switch {
+	case isFull(server):
+		return note{
+			fmt.Sprintf("full, %s of %s", count(conns), count(upper)),
+			fmt.Sprintf("full: %d connections reached the upper threshold, %d; it opens again below %d", conns, upper, reopens), term.Yellow,
+		}
+	case sum == 0 || got > 0 || b.note.short != "":
+		return note{}
+	case upper > 0 && conns >= reopens:
+		return note{
+			"perhaps closed", fmt.Sprintf("if it was full it stays closed until it has fewer than %d connections; now it has %d",
+				reopens, conns), term.Yellow,
+		}
+	}
+	return idleNote(b.service, server)
 }
 
 // reopens returns below how many connections a full server gets new ones again.
@@ -81,7 +82,7 @@ func reopens(s *lvs.RealServerStatus) int {
 }
 
 // idleNote says why a usable server gets nothing although others do.
-func idleNote(s *Service, server *lvs.RealServerStatus) note {
+func idleNote(s *Service, server *Server) note {
 	switch s.Scheduler {
 	case lvs.FO:
 		return note{"stand-by", "stand-by: fo sends all to the usable server of the highest weight", 0}
@@ -95,25 +96,25 @@ func idleNote(s *Service, server *lvs.RealServerStatus) note {
 	if s.Persistence.Timeout != 0 {
 		return note{"clients are tied", "persistence ties the clients of late to other servers", 0}
 	}
-	if server.ActiveConns > 0 {
+	if server.Active > 0 {
 		return note{"busier than others", "the scheduler prefers servers with fewer connections for their weight", 0}
 	}
 	return note{"none lately", "usable, and got no connection lately", 0}
 }
 
 // drainNote says how far a server of weight 0 is, and what set its weight.
-func (m *Model) drainNote(s *Service, server *lvs.RealServerStatus) note {
-	left := server.ActiveConns + server.InactiveConns
+func (m *Model) drainNote(s *Service, server *Server) note {
+	left := server.conns()
 	n := note{"weight 0", "weight 0: it gets no new connections", term.Yellow}
 	if left > 0 {
 		n.short = "draining, " + count(left) + " left"
 		n.long = fmt.Sprintf("draining: weight 0, %d connections left", left)
-		if !s.Detailed {
+		if len(n.short) > noteWidth {
 			n.short = "drain, " + count(left) + " left"
 		}
 	}
-	if server.PersistentConns > 0 {
-		n.long += fmt.Sprintf("; persistence still sends it %d clients", server.PersistentConns)
+	if d := server.Details; d != nil && d.PersistentConns > 0 {
+		n.long += fmt.Sprintf("; persistence still sends it %s", plural(d.PersistentConns, "client"))
 	}
 	if d := m.drainOf(s.ID, server); d != nil {
 		time := d.Deadline.Sub(m.Now).Round(time.Second)
@@ -132,7 +133,7 @@ func (m *Model) drainNote(s *Service, server *lvs.RealServerStatus) note {
 	return n
 }
 
-func (m *Model) drainOf(id lvs.ServiceID, server *lvs.RealServerStatus) *lvs.Drain {
+func (m *Model) drainOf(id lvs.ServiceID, server *Server) *lvs.Drain {
 	for i := range m.Reading.Drains {
 		d := &m.Reading.Drains[i]
 		if d.Service == id && (d.RealServer == server.Addr || !d.RealServer.IsValid()) {

@@ -18,6 +18,7 @@ func (m *Model) Press(key Key) Effect {
 	case key == KeyRedraw:
 		return Effect{Redraw: true, Read: true}
 	case m.Prompt != nil:
+		m.listed = nil // for what the prompt may change
 		return m.Prompt.press(m, key)
 	case m.Panel != nil:
 		return m.Panel.press(m, key)
@@ -27,6 +28,7 @@ func (m *Model) Press(key Key) Effect {
 		m.move(by)
 		return Effect{}
 	}
+	m.listed = nil
 	if action := actions[key]; action != nil {
 		return action(m)
 	}

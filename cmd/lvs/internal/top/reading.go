@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -14,7 +15,7 @@ import (
 // Reading is the table at a time.
 type Reading struct {
 	At       time.Time
-	Services []Service
+	Services []Service   // ordered by [lvs.ServiceID.Compare]
 	Drains   []lvs.Drain // of the state file
 	StateErr error       // of reading the state file
 }
@@ -22,119 +23,143 @@ type Reading struct {
 // Service is a service of a [Reading].
 type Service struct {
 	lvs.ServiceStatus
-	Servers []lvs.RealServerStatus
+	Servers  []Server
+	Detailed bool // its servers have details
+}
 
-	// Detailed reports whether the counters and thresholds of the servers were read.
-	// Without it, Servers have weights and numbers of connections alone.
-	Detailed bool
+// Server is a real server of a [Service].
+type Server struct {
+	Addr                     netip.AddrPort
+	Weight, Active, Inactive int
+	Details                  *lvs.RealServerStatus // nil if they were not read
 }
 
 // Reader reads tables.
 type Reader struct {
 	Host      *lvs.Host
 	StateFile string // of drains; "" is none
+
+	state stateFile
 }
 
-// fewServers are so few that reading all of them costs nothing to speak of.
-const fewServers = 200
+// fewServers are so few that reading the details of all costs little.
+const fewServers = 500
 
 // Read reads the table, with the details of the services that are wanted, or of all if
 // the table is small or wanted is nil.
 func (r *Reader) Read(ctx context.Context, wanted map[lvs.ServiceID]bool) (Reading, error) {
-	reading, err := r.table(ctx, wanted)
-	reading.At = time.Now()
+	services, err := r.services(ctx, wanted)
+	reading := Reading{At: time.Now(), Services: services}
 	if r.StateFile != "" && err == nil {
-		var state lvs.TableState
-		state, reading.StateErr = lvs.ReadTableState(r.StateFile)
-		reading.Drains = state.Drains
+		reading.Drains, reading.StateErr = r.state.read(r.StateFile)
 	}
 	return reading, err
 }
 
-func (r *Reader) table(ctx context.Context, wanted map[lvs.ServiceID]bool) (Reading, error) {
+// services begins with the file, which is cheap. Reading it does not load the kernel's
+// module again, either, after it was removed.
+func (r *Reader) services(ctx context.Context, wanted map[lvs.ServiceID]bool) ([]Service, error) {
 	if wanted == nil {
 		return r.snapshot(ctx)
 	}
 	quick, err := r.Host.QuickTable(ctx)
-	if errors.Is(err, errors.ErrUnsupported) {
+	if errors.Is(err, errors.ErrUnsupported) || err == nil && isSmall(quick) {
 		return r.snapshot(ctx)
 	}
 	if err != nil {
-		return Reading{}, err
+		return nil, err
 	}
-	servers, all := quickServers(quick)
-	if all <= fewServers {
-		return r.snapshot(ctx)
-	}
-	services, err := r.Host.Client().Services(ctx)
+	statuses, err := r.Host.Client().Services(ctx)
 	if err != nil {
-		return Reading{}, err
+		return nil, err
 	}
-	reading := Reading{Services: make([]Service, len(services))}
-	for i, status := range services {
-		s := Service{ServiceStatus: status}
-		list, isListed := servers[keyOf(s.ID)]
-		s.Servers = list
-		if wanted[s.ID] || isListed && list == nil {
-			s.Servers, err = r.Host.Client().RealServers(ctx, s.ID)
-			if err != nil && !errors.Is(err, lvs.ErrNoService) {
-				return Reading{}, err
-			}
-			s.Detailed = true
+	services := make([]Service, len(statuses))
+	for i, status := range statuses {
+		s := &services[i]
+		s.ServiceStatus = status
+		if list := quickService(quick, s.ID); list != nil && !wanted[s.ID] {
+			s.Servers = quickServers(list.RealServers)
+			continue
 		}
-		reading.Services[i] = s
+		list, err := r.Host.Client().RealServers(ctx, s.ID)
+		if err != nil && !errors.Is(err, lvs.ErrNoService) {
+			return nil, err
+		}
+		s.setDetails(list)
 	}
-	return reading, nil
+	return services, nil
 }
 
 // snapshot reads all details of the table.
-func (r *Reader) snapshot(ctx context.Context) (Reading, error) {
+func (r *Reader) snapshot(ctx context.Context) ([]Service, error) {
 	table, err := r.Host.Client().Snapshot(ctx)
 	if err != nil {
-		return Reading{}, err
+		return nil, err
 	}
-	reading := Reading{Services: make([]Service, len(table.Services))}
-	for i, e := range table.Services {
-		reading.Services[i] = Service{ServiceStatus: e.ServiceStatus, Servers: e.RealServers, Detailed: true}
+	services := make([]Service, len(table.Services))
+	for i := range table.Services {
+		services[i].ServiceStatus = table.Services[i].ServiceStatus
+		services[i].setDetails(table.Services[i].RealServers)
 	}
-	return reading, nil
+	return services, nil
 }
 
-// keyOf returns the ID by which a quick table knows a service: it does not know the
-// family of a firewall mark.
-func keyOf(id lvs.ServiceID) lvs.ServiceID {
-	if mark := id.FWMark(); mark != 0 {
-		return lvs.FWMark(mark)
+func (s *Service) setDetails(list []lvs.RealServerStatus) {
+	s.Detailed, s.Servers = true, make([]Server, len(list))
+	for i := range list {
+		d := &list[i]
+		s.Servers[i] = Server{d.Addr, d.Weight, d.ActiveConns, d.InactiveConns, d}
 	}
-	return id
 }
 
-// quickServers returns the servers of each service, without those of firewall marks that
-// two services have, and how many there are in all.
-func quickServers(quick lvs.QuickTable) (servers map[lvs.ServiceID][]lvs.RealServerStatus, all int) {
-	servers = make(map[lvs.ServiceID][]lvs.RealServerStatus, len(quick.Services))
-	for _, s := range quick.Services {
-		list := make([]lvs.RealServerStatus, len(s.RealServers))
-		for i, server := range s.RealServers {
-			list[i].Addr, list[i].Weight = server.Addr, server.Weight
-			list[i].ActiveConns, list[i].InactiveConns = server.Active, server.Inactive
-		}
-		all += len(list)
-		key := keyOf(s.ID)
-		if _, twice := servers[key]; twice {
-			list = nil
-		}
-		servers[key] = list
+func isSmall(quick lvs.QuickTable) bool {
+	servers := 0
+	for i := range quick.Services {
+		servers += len(quick.Services[i].RealServers)
 	}
-	return servers, all
+	return servers <= fewServers
 }
 
-// find returns the server of a service.
-func (s *Service) find(addr netip.AddrPort) *lvs.RealServerStatus {
+// quickService returns a service of a quick table, or nil if it is not known to be in it.
+func quickService(quick lvs.QuickTable, id lvs.ServiceID) *lvs.QuickService {
+	i, ok := slices.BinarySearchFunc(quick.Services, id, func(s lvs.QuickService, id lvs.ServiceID) int { return s.ID.Compare(id) })
+	if !ok || quick.Services[i].FamilyUnknown {
+		return nil
+	}
+	return &quick.Services[i]
+}
+
+func quickServers(list []lvs.QuickServer) []Server {
+	servers := make([]Server, len(list))
+	for i := range list {
+		s := &list[i]
+		servers[i] = Server{s.Addr, s.Weight, s.Active, s.Inactive, nil}
+	}
+	return servers
+}
+
+// find returns a service, or nil.
+func (r *Reading) find(id lvs.ServiceID) *Service {
+	i, ok := slices.BinarySearchFunc(r.Services, id, func(s Service, id lvs.ServiceID) int { return s.ID.Compare(id) })
+	if !ok {
+		return nil
+	}
+	return &r.Services[i]
+}
+
+// index returns the place of a real server, or -1.
+func (s *Service) index(addr netip.AddrPort) int {
+	return slices.IndexFunc(s.Servers, func(server Server) bool { return server.Addr == addr })
+}
+
+// conns returns the active and inactive connections of all servers.
+func (s *Service) conns() (active, inactive int) {
 	for i := range s.Servers {
-		if s.Servers[i].Addr == addr {
-			return &s.Servers[i]
-		}
+		active += s.Servers[i].Active
+		inactive += s.Servers[i].Inactive
 	}
-	return nil
+	return active, inactive
 }
+
+// conns returns all connections of the server.
+func (s *Server) conns() int { return s.Active + s.Inactive }

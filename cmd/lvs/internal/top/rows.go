@@ -1,8 +1,6 @@
 package top
 
 import (
-	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,149 +8,119 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Sort is the order of services, and of servers in each.
-type Sort int
+// Row names a line of the view: a service, or a real server of it.
+type Row struct {
+	Service lvs.ServiceID
+	Server  netip.AddrPort // not valid: the service's own line
+}
 
-// The orders.
-const (
-	ByRate Sort = iota // most new connections first
-	ByActive
-	ByAddress
-	ByWeight // most first; services by the sum
-	sorts
-)
+// row is a line of the view with what was read of it.
+type row struct {
+	service *Service
+	place   int // of the server in the service; -1: the service's own line
+}
 
-var sortNames = [...]string{ByRate: "rate", ByActive: "active", ByAddress: "address", ByWeight: "weight"}
-
-// String returns the name.
-func (s Sort) String() string { return sortNames[s] }
-
-// MarshalText returns the name.
-func (s Sort) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// UnmarshalText reads the name.
-func (s *Sort) UnmarshalText(text []byte) error {
-	i := slices.Index(sortNames[:], string(text))
-	if i < 0 {
-		return fmt.Errorf("want one of %s", strings.Join(sortNames[:], ", "))
+// server returns nil if it is the service's own line.
+func (r row) server() *Server {
+	if r.place < 0 {
+		return nil
 	}
-	*s = Sort(i)
-	return nil
+	return &r.service.Servers[r.place]
+}
+
+func (r row) name() Row {
+	if s := r.server(); s != nil {
+		return Row{r.service.ID, s.Addr}
+	}
+	return Row{Service: r.service.ID}
+}
+
+// find returns the row of a name.
+func (m *Model) find(name Row) (r row, ok bool) {
+	r = row{m.Reading.find(name.Service), -1}
+	if r.service == nil || !name.Server.IsValid() {
+		return r, r.service != nil
+	}
+	r.place = r.service.index(name.Server)
+	return r, r.place >= 0
 }
 
 // rows returns what can be scrolled through: services in order, and the servers of those
-// that are not folded, as far as the filter selects them.
-func (m *Model) rows() []Row {
-	var rows []Row
-	for _, s := range m.services() {
-		servers := s.Servers
-		if !m.matches(s.ID.String() + " " + string(s.Scheduler)) {
-			servers = slices.DeleteFunc(slices.Clone(servers), func(server lvs.RealServerStatus) bool {
-				return !m.matches(server.Addr.String())
-			})
-			if len(servers) == 0 {
-				continue
-			}
+// that are not folded, as far as the filter selects them. They are found once for each
+// reading and each key that changes something.
+func (m *Model) rows() []row {
+	if m.listed != nil {
+		return m.listed
+	}
+	m.listed = []row{} // not nil
+	for _, s := range m.Sort.services(m.Reading.Services) {
+		places := m.selected(s)
+		if places == nil {
+			continue
 		}
-		rows = append(rows, Row{Service: s.ID})
+		m.listed = append(m.listed, row{s, -1})
 		if m.Folded[s.ID] {
 			continue
 		}
-		for _, addr := range m.ordered(servers) {
-			rows = append(rows, Row{s.ID, addr})
+		m.Sort.servers(s, places)
+		for _, i := range places {
+			m.listed = append(m.listed, row{s, i})
 		}
 	}
-	return rows
+	return m.listed
 }
 
-func (m *Model) matches(text string) bool {
-	return m.Filter == "" || strings.Contains(strings.ToLower(text), strings.ToLower(m.Filter))
-}
-
-// services returns the services in order.
-func (m *Model) services() []*Service {
-	all := make([]*Service, len(m.Reading.Services))
-	key := make(map[*Service]uint64, len(all))
-	for i := range m.Reading.Services {
-		s := &m.Reading.Services[i]
-		all[i] = s
-		switch m.Sort {
-		case ByRate:
-			key[s] = s.Stats.Rates.Conns
-		case ByActive:
-			active, _ := s.conns()
-			key[s] = uint64(active)
-		case ByWeight:
-			for i := range s.Servers {
-				key[s] += uint64(s.Servers[i].Weight)
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b *Service) int {
-		return cmp.Or(cmp.Compare(key[b], key[a]), a.ID.Compare(b.ID))
-	})
-	return all
-}
-
-// ordered returns the addresses of servers in order.
-func (m *Model) ordered(servers []lvs.RealServerStatus) []netip.AddrPort {
-	order := make([]*lvs.RealServerStatus, len(servers))
-	for i := range servers {
-		order[i] = &servers[i]
-	}
-	slices.SortFunc(order, func(a, b *lvs.RealServerStatus) int {
-		first := 0
-		switch m.Sort {
-		case ByRate:
-			first = cmp.Compare(b.Stats.Rates.Conns, a.Stats.Rates.Conns)
-		case ByActive:
-			first = cmp.Compare(b.ActiveConns, a.ActiveConns)
-		case ByWeight:
-			first = cmp.Compare(b.Weight, a.Weight)
-		}
-		return cmp.Or(first, a.Addr.Compare(b.Addr))
-	})
-	addrs := make([]netip.AddrPort, len(order))
-	for i, s := range order {
-		addrs[i] = s.Addr
-	}
-	return addrs
-}
-
-// conns returns the active and inactive connections of all servers.
-func (s *Service) conns() (active, inactive int) {
+// selected returns the places of the servers that the filter selects, nil if it does not
+// select the service either. A service is selected with all of its servers.
+func (m *Model) selected(s *Service) []int {
+	isSelected := m.matches(s.ID.String(), string(s.Scheduler))
+	places := make([]int, 0, len(s.Servers))
 	for i := range s.Servers {
-		active += s.Servers[i].ActiveConns
-		inactive += s.Servers[i].InactiveConns
+		if isSelected || m.matches(s.Servers[i].Addr.String()) {
+			places = append(places, i)
+		}
 	}
-	return active, inactive
+	if !isSelected && len(places) == 0 {
+		return nil
+	}
+	return places
 }
 
-// visible returns the rows on the screen. It moves the cursor to a row that there is, and
+func (m *Model) matches(words ...string) bool {
+	return m.Filter == "" || strings.Contains(strings.ToLower(strings.Join(words, " ")), strings.ToLower(m.Filter))
+}
+
+// visible returns the rows on the screen. It moves the cursor to a row that exists, and
 // the screen to where the cursor is.
-func (m *Model) visible() []Row {
-	rows := m.rows()
-	space := m.space()
+func (m *Model) visible() []row {
+	rows, space := m.rows(), m.space()
 	if len(rows) == 0 || space <= 0 {
 		return nil
 	}
 	at := m.at(rows)
-	m.Cursor = rows[at]
+	m.Cursor = rows[at].name()
 	m.top = min(max(m.top, at-space+1), at, max(0, len(rows)-space))
 	return rows[m.top:min(len(rows), m.top+space)]
 }
 
-// at returns the place of the cursor, or of its service, or 0.
-func (m *Model) at(rows []Row) int {
-	if i := slices.Index(rows, m.Cursor); i >= 0 {
+// at returns the place of the cursor, or of its service, or 0. A cursor at the top stays
+// there, whatever comes there.
+func (m *Model) at(rows []row) int {
+	if !m.moved {
+		return 0
+	}
+	if i := slices.IndexFunc(rows, func(r row) bool { return r.name() == m.Cursor }); i >= 0 {
 		return i
 	}
-	return max(0, slices.Index(rows, Row{Service: m.Cursor.Service}))
+	return max(0, slices.IndexFunc(rows, func(r row) bool { return r.service.ID == m.Cursor.Service }))
 }
 
 // move moves the cursor by so many rows.
 func (m *Model) move(by int) {
 	if rows := m.rows(); len(rows) > 0 {
-		m.Cursor = rows[min(max(0, m.at(rows)+by), len(rows)-1)]
+		m.place(rows, min(max(0, m.at(rows)+by), len(rows)-1))
 	}
 }
+
+// place sets the cursor on a row.
+func (m *Model) place(rows []row, at int) { m.Cursor, m.moved = rows[at].name(), at > 0 }

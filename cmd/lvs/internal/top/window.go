@@ -22,10 +22,10 @@ type counts struct {
 const halfWindow = 30 * time.Second
 
 // add notes the counters of a reading.
-func (w *window) add(at time.Time, servers []lvs.RealServerStatus) {
+func (w *window) add(at time.Time, servers []Server) {
 	now := counts{at, make(map[netip.AddrPort]uint64, len(servers))}
 	for i := range servers {
-		now.conns[servers[i].Addr] = servers[i].Stats.Conns
+		now.conns[servers[i].Addr] = servers[i].Details.Stats.Conns
 	}
 	for addr, n := range w.now.conns {
 		if m, ok := now.conns[addr]; ok && m < n { // the counters were zeroed
@@ -45,7 +45,7 @@ func (w *window) add(at time.Time, servers []lvs.RealServerStatus) {
 // lately returns how many connections each server got, how many that are in all, and in
 // which time. Before anything came in that time, they are the kernel's rates, and the time
 // is 0.
-func (w *window) lately(servers []lvs.RealServerStatus) (conns []uint64, sum uint64, in time.Duration) {
+func (w *window) lately(servers []Server) (conns []uint64, sum uint64, in time.Duration) {
 	conns = make([]uint64, len(servers))
 	for i := range servers {
 		addr := servers[i].Addr
@@ -56,7 +56,7 @@ func (w *window) lately(servers []lvs.RealServerStatus) (conns []uint64, sum uin
 		return conns, sum, w.now.at.Sub(w.from.at)
 	}
 	for i := range servers {
-		conns[i] = servers[i].Stats.Rates.Conns
+		conns[i] = servers[i].Details.Stats.Rates.Conns
 		sum += conns[i]
 	}
 	return conns, sum, 0
