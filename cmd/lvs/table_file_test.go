@@ -15,7 +15,7 @@ func TestWrongFiles(t *testing.T) {
 	long := strings.Repeat(`{"id":"tcp://10.0.0.1:80","realServers":[]},`, 20000)
 	for _, test := range []struct{ text, want string }{
 		{"", "the file is empty"}, {" \n\n", "the file is empty"},
-		{"{", "1:"}, {"hello", "1:1"}, {"\x00", "1:1: control character 0x00"}, {"[1]", "1:1"},
+		{"{", "1:"}, {"hello", "1:1"}, {"\x00", "1:1: control character U+0000"}, {"[1]", "1:1"},
 		{`{"version": 2, "services": []}`, "1:13: parse table: version: is 2"},
 		{`{"services": []}`, "version"},
 		{"version: 2\nservices: []\n", "1:10: parse table: version: is 2"},

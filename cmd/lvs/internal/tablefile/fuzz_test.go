@@ -66,7 +66,11 @@ func wantPlace(t *testing.T, text []byte, err error) {
 	case errors.As(err, &value):
 		line, column = value.Line, value.Column
 	}
-	if line < 0 || column < 0 || line > 1+bytes.Count(text, []byte("\n"))+bytes.Count(text, []byte("\r")) || (line == 0) != (column == 0) {
+	lines := 2 // with the one behind the last
+	for _, end := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} {
+		lines += bytes.Count(text, []byte(end))
+	}
+	if line < 0 || column < 0 || line > lines || (line == 0) != (column == 0) {
 		t.Errorf("%q: the place %d:%d is not in it: %v", text, line, column, err)
 	}
 	isWhole := len(bytes.TrimSpace(text)) == 0 || strings.Contains(err.Error(), "single document")

@@ -17,7 +17,11 @@ var ErrNoPlan = errors.New("not a saved plan")
 // [ErrNoPlan] for a text without steps, which only plans have, and for what is broken.
 func DecodePlan(text []byte) (plan lvs.TablePlan, err error) {
 	text = withoutMark(text)
-	switch Format(text) {
+	format := Format(text)
+	if checkText(text, format) != nil {
+		return plan, ErrNoPlan // Decode says what is wrong
+	}
+	switch format {
 	case JSON:
 		var has struct{ Steps json.RawMessage }
 		if json.Unmarshal(text, &has) != nil || has.Steps == nil {
@@ -27,7 +31,7 @@ func DecodePlan(text []byte) (plan lvs.TablePlan, err error) {
 			return plan, nil
 		}
 	case YAML:
-		if len(text) > MaxYAML || !bytes.Contains(text, []byte("steps")) {
+		if !bytes.Contains(text, []byte("steps")) {
 			return plan, ErrNoPlan
 		}
 	default:

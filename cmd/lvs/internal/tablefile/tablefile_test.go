@@ -97,3 +97,22 @@ func TestDecodeYAML(t *testing.T) {
 		}
 	}
 }
+
+// What would need gigabytes of memory is refused before it is read.
+func TestDecodeTooLarge(t *testing.T) {
+	for _, test := range []struct {
+		begin, again string
+		size         int
+		want         string
+	}{
+		{"version: 1\nservices:\n", "- \n", tablefile.MaxYAML, "4 MiB of YAML, which needs much memory to read; use JSON or commands"},
+		{`{"version": 1, "services": [`, "null,", 5 * 4 << 20, "millions of values"},
+		{"", "-A -f 1\n", 8 << 20, "millions of values"},
+		{"", "# no command\n", tablefile.MaxSize, "more than 64 MiB"},
+	} {
+		text := []byte(test.begin + strings.Repeat(test.again, test.size/len(test.again)+1))
+		if _, err := tablefile.Decode(text); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%.40q: %v, want %q", text, err, test.want)
+		}
+	}
+}

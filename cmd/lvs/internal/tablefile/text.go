@@ -13,7 +13,14 @@ import (
 // real servers and need about 350 MiB of memory. YAML needs 65 times its size.
 const (
 	MaxSize = 64 << 20
-	MaxYAML = 8 << 20
+	MaxYAML = 4 << 20
+)
+
+// The most commands, and commas in JSON, that are read: short ones need hundreds of times
+// their size.
+const (
+	maxCommands = 1 << 20
+	maxCommas   = 4 << 20
 )
 
 // errEmpty refuses a file without a character, which a full disk or a failed program may
@@ -30,11 +37,15 @@ func checkText(text []byte, format string) error {
 	case size > MaxYAML && format == YAML:
 		return fmt.Errorf("it has more than %d MiB of YAML, which needs much memory to read; use JSON or commands of ipvsadm, as 'lvs save' writes them", MaxYAML>>20)
 	}
+	if format == Commands && bytes.Count(text, []byte("\n")) > maxCommands || format == JSON && bytes.Count(text, []byte(",")) > maxCommas {
+		return errors.New("it has millions of values, which is more than any table needs")
+	}
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRune(text[at:])
-		switch isControl := r < ' ' && r != '\t' && r != '\n' && r != '\r'; {
-		case isControl:
-			return At(text, at, fmt.Errorf("control character %#02x; a table is text: JSON, YAML, or commands of ipvsadm", r))
+		isControl := r < ' ' && r != '\t' && r != '\n' && r != '\r'
+		switch isNone := r == '\ufffe' || r == '\uffff'; {
+		case isControl || isNone:
+			return At(text, at, fmt.Errorf("control character %U; a table is text: JSON, YAML, or commands of ipvsadm", r))
 		case r == utf8.RuneError && size == 1:
 			return At(text, at, fmt.Errorf("byte %#02x is not UTF-8; save the text in that encoding", text[at]))
 		}
