@@ -63,7 +63,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 // happened to its connections, and how even the load was.
 func WriteComparison(w io.Writer, reports ...*Report) error {
 	t := newTable(w)
-	t.row("", "connections", "refused", "lost", "broken", "peak", "mean time", "99 % within")
+	t.row("", "connections", "refused", "lost", "broken", "peak", "mean time", "99 % in")
 	for _, r := range reports {
 		t.row(r.Name, thousands(r.Arrived), thousands(r.Refused), thousands(r.Lost), thousands(r.Broken), thousands(r.peak()),
 			formatTime(r.Times.Mean), formatTime(r.Times.P99))

@@ -94,13 +94,13 @@ func TestCompletionInShells(t *testing.T) {
 // Values come from the host that the flags name: this machine, or a simulated one.
 func TestCompletionOfValues(t *testing.T) {
 	for line, want := range map[string]string{
-		"setup dr-director -interface |lo":         "lo",
-		"setup dr-director -demo -interface |":     "lo eth0 eth1",
-		"setup dr-server -demo -device |eth1":      "eth1",
-		"whatif -demo -drain |10.168.0.100":        "10.168.0.100:0",
-		"explain -protocol |":                      "tcp udp",
-		"top -sort |a":                             "active address",
-		"setup tun-server -netns nosuch -device |": "",
+		"setup dr-director -interface |lo":        "lo",
+		"setup dr-director -demo -interface |":    "lo eth0 eth1",
+		"setup dr-server -demo -device |eth1":     "eth1",
+		"whatif -demo -drain |10.168.0.100":       "10.168.0.100:0",
+		"explain -protocol |":                     "tcp udp",
+		"top -sort |a":                            "active address",
+		"setup dr-server -netns nosuch -device |": "",
 	} {
 		before, word, _ := strings.Cut(line, "|")
 		got := run(t, "", append(append([]string{"__complete"}, strings.Fields(before)...), word)...)
