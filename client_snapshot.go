@@ -3,6 +3,7 @@ package lvs
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/wire"
@@ -26,7 +27,7 @@ func (c *Client) Snapshot(ctx context.Context) (Snapshot, error) {
 // may still be called when snapshot has returned.
 func (c *Client) snapshot(ctx context.Context, wants func(ServiceID) bool) ([]ServiceEntry, error) {
 	what := call{op: OpSnapshot}
-	r := tableReading{wants: wants}
+	r := tableReading{wants: wants, room: int(c.listed.Load())}
 	for round := range listRounds {
 		last := r
 		var err error
@@ -34,6 +35,7 @@ func (c *Client) snapshot(ctx context.Context, wants func(ServiceID) bool) ([]Se
 			return nil, err
 		}
 		if r.isConsistent {
+			c.listed.Store(int32(len(r.entries)))
 			return r.entries, nil
 		}
 		if err := pause(ctx, firstPause<<round); err != nil {
@@ -49,13 +51,14 @@ func (c *Client) snapshot(ctx context.Context, wants func(ServiceID) bool) ([]Se
 // tableReading is a reading of the whole table.
 type tableReading struct {
 	wants        func(ServiceID) bool // whose servers are read
+	room         int                  // for how many services there is room at first
 	entries      []ServiceEntry
 	isConsistent bool // the services did not change while it was made
 }
 
 // next reads the table again, except for servers of services that have not changed.
 func (t tableReading) next(r *genl.Reader) (tableReading, error) {
-	read := tableReading{wants: t.wants, isConsistent: true}
+	read := tableReading{wants: t.wants, room: t.room, isConsistent: true}
 	if err := read.listServices(r); err != nil {
 		return read, err
 	}
@@ -84,6 +87,9 @@ func (t *tableReading) servers() map[ServiceID]*ServiceEntry {
 func (t *tableReading) listServices(r *genl.Reader) error {
 	err := r.Dump(command(wire.CmdGetService), func(msg []byte) error {
 		s, err := decodeService(msg)
+		if len(t.entries) == cap(t.entries) {
+			t.entries = slices.Grow(t.entries, max(1, t.room))
+		}
 		t.entries = append(t.entries, ServiceEntry{ServiceStatus: s})
 		return err
 	})

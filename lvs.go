@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/golvs/lvs/internal/genl"
@@ -31,6 +32,7 @@ type Client struct {
 	release func() error
 	log     *slog.Logger
 	note    func(changes []Change, err error) // of a simulator, after each Do; nil for the kernel
+	listed  atomic.Int32                      // services of the last Snapshot, for which the next one has room
 }
 
 // Open returns a client for the network namespace of the calling thread, or for the
