@@ -16,7 +16,8 @@ const (
 
 // Connections returns the entries of the kernel's connection table that a filter selects,
 // in no particular order. It reads them while the loop runs, in constant memory; a loop
-// that ends early reads no further.
+// that ends early reads no further. The kernel's files have neither the service of an
+// entry nor its firewall mark, forwarding method and counters.
 //
 // The result is not a consistent picture. The kernel lists a few dozen entries at a time,
 // and while connections come and go it may omit entries, or list them twice. On a table

@@ -47,11 +47,10 @@ func (s *QuickService) findFamily() {
 }
 
 // findFamilyByMask finds the family of a firewall mark from the mask of its persistence.
-// Of IPv6 it is the first byte alone, a number of bits up to 128, and such an IPv4 mask is
-// possible, but hardly ever used.
+// Of IPv6 it is a number of bits, in a single byte. IPv4 masks that look so are possible,
+// but hardly ever used.
 func (s *QuickService) findFamilyByMask(mask uint32) {
-	bits := mask >> 24
-	if mask != bits<<24 || bits == 0 || bits > 128 {
+	if !isListedPrefix(mask) {
 		s.ID, s.FamilyUnknown = FWMark(s.ID.FWMark()), false
 		return
 	}

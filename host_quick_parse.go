@@ -128,7 +128,9 @@ func (p *quickParser) flags(s *QuickService) (mask uint32, err error) {
 			if err != nil {
 				return 0, err
 			}
-			mask = uint32(m)
+			if mask = uint32(m); s.ID.Is6() && !isListedPrefix(mask) {
+				return 0, p.refuse("a number of bits from 1 to 128, with its bytes exchanged")
+			}
 		}
 	}
 	return mask, nil
@@ -197,17 +199,26 @@ func parseForwardMethod(word []byte) ForwardMethod {
 	return ForwardMethod(word)
 }
 
-// setMask sets the mask of a persistent service. Of IPv6 it is the number of bits, whose
-// bytes the kernel exchanges as if it were an IPv4 mask.
+// setMask sets the mask of a persistent service.
 func (s *QuickService) setMask(mask uint32) {
 	if !s.Persistent {
 		return
 	}
 	m := DottedMask([4]byte{byte(mask >> 24), byte(mask >> 16), byte(mask >> 8), byte(mask)})
 	if s.ID.Is6() {
-		m = PrefixMask(int(min(mask, bits.ReverseBytes32(mask))))
+		m = Mask{}
+		if isListedPrefix(mask) {
+			m = PrefixMask(int(listedPrefix(mask)))
+		}
 	}
 	if m != fullMask(s.ID) {
 		s.PersistenceMask = m
 	}
 }
+
+// listedPrefix returns the number of bits that a mask of IPv6 keeps. The kernel exchanges
+// its bytes as if it were an IPv4 mask, on machines that store the lowest one first.
+func listedPrefix(mask uint32) uint32 { return min(mask, bits.ReverseBytes32(mask)) }
+
+// isListedPrefix reports whether a mask can be one of IPv6.
+func isListedPrefix(mask uint32) bool { n := listedPrefix(mask); return 1 <= n && n <= 128 }

@@ -19,7 +19,8 @@ const (
 )
 
 // Totals returns the counters and rates of all services together, those that were removed
-// included, from /proc/net/ip_vs_stats. They lag as all [Stats] do, and
+// included, from /proc/net/ip_vs_stats. The file has nothing else: which service counted
+// how much is in a [Snapshot]. Totals lag as all [Stats] do, and
 // [Client.ZeroAllCounters] zeroes them. Reading them needs no privilege. The error
 // matches [ErrUnavailable] if the kernel has no IPVS, and [errors.ErrUnsupported] if the
 // file cannot be understood; [Error.Line] and [Error.Column] are the place in it.
