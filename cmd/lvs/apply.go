@@ -27,7 +27,12 @@ take more than half of the real servers out of service at once.
 With -drain, real servers that are not wanted any more get weight 0, and are removed when
 their connections have ended or the time is over. apply waits for that. With -no-wait, or
 when it is interrupted, they keep weight 0; the next apply goes on, and with -state it also
-knows until when they may drain.`,
+knows until when they may drain.
+
+An interrupt ends apply in order: it lists the steps that were not made, and the same command
+does the rest. With -rollback, what was done is taken back; if that fails, what is left is
+listed. A second interrupt ends apply at once. After an interrupt, the exit status is 1,
+whether or not something was changed.`,
 		Host:     true,
 		Statuses: []cli.Status{{Code: 2, Meaning: "the table was changed"}},
 		New:      func() cli.Action { return &applyTable{} },

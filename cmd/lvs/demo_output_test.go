@@ -54,7 +54,7 @@ var demoOutputs = [][][2]string{{
 	{"ipvsadm-save", "ipvsadm-save -n"},
 }, {
 	{"weight", "weight :443 10.168.0.94 3"},
-	{"drain", "drain :443 10.168.0.94 -nowait -state drains.json"},
+	{"drain", "drain :443 10.168.0.94 -no-wait -state drains.json"},
 	{"undrain", "undrain :443 10.168.0.94 -state drains.json"},
 	{"drain-deadline", "drain fwmark://7 10.168.0.101 -for 90s -remove"},
 	{"apply", "apply site.yaml -drain 1m"},

@@ -29,7 +29,7 @@ While "lvs run" keeps the table, it soon sets the weight of its file again, and 
 fails. Write weight 0 into that file instead, or run it with -keep-weights.
 
     lvs drain :443 10.168.0.94 -for 10m -remove
-    lvs drain :443 10.168.0.94 -nowait -state /var/lib/lvs/drains.json`,
+    lvs drain :443 10.168.0.94 -no-wait -state /var/lib/lvs/drains.json`,
 		Host:     true,
 		Statuses: []cli.Status{{Code: 2, Meaning: "connections were left at the deadline"}, {Code: 130, Meaning: "it was interrupted"}},
 		New:      func() cli.Action { return &drain{} },
@@ -48,7 +48,7 @@ type drain struct {
 func (d *drain) Flags(f *flag.FlagSet) {
 	f.DurationVar(&d.deadline, "for", 5*time.Minute, "wait for at most so long, a `DURATION`")
 	f.BoolVar(&d.remove, "remove", false, "remove what has been drained")
-	f.BoolVar(&d.noWait, "nowait", false, "set the weight to 0, and do not wait")
+	f.BoolVar(&d.noWait, "no-wait", false, "set the weight to 0, and do not wait")
 	f.BoolVar(&d.persistent, "persistent", false, "wait also until persistence keeps no client on the real server")
 	f.StringVar(&d.state, "state", "", "remember the drain in the file `STATE`, for undrain")
 }
@@ -58,7 +58,7 @@ func (d *drain) Run(ctx context.Context, env *cli.Env, args []string) error {
 	case d.deadline <= 0:
 		return cli.Usagef("-for %v is not more than 0", d.deadline)
 	case d.remove && d.noWait:
-		return cli.Usagef("-remove and -nowait exclude each other")
+		return cli.Usagef("-remove and -no-wait exclude each other")
 	}
 	client, service, err := findOne(ctx, env, args[0])
 	if err != nil {

@@ -20,7 +20,7 @@ func TestEscapesKernel(t *testing.T) {
 	ns.Commands("ipvsadm -A -t 10.168.0.91:80 -s rr", "ipvsadm -a -t 10.168.0.91:80 -r 10.168.0.94 -m")
 	for _, args := range []string{
 		"show -o wide", "show -o json", "save", "save -o yaml", "plan -", "apply -", "restore -", "check", "check -state", "check -o json",
-		"explain 10.168.0.7 :80", "explain -o json 10.168.0.7 :80", "conns", "top -once", "metrics", "whatif", "drain :80 -nowait",
+		"explain 10.168.0.7 :80", "explain -o json 10.168.0.7 :80", "conns", "top -once", "metrics", "whatif", "drain :80 -no-wait",
 		"setup nat-director -vip 10.168.0.92 -interface eth0", "setup nat-director -vip 10.168.0.92 -inside eth0 check -interface " + hostile,
 		"setup dr-server -vip 10.168.0.92", "setup dr-server -vip 10.168.0.92 check",
 	} {

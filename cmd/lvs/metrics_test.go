@@ -56,7 +56,7 @@ func TestMetricsRefused(t *testing.T) {
 // The drains of a state file are shown.
 func TestMetricsState(t *testing.T) {
 	ctx, path := connsSite(t), filepath.Join(t.TempDir(), "state.json")
-	expect(t, runWith(ctx, "", "drain", "-netns", "site", "-state", path, "-nowait", "-for", "1h", "10.168.0.91:80", "10.168.0.94"), 0, "weight 0")
+	expect(t, runWith(ctx, "", "drain", "-netns", "site", "-state", path, "-no-wait", "-for", "1h", "10.168.0.91:80", "10.168.0.94"), 0, "weight 0")
 	got := runWith(ctx, "", "metrics", "-netns", "site", "-state", path)
 	expect(t, got, 0, `lvs_drain_remaining_seconds{real_server="10.168.0.94:80",service="tcp://10.168.0.91:80"} 35`)
 	expect(t, runWith(ctx, "", "metrics", "-netns", "site", "-state", t.TempDir()), 1, "read drains: read state")

@@ -26,7 +26,7 @@ var missing = map[string]struct{ args, want string }{
 	"weight SERVER":    {":80 10.168.0.97 1", "which has 10.168.0.94:80, 10.168.0.96:80"},
 	"drain SERVICE":    {":81", `":81" is not a service`},
 	"drain SERVER":     {":80 10.168.0.97", `"10.168.0.97" is not a real server of tcp://10.168.0.91:80`},
-	"drain -state":     {":80 10.168.0.94 -nowait -state MISSING/x", "make its folder first"},
+	"drain -state":     {":80 10.168.0.94 -no-wait -state MISSING/x", "make its folder first"},
 	"undrain SERVICE":  {":81 10.168.0.94 1", `":81" is not a service`},
 	"undrain SERVER":   {":80 10.168.0.97 1", `"10.168.0.97" is not a real server`},
 	"undrain -state":   {":80 -state MISSING", "no such file"},

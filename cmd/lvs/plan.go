@@ -12,8 +12,9 @@ import (
 )
 
 // fileDoc says what FILE is for plan, apply and run.
-const fileDoc = `FILE has the wanted table as JSON, YAML, or commands of ipvsadm, as "lvs save" and "ipvsadm -S"
-write them; which of these it is shows in its text.`
+const fileDoc = `FILE has the wanted table as JSON, YAML, or commands of ipvsadm, as "lvs save" and
+"ipvsadm -S" write them. The text shows which of these it is; YAML of
+more than 4 MiB is refused, because reading it needs too much memory.`
 
 func planCommand() *cli.Command {
 	return &cli.Command{
@@ -22,9 +23,9 @@ func planCommand() *cli.Command {
 		Brief: "show what would make the table what a file says",
 		Doc: fileDoc + ` "-" is the standard input. Nothing is changed.
 
-The plan is a diff: a line for each step, and below it what the step does to clients. Then
-comes which clients would move or be refused, and which connections would break, tried on a
-copy of this host. Only services in scope are touched, and without -prune none is removed.
+The plan is a diff: a line for each step, and below it what the step does to clients. It
+ends with the clients that would move or be refused, and the connections that would break,
+tried on a copy of this host. Only services in scope are touched, and without -prune none is removed.
 
     lvs save -o yaml site.yaml     # and edit it
     lvs plan site.yaml

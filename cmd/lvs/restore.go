@@ -21,7 +21,7 @@ changed, so that connections of real servers that stay go on. Timeouts and sync 
 only commands of ipvsadm have, are restored too. If a change fails, or at an interrupt, all
 that was changed is taken back.
 
-Services that are not in the file are removed, unless -noflush is given. Sync daemons that
+Services that are not in the file are removed, unless -no-flush is given. Sync daemons that
 run already stay as they are. The exit status is 0 whether or not something had to change.`,
 		Host: true,
 		New:  func() cli.Action { return &restore{} },
@@ -29,10 +29,10 @@ run already stay as they are. The exit status is 0 whether or not something had 
 }
 
 // restore makes the host what a file says.
-type restore struct{ noflush bool }
+type restore struct{ noFlush bool }
 
 func (r *restore) Flags(f *flag.FlagSet) {
-	f.BoolVar(&r.noflush, "noflush", false, "leave services alone that are not in the file")
+	f.BoolVar(&r.noFlush, "no-flush", false, "leave services alone that are not in the file")
 }
 
 func (r *restore) Run(ctx context.Context, env *cli.Env, args []string) error {
@@ -49,7 +49,7 @@ func (r *restore) Run(ctx context.Context, env *cli.Env, args []string) error {
 	var plan lvs.TablePlan
 	var result lvs.ApplyResult
 	err = replan(env, true, func() (err error) {
-		plan, err = client.PlanTable(ctx, file.Table, lvs.TableOptions{Scope: lvs.ScopeAll(), Prune: !r.noflush})
+		plan, err = client.PlanTable(ctx, file.Table, lvs.TableOptions{Scope: lvs.ScopeAll(), Prune: !r.noFlush})
 		if err == nil {
 			err = rest.restore(ctx, file)
 		}

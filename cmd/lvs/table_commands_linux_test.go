@@ -16,7 +16,7 @@ func TestTableCommandsKernel(t *testing.T) {
 	expect(t, run(t, saved.out, "restore", "-netns", netns, "-"), 0, "nothing to do")
 	expect(t, run(t, "", "weight", "-netns", netns, ":80", "10.168.0.94", "7"), 0, "weight 7, was 3\n")
 	expect(t, run(t, "", "drain", "-netns", netns, ":80", "10.168.0.95", "-remove"), 0, "no connections")
-	expect(t, run(t, "", "drain", "-netns", netns, ":53", "-nowait"), 0, "weight 0 for 1 real server")
+	expect(t, run(t, "", "drain", "-netns", netns, ":53", "-no-wait"), 0, "weight 0 for 1 real server")
 	ns.Commands("ipvsadm -E -u 10.168.0.91:53 -s wlc")
 	got := run(t, "", "show", "-netns", netns)
 	want := `SERVICE METHOD WEIGHT ACTIVE INACTIVE SHARE CONNS/S NOTE

@@ -65,7 +65,7 @@ func TestSaveAndRestore(t *testing.T) {
 
 func TestRestoreNoflush(t *testing.T) {
 	ctx, client := simulated(t, "-A -t 10.9.9.9:9 -s rr\n")
-	expect(t, runWith(ctx, twoServices, "restore", "-netns", "sim", "-noflush", "-"), 0, "2 services")
+	expect(t, runWith(ctx, twoServices, "restore", "-netns", "sim", "-no-flush", "-"), 0, "2 services")
 	if got, err := client.Snapshot(t.Context()); err != nil || len(got.Services) != 3 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -130,7 +130,7 @@ func TestDrainAndUndrain(t *testing.T) {
 		return all
 	}
 	expect(t, runWith(ctx, "", "drain", "-netns", "sim", ":80", "10.168.0.94", "-state", state), 0, "weight 0, was 3\ntcp://10.168.0.91:80 -> 10.168.0.94:80: no connections left")
-	expect(t, runWith(ctx, "", "drain", "-netns", "sim", ":80", "10.168.0.94", "-state", state, "-nowait"), 0, "weight 0, was 0\n")
+	expect(t, runWith(ctx, "", "drain", "-netns", "sim", ":80", "10.168.0.94", "-state", state, "-no-wait"), 0, "weight 0, was 0\n")
 	expect(t, runWith(ctx, "", "undrain", "-netns", "sim", ":80", "10.168.0.94"), 1, "is not known; give it: 'lvs undrain tcp://10.168.0.91:80 10.168.0.94:80 WEIGHT'")
 	expect(t, runWith(ctx, "", "undrain", "-netns", "sim", ":80", "10.168.0.94", "-state", state), 0, "10.168.0.94:80: weight 3\n")
 	expect(t, runWith(ctx, "", "undrain", "-netns", "sim", ":80", "10.168.0.94", "5"), 1, "has weight 3, so it is not drained")

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/golvs/lvs/cmd/lvs/internal/term"
 )
 
 // helpCommand prints help.
@@ -13,7 +16,7 @@ func (p *Program) helpCommand() *Command {
 	return &Command{
 		Name: "help", Args: "[COMMAND...]", Brief: "explain the program or a command",
 		New: func() Action {
-			return plainAction(func(_ context.Context, env *Env, args []string) error { return p.help(env.Out, args) })
+			return plainAction(func(_ context.Context, env *Env, args []string) error { return p.help(env, args) })
 		},
 		Complete: func(_ context.Context, _ *Env, args []string) []string {
 			all := p.All()
@@ -39,9 +42,9 @@ func (a plainAction) Run(ctx context.Context, env *Env, args []string) error {
 }
 
 // help prints the help on a command, or on the program.
-func (p *Program) help(w io.Writer, names []string) error {
+func (p *Program) help(env *Env, names []string) error {
 	if len(names) == 0 {
-		p.printOverview(w)
+		p.printOverview(env.Out)
 		return nil
 	}
 	all, path := p.All(), []string{p.Name}
@@ -52,7 +55,7 @@ func (p *Program) help(w io.Writer, names []string) error {
 		}
 		all, path = c.Commands, append(path, name)
 	}
-	c.printHelp(w, path)
+	c.printHelp(env, path)
 	return nil
 }
 
@@ -67,15 +70,37 @@ func (p *Program) printOverview(w io.Writer) {
 		fmt.Fprintf(w, "\n%s:\n", g.Name)
 		printCommands(w, g.Commands, width)
 	}
-	fmt.Fprintf(w, "\nRun '%s help COMMAND' for its flags and arguments.", p.Name)
-	fmt.Fprintln(w, " With -demo, a command uses a simulated kernel.")
+	fmt.Fprintf(w, "\nRun '%s help COMMAND' for its flags and arguments.\n", p.Name)
+	fmt.Fprintln(w, "With -demo, a command uses a simulated kernel.")
+}
+
+// helpWidth returns how wide help may be: as the terminal, but no wider than is easy to read.
+func helpWidth(env *Env) int {
+	const usual, widest = 80, 100
+	return min(cmp.Or(term.Inspect(env.Out, env.Getenv).Width, usual), widest)
+}
+
+// fold writes a paragraph in lines of a width, behind an indent. One that is indented
+// itself stays as it is.
+func fold(w io.Writer, text, indent string, width int) {
+	if strings.HasPrefix(text, "    ") {
+		fmt.Fprintln(w, text)
+		return
+	}
+	for _, line := range term.Wrap(strings.ReplaceAll(text, "\n", " "), max(20, width-len(indent))) {
+		fmt.Fprintln(w, indent+line)
+	}
 }
 
 // printHelp prints the help on a command.
-func (c *Command) printHelp(w io.Writer, path []string) {
+func (c *Command) printHelp(env *Env, path []string) {
+	w, width := env.Out, helpWidth(env)
 	fmt.Fprintf(w, "%s: %s\n\nUsage: %s\n", strings.Join(path, " "), c.Brief, c.synopsis(path))
-	if c.Doc != "" {
-		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(c.Doc))
+	for part := range strings.SplitSeq(strings.TrimSpace(c.Doc), "\n\n") {
+		if part != "" {
+			fmt.Fprintln(w)
+			fold(w, part, "", width)
+		}
 	}
 	if len(c.Commands) > 0 {
 		fmt.Fprintln(w, "\nCommands:")
@@ -84,10 +109,12 @@ func (c *Command) printHelp(w io.Writer, path []string) {
 	if flags := c.described(); len(flags) > 0 {
 		fmt.Fprintln(w, "\nFlags:")
 		for _, f := range flags {
-			fmt.Fprintf(w, "  %s\n        %s\n", flagHead(f), flagUsage(f))
+			fmt.Fprintln(w, "  "+flagHead(f))
+			fold(w, flagUsage(f), "        ", width)
 		}
 	}
-	fmt.Fprintln(w, "\nExit status: "+c.statusText()+".")
+	fmt.Fprintln(w)
+	fold(w, "Exit status: "+c.statusText()+".", "", width)
 }
 
 // synopsis returns how a command is called.

@@ -44,7 +44,7 @@ func (p *Program) run(ctx context.Context, env *Env, args []string) error {
 	args, err := env.ground.before(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		return p.help(env.Out, nil)
+		return p.help(env, nil)
 	case err != nil:
 		return usage{p.Name, p.Name + " help", err}
 	case len(args) == 0:
@@ -103,7 +103,7 @@ func (c *Command) act(ctx context.Context, env *Env, path, args []string) error 
 	rest, err := parse(f, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		c.printHelp(env.Out, path)
+		c.printHelp(env, path)
 		return nil
 	case err != nil:
 		return UsageError{explainFlags(f, err)}
@@ -123,7 +123,7 @@ func (c *Command) actBelow(ctx context.Context, env *Env, path, args []string) e
 	args, err := env.ground.before(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		c.printHelp(env.Out, path)
+		c.printHelp(env, path)
 		return nil
 	case err != nil:
 		return UsageError{err}

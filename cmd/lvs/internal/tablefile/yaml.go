@@ -29,10 +29,10 @@ func decodeYAML(content []byte) (lvs.Table, error) {
 }
 
 // placed returns an error with its place: where the YAML package says, or the values at
-// the paths that errors of package lvs name.
+// the paths that errors of package lvs name, or else the beginning.
 func placed(root *yaml.Node, err error) error {
 	var syntax *yaml.LoadError
-	if errors.As(err, &syntax) {
+	if errors.As(err, &syntax) && syntax.Mark.Line > 0 {
 		return &director.FileError{Line: syntax.Mark.Line, Column: syntax.Mark.Column, Err: errors.New(syntax.Message)}
 	}
 	var all []*lvs.Error
@@ -41,6 +41,8 @@ func placed(root *yaml.Node, err error) error {
 		all = bad.Problems
 	case *lvs.Error:
 		all = []*lvs.Error{bad}
+	default:
+		return &director.FileError{Line: 1, Column: 1, Err: err}
 	}
 	for _, bad := range all {
 		if len(root.Content) > 0 {
