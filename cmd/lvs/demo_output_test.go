@@ -91,7 +91,7 @@ func TestDemoOutput(t *testing.T) {
 				for i, w := range words {
 					words[i] = strings.ReplaceAll(w, "_", " ")
 				}
-				got := runIn(t, world, time.Hour, words...)
+				got := runIn(t, world, words...)
 				golden(t, filepath.Join(source, test[0]+".txt"), transcript(got))
 			}
 		})
@@ -111,21 +111,27 @@ func frozen(t *testing.T) *demo.World {
 // restored is what ipvsadm-restore reads.
 const restored = "-A -t 10.168.0.91:80 -s rr\n"
 
-// runIn runs a command with -demo in a world, and interrupts the one that would not end.
-func runIn(t *testing.T, world *demo.World, most time.Duration, words ...string) ran {
+// runIn runs a command with -demo in a world.
+func runIn(t *testing.T, world *demo.World, words ...string) ran {
 	t.Helper()
+	most := time.Hour
 	if words[0] == "run" {
 		most = 10 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), most)
-	defer cancel()
-	var out, errs strings.Builder
-	env := &cli.Env{In: strings.NewReader(restored), Out: &out, Err: &errs, Getenv: func(string) string { return "" },
-		Demo: func() (*demo.World, error) { return world, nil }}
 	args := append([]string{words[0], "-demo"}, words[1:]...)
 	if words[0] == "setup" {
 		args = append([]string{words[0], words[1], "-demo"}, words[2:]...)
 	}
+	return runFor(t.Context(), world, most, args...)
+}
+
+// runFor runs a command in a world, and interrupts it after a time.
+func runFor(ctx context.Context, world *demo.World, most time.Duration, args ...string) ran {
+	ctx, interrupt := context.WithCancel(ctx)
+	defer time.AfterFunc(most, interrupt).Stop()
+	var out, errs strings.Builder
+	env := &cli.Env{In: strings.NewReader(restored), Out: &out, Err: &errs, Getenv: func(string) string { return "" },
+		Demo: func() (*demo.World, error) { return world, nil }}
 	status := program().Main(ctx, env, append([]string{"lvs"}, args...))
 	return ran{args, status, out.String(), errs.String()}
 }

@@ -14,13 +14,11 @@ const (
 	Dim
 	Reverse
 	Red
-	Yellow
-	Green
 	Magenta
 )
 
 // codes are the parameters of SGR for each attribute.
-var codes = [...]int{1, 2, 7, 31, 33, 32, 35}
+var codes = [...]int{1, 2, 7, 31, 35}
 
 // Style writes attributes, or omits them. The zero value omits them.
 type Style struct{ colours bool }

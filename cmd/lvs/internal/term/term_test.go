@@ -27,7 +27,7 @@ func TestPaint(t *testing.T) {
 		attr Attr
 		want string
 	}{
-		{0, "x"}, {Bold, "\x1b[1mx\x1b[0m"}, {Bold | Red, "\x1b[1;31mx\x1b[0m"}, {Reverse | Green, "\x1b[7;32mx\x1b[0m"},
+		{0, "x"}, {Bold, "\x1b[1mx\x1b[0m"}, {Bold | Red, "\x1b[1;31mx\x1b[0m"}, {Reverse | Magenta, "\x1b[7;35mx\x1b[0m"},
 	} {
 		if got := Coloured.Paint(test.attr, "x"); got != test.want {
 			t.Errorf("Paint(%d) = %q, want %q", test.attr, got, test.want)

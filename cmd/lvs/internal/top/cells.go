@@ -60,7 +60,7 @@ func drawWeight(_ *Model, l *line, _ int) term.Span {
 	case s == nil:
 		return term.Span{Text: term.Clean(string(l.service.Scheduler))}
 	case s.Weight == 0:
-		return term.Span{Text: "0", Attr: term.Yellow}
+		return term.Span{Text: "0", Attr: term.Magenta}
 	}
 	return term.Span{Text: count(s.Weight)}
 }
@@ -115,7 +115,7 @@ func drawShare(_ *Model, l *line, _ int) term.Span {
 	case !l.share.hasGot:
 		return term.Span{}
 	case l.balance.isOdd(l.share):
-		return term.Span{Text: percent(l.share.got), Attr: term.Yellow}
+		return term.Span{Text: percent(l.share.got), Attr: term.Magenta}
 	}
 	return term.Span{Text: percent(l.share.got)}
 }

@@ -20,7 +20,7 @@ func (m *Model) title() term.Line {
 		l = append(l, term.Span{Text: "  only " + term.Clean(m.Filter), Attr: term.Bold})
 	}
 	if m.Paused {
-		l = append(l, term.Span{Text: "  paused", Attr: term.Bold | term.Yellow})
+		l = append(l, term.Span{Text: "  paused", Attr: term.Bold | term.Magenta})
 	}
 	if r := m.rates(); !m.isWide() {
 		l = append(l, term.Span{Text: fmt.Sprintf("  %s new/s  in %s B/s  out %s B/s", rate(r.Conns), rate(r.InBytes), rate(r.OutBytes))})

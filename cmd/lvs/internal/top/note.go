@@ -60,14 +60,14 @@ func (m *Model) serverNote(b *balance, place int) note {
 	case isFull(server):
 		return note{
 			fmt.Sprintf("full, %s of %s", count(conns), count(upper)),
-			fmt.Sprintf("full: %d connections reached the upper threshold, %d; it opens again below %d", conns, upper, reopens), term.Yellow,
+			fmt.Sprintf("full: %d connections reached the upper threshold, %d; it opens again below %d", conns, upper, reopens), term.Magenta,
 		}
 	case sum == 0 || got > 0 || b.note.short != "":
 		return note{}
 	case upper > 0 && conns >= reopens:
 		return note{
 			"perhaps closed", fmt.Sprintf("if it was full it stays closed until it has fewer than %d connections; now it has %d",
-				reopens, conns), term.Yellow,
+				reopens, conns), term.Magenta,
 		}
 	}
 	return idleNote(b.service, server)
@@ -105,7 +105,7 @@ func idleNote(s *Service, server *Server) note {
 // drainNote says how far a server of weight 0 is, and what set its weight.
 func (m *Model) drainNote(s *Service, server *Server) note {
 	left := server.conns()
-	n := note{"weight 0", "weight 0: it gets no new connections", term.Yellow}
+	n := note{"weight 0", "weight 0: it gets no new connections", term.Magenta}
 	if left > 0 {
 		n.short = "draining, " + count(left) + " left"
 		n.long = fmt.Sprintf("draining: weight 0, %d connections left", left)
