@@ -2,8 +2,8 @@ package lvs
 
 import "net/netip"
 
-// templateMasks have the masks by which services make templates. The kernel lists the
-// network of a template's clients without its length.
+// templateMasks are the masks by which services make templates, as bits of an address in
+// 16 bytes. The kernel lists the network of a template's clients without its length.
 type templateMasks map[templateOwner][][16]byte
 
 // templateOwner is what the template of a service has, as the kernel lists it. Templates of
