@@ -18,6 +18,12 @@ func topCommand() *cli.Command {
 		Doc: `Rates are those of the kernel, which averages over about eight seconds and publishes
 them every two. In the live view, "?" explains columns and keys.
 
+Of a table with more than 500 real servers, the live view reads weights and connections of
+all, and the rest only of the services whose real servers are on the screen.
+
+With -state, the time that is left to drains is shown. What a running director knows
+besides, such as the table that it wants, only its own metrics have: 'lvs run -metrics'.
+
 Without a terminal, or with -b, frames of the whole table are printed as plain text.`,
 		Host: true,
 		New:  func() cli.Action { return &liveView{} },
@@ -79,8 +85,7 @@ func (v *liveView) Run(ctx context.Context, env *cli.Env, args []string) error {
 		}
 		return top.Batch(ctx, reader, model, env.Out, v.frames)
 	}
-	live := &top.Live{Reader: reader, Model: model, Frames: v.frames,
-		Terminal: &top.Terminal{In: in, Out: out, Screen: top.Screen{W: out, Style: output.Style}}}
+	live := &top.Live{Reader: reader, Model: model, Frames: v.frames, Terminal: top.FileTerminal(in, out), Style: output.Style}
 	return live.Run(ctx)
 }
 

@@ -137,7 +137,7 @@ func drawNote(_ *Model, l *line, width int) term.Span {
 	if text == "" && l.place < 0 && !l.balance.expect.known {
 		text = l.balance.expect.why
 	}
-	if term.Width(text) > width && l.note.short != "" {
+	if width < 60 && term.Width(text) > width && l.note.short != "" {
 		text = l.note.short
 	}
 	return term.Span{Text: text, Attr: l.note.attr}

@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/term"
 )
 
@@ -17,15 +16,17 @@ const callTimeout = 5 * time.Second
 type Live struct {
 	Reader   *Reader
 	Model    *Model
-	Terminal *Terminal
+	Terminal Terminal
+	Style    term.Style
 	Frames   int // it ends after so many readings; 0: it does not
 
 	ctx     context.Context
 	results chan func() // of background work, to be called by the loop
 	signals *signals
-	pending []byte // of keys
-	reading bool   // a reading is under way
-	wanted  map[lvs.ServiceID]bool
+	screen  Screen
+	pending []byte    // of keys
+	reading bool      // a reading is under way
+	filled  bool      // what is missing was read since the last tick or key
 	counted time.Time // when connections were counted last
 	tick    *time.Timer
 	escape  *time.Timer
@@ -38,15 +39,24 @@ func (l *Live) Run(ctx context.Context) error {
 	defer cancel()
 	l.ctx, l.results = ctx, make(chan func())
 	defer l.Terminal.Leave() // also when something panics
-	if err := l.Terminal.Enter(); err != nil {
+	l.screen = Screen{W: l.Terminal, Style: l.Style}
+	if err := l.enter(); err != nil {
 		return err
 	}
-	l.signals = notify()
-	defer l.signals.stop()
+	if l.signals == nil {
+		l.signals = notify()
+		defer l.signals.stop()
+	}
 	l.tick, l.escape = time.NewTimer(0), time.NewTimer(time.Hour)
 	input := make(chan []byte)
 	l.background(func() func() { l.readKeys(input); return nil })
 	return l.loop(ctx, input)
+}
+
+// enter begins with a screen of which nothing is known.
+func (l *Live) enter() error {
+	l.screen.Forget()
+	return l.Terminal.Enter()
 }
 
 func (l *Live) loop(ctx context.Context, input <-chan []byte) error {
@@ -64,11 +74,12 @@ func (l *Live) loop(ctx context.Context, input <-chan []byte) error {
 			return nil
 		case <-l.signals.resized:
 		case <-l.signals.resumed:
-			if err := l.Terminal.Enter(); err != nil {
+			if err := l.enter(); err != nil {
 				return err
 			}
 		case <-clock.C:
 		case <-l.tick.C:
+			l.filled = false
 			l.read()
 		case work := <-l.results:
 			was := l.reading
@@ -91,6 +102,7 @@ func (l *Live) loop(ctx context.Context, input <-chan []byte) error {
 			keys, l.pending = DecodeKeys(l.pending, true)
 		}
 		for _, key := range keys {
+			l.filled = false
 			if quit, err := l.do(l.Model.Press(key)); quit || err != nil {
 				return err
 			}
@@ -103,8 +115,8 @@ func (l *Live) loop(ctx context.Context, input <-chan []byte) error {
 func (l *Live) show() error {
 	m := l.Model
 	m.Now = time.Now()
-	m.Width, m.Height = term.Size(l.Terminal.Out)
-	return l.Terminal.Screen.Show(m.Draw(), m.Width)
+	m.Width, m.Height = l.Terminal.Size()
+	return l.screen.Show(m.Draw(), m.Width)
 }
 
 // do has an effect outside of the model.
@@ -116,9 +128,9 @@ func (l *Live) do(e Effect) (quit bool, err error) {
 	case e.Suspend:
 		l.Terminal.Leave()
 		l.signals.stopProcess()
-		return false, l.Terminal.Enter()
+		return false, l.enter()
 	case e.Redraw:
-		l.Terminal.Screen.Forget()
+		l.screen.Forget()
 	case e.Explain != nil:
 		l.call(func(ctx context.Context) func() {
 			x, err := host.Explain(ctx, *e.Explain)
@@ -145,24 +157,20 @@ func (l *Live) read() {
 	if l.reading || m.Paused && !m.Reading.At.IsZero() {
 		return
 	}
-	l.reading, l.wanted = true, m.Wanted()
-	wanted := l.wanted
+	l.reading = true
+	wanted := m.Wanted()
 	l.call(func(ctx context.Context) func() {
 		reading, err := l.Reader.Read(ctx, wanted)
 		return func() { l.reading = false; m.SetReading(reading, err); l.count() }
 	})
 }
 
-// readMissing reads at once what came into view by a key.
+// readMissing reads at once what came into view, but only once after each tick and key: the
+// order can change with each reading.
 func (l *Live) readMissing() {
-	if l.reading || l.Model.Err != nil || !l.Model.Lacks() {
-		return
-	}
-	for id := range l.Model.Wanted() {
-		if !l.wanted[id] {
-			l.read()
-			return
-		}
+	if !l.reading && !l.filled && l.Model.Err == nil && l.Model.Lacks() {
+		l.filled = true
+		l.read()
 	}
 }
 
@@ -215,7 +223,7 @@ func (l *Live) readKeys(input chan<- []byte) {
 	defer close(input)
 	for {
 		b := make([]byte, 256)
-		n, err := l.Terminal.In.Read(b)
+		n, err := l.Terminal.Read(b)
 		if err != nil {
 			return
 		}

@@ -28,8 +28,9 @@ func (m *Model) Press(key Key) Effect {
 		m.move(by)
 		return Effect{}
 	}
-	m.listed = nil
 	if action := actions[key]; action != nil {
+		m.visible() // the cursor may be on a row that has gone since the last frame
+		m.listed = nil
 		return action(m)
 	}
 	if key != KeyEscape {

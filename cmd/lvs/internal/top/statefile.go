@@ -1,6 +1,7 @@
 package top
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/golvs/lvs"
@@ -15,8 +16,11 @@ type stateFile struct {
 
 func (f *stateFile) read(path string) ([]lvs.Drain, error) {
 	info, err := os.Stat(path)
-	if err == nil && f.info != nil && os.SameFile(info, f.info) &&
-		info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() {
+	if err != nil {
+		*f = stateFile{}
+		return nil, fmt.Errorf("%w; lvs apply, run and drain write a state file if they are told to", err)
+	}
+	if f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() {
 		return f.drains, f.err
 	}
 	var state lvs.TableState

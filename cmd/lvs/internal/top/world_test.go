@@ -128,3 +128,22 @@ func (w *world) read(m *Model) {
 	reading.At, m.States.At = m.Now, m.Now
 	m.SetReading(reading, nil)
 }
+
+// connectMany opens connections.
+func (w *world) connectMany(vip string, n int) {
+	w.t.Helper()
+	for range n {
+		w.conns++
+		client := netip.MustParseAddrPort(fmt.Sprintf("203.0.113.%d:%d", 1+w.conns%200, 10000+w.conns))
+		if _, err := w.Connect(lvs.Flow{Protocol: lvs.ProtocolTCP, Client: client, VIP: netip.MustParseAddrPort(vip)}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *world) remove(id string, addr netip.AddrPort) {
+	w.t.Helper()
+	if err := w.host.Client().RemoveRealServer(context.Background(), lvs.MustParseServiceID(id), addr); err != nil {
+		w.t.Fatal(err)
+	}
+}
