@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -148,6 +150,36 @@ func TestTopModuleKernel(t *testing.T) {
 	}
 	ns.Commands("ipvsadm -A -t 10.168.0.92:80 -s rr")
 	s.see("tcp://10.168.0.92:80")
+	s.press("q")
+	s.expectEnd(0)
+}
+
+// Of a large table, real servers have their details when they come into view.
+func TestTopLargeKernel(t *testing.T) {
+	ns, _ := kernel(t)
+	var table strings.Builder
+	for i := range 110 {
+		fmt.Fprintf(&table, "-A -t 10.168.1.%d:80 -s wlc\n", i)
+		for j := range 5 {
+			fmt.Fprintf(&table, "-a -t 10.168.1.%d:80 -r 10.168.2.%d:%d -m -w %d\n", i, j, 1000+i, j+1)
+		}
+	}
+	table.WriteString("-A -f 7 -s rr\n")
+	path := filepath.Join(t.TempDir(), "table")
+	if err := os.WriteFile(path, []byte(table.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	ns.Run("sh", "-c", "ipvsadm -R < "+path)
+	command := exec.Command(programLink(t), "top", "-sort", "address", "-netns", "/proc/self/fd/3")
+	command.ExtraFiles = []*os.File{ns.File}
+	s := onScreen(t, command)
+	s.see("111 services, 550 servers", "+tcp://10.168.1.0:80", "+tcp://10.168.1.7:80")
+	s.press("\r")
+	s.await("real servers in detail", func(text string) bool {
+		return strings.Contains(text, "10.168.2.4:1000") && !strings.Contains(text, "..")
+	})
+	s.press("G")
+	s.see("fwmark://7", "no servers")
 	s.press("q")
 	s.expectEnd(0)
 }
