@@ -116,3 +116,28 @@ func TestDecodeTooLarge(t *testing.T) {
 		}
 	}
 }
+
+// Editors of other systems begin files with a byte order mark, and end lines otherwise.
+func TestDecodeOtherEditors(t *testing.T) {
+	for _, text := range []string{
+		"-A -t 10.168.0.91:80 -s wrr\n# none\n", "{\"version\": 1,\n\"services\": [{\"id\": \"tcp://10.168.0.91:80\", \"scheduler\": \"wrr\"}]}\n",
+		"version: 1\nservices:\n- id: tcp://10.168.0.91:80\n  scheduler: wrr\n",
+	} {
+		format := tablefile.Format([]byte(text))
+		other := []byte("\ufeff" + strings.ReplaceAll(text, "\n", "\r\n"))
+		if f, err := tablefile.Decode(other); err != nil || len(f.Table.Services) != 1 || tablefile.Format(other) != format {
+			t.Errorf("%q: %v, %v", other, f, err)
+		}
+	}
+	for text, want := range map[string]string{
+		"# é\x1b[31m\n":                        "1:4: control character U+001B",
+		"version: 1\nservices: \xff\n":         "2:11: byte 0xff is not UTF-8",
+		"\xff\xfe-\x00A\x00":                   "1:1: byte 0xff is not UTF-8; save the text in that encoding",
+		"{\"version\": 1, \"x\x00\": 1}":       "1:18: control character U+0000",
+		"\ufeff-A -t 10.168.0.91:80 -s wrr -Q": "1:29: ipvsadm: ",
+	} {
+		if _, err := tablefile.Decode([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
