@@ -133,10 +133,6 @@ func commandOf(words []string) (last *cli.Command) {
 
 // TestPageStatuses holds that the page lists the exit statuses that commands have.
 func TestPageStatuses(t *testing.T) {
-	page := readPage(t)
-	const head = "| command | status | |\n|---|---:|---|\n"
-	begin := strings.Index(page, head) + len(head)
-	end := begin + strings.Index(page[begin:]+"\n\n", "\n\n") + 1
 	var want strings.Builder
 	seen := make(map[string]bool) // all set-ups have the same
 	eachCommand(program().All(), nil, func(c *cli.Command, path []string) {
@@ -151,14 +147,25 @@ func TestPageStatuses(t *testing.T) {
 			}
 		}
 	})
-	if page[begin:end] == want.String() {
-		return
+	holdTable(t, "| command | status | |\n|---|---:|---|\n", want.String())
+}
+
+// holdTable holds that the page has a table with these rows below its head.
+func holdTable(t *testing.T, head, rows string) {
+	t.Helper()
+	page := readPage(t)
+	before, after, found := strings.Cut(page, head)
+	if !found {
+		t.Fatalf("the page does not have\n%s", head)
 	}
-	if !*update {
-		t.Errorf("the page has\n%s\nwant\n%s", page[begin:end], want.String())
-		return
+	end := strings.Index("\n"+after+"\n", "\n\n")
+	switch {
+	case after[:end] == rows:
+	case *update:
+		writePage(t, before+head+rows+after[end:])
+	default:
+		t.Errorf("the page has\n%s\nwant\n%s", after[:end], rows)
 	}
-	writePage(t, page[:begin]+want.String()+page[end:])
 }
 
 func writePage(t *testing.T, text string) {

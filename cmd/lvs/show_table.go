@@ -11,7 +11,7 @@ import (
 
 // writeTable writes a table for people. The wide one has all counters.
 func writeTable(env *cli.Env, table lvs.Snapshot, wide bool) error {
-	t := &term.Table{Columns: []term.Column{{Head: "SERVICE", Least: 18}, {Head: "METHOD", Least: 6}}}
+	t := &term.Table{Columns: []term.Column{{Head: "SERVICE", Least: 22}, {Head: "METHOD", Least: 4}}}
 	for _, head := range []string{"WEIGHT", "ACTIVE", "INACTIVE", "SHARE", "CONNS/S"} {
 		t.Columns = append(t.Columns, term.Column{Head: head, Right: true})
 	}
