@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,7 +49,7 @@ func readServicesBy(size int, path string) (text []byte, isComplete bool, err er
 		if cap(text)-len(text) < size {
 			text = slices.Grow(text, max(size, len(text)))
 		}
-		n, err := unix.Read(fd, text[len(text):len(text)+size])
+		n, err := readAtOnce(fd, text[len(text):len(text)+size])
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
@@ -63,6 +64,17 @@ func readServicesBy(size int, path string) (text []byte, isComplete bool, err er
 			text = text[:len(text)+n]
 		}
 	}
+}
+
+// readAtOnce is unix.Read without a word to the scheduler of Go, which with one processor
+// hands it to another thread whenever a system call lasts for more than 20 µs, as most of
+// these do. The kernel lists under RCU, so a read does not wait for anything.
+func readAtOnce(fd int, b []byte) (int, error) {
+	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }
 
 // shortestService returns the length of the shortest service of the file, with its real
