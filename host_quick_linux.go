@@ -54,6 +54,8 @@ func readServicesBy(size int, path string) (text []byte, isComplete bool, err er
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			return fail("read", err)
+		case n == 0 && hasOwnServices(path):
+			return text, true, nil
 		case n == 0:
 			more, err := unix.Pread(fd, make([]byte, 1), int64(len(text)+1))
 			if err != nil {
@@ -65,6 +67,10 @@ func readServicesBy(size int, path string) (text []byte, isComplete bool, err er
 		}
 	}
 }
+
+// hasOwnServices reports whether the kernel lists the services of a namespace from a table
+// of its own, as Linux does since 7.1, which has a file about that table.
+func hasOwnServices(path string) bool { return unix.Access(path+"_status", unix.F_OK) == nil }
 
 // readAtOnce is unix.Read without a word to the scheduler of Go, which with one processor
 // hands it to another thread whenever a system call lasts for more than 20 µs, as most of
