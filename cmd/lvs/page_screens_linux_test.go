@@ -114,7 +114,10 @@ func capture(t *testing.T, world *demo.World, columns, lines int, words []string
 	defer cancel()
 	go func() { ended <- program().Main(ctx, env, slices.Concat([]string{"lvs", "-demo"}, words)) }()
 	if live {
-		for text = shown(); !strings.Contains(text, "q quit") || !strings.Contains(text, "ESTABLISHED"); text = shown() {
+		isWhole := func(text string) bool {
+			return strings.Contains(text, "q quit") && strings.Contains(text, "10.168.0.94:80") && strings.Contains(text, "ESTABLISHED")
+		}
+		for text = shown(); !isWhole(text); text = shown() {
 			if ctx.Err() != nil {
 				t.Fatalf("the live view is not complete:\n%s", text)
 			}
