@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"time"
 
@@ -66,7 +67,7 @@ func (v *liveView) Run(ctx context.Context, env *cli.Env, args []string) error {
 	}
 	if v.stateFile != "" {
 		if _, err := os.Stat(v.stateFile); err != nil {
-			return err
+			return fmt.Errorf("-state: %w; lvs apply, run and drain write the file, with -state", err)
 		}
 	}
 	host, err := env.Host(ctx)

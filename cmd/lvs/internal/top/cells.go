@@ -132,6 +132,7 @@ func drawExpected(_ *Model, l *line, _ int) term.Span {
 	return term.Span{Text: percent(l.share.want)}
 }
 
+// drawNote prefers the short form to a cut one, unless the part that fits says enough.
 func drawNote(_ *Model, l *line, width int) term.Span {
 	text := l.note.long
 	if text == "" && l.place < 0 && !l.balance.expect.known {

@@ -67,8 +67,8 @@ func (m *Model) rates() (r lvs.Rates) {
 	return r
 }
 
-// states is the line of connections by state. What fails takes its place, in several lines
-// if needed, for what to do comes last.
+// states is the line of connections by state. Failures are shown in its place, in several
+// lines if needed: what to do comes last.
 func (m *Model) states() []term.Line {
 	var failures []term.Line
 	for _, text := range m.failures() {

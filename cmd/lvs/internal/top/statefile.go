@@ -18,7 +18,7 @@ func (f *stateFile) read(path string) ([]lvs.Drain, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		*f = stateFile{}
-		return nil, fmt.Errorf("%w; lvs apply, run and drain write state files, with -state", err)
+		return nil, fmt.Errorf("%w; lvs apply, run and drain write the file, with -state", err)
 	}
 	if f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() {
 		return f.drains, f.err
