@@ -31,6 +31,7 @@ var demoOutputs = [][][2]string{{
 	{"conns-servers", "conns -count server"},
 	{"conns-clients", "conns -count client -bits4 24 -bits6 64 -top 5"},
 	{"conns-states", "conns -count state -service tcp://10.168.0.91:80"},
+	{"top", "top -once"},
 	{"metrics", "metrics -servers none -states -totals"},
 	{"plan", "plan site.yaml -prune -scope 10.168.0.91 -max-removal 1"},
 	{"plan-json", "plan site.yaml -o json"},
