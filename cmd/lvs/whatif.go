@@ -38,8 +38,9 @@ the fields of workload.Workload; flags come first.
 
 // whatif predicts what changes would do.
 type whatif struct {
-	service lvs.ServiceID
-	table   string // file
+	named   string        // the service, as findService knows it
+	service lvs.ServiceID // that it is; zero for none
+	table   string        // file
 	changes []serverChange
 	weight  int
 	seed    uint64
@@ -48,7 +49,7 @@ type whatif struct {
 }
 
 func (w *whatif) Flags(f *flag.FlagSet) {
-	f.TextVar(&w.service, "service", lvs.ServiceID{}, "the `SERVICE`, such as tcp://10.168.0.91:80; without it all that have the servers, or all")
+	f.StringVar(&w.named, "service", "", "the `SERVICE`, such as tcp://10.168.0.91:80; without it all that have the servers, or all")
 	f.StringVar(&w.table, "table", "", "read the table from `FILE`, or - for the standard input, in place of the kernel's")
 	for _, c := range []struct{ kind, usage string }{
 		{"remove", "remove real server `ADDRESS:PORT`, may be repeated: all changes are made at once"},
@@ -81,10 +82,27 @@ func (w *whatif) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := w.find(ctx, live); err != nil {
+		return err
+	}
 	if w.contest.isWanted() {
 		return w.contest.run(ctx, env, live, w)
 	}
 	return (&study{whatif: w, live: live, missed: missed}).run(ctx, env)
+}
+
+// find finds the service that is named.
+func (w *whatif) find(ctx context.Context, live *lvs.Simulator) error {
+	if w.named == "" {
+		return nil
+	}
+	table, err := snapshot(ctx, live)
+	if err != nil {
+		return err
+	}
+	found, err := findService(table, w.named)
+	w.service = found.ID
+	return err
 }
 
 // copyTable returns a simulator with the table of the host, or of a file.

@@ -100,10 +100,7 @@ func (s *study) concerns(e lvs.ServiceEntry) bool {
 }
 
 func (s *study) notFound() error {
-	switch {
-	case s.service.IsValid():
-		return fmt.Errorf("%s is not a service of the table; 'lvs show' lists them", s.service)
-	case len(s.changes) > 0:
+	if len(s.changes) > 0 {
 		return errors.New("no service has these real servers, or could have the one to add; 'lvs show' lists them")
 	}
 	return errors.New("the table has no services; -demo has some, and -table reads others")

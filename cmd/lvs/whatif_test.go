@@ -144,21 +144,22 @@ func TestWhatifRefused(t *testing.T) {
 	table := tableOf(t, lvs.Service{ID: web, Scheduler: lvs.MH}, 1)
 	rules := write(t, "-A -t 10.168.0.91:80 -s rr\n-a -t 10.168.0.91:80 -r 10.168.0.94:80 -g -w 1\n")
 	expect(t, run(t, "", "whatif", "-table", rules, "-clients", "50"), 0, "tcp://10.168.0.91:80 rr, 1 real servers")
+	expect(t, run(t, "", "whatif", "-table", rules, "-clients", "50", "-service", ":80"), 0, "tcp://10.168.0.91:80 rr, 1 real servers")
 	expect(t, run(t, "", "whatif", "-table", tableOf(t, lvs.Service{ID: web, Scheduler: lvs.RR}, 0)), 0, "no server takes new connections")
 	for why, args := range map[string]string{
-		"no service has these":          "-drain 10.168.0.99:80",
-		"is not a service of the table": "-service udp://10.168.0.91:53",
-		"no such real server":           "-service tcp://10.168.0.91:80 -drain 10.168.0.99:80",
-		"already exists":                "-add 10.168.0.94:80",
-		"is negative":                   "-weight -1",
-		"is one argument too many":      "-drain 10.168.0.94:80 10.168.0.95:80",
-		"not an ip:port":                "-drain x",
-		"use -event":                    "-drain 10.168.0.94:80 -schedulers rr",
-		"scheduler \"nonsense\"":        "-schedulers nonsense",
-		"is not fallback, port":         "-schedulers mh+x",
-		"Events[0]":                     "-event 1h_drain_10.168.0.94:80",
-		"no such file or directory":     "-workload /nowhere",
-		"Arrivals":                      "-duration 1s -arrivals poisson_-5/s",
+		"no service has these":      "-drain 10.168.0.99:80",
+		"is not a service; there":   "-service udp://10.168.0.91:53",
+		"no such real server":       "-service tcp://10.168.0.91:80 -drain 10.168.0.99:80",
+		"already exists":            "-add 10.168.0.94:80",
+		"is negative":               "-weight -1",
+		"is one argument too many":  "-drain 10.168.0.94:80 10.168.0.95:80",
+		"not an ip:port":            "-drain x",
+		"use -event":                "-drain 10.168.0.94:80 -schedulers rr",
+		"scheduler \"nonsense\"":    "-schedulers nonsense",
+		"is not fallback, port":     "-schedulers mh+x",
+		"Events[0]":                 "-event 1h_drain_10.168.0.94:80",
+		"no such file or directory": "-workload /nowhere",
+		"Arrivals":                  "-duration 1s -arrivals poisson_-5/s",
 	} {
 		words := strings.Fields(args)
 		for i := range words {
