@@ -16,7 +16,7 @@ func showCommand() *cli.Command {
 		Args:  "[SERVICE]",
 		Brief: "print the services and real servers",
 		Doc: `SHARE is a real server's part of the connections of its service since the counters were
-zeroed, and CONNS/S the new connections a second, averaged over about eight seconds. The
+zeroed, and NEW/s the new connections a second, averaged over about eight seconds. The
 counters are up to two seconds old. The wide format has all counters and the thresholds;
 JSON and YAML have everything, in full precision.
 

@@ -11,8 +11,8 @@ import (
 
 // writeTable writes a table for people. The wide one has all counters.
 func writeTable(env *cli.Env, table lvs.Snapshot, wide bool) error {
-	t := &term.Table{Columns: []term.Column{{Head: "SERVICE", Least: 22}, {Head: "METHOD", Least: 4}}}
-	for _, head := range []string{"WEIGHT", "ACTIVE", "INACTIVE", "SHARE", "CONNS/S"} {
+	t := &term.Table{Columns: []term.Column{{Head: "SERVICE", Least: 26}, {Head: "METHOD", Least: 4}}}
+	for _, head := range []string{"WT", "ACT", "INACT", "SHARE", "NEW/s"} {
 		t.Columns = append(t.Columns, term.Column{Head: head, Right: true})
 	}
 	if wide {

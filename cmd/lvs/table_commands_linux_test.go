@@ -27,7 +27,7 @@ func TestTableCommandsKernel(t *testing.T) {
 	expect(t, run(t, "", "drain", "-netns", netns, ":53", "-no-wait"), 0, "weight 0 for 1 real server")
 	ns.Commands("ipvsadm -E -u 10.168.0.91:53 -s wlc")
 	got := run(t, "", "show", "-netns", netns)
-	want := `SERVICE METHOD WEIGHT ACTIVE INACTIVE SHARE CONNS/S NOTE
+	want := `SERVICE METHOD WT ACT INACT SHARE NEW/s NOTE
 tcp://10.168.0.91:80 wrr 0 0 0 10.168.0.94:80 dr 7 0 0 0
 udp://10.168.0.91:53 wlc 0 0 0 10.168.0.94:53 dr 0 0 0 0 off`
 	if strings.Join(strings.Fields(got.out), " ") != strings.Join(strings.Fields(want), " ") {

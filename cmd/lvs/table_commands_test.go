@@ -177,15 +177,15 @@ func TestDrainInterrupted(t *testing.T) {
 
 func TestShow(t *testing.T) {
 	ctx, client := simulated(t, twoServices)
-	want := `SERVICE                 METHOD  WEIGHT  ACTIVE  INACTIVE  SHARE  CONNS/S  NOTE
-tcp://10.168.0.91:80    wrr                  0         0               0
-  10.168.0.94:80        dr           3       0         0               0
-  10.168.0.95:80        dr           1       0         0               0
-udp://10.168.0.91:53    rr                   0         0               0
-  10.168.0.94:53        dr           1       0         0               0
+	want := `SERVICE               METHOD  WT  ACT  INACT  SHARE  NEW/s  NOTE
+tcp://10.168.0.91:80  wrr           0      0             0
+  10.168.0.94:80      dr       3    0      0             0
+  10.168.0.95:80      dr       1    0      0             0
+udp://10.168.0.91:53  rr            0      0             0
+  10.168.0.94:53      dr       1    0      0             0
 `
 	got := runWith(ctx, "", "show", "-netns", "sim")
-	if strings.Join(strings.Fields(got.out), " ") != strings.Join(strings.Fields(want), " ") {
+	if got.out != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 	var all lvs.Snapshot
