@@ -54,17 +54,22 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func wantPlace(t *testing.T, text []byte, err error) {
-	t.Helper()
-	var line, column int
+// placeOf returns where an error says that a text is wrong.
+func placeOf(err error) (line, column int) {
 	var file *director.FileError
 	var value *lvs.Error
 	switch {
 	case errors.As(err, &file):
-		line, column = file.Line, file.Column
+		return file.Line, file.Column
 	case errors.As(err, &value):
-		line, column = value.Line, value.Column
+		return value.Line, value.Column
 	}
+	return 0, 0
+}
+
+func wantPlace(t *testing.T, text []byte, err error) {
+	t.Helper()
+	line, column := placeOf(err)
 	lines := 2 // with the one behind the last
 	for _, end := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} {
 		lines += bytes.Count(text, []byte(end))

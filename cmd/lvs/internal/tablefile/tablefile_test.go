@@ -1,14 +1,12 @@
 package tablefile_test
 
 import (
-	"errors"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/tablefile"
-	"github.com/golvs/lvs/director"
 	"github.com/golvs/lvs/ipvsadm"
 )
 
@@ -78,15 +76,7 @@ func TestDecodeYAML(t *testing.T) {
 		{"  - id", "\t- id", 4, 1},
 	} {
 		_, err := tablefile.Decode([]byte(strings.Replace(string(text), test.old, test.new, 1)))
-		var line, column int
-		var syntax *director.FileError
-		var value *lvs.Error
-		switch {
-		case errors.As(err, &syntax):
-			line, column = syntax.Line, syntax.Column
-		case errors.As(err, &value):
-			line, column = value.Line, value.Column
-		}
+		line, column := placeOf(err)
 		if line != test.line || column != test.column {
 			t.Errorf("%s: want the place %d:%d: %v", test.new, test.line, test.column, err)
 		}
