@@ -170,9 +170,18 @@ func (s *screen) status() int {
 	}
 }
 
+// modes returns whether the program has a screen of its own, and whether the cursor is
+// seen.
+func (s *screen) modes() (own, cursor bool) {
+	s.vt.Lock()
+	defer s.vt.Unlock()
+	return s.vt.Mode()&vt10x.ModeAltScreen != 0, s.vt.CursorVisible()
+}
+
 // isRestored reports whether the terminal is as it was before the program.
 func (s *screen) isRestored() bool {
-	return s.termios() == s.cooked && s.vt.Mode()&vt10x.ModeAltScreen == 0 && s.vt.CursorVisible()
+	own, cursor := s.modes()
+	return s.termios() == s.cooked && !own && cursor
 }
 
 // expectEnd checks that the program ends with a status, and leaves the terminal as it was.
