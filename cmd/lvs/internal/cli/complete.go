@@ -16,8 +16,9 @@ import (
 // description behind a tab, or [Files].
 const completeName = "__complete"
 
-// completeTime is how long a completion may take. A shell waits for it.
-const completeTime = 2 * time.Second
+// completeTime is how long a completion may take. A shell waits for it, and an interrupt
+// ends it earlier.
+const completeTime = 10 * time.Second
 
 // complete prints what the last word may be. It says nothing of errors.
 func (p *Program) complete(ctx context.Context, env *Env, words []string) error {
