@@ -3,7 +3,6 @@ package lvs
 import (
 	"context"
 	"errors"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -28,14 +27,12 @@ func TestWatchModuleRemoved(t *testing.T) {
 		case stage == 0:
 			must(t, err)
 			must(t, h.Client().RemoveService(ctx, service.ID))
-			removeModules(t)
+			testbed.UnloadIPVS(t)
 			stage++
 		case stage == 1 && err != nil:
 			ofKind(t, "watching", err, ErrUnavailable)
 			unavailable(t, h)
-			if out, err := exec.Command("modprobe", "ip_vs").CombinedOutput(); err != nil {
-				t.Fatalf("modprobe: %v\n%s", err, out)
-			}
+			testbed.LoadIPVS(t)
 			stage++
 		case stage == 2 && err == nil:
 			for _, e := range r.Events {

@@ -26,13 +26,13 @@ func TestModuleRemovedAndLoadedAgain(t *testing.T) {
 		if err := c.RemoveService(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		removeModules(t)
+		testbed.UnloadIPVS(t)
 		// The kernel loads its module again when the family is asked for; the
 		// calls below have the number that it had before.
 		if all, err := c.Services(t.Context()); err != nil || len(all) != 0 {
 			t.Errorf("listing: %v, %v", all, err)
 		}
-		removeModules(t)
+		testbed.UnloadIPVS(t)
 		if err := c.AddService(t.Context(), Service{ID: id, Scheduler: RR}); err != nil {
 			t.Errorf("adding: %v", err)
 		}
@@ -55,7 +55,7 @@ func TestModuleComesAndGoes(t *testing.T) {
 	defer stop()
 	var wg sync.WaitGroup
 	var reloads atomic.Int32
-	removeModules(t)
+	testbed.UnloadIPVS(t)
 	wg.Go(func() {
 		for ctx.Err() == nil {
 			if exec.Command("rmmod", "ip_vs").Run() == nil {
@@ -94,40 +94,6 @@ func TestModuleComesAndGoes(t *testing.T) {
 	_ = c.RemoveService(t.Context(), id)
 }
 
-// removeModules takes all of IPVS out of the kernel. Namespaces of earlier
-// tests hold it until the kernel has cleaned them up.
-func removeModules(t *testing.T) {
-	t.Helper()
-	args := []string{"-r"}
-	for _, name := range modules(t) {
-		if strings.HasPrefix(name, "ip_vs_") {
-			args = append(args, name)
-		}
-	}
-	args = append(args, "ip_vs")
-	var out []byte
-	var err error
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if out, err = exec.Command("modprobe", args...).CombinedOutput(); err == nil {
-			return
-		}
-	}
-	t.Fatalf("modprobe %q: %v\n%s", args, err, out)
-}
-
-func modules(t *testing.T) (names []string) {
-	t.Helper()
-	list, err := os.ReadFile("/proc/modules")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(list)) {
-		name, _, _ := strings.Cut(line, " ")
-		names = append(names, name)
-	}
-	return names
-}
-
 func TestNoIPVS(t *testing.T) {
 	testbed.InKernel(t)
 	c := openIn(t, testbed.New(t))
@@ -141,7 +107,7 @@ func TestNoIPVS(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	removeModules(t)
+	testbed.UnloadIPVS(t)
 	if err := os.WriteFile(loader, []byte("/bin/false"), 0); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/golvs/lvs/cmd/lvs/internal/term"
+	"github.com/golvs/lvs/internal/testbed"
 )
 
 // topOnScreen starts the live view on a terminal, and waits until it shows the table.
@@ -140,16 +141,9 @@ func TestTopModuleKernel(t *testing.T) {
 	s.see("tcp://10.168.0.91:80", "10.168.0.94:80")
 	ns.Commands("ipvsadm -C")
 	s.see("there are no services")
-	s.await("kernel without IPVS", func(string) bool {
-		_ = exec.Command("modprobe", "-r", "ip_vs_rr", "ip_vs").Run() // it may be in use for a moment
-		_, err := os.Stat("/sys/module/ip_vs")
-		return err != nil
-	})
-	defer func() { _ = exec.Command("modprobe", "ip_vs").Run() }()
+	testbed.UnloadIPVS(t)
 	s.see("modprobe ip_vs")
-	if out, err := exec.Command("modprobe", "ip_vs").CombinedOutput(); err != nil {
-		t.Fatalf("modprobe: %v\n%s", err, out)
-	}
+	testbed.LoadIPVS(t)
 	ns.Commands("ipvsadm -A -t 10.168.0.92:80 -s rr")
 	s.see("tcp://10.168.0.92:80")
 	s.press("q")
