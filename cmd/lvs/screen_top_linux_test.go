@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/golvs/lvs/cmd/lvs/internal/term"
-	"github.com/golvs/lvs/internal/testbed"
 )
 
 // topOnScreen starts the live view on a terminal, and waits until it shows the table.
@@ -127,26 +126,6 @@ func TestTopSuspend(t *testing.T) {
 	s.press("q")
 	s.await("shell", prompt)
 	s.press("exit 0\n")
-	s.expectEnd(0)
-}
-
-// The end of the kernel's module is shown, and its return.
-func TestTopModuleKernel(t *testing.T) {
-	ns, netns := kernel(t)
-	ns.Commands("ipvsadm -A -t 10.168.0.91:80 -s rr", "ipvsadm -a -t 10.168.0.91:80 -r 10.168.0.94:80 -m")
-	command := exec.Command(programLink(t), "top", "-netns", netns)
-	command.ExtraFiles = []*os.File{ns.File}
-	command.Args[3] = "/proc/self/fd/3"
-	s := onScreen(t, command)
-	s.see("tcp://10.168.0.91:80", "10.168.0.94:80")
-	ns.Commands("ipvsadm -C")
-	s.see("there are no services")
-	testbed.UnloadIPVS(t)
-	s.see("modprobe ip_vs")
-	testbed.LoadIPVS(t)
-	ns.Commands("ipvsadm -A -t 10.168.0.92:80 -s rr")
-	s.see("tcp://10.168.0.92:80")
-	s.press("q")
 	s.expectEnd(0)
 }
 
