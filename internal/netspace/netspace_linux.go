@@ -63,12 +63,17 @@ func check(f *os.File) (*Namespace, error) {
 
 // New makes a namespace, which needs root.
 func New() (ns *Namespace, err error) {
-	err = onThread(func() (error, bool) {
-		err := os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNET))
-		if err == nil {
-			ns, err = Here()
+	err = onThread(func() (err error, isClean bool) {
+		home, err := Here()
+		if err != nil {
+			return err, true
 		}
-		return err, false
+		defer home.Close()
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return os.NewSyscallError("unshare", err), true
+		}
+		ns, err = Here()
+		return err, unix.Setns(int(home.File.Fd()), unix.CLONE_NEWNET) == nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making a network namespace: %w", err)
@@ -86,7 +91,8 @@ func (ns *Namespace) Do(fn func() error) error {
 func (ns *Namespace) Close() error { return ns.File.Close() }
 
 // onThread runs fn on a thread on which nothing else runs. A thread that fn does not
-// leave clean ends, and is never used for anything else.
+// leave clean ends, and is never used for anything else. Only the main thread cannot end:
+// what fn leaves it in, such as a namespace, lasts as long as the program.
 func onThread(fn func() (err error, isClean bool)) error {
 	done := make(chan error)
 	go func() {
