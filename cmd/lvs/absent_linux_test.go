@@ -14,7 +14,7 @@ import (
 func TestAbsentIPVSKernel(t *testing.T) {
 	ns, netns := kernel(t)
 	ns.Commands("ipvsadm -A -t 10.168.0.91:80 -s rr", "ipvsadm -a -t 10.168.0.91:80 -r 10.168.0.94:80 -m")
-	command := exec.Command(programLink(t), "top", "-netns", netns)
+	command := exec.Command(linkTo(t, "lvs"), "top", "-netns", netns)
 	command.ExtraFiles = []*os.File{ns.File}
 	command.Args[3] = "/proc/self/fd/3"
 	s := onScreen(t, command)

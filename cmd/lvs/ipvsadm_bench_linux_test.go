@@ -3,28 +3,12 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/golvs/lvs/internal/testbed"
 )
-
-// linkTo makes a link to the program.
-func linkTo(t testing.TB, name string) string {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.Symlink(self, path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // savedTable has services with ten real servers each.
 func savedTable(services int) string {

@@ -16,18 +16,6 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// TestMain lets the test binary be the program itself when a link calls it, because
-// nothing is compiled inside a kernel.
-func TestMain(m *testing.M) {
-	switch filepath.Base(os.Args[0]) {
-	case "ipvsadm", "ipvsadm-save", "ipvsadm-restore", "lvs":
-		main()
-	case childName:
-		os.Exit(child())
-	}
-	os.Exit(m.Run())
-}
-
 // seedSite is a site on which a script of the seed makes the director.
 type seedSite struct {
 	script   string // of testdata/seed; "" for director

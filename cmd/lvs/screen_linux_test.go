@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -31,20 +30,6 @@ type screen struct {
 
 // patience is how long a test waits for what must come.
 const patience = time.Minute
-
-// programLink returns a link to the test binary, which is the program by that name.
-func programLink(t *testing.T) string {
-	t.Helper()
-	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	link := filepath.Join(t.TempDir(), "lvs")
-	if err := os.Symlink(binary, link); err != nil {
-		t.Fatal(err)
-	}
-	return link
-}
 
 // onScreen starts a command on a terminal of its own, of 80 columns and 24 lines.
 func onScreen(t *testing.T, command *exec.Cmd) *screen {

@@ -15,7 +15,7 @@ import (
 // topOnScreen starts the live view on a terminal, and waits until it shows the table.
 func topOnScreen(t *testing.T) *screen {
 	t.Helper()
-	s := onScreen(t, exec.Command(programLink(t), "top", "-demo"))
+	s := onScreen(t, exec.Command(linkTo(t, "lvs"), "top", "-demo"))
 	s.see("lvs top", "tcp://10.168.0.91:80", "10.168.0.94:80", "q quit")
 	return s
 }
@@ -106,7 +106,7 @@ func TestTopEnds(t *testing.T) {
 
 // A shell suspends and continues the view.
 func TestTopSuspend(t *testing.T) {
-	link := programLink(t)
+	link := linkTo(t, "lvs")
 	s := onScreen(t, exec.Command("/bin/sh", "-i"))
 	s.press("PS1='ready''>'\n")
 	s.see("ready>")
@@ -145,7 +145,7 @@ func TestTopLargeKernel(t *testing.T) {
 		t.Fatal(err)
 	}
 	ns.Run("sh", "-c", "ipvsadm -R < "+path)
-	command := exec.Command(programLink(t), "top", "-sort", "address", "-netns", "/proc/self/fd/3")
+	command := exec.Command(linkTo(t, "lvs"), "top", "-sort", "address", "-netns", "/proc/self/fd/3")
 	command.ExtraFiles = []*os.File{ns.File}
 	s := onScreen(t, command)
 	s.see("111 services, 550 servers", "+tcp://10.168.1.0:80", "+tcp://10.168.1.7:80")

@@ -10,32 +10,6 @@ import (
 	"testing"
 )
 
-// asProgram makes the test binary the program, for shells that run it.
-const asProgram = "LVS_TEST_AS_PROGRAM"
-
-func init() {
-	if os.Getenv(asProgram) != "" {
-		_ = os.Unsetenv(asProgram)
-		main()
-	}
-}
-
-// asCommand returns a folder with a command lvs, which is this test binary. Built with
-// the race detector, it would wait for a second at its end.
-func asCommand(t *testing.T) (folder string) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder = t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\nGORACE=atexit_sleep_ms=0 %s=1 exec '%s' \"$@\"\n", asProgram, self)
-	if err := os.WriteFile(filepath.Join(folder, "lvs"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return folder
-}
-
 // shells are how each completes a line without a terminal, %s. What zsh would show is
 // in an array that its own function for that would read.
 var shells = map[string][]string{
@@ -46,7 +20,7 @@ eval "$(lvs completion zsh)"; line='%s'; words=("${(@s: :)line}"); CURRENT=${#wo
 }
 
 func TestCompletionInShells(t *testing.T) {
-	folder := asCommand(t)
+	folder := filepath.Dir(linkTo(t, "lvs"))
 	if err := os.WriteFile(filepath.Join(folder, "table.json"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +32,7 @@ func TestCompletionInShells(t *testing.T) {
 			complete := func(line string) []string {
 				cmd := exec.CommandContext(t.Context(), shell, args[0], args[1], fmt.Sprintf(args[2], line))
 				cmd.Dir = folder
-				cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "HOME="+folder)
+				cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "HOME="+folder, "GORACE=atexit_sleep_ms=0")
 				out, err := cmd.Output()
 				if err != nil {
 					t.Logf("%s: %v", line, err)
@@ -121,10 +95,10 @@ func TestBrokenPipe(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("bash is not there")
 	}
-	folder := asCommand(t)
+	folder := filepath.Dir(linkTo(t, "lvs"))
 	for _, before := range []string{"", "trap '' PIPE; "} {
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", before+"lvs show -demo -o json | true")
-		cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"))
+		cmd.Env = append(os.Environ(), "PATH="+folder+":"+os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0")
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 			t.Errorf("%v: %s", err, out)
 		}
