@@ -1,0 +1,122 @@
+package health
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// Policy is how the real servers of a service are checked, and what follows from it.
+// The zero value checks nothing: all servers count as working.
+type Policy struct {
+	// Checks are made of each server. It works if all of them say so.
+	Checks []Check
+
+	// Servers has the checks of servers that are not checked like the others. An empty
+	// list is no check.
+	Servers map[netip.AddrPort][]Check
+
+	// Failed is what happens to a server that does not work; the zero value is [Quiesce].
+	Failed Consequence
+
+	// Limit is what happens when too few servers work; the zero value is nothing.
+	Limit Limit
+
+	// SlowStart is how a server that works again gets its weight; the zero value is at once.
+	SlowStart SlowStart
+
+	// Load is how weights follow the shares that servers report; the zero value follows
+	// each report at once.
+	Load Load
+
+	// SameContent reports a server whose content is not that of most others:
+	// [Answer.Content]. It does not count as failed.
+	SameContent bool
+}
+
+// Check is a probe that is repeated.
+type Check struct {
+	Probe Probe
+	Path  Path // how the probe reaches the server; the zero value is [Direct]
+
+	Interval time.Duration // between two probes of a server; 0 is 2 s
+	Failing  time.Duration // the same while probes fail or the server has not risen yet; 0 is Interval
+	Timeout  time.Duration // of a probe; 0 is 1 s
+
+	Rise int // how many successes in a row make a failed server work; 0 is 2
+	Fall int // how many failures in a row make a working server fail; 0 is 3
+}
+
+// Path is how probes reach a real server. Its texts are stable.
+type Path string
+
+const (
+	// Direct connects to the real server's own address.
+	Direct Path = "direct"
+
+	// ThroughIPVS connects to the VIP, and IPVS forwards the packets to the server as it
+	// forwards those of clients, with the mode and tunnel of the real server.
+	ThroughIPVS Path = "ipvs"
+)
+
+// Consequence is what happens to a server that failed. Its texts are stable.
+type Consequence string
+
+const (
+	// Quiesce gives it weight 0: no new connections, and existing ones go on.
+	Quiesce Consequence = "quiesce"
+
+	// Remove removes it from the service: its connections break.
+	Remove Consequence = "remove"
+)
+
+// Limit is the least that must work of a service, and what happens below it. The zero
+// value has no limit. One of Share, Count and Weight may be set. Servers that fail, are
+// drained by an operator or are pinned to weight 0 count as missing.
+type Limit struct {
+	Share  float64 // of the servers, more than 0 and at most 1
+	Count  int     // servers
+	Weight int     // the sum of their configured weights
+
+	// Hysteresis is how much more than the limit, in the same unit, must work before the
+	// action ends.
+	Hysteresis float64
+
+	Then Action // what to do below the limit
+
+	Sorry []lvs.RealServer // that serve meanwhile, for [SorryServer]
+}
+
+// Action is what is done when too few servers work. Its texts are stable.
+type Action string
+
+const (
+	// KeepAll uses all servers as if they worked, but for those that an operator took out.
+	KeepAll Action = "keep all"
+
+	// SorryServer uses [Limit.Sorry] in their place.
+	SorryServer Action = "sorry server"
+
+	// Withdraw reports that the VIP should not be announced from here: see [LimitCrossed].
+	// The table stays as if there were no limit.
+	Withdraw Action = "withdraw"
+
+	// Report does nothing but report, so that a hook can act.
+	Report Action = "report"
+)
+
+// SlowStart is how a server that begins to work gets its weight: in steps from From to
+// all of it, over Window. It suits WRR, WLC, SED and NQ, and in at most four steps MH;
+// other schedulers are refused.
+type SlowStart struct {
+	Window time.Duration // 0 is no slow start
+	From   float64       // the share of its weight that it begins with; 0 is a tenth
+	Curve  float64       // the share after the part t of the window is t to the power of 1/Curve, at least From; 0 is 1, a straight line
+}
+
+// Load is how weights follow reported shares.
+type Load struct {
+	DeadBand float64 // a share that differs by less from the one in use changes nothing
+	Slew     float64 // how much the share in use may change a second; 0 is at once
+}

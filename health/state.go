@@ -1,0 +1,60 @@
+package health
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// State is what is known of a real server. Its texts are stable.
+type State string
+
+const (
+	// Unknown: its checks have not decided yet. A server that is in the kernel's table
+	// keeps the weight that it has there, and another one gets 0.
+	Unknown State = "unknown"
+
+	// Up: it works.
+	Up State = "up"
+
+	// Down: it failed.
+	Down State = "down"
+)
+
+// ServerStatus is how a real server of a service is doing.
+type ServerStatus struct {
+	Service lvs.ServiceID  `json:"service"`
+	Server  netip.AddrPort `json:"server"`
+
+	State  State         `json:"state"`
+	Since  time.Time     `json:"since,omitzero"` // when State changed last
+	Checks []CheckStatus `json:"checks,omitempty"`
+
+	Weight Weight `json:"weight"` // that it should have in the table
+}
+
+// CheckStatus is how one check of a server is doing.
+type CheckStatus struct {
+	Check string `json:"check"` // in words, such as "http /ready"
+	Path  Path   `json:"path"`
+	State State  `json:"state"`
+
+	Last   time.Time     `json:"last,omitzero"`  // when the last probe ended; zero before the first
+	Took   time.Duration `json:"took,omitempty"` // how long it took, in nanoseconds in JSON
+	Error  string        `json:"error,omitempty"`
+	Streak int           `json:"streak"`        // how many probes in a row had the result of the last one
+	Next   time.Time     `json:"next,omitzero"` // when the next probe begins
+}
+
+// Weight is the weight that a real server should have, and what it is made of:
+// Configured × Operator × Reported × Ramp, rounded, and at least 1 unless one of them is 0.
+type Weight struct {
+	Effective  int     `json:"effective"`
+	Configured int     `json:"configured"`
+	Operator   float64 `json:"operator"`       // the operator's share; 1 without an override
+	Reported   float64 `json:"reported"`       // the share that the server asks for; 1 if it says nothing
+	Ramp       float64 `json:"ramp"`           // of slow start; 1 when it is over
+	Scale      int     `json:"scale"`          // by which the weights of all servers of the service are multiplied, so that small ones can ramp; 1 is none
+	Held       string  `json:"held,omitempty"` // why Effective is not that product, such as "failed" or "keep all"; "" if it is
+}
