@@ -13,8 +13,8 @@ type Policy struct {
 	// Checks are made of each server. It works if all of them say so.
 	Checks []Check
 
-	// Servers has the checks of servers that are not checked like the others. An empty
-	// list is no check.
+	// Servers has the checks of servers that are not checked like the others. A server with
+	// an empty list counts as working.
 	Servers map[netip.AddrPort][]Check
 
 	// Failed is what happens to a server that does not work; the zero value is [Quiesce].
@@ -37,8 +37,8 @@ type Policy struct {
 
 // Check is a probe that is repeated.
 type Check struct {
-	Probe Probe
-	Path  Path // how the probe reaches the server; the zero value is [Direct]
+	Probe Probe // what is asked; must be set
+	Path  Path  // how the probe reaches the server; the zero value is [Direct]
 
 	Interval time.Duration // between two probes of a server; 0 is 2 s
 	Failing  time.Duration // the same while probes fail or the server has not risen yet; 0 is Interval
@@ -85,7 +85,7 @@ type Limit struct {
 
 	Then Action // what to do below the limit
 
-	Sorry []lvs.RealServer // that serve meanwhile, for [SorryServer]
+	Sorry []lvs.RealServer // that serve below the limit, for [SorryServer]
 }
 
 // Action is what is done when too few servers work. Its texts are stable.
@@ -110,7 +110,7 @@ const (
 // all of it, over Window. It suits WRR, WLC, SED and NQ, and in at most four steps MH;
 // other schedulers are refused.
 type SlowStart struct {
-	Window time.Duration // 0 is no slow start
+	Window time.Duration // 0 gives all of the weight at once
 	From   float64       // the share of its weight that it begins with; 0 is a tenth
 	Curve  float64       // the share after the part t of the window is t to the power of 1/Curve, at least From; 0 is 1, a straight line
 }

@@ -24,12 +24,12 @@ const (
 
 // ServerStatus is how a real server of a service is doing.
 type ServerStatus struct {
-	Service lvs.ServiceID  `json:"service"`
-	Server  netip.AddrPort `json:"server"`
+	Service lvs.ServiceID  `json:"service"` // whose real server it is
+	Server  netip.AddrPort `json:"server"`  // its address, as in the table
 
-	State  State         `json:"state"`
-	Since  time.Time     `json:"since,omitzero"` // when State changed last
-	Checks []CheckStatus `json:"checks,omitempty"`
+	State  State         `json:"state"`            // what its checks say together
+	Since  time.Time     `json:"since,omitzero"`   // when State changed last
+	Checks []CheckStatus `json:"checks,omitempty"` // in the order of the policy
 
 	Weight Weight `json:"weight"` // that it should have in the table
 }
@@ -37,21 +37,21 @@ type ServerStatus struct {
 // CheckStatus is how one check of a server is doing.
 type CheckStatus struct {
 	Check string `json:"check"` // in words, such as "http /ready"
-	Path  Path   `json:"path"`
-	State State  `json:"state"`
+	Path  Path   `json:"path"`  // how the probe reaches the server
+	State State  `json:"state"` // what the probes in a row say
 
-	Last   time.Time     `json:"last,omitzero"`  // when the last probe ended; zero before the first
-	Took   time.Duration `json:"took,omitempty"` // how long it took, in nanoseconds in JSON
-	Error  string        `json:"error,omitempty"`
-	Streak int           `json:"streak"`        // how many probes in a row had the result of the last one
-	Next   time.Time     `json:"next,omitzero"` // when the next probe begins
+	Last   time.Time     `json:"last,omitzero"`   // when the last probe ended; zero before the first
+	Took   time.Duration `json:"took,omitempty"`  // how long it took, in nanoseconds in JSON
+	Error  string        `json:"error,omitempty"` // why the last probe failed; "" if it did not
+	Streak int           `json:"streak"`          // how many probes in a row had the result of the last one
+	Next   time.Time     `json:"next,omitzero"`   // when the next probe begins
 }
 
 // Weight is the weight that a real server should have, and what it is made of:
 // Configured × Operator × Reported × Ramp, rounded, and at least 1 unless one of them is 0.
 type Weight struct {
-	Effective  int     `json:"effective"`
-	Configured int     `json:"configured"`
+	Effective  int     `json:"effective"`      // what the table should have
+	Configured int     `json:"configured"`     // in the wanted table
 	Operator   float64 `json:"operator"`       // the operator's share; 1 without an override
 	Reported   float64 `json:"reported"`       // the share that the server asks for; 1 if it says nothing
 	Ramp       float64 `json:"ramp"`           // of slow start; 1 when it is over

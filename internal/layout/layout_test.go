@@ -107,6 +107,8 @@ var walls = []struct{ folder, never, why string }{
 	{"internal/wire", "internal/genl", "the encoding knows nothing of sockets"},
 	{"internal/genl", "internal/wire", "sockets know nothing of IPVS"},
 	{"director", "internal", "it is written with the public API alone"},
+	{"health", "internal", "it is written with the public API alone"},
+	{"health", "director", "it says what should be, and changes nothing"},
 	{"ipvsadm", "internal", "it is written with the public API alone"},
 	{"workload", "internal", "it is written with the public API alone"},
 	{"metrics", "internal", "it is written with the public API alone"},

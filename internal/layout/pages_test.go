@@ -217,7 +217,7 @@ func TestReadmes(t *testing.T) {
 	}
 }
 
-var pathInCode = regexp.MustCompile(`^(?:[a-z*][\w*]*\.go|(?:internal|examples|cmd|scripts|testdata|docs|bench|director|ipvsadm|workload)(?:/[\w*./-]+)?)$`)
+var pathInCode = regexp.MustCompile(`^(?:[a-z*][\w*]*\.go|(?:internal|examples|cmd|scripts|testdata|docs|bench|director|health|ipvsadm|keepalived|workload)(?:/[\w*./-]+)?)$`)
 
 // TestMap holds that the map of the code names files and folders that exist.
 func TestMap(t *testing.T) {
