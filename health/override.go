@@ -1,6 +1,7 @@
 package health
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -36,3 +37,27 @@ const (
 	// Pin gives it a weight whatever its checks, reports and slow start say.
 	Pin OverrideKind = "pin"
 )
+
+// maxWeight is the largest weight that the kernel takes: it is a signed 32-bit number.
+const maxWeight = math.MaxInt32
+
+// Validate returns an error that matches [lvs.ErrInvalid] if the override can never work.
+func (o Override) Validate() error {
+	switch {
+	case !o.Service.IsValid():
+		return invalid("Override.Service", "must be set")
+	case !o.Server.IsValid():
+		return invalid("Override.Server", "must be set")
+	case o.Kind != Drain && o.Kind != Scale && o.Kind != Pin:
+		return invalid("Override.Kind", "%q is unknown; want %q, %q or %q", o.Kind, Drain, Scale, Pin)
+	case o.Kind != Scale && o.Share != 0:
+		return invalid("Override.Share", "is %g, and only %q has a share", o.Share, Scale)
+	case !(o.Share >= 0 && o.Share <= 100): // a NaN is neither
+		return invalid("Override.Share", "%g is out of range [0, 100]", o.Share)
+	case o.Kind != Pin && o.Weight != 0:
+		return invalid("Override.Weight", "is %d, and only %q has a weight", o.Weight, Pin)
+	case o.Weight < 0 || o.Weight > maxWeight:
+		return invalid("Override.Weight", "%d is out of range [0, %d]", o.Weight, maxWeight)
+	}
+	return nil
+}
