@@ -31,7 +31,9 @@ type ServerStatus struct {
 	Since  time.Time     `json:"since,omitzero"`   // when State changed last
 	Checks []CheckStatus `json:"checks,omitempty"` // in the order of the policy
 
-	Weight Weight `json:"weight"` // that it should have in the table
+	Weight   Weight    `json:"weight"`             // that it should have in the table
+	Override *Override `json:"override,omitempty"` // what an operator decided; nil for nothing
+	Differs  bool      `json:"differs,omitempty"`  // whether its content is not that of most others: see [Policy.SameContent]
 }
 
 // CheckStatus is how one check of a server is doing.

@@ -1,0 +1,87 @@
+package health
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/golvs/lvs"
+)
+
+// Event is something that happened: [ServerChanged], [LimitCrossed], [ContentDiffers],
+// [ContentAgrees] or [OverrideEnded]. Its String is a sentence for a log.
+type Event interface {
+	fmt.Stringer
+	event()
+}
+
+// ServerChanged is a real server whose state changed.
+type ServerChanged struct {
+	Service lvs.ServiceID  // whose real server it is
+	Server  netip.AddrPort // its address, as in the table
+	Was, Is State
+	Reason  string // why it failed; "" if it works
+}
+
+// String returns what changed, and why.
+func (e ServerChanged) String() string {
+	text := fmt.Sprintf("%s -> %s is %s", e.Service, e.Server, e.Is)
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	return text
+}
+
+// LimitCrossed is a service of which too few servers work, or enough again.
+type LimitCrossed struct {
+	Service lvs.ServiceID
+	Below   bool    // whether too few work now
+	Limit   Limit   // that was crossed
+	Working float64 // what works, in the unit of the limit
+	Needed  float64 // what must work for the other side, in the same unit
+}
+
+// String returns which limit was crossed, and what is done.
+func (e LimitCrossed) String() string {
+	if e.Below {
+		return fmt.Sprintf("%s: too few servers work: %.4g of at least %.4g %s: %s", e.Service, e.Working, e.Needed, e.Limit.unit(), e.Limit.Then)
+	}
+	return fmt.Sprintf("%s: enough servers work again: %.4g %s", e.Service, e.Working, e.Limit.unit())
+}
+
+// ContentDiffers is a real server that serves something else than most others.
+type ContentDiffers struct {
+	Service lvs.ServiceID
+	Server  netip.AddrPort
+	Content string // that it serves
+	Most    string // that most others serve
+}
+
+// String returns which server differs.
+func (e ContentDiffers) String() string {
+	return fmt.Sprintf("%s -> %s serves other content than most servers", e.Service, e.Server)
+}
+
+// ContentAgrees is a real server that differed and serves what most others serve again.
+type ContentAgrees struct {
+	Service lvs.ServiceID
+	Server  netip.AddrPort
+}
+
+// String returns which server agrees again.
+func (e ContentAgrees) String() string {
+	return fmt.Sprintf("%s -> %s serves the same content as most servers again", e.Service, e.Server)
+}
+
+// OverrideEnded is an override whose time has passed.
+type OverrideEnded struct{ Override Override }
+
+// String returns what ended.
+func (e OverrideEnded) String() string {
+	return fmt.Sprintf("%s -> %s: the override %s has ended", e.Override.Service, e.Override.Server, e.Override.Kind)
+}
+
+func (ServerChanged) event()  {}
+func (LimitCrossed) event()   {}
+func (ContentDiffers) event() {}
+func (ContentAgrees) event()  {}
+func (OverrideEnded) event()  {}

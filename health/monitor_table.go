@@ -1,0 +1,306 @@
+package health
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// settle judges a server by its checks.
+func (m *Monitor) settle(mb *member, now time.Time) {
+	states := make([]State, len(mb.watches))
+	reason := ""
+	for i, w := range mb.watches {
+		if states[i] = w.state; w.state == Down && w.err != nil && reason == "" {
+			reason = describe(w.check.Probe) + ": " + w.err.Error()
+		}
+	}
+	is := together(states)
+	was := mb.state
+	if was == is {
+		return
+	}
+	mb.state, mb.since = is, now
+	if was == "" {
+		return // it is new, and that is no news
+	}
+	if is == Up {
+		mb.begin(was, now)
+	}
+	m.events = append(m.events, ServerChanged{mb.service.ID, mb.server.Addr, was, is, reason})
+}
+
+// begin begins slow start of a server that works from now on, unless it had its weight
+// before anything was known of it.
+func (mb *member) begin(was State, now time.Time) {
+	mb.ramp = time.Time{}
+	if mb.service.policy.SlowStart.Window > 0 && (was == Down || mb.had <= 0) {
+		mb.ramp = now
+	}
+}
+
+// reported returns the least share that its checks report; 1 if none does.
+func (mb *member) reported() float64 {
+	share := 1.0
+	for _, w := range mb.watches {
+		if w.ok && w.answer.Reported {
+			share = min(share, w.answer.Share)
+		}
+	}
+	return max(0, share)
+}
+
+// settling is how long a change waits for others, so that a service of thousands of
+// servers is weighed once for all of them.
+const settling = 10 * time.Millisecond
+
+// weighBy makes the weights of a service be looked at no later.
+func (m *Monitor) weighBy(s *service, at time.Time) {
+	s.weighAt = earlier(s.weighAt, at)
+	m.stepAt = earlier(m.stepAt, at)
+}
+
+// earlier returns the earlier of two times; zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// step looks at the weights that may change now, and finds when others may.
+func (m *Monitor) step(now time.Time) {
+	m.endOverrides(now)
+	m.stepAt = time.Time{}
+	for _, o := range m.overrides {
+		m.stepAt = earlier(m.stepAt, o.Until)
+	}
+	for _, id := range m.order {
+		s := m.services[id]
+		if !s.weighAt.IsZero() && !s.weighAt.After(now) {
+			m.weigh(s, now)
+		}
+		m.stepAt = earlier(m.stepAt, s.weighAt)
+	}
+}
+
+// endOverrides drops overrides whose time has passed.
+func (m *Monitor) endOverrides(now time.Time) {
+	for key, o := range m.overrides {
+		if !o.ended(now) {
+			continue
+		}
+		delete(m.overrides, key)
+		m.events = append(m.events, OverrideEnded{o})
+		if s := m.services[key.service]; s != nil {
+			m.weighBy(s, now)
+		}
+	}
+}
+
+// weigh looks at the limit of a service, at its weights, and when these change next.
+func (m *Monitor) weigh(s *service, now time.Time) {
+	s.weighAt = time.Time{}
+	m.cross(s)
+	for _, mb := range s.members {
+		if mb.ramp.IsZero() {
+			continue
+		}
+		if _, rest := s.policy.SlowStart.at(now.Sub(mb.ramp), s.Scheduler); rest == 0 {
+			mb.ramp = time.Time{}
+		} else {
+			m.weighBy(s, now.Add(rest))
+		}
+	}
+	if weights := m.weights(s, now); !slices.Equal(weights, s.weights) {
+		s.weights, m.changed = weights, true
+	}
+}
+
+// cross finds on which side of its limit a service is.
+func (m *Monitor) cross(s *service) {
+	limit := s.policy.Limit
+	works, most := m.measure(s)
+	below := limit.below(s.below, works, most)
+	if below == s.below {
+		return
+	}
+	s.below, m.changed = below, true
+	m.events = append(m.events, LimitCrossed{Service: s.ID, Below: below, Limit: limit, Working: works, Needed: limit.needed(below, most)})
+}
+
+// measure returns what works of a service, in the unit of its limit. A server counts as
+// working until it failed, so that nothing is done in haste while a program starts.
+func (m *Monitor) measure(s *service) (works, most float64) {
+	var of measure
+	total := 0
+	for _, mb := range s.members {
+		of.of++
+		total += mb.server.Weight
+		if mb.state != Down && mb.server.Weight > 0 && !m.override(mb).takesOut() {
+			of.count++
+			of.weight += mb.server.Weight
+		}
+	}
+	return s.policy.Limit.working(of, total)
+}
+
+func (m *Monitor) override(mb *member) Override {
+	return m.overrides[serverKey{mb.service.ID, mb.server.Addr}]
+}
+
+// weights returns the weights that the servers of a service should have.
+func (m *Monitor) weights(s *service, now time.Time) []Weight {
+	all := make([]Weight, len(s.members))
+	for i, mb := range s.members {
+		w := Weight{Configured: mb.server.Weight, Operator: 1, Reported: mb.load.use(), Ramp: 1}
+		if o := m.override(mb); o.Kind == Scale {
+			w.Operator = o.Share
+		}
+		if !mb.ramp.IsZero() {
+			w.Ramp, _ = s.policy.SlowStart.at(now.Sub(mb.ramp), s.Scheduler)
+		}
+		all[i] = w
+	}
+	scale := scaleOf(s.Scheduler, all)
+	for i, mb := range s.members {
+		all[i].of(scale)
+		m.hold(mb, &all[i])
+	}
+	return all
+}
+
+// hold gives a server another weight than the product, where something else decides.
+func (m *Monitor) hold(mb *member, w *Weight) {
+	o, limit := m.override(mb), mb.service.policy.Limit
+	below := mb.service.below
+	switch {
+	case o.Kind == Drain:
+		w.hold(0, "drained")
+	case below && limit.Then == SorryServer:
+		w.hold(0, "sorry server")
+	case o.Kind == Pin:
+		w.hold(min(o.Weight*w.Scale, maxWeight), "pinned")
+	case below && limit.Then == KeepAll && mb.state != Up:
+		w.hold(w.Configured*w.Scale, "keep all")
+	case mb.state == Down:
+		w.hold(0, "failed")
+	case mb.state == Unknown && mb.had >= 0:
+		w.hold(mb.had, "not checked yet")
+	case mb.state == Unknown:
+		w.hold(0, "not checked yet")
+	}
+}
+
+// Table returns the table that should be in the kernel, given the one that is: the table
+// of [Monitor.Set] with weights as checks, policies and overrides say, without servers
+// that are to be removed, and with sorry servers.
+func (m *Monitor) Table(have lvs.Table) lvs.Table {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.see(have)
+	now := time.Now()
+	var want lvs.Table
+	for _, id := range m.order {
+		s := m.services[id]
+		t := s.TableService
+		t.RealServers = nil
+		for i, w := range m.weights(s, now) {
+			mb := s.members[i]
+			if mb.leaves(w) {
+				continue
+			}
+			server := mb.server
+			server.Weight = w.Effective
+			t.RealServers = append(t.RealServers, server)
+		}
+		if s.below && s.policy.Limit.Then == SorryServer {
+			t.RealServers = append(t.RealServers, s.policy.Limit.Sorry...)
+		}
+		want.Services = append(want.Services, t)
+	}
+	return want
+}
+
+// see notes which weights servers have in the kernel's table.
+func (m *Monitor) see(have lvs.Table) {
+	for _, t := range have.Services {
+		s := m.services[t.ID]
+		if s == nil {
+			continue
+		}
+		had := make(map[netip.AddrPort]int, len(t.RealServers))
+		for _, server := range t.RealServers {
+			had[server.Addr] = server.Weight
+		}
+		for _, mb := range s.members {
+			if weight, ok := had[mb.server.Addr]; ok {
+				mb.had = weight
+			} else {
+				mb.had = -1
+			}
+		}
+	}
+}
+
+// leaves reports whether a server should not be in the table.
+func (mb *member) leaves(w Weight) bool {
+	if mb.service.policy.Failed != Remove || w.Effective > 0 {
+		return false
+	}
+	switch w.Held {
+	case "failed", "sorry server":
+		return true
+	case "not checked yet":
+		return mb.had < 0
+	}
+	return false
+}
+
+// compare finds the servers of a service whose content is not that of most others.
+func (m *Monitor) compare(s *service) {
+	counts := map[string]int{}
+	for _, mb := range s.members {
+		if c := mb.content(); c != "" {
+			counts[c]++
+		}
+	}
+	most := ""
+	for c, n := range counts {
+		if n > counts[most] || n == counts[most] && c < most {
+			most = c
+		}
+	}
+	for _, mb := range s.members {
+		c := mb.content()
+		differs := c != "" && c != most && counts[c] < counts[most]
+		if differs == mb.differs || c == "" {
+			continue
+		}
+		mb.differs = differs
+		if differs {
+			m.events = append(m.events, ContentDiffers{s.ID, mb.server.Addr, c, most})
+		} else {
+			m.events = append(m.events, ContentAgrees{s.ID, mb.server.Addr})
+		}
+	}
+}
+
+// content returns what a server serves that works; "" if that is not known.
+func (mb *member) content() string {
+	if mb.state != Up {
+		return ""
+	}
+	for _, w := range mb.watches {
+		if w.ok && w.answer.Content != "" {
+			return w.answer.Content
+		}
+	}
+	return ""
+}
+
+// indexed returns the name of an element.
+func indexed(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
