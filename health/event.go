@@ -18,8 +18,8 @@ type Event interface {
 type ServerChanged struct {
 	Service lvs.ServiceID  // whose real server it is
 	Server  netip.AddrPort // its address, as in the table
-	Was, Is State
-	Reason  string // why it failed; "" if it works
+	Was, Is State          // before and now
+	Reason  string         // why it failed; "" if it works
 }
 
 // String returns what changed, and why.
@@ -33,11 +33,11 @@ func (e ServerChanged) String() string {
 
 // LimitCrossed is a service of which too few servers work, or enough again.
 type LimitCrossed struct {
-	Service lvs.ServiceID
-	Below   bool    // whether too few work now
-	Limit   Limit   // that was crossed
-	Working float64 // what works, in the unit of the limit
-	Needed  float64 // what must work for the other side, in the same unit
+	Service lvs.ServiceID // which service
+	Below   bool          // whether too few work now
+	Limit   Limit         // that was crossed
+	Working float64       // what works, in the unit of the limit
+	Needed  float64       // what must work for the other side, in the same unit
 }
 
 // String returns which limit was crossed, and what is done.
@@ -50,10 +50,10 @@ func (e LimitCrossed) String() string {
 
 // ContentDiffers is a real server that serves something else than most others.
 type ContentDiffers struct {
-	Service lvs.ServiceID
-	Server  netip.AddrPort
-	Content string // that it serves
-	Most    string // that most others serve
+	Service lvs.ServiceID  // whose real server it is
+	Server  netip.AddrPort // its address, as in the table
+	Content string         // that it serves
+	Most    string         // that most others serve
 }
 
 // String returns which server differs.
@@ -63,8 +63,8 @@ func (e ContentDiffers) String() string {
 
 // ContentAgrees is a real server that differed and serves what most others serve again.
 type ContentAgrees struct {
-	Service lvs.ServiceID
-	Server  netip.AddrPort
+	Service lvs.ServiceID  // whose real server it is
+	Server  netip.AddrPort // its address, as in the table
 }
 
 // String returns which server agrees again.
@@ -73,7 +73,9 @@ func (e ContentAgrees) String() string {
 }
 
 // OverrideEnded is an override whose time has passed.
-type OverrideEnded struct{ Override Override }
+type OverrideEnded struct {
+	Override Override // that counts no more
+}
 
 // String returns what ended.
 func (e OverrideEnded) String() string {

@@ -46,7 +46,7 @@ type Options struct {
 	Paths map[Path]PathFunc
 
 	// OnEvent is called for each event, in order, in the goroutine of Run, which does
-	// nothing until it returns. nil is no call.
+	// nothing until it returns. nil calls nothing.
 	OnEvent func(Event)
 
 	// OnChange is called, in the same way, when what [Monitor.Table] returns may have
@@ -243,7 +243,7 @@ func (m *Monitor) schedule(fresh []*watch) {
 	}
 }
 
-// forget ends a watch that nobody wants any more.
+// forget ends a watch that is not wanted any more.
 func (m *Monitor) forget(w *watch) {
 	w.gone, w.users = true, nil
 	m.queue.remove(w)

@@ -46,7 +46,7 @@ func (m *Monitor) returned(w *watch, a *attempt, answer Answer, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if w.gone || w.running != a {
-		return // nobody wants to know it any more
+		return // the watch was forgotten, or the Run has ended
 	}
 	w.running = nil
 	now := time.Now()

@@ -25,7 +25,7 @@ func (m *Monitor) settle(mb *member, now time.Time) {
 	}
 	mb.state, mb.since = is, now
 	if was == "" {
-		return // it is new, and that is no news
+		return // it is new
 	}
 	if is == Up {
 		mb.begin(was, now)

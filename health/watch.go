@@ -28,7 +28,7 @@ type watch struct {
 	due     time.Time // when the next probe begins, or the one that is under way is given up
 	place   int       // in the queue; -1 if not there
 	running *attempt  // nil if no probe is under way
-	gone    bool      // nobody wants it any more
+	gone    bool      // it is not wanted any more
 }
 
 // attempt is a probe that is under way.

@@ -88,7 +88,7 @@ func (l load) use() float64 {
 	return l.share
 }
 
-// take follows a report, and tells whether the share in use changed. A server that asks
+// take follows a report, and reports whether the share in use changed. A server that asks
 // for no connections at all gets none at once.
 func (l *load) take(asked float64, p Load, now time.Time) (changed bool) {
 	was := l.use()
