@@ -228,4 +228,6 @@ func (l Load) validate() error {
 func (o Override) ended(now time.Time) bool { return !o.Until.IsZero() && !now.Before(o.Until) }
 
 // takesOut reports whether the server gets no connections by it.
-func (o Override) takesOut() bool { return o.Kind == Drain || o.Kind == Pin && o.Weight == 0 || o.Kind == Scale && o.Share == 0 }
+func (o Override) takesOut() bool {
+	return o.Kind == Drain || o.Kind == Pin && o.Weight == 0 || o.Kind == Scale && o.Share == 0
+}
