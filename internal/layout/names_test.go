@@ -139,7 +139,7 @@ var variables = map[string]string{"client": "Client", "host": "Host", "sim": "Si
 
 var (
 	inlineCode = regexp.MustCompile("`([^`]+)`")
-	qualified  = regexp.MustCompile(`\b(lvs|client|host|sim|director|health|ipvsadm|keepalived|workload)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
+	qualified  = regexp.MustCompile(`\b(lvs|client|host|sim|director|health|healthtest|ipvsadm|keepalived|workload)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
 )
 
 // TestPagesNames holds that pages name only what the packages have, and that calls
