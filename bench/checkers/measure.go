@@ -1,0 +1,178 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/golvs/lvs"
+)
+
+// result is how a contender did.
+type result struct {
+	name    string
+	version string
+	cpu     time.Duration // of its processes, a second
+	outages []outage      // one of each fault
+}
+
+// outage is what was measured in the rounds of one fault.
+type outage struct {
+	fault   string
+	out, in []time.Duration // until the dead server was out, and the recovered one in
+	lost    []int64         // connections, from the fault until the server was in again
+	opened  []int64
+}
+
+// patience is how long a contender may take for anything.
+const patience = time.Minute
+
+func (l *lab) measure(ctx context.Context, c contender, o options) (r result, err error) {
+	r = result{name: c.name, version: c.version()}
+	if err := l.table.Flush(ctx); err != nil {
+		return r, err
+	}
+	p, err := l.start(ctx, c)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, p.stop()) }()
+	if err := l.await(ctx, func() bool { return l.working(ctx) == len(l.web) }); err != nil {
+		return r, fmt.Errorf("starting: %w\n%s", err, p.log())
+	}
+	if r.cpu, err = p.cost(ctx, o.rest); err != nil {
+		return r, err
+	}
+	for _, f := range faults {
+		w := outage{fault: f.name}
+		for round := range o.rounds {
+			if err := l.round(ctx, f, l.web[(7*round)%len(l.web)], round, &w); err != nil {
+				return r, fmt.Errorf("%s: %w\n%s", f.name, err, p.log())
+			}
+		}
+		r.outages = append(r.outages, w)
+	}
+	return r, nil
+}
+
+// round breaks a server and repairs it, while clients connect.
+func (l *lab) round(ctx context.Context, f fault, w *webServer, round int, m *outage) error {
+	// A fault at another moment of the contender's second each time.
+	if err := sleep(ctx, 3*time.Second+time.Duration(round)*170*time.Millisecond); err != nil {
+		return err
+	}
+	t := begin(ctx, l.client)
+	defer t.stop()
+	begun := time.Now()
+	if err := f.start(ctx, l, w); err != nil {
+		return err
+	}
+	if err := l.await(ctx, func() bool { return l.weight(ctx, w) == 0 }); err != nil {
+		return fmt.Errorf("noticing the fault: %w", err)
+	}
+	m.out = append(m.out, time.Since(begun))
+	if err := sleep(ctx, 3*time.Second); err != nil {
+		return err
+	}
+	begun = time.Now()
+	if err := f.end(ctx, l, w); err != nil {
+		return err
+	}
+	if err := l.await(ctx, func() bool { return l.weight(ctx, w) > 0 }); err != nil {
+		return fmt.Errorf("noticing the recovery: %w", err)
+	}
+	m.in = append(m.in, time.Since(begun))
+	opened, lost := t.end()
+	m.opened, m.lost = append(m.opened, opened), append(m.lost, lost)
+	return nil
+}
+
+// await waits until something is so.
+func (l *lab) await(ctx context.Context, is func() bool) error {
+	for end := time.Now().Add(patience); !is(); {
+		if time.Now().After(end) {
+			return fmt.Errorf("it did not come within %s", patience)
+		}
+		if err := sleep(ctx, 2*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// weight returns the weight of a real server, 0 if it is not in the table.
+func (l *lab) weight(ctx context.Context, w *webServer) int {
+	s, err := l.table.RealServer(ctx, lvs.TCP(vip), w.addr)
+	if err != nil {
+		return 0
+	}
+	return s.Weight
+}
+
+// working returns how many real servers get connections.
+func (l *lab) working(ctx context.Context) (n int) {
+	servers, err := l.table.RealServers(ctx, lvs.TCP(vip))
+	if err != nil {
+		return 0
+	}
+	for _, s := range servers {
+		if s.Weight > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// write prints the results beside each other.
+func write(out io.Writer, o options, all []result) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%d real servers, %d rounds; median (greatest)\n", o.servers, o.rounds)
+	for _, r := range all {
+		fmt.Fprintf(w, "\t%s", r.version)
+	}
+	fmt.Fprint(w, "\nprocessor time a second")
+	for _, r := range all {
+		fmt.Fprintf(w, "\t%.1f ms", r.cpu.Seconds()*1e3)
+	}
+	for i, f := range faults {
+		for _, row := range []struct {
+			name string
+			of   func(outage) string
+		}{
+			{"until the server is out", func(m outage) string { return spread(m.out, durationText) }},
+			{"until it is in again", func(m outage) string { return spread(m.in, durationText) }},
+			{"connections lost", func(m outage) string { return spread(m.lost, func(n int64) string { return fmt.Sprint(n) }) }},
+			{"of", func(m outage) string { return spread(m.opened, func(n int64) string { return fmt.Sprint(n) }) }},
+		} {
+			fmt.Fprintf(w, "\n%s: %s", f.name, row.name)
+			for _, r := range all {
+				fmt.Fprintf(w, "\t%s", row.of(r.outages[i]))
+			}
+		}
+	}
+	fmt.Fprintln(w)
+	return w.Flush()
+}
+
+func durationText(d time.Duration) string { return d.Round(time.Millisecond).String() }
+
+// spread returns the median and the greatest of some values.
+func spread[T int64 | time.Duration](values []T, text func(T) string) string {
+	sorted := slices.Sorted(slices.Values(values))
+	return fmt.Sprintf("%s (%s)", text(sorted[len(sorted)/2]), text(sorted[len(sorted)-1]))
+}

@@ -1,0 +1,74 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/golvs/lvs/internal/netspace"
+)
+
+// pace is the time between two connections.
+const pace = 5 * time.Millisecond
+
+// traffic is clients that connect one after the other until it is stopped. None waits
+// for another.
+type traffic struct {
+	stop   context.CancelFunc
+	all    sync.WaitGroup
+	opened atomic.Int64
+	lost   atomic.Int64 // without an answer within a second
+}
+
+func begin(ctx context.Context, from *netspace.Namespace) *traffic {
+	t := &traffic{}
+	ctx, t.stop = context.WithCancel(ctx)
+	t.all.Go(func() {
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				t.all.Go(func() { t.visit(from) })
+			}
+		}
+	})
+	return t
+}
+
+func (t *traffic) visit(from *netspace.Namespace) {
+	t.opened.Add(1)
+	if err := visit(from); err != nil {
+		t.lost.Add(1)
+	}
+}
+
+// visit makes one connection and waits for its answer.
+func visit(from *netspace.Namespace) error {
+	var conn net.Conn
+	err := from.Do(func() (err error) {
+		conn, err = net.DialTimeout("tcp", vip.String(), time.Second)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.(*net.TCPConn).SetLinger(0)
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_, err = conn.Read(make([]byte, 3))
+	return err
+}
+
+// end stops the clients, and waits for those that are under way.
+func (t *traffic) end() (opened, lost int64) {
+	t.stop()
+	t.all.Wait()
+	return t.opened.Load(), t.lost.Load()
+}

@@ -1,0 +1,68 @@
+package health
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"time"
+)
+
+// outputLimit is how much of what a program prints is kept.
+const outputLimit = 4096
+
+// program is a program that is run to its end.
+type program struct {
+	argv  []string
+	env   []string // its whole environment
+	stdin []byte
+}
+
+// outcome is how a program ended.
+type outcome struct {
+	output []byte // the first bytes of what it printed, on either stream
+	code   int    // its exit status; -1 if it was killed
+}
+
+// run starts a program in a process group of its own, and kills the group when the
+// context ends or the program has ended, so that nothing that it started is left. The
+// program inherits only its standard streams. The error says that it did not start or
+// was killed; an exit status is an outcome.
+func (p program) run(ctx context.Context) (outcome, error) {
+	var out head
+	cmd := exec.CommandContext(ctx, p.argv[0], p.argv[1:]...)
+	cmd.Env = p.env
+	if cmd.Env == nil {
+		cmd.Env = []string{} // nil would be all of this program's
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(p.stdin), &out, &out
+	// A program that has ended may have left others that hold its output open.
+	cmd.WaitDelay = 100 * time.Millisecond
+	group(cmd)
+	if err := cmd.Start(); err != nil {
+		return outcome{}, fmt.Errorf("cannot start %s: %w", p.argv[0], err)
+	}
+	err := cmd.Wait()
+	end(cmd)
+	result := outcome{output: out.kept, code: cmd.ProcessState.ExitCode()}
+	switch exit := (*exec.ExitError)(nil); {
+	case ctx.Err() != nil:
+		return result, fmt.Errorf("%s was killed: %w", p.argv[0], ctx.Err())
+	case errors.As(err, &exit) && !exit.Exited():
+		return result, fmt.Errorf("%s: %w", p.argv[0], err)
+	case err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay):
+		return result, fmt.Errorf("%s: %w", p.argv[0], err)
+	}
+	return result, nil
+}
+
+// head keeps the first bytes that are written to it, and takes all, so that a program
+// that prints much is not stopped by it.
+type head struct{ kept []byte }
+
+func (h *head) Write(b []byte) (int, error) {
+	room := outputLimit - len(h.kept)
+	h.kept = append(h.kept, b[:min(room, len(b))]...)
+	return len(b), nil
+}

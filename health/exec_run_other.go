@@ -1,0 +1,11 @@
+//go:build !unix
+
+package health
+
+import "os/exec"
+
+// group does nothing: there are no process groups here.
+func group(*exec.Cmd) {}
+
+// end does nothing: what a program started stays.
+func end(*exec.Cmd) {}

@@ -1,0 +1,60 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// File reads a file on this host, by which an administrator or another program says how a
+// server is doing. The first line is "up", "down", "drain" or a share such as "50%"; an
+// empty file is "up".
+type File struct {
+	Path string `json:"path"` // must be absolute; "{server}" in it stands for the server's address, such as "10.1.0.1"
+
+	// Missing says that a server works whose file does not exist; otherwise it fails.
+	Missing bool `json:"missing,omitempty"`
+}
+
+// Probe reads the file once.
+func (f File) Probe(_ context.Context, t Target) (Answer, error) {
+	path := strings.ReplaceAll(f.Path, "{server}", t.Server.Addr().String())
+	// Opening a pipe would wait for its writer, and reading a device might not end.
+	file, err := os.OpenFile(path, os.O_RDONLY|nonblocking, 0)
+	if errors.Is(err, fs.ErrNotExist) && f.Missing {
+		return Answer{}, nil
+	}
+	if err != nil {
+		return Answer{}, err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil {
+		return Answer{}, err
+	} else if !info.Mode().IsRegular() {
+		return Answer{}, fmt.Errorf("%s is not a regular file", path)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, outputLimit))
+	if err != nil {
+		return Answer{}, err
+	}
+	answer, err := shareOfLine(firstLine(text))
+	if err != nil {
+		return answer, fmt.Errorf("%s: %w", path, err)
+	}
+	return answer, nil
+}
+
+// String returns "file" and its name.
+func (f File) String() string { return "file " + filepath.Base(f.Path) }
+
+func (f File) validate() error {
+	if !filepath.IsAbs(f.Path) {
+		return invalid("Path", "%q is not an absolute path", f.Path)
+	}
+	return nil
+}

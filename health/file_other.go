@@ -1,0 +1,6 @@
+//go:build !unix
+
+package health
+
+// nonblocking is nothing: pipes are not files here.
+const nonblocking = 0
