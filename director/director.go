@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/health"
 )
 
 // Director keeps the kernel's table as it is wanted: see the package documentation.
@@ -18,16 +19,25 @@ type Director struct {
 	feed   *feed         // for Run to read from
 	wake   chan struct{} // has an element when there is something for Run to take
 
-	mu     sync.Mutex
-	asked  asked // for Run to take
-	status Status
+	monitor *health.Monitor
+	checked chan health.Event // what the monitor reports, for Run to take
+
+	deciding sync.Mutex // held while overrides are changed
+
+	mu        sync.Mutex
+	asked     asked // for Run to take
+	status    Status
+	policies  map[lvs.ServiceID]health.Policy // of status.Wanted
+	overrides []health.Override
 }
 
 // asked is what Run was asked for and has not taken yet. Only the newest table counts.
 type asked struct {
-	update *Update
-	look   bool
-	allow  bool
+	update   *Update
+	look     bool
+	allow    bool
+	weights  bool // the monitor's have changed
+	override bool // overrides have changed
 }
 
 // New returns a Director of the table that a client reaches. It changes nothing before
@@ -42,6 +52,9 @@ func New(client *lvs.Client, o Options) (*Director, error) {
 		return nil, err
 	}
 	d := &Director{client: client, o: o, wake: make(chan struct{}, 1), feed: &feed{}}
+	if err := d.watch(); err != nil {
+		return nil, err
+	}
 	if o.Source != nil {
 		if d.feed, err = o.Source.open(); err != nil {
 			return nil, err
@@ -62,12 +75,13 @@ func New(client *lvs.Client, o Options) (*Director, error) {
 // scope. The previous table then stays wanted.
 func (d *Director) Set(table lvs.Table) error { return d.Update(Update{Table: table}) }
 
-// Update does what [Director.Set] does, and says how the table may be applied.
+// Update does what [Director.Set] does, and says how real servers are checked and how the
+// table may be applied. It also fails if the checks cannot work.
 func (d *Director) Update(u Update) error {
-	if err := d.check(u.Table); err != nil {
+	if err := d.check(u); err != nil {
 		return err
 	}
-	u.Table = cloned(u.Table)
+	u = u.clone()
 	d.ask(func(a *asked) { a.update = &u })
 	return nil
 }
@@ -97,13 +111,17 @@ func (d *Director) Status() Status {
 	s.At = time.Now().Round(0)
 	s.Drains = slices.Clone(s.Drains)
 	s.Unwanted, s.Misordered = slices.Clone(s.Unwanted), slices.Clone(s.Misordered)
+	s.Overrides = slices.DeleteFunc(slices.Clone(d.overrides), hasEnded(s.At))
+	s.Health = d.monitor.Status()
 	return s
 }
 
-// check refuses a table that can never be applied.
-func (d *Director) check(table lvs.Table) error {
-	_, err := lvs.Diff(lvs.Table{}, table, d.o.Table)
-	return err
+// check refuses a table that can never be applied, and checks that can never be made.
+func (d *Director) check(u Update) error {
+	if _, err := lvs.Diff(lvs.Table{}, u.Table, d.o.Table); err != nil {
+		return err
+	}
+	return d.checkHealth(u)
 }
 
 func (d *Director) ask(note func(*asked)) {
@@ -139,10 +157,12 @@ func (d *Director) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer r.endMonitor()
 	for {
 		if err := r.work(ctx); err != nil {
 			return err
 		}
+		r.needMonitor(ctx)
 		if err := r.wait(ctx); err != nil {
 			return err
 		}

@@ -27,7 +27,8 @@
 // One Director owns the services in its scope: two of them that want different things
 // of the same service undo each other's changes, at a rate that falls. Directors with
 // different scopes, in one process or in several, do not touch each other. Everything
-// that a Director does, it does within [Director.Run]: it starts no goroutine.
+// that a Director does, it does within [Director.Run]: goroutines, which it starts only
+// for checks and overrides, end with it.
 //
 // # What wins
 //
@@ -38,6 +39,19 @@
 // A wanted table that would remove too many real servers at once is refused, and the
 // one before is kept true: see [Options.MaxRemoval]. So is a file that cannot be read or
 // decoded.
+//
+// # Health
+//
+// [Update.Health] says how real servers are checked, and [File] reads that from the file
+// of the table: see [Config]. What package health finds out decides their weights, and
+// whether failed ones stay. It is applied at once, whatever [Options.MaxRemoval] says,
+// and is not a drift. The wanted table has the weights of servers that work; one that has
+// just been added gets none before its first success, and one that has a weight when a
+// Director begins keeps it until a check has decided.
+//
+// Operators override that for single real servers: [Director.Override], or
+// [Options.OverridesFile] from another process. Overrides outlive new tables, and with a
+// file the process.
 //
 // # When it ends
 //

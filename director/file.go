@@ -1,17 +1,15 @@
 package director
 
 import (
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/golvs/lvs"
 )
 
-// File is a source: a file with a table, which is read again when it changes.
+// File is a source: a file with a table and its checks, which is read again when it
+// changes.
 //
 // The file may be written in place, replaced by a rename, or reached through symbolic
 // links that change, as those of a Kubernetes ConfigMap. A change is noticed by the
@@ -26,10 +24,10 @@ import (
 type File struct {
 	Path string // must be set
 
-	// Decode returns the table in the content of the file; nil is [lvs.ParseTable]. An
-	// error says where it is if it is an [*lvs.Error] or [*lvs.TableError] with lines and
-	// columns, or a [*FileError] without Path.
-	Decode func(content []byte) (lvs.Table, error)
+	// Decode returns what the content of the file wants; nil is [ParseConfig], which also
+	// reads the JSON of a table alone. An error says where it is if it is an [*lvs.Error]
+	// or [*lvs.TableError] with lines and columns, or a [*FileError] without Path.
+	Decode func(content []byte) (Config, error)
 
 	// Interval is the time between two looks at the file; 0 is half a second. Of two
 	// writes of equally many bytes within one tick of the file system's clock, which can
@@ -51,10 +49,23 @@ func (f File) open() (*feed, error) {
 		f.Interval = 500 * time.Millisecond
 	}
 	if f.Decode == nil {
-		f.Decode = lvs.ParseTable
+		f.Decode = ParseConfig
 	}
-	w := &watcher{File: f}
-	return &feed{poll: w.poll, interval: f.Interval}, nil
+	w := fileWatch{path: f.Path}
+	return &feed{poll: func() news { return f.poll(&w) }, interval: f.Interval}, nil
+}
+
+// poll looks at the file, and decodes it if it has changed.
+func (f File) poll(w *fileWatch) news {
+	var update *Update
+	recovered, err := w.look(func(content []byte) error {
+		config, err := f.Decode(content)
+		if err == nil {
+			update = &Update{Table: config.Table, Health: config.Health}
+		}
+		return err
+	})
+	return news{update: update, err: err, recovered: recovered}
 }
 
 // FileError says what is wrong with the file of a table, and where. Each problem of an
@@ -93,100 +104,3 @@ func unplaced(err error) error {
 
 // Unwrap returns what is wrong.
 func (e *FileError) Unwrap() error { return e.Err }
-
-// watcher looks at a file.
-type watcher struct {
-	File
-	read   os.FileInfo // the file whose content was read last
-	latest os.FileInfo // the file as it was at the last look
-	good   *[sha256.Size]byte
-	broken string // the error that was returned last; "" if the file is in order
-}
-
-// poll reads the file if it has changed and stayed the same since.
-func (w *watcher) poll() news {
-	now, err := w.stat()
-	if err != nil {
-		return w.lost(err)
-	}
-	if sameFile(now, w.read) {
-		return news{}
-	}
-	if !sameFile(now, w.latest) {
-		w.latest = now
-		return news{}
-	}
-	content, err := os.ReadFile(w.Path)
-	after, statErr := w.stat()
-	if err != nil || statErr != nil {
-		return w.lost(errors.Join(err, statErr))
-	}
-	if w.latest = after; !sameFile(after, now) {
-		return news{} // it changed while it was read
-	}
-	w.read = now
-	return w.take(content)
-}
-
-// lost returns the error of a file that cannot be read. It is read again even if it comes
-// back as it was.
-func (w *watcher) lost(err error) news {
-	w.read, w.latest = nil, nil
-	return w.problem(err)
-}
-
-// stat returns what the file is, through symbolic links.
-func (w *watcher) stat() (os.FileInfo, error) {
-	info, err := os.Stat(w.Path)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, &FileError{Path: w.Path, Err: errors.New("it is not a regular file")}
-	case info.Size() > maxFileSize:
-		return nil, &FileError{Path: w.Path, Err: fmt.Errorf("it has %d bytes, and only a file of up to %d is read", info.Size(), maxFileSize)}
-	}
-	return info, nil
-}
-
-// take decodes a content that is not the last good one.
-func (w *watcher) take(content []byte) news {
-	sum := sha256.Sum256(content)
-	if w.good != nil && sum == *w.good {
-		recovered := w.broken != ""
-		w.broken = ""
-		return news{recovered: recovered}
-	}
-	table, err := w.Decode(content)
-	if err != nil {
-		return w.problem(err)
-	}
-	w.good, w.broken = &sum, ""
-	return news{update: &Update{Table: table}}
-}
-
-// problem returns an error with its place, unless it was returned last.
-func (w *watcher) problem(err error) news {
-	placed := &FileError{Path: w.Path, Err: err}
-	var inside *FileError
-	var value *lvs.Error
-	var path *os.PathError
-	switch {
-	case errors.As(err, &inside):
-		placed = &FileError{w.Path, inside.Line, inside.Column, inside.Err}
-	case errors.As(err, &value):
-		placed.Line, placed.Column = value.Line, value.Column
-	case errors.As(err, &path):
-		placed.Err = path.Err // whose text has the path again
-	}
-	if placed.Error() == w.broken {
-		return news{}
-	}
-	w.broken = placed.Error()
-	return news{err: placed}
-}
-
-// sameFile reports whether a file has not changed between two looks.
-func sameFile(a, b os.FileInfo) bool {
-	return a != nil && b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
-}

@@ -270,11 +270,11 @@ func TestFileThatIsNotOne(t *testing.T) {
 // Decode may use another format, and say where it is broken.
 func TestFileDecodedByCaller(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "table")
-	f, err := File{Path: path, Decode: func(content []byte) (lvs.Table, error) {
+	f, err := File{Path: path, Decode: func(content []byte) (Config, error) {
 		if string(content) == "bad" {
-			return lvs.Table{}, &FileError{Line: 3, Column: 4, Err: errors.New("too bad")}
+			return Config{}, &FileError{Line: 3, Column: 4, Err: errors.New("too bad")}
 		}
-		return lvs.Table{Services: make([]lvs.TableService, len(content))}, nil
+		return Config{Table: lvs.Table{Services: make([]lvs.TableService, len(content))}}, nil
 	}}.open()
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,8 @@ type removals struct {
 }
 
 // removalsOf counts the real servers that a plan takes out of service: removed, drained
-// or with a weight that becomes 0. Additions are made before, so they count among all.
+// or with a weight that becomes 0, but for those that stand in when others fail.
+// Additions are made before, so they count among all.
 func (r *run) removalsOf(a attempt) removals {
 	of := 0
 	for _, s := range a.have {
@@ -23,7 +24,9 @@ func (r *run) removalsOf(a attempt) removals {
 		case lvs.OpAddRealServer:
 			of++
 		case lvs.OpRemoveRealServer:
-			gone[driftKey{id, step.Change.RealServerAddr()}] = true
+			if addr := step.Change.RealServerAddr(); !a.target.standsIn(id, addr) {
+				gone[driftKey{id, addr}] = true
+			}
 		case lvs.OpRemoveService:
 			for _, s := range step.RealServers {
 				gone[driftKey{id, s.Addr}] = true

@@ -13,8 +13,10 @@ type attempt struct {
 	target  *Update // what the table is compared with
 	inScope func(lvs.ServiceID) bool
 	have    left
+	options lvs.TableOptions
 	plan    lvs.TablePlan
 	drifts  []Drift
+	more    bool // another attempt must follow
 }
 
 // look reads the table and makes it as wanted.
@@ -23,7 +25,8 @@ func (r *run) look(ctx context.Context) error {
 		r.lookAt = time.Time{}
 		return nil
 	}
-	r.lookAt, r.held, r.settling = time.Now().Add(r.o.Resync), false, false
+	r.lookedAt = time.Now()
+	r.lookAt, r.held, r.settling = r.lookedAt.Add(r.o.Resync), false, false
 	ended := ctx
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
@@ -44,7 +47,8 @@ func (r *run) look(ctx context.Context) error {
 }
 
 // compare reads the table and finds what to do. The target is nil if nothing may be
-// done.
+// done. What a wanted table takes out of service is judged without its checks: what they
+// take out is for their own limits.
 func (r *run) compare(ctx context.Context) (attempt, error) {
 	snapshot, err := r.client.Snapshot(ctx)
 	if err != nil {
@@ -52,16 +56,19 @@ func (r *run) compare(ctx context.Context) (attempt, error) {
 	}
 	r.publish(func(s *Status) { s.Counts.Looks++; s.Looked = time.Now().Round(0) })
 	table := snapshot.Table()
-	a, err := r.compareWith(ctx, table, r.want)
+	a, err := r.compareWith(table, r.want, r.want.Table)
 	if err != nil {
 		return a, err
 	}
 	if gone := r.removalsOf(a); gone.exceed(r.o.MaxRemoval) && !r.want.AllowRemovals {
+		if err := r.addNotes(ctx, &a); err != nil {
+			return a, err
+		}
 		r.refuse(a.plan, gone)
 		return r.compareWithKept(ctx, table, a)
 	}
 	r.accepted()
-	return a, nil
+	return r.compareHealthy(ctx, table, a)
 }
 
 // compareWithKept falls back to the table that was applied last, if that would not
@@ -71,32 +78,38 @@ func (r *run) compareWithKept(ctx context.Context, table lvs.Table, refused atte
 	if r.kept == nil {
 		return refused, nil
 	}
-	a, err := r.compareWith(ctx, table, r.kept)
-	if err == nil && r.removalsOf(a).exceed(r.o.MaxRemoval) {
-		return refused, nil
-	}
-	return a, err
-}
-
-func (r *run) compareWith(ctx context.Context, table lvs.Table, target *Update) (attempt, error) {
-	inScope := r.scopeWith(target.Table)
-	have := lvs.Table{Services: slices.DeleteFunc(slices.Clone(table.Services), func(s lvs.TableService) bool { return !inScope(s.ID) })}
-	a := attempt{target: target, inScope: inScope, have: leftOf(have)}
-	o := r.optionsFor(have)
-	var err error
-	if a.plan, err = lvs.Diff(table, target.Table, o); err != nil {
+	a, err := r.compareWith(table, r.kept, r.kept.Table)
+	if err != nil {
 		return a, err
 	}
-	if o.Host != nil && len(a.plan.Steps) > 0 {
-		// Only this reads what the notes depend on.
-		if a.plan, err = r.client.PlanTable(ctx, target.Table, o); err != nil {
-			return a, err
-		}
+	if r.removalsOf(a).exceed(r.o.MaxRemoval) {
+		return refused, nil
+	}
+	return r.compareHealthy(ctx, table, a)
+}
+
+// compareWith finds what makes a table what is wanted for a target.
+func (r *run) compareWith(table lvs.Table, target *Update, want lvs.Table) (attempt, error) {
+	inScope := r.scopeWith(target.Table)
+	have := lvs.Table{Services: slices.DeleteFunc(slices.Clone(table.Services), func(s lvs.TableService) bool { return !inScope(s.ID) })}
+	a := attempt{target: target, inScope: inScope, have: leftOf(have), options: r.optionsFor(have)}
+	var err error
+	if a.plan, err = lvs.Diff(table, want, a.options); err != nil {
+		return a, err
 	}
 	if r.left != nil {
 		a.drifts = r.left.drifts(a.have, func(id lvs.ServiceID) bool { return r.inScope(id) && inScope(id) && !r.unsure[id] })
 	}
 	return a, nil
+}
+
+// addNotes says what the steps of a plan do on the host, if that is asked for. Only this
+// reads what that depends on.
+func (r *run) addNotes(ctx context.Context, a *attempt) (err error) {
+	if a.options.Host != nil && len(a.plan.Steps) > 0 {
+		a.plan, err = r.client.PlanTable(ctx, a.plan.Want, a.options)
+	}
+	return err
 }
 
 // scopeWith returns which services are in scope when a table is wanted.
@@ -159,8 +172,9 @@ func (r *run) withhold(a attempt) {
 }
 
 // mustHold reports whether a plan would put right again what was put right just before.
+// Weights that follow from health do not wait.
 func (r *run) mustHold(a attempt) bool {
-	return !r.fresh && time.Now().Before(r.holdUntil) && slices.ContainsFunc(a.drifts, stepsOf(a.plan).touch)
+	return !r.fresh && !r.urgent && time.Now().Before(r.holdUntil) && slices.ContainsFunc(a.drifts, stepsOf(a.plan).touch)
 }
 
 // hold reports drifts that have to wait.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/health"
 )
 
 // Options configures a [Director]. The zero value keeps the wanted services exactly as
@@ -36,6 +37,18 @@ type Options struct {
 	// nil. Before the first table comes, the Director changes nothing, and only goes on
 	// with drains.
 	Source Source
+
+	// Health is how real servers are checked that have checks: see [Update.Health]. What
+	// they lead to is done at once, and [health.Limit] guards it, not MaxRemoval. OnEvent
+	// and OnChange are the Director's, and must be nil.
+	Health health.Options
+
+	// OverridesFile is the path of a file with what operators have decided about real
+	// servers: see [Director.Override]. It is read again when it changes, and other
+	// programs change it with [PutOverride] and [RemoveOverride], or whatever else writes
+	// it. It need not exist. While it is broken, the last overrides hold: see
+	// [OverridesBroken]. With "", overrides end with the Director.
+	OverridesFile string
 
 	// MaxRemoval is the share of the real servers in scope that may go out of service at
 	// once: more than 0, and 1 for all. 0 is half. Real servers that are removed, begin
@@ -105,6 +118,12 @@ func (o Options) complete() (Options, error) {
 		return o, invalid("Table.Last", "must be nil: the Director remembers what it applied, in StateFile")
 	case o.Shared && o.StateFile == "":
 		return o, invalid("Shared", "needs a StateFile, without which a new run would not know what is the Director's")
+	}
+	switch {
+	case o.Health.OnEvent != nil, o.Health.OnChange != nil:
+		return o, invalid("Health", "OnEvent and OnChange must be nil: the Director's own OnEvent gets these events")
+	case o.OverridesFile != "" && o.Table.KeepWeights:
+		return o, invalid("OverridesFile", "cannot work with Table.KeepWeights, which leaves weights to other programs")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -86,7 +86,11 @@ func (r *run) settled(a attempt) {
 	}
 	r.holdAfter(slices.ContainsFunc(a.drifts, stepsOf(a.plan).touch))
 	r.leave(a)
-	inSync := a.target == r.want
+	r.urgent, r.goal = a.more, a.plan.Want
+	if a.more {
+		r.lookBy(time.Now())
+	}
+	inSync := a.target == r.want && !a.more
 	if inSync {
 		r.kept = r.want
 		r.want.AllowRemovals = false

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/health"
 )
 
 // settle is how long a wanted table waits for others that come right after it.
@@ -30,7 +31,16 @@ type run struct {
 
 	unsure map[lvs.ServiceID]bool // services that a change of unknown outcome is about
 
-	lookAt, drainAt, pollAt time.Time // when to do that; the zero time is never
+	watched         *Update           // what the monitor checks; nil before the first
+	urgent          bool              // weights have changed, and the table has not
+	endOfMonitor    func()            // ends it; nil if it does not run
+	goal            lvs.Table         // what the table was made last, with the weights of the monitor
+	lookedAt        time.Time         // the last look
+	overridesWatch  fileWatch         // of [Options.OverridesFile]
+	overridesBroken bool              // that file
+	decided         []health.Override // the overrides that were reported
+
+	lookAt, drainAt, pollAt, overridesAt time.Time // when to do that; the zero time is never
 
 	broken  bool // the source
 	refused bool // the newest wanted table
@@ -56,12 +66,15 @@ func (d *Director) begin() (*run, error) {
 			return nil, err
 		}
 	}
+	if err := r.beginOverrides(); err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	if r.feed.poll != nil {
 		r.pollAt = now
 	}
 	if earlier.Wanted != nil {
-		r.want, r.fresh, r.lookAt = &Update{Table: *earlier.Wanted}, true, now
+		r.want, r.fresh, r.lookAt = &Update{Table: *earlier.Wanted, Health: d.policies}, true, now
 	}
 	r.drainsFrom(now)
 	return r, nil
@@ -73,10 +86,15 @@ func (r *run) work(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	r.reportHealth()
 	now := time.Now()
 	if due(r.pollAt, now) {
 		r.pollAt = now.Add(r.feed.interval)
 		r.read(r.feed.poll())
+	}
+	if due(r.overridesAt, now) {
+		r.overridesAt = now.Add(overridesInterval)
+		r.readOverrides()
 	}
 	look := due(r.lookAt, now)
 	if due(r.drainAt, now) || look && len(r.state.Drains) > 0 {
@@ -104,6 +122,8 @@ func (r *run) wait(ctx context.Context) error {
 	case <-timer.C:
 	case <-r.wake:
 		r.take(r.taken())
+	case e := <-r.checked:
+		r.emit(Health{e})
 	case u, ok := <-r.feed.updates:
 		if !ok {
 			r.feed.updates = nil
@@ -117,7 +137,7 @@ func (r *run) wait(ctx context.Context) error {
 // rest returns how long nothing is due.
 func (r *run) rest(now time.Time) time.Duration {
 	rest := time.Hour
-	for _, at := range []time.Time{r.lookAt, r.drainAt, r.pollAt} {
+	for _, at := range []time.Time{r.lookAt, r.drainAt, r.pollAt, r.overridesAt} {
 		if !at.IsZero() {
 			rest = min(rest, at.Sub(now))
 		}
@@ -138,13 +158,19 @@ func (r *run) take(a asked) {
 		r.fresh = true
 		r.lookBy(time.Now())
 	}
+	if a.override {
+		r.reportOverrides()
+	}
+	if a.weights || a.override {
+		r.follow()
+	}
 }
 
 // read takes what the source has.
 func (r *run) read(n news) {
 	err := n.err
 	if n.update != nil {
-		err = r.check(n.update.Table)
+		err = r.check(*n.update)
 	}
 	switch {
 	case err != nil:
@@ -160,9 +186,7 @@ func (r *run) read(n news) {
 		r.emit(SourceRecovered{})
 	}
 	if n.update != nil {
-		u := *n.update
-		u.Table = cloned(u.Table)
-		r.accept(u)
+		r.accept(n.update.clone())
 	}
 }
 
@@ -170,7 +194,7 @@ func (r *run) read(n news) {
 // updates that come until then count as well. The same table again changes nothing, but
 // may be allowed now.
 func (r *run) accept(u Update) {
-	if r.want != nil && r.want.Table.Equal(u.Table) {
+	if r.want != nil && r.want.equal(u) {
 		if u.AllowRemovals && r.refused {
 			r.want.AllowRemovals = true
 			r.lookBy(time.Now())
@@ -179,7 +203,7 @@ func (r *run) accept(u Update) {
 	}
 	r.want, r.fresh, r.refused = &u, true, false
 	r.publish(func(s *Status) {
-		s.Wanted = &u.Table
+		s.Wanted, r.policies = &u.Table, u.Health
 		s.refuse("", 0, 0)
 		s.sync(false)
 	})
@@ -203,9 +227,11 @@ func (r *run) backoff(b *backoff) time.Time {
 // emit reports an event.
 func (r *run) emit(e Event) {
 	level := slog.LevelInfo
-	switch e.(type) {
-	case Drift, ApplyFailed, Refused, SourceBroken:
+	switch e := e.(type) {
+	case Drift, ApplyFailed, Refused, SourceBroken, OverridesBroken:
 		level = slog.LevelWarn
+	case Health:
+		level = e.level()
 	}
 	r.o.Logger.Log(context.Background(), level, "director: "+e.String())
 	if r.o.OnEvent != nil {

@@ -1,9 +1,12 @@
 package director
 
 import (
+	"maps"
+	"reflect"
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/health"
 )
 
 // Source is where a [Director] gets the wanted table from, besides [Director.Set]:
@@ -13,13 +16,26 @@ type Source interface {
 	open() (*feed, error)
 }
 
-// Update is a wanted table, and how it may be applied.
+// Update is a wanted table, how its real servers are checked, and how it may be applied.
 type Update struct {
-	Table lvs.Table // what is wanted
+	Table  lvs.Table                       // what is wanted
+	Health map[lvs.ServiceID]health.Policy // the checks of services that have some
 
 	// AllowRemovals applies the table even if it removes more real servers than
 	// [Options.MaxRemoval] allows. That ends when the table is in sync.
 	AllowRemovals bool
+}
+
+// clone returns a copy. What policies have is not copied.
+func (u Update) clone() Update {
+	u.Table, u.Health = cloned(u.Table), maps.Clone(u.Health)
+	return u
+}
+
+// equal reports whether the same is wanted.
+func (u Update) equal(other Update) bool {
+	return u.Table.Equal(other.Table) && len(u.Health) == len(other.Health) &&
+		(len(u.Health) == 0 || reflect.DeepEqual(u.Health, other.Health))
 }
 
 // feed is an open source. Run looks at it, in its own goroutine.

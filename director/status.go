@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/health"
 )
 
 // Status is how a [Director] is doing. It prints, and marshals to JSON with a version.
@@ -46,6 +47,11 @@ type Status struct {
 	Drains     []lvs.Drain     `json:"drains,omitempty"`     // that are under way
 	Unwanted   []lvs.ServiceID `json:"unwanted,omitempty"`   // services in scope that are not wanted and remain
 	Misordered []lvs.ServiceID `json:"misordered,omitempty"` // services whose real servers are in another order, which decides picks
+
+	Health health.Status `json:"health"` // of the real servers, and their weights
+
+	Overrides      []health.Override `json:"overrides,omitempty"`      // what operators have decided
+	OverridesError string            `json:"overridesError,omitempty"` // what is wrong with their file; "" for nothing
 
 	Counts Counts `json:"counts"` // since New
 }
@@ -106,7 +112,7 @@ func (s *Status) UnmarshalJSON(text []byte) error {
 // when, what is wrong, and the drains with the time that they have left.
 func (s Status) String() string {
 	lines := []string{s.summary()}
-	for _, problem := range []struct{ what, text string }{{"last error", s.Error}, {"source", s.Source}, {"refused", s.Refused}} {
+	for _, problem := range []struct{ what, text string }{{"last error", s.Error}, {"source", s.Source}, {"refused", s.Refused}, {"overrides", s.OverridesError}} {
 		if problem.text != "" {
 			lines = append(lines, problem.what+": "+problem.text)
 		}
@@ -122,6 +128,9 @@ func (s Status) String() string {
 	}
 	for _, id := range s.Misordered {
 		lines = append(lines, "real servers in another order: "+id.String())
+	}
+	if text := s.Health.String(); text != "" {
+		lines = append(lines, text)
 	}
 	return strings.Join(append(lines, s.Counts.String()), "\n")
 }

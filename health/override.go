@@ -1,8 +1,10 @@
 package health
 
 import (
+	"fmt"
 	"math"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -37,6 +39,29 @@ const (
 	// Pin gives it a weight whatever its checks, reports and slow start say.
 	Pin OverrideKind = "pin"
 )
+
+// String returns what was decided, until when, who did it and why, such as
+// "tcp://10.168.0.91:80 -> 10.168.0.94:80: scale 0.5 until 2026-01-02T15:04:05Z, by ann: new disk".
+func (o Override) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s -> %s: %s", o.Service, o.Server, o.Kind)
+	switch o.Kind {
+	case Scale:
+		fmt.Fprintf(&b, " %g", o.Share)
+	case Pin:
+		fmt.Fprintf(&b, " %d", o.Weight)
+	}
+	if !o.Until.IsZero() {
+		fmt.Fprintf(&b, " until %s", o.Until.Format(time.RFC3339))
+	}
+	if o.By != "" {
+		fmt.Fprintf(&b, ", by %s", o.By)
+	}
+	if o.Why != "" {
+		fmt.Fprintf(&b, ": %s", o.Why)
+	}
+	return b.String()
+}
 
 // maxWeight is the largest weight that the kernel takes: it is a signed 32-bit number.
 const maxWeight = math.MaxInt32

@@ -113,9 +113,9 @@ func (k *keep) source(ctx context.Context, env *cli.Env, host *lvs.Host, args []
 	if _, err := readTableFile(ctx, env, args[0]); err != nil {
 		return nil, err
 	}
-	return director.File{Path: args[0], Decode: func(text []byte) (lvs.Table, error) {
+	return director.File{Path: args[0], Decode: func(text []byte) (director.Config, error) {
 		file, err := tablefile.Decode(text)
-		return file.Table, err
+		return director.Config{Table: file.Table}, err
 	}}, nil
 }
 

@@ -1,0 +1,28 @@
+package director
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/golvs/lvs"
+)
+
+// lockFile keeps other programs from changing a file. It locks a file beside it, which
+// stays, because the file itself is replaced.
+func lockFile(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path+".lock", os.O_RDONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case err == nil, errors.Is(err, errors.ErrUnsupported): // some file systems have no locks
+		return func() { f.Close() }, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		err = fmt.Errorf("%s: another program changes it, try again: %w", path, lvs.ErrBusy)
+	}
+	f.Close()
+	return nil, err
+}

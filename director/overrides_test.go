@@ -1,0 +1,134 @@
+package director
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/health"
+)
+
+// Overrides count at once, for the next table too, and end.
+func TestOverrides(t *testing.T) {
+	play(t, Options{}, func(s *scene) {
+		s.set(wrrTable(400, 400, 400))
+		s.run()
+		pass(time.Second)
+		s.take()
+		decide := func(n int, o health.Override) {
+			s.Helper()
+			o.Service, o.Server = web, rip(web, n)
+			if err := s.d.Override(o); err != nil {
+				s.Fatal(err)
+			}
+		}
+		decide(1, health.Override{Kind: health.Drain, By: "ann", Why: "new disk"})
+		pass(weightPause)
+		s.hasWeights("drained", 0, 400, 400)
+		s.reported("drained", "10.1.0.1:80: drain, by ann: new disk", "applied")
+		decide(2, health.Override{Kind: health.Scale, Share: 0.5, Until: time.Now().Add(time.Minute)})
+		decide(3, health.Override{Kind: health.Pin, Weight: 700})
+		pass(weightPause)
+		s.hasWeights("drained, scaled and pinned", 0, 200, 700)
+		s.set(wrrTable(400, 400, 400, 400))
+		pass(time.Second)
+		s.hasWeights("another table", 0, 200, 700, 400)
+		s.stop()
+		s.run()
+		pass(time.Second)
+		s.hasWeights("another run", 0, 200, 700, 400)
+		pass(time.Minute)
+		s.hasWeights("after the time of one", 0, 400, 700, 400)
+		for _, want := range []bool{true, false} {
+			if found, err := s.d.TakeBack(web, rip(web, 1)); err != nil || found != want {
+				s.Errorf("TakeBack: %t, %v", found, err)
+			}
+		}
+		pass(weightPause)
+		s.hasWeights("taken back", 400, 400, 700, 400)
+		if got := s.d.Overrides(); len(got) != 1 || got[0].Kind != health.Pin {
+			s.Errorf("overrides: %v", got)
+		}
+		if err := s.d.Override(health.Override{Service: web, Server: rip(web, 1), Kind: "stop"}); !errors.Is(err, lvs.ErrInvalid) {
+			s.Errorf("an unknown kind: %v", err)
+		}
+	})
+}
+
+// A file of overrides is followed, is as good as its last good content, and tells the
+// next Director.
+func TestOverridesFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "overrides.json")
+	o := Options{OverridesFile: path}
+	play(t, o, func(s *scene) {
+		s.set(wrrTable(4, 4))
+		s.run()
+		pass(time.Second)
+		s.take()
+		put := func(n int, kind health.OverrideKind) {
+			s.Helper()
+			if err := PutOverride(path, health.Override{Service: web, Server: rip(web, n), Kind: kind}); err != nil {
+				s.Fatal(err)
+			}
+		}
+		const read = time.Second + weightPause
+		put(1, health.Drain)
+		pass(read)
+		s.hasWeights("put by another program", 0, 4)
+		s.reported("put by another program", "Overridden: ", "Applied: ")
+		put(2, health.Drain)
+		if found, err := RemoveOverride(path, web, rip(web, 1)); err != nil || !found {
+			s.Errorf("remove: %t, %v", found, err)
+		}
+		pass(read)
+		s.hasWeights("another one", 4, 0)
+		s.take()
+		good, err := os.ReadFile(path)
+		if err != nil {
+			s.Fatal(err)
+		}
+		for _, bad := range []string{"{", strings.Replace(string(good), "drain", "stop", 1), strings.Replace(string(good), "1", "2", 1)} {
+			if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
+				s.Fatal(err)
+			}
+			pass(read)
+			s.hasWeights("a broken file", 4, 0)
+			s.reported("a broken file", "OverridesBroken: ")
+			if s.d.Status().OverridesError == "" {
+				s.Error("the status does not say that the file is broken")
+			}
+			client := s.sim.Client()
+			other, err := New(client, o)
+			if err != nil {
+				s.Fatal(err)
+			}
+			var broken *FileError
+			if err := other.Run(s.Context()); !errors.As(err, &broken) {
+				s.Errorf("Run with a broken file: %v", err)
+			}
+			client.Close()
+		}
+		if err := os.WriteFile(path, good, 0o600); err != nil {
+			s.Fatal(err)
+		}
+		pass(read)
+		s.reported("in order again", "OverridesRecovered")
+		s.stop()
+		s.direct(o)
+		s.set(wrrTable(4, 4))
+		s.run()
+		pass(time.Second)
+		s.hasWeights("another Director", 4, 0)
+		if err := os.Remove(path); err != nil {
+			s.Fatal(err)
+		}
+		s.take()
+		pass(read)
+		s.hasWeights("without the file", 4, 4)
+		s.reported("without the file", "TakenBack", "Applied")
+	})
+}
