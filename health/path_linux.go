@@ -1,0 +1,43 @@
+package health
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// controlMarked returns a function for [net.Dialer] that gives the packets of a socket a
+// mark, and lets the kernel choose its port when it connects, when all ports that are
+// not in use with the same destination will do.
+func controlMarked(mark uint32) func(network, address string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if bad := c.Control(func(fd uintptr) {
+			err = os.NewSyscallError("setsockopt SO_MARK", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark)))
+			if err == nil {
+				err = os.NewSyscallError("setsockopt IP_BIND_ADDRESS_NO_PORT", unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1))
+			}
+		}); bad != nil {
+			return bad
+		}
+		return err
+	}
+}
+
+// explainMarked adds to the error of a marked connection what to do about it.
+func explainMarked(err error, source net.Addr) error {
+	var network net.Error
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%w: marking packets needs CAP_NET_ADMIN", err)
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return fmt.Errorf("%w: %s is not an address of this host, or has no free port", err, source)
+	case errors.As(err, &network) && network.Timeout():
+		return fmt.Errorf("%w: if a direct check succeeds, the server lacks the VIP or the tunnel, or this host drops the answers: see Checks of lvs.DRDirector", err)
+	}
+	return err
+}

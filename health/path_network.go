@@ -1,0 +1,102 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+)
+
+// markedNetwork opens connections through IPVS to one real server.
+type markedNetwork struct {
+	path   *TablePath
+	server markedServer
+	source atomic.Pointer[netip.Addr] // that worked last; nil if it must be found
+}
+
+// DialContext implements [Network].
+func (n *markedNetwork) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := n.dial(ctx, network, address)
+	if err != nil {
+		// The host may have got other addresses.
+		n.source.Store(nil)
+		return nil, fmt.Errorf("through IPVS to %s: %w", n.server, err)
+	}
+	return conn, nil
+}
+
+func (n *markedNetwork) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	mark, ok := n.path.markOf(n.server)
+	if !ok {
+		return nil, errors.New("no service carries its probes any more: call TablePath.Set")
+	}
+	source, err := n.from(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Control: controlMarked(mark), KeepAlive: -1}
+	switch {
+	case strings.HasPrefix(network, "tcp"):
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
+	case strings.HasPrefix(network, "udp"):
+		dialer.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
+	default:
+		return nil, fmt.Errorf("IPVS forwards TCP and UDP, not %s: use the direct path", network)
+	}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, explainMarked(err, dialer.LocalAddr)
+	}
+	return conn, nil
+}
+
+// from returns the address that probes come from. Without one, the kernel would choose
+// the VIP where it is local, and the real server would answer itself.
+func (n *markedNetwork) from(ctx context.Context) (netip.Addr, error) {
+	if known := n.source.Load(); known != nil {
+		return *known, nil
+	}
+	source, err := n.path.findSource(ctx, n.server)
+	if err == nil {
+		n.source.Store(&source)
+	}
+	return source, err
+}
+
+// findSource returns the address of this host from which probes of a real server come.
+func (p *TablePath) findSource(ctx context.Context, s markedServer) (netip.Addr, error) {
+	for _, a := range p.options.Sources {
+		if a.Is6() == s.is6 {
+			return a, nil
+		}
+	}
+	suits := func(a netip.Addr) bool {
+		return a.Is6() == s.is6 && a.IsGlobalUnicast() && !p.isVIP(a)
+	}
+	if a, err := sourceTo(ctx, s.addr); err == nil && suits(a) {
+		return a, nil
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("find an address of this host: %w", err)
+	}
+	for _, a := range all {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil && suits(prefix.Addr()) {
+			return prefix.Addr(), nil
+		}
+	}
+	return netip.Addr{}, errors.New("this host has no address of its own, other than VIPs, that could be the source: set TablePathOptions.Sources")
+}
+
+// sourceTo returns the address from which this host reaches another. Nothing is sent.
+func sourceTo(ctx context.Context, to netip.Addr) (netip.Addr, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", netip.AddrPortFrom(to, 9).String())
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
+}

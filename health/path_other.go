@@ -1,0 +1,20 @@
+//go:build !linux
+
+package health
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"syscall"
+)
+
+// controlMarked returns a function for [net.Dialer] that fails: only Linux has IPVS.
+func controlMarked(uint32) func(network, address string, c syscall.RawConn) error {
+	return func(string, string, syscall.RawConn) error {
+		return fmt.Errorf("mark packets on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+	}
+}
+
+func explainMarked(err error, _ net.Addr) error { return err }
