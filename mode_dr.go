@@ -29,12 +29,19 @@ type DRDirector struct {
 	// Marks gives packets the firewall marks of services: see [FWMark]. A mark without
 	// To is for packets to the VIP. Without marks, services are for addresses.
 	Marks []PacketMark
+
+	// Checks is the interface where real servers answer health checks that go through
+	// IPVS, often Interface: see package health. Their answers come from the VIP, and
+	// Linux drops IPv4 packets that come from an address of its own, unless they are
+	// accepted. The interface then also accepts packets whose source is forged to be one of this
+	// host's addresses. "" is for a director without such checks.
+	Checks string
 }
 
 // Setup returns what the host needs. The error matches [ErrInvalid] and names the
 // field.
 func (d DRDirector) Setup() (Setup, error) {
-	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface), validateMarks(d.VIP, d.Marks))
+	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface), validateMarks(d.VIP, d.Marks), validateChecks(d.Checks))
 	return newSetup("DR director", bad, d.requirements)
 }
 
@@ -43,7 +50,8 @@ func (d DRDirector) requirements() (s Setup) {
 		s = append(s, forwarding(d.VIP.Is6(), "forward packets; DR itself does not need it"))
 	}
 	s = append(s, directorVIP(d.VIP, d.Interface, d.Label, d.Routed)...)
-	return append(s, markVIP(d.VIP, d.Marks)...)
+	s = append(s, markVIP(d.VIP, d.Marks)...)
+	return append(s, checksFrom(d.VIP, d.Interface, d.Checks)...)
 }
 
 // DRRealServer is the host of a real server for [DR]. It accepts packets for the VIP,

@@ -74,6 +74,29 @@ func validateMarks(vip netip.Addr, marks []PacketMark) *Error {
 	return nil
 }
 
+// checksFrom returns the requirements of a director that has the VIP on one interface, and
+// on another one, or the same, gets the answers to its health checks through IPVS. A strict
+// reverse path filter would drop them on another one. IPv6 needs nothing.
+func checksFrom(vip netip.Addr, iface, checks string) (s Setup) {
+	if checks == "" || !vip.Is4() {
+		return nil
+	}
+	s = append(s, Requirement{Want: Sysctl{InterfaceSysctl(checks, "accept_local", false), "1"},
+		Why: "answers to health checks through IPVS come from the VIP; forged packets from this host's addresses are accepted as well"})
+	if checks != iface {
+		s = append(s, Requirement{Want: Sysctl{InterfaceSysctl(checks, "rp_filter", false), "2"},
+			Why: "a strict filter drops what comes from the VIP, which is on " + iface})
+	}
+	return s
+}
+
+func validateChecks(iface string) *Error {
+	if iface == "" {
+		return nil
+	}
+	return validateInterface("Checks", iface)
+}
+
 // loopbackUp returns what every director needs.
 func loopbackUp() Requirement {
 	return Requirement{Want: Link{Name: "lo", Up: true}, Why: "IPVS accepts no real server while lo is down"}

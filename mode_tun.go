@@ -28,7 +28,8 @@ type TunnelDirector struct {
 
 	IPsec []IPsecTunnel // to real servers that are reached by encrypted tunnels
 
-	Marks []PacketMark // as in [DRDirector]
+	Marks  []PacketMark // as in [DRDirector]
+	Checks string       // as in [DRDirector]
 }
 
 // Setup returns what the host needs. The error matches [ErrInvalid] and names the
@@ -38,7 +39,7 @@ func (d TunnelDirector) Setup() (Setup, error) {
 }
 
 func (d TunnelDirector) validate() *Error {
-	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface), validateMarks(d.VIP, d.Marks))
+	bad := cmp.Or(validateAddr("VIP", d.VIP), validateInterface("Interface", d.Interface), validateMarks(d.VIP, d.Marks), validateChecks(d.Checks))
 	if bad == nil && (len(d.Servers) > 0 || d.Via.IsValid()) {
 		bad = validateAddr("Via", d.Via)
 	}
@@ -66,6 +67,7 @@ func (d TunnelDirector) validate() *Error {
 func (d TunnelDirector) requirements() Setup {
 	s := directorVIP(d.VIP, d.Interface, d.Label, d.Routed)
 	s = append(s, markVIP(d.VIP, d.Marks)...)
+	s = append(s, checksFrom(d.VIP, d.Interface, d.Checks)...)
 	for _, server := range d.Servers {
 		s = append(s, Requirement{Want: Route{To: hostPrefix(server), Via: d.Via}, Why: "outer packets go to the real server's address"})
 	}

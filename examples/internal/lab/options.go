@@ -30,6 +30,7 @@ type Options struct {
 	Scheduler lvs.Scheduler // "" is rr
 	Encrypt   bool          // the packets between director and real servers; with ipip alone
 	Servers   int           // how many real servers; 0 is the two of the seed
+	Checks    bool          // the director accepts answers to its own checks through IPVS
 }
 
 // Validate returns an error that names the wrong option.

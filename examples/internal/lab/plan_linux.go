@@ -124,7 +124,7 @@ func (p *plan) direct() (err error) {
 	p.client.ports = clientPort(inner)
 	p.dir.ports = []port{{inner, []byte{directorHost}}}
 	p.balance(vip, lvs.DR(), inner, is6)
-	if p.dir.setup, err = (lvs.DRDirector{VIP: vip, Interface: "eth0"}).Setup(); err != nil {
+	if p.dir.setup, err = (lvs.DRDirector{VIP: vip, Interface: "eth0", Checks: p.options.checks()}).Setup(); err != nil {
 		return err
 	}
 	return p.eachServer(func(netip.Addr) (lvs.Setup, error) { return lvs.DRRealServer{VIP: vip}.Setup() })
@@ -163,7 +163,7 @@ func (p *plan) tunnel() (err error) {
 	p.dir.ports = []port{{inner, []byte{directorHost}}}
 	mode := map[string]lvs.Mode{"ipip": lvs.IPIP(), "gue": lvs.GUE(guePort), "gre": lvs.GRE()}[p.options.Mode]
 	p.balance(vip, mode, far, outside6)
-	director := lvs.TunnelDirector{VIP: vip, Interface: "eth0", Via: inner.addr(outside6, routerHost)}
+	director := lvs.TunnelDirector{VIP: vip, Interface: "eth0", Via: inner.addr(outside6, routerHost), Checks: p.options.checks()}
 	for i := range p.servers {
 		p.servers[i].gate = gate(far)
 		director.Servers = append(director.Servers, p.table[i].Addr.Addr())
@@ -232,6 +232,14 @@ func (p *plan) eachServer(setup func(local netip.Addr) (lvs.Setup, error)) (err 
 		}
 	}
 	return nil
+}
+
+// checks returns the interface where real servers answer the director's checks.
+func (o Options) checks() string {
+	if o.Checks {
+		return "eth0"
+	}
+	return ""
 }
 
 // machines returns all of them.

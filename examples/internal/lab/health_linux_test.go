@@ -1,0 +1,306 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/health"
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+const checkedPort = 8088 // of the service that is checked
+
+// A real server is broken in six ways. A check through IPVS notices each; one to the
+// server's own address misses those of the way to it. The other real server stays good,
+// its connections go on, and no probe is a client of the service.
+func TestChecksNoticeFaults(t *testing.T) {
+	testbed.InKernel(t)
+	for _, o := range checkedLabs() {
+		t.Run(o.title(), func(t *testing.T) {
+			c := newCheckedLab(t, o)
+			f := newTraffic(t, c.Lab, c.echo)
+			long := 2 * len(c.Servers) // connections, by rr two to each real server
+			f.talk(long, c.echo, func() time.Duration { return time.Hour })
+			f.await(t, "echoes", func() bool { return f.heard == long })
+			for _, fault := range faults(c) {
+				t.Run(fault.name, func(t *testing.T) { c.suffers(t, fault) })
+			}
+			f.end()
+			for _, b := range f.broken {
+				if b.server != 0 {
+					t.Errorf("a connection of a server that works broke: %v", b.err)
+				}
+			}
+			c.mustNotCount(t)
+		})
+	}
+}
+
+// checkedLabs are the labs of every mode and family; the newest kernel, which is quick, goes
+// through all of them.
+func checkedLabs() (all []Options) {
+	for _, o := range labs() {
+		if o.Mode == "fullnat" || o.Encrypt {
+			continue
+		}
+		if o.Checks = true; testbed.IsNewest() || o.Family == "4" || o.Mode == "gue" {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// checkedLab is a lab with web servers that can be broken, and a path through IPVS to them.
+type checkedLab struct {
+	*Lab
+	web, echo lvs.ServiceID
+	sites     []*site
+	path      *health.TablePath
+}
+
+func newCheckedLab(t *testing.T, o Options) *checkedLab {
+	t.Helper()
+	ctx := context.Background()
+	c := &checkedLab{Lab: newLab(t, o)}
+	vip := c.VIP().Addr()
+	c.web, c.echo = lvs.TCP(netip.AddrPortFrom(vip, checkedPort)), lvs.TCP(netip.AddrPortFrom(vip, checkedPort+1))
+	if err := c.SetUp(ctx); err != nil {
+		t.Fatal(err)
+	}
+	client := c.Director.Client()
+	var changes []lvs.Change
+	for _, s := range c.wanted().Services {
+		changes = append(changes, lvs.AddService(s.Service))
+		for _, r := range s.RealServers {
+			changes = append(changes, lvs.AddRealServer(s.ID, r))
+		}
+	}
+	if err := client.Do(ctx, changes...); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range c.Servers {
+		s := &site{host: h}
+		s.listen(t, "")
+		t.Cleanup(s.close)
+		c.sites = append(c.sites, s)
+	}
+	var err error
+	if c.path, err = health.NewTablePath(client, health.TablePathOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	policy := health.Policy{Checks: []health.Check{{Path: health.ThroughIPVS}}}
+	if err := c.path.Set(ctx, c.wanted(), map[lvs.ServiceID]health.Policy{c.web: policy}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.path.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// wanted is the table of the services that the test adds.
+func (c *checkedLab) wanted() (table lvs.Table) {
+	for _, id := range []lvs.ServiceID{c.web, c.echo} {
+		s := lvs.TableService{Service: lvs.Service{ID: id, Scheduler: lvs.RR}}
+		for _, r := range c.table {
+			r.Addr = netip.AddrPortFrom(r.Addr.Addr(), id.AddrPort().Port())
+			s.RealServers = append(s.RealServers, r)
+		}
+		table.Services = append(table.Services, s)
+	}
+	return table
+}
+
+// check probes a real server once on a path.
+func (c *checkedLab) check(path health.Path, server int) (err error) {
+	r := c.wanted().Services[0].RealServers[server]
+	target := health.Target{Service: c.web, Server: r.Addr, Mode: r.Mode, Addr: r.Addr}
+	if path == health.ThroughIPVS {
+		if target, err = c.path.Prepare(target); err != nil {
+			return err
+		}
+	}
+	target.Network = fromHost{c.Director, target.Network}
+	ctx, cancel := context.WithTimeout(context.Background(), impatience)
+	defer cancel()
+	return getsOK(ctx, target)
+}
+
+// getsOK asks for a page.
+func getsOK(ctx context.Context, target health.Target) error {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return target.Dial(ctx, network, 0)
+	}}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target.Addr.String(), nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
+// fromHost opens the connections of a network in the namespace of a host.
+type fromHost struct {
+	host    *Host
+	network health.Network // nil: the host's
+}
+
+func (f fromHost) DialContext(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	if f.network == nil {
+		f.network = &net.Dialer{}
+	}
+	err = f.host.Run(func() error {
+		conn, err = f.network.DialContext(ctx, network, address)
+		return err
+	})
+	return conn, err
+}
+
+// mustNotCount holds that no probe was counted by the service, and that the services of
+// probes are there.
+func (c *checkedLab) mustNotCount(t *testing.T) {
+	t.Helper()
+	s, err := c.Director.Client().Service(context.Background(), c.web)
+	if err != nil || s.Stats != (lvs.Stats{}) {
+		t.Errorf("the service counted probes: %s, %v", s, err)
+	}
+}
+
+// site is a web server that can be broken.
+type site struct {
+	host   *Host
+	server *http.Server
+	status atomic.Int32
+}
+
+// listen starts the server at an address of the host, "" for all.
+func (s *site) listen(t *testing.T, address string) {
+	t.Helper()
+	s.status.Store(http.StatusOK)
+	s.server = &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(int(s.status.Load()))
+	})}
+	listener := s.socket(t, address)
+	go func() { _ = s.server.Serve(listener) }()
+}
+
+func (s *site) socket(t *testing.T, address string) (listener net.Listener) {
+	t.Helper()
+	err := s.host.Run(func() (err error) {
+		listener, err = net.Listen("tcp", fmt.Sprintf("%s:%d", address, checkedPort))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
+}
+
+func (s *site) close() { s.server.Close() }
+
+// fault is something that breaks a real server.
+type fault struct {
+	name   string
+	onWay  bool // to the VIP, where a check of the server's own address does not look
+	breaks func(t *testing.T)
+	mends  func(t *testing.T)
+}
+
+// faults are those that the first real server of a lab can have.
+func faults(c *checkedLab) []fault {
+	s, ctx := c.sites[0], context.Background()
+	restart := func(t *testing.T) { s.listen(t, "") }
+	var deaf net.Listener
+	all := []fault{
+		{"process gone", false, func(*testing.T) { s.close() }, restart},
+		{"port refused", false,
+			func(t *testing.T) { s.close(); s.listen(t, "127.0.0.1") },
+			func(t *testing.T) { s.close(); restart(t) }},
+		{"hangs", false, func(t *testing.T) {
+			s.close()
+			deaf = s.socket(t, "") // nobody accepts
+		}, func(t *testing.T) { deaf.Close(); restart(t) }},
+		{"answers 500", false,
+			func(*testing.T) { s.status.Store(http.StatusInternalServerError) },
+			func(*testing.T) { s.status.Store(http.StatusOK) }},
+	}
+	again := func(t *testing.T) {
+		t.Helper()
+		plan, err := s.host.Plan(ctx, s.host.Setup)
+		if err == nil {
+			err = s.host.Apply(ctx, plan)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range s.host.applied.Steps {
+		switch want := step.Requirement.Want.(type) {
+		case lvs.Address:
+			all = append(all, fault{"VIP missing", true, func(t *testing.T) { s.host.takeBack(t, step) }, again})
+		case lvs.Link:
+			if want.Name != "lo" {
+				all = append(all, fault{"tunnel down", true, func(t *testing.T) { s.host.takeBack(t, step) }, again})
+			}
+		}
+	}
+	return all
+}
+
+// suffers breaks the first real server, and mends it.
+func (c *checkedLab) suffers(t *testing.T, f fault) {
+	t.Helper()
+	for server := range c.Servers {
+		c.mustWork(t, server)
+	}
+	f.breaks(t)
+	through, direct := c.check(health.ThroughIPVS, 0), c.check(health.Direct, 0)
+	t.Logf("through IPVS: %v; direct: %v", through, direct)
+	if through == nil {
+		t.Error("the check through IPVS notices nothing")
+	} else if f.onWay && !strings.Contains(through.Error(), "through IPVS to ") {
+		t.Errorf("the check through IPVS does not say so: %v", through)
+	}
+	if missed := direct == nil; missed != f.onWay {
+		t.Errorf("the direct check says %v", direct)
+	}
+	for server := range c.Servers[1:] {
+		c.mustWork(t, server+1)
+	}
+	f.mends(t)
+	c.mustWork(t, 0)
+}
+
+func (c *checkedLab) mustWork(t *testing.T, server int) {
+	t.Helper()
+	for _, path := range []health.Path{health.Direct, health.ThroughIPVS} {
+		// The first packet may wait for a neighbour.
+		var err error
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(echoPause) {
+			if err = c.check(path, server); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			t.Errorf("%s of %s: %v", path, c.Servers[server].Name, err)
+		}
+	}
+}
