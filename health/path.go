@@ -2,8 +2,10 @@ package health
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -31,7 +33,7 @@ type TablePath struct {
 	options TablePathOptions
 
 	setting sync.Mutex // held while the table is read and changed; guards last
-	last    uint32     // the mark that was given last
+	last    uint32     // the mark that was given last; 0 before the first
 
 	mu    sync.Mutex // guards what follows
 	marks map[markedServer]uint32
@@ -59,7 +61,10 @@ type TablePathOptions struct {
 
 // Marks is a range of firewall marks, both ends included. The zero value stands for the
 // reserved range.
-type Marks struct{ First, Last uint32 }
+type Marks struct {
+	First uint32 // the smallest; 0 only if Last is 0 as well
+	Last  uint32 // the largest
+}
 
 func (m Marks) contains(mark uint32) bool { return m.First <= mark && mark <= m.Last }
 
@@ -82,7 +87,7 @@ func NewTablePath(client *lvs.Client, o TablePathOptions) (*TablePath, error) {
 		return nil, err
 	}
 	o.Sources, o.VIPs = slices.Clone(o.Sources), maps.Clone(o.VIPs)
-	return &TablePath{client: client, options: o, marks: make(map[markedServer]uint32), last: o.Marks.Last}, nil
+	return &TablePath{client: client, options: o, marks: make(map[markedServer]uint32)}, nil
 }
 
 func (o TablePathOptions) validate() error {
@@ -185,8 +190,22 @@ func (p *TablePath) Prepare(t Target) (Target, error) {
 	if _, ok := p.markOf(server); !ok {
 		return t, fmt.Errorf("health: probe %s through IPVS: it has no mark yet: call TablePath.Set with its service and policy", server)
 	}
-	t.Addr, t.Network = vip, &markedNetwork{path: p, server: server}
+	t.Addr, t.Network, t.Via = vip, &markedNetwork{path: p, server: server}, "through IPVS to "+server.String()
 	return t, nil
+}
+
+// explain adds to the error of a probe on which path it failed, and what only that path
+// can have noticed.
+func (t Target) explain(err error) error {
+	if err == nil || t.Via == "" {
+		return err
+	}
+	err = fmt.Errorf("%s: %w", t.Via, err)
+	var network net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout() {
+		return fmt.Errorf("%w: if a direct check succeeds, the server has no VIP or no end of the tunnel, or this host drops its answers (see Checks of lvs.DRDirector)", err)
+	}
+	return err
 }
 
 // markOf returns the mark of a real server, if it has one.

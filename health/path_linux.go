@@ -30,14 +30,11 @@ func controlMarked(mark uint32) func(network, address string, c syscall.RawConn)
 
 // explainMarked adds to the error of a marked connection what to do about it.
 func explainMarked(err error, source net.Addr) error {
-	var network net.Error
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w: marking packets needs CAP_NET_ADMIN", err)
 	case errors.Is(err, unix.EADDRNOTAVAIL):
 		return fmt.Errorf("%w: %s is not an address of this host, or has no free port", err, source)
-	case errors.As(err, &network) && network.Timeout():
-		return fmt.Errorf("%w: if a direct check succeeds, the server lacks the VIP or the tunnel, or this host drops the answers: see Checks of lvs.DRDirector", err)
 	}
 	return err
 }

@@ -28,9 +28,9 @@ func throughIPVS(table lvs.Table, policies map[lvs.ServiceID]Policy) (all []mark
 
 // allotment is who has which mark, and how the table gets there.
 type allotment struct {
-	free    Marks // less those that are taken
+	all     Marks
 	taken   map[uint32]bool
-	last    uint32 // that was given
+	last    uint32 // that was given; 0 at first
 	found   map[markedServer]lvs.ServiceID
 	kept    map[markedServer]uint32 // of them, those that are wanted
 	marks   map[markedServer]uint32 // when the changes are made
@@ -41,7 +41,7 @@ type allotment struct {
 // remove the others.
 func allot(marks Marks, last uint32, have lvs.Snapshot) *allotment {
 	a := &allotment{
-		free: marks, taken: make(map[uint32]bool), last: last,
+		all: marks, taken: make(map[uint32]bool), last: last,
 		found: make(map[markedServer]lvs.ServiceID),
 		kept:  make(map[markedServer]uint32), marks: make(map[markedServer]uint32),
 	}
@@ -49,7 +49,9 @@ func allot(marks Marks, last uint32, have lvs.Snapshot) *allotment {
 		if !marks.contains(e.ID.FWMark()) {
 			continue
 		}
-		a.taken[e.ID.FWMark()] = true
+		if last == 0 {
+			a.last = max(a.last, e.ID.FWMark())
+		}
 		if server, ok := probedBy(e); ok && !a.found[server].IsValid() {
 			a.found[server] = e.ID
 		} else {
@@ -63,7 +65,7 @@ func allot(marks Marks, last uint32, have lvs.Snapshot) *allotment {
 func (a *allotment) meet(wanted []markedServer) error {
 	for _, s := range wanted {
 		if id, ok := a.found[s]; ok {
-			a.kept[s], a.marks[s] = id.FWMark(), id.FWMark()
+			a.kept[s], a.marks[s], a.taken[id.FWMark()] = id.FWMark(), id.FWMark(), true
 		}
 	}
 	for s, id := range a.found {
@@ -77,7 +79,7 @@ func (a *allotment) meet(wanted []markedServer) error {
 		}
 		mark, ok := a.next()
 		if !ok {
-			return invalid("Marks", "%d to %d are too few: %s has none, and all are taken", a.free.First, a.free.Last, s)
+			return invalid("Marks", "%d to %d are too few: %s has none, and all are taken", a.all.First, a.all.Last, s)
 		}
 		id := s.service(mark).ID
 		a.changes = append(a.changes, lvs.AddService(s.service(mark)), lvs.AddRealServer(id, s.realServer()))
@@ -89,12 +91,12 @@ func (a *allotment) meet(wanted []markedServer) error {
 // next returns a mark that has not been in use for as long as possible: connections of
 // its last real server may still be in the kernel.
 func (a *allotment) next() (uint32, bool) {
-	if uint64(len(a.taken)) > uint64(a.free.Last-a.free.First) {
+	if uint64(len(a.taken)) > uint64(a.all.Last-a.all.First) {
 		return 0, false
 	}
 	for {
-		if a.last++; !a.free.contains(a.last) {
-			a.last = a.free.First
+		if a.last++; !a.all.contains(a.last) {
+			a.last = a.all.First
 		}
 		if !a.taken[a.last] {
 			a.taken[a.last] = true

@@ -23,7 +23,7 @@ func (n *markedNetwork) DialContext(ctx context.Context, network, address string
 	if err != nil {
 		// The host may have got other addresses.
 		n.source.Store(nil)
-		return nil, fmt.Errorf("through IPVS to %s: %w", n.server, err)
+		return nil, err
 	}
 	return conn, nil
 }

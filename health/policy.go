@@ -52,11 +52,13 @@ type Check struct {
 type Path string
 
 const (
-	// Direct connects to the real server's own address.
+	// Direct connects to the real server's own address. It does not notice that the
+	// server lacks the VIP, or that the tunnel to it is down.
 	Direct Path = "direct"
 
 	// ThroughIPVS connects to the VIP, and IPVS forwards the packets to the server as it
-	// forwards those of clients, with the mode and tunnel of the real server.
+	// forwards those of clients, with the mode and tunnel of the real server: see
+	// [TablePath].
 	ThroughIPVS Path = "ipvs"
 )
 

@@ -42,6 +42,10 @@ type Target struct {
 	// Network opens connections to Addr; nil is the host's. A path through IPVS has one
 	// that marks packets.
 	Network Network
+
+	// Via is how Network reaches the server, for errors, such as
+	// "through IPVS to 10.168.0.94 (dr)"; "" is by the server's own address.
+	Via string
 }
 
 // Network opens connections. A [net.Dialer] is one. The networks that probes use are

@@ -48,6 +48,7 @@ func (d *drDirector) Flags(f *flag.FlagSet) {
 	interfaceFlag(f, &d.Interface)
 	vipDetails(f, &d.Label, &d.Routed)
 	marksFlag(f, &d.Marks)
+	checksFlag(f, &d.Checks)
 	f.BoolVar(&d.Forwarding, "forward", false, "turn ip_forward on; direct routing does not need it")
 }
 
@@ -55,6 +56,11 @@ func (d *drDirector) Flags(f *flag.FlagSet) {
 func vipDetails(f *flag.FlagSet, label *string, routed *bool) {
 	f.StringVar(label, "label", "", "the `NAME` of an IPv4 VIP for ifconfig")
 	f.BoolVar(routed, "routed", false, "a router sends packets for the VIP here: it is in no network of the interface")
+}
+
+// checksFlag defines a flag for health checks through IPVS.
+func checksFlag(f *flag.FlagSet, name *string) {
+	f.StringVar(name, "checks", "", "the `INTERFACE` where real servers answer health checks through IPVS; it then accepts packets from the host's own addresses")
 }
 
 type drServer struct{ lvs.DRRealServer }

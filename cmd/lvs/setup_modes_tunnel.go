@@ -20,6 +20,7 @@ func (d *tunDirector) Flags(f *flag.FlagSet) {
 	interfaceFlag(f, &d.Interface)
 	vipDetails(f, &d.Label, &d.Routed)
 	marksFlag(f, &d.Marks)
+	checksFlag(f, &d.Checks)
 	f.Func("server", "the `ADDRESS` of a real server that is reached by -via, may be repeated", func(s string) error {
 		a, err := netip.ParseAddr(s)
 		d.Servers = append(d.Servers, a)

@@ -134,7 +134,10 @@ func (c *checkedLab) check(path health.Path, server int) (err error) {
 	target.Network = fromHost{c.Director, target.Network}
 	ctx, cancel := context.WithTimeout(context.Background(), impatience)
 	defer cancel()
-	return getsOK(ctx, target)
+	if err = getsOK(ctx, target); err != nil && target.Via != "" {
+		return fmt.Errorf("%s: %w", target.Via, err)
+	}
+	return err
 }
 
 // getsOK asks for a page.
@@ -218,10 +221,10 @@ func (s *site) close() { s.server.Close() }
 
 // fault is something that breaks a real server.
 type fault struct {
-	name   string
-	onWay  bool // to the VIP, where a check of the server's own address does not look
-	breaks func(t *testing.T)
-	mends  func(t *testing.T)
+	name    string
+	onWay   bool // to the VIP, where a check of the server's own address does not look
+	breaks  func(t *testing.T)
+	repairs func(t *testing.T)
 }
 
 // faults are those that the first real server of a lab can have.
@@ -236,7 +239,7 @@ func faults(c *checkedLab) []fault {
 			func(t *testing.T) { s.close(); restart(t) }},
 		{"hangs", false, func(t *testing.T) {
 			s.close()
-			deaf = s.socket(t, "") // nobody accepts
+			deaf = s.socket(t, "") // connections are never accepted
 		}, func(t *testing.T) { deaf.Close(); restart(t) }},
 		{"answers 500", false,
 			func(*testing.T) { s.status.Store(http.StatusInternalServerError) },
@@ -265,7 +268,7 @@ func faults(c *checkedLab) []fault {
 	return all
 }
 
-// suffers breaks the first real server, and mends it.
+// suffers breaks the first real server, and repairs it.
 func (c *checkedLab) suffers(t *testing.T, f fault) {
 	t.Helper()
 	for server := range c.Servers {
@@ -285,7 +288,7 @@ func (c *checkedLab) suffers(t *testing.T, f fault) {
 	for server := range c.Servers[1:] {
 		c.mustWork(t, server+1)
 	}
-	f.mends(t)
+	f.repairs(t)
 	c.mustWork(t, 0)
 }
 
