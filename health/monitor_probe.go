@@ -68,7 +68,7 @@ func (m *Monitor) giveUp(w *watch, now time.Time) {
 
 // take judges a result, and sets when the next probe begins.
 func (m *Monitor) take(w *watch, began, now time.Time, answer Answer, err error) {
-	w.last, w.took, w.err, w.answer = now, now.Sub(began), err, answer
+	w.last, w.took, w.err, w.answer = now, now.Sub(began), w.target.explain(err), answer
 	changed := w.note(err == nil, w.check.Rise, w.check.Fall)
 	m.next(w, began, now)
 	for _, mb := range w.users {
