@@ -11,41 +11,41 @@ import (
 // The zero value checks nothing: all servers count as working.
 type Policy struct {
 	// Checks are made of each server. It works if all of them say so.
-	Checks []Check
+	Checks []Check `json:"checks"`
 
 	// Servers has the checks of servers that are not checked like the others. A server with
 	// an empty list counts as working.
-	Servers map[netip.AddrPort][]Check
+	Servers map[netip.AddrPort][]Check `json:"servers"`
 
 	// Failed is what happens to a server that does not work; the zero value is [Quiesce].
-	Failed Consequence
+	Failed Consequence `json:"failed"`
 
 	// Limit is what happens when too few servers work; the zero value is nothing.
-	Limit Limit
+	Limit Limit `json:"limit"`
 
 	// SlowStart is how a server that works again gets its weight; the zero value is at once.
-	SlowStart SlowStart
+	SlowStart SlowStart `json:"slowStart"`
 
 	// Load is how weights follow the shares that servers report; the zero value follows
 	// each report at once.
-	Load Load
+	Load Load `json:"load"`
 
 	// SameContent reports a server whose content is not that of most others:
 	// [Answer.Content]. It does not count as failed.
-	SameContent bool
+	SameContent bool `json:"sameContent"`
 }
 
 // Check is a probe that is repeated.
 type Check struct {
-	Probe Probe // what is asked; must be set
-	Path  Path  // how the probe reaches the server; the zero value is [Direct]
+	Probe Probe `json:"probe"` // what is asked; must be set
+	Path  Path  `json:"path"`  // how the probe reaches the server; the zero value is [Direct]
 
-	Interval time.Duration // between two probes of a server; 0 is 2 s
-	Failing  time.Duration // the same while probes fail or the server has not risen yet; 0 is Interval
-	Timeout  time.Duration // of a probe; 0 is 1 s
+	Interval time.Duration `json:"interval"` // between two probes of a server; 0 is 2 s
+	Failing  time.Duration `json:"failing"`  // the same while probes fail or the server has not risen yet; 0 is Interval
+	Timeout  time.Duration `json:"timeout"`  // of a probe; 0 is 1 s
 
-	Rise int // how many successes in a row make a failed server work; 0 is 2
-	Fall int // how many failures in a row make a working server fail; 0 is 3
+	Rise int `json:"rise"` // how many successes in a row make a failed server work; 0 is 2
+	Fall int `json:"fall"` // how many failures in a row make a working server fail; 0 is 3
 }
 
 // Path is how probes reach a real server. Its texts are stable.
@@ -77,17 +77,17 @@ const (
 // value has no limit. One of Share, Count and Weight may be set. Servers that fail, are
 // drained by an operator or are pinned to weight 0 count as missing.
 type Limit struct {
-	Share  float64 // of the servers, more than 0 and at most 1
-	Count  int     // servers
-	Weight int     // the sum of their configured weights
+	Share  float64 `json:"share"`  // of the servers, more than 0 and at most 1
+	Count  int     `json:"count"`  // servers
+	Weight int     `json:"weight"` // the sum of their configured weights
 
 	// Hysteresis is how much more than the limit, in the same unit, must work before the
 	// action ends.
-	Hysteresis float64
+	Hysteresis float64 `json:"hysteresis"`
 
-	Then Action // what to do below the limit
+	Then Action `json:"then"` // what to do below the limit
 
-	Sorry []lvs.RealServer // that serve below the limit, for [SorryServer]
+	Sorry []lvs.RealServer `json:"sorry"` // that serve below the limit, for [SorryServer]
 }
 
 // Action is what is done when too few servers work. Its texts are stable.
@@ -112,13 +112,13 @@ const (
 // all of it, over Window. It suits WRR, WLC, SED and NQ, and in at most four steps MH;
 // other schedulers are refused.
 type SlowStart struct {
-	Window time.Duration // 0 gives all of the weight at once
-	From   float64       // the share of its weight that it begins with; 0 is a tenth
-	Curve  float64       // the share after the part t of the window is t to the power of 1/Curve, at least From; 0 is 1, a straight line
+	Window time.Duration `json:"window"` // 0 gives all of the weight at once
+	From   float64       `json:"from"`   // the share of its weight that it begins with; 0 is a tenth
+	Curve  float64       `json:"curve"`  // the share after the part t of the window is t to the power of 1/Curve, at least From; 0 is 1, a straight line
 }
 
 // Load is how weights follow reported shares.
 type Load struct {
-	DeadBand float64 // a share that differs by less from the one in use changes nothing
-	Slew     float64 // how much the share in use may change a second; 0 is at once
+	DeadBand float64 `json:"deadBand"` // a share that differs by less from the one in use changes nothing
+	Slew     float64 `json:"slew"`     // how much the share in use may change a second; 0 is at once
 }

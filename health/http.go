@@ -1,0 +1,264 @@
+package health
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// HTTP asks for a page, and judges the status and, if it is asked to, the body. It
+// connects to the target whatever the host, uses no proxy, and keeps no connection.
+type HTTP struct {
+	Path   string `json:"path"`   // with its query; "" is "/"
+	Method string `json:"method"` // "" is GET
+
+	// Host is what the server is asked as, and over TLS the name that its certificate must
+	// have; "" is the address of the target.
+	Host string `json:"host"`
+
+	Headers map[string]string `json:"headers"` // that are sent
+	Port    uint16            `json:"port"`    // 0 is that of the target
+	TLS     *TLS              `json:"tls"`     // nil is plain HTTP
+
+	// HTTP2 asks by HTTP/2 and accepts nothing else: without TLS, by prior knowledge. The
+	// zero value asks by HTTP/1.1.
+	HTTP2 bool `json:"http2"`
+
+	Status string `json:"status"` // the statuses that work, such as "200-299,301"; "" is "200-299"
+	Follow int    `json:"follow"` // how many redirects are followed, all to the target; 0 takes a redirect as the answer
+
+	// What the body must be. It is not read if nothing is said about it, and a body of
+	// more than 1 MiB fails a probe that needs all of it.
+	Contains string `json:"contains"` // a text in it
+	Matches  string `json:"matches"`  // a regular expression of package regexp that matches in it
+	SHA256   string `json:"sha256"`   // its digest in hex
+	MD5      string `json:"md5"`      // the same, as genhash of keepalived prints it
+
+	// Content reports the SHA-256 of the body as [Answer.Content].
+	Content bool `json:"content"`
+
+	// ShareHeader is a header in which the server reports its share of the weight, such as
+	// "0.5" or "50%"; without the header it reports nothing. What is not a share fails the
+	// probe. "" is none.
+	ShareHeader string `json:"shareHeader"`
+}
+
+// mostBody is how much of a body is read, in bytes.
+const mostBody = 1 << 20
+
+// mostRedirects is how many redirects can be followed.
+const mostRedirects = 10
+
+// String returns the probe in words, such as "http /ready" or "https HEAD example.org/".
+func (p HTTP) String() string {
+	scheme := p.TLS.scheme("http", "https")
+	if p.HTTP2 {
+		scheme = p.TLS.scheme("h2c", "h2")
+	}
+	return words(scheme, p.Method, p.Host+port(p.Port)+p.path())
+}
+
+func (p HTTP) path() string {
+	if p.Path == "" {
+		return "/"
+	}
+	return p.Path
+}
+
+func (p HTTP) method() string {
+	if p.Method == "" {
+		return http.MethodGet
+	}
+	return p.Method
+}
+
+func (p HTTP) readsBody() bool {
+	return p.Contains != "" || p.Matches != "" || p.SHA256 != "" || p.MD5 != "" || p.Content
+}
+
+func (p HTTP) validate() error {
+	for name, value := range p.Headers {
+		field := fmt.Sprintf("Headers[%s]", name)
+		switch {
+		case !isToken(name):
+			return invalid(field, "is not the name of a header")
+		case !isHeaderValue(value):
+			return invalid(field, "%q is not the value of a header", value)
+		case strings.EqualFold(name, "Host"):
+			return invalid(field, "has no effect; set Host")
+		}
+	}
+	_, badStatus := parseStatuses(p.Status)
+	_, badPattern := regexp.Compile(p.Matches)
+	_, badURL := url.ParseRequestURI("http://host" + p.path())
+	switch {
+	case p.path()[0] != '/' || badURL != nil:
+		return invalid("Path", "%q is not a path that begins with /", p.Path)
+	case !isToken(p.method()):
+		return invalid("Method", "%q is not a method", p.Method)
+	case p.Host != "" && !isHost(p.Host):
+		return invalid("Host", "%q is not a name or an address, with or without a port", p.Host)
+	case badStatus != nil:
+		return invalid("Status", "%v", badStatus)
+	case badPattern != nil:
+		return invalid("Matches", "%v", badPattern)
+	case p.SHA256 != "" && !isDigest(p.SHA256, sha256.Size):
+		return invalid("SHA256", "%q is not %d digits in hex", p.SHA256, 2*sha256.Size)
+	case p.MD5 != "" && !isDigest(p.MD5, md5.Size):
+		return invalid("MD5", "%q is not %d digits in hex", p.MD5, 2*md5.Size)
+	case p.method() == http.MethodHead && p.readsBody():
+		return invalid("Method", "HEAD has no body to look at")
+	case p.Follow < 0 || p.Follow > mostRedirects:
+		return invalid("Follow", "%d is out of range [0, %d]", p.Follow, mostRedirects)
+	case p.ShareHeader != "" && !isToken(p.ShareHeader):
+		return invalid("ShareHeader", "%q is not the name of a header", p.ShareHeader)
+	}
+	return p.TLS.validate()
+}
+
+func isHost(s string) bool {
+	u, err := url.Parse("http://" + s + "/")
+	return err == nil && u.Host == s && u.Hostname() != ""
+}
+
+// isToken reports whether a text can be a method or the name of a header.
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r)
+	})
+}
+
+func isHeaderValue(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
+
+func isDigest(s string, size int) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == size
+}
+
+// Probe asks for the page.
+func (p HTTP) Probe(ctx context.Context, t Target) (Answer, error) {
+	statuses, err := parseStatuses(p.Status)
+	if err != nil {
+		return Answer{}, err
+	}
+	host := p.Host
+	if host == "" {
+		host = t.authority(p.Port)
+	}
+	e := exchange{target: t, port: p.Port, secure: p.TLS, http2: p.HTTP2}
+	if p.Host != "" {
+		e.name = hostname(p.Host)
+	}
+	end := e.begin(ctx)
+	defer end()
+	req, err := http.NewRequestWithContext(e.ctx, p.method(), p.TLS.scheme("http", "https")+"://"+host+p.path(), nil)
+	if err != nil {
+		return Answer{}, err
+	}
+	req.Header.Set("User-Agent", userAgent)
+	for name, value := range p.Headers {
+		req.Header.Set(name, value)
+	}
+	resp, err := p.follow(e.transport(), req)
+	if err != nil {
+		return Answer{}, e.because(req, err)
+	}
+	if !statuses.has(resp.StatusCode) {
+		return Answer{}, fmt.Errorf("the status is %s, and must be %s", resp.Status, statuses)
+	}
+	answer, err := p.share(resp.Header)
+	if err == nil && p.readsBody() {
+		answer.Content, err = p.body(ctx, resp.Body)
+	}
+	return answer, err
+}
+
+// follow does a request, and follows redirects as far as it should.
+func (p HTTP) follow(transport http.RoundTripper, req *http.Request) (*http.Response, error) {
+	client := http.Client{Transport: transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		switch {
+		case p.Follow == 0:
+			return http.ErrUseLastResponse
+		case len(via) > p.Follow:
+			return fmt.Errorf("more than %d redirects", p.Follow)
+		case next.URL.Scheme != req.URL.Scheme:
+			return fmt.Errorf("a redirect leads from %s to %s", req.URL.Scheme, next.URL.Scheme)
+		}
+		return nil
+	}}
+	return client.Do(req)
+}
+
+// share returns the answer with what the server reports.
+func (p HTTP) share(header http.Header) (Answer, error) {
+	text := header.Get(p.ShareHeader)
+	if p.ShareHeader == "" || text == "" {
+		return Answer{}, nil
+	}
+	share, err := parseShare(text)
+	if err != nil {
+		return Answer{}, fmt.Errorf("header %s: %w", p.ShareHeader, err)
+	}
+	return Answer{Share: share, Reported: true}, nil
+}
+
+// body judges the body, and returns its digest if it is to be reported.
+func (p HTTP) body(ctx context.Context, r io.Reader) (content string, err error) {
+	body, err := io.ReadAll(io.LimitReader(r, mostBody+1))
+	if err != nil {
+		return "", because(ctx, fmt.Sprintf("read the body after %d bytes", len(body)), err)
+	}
+	whole := len(body) <= mostBody
+	body = body[:min(len(body), mostBody)]
+	pattern, err := regexp.Compile(p.Matches)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case !strings.Contains(string(body), p.Contains):
+		return "", fmt.Errorf("the body does not contain %q; it has %d bytes%s: %q", p.Contains, len(body), orMore(whole), shown(body))
+	case !pattern.Match(body):
+		return "", fmt.Errorf("the body does not match %q; it has %d bytes%s: %q", p.Matches, len(body), orMore(whole), shown(body))
+	case p.SHA256 == "" && p.MD5 == "" && !p.Content:
+		return "", nil
+	case !whole:
+		return "", errors.New("the body has more than 1 MiB")
+	}
+	if sum := fmt.Sprintf("%x", md5.Sum(body)); p.MD5 != "" && !strings.EqualFold(p.MD5, sum) {
+		return "", fmt.Errorf("the MD5 of the body is %s, and must be %s", sum, p.MD5)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(body))
+	if p.SHA256 != "" && !strings.EqualFold(p.SHA256, sum) {
+		return "", fmt.Errorf("the SHA-256 of the body is %s, and must be %s", sum, p.SHA256)
+	}
+	if !p.Content {
+		sum = ""
+	}
+	return sum, nil
+}
+
+func orMore(whole bool) string {
+	if whole {
+		return ""
+	}
+	return " or more"
+}
+
+// authority returns the address of the target as an HTTP host.
+func (t Target) authority(port uint16) string {
+	if port == 0 {
+		port = t.Addr.Port()
+	}
+	return net.JoinHostPort(t.Addr.Addr().WithZone("").String(), fmt.Sprint(port))
+}
