@@ -1,10 +1,16 @@
 package health
 
-// measure is what works of a service, in each unit that a limit may have.
-type measure struct {
-	count, of int // servers
-	weight    int // of those that work
+import "math"
+
+// tally is what works of a service, in the unit of its limit.
+type tally struct {
+	works   float64 // what works
+	unknown float64 // what may, because its checks have not decided yet
+	all     float64 // of all servers
 }
+
+// isZero reports whether there is no limit.
+func (l Limit) isZero() bool { return l.Share == 0 && l.Count == 0 && l.Weight == 0 }
 
 // unit returns in what a limit is.
 func (l Limit) unit() string {
@@ -17,34 +23,71 @@ func (l Limit) unit() string {
 	return "servers"
 }
 
-// isZero reports whether there is no limit.
-func (l Limit) isZero() bool { return l.Share == 0 && l.Count == 0 && l.Weight == 0 }
-
-// working returns what works in the unit of the limit, and how much there is at most.
-func (l Limit) working(m measure, total int) (works, most float64) {
-	switch {
-	case l.Share > 0:
-		if m.of == 0 {
-			return 0, 1
+// tally returns what works of a service.
+func (l Limit) tally(servers []standing) tally {
+	var t tally
+	for _, s := range servers {
+		n := 1.0
+		switch {
+		case l.Share > 0:
+			n /= float64(len(servers))
+		case l.Weight > 0:
+			n = float64(s.configured)
 		}
-		return float64(m.count) / float64(m.of), 1
-	case l.Weight > 0:
-		return float64(m.weight), float64(total)
+		t.all += n
+		switch {
+		case s.missing():
+		case s.override.Kind == Pin || s.state == Up:
+			t.works += n
+		default:
+			t.unknown += n
+		}
 	}
-	return float64(m.count), float64(m.of)
+	return t
 }
 
-// needed returns what must work to be on the other side of the limit: the least if enough
-// works, and Hysteresis more than that if too little does, but no more than there is.
-func (l Limit) needed(below bool, most float64) float64 {
-	least := l.Share + float64(l.Count) + float64(l.Weight) // one of them is set
-	if !below {
-		return least
+// missing reports whether a server gets no connections, whoever decided it.
+func (s standing) missing() bool {
+	switch s.override.Kind {
+	case Drain:
+		return true
+	case Pin:
+		return s.override.Weight == 0
+	case Scale:
+		if s.override.Share == 0 {
+			return true
+		}
 	}
-	return max(least, min(least+l.Hysteresis, most))
+	return s.state == Down || s.configured == 0 || s.reported == 0
 }
 
-// below reports whether too little works, given whether that was so before.
-func (l Limit) below(was bool, works, most float64) bool {
-	return !l.isZero() && works < l.needed(was, most)
+// least returns what must work.
+func (l Limit) least() float64 {
+	return l.Share + float64(l.Count) + float64(l.Weight) // one of them is set
 }
+
+// needed returns what must work to be above the limit: Hysteresis more than the least if
+// the service was below it, but no more than all servers have.
+func (l Limit) needed(was bool, t tally) float64 {
+	if !was {
+		return l.least()
+	}
+	return max(l.least(), min(l.least()+l.Hysteresis, t.all))
+}
+
+// below reports whether too little works, given whether it was so before. What is not
+// known yet changes nothing: a service that starts is not below its limit until so many
+// servers have failed that the others cannot suffice, and one that is below stays so
+// until enough servers are known to work.
+func (l Limit) below(was bool, t tally) bool {
+	switch {
+	case l.isZero():
+		return false
+	case was:
+		return less(t.works, l.needed(true, t))
+	}
+	return less(t.works+t.unknown, l.needed(false, t))
+}
+
+// less compares sums of shares, which are not exact.
+func less(a, b float64) bool { return a < b-1e-9*math.Max(1, math.Abs(b)) }

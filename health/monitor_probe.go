@@ -72,7 +72,10 @@ func (m *Monitor) take(w *watch, began, now time.Time, answer Answer, err error)
 	changed := w.note(err == nil, w.check.Rise, w.check.Fall)
 	m.next(w, began, now)
 	for _, mb := range w.users {
-		follows := answer.Reported && mb.load.take(mb.reported(), mb.service.policy.Load, now)
+		follows := false
+		if share, ok := reported(mb.answers()...); ok && answer.Reported {
+			follows = mb.load.take(share, mb.service.policy.Load, now)
+		}
 		if changed {
 			m.settle(mb, now)
 		}

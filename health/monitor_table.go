@@ -27,8 +27,11 @@ func (m *Monitor) settle(mb *member, now time.Time) {
 	if was == "" {
 		return // it is new
 	}
-	if is == Up {
+	switch is {
+	case Up:
 		mb.begin(was, now)
+	case Down:
+		mb.load = load{}
 	}
 	m.events = append(m.events, ServerChanged{mb.service.ID, mb.server.Addr, was, is, reason})
 }
@@ -42,15 +45,15 @@ func (mb *member) begin(was State, now time.Time) {
 	}
 }
 
-// reported returns the least share that its checks report; 1 if none does.
-func (mb *member) reported() float64 {
-	share := 1.0
+// answers returns what the checks of a server said last, of those that succeeded.
+func (mb *member) answers() []Answer {
+	var all []Answer
 	for _, w := range mb.watches {
-		if w.ok && w.answer.Reported {
-			share = min(share, w.answer.Share)
+		if w.ok {
+			all = append(all, w.answer)
 		}
 	}
-	return max(0, share)
+	return all
 }
 
 // settling is how long a change waits for others, so that a service of thousands of
@@ -104,7 +107,7 @@ func (m *Monitor) endOverrides(now time.Time) {
 // weigh looks at the limit of a service, at its weights, and when these change next.
 func (m *Monitor) weigh(s *service, now time.Time) {
 	s.weighAt = time.Time{}
-	m.cross(s)
+	m.cross(s, now)
 	for _, mb := range s.members {
 		if mb.ramp.IsZero() {
 			continue
@@ -121,31 +124,15 @@ func (m *Monitor) weigh(s *service, now time.Time) {
 }
 
 // cross finds on which side of its limit a service is.
-func (m *Monitor) cross(s *service) {
+func (m *Monitor) cross(s *service, now time.Time) {
 	limit := s.policy.Limit
-	works, most := m.measure(s)
-	below := limit.below(s.below, works, most)
+	tally := limit.tally(m.standings(s, now))
+	below := limit.below(s.below, tally)
 	if below == s.below {
 		return
 	}
 	s.below, m.changed = below, true
-	m.events = append(m.events, LimitCrossed{Service: s.ID, Below: below, Limit: limit, Working: works, Needed: limit.needed(below, most)})
-}
-
-// measure returns what works of a service, in the unit of its limit. A server counts as
-// working until it failed, so that nothing is done in haste while a program starts.
-func (m *Monitor) measure(s *service) (works, most float64) {
-	var of measure
-	total := 0
-	for _, mb := range s.members {
-		of.of++
-		total += mb.server.Weight
-		if mb.state != Down && mb.server.Weight > 0 && !m.override(mb).takesOut() {
-			of.count++
-			of.weight += mb.server.Weight
-		}
-	}
-	return s.policy.Limit.working(of, total)
+	m.events = append(m.events, LimitCrossed{Service: s.ID, Below: below, Limit: limit, Working: tally.works, Needed: limit.needed(below, tally)})
 }
 
 func (m *Monitor) override(mb *member) Override {
@@ -154,45 +141,27 @@ func (m *Monitor) override(mb *member) Override {
 
 // weights returns the weights that the servers of a service should have.
 func (m *Monitor) weights(s *service, now time.Time) []Weight {
-	all := make([]Weight, len(s.members))
-	for i, mb := range s.members {
-		w := Weight{Configured: mb.server.Weight, Operator: 1, Reported: mb.load.use(), Ramp: 1}
-		if o := m.override(mb); o.Kind == Scale {
-			w.Operator = o.Share
-		}
-		if !mb.ramp.IsZero() {
-			w.Ramp, _ = s.policy.SlowStart.at(now.Sub(mb.ramp), s.Scheduler)
-		}
-		all[i] = w
-	}
-	scale := scaleOf(s.Scheduler, all)
-	for i, mb := range s.members {
-		all[i].of(scale)
-		m.hold(mb, &all[i])
-	}
-	return all
+	return weigh(s.Scheduler, s.then(), m.standings(s, now))
 }
 
-// hold gives a server another weight than the product, where something else decides.
-func (m *Monitor) hold(mb *member, w *Weight) {
-	o, limit := m.override(mb), mb.service.policy.Limit
-	below := mb.service.below
-	switch {
-	case o.Kind == Drain:
-		w.hold(0, "drained")
-	case below && limit.Then == SorryServer:
-		w.hold(0, "sorry server")
-	case o.Kind == Pin:
-		w.hold(min(o.Weight*w.Scale, maxWeight), "pinned")
-	case below && limit.Then == KeepAll && mb.state != Up:
-		w.hold(w.Configured*w.Scale, "keep all")
-	case mb.state == Down:
-		w.hold(0, "failed")
-	case mb.state == Unknown && mb.had >= 0:
-		w.hold(mb.had, "not checked yet")
-	case mb.state == Unknown:
-		w.hold(0, "not checked yet")
+// then returns what the limit of a service does now; "" if nothing.
+func (s *service) then() Action {
+	if !s.below {
+		return ""
 	}
+	return s.policy.Limit.Then
+}
+
+// standings returns what decides about the weights of the servers of a service.
+func (m *Monitor) standings(s *service, now time.Time) []standing {
+	all := make([]standing, len(s.members))
+	for i, mb := range s.members {
+		all[i] = standing{configured: mb.server.Weight, had: mb.had, state: mb.state, override: m.override(mb), reported: mb.load.use(), ramp: 1}
+		if !mb.ramp.IsZero() {
+			all[i].ramp, _ = s.policy.SlowStart.at(now.Sub(mb.ramp), s.Scheduler)
+		}
+	}
+	return all
 }
 
 // Table returns the table that should be in the kernel, given the one that is: the table
@@ -237,12 +206,20 @@ func (m *Monitor) see(have lvs.Table) {
 			had[server.Addr] = server.Weight
 		}
 		for _, mb := range s.members {
-			if weight, ok := had[mb.server.Addr]; ok {
-				mb.had = weight
-			} else {
-				mb.had = -1
-			}
+			mb.see(had)
 		}
+	}
+}
+
+// see notes its weight. One that is kept stays what it was when it was first seen: what is
+// written in its place may have another scale.
+func (mb *member) see(had map[netip.AddrPort]int) {
+	if mb.state == Unknown && mb.had > 0 {
+		return
+	}
+	mb.had = -1
+	if weight, ok := had[mb.server.Addr]; ok {
+		mb.had = weight
 	}
 }
 
@@ -252,9 +229,11 @@ func (mb *member) leaves(w Weight) bool {
 		return false
 	}
 	switch w.Held {
-	case "failed", "sorry server":
+	case heldFailed:
 		return true
-	case "not checked yet":
+	case heldSorry: // the connections of those that work go on
+		return mb.state == Down
+	case heldUnknown:
 		return mb.had < 0
 	}
 	return false

@@ -3,7 +3,6 @@ package health
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -66,7 +65,7 @@ func (p Policy) Validate(s lvs.TableService) error {
 	if err := p.SlowStart.validate(s.Scheduler); err != nil {
 		return within("SlowStart", err)
 	}
-	if err := p.Load.validate(); err != nil {
+	if err := p.Load.validate(s.Scheduler); err != nil {
 		return within("Load", err)
 	}
 	return nil
@@ -127,107 +126,5 @@ func (c Check) validate() error {
 	return nil
 }
 
-func (l Limit) validate(s lvs.TableService) error {
-	set := 0
-	for _, is := range []bool{l.Share != 0, l.Count != 0, l.Weight != 0} {
-		if is {
-			set++
-		}
-	}
-	switch {
-	case l.Then != "" && !slices.Contains([]Action{KeepAll, SorryServer, Withdraw, Report}, l.Then):
-		return invalid("Then", "%q is not an action", l.Then)
-	case set > 1:
-		return invalid("Share", "only one of Share, Count and Weight may be set")
-	case set == 0 && (l.Hysteresis != 0 || l.Then != "" || len(l.Sorry) > 0):
-		return invalid("Share", "one of Share, Count and Weight must be set")
-	case set == 1 && l.Then == "":
-		return invalid("Then", "must say what to do below the limit")
-	case !(l.Share >= 0 && l.Share <= 1): // a NaN is neither
-		return invalid("Share", "%g is out of range [0, 1]", l.Share)
-	case l.Count < 0:
-		return invalid("Count", "%d is negative", l.Count)
-	case l.Weight < 0:
-		return invalid("Weight", "%d is negative", l.Weight)
-	case !(l.Hysteresis >= 0):
-		return invalid("Hysteresis", "%g is negative", l.Hysteresis)
-	case l.Then == SorryServer && len(l.Sorry) == 0:
-		return invalid("Sorry", "must have a real server")
-	case l.Then != SorryServer && len(l.Sorry) > 0:
-		return invalid("Sorry", "is only for %q", SorryServer)
-	}
-	return l.validateSorry(s)
-}
-
-// validateSorry refuses sorry servers that the service has anyway, or cannot have.
-func (l Limit) validateSorry(s lvs.TableService) error {
-	seen := map[netip.AddrPort]bool{}
-	for _, server := range s.RealServers {
-		seen[server.Addr] = true
-	}
-	for i, server := range l.Sorry {
-		field := indexed("Sorry", i)
-		if err := server.Validate(s.ID); err != nil {
-			return invalid(field, "%v", err)
-		}
-		if seen[server.Addr] {
-			return invalid(field, "%s is a real server of the service already", server.Addr)
-		}
-		seen[server.Addr] = true
-	}
-	return nil
-}
-
-// useless says why slow start does not work with a scheduler, with what a new server
-// beside four with 2,500 connections each gets of the next 1,000.
-var useless = map[lvs.Scheduler]string{
-	lvs.RR:    "looks at no weights: a new server among five gets 200 of the next 1,000 connections whatever its weight",
-	lvs.LC:    "looks at no weights: a new server gets all of the next 1,000 connections whatever its weight, until it has as many as the others",
-	lvs.SH:    "finds servers by a table that any other weight changes: all clients would move at each step",
-	lvs.DH:    "looks at no weights",
-	lvs.FO:    "uses the server of the greatest weight alone: a smaller one gets nothing until it is the greatest",
-	lvs.OVF:   "fills servers in the order of their weights: a smaller weight is another limit, not a smaller share",
-	lvs.LBLC:  "keeps the clients of a destination on one server, and a weight counts only when that one is chosen",
-	lvs.LBLCR: "keeps the clients of a destination on a set of servers, and a weight counts only when one is added",
-	lvs.TWOS:  "picks the better of two at random: a small weight makes a server rare, and it then wins whenever it is drawn",
-}
-
-func (s SlowStart) validate(scheduler lvs.Scheduler) error {
-	switch {
-	case s.Window < 0:
-		return invalid("Window", "%s is negative", s.Window)
-	case s.Window == 0 && (s.From != 0 || s.Curve != 0):
-		return invalid("Window", "must be set")
-	case s.Window == 0:
-		return nil
-	case !(s.From >= 0 && s.From <= 1):
-		return invalid("From", "%g is out of range [0, 1]", s.From)
-	case !(s.Curve >= 0 && s.Curve <= 100):
-		return invalid("Curve", "%g is out of range [0, 100]", s.Curve)
-	case !slices.Contains(scaled, scheduler) && scheduler != lvs.MH:
-		why := useless[scheduler]
-		if why == "" {
-			why = "is not known here"
-		}
-		return invalid("Window", "slow start does not suit the scheduler %s, which %s; use wrr, wlc, sed, nq or mh", scheduler, why)
-	}
-	return nil
-}
-
-func (l Load) validate() error {
-	switch {
-	case !(l.DeadBand >= 0 && l.DeadBand <= 1):
-		return invalid("DeadBand", "%g is out of range [0, 1]", l.DeadBand)
-	case !(l.Slew >= 0):
-		return invalid("Slew", "%g is negative", l.Slew)
-	}
-	return nil
-}
-
 // ended reports whether its time has passed.
 func (o Override) ended(now time.Time) bool { return !o.Until.IsZero() && !now.Before(o.Until) }
-
-// takesOut reports whether the server gets no connections by it.
-func (o Override) takesOut() bool {
-	return o.Kind == Drain || o.Kind == Pin && o.Weight == 0 || o.Kind == Scale && o.Share == 0
-}

@@ -54,8 +54,8 @@ func (m *Monitor) watched(s *service) bool {
 func (m *Monitor) serviceStatus(s *service, now time.Time) ServiceStatus {
 	status := ServiceStatus{Service: s.ID, Below: s.below}
 	if limit := s.policy.Limit; !limit.isZero() {
-		works, most := m.measure(s)
-		status.Then, status.Working, status.Needed = limit.Then, works, limit.needed(s.below, most)
+		tally := limit.tally(m.standings(s, now))
+		status.Then, status.Working, status.Needed = limit.Then, tally.works, limit.needed(s.below, tally)
 	}
 	for i, w := range m.weights(s, now) {
 		mb := s.members[i]

@@ -2,106 +2,115 @@ package health
 
 import (
 	"math"
-	"slices"
-	"time"
 
 	"github.com/golvs/lvs"
 )
 
-// scaled are the schedulers with which the weights of all servers of a service may be
-// multiplied: only their ratios count.
-var scaled = []lvs.Scheduler{lvs.WRR, lvs.WLC, lvs.SED, lvs.NQ}
-
-// fine is the least weight that can be divided well enough.
-const fine = 100
-
-// scaleOf returns by what the weights of servers are multiplied, so that the least of
-// them can be divided: 1 if none is to be.
-func scaleOf(scheduler lvs.Scheduler, weights []Weight) int {
-	least, most, divided := maxWeight, 1, false
-	for _, w := range weights {
-		if w.Configured > 0 {
-			least, most = min(least, w.Configured), max(most, w.Configured)
-		}
-		divided = divided || w.share() > 0 && w.share() < 1
-	}
-	if !divided || least >= fine || !slices.Contains(scaled, scheduler) {
-		return 1
-	}
-	return max(1, min((fine+least-1)/least, maxWeight/most))
+// standing is what decides about the weight of a real server, and whether it counts for
+// the limit of its service.
+type standing struct {
+	configured int      // its weight in the wanted table
+	had        int      // its weight in the kernel's table, of an Unknown one when it was first seen; -1 if not there
+	state      State    // what its checks say together
+	override   Override // that counts now; the zero value is none
+	reported   float64  // the share that it asks for, as load.use says; 1 if it says nothing
+	ramp       float64  // of slow start, as SlowStart.at says; 1 when it is over
 }
 
-// share returns what is left of the configured weight.
+// Reasons why a weight is not the product of its factors: [Weight.Held].
+const (
+	heldDrained = "drained"
+	heldPinned  = "pinned"
+	heldFailed  = "failed"
+	heldUnknown = "not checked yet"
+	heldSorry   = "sorry server"
+	heldKeepAll = "keep all"
+)
+
+// weigh returns the weights that the servers of a service should have, in the same order.
+// Then is the action of the service's limit while too few servers work, and "" otherwise.
+//
+// Weights are kept in the same ratio to each other, whatever their scale, also while some
+// servers have been judged and others still have what a former program gave them.
+func weigh(scheduler lvs.Scheduler, then Action, servers []standing) []Weight {
+	weights := make([]Weight, len(servers))
+	for i, s := range servers {
+		weights[i] = s.weight(scheduler, then)
+	}
+	kept := keptScale(scheduler, servers, weights)
+	scale := max(scaleOf(scheduler, weights), kept)
+	for i, s := range servers {
+		s.fill(&weights[i], scale, kept)
+	}
+	return weights
+}
+
+// weight returns the factors, and what holds the weight; Scale and Effective are missing.
+func (s standing) weight(scheduler lvs.Scheduler, then Action) Weight {
+	w := Weight{Configured: s.configured, Operator: 1, Reported: 1, Ramp: 1, Held: s.held(then)}
+	if s.override.Kind == Scale {
+		w.Operator = s.override.Share
+	}
+	if followsShares(scheduler) || s.reported == 0 {
+		w.Reported = s.reported
+	}
+	switch {
+	case w.Held == heldKeepAll:
+		w.Reported = 1
+	case then != KeepAll && s.state == Up:
+		// Where servers that failed are used with all of their weight, one that works must
+		// not have less.
+		w.Ramp = s.ramp
+	}
+	return w
+}
+
+// held returns why the weight is not the product of its factors; "" if it is. What an
+// operator decided comes first, then what the limit says, then the checks.
+func (s standing) held(then Action) string {
+	switch {
+	case s.override.Kind == Drain:
+		return heldDrained
+	case s.override.Kind == Pin:
+		return heldPinned
+	case then == SorryServer:
+		return heldSorry
+	case then == KeepAll && (s.state != Up || s.reported == 0):
+		return heldKeepAll
+	case s.state == Down:
+		return heldFailed
+	case s.state == Unknown:
+		return heldUnknown
+	}
+	return ""
+}
+
+// fill sets Scale and Effective. Kept is the scale of the kernel's table.
+func (s standing) fill(w *Weight, scale, kept int) {
+	w.Scale = scale
+	switch w.Held {
+	case heldDrained, heldFailed, heldSorry:
+		w.Effective = 0
+	case heldPinned:
+		w.Effective = rounded(float64(s.override.Weight) * float64(scale))
+	case heldUnknown:
+		w.Effective = 0
+		if s.had > 0 {
+			w.Effective = rounded(float64(s.had) * float64(scale) / float64(kept))
+		}
+	default:
+		w.Effective = rounded(float64(w.Configured) * float64(scale) * w.share())
+	}
+}
+
+// share returns the part of the configured weight that is left.
 func (w Weight) share() float64 { return w.Operator * w.Reported * w.Ramp }
 
-// of sets the effective weight to the product of what it is made of.
-func (w *Weight) of(scale int) {
-	w.Scale = scale
-	exact := float64(w.Configured) * float64(scale) * w.share()
-	w.Effective = min(int(math.Round(exact)), maxWeight)
-	if exact > 0 {
-		w.Effective = max(1, w.Effective) // a share is not a refusal
+// rounded returns a weight that the kernel takes. What is more than nothing stays so: a
+// small share is not a refusal.
+func rounded(exact float64) int {
+	if !(exact > 0) {
+		return 0
 	}
-}
-
-// hold sets the effective weight for another reason.
-func (w *Weight) hold(weight int, why string) { w.Effective, w.Held = weight, why }
-
-// steps returns in how many steps weights rise with a scheduler.
-func steps(scheduler lvs.Scheduler) int {
-	if scheduler == lvs.MH {
-		return 4 // each step moves clients
-	}
-	return 20
-}
-
-// at returns the share of its weight that a server has some time after it began to work,
-// and how long it keeps it; 0 is for good.
-func (s SlowStart) at(elapsed time.Duration, scheduler lvs.Scheduler) (share float64, rest time.Duration) {
-	if elapsed >= s.Window || s.Window <= 0 {
-		return 1, 0
-	}
-	n := steps(scheduler)
-	step := int(int64(max(0, elapsed)) * int64(n) / int64(s.Window))
-	end := time.Duration((int64(step+1)*int64(s.Window) + int64(n) - 1) / int64(n))
-	from, curve := s.From, s.Curve
-	if from == 0 {
-		from = 0.1
-	}
-	if curve == 0 {
-		curve = 1
-	}
-	return max(from, math.Pow(float64(step)/float64(n), 1/curve)), end - elapsed
-}
-
-// load is the share that a server asks for, as it is used.
-type load struct {
-	share float64
-	at    time.Time // when it was taken; zero before the first report
-}
-
-// use returns the share in use.
-func (l load) use() float64 {
-	if l.at.IsZero() {
-		return 1
-	}
-	return l.share
-}
-
-// take follows a report, and reports whether the share in use changed. A server that asks
-// for no connections at all gets none at once.
-func (l *load) take(asked float64, p Load, now time.Time) (changed bool) {
-	was := l.use()
-	step := asked - was
-	if asked > 0 && was > 0 {
-		if math.Abs(step) < p.DeadBand {
-			step = 0
-		}
-		if p.Slew > 0 && !l.at.IsZero() {
-			most := p.Slew * now.Sub(l.at).Seconds()
-			step = max(-most, min(most, step))
-		}
-	}
-	l.share, l.at = was+step, now
-	return step != 0
+	return int(max(1, min(math.Round(exact), maxWeight)))
 }

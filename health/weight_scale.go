@@ -1,0 +1,128 @@
+package health
+
+import (
+	"math"
+	"slices"
+
+	"github.com/golvs/lvs"
+)
+
+// ratios are the schedulers for which weights have no meaning but their ratio.
+var ratios = []lvs.Scheduler{lvs.WRR, lvs.WLC, lvs.SED, lvs.NQ}
+
+const (
+	// fine is the least weight that is divided, so that a share is good to a hundredth.
+	fine = 100
+
+	// buckets is the length of SH's table. It gives each server as many in turn as its
+	// weight, so that greater weights leave the last servers without any.
+	buckets = 256
+
+	// turns is the greatest scale for MH. It looks for as many places of a server in a
+	// round as its weight, so that weights that are not needed only move more clients.
+	turns = 10
+)
+
+// followsShares reports whether a smaller weight makes a server get fewer connections,
+// and moves none of its clients.
+func followsShares(scheduler lvs.Scheduler) bool {
+	return slices.Contains(ratios, scheduler) || scheduler == lvs.LBLC || scheduler == lvs.LBLCR || scheduler == lvs.TWOS
+}
+
+// scales reports whether weights may be multiplied.
+func scales(scheduler lvs.Scheduler) bool {
+	return slices.Contains(ratios, scheduler) || scheduler == lvs.MH || scheduler == lvs.SH
+}
+
+// scaleOf returns by what the weights of all servers of a service are multiplied, so that
+// those can be divided that have a share; 1 if none has, or if weights are not ratios.
+func scaleOf(scheduler lvs.Scheduler, weights []Weight) int {
+	if !slices.ContainsFunc(weights, Weight.divided) {
+		return 1
+	}
+	switch {
+	case slices.Contains(ratios, scheduler):
+		return max(1, min(fineScale(weights), largestScale(weights)))
+	case scheduler == lvs.MH:
+		return leastScale(weights, turns)
+	case scheduler == lvs.SH:
+		return leastScale(weights, buckets/max(1, total(weights)))
+	}
+	return 1
+}
+
+// divided reports whether the weight is another part of the configured one than all or
+// nothing.
+func (w Weight) divided() bool {
+	return w.Held == "" && w.Configured > 0 && w.share() > 0 && w.share() != 1
+}
+
+// fineScale returns the least scale that makes all weights fine that are divided. It does
+// not depend on the shares, so that it stays while they change.
+func fineScale(weights []Weight) int {
+	least := fine
+	for _, w := range weights {
+		if w.divided() {
+			least = min(least, w.Configured)
+		}
+	}
+	return (fine + least - 1) / least
+}
+
+// largestScale returns the greatest scale at which the kernel takes all weights.
+func largestScale(weights []Weight) int {
+	most := 1.0
+	for _, w := range weights {
+		most = max(most, float64(w.Configured)*max(1, w.share()))
+	}
+	return int(maxWeight / most)
+}
+
+// leastScale returns the scale up to most at which rounding changes the shares least, the
+// smallest if several are as good.
+func leastScale(weights []Weight, most int) int {
+	best, least := 1, math.Inf(1)
+	for scale := 1; scale <= most; scale++ {
+		if wrong := roundingError(weights, scale); wrong < least-1e-9 {
+			best, least = scale, wrong
+		}
+	}
+	return best
+}
+
+// roundingError returns the greatest difference that rounding makes to a share.
+func roundingError(weights []Weight, scale int) float64 {
+	wrong := 0.0
+	for _, w := range weights {
+		if w.divided() {
+			exact := float64(w.Configured) * float64(scale)
+			wrong = max(wrong, math.Abs(float64(rounded(exact*w.share()))/exact-w.share()))
+		}
+	}
+	return wrong
+}
+
+// total returns the sum of the configured weights, at most that of the kernel.
+func total(weights []Weight) int {
+	sum := 0.0
+	for _, w := range weights {
+		sum += float64(w.Configured)
+	}
+	return int(min(sum, maxWeight))
+}
+
+// keptScale returns the scale of the weights that servers keep until they are judged; 1 if
+// none does. A program that ended during slow start left it in the kernel's table, and
+// without it the first server that is judged would get a hundredth of what the others have.
+func keptScale(scheduler lvs.Scheduler, servers []standing, weights []Weight) int {
+	scale := 1
+	if !scales(scheduler) {
+		return scale
+	}
+	for i, w := range weights {
+		if had := servers[i].had; w.Held == heldUnknown && had > 0 && w.Configured > 0 {
+			scale = max(scale, (had-1)/w.Configured+1)
+		}
+	}
+	return scale
+}
