@@ -110,6 +110,8 @@ var walls = []struct{ folder, never, why string }{
 	{"health", "internal", "it is written with the public API alone"},
 	{"health", "director", "it says what should be, and changes nothing"},
 	{"ipvsadm", "internal", "it is written with the public API alone"},
+	{"keepalived", "internal", "it is written with the public API alone"},
+	{"keepalived", "director", "it reads, and changes nothing"},
 	{"workload", "internal", "it is written with the public API alone"},
 	{"metrics", "internal", "it is written with the public API alone"},
 	{"cmd/lvs", "internal", "it is written with the public API alone"},

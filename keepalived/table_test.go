@@ -1,0 +1,277 @@
+package keepalived
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/health"
+	"github.com/google/go-cmp/cmp"
+)
+
+// read reads a text, and returns the table and the notes as texts.
+func read(t *testing.T, text string) (c *Config, notes string) {
+	t.Helper()
+	c, err := Parse("/k", []byte(text), Options{Root: fstest.MapFS{}, ID: "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Table.Validate(); err != nil {
+		t.Error(err)
+	}
+	for _, n := range c.Notes {
+		notes += fmt.Sprintf("%d %s\n", n.Line, n.Keyword)
+	}
+	return c, notes
+}
+
+// tables are configurations, what their table is, and the lines of notes.
+var tables = map[string]struct{ text, want, notes string }{
+	"defaults": {
+		"virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.1.0.1 80 { }\n}",
+		"tcp://10.0.0.1:80 wlc\n  -> 10.1.0.1:80 nat weight 1", "",
+	},
+	"everything": {
+		`virtual_server 10.0.0.1 53 {
+	lvs_sched mh
+	mh-port
+	mh-fallback
+	lvs_method DR
+	persistence_timeout 300
+	persistence_granularity 255.255.255.0
+	protocol udp
+	ops
+	weight 5
+	real_server 10.1.0.1 53 {
+		weight 3
+		uthreshold 1000
+		lthreshold 500
+	}
+	real_server 10.1.0.2 { lvs_method TUN }
+	real_server 10.1.0.3 5353 { lvs_method NAT }
+	real_server 10.1.0.4 53 { lvs_method TUN type gue port 6080 csum }
+	real_server fd00::5 53 { lvs_method TUN type gre }
+}`,
+		"udp://10.0.0.1:53 mh (mh-fallback,mh-port) persistent 5m0s/24 ops\n" +
+			"  -> 10.1.0.1:53 dr weight 3 thresholds 1000 500\n  -> 10.1.0.2:53 ipip weight 5\n" +
+			"  -> 10.1.0.3:5353 nat weight 5\n  -> 10.1.0.4:53 gue:6080+csum weight 5\n  -> [fd00::5]:53 gre weight 5", "",
+	},
+	"below its servers": {
+		"virtual_server 10.0.0.1 80 {\n real_server 10.1.0.1 80 { }\n lb_kind DR\n lb_algo rr\n protocol SCTP\n}",
+		"sctp://10.0.0.1:80 rr\n  -> 10.1.0.1:80 dr weight 1", "",
+	},
+	"IPv6": {
+		"virtual_server fd00::1 80 {\n lb_algo sh\n sh-port\n protocol TCP\n persistence_granularity 64\n real_server fd00::2 8080 { weight 0 }\n}",
+		"tcp://[fd00::1]:80 sh (sh-port) persistent 6m0s/64\n  -> [fd00::2]:8080 nat weight 0", "",
+	},
+	"no port": {
+		"virtual_server 10.0.0.1 {\n protocol TCP\n persistence_timeout\n real_server 10.1.0.1 { }\n}",
+		"tcp://10.0.0.1:0 wlc persistent 6m0s\n  -> 10.1.0.1:0 nat weight 1", "",
+	},
+	"what keepalived completes": {
+		"virtual_server 10.0.0.1 0 {\n persistence_timeout 0\n sh-port\n persistence_engine sip\n real_server 10.1.0.1 { }\n}",
+		"udp://10.0.0.1:0 wlc persistent 6m0s pe=sip\n  -> 10.1.0.1:0 nat weight 1",
+		"1 virtual_server\n1 virtual_server\n2 persistence_timeout\n3 sh-port\n",
+	},
+	"what keepalived leaves out": {
+		`virtual_server 10.0.0.1 80 {
+	protocol TCP
+	ops
+	lb_kind DR
+	unknown 1
+	persistence_engine sip
+	real_server 10.1.0.1 80 { }
+	real_server 10.1.0.1 { }
+	real_server 10.1.0.2 8080 { unknown }
+	real_server fd00::1 80 { }
+}
+virtual_server 10.0.0.2 80 {
+	protocol TCP
+}
+unknown {
+	x
+}`,
+		"tcp://10.0.0.1:80 wlc\n  -> 10.1.0.1:80 dr weight 1\n  -> 10.1.0.2:80 dr weight 1",
+		"1 virtual_server\n1 virtual_server\n5 unknown\n8 real_server\n9 unknown\n9 real_server\n10 real_server\n12 virtual_server\n15 unknown\n",
+	},
+	"marks": {
+		`virtual_server fwmark 1 {
+	protocol TCP
+	real_server 10.1.0.1 8080 { }
+	real_server 10.1.0.2 { }
+	real_server 10.1.0.3 80 { lvs_method DR }
+}
+virtual_server fwmark 4294967295 {
+	real_server fd00::1 { }
+}
+virtual_server fwmark 3 {
+	lvs_method TUN
+	real_server fd00::1 { }
+}
+virtual_server fwmark 4 {
+	lvs_method TUN
+	real_server fd00::1 { }
+	real_server 10.1.0.1 { }
+}
+virtual_server fwmark 5 {
+	lvs_method TUN
+	ip_family inet6
+	real_server 10.1.0.1 { }
+}`,
+		"fwmark://1 wlc\n  -> 10.1.0.1:8080 nat weight 1\n  -> 10.1.0.2:0 nat weight 1\n  -> 10.1.0.3:0 dr weight 1\n" +
+			"fwmark6://4294967295 wlc\n  -> [fd00::1]:0 nat weight 1\n" +
+			"fwmark6://3 wlc\n  -> [fd00::1]:0 ipip weight 1\n" +
+			"fwmark://4 wlc\n  -> [fd00::1]:0 ipip weight 1\n  -> 10.1.0.1:0 ipip weight 1\n" +
+			"fwmark6://5 wlc\n  -> 10.1.0.1:0 ipip weight 1",
+		"5 real_server\n",
+	},
+	"group": {
+		`virtual_server group G {
+	lb_algo rr
+	lb_kind DR
+	protocol TCP
+	real_server 10.1.0.1 { }
+	real_server 10.1.0.2 80 { }
+	real_server 10.1.0.3 81 { lvs_method NAT }
+}
+virtual_server_group G {
+	10.0.0.1 80
+	10.0.0.254-255 81
+	10.0.1.255-10.0.2.0 80
+	10.0.3.0/31 80
+	fwmark 7
+}`,
+		strings.Join([]string{
+			groupOf("10.0.0.1:80", "80"), groupOf("10.0.0.254:81", "81"), groupOf("10.0.0.255:81", "81"), groupOf("10.0.1.255:80", "80"),
+			groupOf("10.0.2.0:80", "80"), groupOf("10.0.3.0:80", "80"), groupOf("10.0.3.1:80", "80"),
+			strings.Replace(groupOf("7", "0"), "tcp://", "fwmark://", 1),
+		}, "\n"),
+		"6 real_server\n",
+	},
+	"group of IPv6": {
+		"virtual_server_group G {\n fd00::fe-101 80\n fwmark 1\n fwmark 2 inet6\n}\nvirtual_server group G {\n protocol UDP\n real_server fd00::1 { }\n}",
+		"udp://[fd00::fe]:80 wlc\n  -> [fd00::1]:0 nat weight 1\nudp://[fd00::ff]:80 wlc\n  -> [fd00::1]:0 nat weight 1\n" +
+			"udp://[fd00::100]:80 wlc\n  -> [fd00::1]:0 nat weight 1\nudp://[fd00::101]:80 wlc\n  -> [fd00::1]:0 nat weight 1\n" +
+			"fwmark6://1 wlc\n  -> [fd00::1]:0 nat weight 1\nfwmark6://2 wlc\n  -> [fd00::1]:0 nat weight 1", "",
+	},
+	"other blocks": {
+		"global_defs {\n router_id x\n lvs_timeouts tcp 1\n lvs_sync_daemon eth0 VI_1\n}\nvrrp_instance VI_1 {\n priority 1\n}\nvrrp_script s { script \"x\" }\n" +
+			"bfd_instance b { }\nstatic_routes { }\nnet_namespace n",
+		"", "1 global_defs\n3 lvs_timeouts\n4 lvs_sync_daemon\n6 vrrp_instance\n9 vrrp_script\n10 bfd_instance\n11 static_routes\n12 net_namespace\n",
+	},
+	"lines that mean nothing here": {
+		`virtual_server 10.0.0.1 80 {
+	protocol TCP
+	alpha
+	omega
+	ha_suspend
+	warmup 5
+	smtp_alert yes
+	snmp_name x
+	quorum_up "/bin/x up"
+	real_server 10.1.0.1 80 {
+		alpha on
+		warmup 0
+		notify_up /bin/x
+		notify_down "/bin/x 'a b'"
+		smtp_alert
+		snmp_name x
+	}
+}`,
+		"tcp://10.0.0.1:80 wlc\n  -> 10.1.0.1:80 nat weight 1",
+		"4 omega\n5 ha_suspend\n6 warmup\n7 smtp_alert\n8 snmp_name\n9 quorum_up\n12 warmup\n13 notify_up\n14 notify_down\n15 smtp_alert\n16 snmp_name\n",
+	},
+}
+
+func groupOf(vip, port string) string {
+	return "tcp://" + vip + " rr\n  -> 10.1.0.1:" + port + " dr weight 1\n  -> 10.1.0.2:" + port + " dr weight 1\n  -> 10.1.0.3:81 nat weight 1"
+}
+
+func TestTable(t *testing.T) {
+	for name, c := range tables {
+		t.Run(name, func(t *testing.T) {
+			got, notes := read(t, c.text)
+			if diff := cmp.Diff(c.want, got.Table.String()); diff != "" {
+				t.Errorf("table (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.notes, notes); diff != "" {
+				t.Errorf("notes (-want +got):\n%s\n%v", diff, got.Notes)
+			}
+		})
+	}
+}
+
+func TestLimit(t *testing.T) {
+	const servers = "\n real_server 10.1.0.1 80 { weight 2 }\n real_server 10.1.0.2 80 { weight 3 }"
+	sorry := lvs.NewRealServer(lvs.MustParseServiceID("tcp://10.1.0.9:80").AddrPort(), lvs.NAT())
+	tunnel := lvs.NewRealServer(sorry.Addr, lvs.IPIP())
+	for text, want := range map[string]health.Policy{
+		"":                                    {Failed: health.Remove},
+		"inhibit_on_failure":                  {Failed: health.Quiesce},
+		"quorum 3":                            {Failed: health.Remove, Limit: health.Limit{Weight: 3, Then: health.Report}},
+		"quorum 4\n hysteresis 1":             {Failed: health.Remove, Limit: health.Limit{Weight: 3, Hysteresis: 2, Then: health.Report}},
+		"quorum 9\n hysteresis 9":             {Failed: health.Remove, Limit: health.Limit{Weight: 1, Hysteresis: 8, Then: health.Report}},
+		"quorum_down /bin/x":                  {Failed: health.Remove, Limit: health.Limit{Weight: 1, Then: health.Report}},
+		"sorry_server 10.1.0.9 80\n quorum 2": {Failed: health.Remove, Limit: health.Limit{Weight: 2, Then: health.SorryServer, Sorry: []lvs.RealServer{sorry}}},
+		"sorry_server 10.1.0.9":               {Failed: health.Remove, Limit: health.Limit{Weight: 1, Then: health.SorryServer, Sorry: []lvs.RealServer{sorry}}},
+		"sorry_server 10.1.0.9 80\n sorry_server_lvs_method TUN\n sorry_server_inhibit": {Failed: health.Remove, Limit: health.Limit{Weight: 1, Then: health.SorryServer, Sorry: []lvs.RealServer{tunnel}}},
+	} {
+		c, _ := read(t, "virtual_server 10.0.0.1 80 {\n protocol TCP\n "+text+servers+"\n}")
+		if diff := cmp.Diff(want, c.Policies[c.Table.Services[0].ID]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"virtual_server { }":                                       "1:1: want virtual_server",
+		"virtual_server 10.0.0.256 80 { }":                         `1:16: virtual_server: "10.0.0.256" is not an IP address`,
+		"virtual_server 10.0.0.1 65536 { }":                        `1:25: virtual_server: "65536" is not a number from 0 to 65535`,
+		"virtual_server fwmark 0 { }":                              `1:23: virtual_server: "0" is not a number from 1 to 4294967295`,
+		"virtual_server group G { }":                               "1:22: there is no virtual_server_group G",
+		"virtual_server_group G { 10.0.0.5-4 }":                    `1:26: "10.0.0.5-4" is not an address or a range`,
+		"virtual_server_group G { 10.0.0.1/24 }":                   `1:26: "10.0.0.1/24" is not an address or a range`,
+		"virtual_server_group G { fwmark 1 ipv4 }":                 `1:35: "ipv4" is neither inet nor inet6`,
+		"virtual_server_group G { }\nvirtual_server_group G { }":   "2:1: the virtual_server_group G is there twice",
+		in("lb_algo xx"):                                           `2:9: lb_algo: "xx" is not one of`,
+		in("lb_kind MASQ"):                                         `2:9: lb_kind: "MASQ" is not NAT, DR or TUN`,
+		in("lb_kind TUN type gue"):                                 "2:1: lb_kind: want TUN",
+		in("lb_kind TUN type gre remcsum"):                         "2:1: lb_kind: want TUN",
+		in("lb_kind TUN type"):                                     "2:13: lb_kind: what follows type?",
+		in("lb_kind TUN port 0"):                                   `2:18: lb_kind: "0" is not a number from 1`,
+		in("lb_kind TUN checksum"):                                 `2:13: lb_kind: "checksum" is not an option`,
+		in("protocol ICMP"):                                        `2:10: protocol: "ICMP" is not TCP`,
+		in("delay_loop 0"):                                         `2:12: delay_loop: "0" is less than 1µs`,
+		in("delay_loop 1e3"):                                       `2:12: delay_loop: "1e3" is not a number of seconds`,
+		in("delay_loop -1"):                                        `2:12: delay_loop: "-1" is not`,
+		in("delay_loop"):                                           "2:1: delay_loop takes one parameter, not 0",
+		in("retry 1 2"):                                            "2:1: retry takes one parameter, not 2",
+		in("retry -1"):                                             `2:7: retry: "-1" is not a number`,
+		in("persistence_granularity 24"):                           `2:25: persistence_granularity: "24" is not a mask`,
+		in("ip_family inet6"):                                      "2:11: ip_family: the service is of the other family",
+		in("quorum 0"):                                             `2:8: quorum: "0" is not a number from 1`,
+		in("sorry_server_lvs_method DR"):                           "2:1: sorry_server_lvs_method must stand below",
+		in("real_server 10.1.0.1 80 { weight -1 }"):                `2:34: weight: "-1" is not a number from 0`,
+		in("real_server 10.1.0.1 80 { TCP_CHECK }"):                "2:27: TCP_CHECK has no block",
+		in("real_server 10.1.0.1 80 { inhibit_on_failure maybe }"): `2:46: inhibit_on_failure: "maybe" is not on`,
+		in("real_server 10.1.0.1 80 { lthreshold 1 }"):             "2:1: add real server tcp://10.0.0.1:80 -> 10.1.0.1:80: LowerThreshold",
+		in("real_server 224.0.0.1 80 { }"):                         "2:1: add real server",
+		in("real_server 10.1.0.1 80 { }") + "\n" + in("real_server 10.1.0.1 80 { }"):                     "5:1: the service tcp://10.0.0.1:80 already exists, at /k:1",
+		"virtual_server_group G { fd00::/64 80 }\nvirtual_server group G {\n real_server fd01::1 { }\n}": "2:1: the addresses of the group have more than",
+	} {
+		c, err := Parse("/k", []byte(text), Options{Root: fstest.MapFS{}, ID: "here"})
+		var bad *Error
+		if !errors.As(err, &bad) || c != nil || !strings.HasPrefix(err.Error(), "keepalived: /k:"+want) {
+			t.Errorf("%s\n%v\nwant keepalived: /k:%s", text, err, want)
+		}
+	}
+}
+
+// in returns a TCP service with a line of its own, which is the second.
+func in(line string) string {
+	return "virtual_server 10.0.0.1 80 {\n" + line + "\nprotocol TCP\n}"
+}
