@@ -8,7 +8,8 @@ import (
 )
 
 // Event is something that happens to a real server at a given time. [Add], [Remove],
-// [Drain], [SetWeight], [Fail] and [Back] return events. The text form is one of
+// [Drain], [SetWeight], [Fail], [Back], [Break] and [Fix] return events. The text form is
+// one of
 //
 //	20s add 10.168.0.96:80 weight 2
 //	20s remove 10.168.0.94:80
@@ -16,12 +17,14 @@ import (
 //	20s weight 10.168.0.94:80 3
 //	20s fail 10.168.0.94:80 noticed 3s
 //	20s back 10.168.0.94:80 cold 30s
+//	20s break 10.168.0.94:80
+//	20s fix 10.168.0.94:80 cold 30s
 type Event struct {
 	at     time.Duration
 	what   occurrence
 	server netip.AddrPort
 	weight int
-	delay  time.Duration // fail: until noticed; back: until warm
+	delay  time.Duration // fail: until noticed; back and fix: until warm
 }
 
 type occurrence uint8
@@ -35,10 +38,13 @@ const (
 	fail
 	noticed // the second half of fail
 	back
+	breaks
+	fixes
 )
 
 var occurrenceNames = [...]string{
 	add: "add", remove: "remove", drain: "drain", weigh: "weight", fail: "fail", noticed: "noticed", back: "back",
+	breaks: "break", fixes: "fix",
 }
 
 // Add adds a real server of a weight to the service, with the forwarding mode of
@@ -75,6 +81,19 @@ func Back(at time.Duration, server netip.AddrPort, cold time.Duration) Event {
 	return Event{at: at, what: back, server: server, delay: cold}
 }
 
+// Break makes a real server fail, and changes nothing in the table: its connections
+// break, and what the director sends to it is lost, until a [Fix] or [Back], or until a
+// director does something about it: see [Workload.Wait].
+func Break(at time.Duration, server netip.AddrPort) Event {
+	return Event{at: at, what: breaks, server: server}
+}
+
+// Fix makes a real server work again after [Break], and changes nothing in the table. The
+// server may be slow at first, as after [Back].
+func Fix(at time.Duration, server netip.AddrPort, cold time.Duration) Event {
+	return Event{at: at, what: fixes, server: server, delay: cold}
+}
+
 // At returns when the event happens, from the beginning of the workload.
 func (e Event) At() time.Duration { return e.at }
 
@@ -100,7 +119,7 @@ func (e Event) short() string {
 		text += " " + strconv.Itoa(e.weight)
 	case e.what == fail && e.delay != 0:
 		text += " noticed " + e.delay.String()
-	case e.what == back && e.delay != 0:
+	case (e.what == back || e.what == fixes) && e.delay != 0:
 		text += " cold " + e.delay.String()
 	}
 	return text
@@ -108,7 +127,7 @@ func (e Event) short() string {
 
 // ParseEvent reads the text form. The error is an [*InvalidError].
 func ParseEvent(s string) (e Event, err error) {
-	bad := invalid("Events", `%q is not like "20s drain 10.168.0.94:80"; want add, remove, drain, weight, fail or back`, s)
+	bad := invalid("Events", `%q is not like "20s drain 10.168.0.94:80"; want add, remove, drain, weight, fail, back, break or fix`, s)
 	words := strings.Fields(s)
 	if len(words) < 3 {
 		return e, bad
@@ -132,7 +151,7 @@ func ParseEvent(s string) (e Event, err error) {
 
 // parseRest parses what follows the server.
 func (e *Event) parseRest(words []string) bool {
-	names := map[occurrence]string{add: "weight", fail: "noticed", back: "cold"}
+	names := map[occurrence]string{add: "weight", fail: "noticed", back: "cold", fixes: "cold"}
 	if name := names[e.what]; name != "" {
 		if len(words) == 0 {
 			e.weight = 1
@@ -147,7 +166,7 @@ func (e *Event) parseRest(words []string) bool {
 		words = words[1:]
 	}
 	want := 1
-	if e.what == remove || e.what == drain {
+	if e.what == remove || e.what == drain || e.what == breaks {
 		want = 0
 	}
 	if len(words) != want {
@@ -157,7 +176,7 @@ func (e *Event) parseRest(words []string) bool {
 	switch e.what {
 	case add, weigh:
 		e.weight, err = strconv.Atoi(words[0])
-	case fail, back:
+	case fail, back, fixes:
 		e.delay, err = time.ParseDuration(words[0])
 	}
 	return err == nil

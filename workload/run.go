@@ -13,7 +13,7 @@ import (
 
 // Run plays a workload on a simulator and returns the report. The
 // simulator must have the service, with real servers, and a clock that only
-// [lvs.Simulator.Advance] moves.
+// [lvs.Simulator.Advance] moves, or [Workload.Wait].
 //
 // A value that can never work is refused with an [*InvalidError] before anything
 // happens. When the context ends, Run returns promptly, with the context's error and a
@@ -95,8 +95,8 @@ func newRun(ctx context.Context, sim *lvs.Simulator, w Workload) (*run, error) {
 }
 
 func (r *run) prepare() error {
-	if err := r.sim.Advance(0); err != nil {
-		return invalid("Simulator", "has SimOptions.Clock, which a workload cannot advance")
+	if err := r.sim.Advance(0); err != nil && r.Wait == nil {
+		return invalid("Simulator", "has SimOptions.Clock, which a workload cannot advance: set Wait")
 	}
 	if err := r.read(); err != nil {
 		return err
@@ -276,9 +276,13 @@ func (r *run) advance(to time.Duration) error {
 	if to == r.now {
 		return nil
 	}
-	err := r.sim.Advance(to - r.now)
+	passes := to - r.now
 	r.now = to
-	return err
+	if r.Wait == nil {
+		return r.sim.Advance(passes)
+	}
+	r.Wait(passes)
+	return r.follow()
 }
 
 // nextSample returns the end of the part of the time that is now.

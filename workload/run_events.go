@@ -52,7 +52,7 @@ func (r *run) checkServers() error {
 		switch {
 		case ch.what == add && here[addr]:
 			problem = "already exists"
-		case ch.what == back && !known(addr):
+		case (ch.what == back || ch.what == breaks || ch.what == fixes) && !known(addr):
 			problem = "never existed"
 		case (ch.what == remove || ch.what == drain || ch.what == weigh || ch.what == fail) && !here[addr]:
 			problem = "does not exist at that time"
@@ -72,7 +72,7 @@ func (r *run) checkServers() error {
 		}
 		some = some || ch.weight > 0 || ch.what == back
 	}
-	if !some {
+	if !some && r.Wait == nil {
 		return invalid("Service", "all %d real servers of %s have weight 0, so every connection would be refused", len(r.backends), r.Service)
 	}
 	for addr := range r.Servers {
@@ -90,12 +90,10 @@ func (r *run) nextChange() time.Duration {
 	return r.changes[r.applied].at
 }
 
-// change makes all changes of a moment, and begins to watch which clients move because
-// of them.
+// change makes all changes of a moment.
 func (r *run) change() error {
-	r.settleDue()
-	broken, tableChanged := r.broken, false
-	d := Disruption{At: r.now, Ordinary: r.affinity.ordinary()}
+	tableChanged := false
+	d := r.beginDisruption()
 	for r.nextChange() == r.now {
 		ch := r.changes[r.applied]
 		r.applied++
@@ -103,19 +101,29 @@ func (r *run) change() error {
 			return err
 		}
 		d.Events = append(d.Events, ch.short())
-		tableChanged = tableChanged || ch.what != fail
+		tableChanged = tableChanged || ch.what != fail && ch.what != breaks && ch.what != fixes
 	}
+	r.endDisruption(d, tableChanged)
+	return nil
+}
+
+func (r *run) beginDisruption() Disruption {
+	r.settleDue()
+	return Disruption{At: r.now, Ordinary: r.affinity.ordinary(), Broken: -r.broken}
+}
+
+// endDisruption begins to watch which clients move because of changes that were made.
+func (r *run) endDisruption(d Disruption, tableChanged bool) {
 	was := r.shares
 	r.shares = r.weightShares()
 	d.Least = leastMoved(was, r.shares)
-	d.Broken = r.broken - broken
+	d.Broken += r.broken
 	r.disruptions = append(r.disruptions, d)
 	if tableChanged {
 		r.endPeriod()
 		r.period = len(r.disruptions)
 		r.affinity.begin()
 	}
-	return nil
 }
 
 // endPeriod notes which clients moved since the last change of the table.
@@ -148,9 +156,15 @@ func (r *run) apply(e Event) error {
 		if b.dead && b.inTable {
 			return r.takeOut(b)
 		}
+	case breaks:
+		b.dead = true
+		r.cut(b)
+	case fixes:
+		b.dead = false
+		b.warm(r.now, e.delay)
 	case back:
 		b.dead = false
-		b.coldAt, b.warmAt = r.now, r.now+min(e.delay, forever-r.now)
+		b.warm(r.now, e.delay)
 		if !b.inTable {
 			b.Weight, b.inTable = b.before, true
 			return r.client.AddRealServer(r.ctx, r.Service, b.RealServer)

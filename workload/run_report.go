@@ -9,7 +9,7 @@ func (r *run) report() *Report {
 	r.endPeriod()
 	w := r.Workload
 	w.Duration = r.duration()
-	w.Progress, w.Recorded = nil, nil
+	w.Wait, w.Progress, w.Recorded = nil, nil, nil
 	out := &Report{
 		Name: nameOf(r.served), Workload: w, Served: r.served, Kernel: r.kernel, Duration: r.now,
 		Arrived: r.arrived, Refused: r.refused, Lost: r.lost, Broken: r.broken,

@@ -56,6 +56,11 @@ func (b *backend) takes(work, now time.Duration) time.Duration {
 	return seconds(work.Seconds() / speed)
 }
 
+// warm makes the server slow at first, for a time.
+func (b *backend) warm(now, cold time.Duration) {
+	b.coldAt, b.warmAt = now, now+min(cold, forever-now)
+}
+
 // count changes the number of active connections.
 func (b *backend) count(by int, now time.Duration) {
 	b.area += float64(b.active) * (now - b.since).Seconds()

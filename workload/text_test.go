@@ -39,6 +39,9 @@ func TestText(t *testing.T) {
 		{Fail(time.Second, addrOf(0), 3*time.Second), new(Event), "1s fail 10.168.1.1:80 noticed 3s"},
 		{Back(time.Second, addrOf(0), 0), new(Event), "1s back 10.168.1.1:80"},
 		{Back(time.Second, addrOf(0), time.Minute), new(Event), "1s back 10.168.1.1:80 cold 1m0s"},
+		{Break(time.Second, addrOf(0)), new(Event), "1s break 10.168.1.1:80"},
+		{Fix(time.Second, addrOf(0), 0), new(Event), "1s fix 10.168.1.1:80"},
+		{Fix(time.Second, addrOf(0), time.Minute), new(Event), "1s fix 10.168.1.1:80 cold 1m0s"},
 		{Event{}, new(Event), ""},
 	} {
 		if got := c.value.(interface{ String() string }).String(); got != c.text {
@@ -64,6 +67,7 @@ func TestTextRefused(t *testing.T) {
 		{new(Event), "Events", []string{
 			"1s", "drain 1.2.3.4:80", "x drain 1.2.3.4:80", "1s drain 1.2.3.4", "1s noticed 1.2.3.4:80", "1s drain 1.2.3.4:80 3",
 			"1s weight 1.2.3.4:80", "1s weight 1.2.3.4:80 x", "1s add 1.2.3.4:80 3", "1s fail 1.2.3.4:80 noticed", "1s back 1.2.3.4:80 warm 3s", "1s sleep 1.2.3.4:80",
+			"1s break 1.2.3.4:80 cold 3s", "1s fix 1.2.3.4:80 3s",
 		}},
 	} {
 		for _, text := range c.texts {

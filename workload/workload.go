@@ -47,6 +47,13 @@ type Workload struct {
 	// workload, whatever the scheduler does with it.
 	Seed uint64 `json:"seed"`
 
+	// Wait lets time pass, in place of [lvs.Simulator.Advance], while something else
+	// changes the real servers: a director, whose consequences Run then reports. It does
+	// not return before all that happens in that time has happened. Inside
+	// [testing/synctest] it is [time.Sleep] followed by [synctest.Wait], with a simulator
+	// whose clock is [time.Now]. Run calls [lvs.Simulator.Changes].
+	Wait func(time.Duration) `json:"-"`
+
 	// Progress, if it is there, is called again and again while the workload
 	// is run, by the goroutine that runs it.
 	Progress func(Progress) `json:"-"`

@@ -49,7 +49,7 @@ func parse(args []string, messages io.Writer) (*options, error) {
 	f.TextVar(&w.Arrivals, "arrivals", w.Arrivals, "when connections arrive: `'poisson 500/s'`, 'steady 500/s', 'bursts 500/s of 20'")
 	f.TextVar(&w.Clients, "clients", w.Clients, "who connects: `'20000 zipf 1.1 nat 50'`")
 	f.TextVar(&w.Lifetime, "lifetime", w.Lifetime, "how long connections last: `'exponential 10s'`, 'fixed 10s', 'pareto 10s shape 1.5'")
-	f.Func("event", "an event during the run; may be repeated: `'20s drain 10.168.1.1:80'`; add, remove, weight, fail, back", o.addEvent)
+	f.Func("event", "an event during the run; may be repeated: `'20s drain 10.168.1.1:80'`; add, remove, weight, fail, back, break, fix", o.addEvent)
 	f.Func("recorded", "CSV `file` of connections in place of -arrivals: seconds, client's address, seconds that it lasts", o.readRecorded)
 	f.Float64Var(&w.Server.Speed, "speed", w.Server.Speed, "`factor` that divides lifetimes; 0 is 1")
 	f.IntVar(&w.Server.Slots, "slots", w.Server.Slots, "`number` of connections that a server serves at once; 0 is unlimited")
