@@ -1,0 +1,103 @@
+package health
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+)
+
+// Ping sends an ICMP echo request. It needs the privilege to open raw sockets,
+// CAP_NET_RAW on Linux.
+//
+// It says that the host is there, and nothing of the service.
+type Ping struct {
+	Size int `json:"size"` // bytes of data, at most 65000; 0 is 16
+}
+
+const (
+	leastPing = 16 // the token by which an answer is recognised
+	mostPing  = 65000
+)
+
+// String returns "ping".
+func (p Ping) String() string { return "ping" }
+
+func (p Ping) validate() error {
+	if p.Size != 0 && (p.Size < leastPing || p.Size > mostPing) {
+		return invalid("Size", "%d is out of range [%d, %d]", p.Size, leastPing, mostPing)
+	}
+	return nil
+}
+
+// echo is what differs between the families.
+type echo struct {
+	network  string
+	request  icmp.Type
+	reply    icmp.Type
+	protocol int
+}
+
+var (
+	echo4 = echo{"ip4:icmp", ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply, 1}
+	echo6 = echo{"ip6:ipv6-icmp", ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply, 58}
+)
+
+// Probe sends one request, and waits for its answer.
+func (p Ping) Probe(ctx context.Context, t Target) (Answer, error) {
+	e := echo4
+	if t.Addr.Addr().Is6() && !t.Addr.Addr().Is4In6() {
+		e = echo6
+	}
+	conn, err := t.Dial(ctx, e.network, 0)
+	if err != nil {
+		return Answer{}, explainPing(err)
+	}
+	c := leash(ctx, conn)
+	defer c.Close()
+	data := make([]byte, max(p.Size, leastPing))
+	_, _ = rand.Read(data[:leastPing])
+	id := int(binary.BigEndian.Uint16(data))
+	request, err := (&icmp.Message{Type: e.request, Body: &icmp.Echo{ID: id, Seq: 1, Data: data}}).Marshal(nil)
+	if err != nil {
+		return Answer{}, err
+	}
+	if _, err := c.Write(request); err != nil {
+		return Answer{}, because(ctx, "send an echo request", err)
+	}
+	return Answer{}, e.await(ctx, c, id, string(data))
+}
+
+// explainPing says what to do if a raw socket is refused.
+func explainPing(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("a ping needs CAP_NET_RAW: %w", err)
+	}
+	return err
+}
+
+// await reads until the answer comes. A raw socket also gets the answers to other probes,
+// and on the loopback interface the requests.
+func (e echo) await(ctx context.Context, conn net.Conn, id int, data string) error {
+	packet := make([]byte, mostAnswer)
+	for {
+		n, err := conn.Read(packet)
+		if err != nil {
+			return because(ctx, "wait for an echo reply", err)
+		}
+		m, err := icmp.ParseMessage(e.protocol, packet[:n])
+		if err != nil || m.Type != e.reply {
+			continue
+		}
+		if body, ok := m.Body.(*icmp.Echo); ok && body.ID == id && string(body.Data) == data {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package health
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestUDP(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	go func() {
+		b := make([]byte, 1<<16)
+		for {
+			n, from, err := server.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			if string(b[:n]) != "silence" {
+				_, _ = server.WriteTo(append([]byte("you said "), b[:n]...), from)
+			}
+		}
+	}()
+	addr := netip.MustParseAddrPort(server.LocalAddr().String())
+	closed, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := netip.MustParseAddrPort(closed.LocalAddr().String())
+	closed.Close()
+	for _, c := range []struct {
+		name  string
+		probe UDP
+		to    netip.AddrPort
+		err   string
+	}{
+		{"any answer", UDP{Send: "hello"}, addr, ""},
+		{"an empty datagram", UDP{}, addr, ""},
+		{"the expected answer", UDP{Send: "hello", Expect: "you said h"}, addr, ""},
+		{"another answer", UDP{Send: "hello", Expect: "bye"}, addr, `begins with "you said hello", not with "bye"`},
+		{"on another port", UDP{Port: addr.Port()}, netip.AddrPortFrom(addr.Addr(), 1), ""},
+		{"no answer", UDP{Send: "silence"}, addr, "deadline exceeded"},
+		{"silence is enough", UDP{Send: "silence", Silence: 50 * time.Millisecond}, addr, ""},
+		{"closed", UDP{Silence: 500 * time.Millisecond}, nobody, "connection refused"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.probe.validate(); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := c.probe.Probe(ctx, Target{Server: c.to, Addr: c.to})
+			if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("error %v, want %q", err, c.err)
+			}
+		})
+	}
+}
