@@ -12,7 +12,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameServer answers each question, by UDP and by TCP, with what reply returns for it.
+// nameServer starts a name server that sends what reply returns for each question, by UDP
+// and by TCP.
 func nameServer(t *testing.T, reply func(network string, question dnsmessage.Message) [][]byte) Target {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

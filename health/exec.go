@@ -15,13 +15,13 @@ import (
 // standard input is empty. When the check's timeout passes, the program is killed with
 // all that it started. Of its output the first 4 KiB are looked at.
 type Exec struct {
-	Path string   `json:"path"`           // of the program, which must be absolute
-	Args []string `json:"args,omitempty"` // behind its name
-	Env  []string `json:"env,omitempty"`  // in the form "NAME=value"
+	Path string   `json:"path"` // of the program, which must be absolute
+	Args []string `json:"args"` // behind its name
+	Env  []string `json:"env"`  // in the form "NAME=value"
 
 	// Share says where the program reports the share of its weight that the server asks
 	// for; "" is nowhere.
-	Share ExecShare `json:"share,omitempty"`
+	Share ExecShare `json:"share"`
 }
 
 // ExecShare is where a program reports a share. Its texts are stable.

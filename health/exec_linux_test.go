@@ -38,7 +38,7 @@ func TestExec(t *testing.T) {
 		{"line drain", sh("echo DRAIN", ByLine), Answer{Reported: true}, ""},
 		{"line up", sh("echo up", ByLine), Answer{}, ""},
 		{"line down", sh("echo down", ByLine), Answer{}, "it says that it is down"},
-		{"line of another kind", sh("echo hello", ByLine), Answer{}, `"hello" is not up, down, drain`},
+		{"line of another kind", sh("echo hello", ByLine), Answer{}, `"hello" is not up, down or drain`},
 		{"killed", sh("kill -9 $$", ""), Answer{}, "signal: killed"},
 		{"much output", sh("head -c 10000000 /dev/zero", ""), Answer{}, ""},
 		{"missing", Exec{Path: "/nowhere/check"}, Answer{}, "cannot start /nowhere/check"},
@@ -124,7 +124,7 @@ func TestFile(t *testing.T) {
 		{"missing and works", File{Path: dir + "/none", Missing: true}, Answer{}, ""},
 		{"a pipe", File{Path: pipe}, Answer{}, "is not a regular file"},
 		{"a device", File{Path: "/dev/zero"}, Answer{}, "is not a regular file"},
-		{"large", File{Path: write("large", strings.Repeat("x", 1<<20))}, Answer{}, "is not up, down, drain"},
+		{"large", File{Path: write("large", strings.Repeat("x", 1<<20))}, Answer{}, "is not up, down or drain"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			answer, err := c.probe.Probe(t.Context(), Target{Server: rip(1)})
@@ -140,7 +140,7 @@ func FuzzShareOfLine(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		if a, err := shareOfLine(line); !(a.Share >= 0 && a.Share <= 10) || err != nil && a.Reported {
+		if a, err := shareOfLine(line); !(a.Share >= 0 && a.Share <= mostShare) || err != nil && a.Reported {
 			t.Errorf("%q: %+v, %v", line, a, err)
 		}
 	})

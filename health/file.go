@@ -18,7 +18,7 @@ type File struct {
 	Path string `json:"path"` // must be absolute; "{server}" in it stands for the server's address, such as "10.1.0.1"
 
 	// Missing says that a server works whose file does not exist; otherwise it fails.
-	Missing bool `json:"missing,omitempty"`
+	Missing bool `json:"missing"`
 }
 
 // Probe reads the file once.

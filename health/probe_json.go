@@ -15,6 +15,11 @@ var probeKinds = []probeKind{
 	kind[HTTP]("http"),
 	kind[GRPC]("grpc"),
 	kind[SMTP]("smtp"),
+	kind[DNS]("dns"),
+	kind[UDP]("udp"),
+	kind[Ping]("ping"),
+	kind[Exec]("exec"),
+	kind[File]("file"),
 	kind[All]("all"),
 	kind[Any]("any"),
 }

@@ -3,7 +3,6 @@ package health
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -21,11 +20,10 @@ func shareOfLine(line string) (Answer, error) {
 	case "drain":
 		return Answer{Reported: true}, nil
 	default:
-		percent, ok := strings.CutSuffix(word, "%")
-		n, err := strconv.ParseFloat(percent, 64)
-		if !ok || err != nil || !(n >= 0 && n <= 1000) {
-			return Answer{}, fmt.Errorf("%q is not up, down, drain or a share such as 50%%", line)
+		share, err := parseShare(word)
+		if err != nil {
+			return Answer{}, fmt.Errorf("%q is not up, down or drain, and %w", clip(line), err)
 		}
-		return Answer{Share: n / 100, Reported: true}, nil
+		return Answer{Share: share, Reported: true}, nil
 	}
 }
