@@ -163,10 +163,13 @@ func (w jsonWalk) find(at, path string, found *int) {
 	switch w.text[begin] {
 	case '{':
 		w.object(func(name string, _ int) {
-			if at != "" {
-				name = at + "." + name
+			key := at + "[" + name + "]" // of a map
+			if at == "" {
+				key = name
+			} else if !leadsTo(key, path) {
+				key = at + "." + name
 			}
-			w.find(name, path, found)
+			w.find(key, path, found)
 		})
 	case '[':
 		w.list(func(n int) { w.find(at+"["+strconv.Itoa(n)+"]", path, found) })

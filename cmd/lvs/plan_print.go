@@ -38,6 +38,9 @@ func (p *prose) leftOut(w wanted) {
 	if w.file.Timeouts != (lvs.Timeouts{}) || len(w.file.SyncDaemons) > 0 {
 		p.comment("the timeouts and sync daemons of " + w.name + " are not part of a plan: 'lvs restore' sets them")
 	}
+	if len(w.file.Health) > 0 {
+		p.comment("the checks of " + w.name + " are not part of a plan: 'lvs run' makes them")
+	}
 }
 
 // effect writes what a plan does to the clients of a host, or why that is not known.

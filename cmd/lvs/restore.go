@@ -51,7 +51,7 @@ func (r *restore) Run(ctx context.Context, env *cli.Env, args []string) error {
 	err = replan(env, true, func() (err error) {
 		plan, err = client.PlanTable(ctx, file.Table, lvs.TableOptions{Scope: lvs.ScopeAll(), Prune: !r.noFlush})
 		if err == nil {
-			err = rest.restore(ctx, file)
+			err = rest.restore(ctx, file.File)
 		}
 		if err == nil {
 			result, err = client.ApplyTable(ctx, plan, lvs.ApplyOptions{RollBack: true})

@@ -115,7 +115,7 @@ func (k *keep) source(ctx context.Context, env *cli.Env, host *lvs.Host, args []
 	}
 	return director.File{Path: args[0], Decode: func(text []byte) (director.Config, error) {
 		file, err := tablefile.Decode(text)
-		return director.Config{Table: file.Table}, err
+		return file.Config(), err
 	}}, nil
 }
 

@@ -11,14 +11,13 @@ import (
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
 	"github.com/golvs/lvs/cmd/lvs/internal/tablefile"
 	"github.com/golvs/lvs/director"
-	"github.com/golvs/lvs/ipvsadm"
 )
 
 // wanted is what a file says: a plan, or a table.
 type wanted struct {
 	name string // of the file, for messages
 	plan *lvs.TablePlan
-	file ipvsadm.File
+	file tablefile.File
 }
 
 // readWanted reads a file with a table of any format, or with a saved plan.
@@ -50,7 +49,7 @@ func openWanted(ctx context.Context, env *cli.Env, path string) (w wanted, host 
 }
 
 // readTableFile reads a file with a table of any format, and refuses a saved plan.
-func readTableFile(ctx context.Context, env *cli.Env, path string) (ipvsadm.File, error) {
+func readTableFile(ctx context.Context, env *cli.Env, path string) (tablefile.File, error) {
 	w, err := readWanted(ctx, env, path)
 	if err == nil && w.plan != nil {
 		err = fmt.Errorf("%s is a saved plan, which 'lvs apply' applies once: name a file with a table", w.name)

@@ -40,7 +40,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		for _, format := range []string{tablefile.Commands, tablefile.JSON, tablefile.YAML} {
-			written, err := tablefile.Encode(file, format)
+			written, err := tablefile.Encode(file.File, format)
 			if format == tablefile.Commands && (err != nil || len(written) == 0) {
 				continue // it has no words for some tables
 			}

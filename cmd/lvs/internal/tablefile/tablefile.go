@@ -1,5 +1,5 @@
 // Package tablefile reads and writes files with a table: commands of ipvsadm, JSON, and
-// YAML.
+// YAML. The latter two may have checks too.
 package tablefile
 
 import (
@@ -10,6 +10,7 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/director"
+	"github.com/golvs/lvs/health"
 	"github.com/golvs/lvs/ipvsadm"
 	"go.yaml.in/yaml/v4"
 )
@@ -20,6 +21,15 @@ const (
 	JSON     = "json"
 	YAML     = "yaml"
 )
+
+// File is what a file has.
+type File struct {
+	ipvsadm.File
+	Health map[lvs.ServiceID]health.Policy // the checks of services that have some
+}
+
+// Config returns the part that a director keeps true.
+func (f File) Config() director.Config { return director.Config{Table: f.Table, Health: f.Health} }
 
 // Format returns the format of a text.
 func Format(text []byte) string {
@@ -40,19 +50,23 @@ func Format(text []byte) string {
 
 // Decode returns what a text of any format has. It is valid. Errors say where the text is
 // wrong.
-func Decode(text []byte) (f ipvsadm.File, err error) {
+func Decode(text []byte) (f File, err error) {
 	text = withoutMark(text)
 	format := Format(text)
 	if err := checkText(text, format); err != nil {
 		return f, err
 	}
 	switch format {
-	case JSON:
-		f.Table, err = lvs.ParseTable(text)
-	case YAML:
-		f.Table, err = decodeYAML(text)
+	case JSON, YAML:
+		decode := director.ParseConfig
+		if format == YAML {
+			decode = decodeYAML
+		}
+		var c director.Config
+		c, err = decode(text)
+		f.Table, f.Health = c.Table, c.Health
 	default:
-		if f, err = ipvsadm.ParseFile(text); err == nil {
+		if f.File, err = ipvsadm.ParseFile(text); err == nil {
 			err = f.Table.Validate()
 		}
 		err = placedCommand(err)

@@ -1,9 +1,12 @@
 package tablefile_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/tablefile"
@@ -128,6 +131,54 @@ func TestDecodeOtherEditors(t *testing.T) {
 	} {
 		if _, err := tablefile.Decode([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+const checkedYAML = `version: 1
+services:
+  - id: tcp://10.168.0.91:80
+    scheduler: wrr
+    health: &checks
+      checks:
+        - {probe: {tcp: {}}, interval: 1s}
+      failed: remove
+    realServers:
+      - {addr: "10.168.0.94:80", mode: dr}
+  - id: tcp://10.168.0.92:80
+    scheduler: wrr
+    health: *checks
+`
+
+func TestDecodeHealth(t *testing.T) {
+	f, err := tablefile.Decode([]byte(checkedYAML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Health) != 2 || f.Health[f.Table.Services[1].ID].Checks[0].Interval != time.Second {
+		t.Errorf("%+v", f)
+	}
+	text, err := json.Marshal(f.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := tablefile.Decode(text); err != nil || len(again.Health) != 2 || !again.Table.Equal(f.Table) {
+		t.Errorf("%+v, %v", again, err)
+	}
+	for _, test := range []struct{ old, new, want string }{
+		{"interval: 1s", "interval: 1", "7:40: services[0].health.checks[0].interval: "},
+		{"interval: 1s", "interval: 1ms", "7:40: services[0].health.checks[0].interval: "},
+		{"tcp: {}", "tpc: {}", "7:19: services[0].health.checks[0].probe"},
+		{"failed: remove", "fallen: remove", "5:13: services[0].health"},
+		{"failed: remove", "failed: away", "8:15: services[0].health.failed"},
+		{"scheduler: wrr", "scheduler: 7", "4:16: "},
+		{"mode: dr", "mood: dr", "10:40: "},
+	} {
+		_, err := tablefile.Decode([]byte(strings.Replace(checkedYAML, test.old, test.new, 1)))
+		line, column := placeOf(err)
+		place := fmt.Sprintf("%d:%d: ", line, column)
+		if err == nil || !strings.HasPrefix(place+strings.TrimPrefix(err.Error(), place), test.want) {
+			t.Errorf("%s: %s%v, want %s", test.new, place, err, test.want)
 		}
 	}
 }

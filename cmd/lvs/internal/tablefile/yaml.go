@@ -10,22 +10,25 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// decodeYAML returns the table in a text of YAML, and validates it. Its errors say where
-// the text is wrong, as those of [lvs.ParseTable] do.
-func decodeYAML(content []byte) (lvs.Table, error) {
+// decodeYAML returns the table in a text of YAML and its checks, and validates them. Its
+// errors say where the text is wrong, as those of [director.ParseConfig] do.
+func decodeYAML(content []byte) (c director.Config, err error) {
 	var root yaml.Node
 	if err := yaml.Load(content, &root); err != nil {
-		return lvs.Table{}, placed(&root, err)
+		return c, placed(&root, err)
 	}
-	var table lvs.Table
-	err := table.UnmarshalYAML(root.Decode) // whose own errors would hide the path
+	checks := takeHealth(&root)
+	err = c.Table.UnmarshalYAML(root.Decode) // whose own errors would hide the path
 	if err == nil {
-		err = table.Validate()
+		err = c.Table.Validate()
 	}
 	if err != nil {
-		return lvs.Table{}, placed(&root, err)
+		return director.Config{}, placed(&root, err)
 	}
-	return table, nil
+	if c.Health, err = decodeHealth(checks, c.Table); err != nil {
+		return director.Config{}, err
+	}
+	return c, nil
 }
 
 // placed returns an error with its place: where the YAML package says, or the values at
