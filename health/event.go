@@ -11,7 +11,7 @@ import (
 // [ContentAgrees] or [OverrideEnded]. Its String is a sentence for a log.
 type Event interface {
 	fmt.Stringer
-	event()
+	event() EventKind
 }
 
 // ServerChanged is a real server whose state changed.
@@ -82,8 +82,8 @@ func (e OverrideEnded) String() string {
 	return fmt.Sprintf("%s -> %s: the override %s has ended", e.Override.Service, e.Override.Server, e.Override.Kind)
 }
 
-func (ServerChanged) event()  {}
-func (LimitCrossed) event()   {}
-func (ContentDiffers) event() {}
-func (ContentAgrees) event()  {}
-func (OverrideEnded) event()  {}
+func (ServerChanged) event() EventKind  { return KindServerChanged }
+func (LimitCrossed) event() EventKind   { return KindLimitCrossed }
+func (ContentDiffers) event() EventKind { return KindContentDiffers }
+func (ContentAgrees) event() EventKind  { return KindContentAgrees }
+func (OverrideEnded) event() EventKind  { return KindOverrideEnded }
