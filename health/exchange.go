@@ -29,12 +29,13 @@ type exchange struct {
 
 // begin returns the function that ends the exchange, when no request is under way.
 func (e *exchange) begin(ctx context.Context) (end func()) {
-	e.ctx, end = context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	e.ctx = ctx
 	return func() {
 		e.mu.Lock()
 		e.over = true
 		e.mu.Unlock()
-		end()
+		cancel()
 		e.dialing.Wait()
 		for _, hangUp := range e.hangUp {
 			hangUp()
