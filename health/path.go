@@ -57,6 +57,11 @@ type TablePathOptions struct {
 	// VIPs are where probes connect to for services that are firewall marks themselves:
 	// an address and a port whose packets get the mark. Each checked one needs an entry.
 	VIPs map[lvs.ServiceID]netip.AddrPort
+
+	// Network returns what opens connections whose packets have a mark and come from a
+	// source; nil is the sockets of this host. In tests it can be that of package
+	// healthtest, whose packets go through a simulator; Sources must be set then.
+	Network func(mark uint32, source netip.Addr) Network
 }
 
 // Marks is a range of firewall marks, both ends included. The zero value stands for the

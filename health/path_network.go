@@ -37,6 +37,9 @@ func (n *markedNetwork) dial(ctx context.Context, network, address string) (net.
 	if err != nil {
 		return nil, err
 	}
+	if n.path.options.Network != nil {
+		return n.path.options.Network(mark, source).DialContext(ctx, network, address)
+	}
 	dialer := net.Dialer{Control: controlMarked(mark), KeepAlive: -1}
 	switch {
 	case strings.HasPrefix(network, "tcp"):
