@@ -22,6 +22,7 @@ var probeKinds = []probeKind{
 	kind[File]("file"),
 	kind[All]("all"),
 	kind[Any]("any"),
+	kind[At]("at"),
 }
 
 type probeKind struct {

@@ -197,6 +197,9 @@ func (m *maker) add(v *service, id identified) error {
 	if err := m.addLimit(v, id, &policy); err != nil {
 		return err
 	}
+	if err := policy.Validate(made); err != nil {
+		return id.at.errorf("%v", err)
+	}
 	m.table.Services = append(m.table.Services, made)
 	m.policies[id.id] = policy
 	return nil

@@ -20,8 +20,6 @@ type maker struct {
 	notes    []Note
 
 	groups  map[string]*group
-	files   map[string]file
-	tls     identity
 	made    map[lvs.ServiceID]place
 	servers int // of all services
 }
@@ -34,7 +32,7 @@ func (m *maker) note(s *statement, format string, args ...any) {
 // them.
 func (m *maker) make(top []*statement) error {
 	m.policies, m.made = map[lvs.ServiceID]health.Policy{}, map[lvs.ServiceID]place{}
-	m.groups, m.files = map[string]*group{}, map[string]file{}
+	m.groups = map[string]*group{}
 	for _, pass := range []func(*statement) error{m.other, m.service} {
 		for _, s := range top {
 			if err := pass(s); err != nil {
@@ -74,9 +72,9 @@ func (m *maker) other(s *statement) error {
 	case key == "virtual_server_group":
 		return m.group(s)
 	case key == "SSL":
-		return m.identity(s)
+		m.identity(s)
 	case key == "track_file", key == "vrrp_track_file":
-		return m.trackFile(s)
+		m.note(s, "its number is read by keepalived alone")
 	case key == "global_defs":
 		m.globals(s)
 	case strings.HasPrefix(key, "vrrp_"), strings.HasPrefix(key, "static_"), key == "garp_group", key == "track_group",

@@ -51,7 +51,7 @@ func (m *maker) service(s *statement) error {
 		defaults: defaults{interval: time.Minute, timeout: 5 * time.Second, retry: -1, pause: -1},
 		Service:  lvs.Service{Scheduler: lvs.WLC}, mode: lvs.NAT(), weight: 1, quorum: 1,
 	}
-	if err := m.identify(v, s); err != nil {
+	if err := v.identify(m.groups, s); err != nil {
 		return err
 	}
 	for _, c := range s.children {
@@ -72,7 +72,7 @@ func (m *maker) service(s *statement) error {
 }
 
 // identify reads which service it is.
-func (m *maker) identify(v *service, s *statement) (err error) {
+func (v *service) identify(groups map[string]*group, s *statement) (err error) {
 	args := s.args()
 	if len(args) == 0 || len(args) > 2 {
 		return s.at.errorf("want virtual_server ADDRESS PORT, fwmark NUMBER or group NAME")
@@ -83,7 +83,7 @@ func (m *maker) identify(v *service, s *statement) (err error) {
 			return s.at.errorf("virtual_server %s: what follows?", args[0])
 		}
 		if args[0] == "group" {
-			if v.group = m.groups[args[1]]; v.group == nil {
+			if v.group = groups[args[1]]; v.group == nil {
 				return s.word(2).errorf("there is no virtual_server_group %s", args[1])
 			}
 			return nil

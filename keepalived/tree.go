@@ -47,7 +47,6 @@ type tree struct {
 // kept are the blocks at the top whose statements are kept.
 var kept = map[string]bool{
 	"virtual_server": true, "virtual_server_group": true, "SSL": true, "global_defs": true,
-	"track_file": true, "vrrp_track_file": true,
 }
 
 // add adds a piece of a line: a brace, or a statement.
