@@ -150,7 +150,7 @@ func (h *Host) readName(ctx context.Context, f *HostState) error {
 // readTable reads the IPVS table. A real server may have no IPVS.
 func (h *Host) readTable(ctx context.Context, f *HostState) (err error) {
 	table, err := h.client.Snapshot(ctx)
-	f.Services = table.Services
+	f.Services = slices.DeleteFunc(table.Services, func(e ServiceEntry) bool { return e.ID.IsProbe() })
 	if errors.Is(err, ErrUnavailable) {
 		return nil
 	}

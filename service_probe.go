@@ -10,6 +10,6 @@ const (
 
 // IsProbe reports whether the service is one that carries health checks: it has a
 // firewall mark from [FirstProbeMark] to [LastProbeMark]. Such services belong to the
-// program that checks. No [Scope] contains them unless they are wanted, and the command
-// lvs lists them on request only.
+// program that checks. No [Scope] contains them unless they are wanted or were, and
+// [Host.Check] says nothing about them. The command lvs lists them on request only.
 func (id ServiceID) IsProbe() bool { return FirstProbeMark <= id.mark && id.mark <= LastProbeMark }

@@ -30,6 +30,7 @@ var (
 var setupCases = []setupCase{
 	{name: "DR director", setup: DRDirector{VIP: vip4, Interface: "eth0", Forwarding: true}.Setup},
 	{name: "DR director IPv6", setup: DRDirector{VIP: vip6, Interface: "eth0"}.Setup},
+	{name: "DR director that checks", setup: DRDirector{VIP: vip4, Interface: "eth0", Checks: "eth1"}.Setup},
 	{name: "DR real server", setup: DRRealServer{VIP: vip4}.Setup},
 	{name: "DR real server IPv6", setup: DRRealServer{VIP: vip6}.Setup},
 	{name: "DR real server on two networks", setup: DRRealServer{VIP: vip4, Incoming: "eth1"}.Setup},
@@ -52,6 +53,7 @@ var setupCases = []setupCase{
 	{name: "NAT real server", setup: NATRealServer{Director: router4}.Setup},
 	{name: "NAT real server IPv6", setup: NATRealServer{Director: router6, Clients: []netip.Prefix{netip.MustParsePrefix("2001:db8:9::/48")}}.Setup},
 	{name: "tunnel director", setup: TunnelDirector{VIP: vip4, Interface: "eth0", Servers: []netip.Addr{netip.MustParseAddr("10.0.0.1")}, Via: router4}.Setup},
+	{name: "tunnel director that checks", setup: TunnelDirector{VIP: vip4, Interface: "eth0", Checks: "eth0"}.Setup},
 	{name: "IPIP real server", setup: TunnelRealServer{VIP: vip4, Mode: IPIP(), Local: local4, MTU: 1400, MSS: 1360, Gateway: router4, Interface: "eth0"}.Setup},
 	{name: "IPIP real server IPv6", setup: TunnelRealServer{VIP: vip6, Mode: IPIP(), Local: local6, MSS: 1360, Gateway: router6, Interface: "eth0"}.Setup},
 	{name: "IPIP real server 6 in 4", setup: TunnelRealServer{VIP: vip6, Mode: IPIP(), Local: local4}.Setup},

@@ -8,7 +8,8 @@ import (
 // Scope says which services a program owns. The table has no owners, so whoever
 // compares it with what is wanted must say which services are its own: no other one is
 // touched. The zero value contains the services that are wanted, and those of
-// [TableOptions.Last].
+// [TableOptions.Last]. No scope contains others that carry health checks: see
+// [ServiceID.IsProbe].
 type Scope struct {
 	// contains reports whether a service is in the scope; known is whether it is wanted
 	// or in Last. It is nil in the zero value.
@@ -18,7 +19,7 @@ type Scope struct {
 // Contains reports whether the scope contains a service; known is whether it is wanted
 // or in [TableOptions.Last], which decides for the zero value.
 func (s Scope) Contains(id ServiceID, known bool) bool {
-	if s.contains == nil {
+	if s.contains == nil || id.IsProbe() && !known {
 		return known
 	}
 	return s.contains(id, known)

@@ -3,6 +3,7 @@ package lvs
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 )
@@ -37,6 +38,43 @@ func TestScopes(t *testing.T) {
 			}
 		}
 		compare(t, test.name, test.want, got)
+	}
+}
+
+// Whoever prunes all of a table leaves the services of health checks, which another
+// program made, unless it wanted them itself.
+func TestScopesLeaveProbes(t *testing.T) {
+	probe, beside := FWMark6(LastProbeMark), FWMark6(LastProbeMark+1)
+	if !probe.IsProbe() || !FWMark(FirstProbeMark).IsProbe() || FWMark(FirstProbeMark-1).IsProbe() || beside.IsProbe() || webID.IsProbe() {
+		t.Error("IsProbe does not hold for the reserved range alone")
+	}
+	have := Table{Services: []TableService{{Service: Service{ID: beside}}, {Service: Service{ID: probe}}}}
+	all := TableOptions{Scope: ScopeAll(), Prune: true}
+	for _, test := range []struct {
+		name string
+		last TableState
+		want []ServiceID
+	}{
+		{"of others", TableState{}, []ServiceID{beside}},
+		{"its own", TableState{Applied: have}, []ServiceID{probe, beside}},
+	} {
+		o := all
+		if len(test.last.Applied.Services) > 0 {
+			o.Last = &test.last
+		}
+		plan, err := Diff(have, Table{}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var removed []ServiceID
+		for _, step := range plan.Steps {
+			removed = append(removed, step.Change.ServiceID())
+		}
+		slices.SortFunc(removed, ServiceID.Compare)
+		compare(t, test.name, test.want, removed)
+		if len(plan.Unwanted) > 0 {
+			t.Errorf("%s: %v are reported", test.name, plan.Unwanted)
+		}
 	}
 }
 

@@ -182,7 +182,7 @@ func (s *scrape) read(reading string, make func() error) {
 // table reads the table and shows it.
 func (s *scrape) table() error {
 	defer s.is.clear()
-	if err := s.is.table(s.ctx, s.host, s.o.ServerCounters); err != nil {
+	if err := s.is.table(s.ctx, s.host, s.o); err != nil {
 		return err
 	}
 	shown := s.top.choose(s.is.entries, s.start)

@@ -38,6 +38,10 @@ type Options struct {
 	// ServerName and ServerCounters cannot be used with it, and Totals is not needed.
 	NodeExporter bool
 
+	// Probes shows the services that carry health checks through IPVS, too: see
+	// [lvs.ServiceID.IsProbe].
+	Probes bool
+
 	Totals bool // adds the counters of all services together
 	CPUs   bool // adds the counters of each CPU, which no program can zero
 

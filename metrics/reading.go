@@ -30,9 +30,9 @@ type reading struct {
 }
 
 // table reads the services with their counters, and their real servers.
-func (r *reading) table(ctx context.Context, host *lvs.Host, withCounters bool) error {
-	if !withCounters {
-		return r.quickly(ctx, host)
+func (r *reading) table(ctx context.Context, host *lvs.Host, o Options) error {
+	if !o.ServerCounters {
+		return r.quickly(ctx, host, o.Probes)
 	}
 	snapshot, err := host.Client().Snapshot(ctx)
 	if err != nil {
@@ -40,6 +40,9 @@ func (r *reading) table(ctx context.Context, host *lvs.Host, withCounters bool) 
 	}
 	for i := range snapshot.Services {
 		s := &snapshot.Services[i]
+		if s.ID.IsProbe() && !o.Probes {
+			continue
+		}
 		r.add(&s.ServiceStatus, r.serversOf(s.RealServers))
 	}
 	return nil
@@ -49,7 +52,7 @@ func (r *reading) table(ctx context.Context, host *lvs.Host, withCounters bool) 
 // does not say of which family a firewall mark is, and a service may have come after it was
 // read: the kernel is asked for the real servers of both. Both readings are in the same
 // order.
-func (r *reading) quickly(ctx context.Context, host *lvs.Host) error {
+func (r *reading) quickly(ctx context.Context, host *lvs.Host, probes bool) error {
 	services, err := host.Client().Services(ctx)
 	if err != nil {
 		return err
@@ -60,6 +63,9 @@ func (r *reading) quickly(ctx context.Context, host *lvs.Host) error {
 	}
 	for i := range services {
 		s := &services[i]
+		if s.ID.IsProbe() && !probes {
+			continue
+		}
 		for len(table.Services) > 0 && table.Services[0].ID.Compare(s.ID) < 0 {
 			table.Services = table.Services[1:]
 		}

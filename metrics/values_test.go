@@ -60,3 +60,17 @@ lvs_incoming_packets_total 8
 lvs_outgoing_packets_total 4
 `, families...)
 }
+
+// Services that carry health checks have metrics on request alone, by each way of reading.
+func TestProbes(t *testing.T) {
+	for _, counters := range []bool{false, true} {
+		for _, probes := range []bool{false, true} {
+			s := newScene(t, Options{ServerCounters: counters, Probes: probes})
+			s.add("tcp://10.0.0.1:80", "10.1.0.1:80")
+			s.add("fwmark://1819672576", "10.1.0.1:80")
+			if got := strings.Contains(s.text("lvs_"), "1819672576"); got != probes {
+				t.Errorf("with counters %t and Probes %t, they are shown: %t", counters, probes, got)
+			}
+		}
+	}
+}

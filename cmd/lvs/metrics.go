@@ -43,6 +43,7 @@ func (m *meter) Flags(f *flag.FlagSet) {
 	f.StringVar(&m.listen, "listen", "", "serve the metrics at `ADDRESS`, such as 127.0.0.1:9150 or :9150")
 	f.StringVar(&m.servers, "servers", "all", "`WHICH` real servers have metrics: all, none, or a number, for the busiest")
 	f.BoolVar(&m.options.ServerCounters, "server-counters", false, "add counters of real servers, which take some times as long to read")
+	probesFlag(f, &m.options.Probes)
 	f.BoolVar(&m.options.NodeExporter, "node-exporter", false, "use the names and labels of node_exporter")
 	f.BoolVar(&m.options.Totals, "totals", false, "add the counters of all services together")
 	f.BoolVar(&m.options.CPUs, "cpus", false, "add the counters of each CPU")

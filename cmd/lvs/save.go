@@ -20,7 +20,8 @@ func saveCommand() *cli.Command {
 		Doc: `Without FILE, the table is printed. The file is replaced at once: it has the old table or
 the new one, whatever happens. It has commands of ipvsadm, which can read it too, with
 timeouts, sync daemons, thresholds, and the order of the real servers. JSON and YAML have
-the table alone, as "lvs apply" reads it.`,
+the table alone, as "lvs apply" reads it. Services that carry health checks are left out:
+the program that checks makes them again.`,
 		Host: true,
 		New:  func() cli.Action { return &save{} },
 	}
@@ -59,7 +60,7 @@ func readAll(ctx context.Context, client *lvs.Client) (f ipvsadm.File, err error
 	if err != nil {
 		return f, err
 	}
-	f.Table = table.Table()
+	f.Table = withoutProbes(table).Table()
 	if f.Timeouts, err = client.Timeouts(ctx); err != nil {
 		return f, err
 	}

@@ -152,5 +152,5 @@ func readForCompletion(ctx context.Context, env *cli.Env) lvs.Snapshot {
 	if err != nil {
 		return lvs.Snapshot{}
 	}
-	return table
+	return withoutProbes(table)
 }

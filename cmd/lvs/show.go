@@ -30,10 +30,12 @@ JSON and YAML have everything, in full precision.
 // show prints the table.
 type show struct {
 	output string
+	probes bool
 }
 
 func (s *show) Flags(f *flag.FlagSet) {
 	cli.Choice(f, &s.output, "o", "write a `FORMAT`", "table", "wide", "json", "yaml")
+	probesFlag(f, &s.probes)
 }
 
 func (s *show) Run(ctx context.Context, env *cli.Env, args []string) error {
@@ -51,6 +53,8 @@ func (s *show) Run(ctx context.Context, env *cli.Env, args []string) error {
 			return err
 		}
 		table.Services = []lvs.ServiceEntry{found}
+	} else if !s.probes {
+		table = withoutProbes(table)
 	}
 	return s.write(env, table)
 }

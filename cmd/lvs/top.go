@@ -40,6 +40,7 @@ type liveView struct {
 	sort        top.Sort
 	states      bool
 	stateFile   string
+	probes      bool
 }
 
 func (v *liveView) Flags(f *flag.FlagSet) {
@@ -50,6 +51,7 @@ func (v *liveView) Flags(f *flag.FlagSet) {
 	f.StringVar(&v.filter, "filter", "", "show only services and servers that contain `TEXT`")
 	f.TextVar(&v.sort, "sort", top.ByRate, "sort by `ORDER`: rate, active, address, or weight")
 	f.BoolVar(&v.states, "states", false, "count connections by state even if there are many")
+	probesFlag(f, &v.probes)
 	f.StringVar(&v.stateFile, "state", "", "show the deadlines of drains that `FILE` has, a state file of lvs apply, run, or drain")
 }
 
@@ -74,7 +76,7 @@ func (v *liveView) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	reader := &top.Reader{Host: host, StateFile: v.stateFile}
+	reader := &top.Reader{Host: host, StateFile: v.stateFile, Probes: v.probes}
 	model := top.NewModel("lvs top", v.interval)
 	model.Filter, model.Sort, model.CountStates = v.filter, v.sort, v.states
 	output := term.Inspect(env.Out, env.Getenv)

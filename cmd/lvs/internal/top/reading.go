@@ -38,6 +38,7 @@ type Server struct {
 type Reader struct {
 	Host      *lvs.Host
 	StateFile string // of drains; "" is none
+	Probes    bool   // reads the services that carry health checks, too
 
 	state stateFile
 }
@@ -73,10 +74,13 @@ func (r *Reader) services(ctx context.Context, wanted map[lvs.ServiceID]bool) ([
 	if err != nil {
 		return nil, err
 	}
-	services := make([]Service, len(statuses))
-	for i, status := range statuses {
-		s := &services[i]
-		s.ServiceStatus = status
+	services := make([]Service, 0, len(statuses))
+	for _, status := range statuses {
+		if status.ID.IsProbe() && !r.Probes {
+			continue
+		}
+		services = append(services, Service{ServiceStatus: status})
+		s := &services[len(services)-1]
 		if list := quickService(quick, s.ID); list != nil && !wanted[s.ID] {
 			s.Servers = quickServers(list.RealServers)
 			continue
@@ -96,10 +100,14 @@ func (r *Reader) snapshot(ctx context.Context) ([]Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	services := make([]Service, len(table.Services))
-	for i := range table.Services {
-		services[i].ServiceStatus = table.Services[i].ServiceStatus
-		services[i].setDetails(table.Services[i].RealServers)
+	services := make([]Service, 0, len(table.Services))
+	for _, e := range table.Services {
+		if e.ID.IsProbe() && !r.Probes {
+			continue
+		}
+		s := Service{ServiceStatus: e.ServiceStatus}
+		s.setDetails(e.RealServers)
+		services = append(services, s)
 	}
 	return services, nil
 }
