@@ -80,6 +80,7 @@ func TestMissingIsComplete(t *testing.T) {
 	selects := map[string]bool{ // what there need not be any of
 		"metrics -state": true, // which may begin before the other command has run
 		"conns -service": true, "setup dr-server -incoming": true, "setup nat-director -inside": true, "setup tun-server -interface": true,
+		"setup dr-director -checks": true, "setup tun-director -checks": true,
 	}
 	eachCommand(program().All(), nil, func(c *cli.Command, path []string) {
 		want := func(what string) {

@@ -61,6 +61,10 @@ ip -6 addr add 2001:db8::91/128 dev eth0 preferred_lft 0`},
 ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev eth0 label eth0:web
 ip route replace 10.168.0.91/32 dev eth0
 nft 'table ip lvs_mark_7_to_10_168_0_91_32_proto_tcp_port_80 { chain prerouting { type filter hook prerouting priority -150; ip daddr 10.168.0.91/32 tcp dport 80 meta mark set 7; }; }'`},
+	{"dr-director -vip 10.168.0.91 -interface eth0 -checks eth0", `
+ip addr add 10.168.0.91/32 broadcast 10.168.0.91 dev eth0 label eth0:0
+ip route replace 10.168.0.91/32 dev eth0
+sysctl -w net.ipv4.conf.eth0.accept_local=1`},
 	{"dr-server -vip 10.168.0.91", `
 sysctl -w net.ipv4.conf.lo.arp_ignore=1
 sysctl -w net.ipv4.conf.lo.arp_announce=2` + silent + `lo label lo:0
