@@ -8,7 +8,7 @@ import (
 )
 
 // Event is something that happened: [ServerChanged], [LimitCrossed], [ContentDiffers],
-// [ContentAgrees] or [OverrideEnded]. Its String is a sentence for a log.
+// [ContentAgrees], [ProbeBroken] or [OverrideEnded]. Its String is a sentence for a log.
 type Event interface {
 	fmt.Stringer
 	event() EventKind
@@ -72,6 +72,22 @@ func (e ContentAgrees) String() string {
 	return fmt.Sprintf("%s -> %s serves the same content as most servers again", e.Service, e.Server)
 }
 
+// ProbeBroken is a probe that panicked, or that did not end when it had to. That is a fault
+// of the program, and counts as a failure of the server as well. It is reported once,
+// until the probe behaves again.
+type ProbeBroken struct {
+	Service lvs.ServiceID  // one of those whose real server was asked
+	Server  netip.AddrPort // the real server, with the port of the service if it has none
+	Check   string         // in words, such as "http /ready"
+	Problem string         // what the probe did, such as "panicked: index out of range"
+	Stack   string         // where it panicked; "" if it did not
+}
+
+// String returns what the probe did.
+func (e ProbeBroken) String() string {
+	return fmt.Sprintf("%s -> %s: the probe %s is broken: it %s", e.Service, e.Server, e.Check, e.Problem)
+}
+
 // OverrideEnded is an override whose time has passed.
 type OverrideEnded struct {
 	Override Override // that counts no more
@@ -86,4 +102,5 @@ func (ServerChanged) event() EventKind  { return KindServerChanged }
 func (LimitCrossed) event() EventKind   { return KindLimitCrossed }
 func (ContentDiffers) event() EventKind { return KindContentDiffers }
 func (ContentAgrees) event() EventKind  { return KindContentAgrees }
+func (ProbeBroken) event() EventKind    { return KindProbeBroken }
 func (OverrideEnded) event() EventKind  { return KindOverrideEnded }

@@ -19,10 +19,11 @@ const (
 	KindLimitCrossed   EventKind = "limit crossed"
 	KindContentDiffers EventKind = "content differs"
 	KindContentAgrees  EventKind = "content agrees"
+	KindProbeBroken    EventKind = "probe broken"
 	KindOverrideEnded  EventKind = "override ended"
 )
 
-var eventKinds = []EventKind{KindServerChanged, KindLimitCrossed, KindContentDiffers, KindContentAgrees, KindOverrideEnded}
+var eventKinds = []EventKind{KindServerChanged, KindLimitCrossed, KindContentDiffers, KindContentAgrees, KindProbeBroken, KindOverrideEnded}
 
 // eventText is an event as a program reads it.
 type eventText struct {
@@ -71,6 +72,8 @@ func textOf(c hookCall) eventText {
 		t.Service, t.Server, t.Content, t.Most = e.Service, e.Server, e.Content, e.Most
 	case ContentAgrees:
 		t.Service, t.Server = e.Service, e.Server
+	case ProbeBroken:
+		t.Service, t.Server, t.Reason = e.Service, e.Server, e.Problem
 	case OverrideEnded:
 		t.Service, t.Server, t.Override = e.Override.Service, e.Override.Server, &e.Override
 	}

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -27,13 +28,14 @@ type Monitor struct {
 	running   bool
 	order     []lvs.ServiceID // of the table
 	services  map[lvs.ServiceID]*service
-	watches   map[string]*watch
+	watches   map[watchKey]*watch
 	queue     queue
 	overrides map[serverKey]Override
-	events    []Event // that OnEvent has not seen
-	changed   bool    // OnChange has not been called
-	probes    sync.WaitGroup
-	stepAt    time.Time // when weights change without a probe; zero is never
+	events    []Event         // that OnEvent has not seen
+	changed   bool            // OnChange has not been called
+	probes    *sync.WaitGroup // of the Run
+	left      int             // probes under way whose results are not wanted any more
+	stepAt    time.Time       // when weights change without a probe; zero is never
 }
 
 // Options configures a [Monitor]. The zero value checks from this host.
@@ -94,14 +96,15 @@ func New(o Options) (*Monitor, error) {
 			return nil, invalid("Paths", "%q needs a function, and only other paths than %q have one", path, Direct)
 		}
 	}
-	return &Monitor{o: o, wake: make(chan struct{}, 1), services: map[lvs.ServiceID]*service{}, watches: map[string]*watch{}}, nil
+	return &Monitor{o: o, wake: make(chan struct{}, 1), services: map[lvs.ServiceID]*service{}, watches: map[watchKey]*watch{}}, nil
 }
 
 // Set makes a table the one that is checked, with the policies of some of its services.
 // Servers of other services count as working. What is known of servers whose checks stay
 // the same is kept.
 //
-// The error matches [lvs.ErrInvalid] and names the field; nothing has changed then.
+// The error matches [lvs.ErrInvalid] and names the field, or is that of a [PathFunc];
+// nothing has changed then.
 func (m *Monitor) Set(table lvs.Table, policies map[lvs.ServiceID]Policy) error {
 	if err := table.Validate(); err != nil {
 		return err
@@ -122,73 +125,80 @@ func (m *Monitor) Set(table lvs.Table, policies map[lvs.ServiceID]Policy) error 
 
 // build makes the services of a table and the watches that they need, and changes
 // nothing. Watches that exist are taken.
-func (m *Monitor) build(table lvs.Table, policies map[lvs.ServiceID]Policy) (map[lvs.ServiceID]*service, map[string]*watch, error) {
-	services, watches := map[lvs.ServiceID]*service{}, map[string]*watch{}
+func (m *Monitor) build(table lvs.Table, policies map[lvs.ServiceID]Policy) (map[lvs.ServiceID]*service, map[watchKey]*watch, error) {
+	services, watches := map[lvs.ServiceID]*service{}, map[watchKey]*watch{}
 	for _, t := range table.Services {
 		s := &service{TableService: t, policy: policies[t.ID]}
-		s.RealServers = slices.Clone(t.RealServers)
-		for _, server := range s.RealServers {
-			mb := &member{service: s, server: server, had: -1}
-			for _, c := range s.policy.checksOf(server.Addr) {
-				w, err := m.watch(watches, c.complete(), s.ID, server)
-				if err != nil {
-					return nil, nil, err
-				}
-				mb.watches = append(mb.watches, w)
-			}
-			s.members = append(s.members, mb)
+		s.RealServers, s.policy.Limit.Sorry = slices.Clone(t.RealServers), slices.Clone(s.policy.Limit.Sorry)
+		if err := m.join(s, watches); err != nil {
+			return nil, nil, within(fmt.Sprintf("Policies[%s]", t.ID), err)
 		}
 		services[t.ID] = s
 	}
 	return services, watches, nil
 }
 
-// checksOf returns the checks of a server.
-func (p Policy) checksOf(server netip.AddrPort) []Check {
-	if own, ok := p.Servers[server]; ok {
-		return own
+// join makes the members of a service.
+func (m *Monitor) join(s *service, watches map[watchKey]*watch) error {
+	common, err := keyed("Checks", s.policy.Checks)
+	if err != nil {
+		return err
 	}
-	return p.Checks
+	for _, server := range s.RealServers {
+		checks := common
+		if own, ok := s.policy.Servers[server.Addr]; ok {
+			if checks, err = keyed(fmt.Sprintf("Servers[%s]", server.Addr), own); err != nil {
+				return err
+			}
+		}
+		mb := &member{service: s, server: server, had: -1}
+		for _, c := range checks {
+			w, err := m.watch(watches, c, s.ID, server)
+			if err != nil {
+				return err
+			}
+			mb.watches = append(mb.watches, w)
+		}
+		s.members = append(s.members, mb)
+	}
+	return nil
 }
 
 // watch returns the watch of a check, which others may share.
-func (m *Monitor) watch(watches map[string]*watch, c Check, id lvs.ServiceID, server lvs.RealServer) (*watch, error) {
-	t := Target{Service: id, Server: server.Addr, Mode: server.Mode, Network: m.o.Network}
+func (m *Monitor) watch(watches map[watchKey]*watch, c keyedCheck, id lvs.ServiceID, server lvs.RealServer) (w *watch, err error) {
+	t := Target{Service: id, Server: unmap(server.Addr), Mode: server.Mode, Network: m.o.Network}
 	if t.Server.Port() == 0 {
 		t.Server = netip.AddrPortFrom(t.Server.Addr(), id.AddrPort().Port())
 	}
 	t.Addr = t.Server
-	key, err := keyOf(c, t)
-	if err != nil {
-		return nil, invalid("Probe", "%v", err)
-	}
-	if w := watches[key]; w != nil {
+	key := keyOf(c, t)
+	if w = watches[key]; w != nil {
 		return w, nil
 	}
-	w := m.watches[key]
-	if w == nil {
+	if w = m.watches[key]; w == nil {
 		if prepare := m.o.Paths[c.Path]; prepare != nil {
 			if t, err = prepare(t); err != nil {
 				return nil, err
 			}
 		}
-		w = &watch{judge: judge{state: Unknown}, key: key, check: c, target: t, place: -1}
+		w = newWatch(key, c.Check, t)
 	}
 	watches[key] = w
 	return w, nil
 }
 
 // replace makes services the ones that are checked.
-func (m *Monitor) replace(table lvs.Table, services map[lvs.ServiceID]*service, watches map[string]*watch) {
+func (m *Monitor) replace(table lvs.Table, services map[lvs.ServiceID]*service, watches map[watchKey]*watch) {
 	m.adopt(services)
 	for key, w := range m.watches {
 		if watches[key] == nil {
-			m.forget(w)
+			w.users = nil
+			m.leave(w)
 		}
 	}
 	var fresh []*watch
 	for _, w := range watches {
-		w.users = nil
+		w.users = nil // and those of the new table follow
 		if m.watches[w.key] == nil {
 			fresh = append(fresh, w)
 		}
@@ -211,7 +221,11 @@ func (m *Monitor) replace(table lvs.Table, services map[lvs.ServiceID]*service, 
 			m.settle(mb, now)
 		}
 		m.weighBy(services[id], now)
+		if services[id].policy.SameContent {
+			m.compare(services[id])
+		}
 	}
+	m.stepBy(now)
 	m.changed = true
 }
 
@@ -229,7 +243,8 @@ func (m *Monitor) adopt(services map[lvs.ServiceID]*service) {
 		}
 		for _, mb := range s.members {
 			if o := old[mb.server.Addr]; o != nil {
-				mb.state, mb.since, mb.had, mb.ramp, mb.load, mb.differs = o.state, o.since, o.had, o.ramp, o.load, o.differs
+				mb.state, mb.since, mb.had, mb.ramp, mb.load = o.state, o.since, o.had, o.ramp, o.load
+				mb.differs = o.differs && s.policy.SameContent
 			}
 		}
 	}
@@ -243,15 +258,6 @@ func (m *Monitor) schedule(fresh []*watch) {
 	}
 }
 
-// forget ends a watch that is not wanted any more.
-func (m *Monitor) forget(w *watch) {
-	w.gone, w.users = true, nil
-	m.queue.remove(w)
-	if w.running != nil {
-		w.running.cancel()
-	}
-}
-
 // SetOverrides makes these overrides the ones that count. Those of servers that are not
 // in the table wait for them. The error matches [lvs.ErrInvalid]; nothing has changed
 // then.
@@ -261,7 +267,7 @@ func (m *Monitor) SetOverrides(all []Override) error {
 		if err := o.Validate(); err != nil {
 			return within(indexed("Overrides", i), err)
 		}
-		key := serverKey{o.Service, o.Server}
+		key := serverKey{o.Service, unmap(o.Server)}
 		if _, twice := overrides[key]; twice {
 			return invalid(indexed("Overrides", i), "%s -> %s is there twice", o.Service, o.Server)
 		}
@@ -273,10 +279,11 @@ func (m *Monitor) SetOverrides(all []Override) error {
 		return nil
 	}
 	m.overrides = overrides
+	now := time.Now()
 	for _, s := range m.services {
-		m.weighBy(s, time.Now())
+		m.weighBy(s, now)
 	}
-	m.note()
+	m.stepBy(now)
 	return nil
 }
 
@@ -300,15 +307,15 @@ func (m *Monitor) Run(ctx context.Context) error {
 	defer m.end()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for {
+	for ctx.Err() == nil {
 		timer.Reset(m.work(ctx))
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
 		case <-timer.C:
 		case <-m.wake:
 		}
 	}
+	return context.Cause(ctx)
 }
 
 func (m *Monitor) begin() error {
@@ -317,29 +324,29 @@ func (m *Monitor) begin() error {
 	if m.running {
 		return errRunning
 	}
-	m.running = true
+	m.running, m.probes = true, new(sync.WaitGroup)
 	m.schedule(slices.Collect(maps.Values(m.watches)))
 	return nil
 }
+
+// patience is how long Run waits for probes that do not end when their contexts do.
+const patience = time.Second
 
 // end cancels the probes that are under way, and waits for them.
 func (m *Monitor) end() {
 	m.mu.Lock()
 	for _, w := range m.watches {
-		m.queue.remove(w)
-		if w.running != nil {
-			w.running.cancel()
-			w.running = nil
-		}
+		m.leave(w)
 	}
+	probes := m.probes
 	m.mu.Unlock()
 	done := make(chan struct{})
-	go func() { m.probes.Wait(); close(done) }()
-	patience := time.NewTimer(time.Second)
-	defer patience.Stop()
+	go func() { probes.Wait(); close(done) }()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	select {
 	case <-done:
-	case <-patience.C:
+	case <-timer.C:
 	}
 	m.mu.Lock()
 	m.running = false
@@ -366,9 +373,6 @@ func (m *Monitor) work(ctx context.Context) time.Duration {
 
 // due begins the probes that are due, gives up those that are late, and moves weights.
 func (m *Monitor) due(ctx context.Context, now time.Time) time.Duration {
-	if ctx.Err() != nil {
-		return time.Hour
-	}
 	for len(m.queue) > 0 && !m.queue[0].due.After(now) {
 		w := m.queue[0]
 		if w.running != nil {

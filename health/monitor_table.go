@@ -14,8 +14,8 @@ func (m *Monitor) settle(mb *member, now time.Time) {
 	states := make([]State, len(mb.watches))
 	reason := ""
 	for i, w := range mb.watches {
-		if states[i] = w.state; w.state == Down && w.err != nil && reason == "" {
-			reason = describe(w.check.Probe) + ": " + w.err.Error()
+		if states[i] = w.state; w.state == Down && w.reason != "" && reason == "" {
+			reason = describe(w.check.Probe) + ": " + w.reason
 		}
 	}
 	is := together(states)
@@ -63,7 +63,15 @@ const settling = 10 * time.Millisecond
 // weighBy makes the weights of a service be looked at no later.
 func (m *Monitor) weighBy(s *service, at time.Time) {
 	s.weighAt = earlier(s.weighAt, at)
-	m.stepAt = earlier(m.stepAt, at)
+	m.stepBy(at)
+}
+
+// stepBy makes Run look at weights and overrides no later.
+func (m *Monitor) stepBy(at time.Time) {
+	if was := m.stepAt; earlier(was, at) != was {
+		m.stepAt = at
+		m.note()
+	}
 }
 
 // earlier returns the earlier of two times; zero is never.
@@ -136,7 +144,7 @@ func (m *Monitor) cross(s *service, now time.Time) {
 }
 
 func (m *Monitor) override(mb *member) Override {
-	return m.overrides[serverKey{mb.service.ID, mb.server.Addr}]
+	return m.overrides[serverKey{mb.service.ID, unmap(mb.server.Addr)}]
 }
 
 // weights returns the weights that the servers of a service should have.
@@ -196,14 +204,14 @@ func (m *Monitor) Table(have lvs.Table) lvs.Table {
 
 // see notes which weights servers have in the kernel's table.
 func (m *Monitor) see(have lvs.Table) {
+	there := make(map[lvs.ServiceID][]lvs.RealServer, len(have.Services))
 	for _, t := range have.Services {
-		s := m.services[t.ID]
-		if s == nil {
-			continue
-		}
-		had := make(map[netip.AddrPort]int, len(t.RealServers))
-		for _, server := range t.RealServers {
-			had[server.Addr] = server.Weight
+		there[t.ID] = t.RealServers
+	}
+	for id, s := range m.services {
+		had := make(map[netip.AddrPort]int, len(there[id]))
+		for _, server := range there[id] {
+			had[unmap(server.Addr)] = server.Weight
 		}
 		for _, mb := range s.members {
 			mb.see(had)
@@ -218,7 +226,7 @@ func (mb *member) see(had map[netip.AddrPort]int) {
 		return
 	}
 	mb.had = -1
-	if weight, ok := had[mb.server.Addr]; ok {
+	if weight, ok := had[unmap(mb.server.Addr)]; ok {
 		mb.had = weight
 	}
 }
@@ -239,47 +247,8 @@ func (mb *member) leaves(w Weight) bool {
 	return false
 }
 
-// compare finds the servers of a service whose content is not that of most others.
-func (m *Monitor) compare(s *service) {
-	counts := map[string]int{}
-	for _, mb := range s.members {
-		if c := mb.content(); c != "" {
-			counts[c]++
-		}
-	}
-	most := ""
-	for c, n := range counts {
-		if n > counts[most] || n == counts[most] && c < most {
-			most = c
-		}
-	}
-	for _, mb := range s.members {
-		c := mb.content()
-		differs := c != "" && c != most && counts[c] < counts[most]
-		if differs == mb.differs || c == "" {
-			continue
-		}
-		mb.differs = differs
-		if differs {
-			m.events = append(m.events, ContentDiffers{s.ID, mb.server.Addr, c, most})
-		} else {
-			m.events = append(m.events, ContentAgrees{s.ID, mb.server.Addr})
-		}
-	}
-}
-
-// content returns what a server serves that works; "" if that is not known.
-func (mb *member) content() string {
-	if mb.state != Up {
-		return ""
-	}
-	for _, w := range mb.watches {
-		if w.ok && w.answer.Content != "" {
-			return w.answer.Content
-		}
-	}
-	return ""
-}
-
 // indexed returns the name of an element.
 func indexed(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
+
+// unmap returns an address as the kernel has it, to compare it with others.
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -42,7 +42,7 @@ type Check struct {
 
 	Interval time.Duration `json:"interval"` // between two probes of a server; 0 is 2 s
 	Failing  time.Duration `json:"failing"`  // the same while probes fail or the server has not risen yet; 0 is Interval
-	Timeout  time.Duration `json:"timeout"`  // of a probe; 0 is 1 s
+	Timeout  time.Duration `json:"timeout"`  // of a probe; 0 is 1 s, or Interval or Failing if that is less. A longer one than those delays the next probe
 
 	Rise int `json:"rise"` // how many successes in a row make a failed server work; 0 is 2
 	Fall int `json:"fall"` // how many failures in a row make a working server fail; 0 is 3

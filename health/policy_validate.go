@@ -3,6 +3,8 @@ package health
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -23,8 +25,8 @@ func validate(table lvs.Table, policies map[lvs.ServiceID]Policy, paths map[Path
 	for _, s := range table.Services {
 		services[s.ID] = s
 	}
-	for id, p := range policies {
-		field := fmt.Sprintf("Policies[%s]", id)
+	for _, id := range slices.SortedFunc(maps.Keys(policies), lvs.ServiceID.Compare) {
+		p, field := policies[id], fmt.Sprintf("Policies[%s]", id)
 		s, ok := services[id]
 		if !ok {
 			return invalid(field, "the table has no such service")
@@ -45,8 +47,8 @@ func (p Policy) Validate(s lvs.TableService) error {
 	if err := validateChecks("Checks", p.Checks); err != nil {
 		return err
 	}
-	for addr, checks := range p.Servers {
-		field := fmt.Sprintf("Servers[%s]", addr)
+	for _, addr := range slices.SortedFunc(maps.Keys(p.Servers), netip.AddrPort.Compare) {
+		checks, field := p.Servers[addr], fmt.Sprintf("Servers[%s]", addr)
 		if !slices.ContainsFunc(s.RealServers, func(r lvs.RealServer) bool { return r.Addr == addr }) {
 			return invalid(field, "the service has no such real server")
 		}

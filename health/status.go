@@ -15,6 +15,10 @@ import (
 type Status struct {
 	At       time.Time       `json:"at"`                 // when the status was taken
 	Services []ServiceStatus `json:"services,omitempty"` // that have checks or overrides, in the order of the table
+
+	// Left is how many probes are under way whose results are not wanted any more. More
+	// than none for longer than a moment are probes that ignore their contexts.
+	Left int `json:"left,omitempty"`
 }
 
 // ServiceStatus is how a service is doing.
@@ -32,7 +36,7 @@ func (m *Monitor) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	s := Status{At: now.Round(0)}
+	s := Status{At: now.Round(0), Left: m.left}
 	for _, id := range m.order {
 		if service := m.services[id]; m.watched(service) {
 			s.Services = append(s.Services, m.serviceStatus(service, now))

@@ -1,0 +1,71 @@
+package health
+
+import (
+	"cmp"
+	"container/heap"
+	"hash/fnv"
+	"slices"
+	"time"
+)
+
+// spread sets when the first probes of new watches begin: evenly over the interval, in
+// the order of a hash, so that neighbours in the table are not asked together. It does
+// the same each time.
+func spread(fresh []*watch, now time.Time) {
+	slices.SortFunc(fresh, func(a, b *watch) int { return cmp.Or(cmp.Compare(a.hash, b.hash), a.key.compare(b.key)) })
+	for i, w := range fresh {
+		w.due = now.Add(time.Duration(float64(w.interval()) * float64(i) / float64(len(fresh))))
+	}
+}
+
+// hash returns a number that is as good as random, and always the same for a key.
+func (k watchKey) hash() uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(k.server.Addr().AsSlice())
+	_, _ = h.Write([]byte{byte(k.server.Port() >> 8), byte(k.server.Port())})
+	_, _ = h.Write([]byte(k.path))
+	_, _ = h.Write(k.check[:])
+	return h.Sum64()
+}
+
+// queue has the watches in the order in which something is due.
+type queue []*watch
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].place, q[j].place = i, j
+}
+
+// Push implements [heap.Interface].
+func (q *queue) Push(x any) {
+	w := x.(*watch)
+	w.place = len(*q)
+	*q = append(*q, w)
+}
+
+// Pop implements [heap.Interface].
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	w := (*q)[last]
+	(*q)[last] = nil
+	*q, w.place = (*q)[:last], -1
+	return w
+}
+
+// set makes something due for a watch.
+func (q *queue) set(w *watch, due time.Time) {
+	w.due = due
+	if w.place < 0 {
+		heap.Push(q, w)
+		return
+	}
+	heap.Fix(q, w.place)
+}
+
+func (q *queue) remove(w *watch) {
+	if w.place >= 0 {
+		heap.Remove(q, w.place)
+	}
+}
