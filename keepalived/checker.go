@@ -41,8 +41,12 @@ func (m *maker) checker(r *server, s *statement) ([]health.Check, error) {
 		m.note(s, "the server is not checked by it: the number in a track_file is not what health.File reads, a word such as up, down or 50%%")
 	case "BFD_CHECK":
 		m.note(s, "BFD is keepalived's own: the server is not checked by it")
-	case "DNS_CHECK", "UDP_CHECK", "PING_CHECK":
-		m.note(s, "the server is not checked by it: package health has no such probe yet")
+	case "DNS_CHECK":
+		return m.dnsCheck(c)
+	case "UDP_CHECK":
+		return m.udpCheck(c)
+	case "PING_CHECK":
+		return m.pingCheck(c)
 	default:
 		m.unknown(s)
 	}

@@ -101,9 +101,19 @@ func TestCheckers(t *testing.T) {
 		"MISC with everything": {"", "MISC_CHECK {\n misc_path /bin/x\n misc_timeout 9\n misc_dynamic\n user nobody\n retry 2\n}",
 			[]health.Check{{Probe: health.Exec{Path: "/bin/x", Share: health.ByStatus}, Interval: time.Minute, Failing: second, Timeout: 9 * second, Rise: 1, Fall: 3}}, "8 misc_dynamic\n9 user\n"},
 		"MISC without": {"", "MISC_CHECK { }", nil, "5 MISC_CHECK\n"},
-		"others":       {"", "FILE_CHECK { track_file x }\nBFD_CHECK { name x }\nX_CHECK { }", nil, "5 FILE_CHECK\n6 BFD_CHECK\n7 X_CHECK\n"},
-		"unknown":      {"", "TCP_CHECK {\n url { path / }\n virtualhost x\n y\n}", []health.Check{plain(health.TCP{}, 2, second)}, "6 url\n7 virtualhost\n8 y\n"},
-		"several":      {"", "TCP_CHECK { }\n SMTP_CHECK { }", []health.Check{plain(health.TCP{}, 2, second), plain(health.SMTP{}, 2, second)}, ""},
+		"ping":         {"", "PING_CHECK {\n retry 4\n}", []health.Check{plain(health.Ping{}, 5, second)}, ""},
+		"DNS":          {"", "DNS_CHECK { }", []health.Check{plain(health.DNS{Type: "SOA"}, 4, 0)}, "5 DNS_CHECK\n"},
+		"DNS with everything": {"", "DNS_CHECK {\n type AAAA\n name example.org\n connect_port 54\n}",
+			[]health.Check{plain(health.DNS{Type: "AAAA", Name: "example.org", Port: 54}, 4, 0)}, "5 DNS_CHECK\n"},
+		"DNS of a type that cannot be asked for": {"", "DNS_CHECK { type DNSKEY }", nil, "5 DNS_CHECK\n"},
+		"UDP":                                    {"", "UDP_CHECK { }", []health.Check{{Probe: health.UDP{Silence: 5 * second}, Interval: time.Minute, Failing: second, Timeout: 6 * second, Rise: 1, Fall: 2}}, ""},
+		"UDP with an answer": {"", "UDP_CHECK {\n payload 41 4243 7\n require_reply \"61 62xx\"\n max_reply_length 9\n connect_port 54\n}",
+			[]health.Check{plain(health.UDP{Send: "ABC\a", Expect: "ab", Port: 54}, 2, second)}, "7 require_reply\n8 max_reply_length\n"},
+		"UDP with any answer":  {"", "UDP_CHECK {\n require_reply\n}", []health.Check{plain(health.UDP{}, 2, second)}, ""},
+		"UDP that is not text": {"", "UDP_CHECK {\n payload ff\n require_reply\n}", []health.Check{plain(health.UDP{}, 2, second)}, "6 payload\n"},
+		"others":               {"", "FILE_CHECK { track_file x }\nBFD_CHECK { name x }\nX_CHECK { }", nil, "5 FILE_CHECK\n6 BFD_CHECK\n7 X_CHECK\n"},
+		"unknown":              {"", "TCP_CHECK {\n url { path / }\n virtualhost x\n y\n}", []health.Check{plain(health.TCP{}, 2, second)}, "6 url\n7 virtualhost\n8 y\n"},
+		"several":              {"", "TCP_CHECK { }\n SMTP_CHECK { }", []health.Check{plain(health.TCP{}, 2, second), plain(health.SMTP{}, 2, second)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, notes := checksOf(t, c.service, c.server)
@@ -130,6 +140,9 @@ func TestCheckerErrors(t *testing.T) {
 		"HTTP_GET { http_protocol 2 }":                      `2:54: http_protocol: "2" is not`,
 		"MISC_CHECK { misc_path x }":                        `2:29: MISC_CHECK: Path "x" is not an absolute path`,
 		"MISC_CHECK { misc_path \"/x 'a\" }":                "2:42: misc_path: want a program",
+		"UDP_CHECK { payload 4g }":                          `2:49: payload: "4g" is not a hexadecimal`,
+		"UDP_CHECK { payload }":                             `2:41: payload: want bytes`,
+		"DNS_CHECK { type X }":                              `2:29: DNS_CHECK: Type "X" is not`,
 		"SMTP_CHECK { helo_name \"a b\" }":                  `2:29: SMTP_CHECK: Name "a b" is not`,
 	} {
 		text = in("  real_server 10.1.0.1 80 { " + text + " }")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -44,8 +45,8 @@ type Options struct {
 	// name of the host up to its first dot.
 	ID string
 
-	// Root is the file system of included files, in which "etc/keepalived" is
-	// /etc/keepalived; nil is the host's.
+	// Root is the file system of all files, in which "etc/keepalived" is /etc/keepalived;
+	// nil is the host's.
 	Root fs.FS
 }
 
@@ -73,10 +74,11 @@ func newReader(o Options) *reader {
 		host, _ := os.Hostname() // without a name, no condition is met
 		o.ID, _, _ = strings.Cut(host, ".")
 	}
-	if o.Root == nil {
-		o.Root = os.DirFS("/")
+	root := o.Root
+	if root == nil {
+		root = os.DirFS("/")
 	}
-	return &reader{root: o.Root, id: o.ID, definitions: map[string]definition{}, left: maxRead}
+	return &reader{root: root, isHost: o.Root == nil, id: o.ID, definitions: map[string]definition{}, left: maxRead}
 }
 
 // config turns what was read into services.
@@ -92,11 +94,15 @@ func (r *reader) config() (*Config, error) {
 	return &Config{Table: m.table, Policies: m.policies, Notes: m.notes}, nil
 }
 
-// absolute returns a name in the root file system.
-func absolute(name string) (string, error) {
-	full, err := filepath.Abs(name)
-	if err != nil {
-		return "", err
+// absolute returns a name in the root file system. On the host it may be relative to the
+// working directory.
+func (r *reader) absolute(name string) (string, error) {
+	if r.isHost {
+		full, err := filepath.Abs(name)
+		if err != nil {
+			return "", err
+		}
+		name = filepath.ToSlash(full)
 	}
-	return strings.TrimPrefix(filepath.ToSlash(full), "/"), nil
+	return strings.TrimPrefix(path.Join("/", name), "/"), nil
 }

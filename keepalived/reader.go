@@ -19,10 +19,11 @@ const (
 
 // reader turns files into statements.
 type reader struct {
-	root  fs.FS
-	id    string // that lines with '@' are for
-	notes []Note
-	tree  tree
+	root   fs.FS
+	isHost bool   // whether root is that of the host
+	id     string // that lines with '@' are for
+	notes  []Note
+	tree   tree
 
 	definitions map[string]definition
 	open        string // the definition that goes on with the next line; "" if none
@@ -54,7 +55,7 @@ const blanks = " \t"
 
 // main reads the file with which reading begins.
 func (r *reader) main(name string) error {
-	full, err := absolute(name)
+	full, err := r.absolute(name)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func errOr(err, other error) error {
 
 // text reads the lines of a file.
 func (r *reader) text(name string, text []byte) error {
-	full, err := absolute(name)
+	full, err := r.absolute(name)
 	if err != nil {
 		return err
 	}

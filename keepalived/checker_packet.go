@@ -1,0 +1,115 @@
+package keepalived
+
+import (
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/golvs/lvs/health"
+)
+
+// pingCheck reads a PING_CHECK.
+func (m *maker) pingCheck(c *checker) ([]health.Check, error) {
+	if err := m.each(c, c.statement, nothing); err != nil {
+		return nil, err
+	}
+	return c.checks(1, time.Second, health.Ping{})
+}
+
+// dnsCheck reads a DNS_CHECK, which is repeated at its interval while it fails.
+func (m *maker) dnsCheck(c *checker) ([]health.Check, error) {
+	p := health.DNS{Type: "SOA"}
+	err := m.each(c, c.statement, func(s *statement) (known bool, err error) {
+		switch s.keyword() {
+		case "type":
+			p.Type, err = s.one()
+		case "name":
+			p.Name, err = s.one()
+		default:
+			return false, nil
+		}
+		return true, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if p.Type == "RRSIG" || p.Type == "DNSKEY" {
+		m.note(c.statement, "the server is not checked by it: health.DNS cannot ask for %s", p.Type)
+		return nil, nil
+	}
+	m.note(c.statement, "the answer must have a record: keepalived takes an empty one, too")
+	p.Port = c.port
+	return c.checks(3, 0, p)
+}
+
+// udpCheck reads a UDP_CHECK. Without require_reply, a server works that is silent.
+func (m *maker) udpCheck(c *checker) ([]health.Check, error) {
+	p := health.UDP{}
+	answers := false
+	err := m.each(c, c.statement, func(s *statement) (known bool, err error) {
+		switch s.keyword() {
+		case "payload":
+			p.Send, err = m.bytes(s)
+		case "require_reply":
+			answers = true
+			if len(s.words) > 1 {
+				p.Expect, err = m.bytes(s)
+			}
+		case "min_reply_length", "max_reply_length":
+			_, err = s.number(0, math.MaxUint16)
+			m.note(s, "the length of the answer does not count")
+		default:
+			return false, nil
+		}
+		return true, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.Port = c.port
+	if !answers {
+		p.Silence = c.timeout
+		c.timeout += time.Second // so that it is not over before the silence
+	}
+	return c.checks(1, time.Second, p)
+}
+
+// bytes returns what the parameters of a statement mean in hexadecimal digits, of which a
+// blank ends a byte. Digits from the first x on may have any value. What is not text has no
+// counterpart, and a note is left.
+func (m *maker) bytes(s *statement) (string, error) {
+	var all []byte
+	for i, token := range strings.Fields(strings.Join(s.args(), " ")) {
+		for len(token) > 0 {
+			n := min(2, len(token))
+			digits := token[:n]
+			token = token[n:]
+			if strings.ContainsAny(digits, "xX") && s.keyword() == "require_reply" {
+				m.note(s, "the answer is compared up to the first x")
+				return m.text(s, all), nil
+			}
+			var b byte
+			for j := range digits {
+				if !isHex(digits[j]) {
+					return "", s.word(i+1).errorf("%s: %q is not a hexadecimal number", s.keyword(), digits)
+				}
+				b = b<<4 | hexValue(digits[j])
+			}
+			all = append(all, b)
+		}
+	}
+	if len(all) == 0 {
+		return "", s.at.errorf("%s: want bytes in hexadecimal digits", s.keyword())
+	}
+	return m.text(s, all), nil
+}
+
+// text returns bytes that are text.
+func (m *maker) text(s *statement, b []byte) string {
+	if !utf8.Valid(b) {
+		m.note(s, "the bytes are not text, which is all that health.UDP can send and compare: they are left out")
+		return ""
+	}
+	return string(b)
+}
