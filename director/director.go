@@ -20,7 +20,9 @@ type Director struct {
 	wake   chan struct{} // has an element when there is something for Run to take
 
 	monitor *health.Monitor
-	checked chan health.Event // what the monitor reports, for Run to take
+	path    *health.TablePath               // nil if the program has one
+	paths   map[health.Path]health.PathFunc // all that there are
+	checked chan health.Event               // what the monitor reports, for Run to take
 
 	deciding sync.Mutex // held while overrides are changed
 
@@ -157,6 +159,7 @@ func (d *Director) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer r.leavePath(ctx)
 	defer r.endMonitor()
 	for {
 		if err := r.work(ctx); err != nil {

@@ -23,6 +23,10 @@ const maxChecked = 1024
 // watch makes the monitor.
 func (d *Director) watch() (err error) {
 	o := d.o.Health
+	if err := d.openPath(&o); err != nil {
+		return err
+	}
+	d.paths = o.Paths
 	d.checked = make(chan health.Event, maxChecked)
 	o.OnEvent = func(e health.Event) { d.checked <- e }
 	o.OnChange = func() { d.ask(func(a *asked) { a.weights = true }) }
@@ -71,7 +75,7 @@ func (d *Director) checkHealth(u Update) error {
 	for id, p := range u.Health {
 		for _, checks := range append(slices.Collect(maps.Values(p.Servers)), p.Checks) {
 			for _, c := range checks {
-				if path := cmp.Or(c.Path, health.Direct); path != health.Direct && d.o.Health.Paths[path] == nil {
+				if path := cmp.Or(c.Path, health.Direct); path != health.Direct && d.paths[path] == nil {
 					return invalid("Health", "%s has a check on the path %q, which is not in Options.Health.Paths", id, path)
 				}
 			}
@@ -114,6 +118,9 @@ func (r *run) follow() {
 // make of it.
 func (r *run) compareHealthy(ctx context.Context, table lvs.Table, a attempt) (attempt, error) {
 	target := a.target
+	if err := r.meetPath(ctx, target); err != nil {
+		return a, err
+	}
 	if r.watched != target {
 		if err := r.monitor.Set(target.Table, target.Health); err != nil {
 			return a, err

@@ -370,7 +370,7 @@ func TestHealthRefused(t *testing.T) {
 		for name, u := range map[string]Update{
 			"no probe":      {Table: wrrTable(1), Health: map[lvs.ServiceID]health.Policy{web: {Checks: []health.Check{{}}}}},
 			"no service":    {Table: table(), Health: map[lvs.ServiceID]health.Policy{web: {}}},
-			"no path":       b.checked(wrrTable(1), func(p *health.Policy) { p.Checks[0].Path = health.ThroughIPVS }),
+			"no path":       b.checked(wrrTable(1), func(p *health.Policy) { p.Checks[0].Path = "moon" }),
 			"bad scheduler": b.checked(webTable(1), func(p *health.Policy) { p.SlowStart.Window = time.Minute }),
 		} {
 			if err := s.d.Update(u); !errors.Is(err, lvs.ErrInvalid) {

@@ -43,6 +43,11 @@ type Options struct {
 	// and OnChange are the Director's, and must be nil.
 	Health health.Options
 
+	// Path is how checks on the path [health.ThroughIPVS] go there. Their services are
+	// made when a policy asks for that path, and removed when Run ends. Another path of
+	// that name in Health.Paths takes its place.
+	Path health.TablePathOptions
+
 	// OverridesFile is the path of a file with what operators have decided about real
 	// servers: see [Director.Override]. It is read again when it changes, and other
 	// programs change it with [PutOverride] and [RemoveOverride], or whatever else writes

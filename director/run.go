@@ -32,6 +32,7 @@ type run struct {
 	unsure map[lvs.ServiceID]bool // services that a change of unknown outcome is about
 
 	watched         *Update           // what the monitor checks; nil before the first
+	onPath          bool              // checks go through IPVS, or have gone
 	urgent          bool              // weights have changed, and the table has not
 	endOfMonitor    func()            // ends it; nil if it does not run
 	goal            lvs.Table         // what the table was made last, with the weights of the monitor
