@@ -22,6 +22,7 @@ var missing = map[string]struct{ args, want string }{
 	"apply -state":     {"- -state MISSING/x", "make its folder first"},
 	"run FILE":         {"MISSING", "no such file"},
 	"run -state":       {"- -state MISSING/x", "make its folder first"},
+	"run -overrides":   {"- -overrides MISSING/x", "make its folder first"},
 	"weight SERVICE":   {":81 10.168.0.94 1", `":81" is not a service`},
 	"weight SERVER":    {":80 10.168.0.97 1", "which has 10.168.0.94:80, 10.168.0.96:80"},
 	"drain SERVICE":    {":81", `":81" is not a service`},
@@ -44,6 +45,12 @@ var missing = map[string]struct{ args, want string }{
 }
 
 func init() {
+	for kind, value := range map[string]string{"drain": "", "scale": "0.5", "pin": "3", "clear": ""} {
+		name, text := "override "+kind, "MISSING/overrides.json"
+		missing[name+" SERVICE"] = struct{ args, want string }{":81 10.168.0.94 " + value + " -overrides MISSING", `":81" is not a service`}
+		missing[name+" SERVER"] = struct{ args, want string }{":80 10.168.0.97 " + value + " -overrides MISSING", "is not a real server"}
+		missing[name+" -overrides"] = struct{ args, want string }{":80 10.168.0.94 " + value + " -overrides " + text, "no such file"}
+	}
 	for _, m := range setupModes() {
 		flags := map[string]string{"dr-director": "-vip 10.168.0.92 -interface eth9", "dr-server": "-vip 10.168.0.92", "nat-director": "-vip 10.168.0.92 -interface eth9",
 			"nat-server": "-director 10.168.0.90", "tun-director": "-vip 10.168.0.92 -interface eth9", "tun-server": "-vip 10.168.0.92"}[m.name]
@@ -64,7 +71,7 @@ func TestMissing(t *testing.T) {
 		ctx, _ := small(t, lvs.SimOptions{})
 		command, _, _ := strings.Cut(name, " ")
 		words := []string{command}
-		if command == "setup" {
+		if command == "setup" || command == "override" {
 			words = strings.Fields(name)[:2]
 		}
 		words = append(words, strings.Fields(strings.ReplaceAll(test.args, "MISSING", t.TempDir()+"/missing"))...)
@@ -78,8 +85,9 @@ func TestMissing(t *testing.T) {
 func TestMissingIsComplete(t *testing.T) {
 	names := map[string]bool{"FILE": true, "STATE": true, "FOLDER": true, "SERVICE": true, "SERVER": true, "VIP": true, "INTERFACE": true, "PLAN": true}
 	selects := map[string]bool{ // what there need not be any of
-		"metrics -state": true, // which may begin before the other command has run
-		"conns -service": true, "setup dr-server -incoming": true, "setup nat-director -inside": true, "setup tun-server -interface": true,
+		"metrics -state":           true, // which may begin before the other command has run
+		"override list -overrides": true, // a file that is not there has none
+		"conns -service":           true, "setup dr-server -incoming": true, "setup nat-director -inside": true, "setup tun-server -interface": true,
 		"setup dr-director -checks": true, "setup tun-director -checks": true,
 	}
 	eachCommand(program().All(), nil, func(c *cli.Command, path []string) {

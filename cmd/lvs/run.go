@@ -34,6 +34,9 @@ says. A file that takes more of the real servers out of service at once than -ma
 allows is refused: SIGUSR1 allows it. SIGHUP prints the status, and looks at the table at
 once.
 
+The real servers of a service with a "health" in FILE are checked, and their weights follow.
+Operators decide otherwise in the file of -overrides: see "lvs override".
+
 When run ends, the table stays as it is. With -state, the next run goes on with drains, and
 knows what this one applied.
 
@@ -48,14 +51,18 @@ With -demo, FILE may be left out: another program then changes the table now and
 // keep keeps the table as it is wanted.
 type keep struct {
 	tableFlags
-	resync  time.Duration
-	metrics string
+	resync    time.Duration
+	metrics   string
+	overrides string
+	status    string
 }
 
 func (k *keep) Flags(f *flag.FlagSet) {
 	k.flags(f)
 	f.DurationVar(&k.resync, "resync", 0, "look at the table each `TIME`; 0 is 30s")
 	f.StringVar(&k.metrics, "metrics", "", "serve metrics at `ADDRESS`, as 'lvs metrics -listen' does, with the state of this run")
+	f.StringVar(&k.overrides, "overrides", "", "follow what operators have decided in the file `FILE`, which lvs override writes")
+	f.StringVar(&k.status, "status", "", "write the status to the file `STATUS` each second, for lvs top -status")
 }
 
 func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
@@ -67,7 +74,7 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := k.findStateFolder(); err != nil {
+	if err := cmp.Or(k.findStateFolder(), findFolder("-overrides", k.overrides), findFolder("-status", k.status)); err != nil {
 		return err
 	}
 	defer k.vandalize(ctx, env, host, args)()
@@ -77,7 +84,8 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 	}
 	o := director.Options{
 		Table: k.table, Shared: k.shared, StateFile: k.state, Source: source, MaxRemoval: k.most, Resync: k.resync,
-		OnEvent: func(e director.Event) { printEvent(env.Out, e) },
+		OverridesFile: k.overrides,
+		OnEvent:       func(e director.Event) { printEvent(env.Out, e) },
 	}
 	o.Table.Host = host
 	d, err := director.New(host.Client(), o)
@@ -119,29 +127,38 @@ func (k *keep) source(ctx context.Context, env *cli.Env, host *lvs.Host, args []
 	}}, nil
 }
 
-// direct runs the director, and serves metrics, until the context ends, which is not an
-// error, or one of the two fails.
+// direct runs the director, serves metrics and writes the status, until the context ends,
+// which is not an error, or one of them fails.
 func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *director.Director) error {
 	ctx, cancel := context.WithCancel(outer)
 	defer cancel()
-	served := make(chan error, 1)
-	if k.metrics == "" {
-		served <- nil
-	} else {
+	var beside []func(context.Context) error
+	if k.metrics != "" {
 		failed := failures{report: env.Err}
 		collector, err := metrics.New(host, metrics.Options{OnError: failed.add, Director: d})
 		if err != nil {
 			return err
 		}
+		beside = append(beside, func(ctx context.Context) error { return serveMetrics(ctx, env, k.metrics, collector) })
+	}
+	if k.status != "" {
+		beside = append(beside, func(ctx context.Context) error { return writeStatus(ctx, k.status, d) })
+	}
+	ended := make(chan error, len(beside))
+	for _, run := range beside {
 		go func() {
-			served <- serveMetrics(ctx, env, k.metrics, collector)
+			ended <- run(ctx)
 			cancel()
 		}()
 	}
 	err := d.Run(ctx)
 	cancel()
-	if refused := <-served; refused != nil {
-		return refused
+	var failed error
+	for range beside {
+		failed = cmp.Or(failed, <-ended)
+	}
+	if failed != nil {
+		return failed
 	}
 	if outer.Err() != nil && errors.Is(err, outer.Err()) {
 		return nil

@@ -59,11 +59,16 @@ func (t *tableFlags) check() error {
 
 // findStateFolder refuses a state file whose folder does not exist.
 func (t *tableFlags) findStateFolder() error {
-	if t.state == "" {
+	return findFolder("-state", t.state)
+}
+
+// findFolder refuses the file of a flag whose folder does not exist.
+func findFolder(name, path string) error {
+	if path == "" {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Dir(t.state)); err != nil {
-		return fmt.Errorf("-state %s: %w; make its folder first", t.state, err)
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("%s %s: %w; make its folder first", name, path, err)
 	}
 	return nil
 }
