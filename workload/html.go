@@ -332,10 +332,10 @@ func disruptionFigure(r *Report) figure {
 		if d.Returned == 0 {
 			continue
 		}
-		what := markName(i) + " " + d.At.String()
+		what := markName(i) + " " + moment(d.At)
 		c.bars = append(c.bars,
 			bar{label: what, text: percent(d.Share), class: "c2", value: d.Share, target: d.Least,
-				title: fmt.Sprintf("%s %s: %s of %s moved, at least %s must", d.At, strings.Join(d.Events, ", "),
+				title: fmt.Sprintf("%s %s: %s of %s moved, at least %s must", moment(d.At), strings.Join(d.Events, ", "),
 					thousands(d.Moved), thousands(d.Returned), percent(d.Least))},
 			bar{label: "ordinary", text: percent(d.Ordinary), class: "muted", value: d.Ordinary, target: math.NaN(),
 				title: "before: " + percent(d.Ordinary)})
@@ -347,7 +347,7 @@ func disruptionFigure(r *Report) figure {
 func marksOf(r *Report) []mark {
 	var all []mark
 	for i, d := range r.Disruptions {
-		all = append(all, mark{d.At.Seconds(), markName(i), d.At.String() + " " + strings.Join(d.Events, ", ")})
+		all = append(all, mark{d.At.Seconds(), markName(i), moment(d.At) + " " + strings.Join(d.Events, ", ")})
 	}
 	return all
 }

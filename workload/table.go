@@ -50,13 +50,16 @@ func (r *Report) WriteTable(w io.Writer) error {
 		t.printf("\n")
 		t.row("at", "returned", "moved", "least", "ordinary", "refused", "broken", "  event")
 		for _, d := range r.Disruptions {
-			t.row(d.At.String(), thousands(d.Returned), percent(d.Share), percent(d.Least), percent(d.Ordinary),
+			t.row(moment(d.At), thousands(d.Returned), percent(d.Share), percent(d.Least), percent(d.Ordinary),
 				thousands(d.Refused), thousands(d.Broken), "  "+strings.Join(d.Events, ", "))
 		}
 		t.flush()
 	}
 	return t.err
 }
+
+// moment returns a time for people.
+func moment(at time.Duration) string { return at.Round(time.Millisecond).String() }
 
 // WriteComparison writes reports beside each other, of the same workload with other
 // schedulers, for instance. Each has a line in two tables, which fit 80 columns: what

@@ -218,7 +218,7 @@ func TestMonitorRandomScripts(t *testing.T) {
 				for _, p := range seen.all {
 					from, to := p.began.Sub(start), p.ended.Sub(start)
 					if next, changes := script.Next(from); changes && next <= to {
-						continue // it changed meanwhile
+						continue // it changed in between
 					}
 					if does := script.At(from); works(does) != (p.err == nil) {
 						t.Fatalf("%s: after %s it does %q, and the probe says %v", script, from, does, p.err)
