@@ -16,9 +16,10 @@ const (
 	// the table.
 	rampSteps = 20
 
-	// rampStepsMH is the same for MH, where clients move at each step: with the weight that
-	// a server begins with, it has four.
-	rampStepsMH = 3
+	// rampStepsMH is the same for MH, where clients move at each step. Its shares are
+	// quarters, because it finds places for weights that have a common divisor in fewer
+	// turns, and then moves fewer clients.
+	rampStepsMH = 4
 
 	// shortestStep keeps a short window from changing the table all the time.
 	shortestStep = 100 * time.Millisecond
@@ -33,11 +34,16 @@ func (s SlowStart) at(elapsed time.Duration, scheduler lvs.Scheduler) (share flo
 	elapsed = max(0, elapsed)
 	step := s.Window / time.Duration(s.steps(scheduler))
 	begun := elapsed.Truncate(step)
-	return s.curve(float64(begun) / float64(s.Window)), begun - elapsed + min(step, s.Window-begun)
+	end := begun + min(step, s.Window-begun)
+	if scheduler == lvs.MH {
+		return math.Ceil(rampStepsMH*s.curve(end)) / rampStepsMH, end - elapsed
+	}
+	return s.curve(begun), end - elapsed
 }
 
-// curve returns the share after a part of the window.
-func (s SlowStart) curve(part float64) float64 {
+// curve returns the share some time after the beginning.
+func (s SlowStart) curve(elapsed time.Duration) float64 {
+	part := float64(elapsed) / float64(s.Window)
 	from, curve := cmp.Or(s.From, defaultFrom), cmp.Or(s.Curve, defaultCurve)
 	return max(from, math.Pow(part, 1/curve))
 }

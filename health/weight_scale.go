@@ -18,9 +18,11 @@ const (
 	// weight, so that greater weights leave the last servers without any.
 	buckets = 256
 
-	// turns is the greatest scale for MH. It looks for as many places of a server in a
-	// round as its weight, so that weights that are not needed only move more clients.
-	turns = 10
+	// turns is the least weight that is divided for MH, where possible without a scale
+	// beyond mostTurns. A server has as many turns in a round as its weight, so that
+	// greater weights move more clients.
+	turns     = rampStepsMH
+	mostTurns = 10
 )
 
 // followsShares reports whether a smaller weight makes a server get fewer connections,
@@ -42,11 +44,11 @@ func scaleOf(scheduler lvs.Scheduler, weights []Weight) int {
 	}
 	switch {
 	case slices.Contains(ratios, scheduler):
-		return max(1, min(fineScale(weights), largestScale(weights)))
+		return max(1, min(divisible(weights, fine), largestScale(weights)))
 	case scheduler == lvs.MH:
-		return leastScale(weights, turns)
+		return leastScale(weights, divisible(weights, turns), mostTurns)
 	case scheduler == lvs.SH:
-		return leastScale(weights, buckets/max(1, total(weights)))
+		return leastScale(weights, 1, buckets/max(1, total(weights)))
 	}
 	return 1
 }
@@ -57,16 +59,16 @@ func (w Weight) divided() bool {
 	return w.Held == "" && w.Configured > 0 && w.share() > 0 && w.share() != 1
 }
 
-// fineScale returns the least scale that makes all weights fine that are divided. It does
-// not depend on the shares, so that it stays while they change.
-func fineScale(weights []Weight) int {
-	least := fine
+// divisible returns the least scale that makes all weights that are divided at least so
+// great. It does not depend on the shares, so that it stays while they change.
+func divisible(weights []Weight, great int) int {
+	least := great
 	for _, w := range weights {
 		if w.divided() {
 			least = min(least, w.Configured)
 		}
 	}
-	return (fine + least - 1) / least
+	return (great + least - 1) / least
 }
 
 // largestScale returns the greatest scale at which the kernel takes all weights.
@@ -78,11 +80,11 @@ func largestScale(weights []Weight) int {
 	return int(maxWeight / most)
 }
 
-// leastScale returns the scale up to most at which rounding changes the shares least, the
-// smallest if several are as good.
-func leastScale(weights []Weight, most int) int {
-	best, least := 1, math.Inf(1)
-	for scale := 1; scale <= most; scale++ {
+// leastScale returns the scale between two at which rounding changes the shares
+// least, the smallest if several are as good.
+func leastScale(weights []Weight, from, most int) int {
+	best, least := from, math.Inf(1)
+	for scale := from; scale <= most; scale++ {
 		if wrong := roundingError(weights, scale); wrong < least-1e-9 {
 			best, least = scale, wrong
 		}

@@ -96,6 +96,11 @@ func TestWeigh(t *testing.T) {
 		"weights that are kept are scaled with the others": {
 			lvs.WLC, "", []standing{plain(1).with(ramped(0.5)), plain(2).with(kept(2))}, []int{50, 200}, heldUnknown,
 		},
+		"mh scales to quarters": {lvs.MH, "", []standing{plain(1), plain(1).with(ramped(0.5))}, []int{4, 2}, ""},
+		"mh scales no more than to tenths": {
+			lvs.MH, "", []standing{plain(1), plain(1).with(operated(Override{Kind: Scale, Share: 0.93}))}, []int{10, 9}, "",
+		},
+		"mh does not scale what can be divided": {lvs.MH, "", []standing{plain(100), plain(100).with(ramped(0.25))}, []int{100, 25}, ""},
 		"the kernel's limit": {
 			lvs.WLC, "",
 			[]standing{plain(1).with(ramped(0.5)), plain(maxWeight)}, []int{1, maxWeight}, "",
@@ -258,8 +263,9 @@ func TestSlowStartAt(t *testing.T) {
 		want      []point
 	}{
 		"none": {SlowStart{}, lvs.WLC, []point{{0, 0, 1}}},
-		"mh has four weights": {SlowStart{Window: 30 * time.Second}, lvs.MH, []point{
-			{0, 10 * time.Second, 0.1}, {10 * time.Second, 10 * time.Second, 0.333}, {20 * time.Second, 10 * time.Second, 0.667}, {30 * time.Second, 0, 1},
+		"mh has four weights": {SlowStart{Window: 40 * time.Second}, lvs.MH, []point{
+			{0, 10 * time.Second, 0.25}, {10 * time.Second, 10 * time.Second, 0.5},
+			{20 * time.Second, 10 * time.Second, 0.75}, {30 * time.Second, 10 * time.Second, 1}, {40 * time.Second, 0, 1},
 		}},
 		"a curve": {SlowStart{Window: 400 * time.Millisecond, From: 0.2, Curve: 2}, lvs.WLC, []point{
 			{0, 100 * time.Millisecond, 0.2}, {100 * time.Millisecond, 100 * time.Millisecond, 0.5},

@@ -8,18 +8,19 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// useless says why slow start is refused with a scheduler, with what a new server beside
-// four with 2,500 connections each gets of the next 1,000, and with the clients that move.
+// useless says why slow start is refused with a scheduler. Its numbers are what a new server
+// beside four with 2,500 connections each gets of the next 1,000, and how many of 10,000
+// clients move. A test has them from the simulator.
 var useless = map[lvs.Scheduler]string{
-	lvs.RR:    "looks at no weights: a new server among five gets 200 of the next 1,000 connections whatever its weight",
-	lvs.LC:    "looks at no weights: a new server gets all of the next 1,000 connections whatever its weight, until it has as many as the others",
-	lvs.SH:    "finds servers by a table that any other weight changes: all clients would move at each step",
-	lvs.DH:    "looks at no weights",
-	lvs.FO:    "uses the server of the greatest weight alone: a smaller one gets nothing until it is the greatest",
-	lvs.OVF:   "fills servers in the order of their weights: a smaller weight is another limit, not a smaller share",
-	lvs.LBLC:  "keeps the clients of a destination on one server, and a weight counts only when that one is chosen",
-	lvs.LBLCR: "keeps the clients of a destination on a set of servers, and a weight counts only when one is added",
-	lvs.TWOS:  "picks the better of two at random: a small weight makes a server rare, and it then wins whenever it is drawn",
+	lvs.RR:    "looks at no weight: a new server beside four gets 200 of the next 1,000 connections at any weight",
+	lvs.LC:    "looks at no weight: a new server beside four with 2,500 connections each gets 1,000 of the next 1,000 at any weight",
+	lvs.DH:    "looks at the destination alone: a new server beside four gets 200 of the next 1,000 connections to 100 destinations at any weight",
+	lvs.SH:    "finds other servers for most clients at each step: 81 % move when a fifth server is added, and in four steps 77 %, 78 %, 79 % and 80 %",
+	lvs.FO:    "uses the server of the greatest weight alone: a new server gets 0 of the next 1,000 connections at a tenth of its weight, and then all",
+	lvs.OVF:   "takes weights as numbers of connections: a new server gets 11 of the next 1,000 at a weight of 10, and then no more",
+	lvs.LBLC:  "looks at weights only when a destination is new: a new server beside four gets 1,000 of the next 1,000 connections to new destinations at a tenth of its weight",
+	lvs.LBLCR: "looks at weights only when a destination is new: a new server beside four gets 1,000 of the next 1,000 connections to new destinations at a tenth of its weight",
+	lvs.TWOS:  "draws servers by weight and does not flood a new one: beside four with 2,500 connections each, it gets 391 of the next 1,000 with all of its weight",
 }
 
 // longestRamp is the longest window of slow start.
