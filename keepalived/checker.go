@@ -96,7 +96,7 @@ func (m *maker) common(c *checker, s *statement) (known bool, err error) {
 	case "warmup":
 		m.serviceNote(s)
 	case "log_all_failures":
-		m.note(s, "health.Options.OnEvent has what there is to log")
+		m.note(s, "health.Options.OnEvent has all events")
 	default:
 		return false, nil
 	}

@@ -98,7 +98,7 @@ func TestCheckers(t *testing.T) {
 			}, "14 bindto\n"},
 		"MISC": {"delay_loop 6", "MISC_CHECK {\n misc_path \"/bin/x 'a b' c\"\n}",
 			[]health.Check{{Probe: health.Exec{Path: "/bin/x", Args: []string{"a b", "c"}}, Interval: 6 * second, Failing: second, Timeout: 6 * second, Rise: 1, Fall: 1}}, ""},
-		"MISC with everything": {"", "MISC_CHECK {\n misc_path /bin/x\n misc_timeout 9\n misc_dynamic\n user nobody\n retry 2\n}",
+		"MISC with everything": {"", "MISC_CHECK {\n misc_path /bin/x\n misc_timeout 9\n misc_dynamic\n user daemon\n retry 2\n}",
 			[]health.Check{{Probe: health.Exec{Path: "/bin/x", Share: health.ByStatus}, Interval: time.Minute, Failing: second, Timeout: 9 * second, Rise: 1, Fall: 3}}, "8 misc_dynamic\n9 user\n"},
 		"MISC without": {"", "MISC_CHECK { }", nil, "5 MISC_CHECK\n"},
 		"ping":         {"", "PING_CHECK {\n retry 4\n}", []health.Check{plain(health.Ping{}, 5, second)}, ""},

@@ -2,9 +2,23 @@ package keepalived_test
 
 import (
 	"fmt"
+	"log"
 
 	"github.com/golvs/lvs/keepalived"
 )
+
+func ExampleReadFile() {
+	config, err := keepalived.ReadFile("/etc/keepalived/keepalived.conf", keepalived.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, note := range config.Notes {
+		fmt.Println(note)
+	}
+	for id, policy := range config.Policies {
+		fmt.Println(id, "has", len(policy.Servers), "servers that are checked")
+	}
+}
 
 func ExampleParse() {
 	config, err := keepalived.Parse("keepalived.conf", []byte(`

@@ -36,6 +36,8 @@ var demoOutputs = [][][2]string{{
 	{"plan", "plan site.yaml -prune -scope 10.168.0.91 -max-removal 1"},
 	{"plan-json", "plan site.yaml -o json"},
 	{"plan-ipvsadm", "plan site.yaml -o ipvsadm"},
+	{"plan-keepalived", "plan keepalived.conf"},
+	{"plan-keepalived-ipvsadm", "plan keepalived.conf -o ipvsadm"},
 	{"save", "save"},
 	{"save-json", "save -o json"},
 	{"save-yaml", "save -o yaml"},
@@ -75,14 +77,15 @@ func TestDemoOutput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	site, err := os.ReadFile(filepath.Join(source, "site.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	t.Chdir(folder)
-	if err := os.WriteFile("site.yaml", site, 0o600); err != nil {
-		t.Fatal(err)
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"site.yaml", "keepalived.conf"} {
+		text, err := os.ReadFile(filepath.Join(source, name))
+		if err == nil {
+			err = os.WriteFile(name, text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, group := range demoOutputs {
 		synctest.Test(t, func(t *testing.T) {

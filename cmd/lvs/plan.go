@@ -13,7 +13,7 @@ import (
 
 // fileDoc says what FILE is for plan, apply and run.
 const fileDoc = `FILE has the wanted table as JSON, YAML, or commands of ipvsadm, as "lvs save" and
-"ipvsadm -S" write them. The text shows which of these it is; YAML of
+"ipvsadm -S" write them, or is a keepalived.conf. The text shows which of these it is; YAML of
 more than 4 MiB is refused, because reading it needs too much memory.`
 
 func planCommand() *cli.Command {
@@ -71,6 +71,11 @@ func (p *planTable) Run(ctx context.Context, env *cli.Env, args []string) error 
 }
 
 func (p *planTable) print(ctx context.Context, env *cli.Env, host *lvs.Host, w wanted, plan lvs.TablePlan) error {
+	if p.output != "diff" {
+		for _, note := range w.file.Notes {
+			fmt.Fprintln(env.Err, note)
+		}
+	}
 	switch p.output {
 	case "diff":
 		return p.printDiff(ctx, env, host, w, plan)

@@ -33,13 +33,16 @@ func (p *prose) comment(text string) {
 	p.text(term.Span{Text: "# ", Attr: term.Magenta}, text, term.Magenta)
 }
 
-// leftOut names what a save file of ipvsadm has besides the table.
+// leftOut names what a file has besides the table.
 func (p *prose) leftOut(w wanted) {
 	if w.file.Timeouts != (lvs.Timeouts{}) || len(w.file.SyncDaemons) > 0 {
 		p.comment("the timeouts and sync daemons of " + w.name + " are not part of a plan: 'lvs restore' sets them")
 	}
 	if len(w.file.Health) > 0 {
 		p.comment("the checks of " + w.name + " are not part of a plan: 'lvs run' makes them")
+	}
+	for _, note := range w.file.Notes {
+		p.comment(note.String())
 	}
 }
 

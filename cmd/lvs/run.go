@@ -118,11 +118,15 @@ func (k *keep) source(ctx context.Context, env *cli.Env, host *lvs.Host, args []
 	if args[0] == "-" {
 		return nil, cli.Usagef("the standard input cannot be read again: name a file")
 	}
-	if _, err := readTableFile(ctx, env, args[0]); err != nil {
+	first, err := readTableFile(ctx, env, args[0])
+	if err != nil {
 		return nil, err
 	}
+	for _, note := range first.Notes {
+		fmt.Fprintln(env.Err, note)
+	}
 	return director.File{Path: args[0], Decode: func(text []byte) (director.Config, error) {
-		file, err := tablefile.Decode(text)
+		file, err := tablefile.DecodeNamed(args[0], text)
 		return file.Config(), err
 	}}, nil
 }

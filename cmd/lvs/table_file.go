@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func readWanted(ctx context.Context, env *cli.Env, path string) (w wanted, err e
 	case err == nil:
 		w.plan = &plan
 	case errors.Is(err, tablefile.ErrNoPlan):
-		w.file, err = tablefile.Decode(text)
+		w.file, err = tablefile.DecodeNamed(w.name, text)
 	}
 	return w, placedIn(w.name, err)
 }
@@ -95,7 +96,7 @@ func placedIn(name string, err error) error {
 	}
 	var inside *director.FileError
 	if errors.As(err, &inside) {
-		return &director.FileError{Path: name, Line: inside.Line, Column: inside.Column, Err: inside.Err}
+		return &director.FileError{Path: cmp.Or(inside.Path, name), Line: inside.Line, Column: inside.Column, Err: inside.Err}
 	}
 	placed := &director.FileError{Path: name, Err: err}
 	var value *lvs.Error

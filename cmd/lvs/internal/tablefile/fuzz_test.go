@@ -23,7 +23,7 @@ func FuzzDecode(f *testing.F) {
 		"-A -t 10.168.0.91:80 -s wrr\n-a -t 10.168.0.91:80 -r 10.168.0.94:80 -g -w 3 -x 20 -y 10\n--set 1 2 3\n--start-daemon master --mcast-interface eth0\n",
 		`{"version": 1, "services": [{"id": "fwmark://7", "scheduler": "wrr", "realServers": [{"addr": "10.168.0.94:80", "mode": "gue:6080", "weight": 3}]}]}`,
 		"\ufeffversion: 1\r\nservices: []\r\n", "version: 1\nservices: &a [*a]\n", "a: &a [b, b]\nc: &c [*a, *a]\nd: [*c, *c]\nversion: 1\n", "--- 1\n--- 2\n",
-		"version: 1\nservices: [{id: \"\\e[31m\"}]\n", "? {}\n: 1\n", "<<: {version: 1}\nservices: []\n", "", "{", "# c\n", "\x00", "\xff\xfe1\x00",
+		"version: 1\nservices: [{id: \"\\e[31m\"}]\n", "? {}\n: 1\n", "<<: {version: 1}\nservices: []\n", "", "{", "# c\n", "! c\nvirtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.1.0.1 80 { TCP_CHECK { } } }\n", "include *\n", "\x00", "\xff\xfe1\x00",
 	} {
 		f.Add([]byte(text))
 	}

@@ -1,5 +1,5 @@
 // Package tablefile reads and writes files with a table: commands of ipvsadm, JSON, and
-// YAML. The latter two may have checks too.
+// YAML. The latter two may have checks too. It also reads those of keepalived.
 package tablefile
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/golvs/lvs/director"
 	"github.com/golvs/lvs/health"
 	"github.com/golvs/lvs/ipvsadm"
+	"github.com/golvs/lvs/keepalived"
 	"go.yaml.in/yaml/v4"
 )
 
@@ -22,10 +23,14 @@ const (
 	YAML     = "yaml"
 )
 
+// Keepalived is a format that is read only.
+const Keepalived = "keepalived"
+
 // File is what a file has.
 type File struct {
 	ipvsadm.File
 	Health map[lvs.ServiceID]health.Policy // the checks of services that have some
+	Notes  []keepalived.Note               // on what was not taken over from keepalived
 }
 
 // Config returns the part that a director keeps true.
@@ -36,8 +41,10 @@ func Format(text []byte) string {
 	for line := range bytes.Lines(withoutMark(text)) {
 		line = bytes.TrimSpace(line)
 		switch {
-		case len(line) == 0 || line[0] == '#':
+		case len(line) == 0 || line[0] == '#' || bytes.HasPrefix(line, []byte("! ")) || string(line) == "!":
 			continue
+		case isKeepalived(line):
+			return Keepalived
 		case line[0] == '{':
 			return JSON
 		case len(line) > 1 && line[0] == '-' && line[1] != ' ' && !bytes.HasPrefix(line, []byte("---")), bytes.HasPrefix(line, []byte("ipvsadm")):
@@ -49,8 +56,17 @@ func Format(text []byte) string {
 }
 
 // Decode returns what a text of any format has. It is valid. Errors say where the text is
-// wrong.
+// wrong. No other file is read.
 func Decode(text []byte) (f File, err error) {
+	return decode("", text, keepalived.Options{Root: noFiles{}})
+}
+
+// DecodeNamed decodes the text of a file with a name, and what keepalived includes there.
+func DecodeNamed(name string, text []byte) (f File, err error) {
+	return decode(name, text, keepalived.Options{})
+}
+
+func decode(name string, text []byte, o keepalived.Options) (f File, err error) {
 	text = withoutMark(text)
 	format := Format(text)
 	if err := checkText(text, format); err != nil {
@@ -65,6 +81,8 @@ func Decode(text []byte) (f File, err error) {
 		var c director.Config
 		c, err = decode(text)
 		f.Table, f.Health = c.Table, c.Health
+	case Keepalived:
+		return decodeKeepalived(name, text, o)
 	default:
 		if f.File, err = ipvsadm.ParseFile(text); err == nil {
 			err = f.Table.Validate()

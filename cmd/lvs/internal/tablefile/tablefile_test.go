@@ -2,6 +2,7 @@ package tablefile_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/tablefile"
+	"github.com/golvs/lvs/director"
 	"github.com/golvs/lvs/ipvsadm"
 )
 
@@ -180,5 +182,43 @@ func TestDecodeHealth(t *testing.T) {
 		if err == nil || !strings.HasPrefix(place+strings.TrimPrefix(err.Error(), place), test.want) {
 			t.Errorf("%s: %s%v, want %s", test.new, place, err, test.want)
 		}
+	}
+}
+
+// The first line that is not a comment shows the format.
+func TestFormat(t *testing.T) {
+	for text, want := range map[string]string{
+		"! c\n!\n\n# c\nvirtual_server 10.0.0.1 80 {": tablefile.Keepalived,
+		"global_defs{": tablefile.Keepalived, "vrrp_instance VI {": tablefile.Keepalived, "include x": tablefile.Keepalived,
+		"@main a b": tablefile.Keepalived, "$A=1": tablefile.Keepalived, "~SEQ(N, 1, 2) $A": tablefile.Keepalived,
+		"# c\nversion: 1": tablefile.YAML, "services: []": tablefile.YAML, "!!map {version: 1}": tablefile.YAML, "virtual_server: 1": tablefile.YAML,
+		"# c\n {": tablefile.JSON, "-A -t 10.0.0.1:80": tablefile.Commands, "ipvsadm -C": tablefile.Commands,
+	} {
+		if got := tablefile.Format([]byte(text)); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A file of keepalived says what was left out, and where it is wrong in a file that it
+// includes.
+func TestKeepalived(t *testing.T) {
+	folder := t.TempDir()
+	name := folder + "/keepalived.conf"
+	if err := os.WriteFile(folder+"/web.conf", []byte("\n  lb_kind X\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const text = "vrrp_instance VI { }\nvirtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_server 10.1.0.1 80 { TCP_CHECK { } }\n"
+	f, err := tablefile.DecodeNamed(name, []byte(text+"}"))
+	if err != nil || len(f.Table.Services) != 1 || len(f.Health) != 1 || len(f.Notes) != 1 || f.Notes[0].Line != 1 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	_, err = tablefile.DecodeNamed(name, []byte(text+"include *.conf\n}"))
+	var bad *director.FileError
+	if !errors.As(err, &bad) || bad.Path != folder+"/web.conf" || bad.Line != 2 || bad.Column != 11 {
+		t.Errorf("%v", err)
+	}
+	if f, err := tablefile.Decode([]byte("include /etc/passwd")); err != nil || len(f.Notes) != 1 {
+		t.Errorf("%+v, %v", f, err)
 	}
 }
