@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -32,12 +33,12 @@ type TablePath struct {
 	client  *lvs.Client
 	options TablePathOptions
 
-	setting sync.Mutex // held while the table is read and changed; guards last
-	last    uint32     // the mark that was given last; 0 before the first
+	setting sync.Mutex // held while the table is read and changed
 
 	mu    sync.Mutex // guards what follows
 	marks map[markedServer]uint32
 	vips  map[netip.Addr]bool // which no probe may come from
+	ports *probePorts         // of the marks; nil before they are dealt
 }
 
 // TablePathOptions are the options of [NewTablePath]. The zero value is useful.
@@ -142,7 +143,7 @@ func (p *TablePath) set(ctx context.Context, table lvs.Table, wanted []markedSer
 	if err != nil {
 		return fmt.Errorf("health: find the services of probes: %w", err)
 	}
-	a := allot(p.options.Marks, p.last, have)
+	a := allot(p.options.Marks, have)
 	if err := a.meet(wanted); err != nil {
 		return err
 	}
@@ -152,7 +153,6 @@ func (p *TablePath) set(ctx context.Context, table lvs.Table, wanted []markedSer
 		return fmt.Errorf("health: change the services of probes: %w", err)
 	}
 	p.use(a.marks, vips)
-	p.last = a.last
 	return nil
 }
 
@@ -160,7 +160,7 @@ func (p *TablePath) set(ctx context.Context, table lvs.Table, wanted []markedSer
 func (p *TablePath) use(marks map[markedServer]uint32, vips map[netip.Addr]bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.marks, p.vips = marks, vips
+	p.marks, p.vips, p.ports = marks, vips, nil
 }
 
 func vipsOf(tables ...lvs.Table) map[netip.Addr]bool {
@@ -195,7 +195,9 @@ func (p *TablePath) Prepare(t Target) (Target, error) {
 	if _, ok := p.markOf(server); !ok {
 		return t, fmt.Errorf("health: probe %s through IPVS: it has no mark yet: call TablePath.Set with its service and policy", server)
 	}
-	t.Addr, t.Network, t.Via = vip, &markedNetwork{path: p, server: server}, "through IPVS to "+server.String()
+	n := &markedNetwork{path: p, server: server}
+	n.turn.Store(rand.Uint32()) // an earlier process may have begun with the first port
+	t.Addr, t.Network, t.Via = vip, n, "through IPVS to "+server.String()
 	return t, nil
 }
 
@@ -219,6 +221,26 @@ func (p *TablePath) markOf(s markedServer) (uint32, bool) {
 	defer p.mu.Unlock()
 	mark, ok := p.marks[s]
 	return mark, ok
+}
+
+// portsOf returns the ports of all marks. They are dealt when the first probe needs them,
+// in the namespace in which it opens its socket.
+func (p *TablePath) portsOf() probePorts {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ports == nil {
+		first, last, ok := localPorts()
+		if !ok {
+			first, last = 32768, 60999 // of most hosts
+		}
+		farthest := uint32(0)
+		for _, mark := range p.marks {
+			farthest = max(farthest, mark-p.options.Marks.First)
+		}
+		dealt := deal(first, last, farthest)
+		p.ports = &dealt
+	}
+	return *p.ports
 }
 
 // isVIP reports whether clients connect to an address.

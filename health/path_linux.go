@@ -3,7 +3,7 @@ package health
 import (
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -29,7 +29,7 @@ func controlMarked(mark uint32) func(network, address string, c syscall.RawConn)
 }
 
 // explainMarked adds to the error of a marked connection what to do about it.
-func explainMarked(err error, source net.Addr) error {
+func explainMarked(err error, source netip.Addr) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w: marking packets needs CAP_NET_ADMIN", err)
@@ -37,4 +37,14 @@ func explainMarked(err error, source net.Addr) error {
 		return fmt.Errorf("%w: %s is not an address of this host, or has no free port", err, source)
 	}
 	return err
+}
+
+// localPorts returns the range from which this host takes the ports of its connections.
+func localPorts() (first, last uint16, ok bool) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return 0, 0, false
+	}
+	n, err := fmt.Sscan(string(text), &first, &last)
+	return first, last, n == 2 && err == nil && 0 < first && first <= last
 }

@@ -30,7 +30,7 @@ func throughIPVS(table lvs.Table, policies map[lvs.ServiceID]Policy) (all []mark
 type allotment struct {
 	all     Marks
 	taken   map[uint32]bool
-	last    uint32 // that was given; 0 at first
+	tried   uint64 // marks from the first on, none of which is free
 	found   map[markedServer]lvs.ServiceID
 	kept    map[markedServer]uint32 // of them, those that are wanted
 	marks   map[markedServer]uint32 // when the changes are made
@@ -39,18 +39,15 @@ type allotment struct {
 
 // allot finds the services of a range that are as this package makes them. It plans to
 // remove the others.
-func allot(marks Marks, last uint32, have lvs.Snapshot) *allotment {
+func allot(marks Marks, have lvs.Snapshot) *allotment {
 	a := &allotment{
-		all: marks, taken: make(map[uint32]bool), last: last,
+		all: marks, taken: make(map[uint32]bool),
 		found: make(map[markedServer]lvs.ServiceID),
 		kept:  make(map[markedServer]uint32), marks: make(map[markedServer]uint32),
 	}
 	for _, e := range have.Services {
 		if !marks.contains(e.ID.FWMark()) {
 			continue
-		}
-		if last == 0 {
-			a.last = max(a.last, e.ID.FWMark())
 		}
 		if server, ok := probedBy(e); ok && !a.found[server].IsValid() {
 			a.found[server] = e.ID
@@ -88,21 +85,15 @@ func (a *allotment) meet(wanted []markedServer) error {
 	return nil
 }
 
-// next returns a mark that has not been in use for as long as possible: connections of
-// its last real server may still be in the kernel.
+// next returns the smallest mark that is free.
 func (a *allotment) next() (uint32, bool) {
-	if uint64(len(a.taken)) > uint64(a.all.Last-a.all.First) {
-		return 0, false
-	}
-	for {
-		if a.last++; !a.all.contains(a.last) {
-			a.last = a.all.First
-		}
-		if !a.taken[a.last] {
-			a.taken[a.last] = true
-			return a.last, true
+	for uint64(a.all.First)+a.tried <= uint64(a.all.Last) {
+		mark := a.all.First + uint32(a.tried)
+		if a.tried++; !a.taken[mark] {
+			return mark, true
 		}
 	}
+	return 0, false
 }
 
 // service returns the service that carries the probes for a real server. Datagrams are

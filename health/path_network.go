@@ -15,6 +15,7 @@ type markedNetwork struct {
 	path   *TablePath
 	server markedServer
 	source atomic.Pointer[netip.Addr] // that worked last; nil if it must be found
+	turn   atomic.Uint32              // of the server's ports
 }
 
 // DialContext implements [Network].
@@ -28,7 +29,7 @@ func (n *markedNetwork) DialContext(ctx context.Context, network, address string
 	return conn, nil
 }
 
-func (n *markedNetwork) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (n *markedNetwork) dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
 	mark, ok := n.path.markOf(n.server)
 	if !ok {
 		return nil, errors.New("no service carries its probes any more: call TablePath.Set")
@@ -42,16 +43,21 @@ func (n *markedNetwork) dial(ctx context.Context, network, address string) (net.
 	}
 	dialer := net.Dialer{Control: controlMarked(mark), KeepAlive: -1}
 	switch {
-	case strings.HasPrefix(network, "tcp"):
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
 	case strings.HasPrefix(network, "udp"):
+		// Datagrams are scheduled one by one, whatever their port.
 		dialer.LocalAddr = net.UDPAddrFromAddrPort(netip.AddrPortFrom(source, 0))
+		conn, err = dialer.DialContext(ctx, network, address)
+	case strings.HasPrefix(network, "tcp"):
+		err = n.path.portsOf().each(mark-n.path.options.Marks.First, &n.turn, func(port uint16) error {
+			dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, port))
+			conn, err = dialer.DialContext(ctx, network, address)
+			return err
+		})
 	default:
 		return nil, fmt.Errorf("IPVS forwards TCP and UDP, not %s: use the direct path", network)
 	}
-	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, explainMarked(err, dialer.LocalAddr)
+		return nil, explainMarked(err, source)
 	}
 	return conn, nil
 }

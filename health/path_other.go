@@ -5,7 +5,7 @@ package health
 import (
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"runtime"
 	"syscall"
 )
@@ -17,4 +17,6 @@ func controlMarked(uint32) func(network, address string, c syscall.RawConn) erro
 	}
 }
 
-func explainMarked(err error, _ net.Addr) error { return err }
+func explainMarked(err error, _ netip.Addr) error { return err }
+
+func localPorts() (first, last uint16, ok bool) { return 0, 0, false }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -123,7 +124,12 @@ func (c *checkedLab) wanted() (table lvs.Table) {
 }
 
 // check probes a real server once on a path.
-func (c *checkedLab) check(path health.Path, server int) (err error) {
+func (c *checkedLab) check(path health.Path, server int) error {
+	return c.checkFor(impatience, path, server)
+}
+
+// checkFor is check with the longest time that the probe may take.
+func (c *checkedLab) checkFor(timeout time.Duration, path health.Path, server int) (err error) {
 	r := c.wanted().Services[0].RealServers[server]
 	target := health.Target{Service: c.web, Server: r.Addr, Mode: r.Mode, Addr: r.Addr}
 	if path == health.ThroughIPVS {
@@ -132,7 +138,7 @@ func (c *checkedLab) check(path health.Path, server int) (err error) {
 		}
 	}
 	target.Network = fromHost{c.Director, target.Network}
-	ctx, cancel := context.WithTimeout(context.Background(), impatience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if err = getsOK(ctx, target); err != nil && target.Via != "" {
 		return fmt.Errorf("%s: %w", target.Via, err)
@@ -142,7 +148,7 @@ func (c *checkedLab) check(path health.Path, server int) (err error) {
 
 // getsOK asks for a page.
 func getsOK(ctx context.Context, target health.Target) error {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(_ context.Context, network, _ string) (net.Conn, error) {
 		return target.Dial(ctx, network, 0)
 	}}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target.Addr.String(), nil)
@@ -305,5 +311,39 @@ func (c *checkedLab) mustWork(t *testing.T, server int) {
 		if err != nil {
 			t.Errorf("%s of %s: %v", path, c.Servers[server].Name, err)
 		}
+	}
+}
+
+// IPVS remembers a probe that got no answer for a minute. That it was for another server
+// must not lead a later one astray, which would have its port.
+func TestChecksKeepApart(t *testing.T) {
+	testbed.InKernel(t)
+	c := newCheckedLab(t, Options{Mode: "dr", Checks: true})
+	c.mustWork(t, 1)
+	err := c.Director.Run(func() error { // so that ports are soon used again
+		return os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 40255"), 0)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range faults(c) {
+		if f.name == "VIP missing" {
+			f.breaks(t)
+		}
+	}
+	for range 200 {
+		if c.checkFor(2*time.Millisecond, health.ThroughIPVS, 0) == nil {
+			t.Fatal("a server without the VIP answers")
+		}
+	}
+	failed := 0
+	for range 100 {
+		if err := c.check(health.ThroughIPVS, 1); err != nil {
+			failed++
+			t.Log(err)
+		}
+	}
+	if failed > 0 {
+		t.Errorf("%d of 100 probes of a server that works failed", failed)
 	}
 }
