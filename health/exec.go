@@ -13,7 +13,8 @@ import (
 // The program gets the environment LVS_ADDR and LVS_PORT of the address to ask, LVS_SERVER
 // and LVS_SERVICE of the real server and its service, and Env, and nothing else. Its
 // standard input is empty. When the check's timeout passes, the program is killed with
-// all that it started. Of its output the first 4 KiB are looked at.
+// all in its process group, and so is what is left of that when the program ends. On Linux
+// it is also killed when this program dies. Of its output the first 4 KiB are looked at.
 type Exec struct {
 	Path string   `json:"path"` // of the program, which must be absolute
 	Args []string `json:"args"` // behind its name

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -67,21 +70,145 @@ func TestExecLeavesNothing(t *testing.T) {
 			if held := c.name == "that holds the output"; held != (err == nil) || !held && !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v", err)
 			}
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for end := time.Now().Add(10 * time.Second); running(pid); time.Sleep(time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatalf("process %d is left", pid)
-				}
-			}
+			gone(t, pidIn(t, file))
 		})
 	}
+}
+
+// A process that leaves the group does not delay the probe, although it holds the output.
+func TestExecDoesNotWaitForDaemons(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pid")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	script := strings.ReplaceAll(`setsid sh -c 'echo $$ > %; exec sleep 60' & while ! [ -s % ]; do sleep 0.01; done`, "%", file)
+	if _, err := sh(script, "").Probe(ctx, Target{}); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Kill(pidIn(t, file), syscall.SIGKILL); err != nil {
+		t.Errorf("the daemon does not run: %v", err)
+	}
+}
+
+func pidIn(t *testing.T, file string) int {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// gone waits until a process does not run any more.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); running(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("process %d is left", pid)
+		}
+	}
+}
+
+// TestExecParent is the program that TestExecEndsWithUs kills, and nothing otherwise.
+func TestExecParent(t *testing.T) {
+	file := os.Getenv("HEALTH_TEST_PID_FILE")
+	if file == "" {
+		return
+	}
+	_, err := sh("echo $$ > "+file+"; exec sleep 60", "").Probe(t.Context(), Target{})
+	t.Fatal(err)
+}
+
+// A program is killed when the one that probes is, even by SIGKILL.
+func TestExecEndsWithUs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pid")
+	parent := exec.Command(os.Args[0], "-test.run=^TestExecParent$")
+	parent.Env = append(os.Environ(), "HEALTH_TEST_PID_FILE="+file)
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if text, err := os.ReadFile(file); err == nil && len(text) > 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Error("the program does not start")
+			break
+		}
+	}
+	_ = parent.Process.Kill()
+	_ = parent.Wait()
+	gone(t, pidIn(t, file))
+}
+
+// A program has no descriptors but its standard streams.
+func TestExecInheritsNothing(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "open"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	answer, err := sh("[ ! -e /proc/$$/fd/"+strconv.Itoa(int(file.Fd()))+" ]", "").Probe(t.Context(), Target{})
+	if err != nil {
+		t.Errorf("%+v, %v", answer, err)
+	}
+}
+
+// TestExecSoak holds that programs that end, fail, hang and print for ever leave no
+// processes, descriptors or goroutines.
+func TestExecSoak(t *testing.T) {
+	scripts := []string{"exit 0", "exit 3", "sleep 60 & sleep 60", "while :; do echo x; done", "sleep 60 & exit 0", "kill -9 $$"}
+	once := func() {
+		var all sync.WaitGroup
+		for _, script := range scripts {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+				defer cancel()
+				_, _ = sh(script, "").Probe(ctx, Target{})
+			})
+		}
+		all.Wait()
+	}
+	once()
+	before := left(t)
+	for range 20 {
+		once()
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		after := left(t)
+		if after.goroutines <= before.goroutines && after.descriptors <= before.descriptors && after.children == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("before %+v, after %+v", before, after)
+		}
+	}
+}
+
+// remains is what programs can leave in this one.
+type remains struct{ goroutines, descriptors, children int }
+
+func left(t *testing.T) remains {
+	t.Helper()
+	descriptors, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil || len(tasks) == 0 {
+		t.Fatalf("%v, %d tasks", err, len(tasks))
+	}
+	children := 0
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		if err == nil { // otherwise the thread has ended
+			children += len(strings.Fields(string(text)))
+		}
+	}
+	return remains{runtime.NumGoroutine(), len(descriptors), children}
 }
 
 // running reports whether a process runs, and is not a zombie that its parent has to

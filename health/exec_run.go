@@ -16,7 +16,7 @@ const outputLimit = 4096
 type program struct {
 	argv  []string
 	env   []string // its whole environment
-	stdin []byte
+	stdin []byte   // nil is empty
 }
 
 // outcome is how a program ended.
@@ -26,9 +26,10 @@ type outcome struct {
 }
 
 // run starts a program in a process group of its own, and kills the group when the
-// context ends or the program has ended, so that nothing that it started is left. The
-// program inherits only its standard streams. The error says that it did not start or
-// was killed; an exit status is an outcome.
+// context ends or the program has ended, so that nothing in it is left. A process that
+// leaves the group, as daemons do, goes on, and is not waited for. The program inherits
+// only its standard streams. The error says that it did not start or was killed; an exit
+// status is an outcome.
 func (p program) run(ctx context.Context) (outcome, error) {
 	var out head
 	cmd := exec.CommandContext(ctx, p.argv[0], p.argv[1:]...)
@@ -36,10 +37,13 @@ func (p program) run(ctx context.Context) (outcome, error) {
 	if cmd.Env == nil {
 		cmd.Env = []string{} // nil would be all of this program's
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(p.stdin), &out, &out
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if p.stdin != nil {
+		cmd.Stdin = bytes.NewReader(p.stdin)
+	}
 	// A program that has ended may have left others that hold its output open.
 	cmd.WaitDelay = 100 * time.Millisecond
-	group(cmd)
+	defer group(cmd)()
 	if err := cmd.Start(); err != nil {
 		return outcome{}, fmt.Errorf("cannot start %s: %w", p.argv[0], err)
 	}

@@ -8,10 +8,11 @@ import (
 )
 
 // group gives a command a process group of its own, and makes the end of its context
-// kill that group.
-func group(cmd *exec.Cmd) {
+// kill that group. The command must end before release is called.
+func group(cmd *exec.Cmd) (release func()) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	return dieWithUs(cmd.SysProcAttr)
 }
 
 // end kills what is left of the group of a command that has ended. The number of a group

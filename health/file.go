@@ -24,21 +24,10 @@ type File struct {
 // Probe reads the file once.
 func (f File) Probe(_ context.Context, t Target) (Answer, error) {
 	path := strings.ReplaceAll(f.Path, "{server}", t.Server.Addr().String())
-	// Opening a pipe would wait for its writer, and reading a device might not end.
-	file, err := os.OpenFile(path, os.O_RDONLY|nonblocking, 0)
+	text, err := readHead(path)
 	if errors.Is(err, fs.ErrNotExist) && f.Missing {
 		return Answer{}, nil
 	}
-	if err != nil {
-		return Answer{}, err
-	}
-	defer file.Close()
-	if info, err := file.Stat(); err != nil {
-		return Answer{}, err
-	} else if !info.Mode().IsRegular() {
-		return Answer{}, fmt.Errorf("%s is not a regular file", path)
-	}
-	text, err := io.ReadAll(io.LimitReader(file, outputLimit))
 	if err != nil {
 		return Answer{}, err
 	}
@@ -47,6 +36,31 @@ func (f File) Probe(_ context.Context, t Target) (Answer, error) {
 		return answer, fmt.Errorf("%s: %w", path, err)
 	}
 	return answer, nil
+}
+
+// readHead returns the first bytes of a regular file.
+func readHead(path string) ([]byte, error) {
+	// Opening can do something by itself: that of a device may start it.
+	if err := mustBeRegular(os.Stat(path)); err != nil {
+		return nil, err
+	}
+	// If it has become a pipe since, opening it would wait for its writer.
+	file, err := os.OpenFile(path, os.O_RDONLY|nonblocking, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := mustBeRegular(file.Stat()); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(file, outputLimit))
+}
+
+func mustBeRegular(info fs.FileInfo, err error) error {
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", info.Name())
+	}
+	return err
 }
 
 // String returns "file" and its name.
