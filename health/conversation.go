@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // open opens a TCP connection, with TLS unless that is nil. It is closed when the
@@ -31,11 +32,19 @@ func (t Target) open(ctx context.Context, port uint16, secure *TLS, host string,
 	return conn, hangUp, nil
 }
 
-// leashed is a connection that is closed when a context ends.
+// leashed is a connection that is closed when a context ends, and from which only so
+// much can be read: some protocols let a server say nothing without an end.
 type leashed struct {
 	net.Conn
 	close func() error
+	left  atomic.Int64 // bytes
 }
+
+// mostRead is how much can be read from a connection, in bytes: four times the longest
+// body.
+const mostRead = 4 * mostBody
+
+var errEndless = fmt.Errorf("the server does not come to an end: it has sent %d MiB", mostRead>>20)
 
 func leash(ctx context.Context, conn net.Conn) *leashed {
 	gone := make(chan struct{})
@@ -43,12 +52,23 @@ func leash(ctx context.Context, conn net.Conn) *leashed {
 		defer close(gone)
 		_ = conn.Close()
 	})
-	return &leashed{conn, sync.OnceValue(func() error {
+	c := &leashed{Conn: conn, close: sync.OnceValue(func() error {
 		if !stop() {
 			<-gone // so that no goroutine is left
 		}
 		return conn.Close()
 	})}
+	c.left.Store(mostRead)
+	return c
+}
+
+func (c *leashed) Read(p []byte) (n int, err error) {
+	if c.left.Load() <= 0 {
+		return 0, errEndless
+	}
+	n, err = c.Conn.Read(p)
+	c.left.Add(-int64(n))
+	return n, err
 }
 
 func (c *leashed) Close() error { return c.close() }
