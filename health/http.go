@@ -101,8 +101,8 @@ func (p HTTP) validate() error {
 	_, badPattern := regexp.Compile(p.Matches)
 	_, badURL := url.ParseRequestURI("http://host" + p.path())
 	switch {
-	case p.path()[0] != '/' || badURL != nil:
-		return invalid("Path", "%q is not a path that begins with /", p.Path)
+	case p.path()[0] != '/' || badURL != nil || strings.ContainsAny(p.Path, " #"):
+		return invalid("Path", "%q is not a path that begins with /, with a space as %%20 and # as %%23", p.Path)
 	case !isToken(p.method()):
 		return invalid("Method", "%q is not a method", p.Method)
 	case p.Host != "" && !isHost(p.Host):

@@ -59,7 +59,7 @@ type Network interface {
 func (t Target) Dial(ctx context.Context, network string, port uint16) (net.Conn, error) {
 	n, to := t.Network, t.Addr
 	if n == nil {
-		n = &net.Dialer{}
+		n = &net.Dialer{Control: controlReset, KeepAlive: -1}
 	}
 	if port != 0 {
 		to = netip.AddrPortFrom(to.Addr(), port)

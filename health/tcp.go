@@ -62,7 +62,7 @@ func (p TCP) wait(ctx context.Context, conn net.Conn) error {
 		if len(got) == cap(got) {
 			got = append(got, 0)[:len(got)]
 		}
-		n, err := conn.Read(got[len(got):cap(got)])
+		n, err := conn.Read(got[len(got):min(cap(got), mostAnswer)])
 		got = got[:len(got)+n]
 		switch {
 		case bytes.Contains(got, []byte(p.Expect)):
