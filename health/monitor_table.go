@@ -164,7 +164,7 @@ func (s *service) then() Action {
 func (m *Monitor) standings(s *service, now time.Time) []standing {
 	all := make([]standing, len(s.members))
 	for i, mb := range s.members {
-		all[i] = standing{configured: mb.server.Weight, had: mb.had, state: mb.state, override: m.override(mb), reported: mb.load.use(), ramp: 1}
+		all[i] = standing{configured: mb.server.Weight, had: mb.had, state: mb.state, override: m.override(mb), asks: mb.load.asks(), reported: mb.load.use(), ramp: 1}
 		if !mb.ramp.IsZero() {
 			all[i].ramp, _ = s.policy.SlowStart.at(now.Sub(mb.ramp), s.Scheduler)
 		}

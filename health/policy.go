@@ -74,15 +74,20 @@ const (
 )
 
 // Limit is the least that must work of a service, and what happens below it. The zero
-// value has no limit. One of Share, Count and Weight may be set. Servers that fail, are
-// drained by an operator or are pinned to weight 0 count as missing.
+// value has no limit. One of Share, Count and Weight may be set.
+//
+// Missing are servers that failed, that ask for no connections, whose configured weight
+// is 0, and those that an operator drained, or gave a share or a weight of 0. A server that
+// an operator pinned to another weight works. A server that no check has decided about
+// changes nothing: the limit is crossed only when the others do not suffice even with it,
+// and the action ends only when enough are known to work.
 type Limit struct {
 	Share  float64 `json:"share"`  // of the servers, more than 0 and at most 1
 	Count  int     `json:"count"`  // servers
 	Weight int     `json:"weight"` // the sum of their configured weights
 
 	// Hysteresis is how much more than the limit, in the same unit, must work before the
-	// action ends.
+	// action ends; never more than all servers have.
 	Hysteresis float64 `json:"hysteresis"`
 
 	Then Action `json:"then"` // what to do below the limit
@@ -95,9 +100,10 @@ type Action string
 
 const (
 	// KeepAll uses all servers as if they worked, but for those that an operator took out.
+	// Slow start rests, so that a server that works has no less than one that failed.
 	KeepAll Action = "keep all"
 
-	// SorryServer uses [Limit.Sorry] in their place.
+	// SorryServer uses [Limit.Sorry] in their place. Servers that an operator pinned stay.
 	SorryServer Action = "sorry server"
 
 	// Withdraw reports that the VIP should not be announced from here: see [LimitCrossed].
@@ -109,16 +115,25 @@ const (
 )
 
 // SlowStart is how a server that begins to work gets its weight: in steps from From to
-// all of it, over Window. It suits WRR, WLC, SED and NQ, and in at most four steps MH;
-// other schedulers are refused.
+// all of it, over Window. It suits WRR, WLC, SED and NQ, and in quarters MH; other
+// schedulers are refused.
+//
+// A server that begins to work after it failed, or that was not in the table, starts
+// slowly. A weight below 100 cannot be divided well: while a server starts, the weights of
+// all servers of the service are multiplied by [Weight.Scale], and their ratios stay.
 type SlowStart struct {
-	Window time.Duration `json:"window"` // 0 gives all of the weight at once
+	Window time.Duration `json:"window"` // at most 24 h; 0 gives all of the weight at once
 	From   float64       `json:"from"`   // the share of its weight that it begins with; 0 is a tenth
-	Curve  float64       `json:"curve"`  // the share after the part t of the window is t to the power of 1/Curve, at least From; 0 is 1, a straight line
+	Curve  float64       `json:"curve"`  // the share after the part t of the window is t to the power of 1/Curve, at least From; 0.1 to 10; 0 is 1, a straight line
 }
 
-// Load is how weights follow reported shares.
+// Load is how weights follow the shares that servers report, with WRR, WLC, SED, NQ, LBLC,
+// LBLCR and TWOS. With other schedulers a smaller weight gives no smaller part of the
+// connections, or moves clients: there a Load is refused, and only a share of 0 counts.
+//
+// The first report counts at once, and so does one of 0. Of several checks that report,
+// the least share counts.
 type Load struct {
-	DeadBand float64 `json:"deadBand"` // a share that differs by less from the one in use changes nothing
+	DeadBand float64 `json:"deadBand"` // a share that differs by less from the one in use changes nothing; at most 1
 	Slew     float64 `json:"slew"`     // how much the share in use may change a second; 0 is at once
 }

@@ -50,13 +50,14 @@ type CheckStatus struct {
 }
 
 // Weight is the weight that a real server should have, and what it is made of:
-// Configured × Operator × Reported × Ramp, rounded, and at least 1 unless one of them is 0.
+// Configured × Scale × Operator × Reported × Ramp, rounded, and at least 1 unless one of
+// them is 0.
 type Weight struct {
 	Effective  int     `json:"effective"`      // what the table should have
 	Configured int     `json:"configured"`     // in the wanted table
 	Operator   float64 `json:"operator"`       // the operator's share; 1 without an override
 	Reported   float64 `json:"reported"`       // the share that the server asks for; 1 if it says nothing
 	Ramp       float64 `json:"ramp"`           // of slow start; 1 when it is over
-	Scale      int     `json:"scale"`          // by which the weights of all servers of the service are multiplied, so that small ones can ramp; 1 is none
+	Scale      int     `json:"scale"`          // by which the weights of all servers of the service are multiplied, so that small ones can be divided; 1 is none
 	Held       string  `json:"held,omitempty"` // why Effective is not that product, such as "failed" or "keep all"; "" if it is
 }

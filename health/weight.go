@@ -13,6 +13,7 @@ type standing struct {
 	had        int      // its weight in the kernel's table, of an Unknown one when it was first seen; -1 if not there
 	state      State    // what its checks say together
 	override   Override // that counts now; the zero value is none
+	asks       bool     // whether it asks for shares
 	reported   float64  // the share that it asks for, as load.use says; 1 if it says nothing
 	ramp       float64  // of slow start, as SlowStart.at says; 1 when it is over
 }
@@ -38,7 +39,7 @@ func weigh(scheduler lvs.Scheduler, then Action, servers []standing) []Weight {
 		weights[i] = s.weight(scheduler, then)
 	}
 	kept := keptScale(scheduler, servers, weights)
-	scale := max(scaleOf(scheduler, weights), kept)
+	scale := max(scaleOf(scheduler, servers, weights), kept)
 	for i, s := range servers {
 		s.fill(&weights[i], scale, kept)
 	}

@@ -15,9 +15,12 @@ type load struct {
 	at    time.Time // of the last report; zero before the first
 }
 
+// asks reports whether the server has asked for a share.
+func (l load) asks() bool { return !l.at.IsZero() }
+
 // use returns the share in use.
 func (l load) use() float64 {
-	if l.at.IsZero() {
+	if !l.asks() {
 		return 1
 	}
 	return l.share
@@ -37,7 +40,7 @@ func (l *load) take(asked float64, p Load, now time.Time) (changed bool) {
 
 // elapsed returns the time since the last report.
 func (l load) elapsed(now time.Time) time.Duration {
-	if l.at.IsZero() {
+	if !l.asks() {
 		return math.MaxInt64
 	}
 	return max(0, now.Sub(l.at))

@@ -38,15 +38,21 @@ func scales(scheduler lvs.Scheduler) bool {
 
 // scaleOf returns by what the weights of all servers of a service are multiplied, so that
 // those can be divided that have a share; 1 if none has, or if weights are not ratios.
-func scaleOf(scheduler lvs.Scheduler, weights []Weight) int {
-	if !slices.ContainsFunc(weights, Weight.divided) {
+func scaleOf(scheduler lvs.Scheduler, servers []standing, weights []Weight) int {
+	least := math.MaxInt
+	for i, w := range weights {
+		if w.divided() || servers[i].mayDivide(scheduler, w) {
+			least = min(least, w.Configured)
+		}
+	}
+	if least == math.MaxInt {
 		return 1
 	}
 	switch {
 	case slices.Contains(ratios, scheduler):
-		return max(1, min(divisible(weights, fine), largestScale(weights)))
+		return max(1, min(divisible(least, fine), largestScale(weights)))
 	case scheduler == lvs.MH:
-		return leastScale(weights, divisible(weights, turns), mostTurns)
+		return leastScale(weights, divisible(least, turns), mostTurns)
 	case scheduler == lvs.SH:
 		return leastScale(weights, 1, buckets/max(1, total(weights)))
 	}
@@ -59,16 +65,16 @@ func (w Weight) divided() bool {
 	return w.Held == "" && w.Configured > 0 && w.share() > 0 && w.share() != 1
 }
 
-// divisible returns the least scale that makes all weights that are divided at least so
-// great. It does not depend on the shares, so that it stays while they change.
-func divisible(weights []Weight, great int) int {
-	least := great
-	for _, w := range weights {
-		if w.divided() {
-			least = min(least, w.Configured)
-		}
-	}
-	return (great + least - 1) / least
+// mayDivide reports whether the server asks for shares. All of its weight is a share too:
+// all servers would be written each time when it asks for a little less, and for all again.
+func (s standing) mayDivide(scheduler lvs.Scheduler, w Weight) bool {
+	return s.asks && followsShares(scheduler) && w.Held == "" && w.Configured > 0
+}
+
+// divisible returns the scale that makes the least weight that is divided great enough. It
+// does not depend on shares, so that it stays while they change.
+func divisible(least, enough int) int {
+	return max(1, (enough-1)/least+1)
 }
 
 // largestScale returns the greatest scale at which the kernel takes all weights.

@@ -26,7 +26,7 @@ func ramped(share float64) func(*standing) {
 	return func(s *standing) { s.ramp = share }
 }
 func asking(share float64) func(*standing) {
-	return func(s *standing) { s.reported = share }
+	return func(s *standing) { s.asks, s.reported = true, share }
 }
 
 // kept makes a server one of which nothing is known but its weight in the kernel's table.
@@ -96,6 +96,10 @@ func TestWeigh(t *testing.T) {
 		"weights that are kept are scaled with the others": {
 			lvs.WLC, "", []standing{plain(1).with(ramped(0.5)), plain(2).with(kept(2))}, []int{50, 200}, heldUnknown,
 		},
+		"the scale stays while a server asks for shares": {
+			lvs.WLC, "", []standing{plain(1), plain(1).with(asking(1))}, []int{100, 100}, "",
+		},
+		"rr has no scale":       {lvs.RR, "", []standing{plain(1), plain(1).with(asking(1))}, []int{1, 1}, ""},
 		"mh scales to quarters": {lvs.MH, "", []standing{plain(1), plain(1).with(ramped(0.5))}, []int{4, 2}, ""},
 		"mh scales no more than to tenths": {
 			lvs.MH, "", []standing{plain(1), plain(1).with(operated(Override{Kind: Scale, Share: 0.93}))}, []int{10, 9}, "",
@@ -138,6 +142,7 @@ func anyStanding(t *rapid.T) standing {
 		configured: weight.Draw(t, "configured"),
 		had:        rapid.OneOf(rapid.Just(-1), weight).Draw(t, "had"),
 		state:      rapid.SampledFrom([]State{Unknown, Up, Down}).Draw(t, "state"),
+		asks:       rapid.Bool().Draw(t, "asks"),
 		reported:   share.Draw(t, "reported"),
 		ramp:       rapid.OneOf(rapid.Just(1.0), rapid.Float64Range(0.01, 1)).Draw(t, "ramp"),
 	}
