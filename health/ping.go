@@ -92,7 +92,7 @@ func (e echo) await(ctx context.Context, conn net.Conn, id int, data string) err
 		if err != nil {
 			return because(ctx, "wait for an echo reply", err)
 		}
-		m, err := icmp.ParseMessage(e.protocol, packet[:n])
+		m, err := icmp.ParseMessage(e.protocol, withoutHeader(packet[:n]))
 		if err != nil || m.Type != e.reply {
 			continue
 		}
@@ -100,4 +100,13 @@ func (e echo) await(ctx context.Context, conn net.Conn, id int, data string) err
 			return nil
 		}
 	}
+}
+
+// withoutHeader returns the ICMP message in a packet: a raw socket of IPv4 reads the IP
+// header as well. No message that is waited for begins like one.
+func withoutHeader(packet []byte) []byte {
+	if len(packet) < ipv4.HeaderLen || packet[0]>>4 != ipv4.Version {
+		return packet
+	}
+	return packet[min(len(packet), int(packet[0]&0xf)*4):]
 }
