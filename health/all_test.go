@@ -97,6 +97,9 @@ func TestIdentity(t *testing.T) {
 		{All{TCP{}, Any{one, two}}, All{TCP{}, Any{two, one}}, false},
 		{All{TCP{}}, All{TCP{}}, true},
 		{All{TCP{}}, All{TCP{}, TCP{}}, false},
+		{At{Ask: TCP{}}, At{Ask: TCP{}}, true},
+		{At{Ask: TCP{}}, At{Ask: SMTP{}}, false},
+		{At{Ask: one}, At{Ask: two}, false},
 	} {
 		keys, err := keyed("Checks", []Check{{Probe: test.a}, {Probe: test.b}})
 		if err != nil {

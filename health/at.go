@@ -33,3 +33,12 @@ func (p At) Probe(ctx context.Context, t Target) (Answer, error) {
 	t.Addr = netip.AddrPortFrom(p.Addr, t.Addr.Port())
 	return p.Ask.Probe(ctx, t)
 }
+
+// identity differs by what is asked, and not only by its fields.
+func (p At) identity() string { return p.Addr.String() + " " + identify(p.Ask) }
+
+// MarshalJSON returns the fields in JSON, with what is asked as [MarshalProbe] returns it.
+func (p At) MarshalJSON() ([]byte, error) { return encode(&p) }
+
+// UnmarshalJSON reads what MarshalJSON returns, as that of [Policy] does.
+func (p *At) UnmarshalJSON(text []byte) error { return decode(text, p) }

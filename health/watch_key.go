@@ -69,6 +69,8 @@ func hasFunc(p Probe) bool {
 		return slices.ContainsFunc(p, hasFunc)
 	case Any:
 		return slices.ContainsFunc(p, hasFunc)
+	case At:
+		return hasFunc(p.Ask)
 	}
 	return false
 }
