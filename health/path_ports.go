@@ -12,7 +12,7 @@ import (
 // dealt to the real servers like cards.
 type probePorts struct {
 	first, count uint32 // that the host gives its own connections
-	servers      uint32 // among whom they are dealt
+	servers      uint32 // among which they are dealt
 }
 
 // fewestHands is among how many servers ports are dealt at least, so that few more do not
