@@ -97,6 +97,9 @@ func pageCommand(t *testing.T, world *demo.World, text, line string) {
 		if slices.Contains(words, "-schedulers") || slices.Contains(words, "-event") {
 			words = append(words, "-arrivals", "steady 20/s")
 		}
+	case "override":
+		words = append(words, "-overrides", "var/lib/lvs/overrides.json")
+		isHost = words[1] != "list"
 	case "man", "completion":
 		isHost = false
 	}
