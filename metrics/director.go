@@ -75,6 +75,7 @@ func (o *Options) stateFamilies() (all []*family) {
 		for _, c := range directorCounters {
 			all = append(all, c.family)
 		}
+		all = append(all, healthFamilies...)
 	}
 	if o.Director != nil || o.StateFile != "" {
 		all = append(all, drains, drainLeft)
@@ -100,6 +101,7 @@ func (s *scrape) showDirector(is director.Status) {
 		s.addWith(c.family, float64(c.of(&is.Counts)))
 	}
 	s.addDrains(is.Drains)
+	s.addHealth(is)
 }
 
 // wanted returns how many services and real servers are wanted.

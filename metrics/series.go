@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -15,6 +16,10 @@ type thing struct {
 
 // name is the labels by which metrics are known; server is "" for a service.
 type name struct{ service, server string }
+
+func (a name) compare(b name) int {
+	return cmp.Or(cmp.Compare(a.service, b.service), cmp.Compare(a.server, b.server))
+}
 
 // object is what is remembered of a thing.
 type object struct {

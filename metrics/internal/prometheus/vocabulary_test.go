@@ -12,6 +12,7 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/director"
+	"github.com/golvs/lvs/health"
 	"github.com/golvs/lvs/metrics"
 )
 
@@ -61,11 +62,17 @@ func busyHost(t *testing.T) *lvs.Host {
 	return host
 }
 
-// draining is a director with a drain.
+// draining is a director with a drain and a check.
 type draining struct{}
 
 func (draining) Status() director.Status {
-	return director.Status{Drains: []lvs.Drain{{Service: lvs.FWMark(1), RealServer: netip.MustParseAddrPort("10.1.0.1:0")}}}
+	server := netip.MustParseAddrPort("10.1.0.1:80")
+	return director.Status{
+		Drains: []lvs.Drain{{Service: lvs.FWMark(1), RealServer: netip.MustParseAddrPort("10.1.0.1:0")}},
+		Health: health.Status{Services: []health.ServiceStatus{{Service: lvs.FWMark(1), Then: health.KeepAll, Servers: []health.ServerStatus{
+			{Server: server, State: health.Up, Checks: []health.CheckStatus{{Check: "tcp", Path: health.Direct, State: health.Up, Last: time.Now()}}},
+		}}}},
+	}
 }
 
 var (
