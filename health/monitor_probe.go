@@ -82,7 +82,7 @@ func (m *Monitor) returned(w *watch, a *attempt, answer Answer, err error) {
 	w.running = nil
 	now := time.Now()
 	if a.late {
-		m.next(w, now, now)
+		m.askAt(w, w.due.Add(-w.check.Timeout-grace), now)
 		return
 	}
 	m.take(w, a.began, now, answer, err)
@@ -159,11 +159,15 @@ func (m *Monitor) reportBroken(w *watch, err error) {
 
 // next sets when the next probe begins: an interval after the last one began.
 func (m *Monitor) next(w *watch, began, now time.Time) {
-	due := began.Add(w.interval())
-	if due.Before(now) {
-		due = now
+	m.askAt(w, began.Add(w.interval()), now)
+}
+
+// askAt makes the next probe begin at a time, or now if that has passed.
+func (m *Monitor) askAt(w *watch, at, now time.Time) {
+	if at.Before(now) {
+		at = now
 	}
-	m.queue.set(w, due)
+	m.queue.set(w, at)
 	if m.queue[0] == w {
 		m.note()
 	}
