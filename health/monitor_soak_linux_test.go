@@ -47,7 +47,7 @@ func TestSoak(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), d)
 		defer cancel()
 		_ = m.Run(ctx)
-		return settled(server)
+		return heldBy(server)
 	}
 	run(time.Second) // what is made once is made
 	before := run(max(time.Second, *soakTime/10))
@@ -67,8 +67,8 @@ type soakHeld struct {
 	bytes                              uint64
 }
 
-// settled returns what is held when the connections of a server have ended.
-func settled(s *failing) soakHeld {
+// heldBy returns what is held when the connections of a server have ended.
+func heldBy(s *failing) soakHeld {
 	for range 300 {
 		if s.open.Load() == 0 {
 			break
