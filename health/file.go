@@ -40,7 +40,7 @@ func (f File) Probe(_ context.Context, t Target) (Answer, error) {
 
 // readHead returns the first bytes of a regular file.
 func readHead(path string) ([]byte, error) {
-	// Opening can do something by itself: that of a device may start it.
+	// Opening alone can have an effect: that of a device may start it.
 	if err := mustBeRegular(os.Stat(path)); err != nil {
 		return nil, err
 	}
