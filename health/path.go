@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/golvs/lvs"
 )
@@ -209,7 +210,10 @@ func (t Target) explain(err error) error {
 	}
 	err = fmt.Errorf("%s: %w", t.Via, err)
 	var network net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout() {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w: if a direct check succeeds, the server has no VIP or does not listen on it", err)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return fmt.Errorf("%w: if a direct check succeeds, the server has no VIP or no end of the tunnel, or this host drops its answers (see Checks of lvs.DRDirector)", err)
 	}
 	return err

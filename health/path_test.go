@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/golvs/lvs"
@@ -289,6 +290,7 @@ func TestTargetExplain(t *testing.T) {
 	}{
 		{Target{}, refused, "refused"},
 		{through, refused, "through IPVS to 10.168.0.94 (dr): refused"},
+		{through, syscall.ECONNREFUSED, "through IPVS to 10.168.0.94 (dr): connection refused: if a direct check succeeds, the server has no VIP or does not listen on it"},
 		{through, context.DeadlineExceeded, "through IPVS to 10.168.0.94 (dr): context deadline exceeded: if a direct check succeeds, " +
 			"the server has no VIP or no end of the tunnel, or this host drops its answers (see Checks of lvs.DRDirector)"},
 	} {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,6 +34,7 @@ func TestChecksNoticeFaults(t *testing.T) {
 			long := 2 * len(c.Servers) // connections, by rr two to each real server
 			f.talk(long, c.echo, func() time.Duration { return time.Hour })
 			f.await(t, "echoes", func() bool { return f.heard == long })
+			c.run(t)
 			for _, fault := range faults(c) {
 				t.Run(fault.name, func(t *testing.T) { c.suffers(t, fault) })
 			}
@@ -46,14 +49,12 @@ func TestChecksNoticeFaults(t *testing.T) {
 	}
 }
 
-// checkedLabs are the labs of every mode and family; the newest kernel, which is quick, goes
-// through all of them.
+// checkedLabs are the labs of every mode and family whose servers answer clients as they
+// do the director's checks.
 func checkedLabs() (all []Options) {
 	for _, o := range labs() {
-		if o.Mode == "fullnat" || o.Encrypt {
-			continue
-		}
-		if o.Checks = true; testbed.IsNewest() || o.Family == "4" || o.Mode == "gue" {
+		if o.Mode != "fullnat" && !o.Encrypt {
+			o.Checks = true
 			all = append(all, o)
 		}
 	}
@@ -66,6 +67,7 @@ type checkedLab struct {
 	web, echo lvs.ServiceID
 	sites     []*site
 	path      *health.TablePath
+	monitor   *health.Monitor // checks each server on both paths
 }
 
 func newCheckedLab(t *testing.T, o Options) *checkedLab {
@@ -98,8 +100,25 @@ func newCheckedLab(t *testing.T, o Options) *checkedLab {
 	if c.path, err = health.NewTablePath(client, health.TablePathOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	policy := health.Policy{Checks: []health.Check{{Path: health.ThroughIPVS}}}
-	if err := c.path.Set(ctx, c.wanted(), map[lvs.ServiceID]health.Policy{c.web: policy}); err != nil {
+	check := health.Check{Probe: health.HTTP{}, Interval: 50 * time.Millisecond, Timeout: impatience, Rise: 1, Fall: 2}
+	direct := check
+	check.Path = health.ThroughIPVS
+	policies := map[lvs.ServiceID]health.Policy{c.web: {Checks: []health.Check{check, direct}}}
+	if err := c.path.Set(ctx, c.wanted(), policies); err != nil {
+		t.Fatal(err)
+	}
+	c.monitor, err = health.New(health.Options{
+		Network: fromHost{c.Director, nil},
+		Paths: map[health.Path]health.PathFunc{health.ThroughIPVS: func(target health.Target) (health.Target, error) {
+			target, err := c.path.Prepare(target)
+			target.Network = fromHost{c.Director, target.Network}
+			return target, err
+		}},
+	})
+	if err == nil {
+		err = c.monitor.Set(c.wanted(), policies)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -140,30 +159,8 @@ func (c *checkedLab) checkFor(timeout time.Duration, path health.Path, server in
 	target.Network = fromHost{c.Director, target.Network}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	if err = getsOK(ctx, target); err != nil && target.Via != "" {
-		return fmt.Errorf("%s: %w", target.Via, err)
-	}
+	_, err = health.HTTP{}.Probe(ctx, target)
 	return err
-}
-
-// getsOK asks for a page.
-func getsOK(ctx context.Context, target health.Target) error {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(_ context.Context, network, _ string) (net.Conn, error) {
-		return target.Dial(ctx, network, 0)
-	}}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target.Addr.String(), nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return errors.New(response.Status)
-	}
-	return nil
 }
 
 // fromHost opens the connections of a network in the namespace of a host.
@@ -181,6 +178,19 @@ func (f fromHost) DialContext(ctx context.Context, network, address string) (con
 		return err
 	})
 	return conn, err
+}
+
+// run checks until the test ends.
+func (c *checkedLab) run(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- c.monitor.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
 }
 
 // mustNotCount holds that no probe was counted by the service, and that the services of
@@ -277,39 +287,48 @@ func faults(c *checkedLab) []fault {
 // suffers breaks the first real server, and repairs it.
 func (c *checkedLab) suffers(t *testing.T, f fault) {
 	t.Helper()
-	for server := range c.Servers {
-		c.mustWork(t, server)
-	}
+	c.await(t, "all work", func(status []health.ServerStatus) bool {
+		return !slices.ContainsFunc(status, func(s health.ServerStatus) bool { return s.State != health.Up })
+	})
+	others := since(c.monitor.Status().Services[0].Servers[1:])
 	f.breaks(t)
-	through, direct := c.check(health.ThroughIPVS, 0), c.check(health.Direct, 0)
-	t.Logf("through IPVS: %v; direct: %v", through, direct)
-	if through == nil {
-		t.Error("the check through IPVS notices nothing")
-	} else if f.onWay && !strings.Contains(through.Error(), "through IPVS to ") {
-		t.Errorf("the check through IPVS does not say so: %v", through)
+	through, direct := c.await(t, "the check through IPVS notices it", func(status []health.ServerStatus) bool {
+		through, direct := status[0].Checks[0], status[0].Checks[1]
+		return through.State == health.Down && (f.onWay || direct.State == health.Down)
+	})
+	t.Logf("%s: %s; %s: %s", through.Path, through.Error, direct.Path, cmp.Or(direct.Error, string(direct.State)))
+	if c.table[0].Mode != lvs.NAT() && !strings.HasPrefix(through.Error, "through IPVS to ") {
+		t.Errorf("the check through IPVS does not say so: %s", through.Error)
 	}
-	if missed := direct == nil; missed != f.onWay {
-		t.Errorf("the direct check says %v", direct)
-	}
-	for server := range c.Servers[1:] {
-		c.mustWork(t, server+1)
+	if missed := direct.State == health.Up && direct.Error == ""; missed != f.onWay || direct.Path != health.Direct {
+		t.Errorf("the direct check says %+v", direct)
 	}
 	f.repairs(t)
-	c.mustWork(t, 0)
+	c.await(t, "the server works again", func(status []health.ServerStatus) bool { return status[0].State == health.Up })
+	if now := since(c.monitor.Status().Services[0].Servers[1:]); !slices.Equal(now, others) {
+		t.Error("other servers failed")
+	}
 }
 
-func (c *checkedLab) mustWork(t *testing.T, server int) {
+func since(all []health.ServerStatus) (times []time.Time) {
+	for _, s := range all {
+		times = append(times, s.Since)
+	}
+	return times
+}
+
+// await waits until the checks have come to something, and returns those of the first
+// server.
+func (c *checkedLab) await(t *testing.T, what string, come func(status []health.ServerStatus) bool) (through, direct health.CheckStatus) {
 	t.Helper()
-	for _, path := range []health.Path{health.Direct, health.ThroughIPVS} {
-		// The first packet may wait for a neighbour.
-		var err error
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(echoPause) {
-			if err = c.check(path, server); err == nil {
-				break
-			}
+	for end := time.Now().Add(patience); ; time.Sleep(echoPause) {
+		status := c.monitor.Status()
+		servers := status.Services[0].Servers
+		if come(servers) {
+			return servers[0].Checks[0], servers[0].Checks[1]
 		}
-		if err != nil {
-			t.Errorf("%s of %s: %v", path, c.Servers[server].Name, err)
+		if time.Now().After(end) {
+			t.Fatalf("%s: not in %s:\n%s", what, patience, status)
 		}
 	}
 }
@@ -319,7 +338,6 @@ func (c *checkedLab) mustWork(t *testing.T, server int) {
 func TestChecksKeepApart(t *testing.T) {
 	testbed.InKernel(t)
 	c := newCheckedLab(t, Options{Mode: "dr", Checks: true})
-	c.mustWork(t, 1)
 	err := c.Director.Run(func() error { // so that ports are soon used again
 		return os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 40255"), 0)
 	})
@@ -345,5 +363,72 @@ func TestChecksKeepApart(t *testing.T) {
 	}
 	if failed > 0 {
 		t.Errorf("%d of 100 probes of a server that works failed", failed)
+	}
+}
+
+// A director that has the VIP drops IPv4 answers to its own checks unless its setup says
+// that it checks, which can be taken back. A backup, which lacks the VIP, needs nothing.
+func TestChecksNeedSetup(t *testing.T) {
+	testbed.InKernel(t)
+	ctx := context.Background()
+	c := newCheckedLab(t, Options{Mode: "dr"})
+	answers := func() (err error) {
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(echoPause) {
+			if err = c.check(health.ThroughIPVS, 0); err == nil {
+				return nil
+			}
+		}
+		return err
+	}
+	h, vip := c.Director, c.VIP().Addr()
+	checks, err := lvs.DRDirector{VIP: vip, Interface: "eth0", Checks: "eth0"}.Setup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := func() bool {
+		report, err := h.Check(ctx, lvs.CheckOptions{Setup: checks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if names(report.Findings, lvs.Sysctl{Key: lvs.InterfaceSysctl("eth0", "accept_local", false), Value: "1"}) {
+			return true
+		}
+		for _, f := range report.Findings {
+			t.Errorf("Check says about probes: %s", f)
+		}
+		return false
+	}
+	drops := func() {
+		t.Helper()
+		if err := c.check(health.ThroughIPVS, 0); err == nil {
+			t.Error("a director with the VIP gets answers, although its setup does not ask for them")
+		}
+		if !missing() {
+			t.Error("Check does not say that accept_local is missing")
+		}
+	}
+	drops()
+	plan, err := h.Plan(ctx, checks)
+	if err == nil {
+		err = h.Apply(ctx, plan)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := answers(); err != nil {
+		t.Error(err)
+	}
+	if missing() {
+		t.Error("Check says that accept_local is missing")
+	}
+	if kept, err := h.Undo(ctx, plan); err != nil || len(kept) > 0 {
+		t.Fatalf("%v, %v", kept, err)
+	}
+	drops()
+	if kept, err := h.Undo(ctx, h.applied); err != nil || len(kept) > 0 {
+		t.Fatalf("%v, %v", kept, err)
+	}
+	if err := answers(); err != nil {
+		t.Errorf("without the VIP: %v", err)
 	}
 }
