@@ -23,6 +23,7 @@ var missing = map[string]struct{ args, want string }{
 	"run FILE":         {"MISSING", "no such file"},
 	"run -state":       {"- -state MISSING/x", "make its folder first"},
 	"run -overrides":   {"- -overrides MISSING/x", "make its folder first"},
+	"run -hook":        {"- -hook MISSING", "no such file"},
 	"weight SERVICE":   {":81 10.168.0.94 1", `":81" is not a service`},
 	"weight SERVER":    {":80 10.168.0.97 1", "which has 10.168.0.94:80, 10.168.0.96:80"},
 	"drain SERVICE":    {":81", `":81" is not a service`},
@@ -83,7 +84,7 @@ func TestMissing(t *testing.T) {
 
 // Each argument and flag that names something is in the list.
 func TestMissingIsComplete(t *testing.T) {
-	names := map[string]bool{"FILE": true, "STATE": true, "FOLDER": true, "SERVICE": true, "SERVER": true, "VIP": true, "INTERFACE": true, "PLAN": true}
+	names := map[string]bool{"FILE": true, "HOOK": true, "STATE": true, "FOLDER": true, "SERVICE": true, "SERVER": true, "VIP": true, "INTERFACE": true, "PLAN": true}
 	selects := map[string]bool{ // what there need not be any of
 		"metrics -state":           true, // which may begin before the other command has run
 		"override list -overrides": true, // a file that is not there has none

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
 	"github.com/golvs/lvs/cmd/lvs/internal/tablefile"
 	"github.com/golvs/lvs/director"
+	"github.com/golvs/lvs/health"
 	"github.com/golvs/lvs/metrics"
 )
 
@@ -35,7 +37,10 @@ allows is refused: SIGUSR1 allows it. SIGHUP prints the status, and looks at the
 once.
 
 The real servers of a service with a "health" in FILE are checked, and their weights follow.
-Operators decide otherwise in the file of -overrides: see "lvs override".
+Operators decide otherwise in the file of -overrides: see "lvs override". The program of
+-hook runs for each event of the checks, one after another. It gets the event in its
+environment, such as LVS_EVENT="limit crossed" and LVS_STATE=below, and as one line of JSON
+on its standard input.
 
 When run ends, the table stays as it is. With -state, the next run goes on with drains, and
 knows what this one applied.
@@ -55,6 +60,7 @@ type keep struct {
 	metrics   string
 	overrides string
 	status    string
+	hook      string
 }
 
 func (k *keep) Flags(f *flag.FlagSet) {
@@ -62,6 +68,7 @@ func (k *keep) Flags(f *flag.FlagSet) {
 	f.DurationVar(&k.resync, "resync", 0, "look at the table each `TIME`; 0 is 30s")
 	f.StringVar(&k.metrics, "metrics", "", "serve metrics at `ADDRESS`, as 'lvs metrics -listen' does, with the state of this run")
 	f.StringVar(&k.overrides, "overrides", "", "follow what operators have decided in the file `FILE`, which lvs override writes")
+	f.StringVar(&k.hook, "hook", "", "run the program `HOOK` for each event of the checks")
 	f.StringVar(&k.status, "status", "", "write the status to the file `STATUS` each second, for lvs top -status")
 }
 
@@ -77,6 +84,10 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if err := cmp.Or(k.findStateFolder(), findFolder("-overrides", k.overrides), findFolder("-status", k.status)); err != nil {
 		return err
 	}
+	hook, err := k.newHook(env)
+	if err != nil {
+		return err
+	}
 	defer k.vandalize(ctx, env, host, args)()
 	source, err := k.source(ctx, env, host, args)
 	if err != nil {
@@ -85,7 +96,12 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 	o := director.Options{
 		Table: k.table, Shared: k.shared, StateFile: k.state, Source: source, MaxRemoval: k.most, Resync: k.resync,
 		OverridesFile: k.overrides,
-		OnEvent:       func(e director.Event) { printEvent(env.Out, e) },
+	}
+	o.OnEvent = func(e director.Event) {
+		printEvent(env.Out, e)
+		if e, ok := e.(director.Health); ok && hook != nil {
+			hook.OnEvent(e.Event)
+		}
 	}
 	o.Table.Host = host
 	d, err := director.New(host.Client(), o)
@@ -99,7 +115,7 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 		}
 		defer env.Notify(show, func() { d.Allow() })()
 	}
-	if err := k.direct(ctx, env, host, d); err != nil {
+	if err := k.direct(ctx, env, host, d, hook); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(env.Out, d.Status())
@@ -131,9 +147,24 @@ func (k *keep) source(ctx context.Context, env *cli.Env, host *lvs.Host, args []
 	}}, nil
 }
 
-// direct runs the director, serves metrics and writes the status, until the context ends,
+// newHook returns the hook of -hook; nil without one.
+func (k *keep) newHook(env *cli.Env) (*health.Hook, error) {
+	if k.hook == "" {
+		return nil, nil
+	}
+	if _, err := exec.LookPath(k.hook); err != nil {
+		return nil, fmt.Errorf("-hook: %w", err)
+	}
+	hook, err := health.NewHook(health.HookOptions{Path: k.hook}, func(err error) { fmt.Fprintln(env.Err, err) })
+	if err != nil {
+		return nil, cli.Usagef("-hook: %v", err)
+	}
+	return hook, nil
+}
+
+// direct runs the director and its hook, serves metrics and writes the status, until the context ends,
 // which is not an error, or one of them fails.
-func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *director.Director) error {
+func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *director.Director, hook *health.Hook) error {
 	ctx, cancel := context.WithCancel(outer)
 	defer cancel()
 	var beside []func(context.Context) error
@@ -144,6 +175,12 @@ func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *di
 			return err
 		}
 		beside = append(beside, func(ctx context.Context) error { return serveMetrics(ctx, env, k.metrics, collector) })
+	}
+	if hook != nil {
+		beside = append(beside, func(ctx context.Context) error {
+			_ = hook.Run(ctx) // it ends with its context alone
+			return nil
+		})
 	}
 	if k.status != "" {
 		beside = append(beside, func(ctx context.Context) error { return writeStatus(ctx, k.status, d) })
