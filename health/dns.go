@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -137,7 +136,8 @@ func exchangeDatagrams(c net.Conn, question []byte, id uint16) ([]byte, error) {
 	if _, err := c.Write(question); err != nil {
 		return nil, err
 	}
-	buffer := make([]byte, mostAnswer)
+	// Without an extension that permits more, answers of more than 512 bytes are cut off.
+	buffer := make([]byte, 4096)
 	for range mostStrays {
 		n, err := c.Read(buffer)
 		if err != nil {
@@ -186,6 +186,13 @@ func (p DNS) judge(message []byte) error {
 		return fmt.Errorf("the response code is %s, not %s", codeName(header.RCode), p.code())
 	case want != dnsmessage.RCodeSuccess:
 		return nil
+	}
+	q, err := parser.Question()
+	if err != nil {
+		return fmt.Errorf("the answer does not repeat the question: %w", err)
+	}
+	if q.Type != dnsTypes[p.kind()] || !strings.EqualFold(q.Name.String(), p.fqdn()) {
+		return fmt.Errorf("the server answers another question, %s %s", strings.TrimPrefix(q.Type.String(), "Type"), q.Name)
 	}
 	if err := parser.SkipAllQuestions(); err != nil {
 		return fmt.Errorf("the answer is not one of DNS: %w", err)

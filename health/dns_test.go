@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,23 @@ func TestDNS(t *testing.T) {
 			stray := answerTo(q, func(m *dnsmessage.Message) { m.ID++ })
 			return [][]byte{stray, {1}, stray, answerTo(q, nil, a)}
 		}, ""},
+		{"of another name", DNS{Name: "example.org"}, func(_ string, q dnsmessage.Message) [][]byte {
+			return [][]byte{answerTo(q, func(m *dnsmessage.Message) {
+				m.Questions = []dnsmessage.Question{{Name: dnsmessage.MustNewName("example.com."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}}
+			}, a)}
+		}, "answers another question, A example.com."},
+		{"a name whose letters have another case", DNS{Name: "Example.org"}, func(_ string, q dnsmessage.Message) [][]byte {
+			return [][]byte{answerTo(q, func(m *dnsmessage.Message) { m.Questions[0].Name = dnsmessage.MustNewName("eXample.org.") }, a)}
+		}, ""},
+		{"a flood of answers to others", DNS{Name: "example.org"}, func(_ string, q dnsmessage.Message) [][]byte {
+			return slices.Repeat([][]byte{answerTo(q, func(m *dnsmessage.Message) { m.ID++ })}, mostStrays+10)
+		}, "100 datagrams answer another question"},
+		{"a name that points to itself", DNS{Name: "example.org", Type: "MX"}, func(_ string, q dnsmessage.Message) [][]byte {
+			all := answerTo(q, nil, mx)
+			at := len(all) - 2 // the pointer to the name of the question
+			all[at], all[at+1] = 0xc0, byte(at)
+			return [][]byte{all}
+		}, "not one of DNS"},
 		{"a question back", DNS{Name: "example.org"}, func(_ string, q dnsmessage.Message) [][]byte {
 			return [][]byte{answerTo(q, func(m *dnsmessage.Message) { m.Response = false })}
 		}, "sends a question back"},

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -15,7 +16,7 @@ import (
 )
 
 // Ping sends an ICMP echo request. It needs the privilege to open raw sockets,
-// CAP_NET_RAW on Linux.
+// CAP_NET_RAW on Linux, or a group of net.ipv4.ping_group_range there.
 //
 // It says that the host is there, and nothing of the service.
 type Ping struct {
@@ -23,7 +24,7 @@ type Ping struct {
 }
 
 const (
-	leastPing = 16 // the token by which an answer is recognised
+	leastPing = 16 // the random bytes by which an answer is recognised
 	mostPing  = 65000
 )
 
@@ -56,9 +57,9 @@ func (p Ping) Probe(ctx context.Context, t Target) (Answer, error) {
 	if t.Addr.Addr().Is6() && !t.Addr.Addr().Is4In6() {
 		e = echo6
 	}
-	conn, err := t.Dial(ctx, e.network, 0)
+	conn, err := e.dial(ctx, t)
 	if err != nil {
-		return Answer{}, explainPing(err)
+		return Answer{}, err
 	}
 	c := leash(ctx, conn)
 	defer c.Close()
@@ -72,21 +73,27 @@ func (p Ping) Probe(ctx context.Context, t Target) (Answer, error) {
 	if _, err := c.Write(request); err != nil {
 		return Answer{}, because(ctx, "send an echo request", err)
 	}
-	return Answer{}, e.await(ctx, c, id, string(data))
+	return Answer{}, e.await(ctx, c, data)
 }
 
-// explainPing says what to do if a raw socket is refused.
-func explainPing(err error) error {
-	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("a ping needs CAP_NET_RAW: %w", err)
+// dial opens a raw socket, or without the privilege one for echo alone.
+func (e echo) dial(ctx context.Context, t Target) (net.Conn, error) {
+	conn, err := t.Dial(ctx, e.network, 0)
+	if t.Network != nil || !errors.Is(err, os.ErrPermission) {
+		return conn, err
 	}
-	return err
+	socket, refused := e.openSocket(t.Addr.Addr())
+	if refused != nil {
+		return nil, fmt.Errorf("a ping needs CAP_NET_RAW, or a group of net.ipv4.ping_group_range: %w", errors.Join(err, refused))
+	}
+	return socket, nil
 }
 
-// await reads until the answer comes. A raw socket also gets the answers to other probes,
-// and on the loopback interface the requests.
-func (e echo) await(ctx context.Context, conn net.Conn, id int, data string) error {
-	packet := make([]byte, mostAnswer)
+// await reads until the answer comes, which is recognised by its data: the kernel may have
+// changed the identifier. A raw socket also gets the answers to other probes, and on the
+// loopback interface the requests.
+func (e echo) await(ctx context.Context, conn net.Conn, data []byte) error {
+	packet := make([]byte, len(data)+128) // with headers
 	for {
 		n, err := conn.Read(packet)
 		if err != nil {
@@ -96,7 +103,7 @@ func (e echo) await(ctx context.Context, conn net.Conn, id int, data string) err
 		if err != nil || m.Type != e.reply {
 			continue
 		}
-		if body, ok := m.Body.(*icmp.Echo); ok && body.ID == id && string(body.Data) == data {
+		if body, ok := m.Body.(*icmp.Echo); ok && bytes.Equal(body.Data, data) {
 			return nil
 		}
 	}

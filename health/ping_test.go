@@ -1,6 +1,7 @@
 package health
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -36,10 +37,16 @@ func TestPing(t *testing.T) {
 			{"behind others'", func(e echo, r *icmp.Echo) []icmp.Message {
 				return []icmp.Message{
 					{Type: e.request, Body: r},
-					{Type: e.reply, Body: &icmp.Echo{ID: r.ID + 1, Seq: r.Seq, Data: r.Data}},
 					{Type: e.reply, Body: &icmp.Echo{ID: r.ID, Seq: r.Seq, Data: []byte("other")}},
+					{Type: e.reply, Body: &icmp.Echo{ID: r.ID, Seq: r.Seq, Data: append([]byte("longer"), r.Data...)}},
 					{Type: e.reply, Body: r},
 				}
+			}, ""},
+			{"answered to another", func(e echo, r *icmp.Echo) []icmp.Message {
+				return []icmp.Message{{Type: e.reply, Body: &icmp.Echo{ID: r.ID, Seq: r.Seq, Data: make([]byte, len(r.Data))}}}
+			}, "wait for an echo reply"},
+			{"with another identifier", func(e echo, r *icmp.Echo) []icmp.Message {
+				return []icmp.Message{{Type: e.reply, Body: &icmp.Echo{ID: r.ID + 1, Seq: r.Seq, Data: r.Data}}}
 			}, ""},
 			{"not answered", func(echo, *icmp.Echo) []icmp.Message { return nil }, "wait for an echo reply"},
 		} {
@@ -72,4 +79,22 @@ func TestPing(t *testing.T) {
 			})
 		}
 	}
+}
+
+func FuzzPingReply(f *testing.F) {
+	f.Add([]byte{0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0, 10, 1, 0, 1, 10, 1, 0, 2, 0, 0, 0, 0, 0, 1, 0, 1})
+	f.Add([]byte{129, 0, 0, 0, 0, 1, 0, 1})
+	f.Fuzz(func(t *testing.T, packet []byte) {
+		for _, e := range []echo{echo4, echo6} {
+			client, server := net.Pipe()
+			go func() {
+				_, _ = server.Write(packet)
+				server.Close()
+			}()
+			if err := e.await(t.Context(), client, []byte("sixteen bytes...")); err == nil && !bytes.HasSuffix(packet, []byte("sixteen bytes...")) {
+				t.Errorf("%x is the answer", packet)
+			}
+			client.Close()
+		}
+	})
 }

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"strings"
@@ -44,6 +45,9 @@ func TestUDP(t *testing.T) {
 		{"an empty datagram", UDP{}, addr, ""},
 		{"the expected answer", UDP{Send: "hello", Expect: "you said h"}, addr, ""},
 		{"another answer", UDP{Send: "hello", Expect: "bye"}, addr, `begins with "you said hello", not with "bye"`},
+		{"bytes", UDP{Hex: true, Send: "00ff", Expect: "796f75207361696420" + "00FF"}, addr, ""},
+		{"other bytes", UDP{Hex: true, Send: "00ff", Expect: "796f75207361696420" + "00fe"}, addr, `with 796f7520736169642000ff, not with 79`},
+		{"a long answer", UDP{Send: strings.Repeat("x", 60_000), Expect: "you said x"}, addr, ""},
 		{"on another port", UDP{Port: addr.Port()}, netip.AddrPortFrom(addr.Addr(), 1), ""},
 		{"no answer", UDP{Send: "silence"}, addr, "deadline exceeded"},
 		{"silence is enough", UDP{Send: "silence", Silence: 50 * time.Millisecond}, addr, ""},
@@ -60,5 +64,23 @@ func TestUDP(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.err)
 			}
 		})
+	}
+}
+
+func TestUDPValidate(t *testing.T) {
+	for field, p := range map[string]UDP{
+		"Send":    {Hex: true, Send: "0"},
+		"Expect":  {Hex: true, Expect: "xy"},
+		"Silence": {Expect: "x", Silence: time.Second},
+	} {
+		var invalid *InvalidError
+		if err := p.validate(); !errors.As(err, &invalid) || invalid.Field != field {
+			t.Errorf("%+v: %v, want an error of %s", p, err, field)
+		}
+	}
+	for _, p := range []UDP{{Send: "\xff"}, {Send: strings.Repeat("x", mostDatagram+1)}, {Silence: -1}} {
+		if p.validate() == nil {
+			t.Errorf("%.20q, %s: no error", p.Send, p.Silence)
+		}
 	}
 }
