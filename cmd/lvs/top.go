@@ -22,8 +22,9 @@ them every two. In the live view, "?" explains columns and keys.
 Of a table with more than 500 real servers, the live view reads weights and connections of
 all, and the rest only of the services whose real servers are on the screen.
 
-With -state, the time that is left to drains is shown. What a running director knows
-besides, such as the table that it wants, only its own metrics have: 'lvs run -metrics'.
+With -state, the time that is left to drains is shown, and with -status what 'lvs run' knows
+of the health of real servers: why they have another weight than the configured one, and
+below, of the one at the cursor, what its checks say.
 
 Without a terminal, or with -b, frames of the whole table are printed as plain text.`,
 		Host: true,
@@ -40,6 +41,7 @@ type liveView struct {
 	sort        top.Sort
 	states      bool
 	stateFile   string
+	statusFile  string
 	probes      bool
 }
 
@@ -53,6 +55,7 @@ func (v *liveView) Flags(f *flag.FlagSet) {
 	f.BoolVar(&v.states, "states", false, "count connections by state even if there are many")
 	probesFlag(f, &v.probes)
 	f.StringVar(&v.stateFile, "state", "", "show the deadlines of drains that `FILE` has, a state file of lvs apply, run, or drain")
+	f.StringVar(&v.statusFile, "status", "", "show the health that the file `STATUS` has, which lvs run -status writes")
 }
 
 func (v *liveView) Run(ctx context.Context, env *cli.Env, args []string) error {
@@ -76,7 +79,7 @@ func (v *liveView) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	reader := &top.Reader{Host: host, StateFile: v.stateFile, Probes: v.probes}
+	reader := &top.Reader{Host: host, StateFile: v.stateFile, StatusFile: v.statusFile, Probes: v.probes}
 	model := top.NewModel("lvs top", v.interval)
 	model.Filter, model.Sort, model.CountStates = v.filter, v.sort, v.states
 	output := term.Inspect(env.Out, env.Getenv)

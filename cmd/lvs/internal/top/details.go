@@ -45,6 +45,9 @@ func (m *Model) serverDetails(b *balance, place int) string {
 	case l.share.hasGot:
 		words = append(words, fmt.Sprintf("got %s of %s", percent(l.share.got), b.basis()), b.expect.sentence(l.share.want))
 	}
+	if is := m.healthOf(b.service, &b.service.Servers[place]); is != nil {
+		words = append(words, m.healthDetails(is))
+	}
 	return strings.Join(words, ", ")
 }
 

@@ -129,6 +129,9 @@ func (m *Model) failures() (texts []string) {
 	if m.Reading.StateErr != nil {
 		texts = append(texts, "drains: "+term.Clean(m.Reading.StateErr.Error()))
 	}
+	if m.Reading.HealthErr != nil {
+		texts = append(texts, "health: "+term.Clean(m.Reading.HealthErr.Error()))
+	}
 	if m.StatesErr != nil {
 		texts = append(texts, "states: "+term.Clean(m.StatesErr.Error()))
 	}

@@ -45,8 +45,25 @@ func serviceNote(s *Service) note {
 	return note{}
 }
 
-// serverNote says why a real server gets nothing.
+// serverNote says why a real server gets nothing, or less than it is configured for.
 func (m *Model) serverNote(b *balance, place int) note {
+	n := m.tableNote(b, place)
+	is := m.healthOf(b.service, &b.service.Servers[place])
+	if is == nil {
+		return n
+	}
+	if text, attr := m.healthNote(is); text != "" {
+		n.short, n.attr = term.Cut(text, noteWidth), attr
+		if n.long != "" {
+			text += "; " + n.long
+		}
+		n.long = text
+	}
+	return n
+}
+
+// tableNote says what the table shows of that.
+func (m *Model) tableNote(b *balance, place int) note {
 	server := &b.service.Servers[place]
 	if server.Weight == 0 {
 		return m.drainNote(b.service, server)

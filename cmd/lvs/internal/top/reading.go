@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/health"
 )
 
 // Reading is the table at a time.
@@ -18,6 +19,9 @@ type Reading struct {
 	Services []Service   // ordered by [lvs.ServiceID.Compare]
 	Drains   []lvs.Drain // of the state file
 	StateErr error       // of reading the state file
+
+	Health    map[Row]health.ServerStatus // of the status file
+	HealthErr error                       // of reading the status file, or that it is old
 }
 
 // Service is a service of a [Reading].
@@ -36,9 +40,10 @@ type Server struct {
 
 // Reader reads tables.
 type Reader struct {
-	Host      *lvs.Host
-	StateFile string // of drains; "" is none
-	Probes    bool   // reads the services that carry health checks, too
+	Host       *lvs.Host
+	StateFile  string // of drains; "" is none
+	StatusFile string // of health; "" is none
+	Probes     bool   // reads the services that carry health checks, too
 
 	state stateFile
 }
@@ -53,6 +58,9 @@ func (r *Reader) Read(ctx context.Context, wanted map[lvs.ServiceID]bool) (Readi
 	reading := Reading{At: time.Now(), Services: services}
 	if r.StateFile != "" && err == nil {
 		reading.Drains, reading.StateErr = r.state.read(r.StateFile)
+	}
+	if r.StatusFile != "" && err == nil {
+		reading.Health, reading.HealthErr = readStatus(r.StatusFile, reading.At)
 	}
 	return reading, err
 }
