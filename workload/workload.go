@@ -50,7 +50,7 @@ type Workload struct {
 	// Wait lets time pass, in place of [lvs.Simulator.Advance], while something else
 	// changes the real servers: a director, whose consequences Run then reports. It does
 	// not return before all that happens in that time has happened. Inside
-	// [testing/synctest] it is [time.Sleep] followed by [synctest.Wait], with a simulator
+	// [testing/synctest] it is [time.Sleep] and [testing/synctest.Wait], with a simulator
 	// whose clock is [time.Now]. Run calls [lvs.Simulator.Changes].
 	Wait func(time.Duration) `json:"-"`
 
