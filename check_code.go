@@ -67,6 +67,7 @@ const (
 	FindingSendRedirects FindingCode = "send-redirects"
 	FindingFirewall      FindingCode = "firewall"
 	FindingMarkMissing   FindingCode = "mark-missing"
+	FindingProbeMark     FindingCode = "probe-mark"
 )
 
 // Findings about real servers and their answers.
@@ -167,6 +168,7 @@ var findingWhys = map[FindingCode]string{
 	FindingSendRedirects: "servers learn of a way around the director, and their answers keep their own address",
 	FindingFirewall:      "a firewall drops packets, or sends them elsewhere",
 	FindingMarkMissing:   "a service of a firewall mark gets only packets that a rule marks",
+	FindingProbeMark:     "packets with a mark of health checks go to the real server that has it, past the schedulers",
 
 	FindingRealServer:     "a real server without the VIP, or one that answers ARP for it, keeps clients from the service",
 	FindingProgramMissing: "clients are refused where no program listens",

@@ -244,6 +244,7 @@ func (j *judge) checkTable() {
 	}
 	j.checkSysctls()
 	j.checkDaemons()
+	j.checkProbeMarks()
 }
 
 // unreadParts maps parts of a host that were not read to the check that needs them.
