@@ -120,6 +120,8 @@ func (c Check) validate() error {
 	switch {
 	case c.Path != "" && c.Path != Direct && c.Path != ThroughIPVS:
 		return invalid("Path", "%q is neither %q nor %q", c.Path, Direct, ThroughIPVS)
+	case c.Path == ThroughIPVS && isDirectOnly(c.Probe):
+		return invalid("Path", "%s does not go through IPVS; give it a check of its own with the path %q", describe(c.Probe), Direct)
 	case c.Rise < 0:
 		return invalid("Rise", "%d is negative", c.Rise)
 	case c.Fall < 0:
