@@ -23,7 +23,7 @@ func outage(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// The same story has the same end, whenever it is told, and the careful policy fails fewer
+// The same story has the same end each time, and the careful policy fails fewer
 // clients.
 func TestUsual(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "outage.html")
