@@ -59,7 +59,10 @@ func (m *maker) settleFamily(v *service) {
 	if v.sorry != nil && !v.sorry.hasMode {
 		v.sorry.mode = v.mode
 	}
-	if v.family != 0 || v.group != nil {
+	if v.family == 0 && v.group != nil {
+		v.family = v.group.family()
+	}
+	if v.family != 0 {
 		return
 	}
 	v.family = 4 // if the servers, all of them behind tunnels, are not of one family
@@ -95,6 +98,10 @@ func (m *maker) settlePersistence(v *service, s *statement) {
 	if v.Persistence.Timeout == 0 && v.Persistence.Engine != "" {
 		m.note(s, "persistence_engine does nothing without persistence_timeout")
 		v.Persistence.Engine = ""
+	}
+	if v.group != nil && !v.Persistence.Mask.IsZero() {
+		m.note(s, "keepalived does not use persistence_granularity for the services of a group")
+		v.Persistence.Mask = lvs.Mask{}
 	}
 }
 

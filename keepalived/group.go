@@ -152,6 +152,19 @@ func withLast(a netip.Addr, text string) (netip.Addr, bool) {
 	return netip.AddrFrom16(b), err == nil
 }
 
+// family returns the family of all its addresses, or else 4.
+func (g *group) family() int {
+	for _, r := range g.ranges {
+		if r.first.Is4() {
+			return 4
+		}
+	}
+	if len(g.ranges) > 0 {
+		return 6
+	}
+	return 4
+}
+
 // identified is the ID of a service, and where it is written.
 type identified struct {
 	id lvs.ServiceID

@@ -140,16 +140,25 @@ virtual_server fwmark 5 {
 virtual_server_group G {
 	10.0.0.1 80
 	10.0.0.254-255 81
-	10.0.1.255-10.0.2.0 80
-	10.0.3.0/31 80
+	10.0.3.0-1 80
 	fwmark 7
 }`,
 		strings.Join([]string{
-			groupOf("10.0.0.1:80", "80"), groupOf("10.0.0.254:81", "81"), groupOf("10.0.0.255:81", "81"), groupOf("10.0.1.255:80", "80"),
-			groupOf("10.0.2.0:80", "80"), groupOf("10.0.3.0:80", "80"), groupOf("10.0.3.1:80", "80"),
+			groupOf("10.0.0.1:80", "80"), groupOf("10.0.0.254:81", "81"), groupOf("10.0.0.255:81", "81"), groupOf("10.0.3.0:80", "80"), groupOf("10.0.3.1:80", "80"),
 			strings.Replace(groupOf("7", "0"), "tcp://", "fwmark://", 1),
 		}, "\n"),
 		"6 real_server\n",
+	},
+	longRanges: {
+		"virtual_server_group G {\n 10.0.1.255-10.0.2.0 80\n 10.0.3.0/31 80\n fd00::ffff-fd00::1:0 80\n}\n" +
+			"virtual_server group G {\n protocol TCP\n lb_kind TUN\n real_server 10.1.0.1 { }\n}",
+		"tcp://10.0.1.255:80 wlc\n  -> 10.1.0.1:80 ipip weight 1\ntcp://10.0.2.0:80 wlc\n  -> 10.1.0.1:80 ipip weight 1\n" +
+			"tcp://10.0.3.0:80 wlc\n  -> 10.1.0.1:80 ipip weight 1\ntcp://10.0.3.1:80 wlc\n  -> 10.1.0.1:80 ipip weight 1\n" +
+			"tcp://[fd00::ffff]:80 wlc\n  -> 10.1.0.1:80 ipip weight 1\ntcp://[fd00::1:0]:80 wlc\n  -> 10.1.0.1:80 ipip weight 1", "",
+	},
+	"group of tunnels": {
+		"virtual_server_group G {\n fd00::1 80\n fwmark 1\n}\nvirtual_server group G {\n protocol TCP\n lb_kind TUN\n persistence_granularity 64\n real_server fd00::2 { }\n}",
+		"tcp://[fd00::1]:80 wlc persistent 6m0s\n  -> [fd00::2]:80 ipip weight 1\nfwmark6://1 wlc persistent 6m0s\n  -> [fd00::2]:0 ipip weight 1", "5 virtual_server\n",
 	},
 	"group of IPv6": {
 		"virtual_server_group G {\n fd00::fe-101 80\n fwmark 1\n fwmark 2 inet6\n}\nvirtual_server group G {\n protocol UDP\n real_server fd00::1 { }\n}",
@@ -185,6 +194,10 @@ virtual_server_group G {
 		"4 omega\n5 ha_suspend\n6 warmup\n7 smtp_alert\n8 snmp_name\n9 quorum_up\n12 warmup\n13 notify_up\n14 notify_down\n15 smtp_alert\n16 snmp_name\n",
 	},
 }
+
+// longRanges are ranges as keepalived's manual has them; keepalived 2.2.7 goes by the last
+// byte or group alone.
+const longRanges = "long ranges"
 
 func groupOf(vip, port string) string {
 	return "tcp://" + vip + " rr\n  -> 10.1.0.1:" + port + " dr weight 1\n  -> 10.1.0.2:" + port + " dr weight 1\n  -> 10.1.0.3:81 nat weight 1"
