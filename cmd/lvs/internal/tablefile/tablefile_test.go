@@ -222,3 +222,16 @@ func TestKeepalived(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
+
+// The example of the page on the service can be read.
+func TestPageHealth(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/daemon.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, _ = strings.Cut(text, "```")
+	if f, err := tablefile.Decode([]byte(text)); err != nil || len(f.Health) != 1 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
