@@ -39,6 +39,9 @@ func (p TCP) validate() error {
 
 // Probe connects, sends, and waits for what is expected.
 func (p TCP) Probe(ctx context.Context, t Target) (Answer, error) {
+	if p.TLS == nil && p.Send == "" && p.Expect == "" {
+		return Answer{}, p.connect(ctx, t)
+	}
 	conn, hangUp, err := t.open(ctx, p.Port, p.TLS, "")
 	if err != nil {
 		return Answer{}, err
@@ -53,6 +56,15 @@ func (p TCP) Probe(ctx context.Context, t Target) (Answer, error) {
 		return Answer{}, nil
 	}
 	return Answer{}, p.wait(ctx, conn)
+}
+
+// connect only connects, which is what most checks do.
+func (p TCP) connect(ctx context.Context, t Target) error {
+	conn, err := t.Dial(ctx, "tcp", p.Port)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // wait reads until there is what is expected.
