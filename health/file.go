@@ -24,7 +24,7 @@ type File struct {
 // Probe reads the file once.
 func (f File) Probe(_ context.Context, t Target) (Answer, error) {
 	path := strings.ReplaceAll(f.Path, "{server}", t.Server.Addr().String())
-	text, err := readHead(path)
+	text, err := readHead(path, outputLimit)
 	if errors.Is(err, fs.ErrNotExist) && f.Missing {
 		return Answer{}, nil
 	}
@@ -39,7 +39,7 @@ func (f File) Probe(_ context.Context, t Target) (Answer, error) {
 }
 
 // readHead returns the first bytes of a regular file.
-func readHead(path string) ([]byte, error) {
+func readHead(path string, most int64) ([]byte, error) {
 	// Opening alone can have an effect: that of a device may start it.
 	if err := mustBeRegular(os.Stat(path)); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func readHead(path string) ([]byte, error) {
 	if err := mustBeRegular(file.Stat()); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(file, outputLimit))
+	return io.ReadAll(io.LimitReader(file, most))
 }
 
 func mustBeRegular(info fs.FileInfo, err error) error {

@@ -5,9 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"time"
 )
 
@@ -88,16 +86,13 @@ const mostPEM = 1 << 20
 // roots returns the authorities; nil are those of the host.
 func (s *TLS) roots() (*x509.CertPool, error) {
 	pem := []byte(s.CA)
-	if s.CAFile != "" {
-		f, err := os.Open(s.CAFile)
-		if err != nil {
+	switch {
+	case s.CAFile != "":
+		var err error
+		if pem, err = readHead(s.CAFile, mostPEM); err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		if pem, err = io.ReadAll(io.LimitReader(f, mostPEM)); err != nil {
-			return nil, err
-		}
-	} else if s.CA == "" {
+	case s.CA == "":
 		return nil, nil
 	}
 	roots := x509.NewCertPool()
