@@ -161,19 +161,29 @@ func (c *checkedLab) check(path health.Path, server int) error {
 }
 
 // checkFor is check with the longest time that the probe may take.
-func (c *checkedLab) checkFor(timeout time.Duration, path health.Path, server int) (err error) {
-	r := c.wanted().Services[0].RealServers[server]
-	target := health.Target{Service: c.web, Server: r.Addr, Mode: r.Mode, Addr: r.Addr}
-	if path == health.ThroughIPVS {
-		if target, err = c.path.Prepare(target); err != nil {
-			return err
-		}
+func (c *checkedLab) checkFor(timeout time.Duration, path health.Path, server int) error {
+	target, err := c.target(path, server)
+	if err != nil {
+		return err
 	}
-	target.Network = fromHost{c.Director, target.Network}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	_, err = health.HTTP{}.Probe(ctx, target)
 	return err
+}
+
+// target returns what a probe of a real server asks on a path, from the director.
+func (c *checkedLab) target(path health.Path, server int) (health.Target, error) {
+	r := c.wanted().Services[0].RealServers[server]
+	target := health.Target{Service: c.web, Server: r.Addr, Mode: r.Mode, Addr: r.Addr}
+	if path == health.ThroughIPVS {
+		var err error
+		if target, err = c.path.Prepare(target); err != nil {
+			return target, err
+		}
+	}
+	target.Network = fromHost{c.Director, target.Network}
+	return target, nil
 }
 
 // fromHost opens the connections of a network in the namespace of a host.
@@ -443,5 +453,59 @@ func TestChecksNeedSetup(t *testing.T) {
 	}
 	if err := answers(); err != nil {
 		t.Errorf("without the VIP: %v", err)
+	}
+}
+
+// Datagrams of probes are scheduled one by one: each reaches the server that it is for,
+// although all may come from one port, and IPVS remembers none.
+func TestChecksByDatagram(t *testing.T) {
+	testbed.InKernel(t)
+	for _, o := range []Options{{Mode: "dr", Family: "4", Checks: true}, {Mode: "gue", Family: "mixed", Checks: true}, {Mode: "ipip", Family: "6"}} {
+		t.Run(o.title(), func(t *testing.T) {
+			c := newCheckedLab(t, o)
+			err := c.Director.Run(func() error {
+				return os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 40003"), 0)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, h := range c.Servers {
+				var socket net.PacketConn
+				err := h.Run(func() (err error) {
+					socket, err = net.ListenPacket("udp", c.web.AddrPort().String())
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { socket.Close() })
+				go func() {
+					var b [64]byte
+					for {
+						if _, from, err := socket.ReadFrom(b[:]); err != nil {
+							return // it was closed
+						} else if _, err := socket.WriteTo([]byte(h.Name), from); err != nil {
+							return
+						}
+					}
+				}()
+			}
+			for n := range 40 {
+				server := n % len(c.Servers)
+				target, err := c.target(health.ThroughIPVS, server)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				_, err = health.UDP{Send: "who", Expect: c.Servers[server].Name}.Probe(ctx, target)
+				cancel()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for conn, err := range c.Director.Connections(context.Background(), lvs.ConnectionFilter{}) {
+				t.Errorf("IPVS remembers %v, %v", conn, err)
+			}
+		})
 	}
 }
