@@ -157,9 +157,9 @@ func (m *Monitor) reportBroken(w *watch, err error) {
 	}
 }
 
-// next sets when the next probe begins: an interval after the last one began.
+// next sets when the next probe begins, after one that began at a time.
 func (m *Monitor) next(w *watch, began, now time.Time) {
-	m.askAt(w, began.Add(w.interval()), now)
+	m.askAt(w, w.after(began), now)
 }
 
 // askAt makes the next probe begin at a time, or now if that has passed.

@@ -28,7 +28,7 @@ func TestRestartKeepsNothing(t *testing.T) {
 		s.sleep(time.Second + settling)
 		s.is("after a second", map[string]int{"10.1.0.0": 0, "10.1.0.1": 20, "10.1.0.2": 30})
 		f.set(0, nil)
-		s.sleep(time.Second)
+		s.sleep(time.Second + time.Millisecond)
 		s.is("after its first success", map[string]int{"10.1.0.0": 10, "10.1.0.1": 20, "10.1.0.2": 30})
 	})
 }

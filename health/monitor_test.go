@@ -248,7 +248,7 @@ func TestSpread(t *testing.T) {
 		weights[i] = 1
 	}
 	want := tableOf(lvs.WLC, weights...)
-	play(t, lvs.Table{}, want, Policy{Checks: []Check{{Probe: f, Interval: time.Second}}}, func(s *scene) {
+	play(t, lvs.Table{}, want, Policy{Checks: []Check{{Probe: f, Interval: time.Second, Failing: 100 * time.Millisecond}}}, func(s *scene) {
 		begun := time.Now()
 		s.sleep(999 * time.Millisecond)
 		buckets := make([]int, 20)

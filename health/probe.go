@@ -32,7 +32,7 @@ type Answer struct {
 
 // Target is what a probe asks.
 type Target struct {
-	Service lvs.ServiceID  // whose real server it is; the zero value if none
+	Service lvs.ServiceID  // whose real server it is, one of them if several share the probe; the zero value if none
 	Server  netip.AddrPort // the real server's address, with the service's port if it has none
 	Mode    lvs.Mode       // how packets reach it
 

@@ -10,12 +10,26 @@ import (
 
 // spread sets when the first probes of new watches begin: evenly over the interval, in
 // the order of a hash, so that neighbours in the table are not asked together. It does
-// the same each time.
+// the same each time, and no two begin in the same instant, so that what is simulated is
+// the same each time as well.
 func spread(fresh []*watch, now time.Time) {
 	slices.SortFunc(fresh, func(a, b *watch) int { return cmp.Or(cmp.Compare(a.hash, b.hash), a.key.compare(b.key)) })
 	for i, w := range fresh {
-		w.due = now.Add(time.Duration(float64(w.interval()) * float64(i) / float64(len(fresh))))
+		share := float64(i) / float64(len(fresh))
+		w.slot = now.Add(time.Duration(float64(w.check.Interval)*share) + time.Duration(w.hash%uint64(time.Millisecond)))
+		w.due = w.slot
 	}
+}
+
+// after returns when the next probe begins after one that began at a time: an interval
+// later. While a server works, that is moved back to a whole number of intervals from its
+// first probe. Otherwise all that failed together would be asked together ever after.
+func (w *watch) after(began time.Time) time.Time {
+	due := began.Add(w.interval())
+	if w.state == Up && w.ok {
+		due = due.Add(-(due.Sub(w.slot) % w.check.Interval))
+	}
+	return due
 }
 
 // hash returns a number that is as good as random, and always the same for a key.

@@ -23,6 +23,7 @@ type watch struct {
 	answer Answer // of the last probe that succeeded
 	broken bool   // the last probe failed by a fault of its own
 
+	slot    time.Time // when the first probe began
 	due     time.Time // when the next probe begins, or the one that is under way is given up
 	place   int       // in the queue; -1 if not there
 	running *attempt  // nil if no probe is under way
