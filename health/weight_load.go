@@ -29,9 +29,6 @@ func (l load) use() float64 {
 // take follows a report, and reports whether the share in use changed. The first report
 // counts at once, and so does one that asks for no connections.
 func (l *load) take(asked float64, p Load, now time.Time) (changed bool) {
-	if math.IsNaN(asked) {
-		return false
-	}
 	was := l.use()
 	l.share = p.follow(was, max(0, min(asked, maxShare)), l.elapsed(now))
 	l.at = now
@@ -61,10 +58,10 @@ func (l Load) follow(was, asked float64, elapsed time.Duration) float64 {
 }
 
 // reported returns the share that a server asks for in the answers of its checks: the
-// least, if several do.
+// least, if several do. What is not a number is no report.
 func reported(answers ...Answer) (share float64, ok bool) {
 	for _, a := range answers {
-		if a.Reported && (!ok || a.Share < share) {
+		if a.Reported && !math.IsNaN(a.Share) && (!ok || a.Share < share) {
 			share, ok = a.Share, true
 		}
 	}

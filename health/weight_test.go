@@ -328,7 +328,7 @@ func TestLoad(t *testing.T) {
 		"a dead band":          {Load{DeadBand: 0.1}, []float64{0.95, 1, 0.84, 0.76, 0, 0.05}, []float64{0.95, 0.95, 0.84, 0.84, 0, 0.05}},
 		"a slew":               {Load{Slew: 0.2}, []float64{0.5, 1, 1, 1, 0.1, 0, 1}, []float64{0.5, 0.7, 0.9, 1, 0.8, 0, 0.2}},
 		"both":                 {Load{DeadBand: 0.1, Slew: 0.2}, []float64{0.5, 0.55, 0.85, 0.85}, []float64{0.5, 0.5, 0.7, 0.85}},
-		"what is not a number": {Load{}, []float64{0.5, math.NaN(), math.Inf(1), math.Inf(-1)}, []float64{0.5, 0.5, maxShare, 0}},
+		"what is out of range": {Load{}, []float64{0.5, math.Inf(1), math.Inf(-1)}, []float64{0.5, maxShare, 0}},
 	} {
 		var l load
 		if l.use() != 1 {
@@ -344,6 +344,9 @@ func TestLoad(t *testing.T) {
 	}
 	if share, ok := reported(Answer{}, Answer{Share: 0.5, Reported: true}, Answer{Share: 0.7, Reported: true}); !ok || share != 0.5 {
 		t.Errorf("the least share is %g, %t", share, ok)
+	}
+	if share, ok := reported(Answer{Share: math.NaN(), Reported: true}, Answer{Share: 0.5, Reported: true}); !ok || share != 0.5 {
+		t.Errorf("beside what is not a number, the share is %g, %t", share, ok)
 	}
 	if _, ok := reported(Answer{Share: 0.5}); ok {
 		t.Error("a share that was not reported counted")
@@ -375,4 +378,13 @@ func TestLoadProperties(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkWeigh is the weights of a service of 10,000 servers, one of which rises.
+func BenchmarkWeigh(b *testing.B) {
+	servers := many(10_000, plain(1))
+	servers[0].ramp = 0.5
+	for b.Loop() {
+		weigh(lvs.WLC, "", servers)
+	}
 }
