@@ -222,6 +222,25 @@ func running(pid int) bool {
 	return err == nil && !strings.HasPrefix(rest, "Z")
 }
 
+// A program waits for others when too many run, no longer than its check does.
+func TestExecWaits(t *testing.T) {
+	for range mostPrograms {
+		slots <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := sh("exit 0", "").Probe(ctx, Target{})
+	for range mostPrograms {
+		<-slots
+	}
+	if err == nil || !strings.Contains(err.Error(), "was not started, because 1000 programs were running") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := sh("exit 0", "").Probe(t.Context(), Target{}); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 func TestFile(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

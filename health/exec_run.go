@@ -12,6 +12,13 @@ import (
 // outputLimit is how much of what a program prints is kept.
 const outputLimit = 4096
 
+// mostPrograms is how many programs run at a time: each needs a process, and a thread of
+// this program, of which Go allows 10,000.
+const mostPrograms = 1000
+
+// slots has an element for each program that runs.
+var slots = make(chan struct{}, mostPrograms)
+
 // program is a program that is run to its end.
 type program struct {
 	argv  []string
@@ -28,9 +35,15 @@ type outcome struct {
 // run starts a program in a process group of its own, and kills the group when the
 // context ends or the program has ended, so that nothing in it is left. A process that
 // leaves the group, as daemons do, goes on, and is not waited for. The program inherits
-// only its standard streams. The error says that it did not start or was killed; an exit
+// only its standard streams. It waits for another one to end if too many run. The error says that it did not start or was killed; an exit
 // status is an outcome.
 func (p program) run(ctx context.Context) (outcome, error) {
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	case <-ctx.Done():
+		return outcome{}, fmt.Errorf("%s was not started, because %d programs were running: %w", p.argv[0], mostPrograms, ctx.Err())
+	}
 	var out head
 	cmd := exec.CommandContext(ctx, p.argv[0], p.argv[1:]...)
 	cmd.Env = p.env
