@@ -58,7 +58,7 @@ func (l Load) follow(was, asked float64, elapsed time.Duration) float64 {
 }
 
 // reported returns the share that a server asks for in the answers of its checks: the
-// least, if several do. What is not a number is no report.
+// least, if several do. What is not a number is passed over.
 func reported(answers ...Answer) (share float64, ok bool) {
 	for _, a := range answers {
 		if a.Reported && !math.IsNaN(a.Share) && (!ok || a.Share < share) {
