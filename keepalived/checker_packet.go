@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"encoding/hex"
 	"math"
 	"strings"
 	"time"
@@ -45,16 +46,16 @@ func (m *maker) dnsCheck(c *checker) ([]health.Check, error) {
 
 // udpCheck reads a UDP_CHECK. Without require_reply, a server works that is silent.
 func (m *maker) udpCheck(c *checker) ([]health.Check, error) {
-	p := health.UDP{}
+	var send, expect []byte
 	answers := false
 	err := m.each(c, c.statement, func(s *statement) (known bool, err error) {
 		switch s.keyword() {
 		case "payload":
-			p.Send, err = m.bytes(s)
+			send, err = m.bytes(s)
 		case "require_reply":
 			answers = true
 			if len(s.words) > 1 {
-				p.Expect, err = m.bytes(s)
+				expect, err = m.bytes(s)
 			}
 		case "min_reply_length", "max_reply_length":
 			_, err = s.number(0, math.MaxUint16)
@@ -67,6 +68,7 @@ func (m *maker) udpCheck(c *checker) ([]health.Check, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := datagrams(send, expect)
 	p.Port = c.port
 	if !answers {
 		p.Silence = c.timeout
@@ -75,10 +77,17 @@ func (m *maker) udpCheck(c *checker) ([]health.Check, error) {
 	return c.checks(1, time.Second, p)
 }
 
+// datagrams returns a probe that sends and expects bytes, which it has as text if they are.
+func datagrams(send, expect []byte) health.UDP {
+	if utf8.Valid(send) && utf8.Valid(expect) {
+		return health.UDP{Send: string(send), Expect: string(expect)}
+	}
+	return health.UDP{Send: hex.EncodeToString(send), Expect: hex.EncodeToString(expect), Hex: true}
+}
+
 // bytes returns what the parameters of a statement mean in hexadecimal digits, of which a
-// blank ends a byte. Digits from the first x on may have any value. What is not text has no
-// counterpart, and a note is left.
-func (m *maker) bytes(s *statement) (string, error) {
+// blank ends a byte. Digits from the first x on may have any value.
+func (m *maker) bytes(s *statement) ([]byte, error) {
 	var all []byte
 	for i, token := range strings.Fields(strings.Join(s.args(), " ")) {
 		for len(token) > 0 {
@@ -87,12 +96,12 @@ func (m *maker) bytes(s *statement) (string, error) {
 			token = token[n:]
 			if strings.ContainsAny(digits, "xX") && s.keyword() == "require_reply" {
 				m.note(s, "the answer is compared up to the first x")
-				return m.text(s, all), nil
+				return all, nil
 			}
 			var b byte
 			for j := range digits {
 				if !isHex(digits[j]) {
-					return "", s.word(i+1).errorf("%s: %q is not a hexadecimal number", s.keyword(), digits)
+					return nil, s.word(i+1).errorf("%s: %q is not a hexadecimal number", s.keyword(), digits)
 				}
 				b = b<<4 | hexValue(digits[j])
 			}
@@ -100,16 +109,7 @@ func (m *maker) bytes(s *statement) (string, error) {
 		}
 	}
 	if len(all) == 0 {
-		return "", s.at.errorf("%s: want bytes in hexadecimal digits", s.keyword())
+		return nil, s.at.errorf("%s: want bytes in hexadecimal digits", s.keyword())
 	}
-	return m.text(s, all), nil
-}
-
-// text returns bytes that are text.
-func (m *maker) text(s *statement, b []byte) string {
-	if !utf8.Valid(b) {
-		m.note(s, "the bytes are not text, which is all that health.UDP can send and compare: they are left out")
-		return ""
-	}
-	return string(b)
+	return all, nil
 }

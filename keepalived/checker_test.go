@@ -110,7 +110,7 @@ func TestCheckers(t *testing.T) {
 		"UDP with an answer": {"", "UDP_CHECK {\n payload 41 4243 7\n require_reply \"61 62xx\"\n max_reply_length 9\n connect_port 54\n}",
 			[]health.Check{plain(health.UDP{Send: "ABC\a", Expect: "ab", Port: 54}, 2, second)}, "7 require_reply\n8 max_reply_length\n"},
 		"UDP with any answer":  {"", "UDP_CHECK {\n require_reply\n}", []health.Check{plain(health.UDP{}, 2, second)}, ""},
-		"UDP that is not text": {"", "UDP_CHECK {\n payload ff\n require_reply\n}", []health.Check{plain(health.UDP{}, 2, second)}, "6 payload\n"},
+		"UDP that is not text": {"", "UDP_CHECK {\n payload ff\n require_reply\n}", []health.Check{plain(health.UDP{Send: "ff", Hex: true}, 2, second)}, ""},
 		"others":               {"", "FILE_CHECK { track_file x }\nBFD_CHECK { name x }\nX_CHECK { }", nil, "5 FILE_CHECK\n6 BFD_CHECK\n7 X_CHECK\n"},
 		"unknown":              {"", "TCP_CHECK {\n url { path / }\n virtualhost x\n y\n}", []health.Check{plain(health.TCP{}, 2, second)}, "6 url\n7 virtualhost\n8 y\n"},
 		"several":              {"", "TCP_CHECK { }\n SMTP_CHECK { }", []health.Check{plain(health.TCP{}, 2, second), plain(health.SMTP{}, 2, second)}, ""},
