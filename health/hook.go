@@ -26,7 +26,7 @@ import (
 // The object also has "at", when the event was, and, by kind, "was", "reason", "then",
 // "working", "needed", "content", "most" and "override". Otherwise its environment has Env
 // alone. Its end status says whether it did its work; what it prints is part of the error
-// if not. It is killed with all that it started when its time is over.
+// if not. When its time is over, its process group is killed.
 type Hook struct {
 	o       HookOptions
 	onError func(error)

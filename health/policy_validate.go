@@ -122,12 +122,22 @@ func (c Check) validate() error {
 		return invalid("Path", "%q is neither %q nor %q", c.Path, Direct, ThroughIPVS)
 	case c.Path == ThroughIPVS && isDirectOnly(c.Probe):
 		return invalid("Path", "%s does not go through IPVS; give it a check of its own with the path %q", describe(c.Probe), Direct)
+	case c.silence() >= c.complete().Timeout:
+		return invalid("Timeout", "%s ends before the probe knows that the server is silent, after %s", c.complete().Timeout, c.silence())
 	case c.Rise < 0:
 		return invalid("Rise", "%d is negative", c.Rise)
 	case c.Fall < 0:
 		return invalid("Fall", "%d is negative", c.Fall)
 	}
 	return nil
+}
+
+// silence returns how long the probe waits for nothing to come; 0 if it does not.
+func (c Check) silence() time.Duration {
+	if p, ok := c.Probe.(UDP); ok {
+		return p.Silence
+	}
+	return 0
 }
 
 // ended reports whether its time has passed.

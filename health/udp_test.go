@@ -84,3 +84,16 @@ func TestUDPValidate(t *testing.T) {
 		}
 	}
 }
+
+// A check whose timeout ends before the silence would always fail.
+func TestUDPSilence(t *testing.T) {
+	for _, c := range []struct {
+		silence, timeout time.Duration
+		good             bool
+	}{{time.Second, 0, false}, {time.Second, time.Second, false}, {time.Second, 2 * time.Second, true}, {900 * time.Millisecond, 0, true}} {
+		err := Check{Probe: UDP{Silence: c.silence}, Timeout: c.timeout}.validate()
+		if (err == nil) != c.good {
+			t.Errorf("silence %s, timeout %s: %v", c.silence, c.timeout, err)
+		}
+	}
+}
