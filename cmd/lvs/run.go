@@ -104,6 +104,9 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 		}
 	}
 	o.Table.Host = host
+	if err := checkDemo(env, &o); err != nil {
+		return err
+	}
 	d, err := director.New(host.Client(), o)
 	if err != nil {
 		return err

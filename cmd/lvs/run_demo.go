@@ -7,7 +7,22 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
+	"github.com/golvs/lvs/cmd/lvs/internal/demo"
+	"github.com/golvs/lvs/director"
+	"github.com/golvs/lvs/health"
 )
+
+// checkDemo makes the checks of a demo ask simulated real servers.
+func checkDemo(env *cli.Env, o *director.Options) error {
+	world, err := env.World()
+	if err != nil || world == nil {
+		return err
+	}
+	backends := demo.NewBackends()
+	o.Health.Network = backends
+	o.Path = health.TablePathOptions{Sources: demo.Sources(), Network: backends.Through(world)}
+	return nil
+}
 
 // vandalPause is how often the other program of a demo changes the table.
 const vandalPause = 3 * time.Second
