@@ -71,6 +71,9 @@ func (l *lab) start(ctx context.Context, c contender) (*process, error) {
 }
 
 func (p *process) stop() error {
+	if p.ProcessState != nil {
+		return nil // it has been stopped for its log
+	}
 	_ = p.Process.Signal(syscall.SIGTERM)
 	err := p.Wait()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

@@ -36,7 +36,7 @@ func (c *contest) flags(f *flag.FlagSet) {
 	f.TextVar(&c.arrivals, "arrivals", workload.Poisson(500), "when connections `ARRIVE`: 'poisson 500/s', 'steady 500/s' or 'bursts 500/s of 20'")
 	f.TextVar(&c.lifetime, "lifetime", workload.Exponential(8*time.Second), "how `LONG` connections last: 'exponential 8s', 'fixed 10s' or 'pareto 10s shape 1.5'")
 	f.DurationVar(&c.duration, "duration", 2*time.Minute, "simulate so much `TIME`")
-	f.Func("event", "an `EVENT`, may be repeated: '40s drain 10.168.0.94:80'; or add, remove, weight, fail, back", func(s string) error {
+	f.Func("event", "an `EVENT`, may be repeated: '40s drain 10.168.0.94:80'; or add, remove, weight, fail, back, break, fix", func(s string) error {
 		e, err := workload.ParseEvent(s)
 		c.events = append(c.events, e)
 		return err

@@ -1,0 +1,40 @@
+//go:build linux
+
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/keepalived"
+)
+
+// Both contenders check all servers of the configuration, once a second.
+func TestConfiguration(t *testing.T) {
+	c, err := keepalived.Parse("keepalived.conf", []byte(configuration(250)), keepalived.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.Policies[lvs.TCP(vip)]
+	if len(c.Table.Services) != 1 || len(c.Table.Services[0].RealServers) != 250 || len(p.Servers) != 250 {
+		t.Fatalf("%d services, %d servers that are checked", len(c.Table.Services), len(p.Servers))
+	}
+	for addr, checks := range p.Servers {
+		if len(checks) != 1 || checks[0].Interval != time.Second || checks[0].Timeout != time.Second {
+			t.Errorf("%s: %+v", addr, checks)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, args := range []string{"-servers 1", "-servers 251", "-rounds 0", "-rest 0s", "more"} {
+		if _, err := parseOptions(strings.Fields(args)); err == nil {
+			t.Errorf("%s is accepted", args)
+		}
+	}
+	if o, err := parseOptions(strings.Fields("-only lvs,keepalived -rounds 2")); err != nil || len(o.only) != 2 || o.rounds != 2 {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
