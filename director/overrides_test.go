@@ -80,7 +80,7 @@ func TestOverridesFile(t *testing.T) {
 		pass(read)
 		s.hasWeights("put by another program", 0, 4)
 		s.reported("put by another program", "Overridden: ", "Applied: ")
-		put(2, health.Drain)
+		put(2, health.Pin) // at weight 0
 		if found, err := RemoveOverride(path, web, rip(web, 1)); err != nil || !found {
 			s.Errorf("remove: %t, %v", found, err)
 		}
@@ -91,7 +91,9 @@ func TestOverridesFile(t *testing.T) {
 		if err != nil {
 			s.Fatal(err)
 		}
-		for _, bad := range []string{"{", strings.Replace(string(good), "drain", "stop", 1), strings.Replace(string(good), "1", "2", 1)} {
+		// Each has another size than the one before: fake time passes in less than a tick of
+		// the file system's clock.
+		for _, bad := range []string{"{", strings.Replace(string(good), "pin", "stop", 1), strings.Replace(string(good), "1", "222", 1)} {
 			if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
 				s.Fatal(err)
 			}
