@@ -1,4 +1,4 @@
-package health
+package lab
 
 import (
 	"context"
@@ -12,13 +12,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golvs/lvs/health"
 	"github.com/golvs/lvs/internal/testbed"
 )
 
 func ping(addr string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_, err := Ping{Size: 1000}.Probe(ctx, Target{Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), 0)})
+	_, err := health.Ping{Size: 1000}.Probe(ctx, health.Target{Addr: netip.AddrPortFrom(netip.MustParseAddr(addr), 0)})
 	return err
 }
 
@@ -56,7 +57,7 @@ func TestPingKernel(t *testing.T) {
 
 // TestPingAlone pings for TestPingUnprivileged, and does nothing otherwise.
 func TestPingAlone(t *testing.T) {
-	for addr := range strings.FieldsSeq(os.Getenv("HEALTH_TEST_PING")) {
+	for addr := range strings.FieldsSeq(os.Getenv("LVS_TEST_PING")) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
@@ -86,7 +87,7 @@ func TestPingUnprivileged(t *testing.T) {
 				return err
 			}
 			child := exec.Command("/proc/self/exe", "-test.run=^TestPingAlone$", "-test.v")
-			child.Env = []string{"HEALTH_TEST_PING=10.1.0.1 2001:db8::1"}
+			child.Env = []string{"LVS_TEST_PING=10.1.0.1 2001:db8::1"}
 			child.Dir = "/"
 			child.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 			out, err := child.CombinedOutput()
