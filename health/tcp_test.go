@@ -73,7 +73,7 @@ func TestTLS(t *testing.T) {
 		{"insecure", cert, TLS{Insecure: true}, ""},
 		{"past", past, TLS{CA: pastCA}, "has expired"},
 		{"past, insecure", past, TLS{Insecure: true}, ""},
-		{"past, insecure, but valid", past, TLS{Insecure: true, MinValidity: 1}, "in -24h0m"},
+		{"past, insecure, but valid", past, TLS{Insecure: true, MinValidity: 1}, "in -24h"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
