@@ -51,7 +51,10 @@ func (l *lab) measure(ctx context.Context, c contender, o options) (r result, er
 	}
 	for _, f := range faults {
 		w := outage{fault: f.name}
-		for round := range o.rounds {
+		for round := range o.rounds + 1 {
+			if round == 1 {
+				w = outage{fault: f.name} // the round before was to warm up
+			}
 			if err := l.round(ctx, f, l.web[(7*round)%len(l.web)], round, &w); err != nil {
 				return r, fmt.Errorf("%s: %w\n%s", f.name, err, p.log())
 			}
