@@ -262,7 +262,7 @@ func isRefused(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// lines is a server that has a line read and answers with the next text, after a first one.
+// lines is a server that sends the first text, and then the next one for each line that it reads.
 func lines(texts ...string) func(net.Conn) {
 	return func(c net.Conn) {
 		r := bufio.NewReader(c)

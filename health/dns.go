@@ -70,7 +70,7 @@ func (p DNS) validate() error {
 		return invalid("Code", "%q is not a response code", p.Code)
 	}
 	if p.code() != "NOERROR" && p.Expect != "" {
-		return invalid("Expect", "there is no answer with the code %s", p.code())
+		return invalid("Expect", "must be empty, because an answer with the code %s has no records", p.code())
 	}
 	if _, err := p.question(0); err != nil {
 		return invalid("Name", "%q: %v", p.Name, err)

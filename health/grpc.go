@@ -110,7 +110,7 @@ func (p GRPC) judge(ctx context.Context, resp *http.Response) error {
 		return fmt.Errorf("the answer has more than %d bytes", mostMessage)
 	}
 	code, text := resp.Trailer.Get("Grpc-Status"), resp.Trailer.Get("Grpc-Message")
-	if code == "" { // an answer without a body has no trailer
+	if code == "" { // without a body, the status is in the header
 		code, text = resp.Header.Get("Grpc-Status"), resp.Header.Get("Grpc-Message")
 	}
 	switch code {

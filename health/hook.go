@@ -39,7 +39,7 @@ type Hook struct {
 
 // HookOptions configures a [Hook].
 type HookOptions struct {
-	Path string   `json:"path"`           // of the program, which must be absolute; there is no shell
+	Path string   `json:"path"`           // of the program; must be absolute, and is run without a shell
 	Args []string `json:"args,omitempty"` // behind its name
 	Env  []string `json:"env,omitempty"`  // in the form "NAME=value"
 

@@ -200,7 +200,7 @@ func (p HTTP) follow(transport http.RoundTripper, req *http.Request) (*http.Resp
 	return client.Do(req)
 }
 
-// share returns the answer with what the server reports.
+// share returns the answer, with the share that the server reports.
 func (p HTTP) share(header http.Header) (Answer, error) {
 	text := header.Get(p.ShareHeader)
 	if p.ShareHeader == "" || text == "" {

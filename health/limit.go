@@ -9,7 +9,7 @@ type tally struct {
 	all     float64 // of all servers
 }
 
-// isZero reports whether there is no limit.
+// isZero reports whether nothing is limited.
 func (l Limit) isZero() bool { return l.Share == 0 && l.Count == 0 && l.Weight == 0 }
 
 // unit returns in what a limit is.

@@ -27,7 +27,7 @@ func (l Limit) validate(s lvs.TableService) error {
 	case set == 0 && l.Then != "":
 		return invalid("Then", "is %q, and one of Share, Count and Weight must say when", l.Then)
 	case set == 0 && l.Hysteresis != 0:
-		return invalid("Hysteresis", "is %g, and there is no limit", l.Hysteresis)
+		return invalid("Hysteresis", "is %g, and needs one of Share, Count and Weight", l.Hysteresis)
 	case !(l.Hysteresis >= 0 && l.Hysteresis <= maxWeight):
 		return invalid("Hysteresis", "%g is out of range [0, %d]", l.Hysteresis, maxWeight)
 	case l.Share > 0 && l.Share+l.Hysteresis > 1+1e-9:

@@ -21,7 +21,7 @@ type traffic struct {
 	stop   context.CancelFunc
 	all    sync.WaitGroup
 	opened atomic.Int64
-	lost   atomic.Int64 // without an answer within a second
+	lost   atomic.Int64 // that got no answer in a second
 }
 
 func begin(ctx context.Context, from *netspace.Namespace) *traffic {

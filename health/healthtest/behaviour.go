@@ -71,7 +71,7 @@ func TunnelDown() Behaviour { return Behaviour{kind: tunnelDown} }
 
 // Serves reports whether clients get an answer whose packets come through IPVS in a
 // mode. [lvs.NAT] is also right for those who connect to the server's own address. A slow
-// server serves, and so does one that answers with a status.
+// server serves, and one that answers with a status serves as well.
 func (b Behaviour) Serves(mode lvs.Mode) bool {
 	switch b.on(mode) {
 	case answers, slow, status:

@@ -40,7 +40,7 @@ func (d *datagrams) arrive(p []byte) {
 	}
 }
 
-// refuse lets the error arrive that there is no program.
+// refuse makes the client get the error of a closed port.
 func (d *datagrams) refuse() {
 	select {
 	case d.refused <- struct{}{}:

@@ -74,7 +74,7 @@ func (n *Network) Remove(addr netip.AddrPort) {
 }
 
 // Set makes a server behave in a way from now on, whatever its script says. The error is
-// an [*InvalidError] if there is no such server or behaviour.
+// an [*InvalidError] if the server or the behaviour does not exist.
 func (n *Network) Set(addr netip.AddrPort, b Behaviour) error {
 	if err := b.validate("Behaviour"); err != nil {
 		return err

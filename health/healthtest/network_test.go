@@ -150,7 +150,7 @@ func TestBehaviours(t *testing.T) {
 }
 
 // Where nothing is served, packets get lost, or are refused if the host is there.
-func TestNobody(t *testing.T) {
+func TestNoServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := network(t, healthtest.Server{}, "")
 		for address, want := range map[string]string{"10.168.0.94:81": "refused", "10.168.0.95:80": "timeout"} {

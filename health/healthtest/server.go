@@ -31,7 +31,7 @@ type Server struct {
 	// TLS is what TCP and HTTP are served over; nil is plain TCP.
 	TLS *tls.Config
 
-	// UDP gets each datagram, in a goroutine, and answers with any number of others.
+	// UDP gets each datagram, in a goroutine of its own, and calls reply for each answer.
 	UDP func(request []byte, reply func([]byte))
 }
 
