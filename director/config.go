@@ -7,22 +7,24 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/health"
 )
 
-// Config is a table and how its real servers are checked. In JSON it is the object of an
-// [lvs.Table], in which each service may have a "health": the JSON of a [health.Policy].
-// So the JSON of a table is that of a Config without checks.
+// Config is a table, how its real servers are checked, and which programs run for what the
+// checks find out. In JSON it is the object of an [lvs.Table], in which each service may
+// have a "health": the JSON of a [health.Policy], and beside the services there may be
+// "hooks": the JSON of [health.Hooks]. So the JSON of a table is that of a Config without
+// checks and hooks.
 type Config struct {
 	Table  lvs.Table                       // what is wanted
 	Health map[lvs.ServiceID]health.Policy // of the services that are checked
+	Hooks  health.Hooks                    // programs that run for events of the checks, by names
 }
 
 // Validate returns an error that matches [lvs.ErrInvalid] if the table is not valid, or
-// its checks cannot work with it.
+// its checks or hooks cannot work with it.
 func (c Config) Validate() error {
 	if err := c.Table.Validate(); err != nil {
 		return err
@@ -39,6 +41,9 @@ func (c Config) Validate() error {
 			}
 		}
 	}
+	if err := c.Hooks.Validate(c.Table); err != nil {
+		return NewHooksError(err)
+	}
 	return nil
 }
 
@@ -46,27 +51,48 @@ func (c Config) Validate() error {
 // or nothing. Errors have the path of what is wrong, its line and its column, and are
 // those of [lvs.ParseTable], or a [*FileError] without a path of a file.
 func ParseConfig(text []byte) (Config, error) {
-	found, bare, err := splitHealth(text)
+	parts, bare, err := split(text)
 	if err != nil {
 		return Config{}, err
 	}
-	table, err := lvs.ParseTable(bare)
-	if err != nil || len(found) == 0 {
-		return Config{Table: table}, err
+	c := Config{}
+	if c.Table, err = lvs.ParseTable(bare); err != nil {
+		return Config{}, err
 	}
-	c := Config{table, make(map[lvs.ServiceID]health.Policy, len(found))}
-	for _, f := range found {
-		var p health.Policy
-		err := json.Unmarshal(f.value, &p)
-		if err == nil {
-			err = p.Validate(table.Services[f.service])
+	for _, p := range parts {
+		if err := c.add(p); err != nil {
+			return Config{}, wrongAt(text, err)
 		}
-		if err != nil {
-			return Config{}, f.wrong(text, err)
-		}
-		c.Health[table.Services[f.service].ID] = p
 	}
 	return c, nil
+}
+
+// add decodes a part of the text, and validates it.
+func (c *Config) add(p part) *ConfigError {
+	if p.service == hooksPart {
+		err := json.Unmarshal(p.value, &c.Hooks)
+		if err == nil {
+			err = c.Hooks.Validate(c.Table)
+		}
+		if err != nil {
+			return NewHooksError(err)
+		}
+		return nil
+	}
+	var policy health.Policy
+	s := c.Table.Services[p.service]
+	err := json.Unmarshal(p.value, &policy)
+	if err == nil {
+		err = policy.Validate(s)
+	}
+	if err != nil {
+		return NewHealthError(p.service, err)
+	}
+	if c.Health == nil {
+		c.Health = map[lvs.ServiceID]health.Policy{}
+	}
+	c.Health[s.ID] = policy
+	return nil
 }
 
 // UnmarshalJSON does what [ParseConfig] does.
@@ -81,6 +107,7 @@ func (c *Config) UnmarshalJSON(text []byte) error {
 // configFile is a Config in JSON.
 type configFile struct {
 	Version  int             `json:"version"`
+	Hooks    health.Hooks    `json:"hooks,omitempty"`
 	Services []configService `json:"services"`
 }
 
@@ -92,7 +119,7 @@ type configService struct {
 // MarshalJSON returns what [ParseConfig] reads. It fails for checks that have no JSON,
 // such as a [health.Func].
 func (c Config) MarshalJSON() ([]byte, error) {
-	file := configFile{1, make([]configService, len(c.Table.Services))}
+	file := configFile{1, c.Hooks, make([]configService, len(c.Table.Services))}
 	for i, s := range c.Table.Services {
 		file.Services[i].TableService = s
 		if p, checked := c.Health[s.ID]; checked {
@@ -102,30 +129,37 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return json.Marshal(file)
 }
 
-// HealthError says where in a Config the checks of a service are wrong.
-type HealthError struct {
+// ConfigError says where in a Config the checks of a service or the hooks are wrong.
+type ConfigError struct {
 	Field string // a path such as "services[0].health.checks[1].interval"
 	Err   error  // what is wrong
 }
 
 // Error returns the path and what is wrong there.
-func (e *HealthError) Error() string { return e.Field + ": " + problemOf(e.Err) }
+func (e *ConfigError) Error() string { return e.Field + ": " + problemOf(e.Err) }
 
 // Unwrap returns what is wrong.
-func (e *HealthError) Unwrap() error { return e.Err }
+func (e *ConfigError) Unwrap() error { return e.Err }
 
 // Is reports whether target is [lvs.ErrInvalid].
-func (e *HealthError) Is(target error) bool { return target == lvs.ErrInvalid }
+func (e *ConfigError) Is(target error) bool { return target == lvs.ErrInvalid }
 
 // NewHealthError returns the error of the checks of a service, which is the one at an
 // index of its table.
-func NewHealthError(service int, err error) *HealthError {
-	path := fmt.Sprintf("services[%d].health", service)
+func NewHealthError(service int, err error) *ConfigError {
+	return configError(fmt.Sprintf("services[%d].health", service), err)
+}
+
+// NewHooksError returns the error of hooks.
+func NewHooksError(err error) *ConfigError { return configError("hooks", err) }
+
+// configError returns an error of what is at a path.
+func configError(path string, err error) *ConfigError {
 	var bad *health.InvalidError
 	if errors.As(err, &bad) {
 		path += pathOf(bad.Field)
 	}
-	return &HealthError{path, err}
+	return &ConfigError{path, err}
 }
 
 // problemOf returns the text of an error without the field, which the path names.
@@ -138,16 +172,28 @@ func problemOf(err error) string {
 }
 
 // pathOf returns how a path in JSON goes on to a field as Go names it, such as
-// "Policy.Checks[0].Interval".
+// "Policy.Checks[0].Interval". What is in brackets stays as it is.
 func pathOf(field string) string {
 	var b strings.Builder
-	for part := range strings.SplitSeq(strings.TrimPrefix(field, "Policy."), ".") {
-		first, size := utf8.DecodeRuneInString(part)
-		if size == 0 || first == '[' {
-			b.WriteString(part)
-			continue
+	depth, first := 0, true
+	for _, r := range strings.TrimPrefix(strings.TrimPrefix(field, "Policy."), "Override.") {
+		switch r {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		case '.':
+			if depth == 0 {
+				first = true
+				continue
+			}
 		}
-		b.WriteString("." + string(unicode.ToLower(first)) + part[size:])
+		if first && r != '[' {
+			b.WriteByte('.')
+			r = unicode.ToLower(r)
+		}
+		first = false
+		b.WriteRune(r)
 	}
 	return b.String()
 }

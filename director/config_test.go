@@ -11,9 +11,9 @@ import (
 	"github.com/golvs/lvs/health"
 )
 
-// checkedText is a table with checks of one of two services.
+// checkedText is a table with hooks, and with checks of one of two services.
 const checkedText = `{
-	"version": 1,
+	"version": 1, "hooks": {"a.b": {"path": "/hook", "states": ["down"]}},
 	"services": [
 		{"id": "tcp://10.168.0.91:80", "scheduler": "wrr", "health": {
 			"checks": [{"probe": {"tcp": {}}, "interval": "1s", "fall": 2}],
@@ -30,7 +30,8 @@ func TestParseConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := c.Health[web]
-	if len(c.Table.Services) != 2 || len(c.Health) != 1 || len(p.Checks) != 1 || p.Checks[0].Interval != time.Second || p.Failed != health.Remove {
+	if len(c.Table.Services) != 2 || len(c.Health) != 1 || len(p.Checks) != 1 || p.Checks[0].Interval != time.Second || p.Failed != health.Remove ||
+		len(c.Hooks) != 1 || c.Hooks["a.b"].Path != "/hook" {
 		t.Errorf("%+v", c)
 	}
 	text, err := json.Marshal(c)
@@ -38,13 +39,26 @@ func TestParseConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	var again Config
-	if err := json.Unmarshal(text, &again); err != nil || !(Update{Table: c.Table, Health: c.Health}).equal(Update{Table: again.Table, Health: again.Health}) {
+	if err := json.Unmarshal(text, &again); err != nil || !(Update{c.Table, c.Health, c.Hooks, false}).equal(Update{again.Table, again.Health, again.Hooks, false}) {
 		t.Errorf("%v\n%s", err, text)
 	}
 
 	plain, err := ParseConfig([]byte(two))
 	if err != nil || len(plain.Table.Services) != 2 || len(plain.Health) != 0 {
 		t.Errorf("a table alone: %+v, %v", plain, err)
+	}
+}
+
+// Hooks may stand anywhere in the object.
+func TestConfigWithHooksAnywhere(t *testing.T) {
+	const hooks = `"hooks": {"a": {"path": "/a"}}`
+	for _, text := range []string{
+		`{` + hooks + `, "version": 1, "services": []}`, `{"version": 1, ` + hooks + `, "services": []}`,
+		`{"version": 1, "services": [] ,` + hooks + ` }`, "{\n" + hooks + "\n,\n\"version\": 1, \"services\": []}",
+	} {
+		if c, err := ParseConfig([]byte(text)); err != nil || len(c.Hooks) != 1 {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 
@@ -78,6 +92,13 @@ func TestConfigIsRefusedAsAWhole(t *testing.T) {
 		{"not an object", `"id": "udp://10.168.0.91:53"`, `"id": "udp://10.168.0.91:53", "health": 3`, "8:44: services[1].health: "},
 		{"checks of one server", `"failed": "remove"`, `"servers": {"10.168.0.94:80": [{"probe": {"tcp": {}}, "fall": -1}]}`, "6:66: services[0].health.servers[10.168.0.94:80][0].fall: "},
 		{"syntax", `"fall": 2`, `"fall": 2,,`, "5:66: "},
+		{"an unknown field of a hook", `"path"`, `"program"`, "2:33: hooks[a.b]: "},
+		{"a value of a hook", `"/hook"`, `"hook"`, "2:42: hooks[a.b].path: "},
+		{"an element of a hook", `["down"]`, `["up", "Down"]`, "2:68: hooks[a.b].states[1]: "},
+		{"a hook of no service", `["down"]`, `[], "services": ["tcp://10.0.0.1:80"]`, "2:78: hooks[a.b].services[0]: "},
+		{"hooks twice", `"services": [`, `"hooks": {}, "services": [`, "3:2: hooks: is there twice"},
+		{"hooks that are none", `{"a.b": {"path": "/hook", "states": ["down"]}}`, `["/hook"]`, "2:25: hooks: "},
+		{"hooks in a service", `"failed"`, `"hooks": {}, "failed"`, "4:64: services[0].health: "},
 	} {
 		text := strings.Replace(checkedText, test.old, test.new, 1)
 		_, err := ParseConfig([]byte(text))

@@ -4,65 +4,81 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
-// healthText is the checks of a service in a text of JSON.
-type healthText struct {
-	service int    // its index
-	value   []byte // the policy
+// part is what a text of JSON has beside a table: the checks of a service, or the hooks.
+type part struct {
+	service int    // the index of the service, or hooksPart
+	value   []byte // the JSON
 }
 
-// wrong returns the error of a policy, with its place in the text.
-func (f healthText) wrong(text []byte, err error) error {
-	bad := NewHealthError(f.service, err)
-	return placedAt(text, offsetOf(text, bad.Field), bad)
+const hooksPart = -1
+
+// path returns where the part is.
+func (p part) path() string {
+	if p.service == hooksPart {
+		return "hooks"
+	}
+	return "services[" + strconv.Itoa(p.service) + "].health"
 }
 
-// splitHealth finds the "health" of each service, and returns a text that has everything
-// else at the same lines and columns, which is the JSON of a table.
-func splitHealth(text []byte) (found []healthText, bare []byte, err error) {
-	if !bytes.Contains(text, []byte(`"health"`)) || !json.Valid(text) {
+// split finds the "health" of each service and the "hooks", and returns a text that has
+// everything else at the same lines and columns, which is the JSON of a table.
+func split(text []byte) (parts []part, bare []byte, err error) {
+	if !bytes.Contains(text, []byte(`"health"`)) && !bytes.Contains(text, []byte(`"hooks"`)) || !json.Valid(text) {
 		return nil, text, nil
 	}
-	s := splitter{jsonWalk{json.NewDecoder(bytes.NewReader(text)), text}, nil, nil, 0, nil}
-	s.object(func(name string, _ int) {
-		if name != "services" {
+	s := splitter{jsonWalk: jsonWalk{json.NewDecoder(bytes.NewReader(text)), text}, seen: map[int]bool{}}
+	s.object(func(name string, at int) {
+		switch name {
+		case "hooks":
+			s.take(hooksPart, at)
+		case "services":
+			s.list(s.service)
+		default:
 			s.skip()
-			return
 		}
-		s.list(func(n int) { s.service(n) })
 	})
 	if s.err != nil {
 		return nil, nil, s.err
 	}
-	return s.found, append(s.bare, text[s.copied:]...), nil
+	return s.parts, append(s.bare, text[s.copied:]...), nil
 }
 
-// splitter copies a text without what it finds.
+// splitter copies a text without the parts that it finds.
 type splitter struct {
 	jsonWalk
-	found  []healthText
+	parts  []part
+	seen   map[int]bool // parts that were found
 	bare   []byte
 	copied int // up to where the text is in bare
 	err    error
 }
 
 func (s *splitter) service(n int) {
-	seen := false
 	s.object(func(name string, at int) {
-		value := s.skip()
-		if name != "health" {
-			return
+		if name == "health" {
+			s.take(n, at)
+		} else {
+			s.skip()
 		}
-		if seen && s.err == nil {
-			s.err = placedAt(s.text, at, &HealthError{"services[" + strconv.Itoa(n) + "].health", errors.New("is there twice")})
-		}
-		seen = true
-		s.found = append(s.found, healthText{n, value})
-		s.blank(at, s.at())
 	})
+}
+
+// take takes the part that is the value of the member which begins at a place.
+func (s *splitter) take(service, at int) {
+	p := part{service, s.skip()}
+	if s.seen[service] && s.err == nil {
+		s.err = placedAt(s.text, at, &ConfigError{p.path(), errors.New("is there twice")})
+	}
+	s.seen[service] = true
+	s.parts = append(s.parts, p)
+	s.blank(at, s.at())
 }
 
 // blank replaces a member of an object by spaces, with the comma behind it, or before it
@@ -140,6 +156,37 @@ func (w jsonWalk) list(element func(n int)) {
 		element(n)
 	}
 	_, _ = w.Token()
+}
+
+// membersOf returns the members of an object, which a text of JSON must be, and refuses
+// others than those of some names, and one that is there twice.
+func membersOf(text []byte, names ...string) (map[string]json.RawMessage, error) {
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(text, new(json.RawMessage)); errors.As(err, &syntax) {
+		return nil, placedAt(text, max(0, int(syntax.Offset)-1), err)
+	}
+	w := jsonWalk{json.NewDecoder(bytes.NewReader(text)), text}
+	if text[w.next()] != '{' {
+		return nil, placedAt(text, w.next(), errors.New("must be an object"))
+	}
+	var err error
+	all := map[string]json.RawMessage{}
+	w.object(func(name string, at int) {
+		switch {
+		case err != nil:
+		case !slices.Contains(names, name):
+			err = placedAt(text, at, fmt.Errorf("%q is not a known field; want %s", name, strings.Join(names, ", ")))
+		case all[name] != nil:
+			err = placedAt(text, at, fmt.Errorf("%q is there twice", name))
+		}
+		all[name] = w.skip()
+	})
+	return all, err
+}
+
+// wrongAt returns an error with the place of what is wrong.
+func wrongAt(text []byte, err *ConfigError) error {
+	return placedAt(text, offsetOf(text, err.Field), err)
 }
 
 // offsetOf returns where the value at a path begins, or the innermost one around it that

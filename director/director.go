@@ -29,8 +29,9 @@ type Director struct {
 	mu        sync.Mutex
 	asked     asked // for Run to take
 	status    Status
-	policies  map[lvs.ServiceID]health.Policy // of status.Wanted
+	wanted    Update // of status.Wanted
 	overrides []health.Override
+	hooks     map[string]*health.Hook // Run alone changes them
 }
 
 // asked is what Run was asked for and has not taken yet. Only the newest table counts.
@@ -40,6 +41,8 @@ type asked struct {
 	allow    bool
 	weights  bool // the monitor's have changed
 	override bool // overrides have changed
+
+	hookFailures []HookFailed
 }
 
 // New returns a Director of the table that a client reaches. It changes nothing before
@@ -115,6 +118,7 @@ func (d *Director) Status() Status {
 	s.Unwanted, s.Misordered = slices.Clone(s.Unwanted), slices.Clone(s.Misordered)
 	s.Overrides = slices.DeleteFunc(slices.Clone(d.overrides), hasEnded(s.At))
 	s.Health = d.monitor.Status()
+	s.Hooks = d.hookStatus()
 	return s
 }
 
@@ -147,8 +151,8 @@ func (d *Director) taken() (a asked) {
 // Run keeps the table as wanted until the context ends, and returns its cause. The table
 // stays as it is then. Errors of the kernel do not end Run: see [Status.Error].
 //
-// Run fails at once if the state file cannot be read or the Director is already running,
-// and fails with [lvs.ErrClosed] when the client was closed. It may be called again after
+// Run fails at once if the state file or the file of overrides cannot be read, or the
+// Director is already running. It fails with [lvs.ErrClosed] when the client was closed. It may be called again after
 // it returned, and then goes on with the table that was wanted last.
 func (d *Director) Run(ctx context.Context) error {
 	if err := d.claim(); err != nil {
@@ -159,6 +163,7 @@ func (d *Director) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer r.beginHooks(ctx)()
 	defer r.leavePath(ctx)
 	defer r.endMonitor()
 	for {

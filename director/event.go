@@ -9,9 +9,9 @@ import (
 )
 
 // Event is something that happened: [Drift], [Applied], [ApplyFailed], [DrainBegan],
-// [DrainEnded], [Refused], [SourceBroken], [SourceRecovered], [Health], [Overridden],
-// [TakenBack], [OverridesBroken] or [OverridesRecovered]. Its String is a sentence for a
-// log. What an event has must not be changed.
+// [DrainEnded], [Refused], [SourceBroken], [SourceRecovered], [Health], [HookFailed],
+// [Overridden], [TakenBack], [OverridesBroken] or [OverridesRecovered]. Its String is a
+// sentence for a log. What an event has must not be changed.
 type Event interface {
 	fmt.Stringer
 	event()

@@ -8,8 +8,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// File is a source: a file with a table and its checks, which is read again when it
-// changes.
+// File is a source: a file with a table, its checks and its hooks, which is read again when
+// it changes.
 //
 // The file may be written in place, replaced by a rename, or reached through symbolic
 // links that change, as those of a Kubernetes ConfigMap. A change is noticed by the
@@ -61,7 +61,7 @@ func (f File) poll(w *fileWatch) news {
 	recovered, err := w.look(func(content []byte) error {
 		config, err := f.Decode(content)
 		if err == nil {
-			update = &Update{Table: config.Table, Health: config.Health}
+			update = &Update{Table: config.Table, Health: config.Health, Hooks: config.Hooks}
 		}
 		return err
 	})

@@ -5,9 +5,14 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/golvs/lvs"
 )
+
+// lockPatience is how long a file may be locked by another program, which needs it for as
+// long as it takes to write a small file.
+const lockPatience = time.Second
 
 // lockFile keeps other programs from changing a file. It locks a file beside it, which
 // stays, because the file itself is replaced.
@@ -16,7 +21,12 @@ func lockFile(path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	for end := time.Now().Add(lockPatience); ; time.Sleep(lockPatience / 100) {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
+			break
+		}
+	}
 	switch {
 	case err == nil, errors.Is(err, errors.ErrUnsupported): // some file systems have no locks
 		return func() { f.Close() }, nil

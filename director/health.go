@@ -69,7 +69,7 @@ func (d *Director) checkHealth(u Update) error {
 	if len(u.Health) > 0 && d.o.Table.KeepWeights {
 		return invalid("Health", "cannot work with Table.KeepWeights: the weights of services that are checked follow from that")
 	}
-	if err := (Config{u.Table, u.Health}).Validate(); err != nil {
+	if err := (Config{u.Table, u.Health, u.Hooks}).Validate(); err != nil {
 		return err
 	}
 	for id, p := range u.Health {
@@ -87,7 +87,7 @@ func (d *Director) checkHealth(u Update) error {
 // reportHealth reports what the monitor has reported so far.
 func (r *run) reportHealth() {
 	for range len(r.checked) {
-		r.emit(Health{<-r.checked})
+		r.reportChecked(<-r.checked)
 	}
 }
 
@@ -125,6 +125,7 @@ func (r *run) compareHealthy(ctx context.Context, table lvs.Table, a attempt) (a
 		if err := r.monitor.Set(target.Table, target.Health); err != nil {
 			return a, err
 		}
+		r.setHooks(target.Hooks)
 		r.watched = target
 	}
 	want := r.monitor.Table(table)

@@ -23,7 +23,7 @@ func TestKernelHealth(t *testing.T) {
 		Probe: health.TCP{}, Interval: 200 * time.Millisecond, Timeout: 150 * time.Millisecond, Rise: 2, Fall: 2,
 	}}}
 	dir := t.TempDir()
-	k.config(dir, Config{want, map[lvs.ServiceID]health.Policy{web: p}})
+	k.config(dir, Config{Table: want, Health: map[lvs.ServiceID]health.Policy{web: p}})
 	open := map[int]net.Listener{1: k.listen(1), 2: k.listen(2), 3: k.listen(3)}
 	process := k.process(dir)
 	k.eventually("all of them work", 20*time.Second, func() bool { return k.is(want) })

@@ -51,7 +51,8 @@ type Options struct {
 	// OverridesFile is the path of a file with what operators have decided about real
 	// servers: see [Director.Override]. It is read again when it changes, and other
 	// programs change it with [PutOverride] and [RemoveOverride], or whatever else writes
-	// it. It need not exist. While it is broken, the last overrides hold: see
+	// it. It need not exist: no file is one without overrides, and removing it ends all.
+	// While it is broken or cannot be read, the last overrides hold: see
 	// [OverridesBroken]. With "", overrides end with the Director.
 	OverridesFile string
 

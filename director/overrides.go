@@ -12,8 +12,9 @@ import (
 
 // Override decides something about a real server, in place of what was decided about it
 // before. It holds for tables that come later too, until [Director.TakeBack] or its time
-// ends it, and also for a real server that is not wanted yet. With
-// [Options.OverridesFile] it is written there first, and outlives the process.
+// ends it, and also for a real server that is not wanted yet. Since becomes now if it is
+// zero. With [Options.OverridesFile] the override is written there first, and outlives the
+// process.
 //
 // It fails with [lvs.ErrInvalid] for an override that cannot work, with
 // [lvs.TableOptions.KeepWeights], and as [PutOverride] if the file cannot be written.
@@ -75,21 +76,24 @@ type overrideChange struct {
 
 // of returns overrides after the change, in order, without those that have ended.
 func (c overrideChange) of(all []health.Override) ([]health.Override, error) {
-	key := driftKey{c.service, plain(c.server)}
+	key, now := driftKey{c.service, plain(c.server)}, time.Now()
 	if c.put != nil {
 		if err := c.put.Validate(); err != nil {
 			return nil, err
 		}
 		key = keyOfOverride(*c.put)
 	}
-	now := time.Now()
 	all = slices.DeleteFunc(slices.Clone(all), hasEnded(now))
 	rest := slices.DeleteFunc(slices.Clone(all), func(o health.Override) bool { return keyOfOverride(o) == key })
 	if c.found != nil {
 		*c.found = len(rest) < len(all)
 	}
 	if c.put != nil {
-		rest = append(rest, normal(*c.put))
+		o := normal(*c.put)
+		if o.Since.IsZero() {
+			o.Since = normal(health.Override{Since: now}).Since
+		}
+		rest = append(rest, o)
 	}
 	slices.SortFunc(rest, func(a, b health.Override) int {
 		return cmp.Or(a.Service.Compare(b.Service), plain(a.Server).Compare(plain(b.Server)))

@@ -1,14 +1,12 @@
 package director
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
-	"time"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/health"
@@ -47,15 +45,13 @@ func ReadOverrides(path string) ([]health.Override, error) {
 
 // PutOverride adds an override to a file, which need not exist, in place of one of the
 // same real server. A Director that runs with this file follows within a second. Since
-// is set to now if it is zero. The file is replaced as a whole, and
-// overrides that have ended are left out.
+// becomes now if it is zero. The file is replaced as a whole, and overrides that have ended
+// are left out.
 //
 // It fails with [lvs.ErrInvalid] for an override that cannot work, as [ReadOverrides], with
-// [lvs.ErrBusy] while another program changes the file, and if it cannot be written.
+// [lvs.ErrBusy] while another program changes the file for longer than a second, and if it
+// cannot be written.
 func PutOverride(path string, o health.Override) error {
-	if o.Since.IsZero() {
-		o.Since = time.Now().Round(0)
-	}
 	_, err := changeOverrides(path, overrideChange{put: &o})
 	return err
 }
@@ -96,31 +92,37 @@ func changeOverrides(path string, change overrideChange) ([]health.Override, err
 	return all, nil
 }
 
-// parseOverrides decodes the text of a file. Its errors have the place if that is known.
+// parseOverrides decodes the text of a file; nil has none. Its errors have the place.
 func parseOverrides(text []byte) ([]health.Override, error) {
 	if text == nil {
 		return nil, nil
 	}
-	var file overridesFile
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&file); err != nil {
-		return nil, placedAt(text, int(d.InputOffset()), err)
+	members, err := membersOf(text, "version", "overrides")
+	if err != nil {
+		return nil, err
 	}
-	if file.Version != overridesVersion {
-		return nil, fmt.Errorf("version is missing or %d, and this version of the library reads only %d", file.Version, overridesVersion)
+	if version := string(members["version"]); version != fmt.Sprint(overridesVersion) {
+		return nil, wrongAt(text, &ConfigError{"version", fmt.Errorf("is missing or %s, and this version of the library reads only %d", version, overridesVersion)})
 	}
-	seen := map[driftKey]bool{}
-	for i, o := range file.Overrides {
-		if err := o.Validate(); err != nil {
-			return nil, fmt.Errorf("overrides[%d]: %w", i, err)
+	var list []json.RawMessage
+	if value := members["overrides"]; value != nil && json.Unmarshal(value, &list) != nil {
+		return nil, wrongAt(text, &ConfigError{"overrides", errors.New("must be a list")})
+	}
+	all, seen := make([]health.Override, len(list)), map[driftKey]bool{}
+	for i, value := range list {
+		err := json.Unmarshal(value, &all[i])
+		if err == nil {
+			err = all[i].Validate()
 		}
-		key := keyOfOverride(o)
-		if seen[key] {
-			return nil, fmt.Errorf("overrides[%d]: %s -> %s has one already", i, o.Service, o.Server)
+		if key := keyOfOverride(all[i]); err == nil && seen[key] {
+			err = fmt.Errorf("%s -> %s has an override already", all[i].Service, all[i].Server)
+		} else {
+			seen[key] = true
 		}
-		seen[key] = true
-		file.Overrides[i] = normal(o)
+		if err != nil {
+			return nil, wrongAt(text, configError(fmt.Sprintf("overrides[%d]", i), err))
+		}
+		all[i] = normal(all[i])
 	}
-	return file.Overrides, nil
+	return all, nil
 }

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -55,6 +58,93 @@ func TestOverrides(t *testing.T) {
 		}
 		if err := s.d.Override(health.Override{Service: web, Server: rip(web, 1), Kind: "stop"}); !errors.Is(err, lvs.ErrInvalid) {
 			s.Errorf("an unknown kind: %v", err)
+		}
+	})
+}
+
+// A file of overrides is read strictly, and errors say where it is wrong.
+func TestOverridesFileBroken(t *testing.T) {
+	const good = `{
+	"version": 1,
+	"overrides": [
+		{"service": "tcp://10.168.0.91:80", "server": "10.1.0.1:80", "kind": "drain", "until": "2126-11-27T12:00:00Z"},
+		{"service": "tcp://10.168.0.91:80", "server": "10.1.0.2:80", "kind": "scale", "share": 0.5}
+	]
+}
+`
+	path := filepath.Join(t.TempDir(), "overrides.json")
+	read := func(text string) ([]health.Override, error) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return ReadOverrides(path)
+	}
+	if all, err := read(good); err != nil || len(all) != 2 || all[0].Until.Year() != 2126 || all[1].Share != 0.5 {
+		t.Errorf("%v, %v", all, err)
+	}
+	if all, err := read(`{"version": 1}`); err != nil || len(all) != 0 {
+		t.Errorf("%v, %v", all, err)
+	}
+	for _, test := range []struct{ old, new, want string }{
+		{good, "", "1:1: "},
+		{good, good + "x", "8:1: "},
+		{good, good[:100], "4:"},
+		{good, "[]", "1:1: must be an object"},
+		{`"version": 1,`, "", "1:1: version: is missing"},
+		{`"version": 1,`, `"version": 2,`, "2:13: version: "},
+		{`"version": 1,`, `"version": 1, "Overrides": [],`, "2:16: \"Overrides\" is not a known field"},
+		{`"version": 1,`, `"version": 1, "overrides": [],`, "3:2: \"overrides\" is there twice"},
+		{`"kind": "drain"`, `"kind": "stop"`, "4:72: overrides[0].kind: "},
+		{`"kind": "drain"`, `"Kind": "drain"`, "4:3: overrides[0]: "},
+		{`"kind": "drain"`, `"kind": "drain", "kind": "drain"`, "4:3: overrides[0]: "},
+		{"2126-11-27T12:00:00Z", "tomorrow", "4:90: overrides[0].until: "},
+		{"10.1.0.2:80", "10.1.0.1:80", "5:3: overrides[1]: tcp://10.168.0.91:80 -> 10.1.0.1:80 has an override already"},
+		{"0.5", `"half"`, "5:90: overrides[1].share: "},
+		{"0.5", "-1", "5:90: overrides[1].share: "},
+	} {
+		text := strings.Replace(good, test.old, test.new, 1)
+		_, err := read(text)
+		if err == nil || !strings.HasPrefix(err.Error(), path+":"+test.want) {
+			t.Errorf("%v, want %s in\n%s", err, test.want, text)
+		}
+		if put := PutOverride(path, health.Override{Service: web, Server: rip(web, 3), Kind: health.Drain}); put == nil || put.Error() != err.Error() {
+			t.Errorf("it is changed nevertheless: %v", put)
+		}
+	}
+}
+
+// Several programs change a file at a time, and none is lost. One that keeps it for long is
+// not waited for.
+func TestOverridesFileOfSeveral(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has IPVS, and locks here")
+	}
+	path := filepath.Join(t.TempDir(), "overrides.json")
+	var all sync.WaitGroup
+	for n := range 20 {
+		all.Go(func() {
+			var err error = lvs.ErrBusy // after a second, on a slow disk
+			for errors.Is(err, lvs.ErrBusy) {
+				err = PutOverride(path, health.Override{Service: web, Server: rip(web, n), Kind: health.Drain})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if has, err := ReadOverrides(path); err != nil || len(has) != 20 || has[0].Since.IsZero() {
+		t.Errorf("%d overrides, %v", len(has), err)
+	}
+	unlock, err := lockFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := RemoveOverride(path, web, rip(web, 1)); !errors.Is(err, lvs.ErrBusy) {
+			t.Error(err)
 		}
 	})
 }

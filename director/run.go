@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -31,15 +32,17 @@ type run struct {
 
 	unsure map[lvs.ServiceID]bool // services that a change of unknown outcome is about
 
-	watched         *Update           // what the monitor checks; nil before the first
-	onPath          bool              // checks go through IPVS, or have gone
-	urgent          bool              // weights have changed, and the table has not
-	endOfMonitor    func()            // ends it; nil if it does not run
-	goal            lvs.Table         // what the table was made last, with the weights of the monitor
-	lookedAt        time.Time         // the last look
-	overridesWatch  fileWatch         // of [Options.OverridesFile]
-	overridesBroken bool              // that file
-	decided         []health.Override // the overrides that were reported
+	watched         *Update            // what the monitor checks; nil before the first
+	onPath          bool               // checks go through IPVS, or have gone
+	urgent          bool               // weights have changed, and the table has not
+	endOfMonitor    func()             // ends it; nil if it does not run
+	goal            lvs.Table          // what the table was made last, with the weights of the monitor
+	lookedAt        time.Time          // the last look
+	overridesWatch  fileWatch          // of [Options.OverridesFile]
+	overridesBroken bool               // that file
+	decided         []health.Override  // the overrides that were reported
+	runHook         func(*health.Hook) // in a goroutine that ends with the run
+	hooksRunning    sync.WaitGroup     // of them
 
 	lookAt, drainAt, pollAt, overridesAt time.Time // when to do that; the zero time is never
 
@@ -75,7 +78,7 @@ func (d *Director) begin() (*run, error) {
 		r.pollAt = now
 	}
 	if earlier.Wanted != nil {
-		r.want, r.fresh, r.lookAt = &Update{Table: *earlier.Wanted, Health: d.policies}, true, now
+		r.want, r.fresh, r.lookAt = &Update{Table: d.wanted.Table, Health: d.wanted.Health, Hooks: d.wanted.Hooks}, true, now
 	}
 	r.drainsFrom(now)
 	return r, nil
@@ -124,7 +127,7 @@ func (r *run) wait(ctx context.Context) error {
 	case <-r.wake:
 		r.take(r.taken())
 	case e := <-r.checked:
-		r.emit(Health{e})
+		r.reportChecked(e)
 	case u, ok := <-r.feed.updates:
 		if !ok {
 			r.feed.updates = nil
@@ -161,6 +164,9 @@ func (r *run) take(a asked) {
 	}
 	if a.override {
 		r.reportOverrides()
+	}
+	for _, e := range a.hookFailures {
+		r.emit(e)
 	}
 	if a.weights || a.override {
 		r.follow()
@@ -204,7 +210,7 @@ func (r *run) accept(u Update) {
 	}
 	r.want, r.fresh, r.refused = &u, true, false
 	r.publish(func(s *Status) {
-		s.Wanted, r.policies = &u.Table, u.Health
+		s.Wanted, r.wanted = &u.Table, u
 		s.refuse("", 0, 0)
 		s.sync(false)
 	})
@@ -229,7 +235,7 @@ func (r *run) backoff(b *backoff) time.Time {
 func (r *run) emit(e Event) {
 	level := slog.LevelInfo
 	switch e := e.(type) {
-	case Drift, ApplyFailed, Refused, SourceBroken, OverridesBroken:
+	case Drift, ApplyFailed, Refused, SourceBroken, OverridesBroken, HookFailed:
 		level = slog.LevelWarn
 	case Health:
 		level = e.level()

@@ -21,21 +21,30 @@ type Update struct {
 	Table  lvs.Table                       // what is wanted
 	Health map[lvs.ServiceID]health.Policy // the checks of services that have some
 
+	// Hooks are programs that run for events of the checks, by names. A hook that has the
+	// name of one before takes over the events that wait for it. One that is not wanted
+	// any more still runs for those that wait.
+	Hooks health.Hooks
+
 	// AllowRemovals applies the table even if it removes more real servers than
 	// [Options.MaxRemoval] allows. That ends when the table is in sync.
 	AllowRemovals bool
 }
 
-// clone returns a copy. What policies have is not copied.
+// clone returns a copy. What policies and hooks have is not copied.
 func (u Update) clone() Update {
-	u.Table, u.Health = cloned(u.Table), maps.Clone(u.Health)
+	u.Table, u.Health, u.Hooks = cloned(u.Table), maps.Clone(u.Health), maps.Clone(u.Hooks)
 	return u
 }
 
 // equal reports whether the same is wanted.
 func (u Update) equal(other Update) bool {
-	return u.Table.Equal(other.Table) && len(u.Health) == len(other.Health) &&
-		(len(u.Health) == 0 || reflect.DeepEqual(u.Health, other.Health))
+	return u.Table.Equal(other.Table) && sameMap(u.Health, other.Health) && sameMap(u.Hooks, other.Hooks)
+}
+
+// sameMap reports whether maps have the same, whether or not an empty one is nil.
+func sameMap[K comparable, V any](a, b map[K]V) bool {
+	return len(a) == len(b) && (len(a) == 0 || reflect.DeepEqual(a, b))
 }
 
 // feed is an open source. Run looks at it, in its own goroutine.

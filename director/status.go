@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +50,8 @@ type Status struct {
 	Unwanted   []lvs.ServiceID `json:"unwanted,omitempty"`   // services in scope that are not wanted and remain
 	Misordered []lvs.ServiceID `json:"misordered,omitempty"` // services whose real servers are in another order, which decides picks
 
-	Health health.Status `json:"health"` // of the real servers, and their weights
+	Health health.Status                `json:"health"`          // of the real servers, and their weights
+	Hooks  map[string]health.HookStatus `json:"hooks,omitempty"` // what each has done, by its name
 
 	Overrides      []health.Override `json:"overrides,omitempty"`      // what operators have decided
 	OverridesError string            `json:"overridesError,omitempty"` // what is wrong with their file; "" for nothing
@@ -109,7 +112,8 @@ func (s *Status) UnmarshalJSON(text []byte) error {
 }
 
 // String returns the status in some lines: whether the table is as wanted and since
-// when, what is wrong, and the drains with the time that they have left.
+// when, what is wrong, the drains with the time that they have left, the real servers that
+// are checked, and the hooks.
 func (s Status) String() string {
 	lines := []string{s.summary()}
 	for _, problem := range []struct{ what, text string }{{"last error", s.Error}, {"source", s.Source}, {"refused", s.Refused}, {"overrides", s.OverridesError}} {
@@ -131,6 +135,9 @@ func (s Status) String() string {
 	}
 	if text := s.Health.String(); text != "" {
 		lines = append(lines, text)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Hooks)) {
+		lines = append(lines, "hook "+name+": "+s.Hooks[name].String())
 	}
 	return strings.Join(append(lines, s.Counts.String()), "\n")
 }

@@ -1,10 +1,8 @@
 package health
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 )
@@ -20,42 +18,26 @@ import (
 //	LVS_TEXT     text      a sentence for a log
 //	LVS_SERVICE  service   the service, such as "tcp://10.168.0.91:80"
 //	LVS_SERVER   server    the real server, such as "10.168.0.94:80"
-//	LVS_STATE    is        of a server, "up" or "down"; of a limit, "below" or "above"
+//	LVS_STATE    is        of a server, "up", "down" or "unknown"; of a limit, "below" or "above"
 //	LVS_DROPPED  dropped   how many events were lost before this one
 //
 // The object also has "at", when the event was, and, by kind, "was", "reason", "then",
-// "working", "needed", "content", "most" and "override". Otherwise its environment has Env
-// alone. Its end status says whether it did its work; what it prints is part of the error
-// if not. When its time is over, its process group is killed.
+// "working", "needed", "content", "most" and "override". Otherwise the environment has Env
+// alone. The exit status says whether the program did its work; if not, the first line
+// that it printed is part of the error. When its time is over, it is killed with its
+// process group.
 type Hook struct {
-	o       HookOptions
 	onError func(error)
+	wake    chan struct{} // has an element when there is something for Run to do
 
-	mu     sync.Mutex
-	queue  []hookCall
-	wake   chan struct{} // has an element when there is something in the queue
-	status HookStatus
+	mu       sync.Mutex
+	o        HookOptions
+	queue    []eventText
+	finished bool // no event comes any more
+	status   HookStatus
 }
 
-// HookOptions configures a [Hook].
-type HookOptions struct {
-	Path string   `json:"path"`           // of the program; must be absolute, and is run without a shell
-	Args []string `json:"args,omitempty"` // behind its name
-	Env  []string `json:"env,omitempty"`  // in the form "NAME=value"
-
-	Events  []EventKind   `json:"events,omitempty"`  // it runs for these; none is all
-	Timeout time.Duration `json:"timeout,omitempty"` // of one run; 0 is 10 s
-	Queue   int           `json:"queue,omitempty"`   // how many events may wait, the oldest being dropped beyond that; 0 is 1000
-}
-
-// MarshalJSON returns the options in JSON. Fields that are zero are left out, and Timeout
-// is a text such as "10s".
-func (o HookOptions) MarshalJSON() ([]byte, error) { return encode(&o) }
-
-// UnmarshalJSON reads what MarshalJSON returns, as that of [Policy] does.
-func (o *HookOptions) UnmarshalJSON(text []byte) error { return decode(text, o) }
-
-// HookStatus is what a hook has done.
+// HookStatus is what a hook has done. It prints.
 type HookStatus struct {
 	Runs    int    `json:"runs"`              // that ended
 	Failed  int    `json:"failed"`            // of those, that did not start, were killed or ended with a status that is not 0
@@ -65,37 +47,24 @@ type HookStatus struct {
 	Running bool   `json:"running,omitempty"` // whether the program runs now
 }
 
-// hookCall is an event for which a program runs.
-type hookCall struct {
-	event   Event
-	at      time.Time
-	dropped int // before it
-}
-
-const (
-	defaultHookTimeout = 10 * time.Second
-	defaultHookQueue   = 1000
-	longestHookTimeout = time.Hour
-	longestHookQueue   = 1_000_000
-)
-
-// Validate returns an error that matches [lvs.ErrInvalid] if the hook can never work.
-func (o HookOptions) Validate() error {
-	if err := (Exec{Path: o.Path, Args: o.Args, Env: o.Env}).validate(); err != nil {
-		return within("HookOptions", err)
+// String returns the numbers, and why the last run failed.
+func (s HookStatus) String() string {
+	text := fmt.Sprintf("%d runs", s.Runs)
+	if s.Runs == 1 {
+		text = "1 run"
 	}
-	for i, kind := range o.Events {
-		if !slices.Contains(eventKinds, kind) {
-			return invalid(indexed("HookOptions.Events", i), "%q is not one of %q", kind, eventKinds)
+	for _, rare := range []struct {
+		n    int
+		what string
+	}{{s.Failed, "failed"}, {s.Waiting, "waiting"}, {s.Dropped, "dropped"}} {
+		if rare.n > 0 {
+			text += fmt.Sprintf(", %d %s", rare.n, rare.what)
 		}
 	}
-	switch {
-	case o.Timeout < 0 || o.Timeout > longestHookTimeout:
-		return invalid("HookOptions.Timeout", "%s is out of range [0s, %s]", o.Timeout, longestHookTimeout)
-	case o.Queue < 0 || o.Queue > longestHookQueue:
-		return invalid("HookOptions.Queue", "%d is out of range [0, %d]", o.Queue, longestHookQueue)
+	if s.Error != "" {
+		text += ": " + s.Error
 	}
-	return nil
+	return text
 }
 
 // NewHook returns a hook. OnError is called in the goroutine of [Hook.Run] for each run
@@ -108,72 +77,104 @@ func NewHook(o HookOptions, onError func(error)) (*Hook, error) {
 	if onError == nil {
 		onError = func(error) {}
 	}
-	o.Timeout, o.Queue = cmp.Or(o.Timeout, defaultHookTimeout), cmp.Or(o.Queue, defaultHookQueue)
-	return &Hook{o: o, onError: onError, wake: make(chan struct{}, 1)}, nil
+	return &Hook{o: o.complete(), onError: onError, wake: make(chan struct{}, 1)}, nil
+}
+
+// Set changes the options. They count for the events that come from now on, and for how
+// the program runs for those that wait. The error matches [lvs.ErrInvalid], and nothing
+// has changed then.
+func (h *Hook) Set(o HookOptions) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.o = o.complete()
+	h.drop()
+	return nil
 }
 
 // OnEvent makes the program run for an event. It never waits.
 func (h *Hook) OnEvent(e Event) {
-	if len(h.o.Events) > 0 && !slices.Contains(h.o.Events, e.event()) {
-		return
-	}
+	t := textOf(e, time.Now().Round(0))
 	h.mu.Lock()
-	h.queue = append(h.queue, hookCall{event: e, at: time.Now().Round(0)})
-	if len(h.queue) > h.o.Queue {
-		// The newest events are what is true now.
-		h.queue[1].dropped += h.queue[0].dropped + 1
-		h.queue[0] = hookCall{}
+	if h.o.admits(&t) {
+		h.queue = append(h.queue, t)
+		h.drop()
+	}
+	h.mu.Unlock()
+	h.note()
+}
+
+// drop drops the oldest events while too many wait. The newest are what is true now.
+func (h *Hook) drop() {
+	for len(h.queue) > h.o.Queue {
+		h.queue[1].Dropped += h.queue[0].Dropped + 1
+		h.queue[0] = eventText{}
 		h.queue = h.queue[1:]
 		h.status.Dropped++
 	}
-	h.mu.Unlock()
+}
+
+// note wakes Run.
+func (h *Hook) note() {
 	select {
 	case h.wake <- struct{}{}:
 	default:
 	}
 }
 
-// Run runs the program for events until the context ends, and returns its cause. A run
-// that is under way is killed then. Events that wait are kept for the next Run. Only one
-// Run may be running.
+// Finish makes [Hook.Run] return once no event waits.
+func (h *Hook) Finish() {
+	h.mu.Lock()
+	h.finished = true
+	h.mu.Unlock()
+	h.note()
+}
+
+// Run runs the program for events until the context ends, and returns its cause, or until
+// [Hook.Finish], and then returns nil. A program that is under way is killed when the
+// context ends. Events that wait are kept for the next Run. Only one Run may be running.
 func (h *Hook) Run(ctx context.Context) error {
-	for {
-		for ctx.Err() == nil {
-			call, ok := h.next()
-			if !ok {
-				break
-			}
-			h.call(ctx, call)
+	for ctx.Err() == nil {
+		t, o, finished := h.next()
+		switch {
+		case t != nil:
+			h.call(ctx, o, t)
+			continue
+		case finished:
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
 		case <-h.wake:
 		}
 	}
+	return context.Cause(ctx)
 }
 
-// next takes an event from the queue.
-func (h *Hook) next() (hookCall, bool) {
+// next takes an event from the queue, with the options of now. It returns nil without
+// one, and whether one may still come.
+func (h *Hook) next() (t *eventText, o HookOptions, finished bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.queue) == 0 {
 		h.queue = nil // so that a long queue does not stay in memory
-		return hookCall{}, false
+		return nil, h.o, h.finished
 	}
-	call := h.queue[0]
-	h.queue[0] = hookCall{}
+	first := h.queue[0]
+	h.queue[0] = eventText{}
 	h.queue = h.queue[1:]
 	h.status.Running = true
-	return call, true
+	return &first, h.o, false
 }
 
 // call runs the program for one event.
-func (h *Hook) call(ctx context.Context, c hookCall) {
-	if c.dropped > 0 {
-		h.onError(fmt.Errorf("health: hook %s: %d events were dropped, because more than %d waited", h.o.Path, c.dropped, h.o.Queue))
+func (h *Hook) call(ctx context.Context, o HookOptions, t *eventText) {
+	if t.Dropped > 0 {
+		h.onError(fmt.Errorf("health: %d events were dropped, because more than %d waited for %s", t.Dropped, o.Queue, o.Path))
 	}
-	err := h.run(ctx, c)
+	err := o.run(ctx, t)
 	h.mu.Lock()
 	h.status.Running, h.status.Error = false, ""
 	h.status.Runs++
@@ -183,22 +184,22 @@ func (h *Hook) call(ctx context.Context, c hookCall) {
 	}
 	h.mu.Unlock()
 	if err != nil {
-		h.onError(fmt.Errorf("health: hook for %q: %w", c.event.String(), err))
+		h.onError(fmt.Errorf("health: run for %q: %w", t.Text, err))
 	}
 }
 
-func (h *Hook) run(ctx context.Context, c hookCall) error {
-	ctx, cancel := context.WithTimeout(ctx, h.o.Timeout)
+// run runs the program for one event, and returns why it did not do its work.
+func (o *HookOptions) run(ctx context.Context, t *eventText) error {
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	text := textOf(c)
-	line, err := text.line()
+	line, err := t.line()
 	if err != nil {
 		return err
 	}
-	p := program{argv: append([]string{h.o.Path}, h.o.Args...), env: append(text.env(), h.o.Env...), stdin: line}
+	p := program{argv: append([]string{o.Path}, o.Args...), env: append(t.env(), o.Env...), stdin: line}
 	result, err := p.run(ctx)
 	if err == nil && result.code != 0 {
-		err = fmt.Errorf("%s exited with status %d", h.o.Path, result.code)
+		err = fmt.Errorf("%s exited with status %d", o.Path, result.code)
 	}
 	if err != nil {
 		return withOutput(err, result.output)

@@ -56,15 +56,21 @@ const eventVersion = 1
 // longestVariable is how many bytes of a value fit into the environment.
 const longestVariable = 4096
 
+// The states of a limit.
+const (
+	below = "below"
+	above = "above"
+)
+
 // textOf returns an event as a program reads it.
-func textOf(c hookCall) eventText {
-	t := eventText{Version: eventVersion, Event: c.event.event(), At: c.at, Text: c.event.String(), Dropped: c.dropped}
-	switch e := c.event.(type) {
+func textOf(e Event, at time.Time) eventText {
+	t := eventText{Version: eventVersion, Event: e.event(), At: at, Text: e.String()}
+	switch e := e.(type) {
 	case ServerChanged:
 		t.Service, t.Server, t.Was, t.Is, t.Reason = e.Service, e.Server, string(e.Was), string(e.Is), e.Reason
 	case LimitCrossed:
 		t.Service, t.Then, t.Working, t.Needed = e.Service, e.Limit.Then, &e.Working, &e.Needed
-		t.Was, t.Is = "below", "above"
+		t.Was, t.Is = below, above
 		if e.Below {
 			t.Was, t.Is = t.Is, t.Was
 		}

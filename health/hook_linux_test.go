@@ -2,8 +2,10 @@ package health
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -162,15 +164,126 @@ func TestHookEnds(t *testing.T) {
 	}
 }
 
-func TestHookEvents(t *testing.T) {
-	o, read := script(t, `echo "$LVS_EVENT $LVS_STATE" >> %`)
-	o.Events = []EventKind{KindLimitCrossed}
+// TestHookChooses holds that a hook runs for what all of its options admit, and for nothing
+// else.
+func TestHookChooses(t *testing.T) {
+	mail := lvs.MustParseServiceID("tcp://10.168.0.92:25")
+	mapped := netip.AddrPortFrom(netip.AddrFrom16(rip(1).Addr().As16()), rip(1).Port())
+	events := []Event{
+		0: went(1, Up), 1: went(1, Down), 2: went(2, Down), 3: ServerChanged{mail, rip(1), Up, Down, ""},
+		4: LimitCrossed{Service: web, Below: true}, 5: LimitCrossed{Service: mail}, 6: ContentDiffers{Service: web, Server: rip(2)},
+		7: OverrideEnded{Override{Service: web, Server: rip(1)}}, 8: ServerChanged{web, rip(1), Up, Unknown, ""},
+	}
+	for _, test := range []struct {
+		o    HookOptions
+		want []int
+	}{
+		{HookOptions{}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8}},
+		{HookOptions{Events: []EventKind{KindLimitCrossed}}, []int{4, 5}},
+		{HookOptions{Events: []EventKind{KindContentDiffers, KindOverrideEnded}}, []int{6, 7}},
+		{HookOptions{States: []string{"down", "below"}}, []int{1, 2, 3, 4}},
+		{HookOptions{States: []string{"above"}}, []int{5}},
+		{HookOptions{States: []string{"unknown"}}, []int{8}},
+		{HookOptions{Services: []lvs.ServiceID{mail}}, []int{3, 5}},
+		{HookOptions{Servers: []netip.AddrPort{mapped}}, []int{0, 1, 3, 7, 8}},
+		{HookOptions{Events: []EventKind{KindServerChanged}, States: []string{"down"}, Services: []lvs.ServiceID{web, mail}, Servers: []netip.AddrPort{rip(2)}}, []int{2}},
+	} {
+		test.o.Path = "/hook"
+		h, _ := hooked(t, test.o)
+		var got []int
+		for i, e := range events {
+			before := h.Status().Waiting
+			if h.OnEvent(e); h.Status().Waiting > before {
+				got = append(got, i)
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%+v: runs for %v, want %v", test.o, got, test.want)
+		}
+	}
+}
+
+// TestHookSet holds that other options count for the events that wait, in their order, and
+// that a hook that is finished runs for these first.
+func TestHookSet(t *testing.T) {
+	o, read := script(t, `echo "$0 $LVS_SERVER $LVS_DROPPED" >> %`)
+	o.Args = append(o.Args, "old")
 	h, _ := hooked(t, o)
-	h.OnEvent(went(1, Up))
-	h.OnEvent(LimitCrossed{Service: web, Below: true})
-	runUntil(t, h, idle)
-	if text := read(); text != "limit crossed below\n" {
-		t.Errorf("ran: %q", text)
+	for i := range 4 {
+		h.OnEvent(went(i, Up))
+	}
+	o.Args = append(o.Args[:2:2], "new")
+	o.States, o.Queue = []string{"down"}, 3
+	bad := o
+	bad.Queue = -1
+	refused(t, "HookOptions.Queue", h.Set(bad))
+	if err := h.Set(o); err != nil {
+		t.Fatal(err)
+	}
+	h.OnEvent(went(4, Up))
+	h.Finish()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := h.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("new %s 1\nnew %s \nnew %s \n", rip(1), rip(2), rip(3))
+	if diff := cmp.Diff(want, read()); diff != "" {
+		t.Errorf("runs (-want +got):\n%s", diff)
+	}
+}
+
+// TestHooks holds that hooks are read strictly, and fit their table.
+func TestHooks(t *testing.T) {
+	table := lvs.Table{Services: []lvs.TableService{
+		{Service: lvs.Service{ID: web, Scheduler: lvs.RR}, RealServers: []lvs.RealServer{lvs.NewRealServer(rip(1), lvs.DR())}},
+		{Service: lvs.Service{ID: lvs.FWMark(7), Scheduler: lvs.RR}},
+	}}
+	read := func(text string) error {
+		var h Hooks
+		if err := json.Unmarshal([]byte(text), &h); err != nil {
+			return err
+		}
+		if again, err := json.Marshal(h); err != nil || string(again) != text {
+			t.Errorf("%s, %v; want %s", again, err, text)
+		}
+		return h.Validate(table)
+	}
+	for _, good := range []string{
+		`{}`,
+		`{"a":{"path":"/a"},"b":{"path":"/a","services":["fwmark://7"]}}`,
+		`{"tcp://10.0.0.1:80/down":{"path":"/a","services":["tcp://10.168.0.91:80"],"servers":["10.1.0.1:80"]}}`,
+	} {
+		if err := read(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for text, field := range map[string]string{
+		`{"a":{"path":"a"}}`:           "[a].Path",
+		`{"":{"path":"/a"}}`:           `[""]`,
+		`{"a b":{"path":"/a"}}`:        `["a b"]`,
+		`{"a]":{"path":"/a"}}`:         `["a]"]`,
+		`{"a":{"path":3}}`:             "[a].path",
+		`{"a":{"Path":"/a"}}`:          "[a]",
+		`{"a":{"path":"/a","path":1}}`: "[a]",
+		`{"a":{},"a":{}}`:              "",
+		`[]`:                           "",
+		`{"a":{"path":"/a","services":["tcp://10.168.0.91:81"]}}`:                          "[a].Services[0]",
+		`{"a":{"path":"/a","servers":["10.1.0.1:80","10.1.0.2:80"]}}`:                      "[a].Servers[1]",
+		`{"a":{"path":"/a","services":["fwmark://7"],"servers":["10.1.0.1:80"]}}`:          "[a].Servers[0]",
+		`{"b":{"path":"/a"},"a":{"path":"/a","services":["tcp://10.168.0.91:80","x://"]}}`: "[a].services[1].Protocol",
+	} {
+		refused(t, field, read(text))
+	}
+}
+
+func TestHookStatusString(t *testing.T) {
+	for want, s := range map[string]HookStatus{
+		"0 runs": {}, "1 run": {Runs: 1}, "4 runs, 2 failed, 3 waiting, 1 dropped: broken": {Runs: 4, Failed: 2, Waiting: 3, Dropped: 1, Error: "broken"},
+	} {
+		if got := s.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 
@@ -201,7 +314,7 @@ func TestHookText(t *testing.T) {
 			`"service":"tcp://10.168.0.91:80","server":"10.1.0.1:80","override":{"service":"tcp://10.168.0.91:80","server":"10.1.0.1:80","kind":"drain"}}`,
 			"LVS_SERVICE=tcp://10.168.0.91:80 LVS_SERVER=10.1.0.1:80"},
 	} {
-		text := textOf(hookCall{event: c.event, at: at})
+		text := textOf(c.event, at)
 		line, err := text.line()
 		if err != nil {
 			t.Fatal(err)
@@ -216,7 +329,7 @@ func TestHookText(t *testing.T) {
 		}
 	}
 	long := ServerChanged{Reason: strings.Repeat("x\x00", 100_000)}
-	for _, v := range textOf(hookCall{event: long}).env() {
+	for _, v := range textOf(long, at).env() {
 		if len(v) > longestVariable+20 || strings.Contains(v, "\x00") {
 			t.Errorf("a variable has %d bytes", len(v))
 		}
@@ -225,18 +338,22 @@ func TestHookText(t *testing.T) {
 
 func TestHookOptions(t *testing.T) {
 	for field, bad := range map[string]HookOptions{
-		"HookOptions.Path":      {Path: "hook"},
-		"HookOptions.Env[0]":    {Path: "/hook", Env: []string{"X"}},
-		"HookOptions.Args":      {Path: "/hook", Args: []string{"\x00"}},
-		"HookOptions.Events[1]": {Path: "/hook", Events: []EventKind{KindLimitCrossed, "limit"}},
-		"HookOptions.Timeout":   {Path: "/hook", Timeout: -1},
-		"HookOptions.Queue":     {Path: "/hook", Queue: -1},
+		"HookOptions.Path":        {Path: "hook"},
+		"HookOptions.Env[0]":      {Path: "/hook", Env: []string{"X"}},
+		"HookOptions.Args":        {Path: "/hook", Args: []string{"\x00"}},
+		"HookOptions.Events[1]":   {Path: "/hook", Events: []EventKind{KindLimitCrossed, "limit"}},
+		"HookOptions.States[0]":   {Path: "/hook", States: []string{"Down"}},
+		"HookOptions.Services[0]": {Path: "/hook", Services: []lvs.ServiceID{{}}},
+		"HookOptions.Servers[1]":  {Path: "/hook", Servers: []netip.AddrPort{rip(1), {}}},
+		"HookOptions.Timeout":     {Path: "/hook", Timeout: -1},
+		"HookOptions.Queue":       {Path: "/hook", Queue: -1},
 	} {
 		_, err := NewHook(bad, nil)
 		refused(t, field, err)
 	}
 	var o HookOptions
-	text := `{"path":"/hook","args":["-v"],"events":["limit crossed"],"timeout":"5s","queue":9}`
+	text := `{"path":"/hook","args":["-v"],"events":["limit crossed"],"states":["below"],` +
+		`"services":["tcp://10.168.0.91:80"],"servers":["10.1.0.1:80"],"timeout":"5s","queue":9}`
 	if err := o.UnmarshalJSON([]byte(text)); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,9 @@ func (p Policy) MarshalJSON() ([]byte, error) { return encode(&p) }
 // "checks[0].probe.http.path". The policy is not validated.
 func (p *Policy) UnmarshalJSON(text []byte) error { return decode(text, p) }
 
+// UnmarshalJSON reads what package json writes of an override, as that of [Policy] does.
+func (o *Override) UnmarshalJSON(text []byte) error { return decode(text, o) }
+
 // MarshalJSON returns the check in JSON, as in a [Policy].
 func (c Check) MarshalJSON() ([]byte, error) { return encode(&c) }
 

@@ -76,6 +76,9 @@ func (o *Options) stateFamilies() (all []*family) {
 			all = append(all, c.family)
 		}
 		all = append(all, healthFamilies...)
+		for _, h := range hookFamilies {
+			all = append(all, h.family)
+		}
 	}
 	if o.Director != nil || o.StateFile != "" {
 		all = append(all, drains, drainLeft)
@@ -102,6 +105,7 @@ func (s *scrape) showDirector(is director.Status) {
 	}
 	s.addDrains(is.Drains)
 	s.addHealth(is)
+	s.addHooks(is)
 }
 
 // wanted returns how many services and real servers are wanted.

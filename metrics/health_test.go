@@ -98,3 +98,24 @@ func TestHealthOfTheBusiest(t *testing.T) {
 	s.connect(1, "10.0.0.1:80")
 	s.want(`lvs_real_server_up{real_server="10.1.0.2:80",service="tcp://10.0.0.1:80"} 1`+"\n", "lvs_real_server_up")
 }
+
+// What each hook has done is shown by its name.
+func TestHooks(t *testing.T) {
+	d := &reported{Hooks: map[string]health.HookStatus{
+		"announce": {Runs: 5, Failed: 2, Waiting: 3, Dropped: 1, Error: "broken"}, "mail": {},
+	}}
+	s := newScene(t, Options{Director: d})
+	s.want(`
+lvs_hook_dropped_events_total{hook="announce"} 1
+lvs_hook_dropped_events_total{hook="mail"} 0
+lvs_hook_failures_total{hook="announce"} 2
+lvs_hook_failures_total{hook="mail"} 0
+lvs_hook_runs_total{hook="announce"} 5
+lvs_hook_runs_total{hook="mail"} 0
+lvs_hook_waiting_events{hook="announce"} 3
+lvs_hook_waiting_events{hook="mail"} 0
+`, "lvs_hook")
+	if problems, err := testutil.CollectAndLint(s.Collector); err != nil || len(problems) > 0 {
+		t.Error(problems, err)
+	}
+}

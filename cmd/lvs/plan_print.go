@@ -41,6 +41,9 @@ func (p *prose) leftOut(w wanted) {
 	if len(w.file.Health) > 0 {
 		p.comment("the checks of " + w.name + " are not part of a plan: 'lvs run' makes them")
 	}
+	if len(w.file.Hooks) > 0 {
+		p.comment("the hooks of " + w.name + " are not part of a plan: 'lvs run' runs them")
+	}
 	for _, note := range w.file.Notes {
 		p.comment(note.String())
 	}

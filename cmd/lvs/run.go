@@ -7,7 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,10 +39,11 @@ allows is refused: SIGUSR1 allows it. SIGHUP prints the status, and looks at the
 once.
 
 The real servers of a service with a "health" in FILE are checked, and their weights follow.
-Operators decide otherwise in the file of -overrides: see "lvs override". The program of
--hook runs for each event of the checks, one after another. It gets the event in its
-environment, such as LVS_EVENT="limit crossed" and LVS_STATE=below, and as one line of JSON
-on its standard input.
+Operators decide otherwise in the file of -overrides: see "lvs override". The programs of
+the "hooks" in FILE run for events of the checks that they ask for, and that of -hook for all
+of them, one after another. They get the event in their environment, such as
+LVS_EVENT="limit crossed" and LVS_STATE=below, and as one line of JSON on their standard
+input.
 
 When run ends, the table stays as it is. With -state, the next run goes on with drains, and
 knows what this one applied.
@@ -68,7 +71,7 @@ func (k *keep) Flags(f *flag.FlagSet) {
 	f.DurationVar(&k.resync, "resync", 0, "look at the table each `TIME`; 0 is 30s")
 	f.StringVar(&k.metrics, "metrics", "", "serve metrics at `ADDRESS`, as 'lvs metrics -listen' does, with the state of this run")
 	f.StringVar(&k.overrides, "overrides", "", "follow what operators have decided in the file `FILE`, which lvs override writes")
-	f.StringVar(&k.hook, "hook", "", "run the program `HOOK` for each event of the checks")
+	f.StringVar(&k.hook, "hook", "", "run the program `HOOK`, besides the hooks of FILE, for each event of the checks")
 	f.StringVar(&k.status, "status", "", "write the status to the file `STATUS` each second, for lvs top -status")
 }
 
@@ -81,11 +84,7 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(k.findStateFolder(), findFolder("-overrides", k.overrides), findFolder("-status", k.status)); err != nil {
-		return err
-	}
-	hook, err := k.newHook(env)
-	if err != nil {
+	if err := cmp.Or(k.findStateFolder(), findFolder("-overrides", k.overrides), findFolder("-status", k.status), k.findHook()); err != nil {
 		return err
 	}
 	defer k.vandalize(ctx, env, host, args)()
@@ -97,12 +96,7 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 		Table: k.table, Shared: k.shared, StateFile: k.state, Source: source, MaxRemoval: k.most, Resync: k.resync,
 		OverridesFile: k.overrides,
 	}
-	o.OnEvent = func(e director.Event) {
-		printEvent(env.Out, e)
-		if e, ok := e.(director.Health); ok && hook != nil {
-			hook.OnEvent(e.Event)
-		}
-	}
+	o.OnEvent = func(e director.Event) { printEvent(env.Out, e) }
 	o.Table.Host = host
 	if err := checkDemo(env, &o); err != nil {
 		return err
@@ -118,7 +112,7 @@ func (k *keep) Run(ctx context.Context, env *cli.Env, args []string) error {
 		}
 		defer env.Notify(show, func() { d.Allow() })()
 	}
-	if err := k.direct(ctx, env, host, d, hook); err != nil {
+	if err := k.direct(ctx, env, host, d); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(env.Out, d.Status())
@@ -132,7 +126,10 @@ func (k *keep) source(ctx context.Context, env *cli.Env, host *lvs.Host, args []
 			return nil, cmp.Or(err, cli.Usagef("FILE is missing, which only -demo can do without"))
 		}
 		now, err := host.Client().Snapshot(ctx)
-		return director.Fixed(now.Table()), err
+		if err != nil {
+			return nil, err
+		}
+		return once(director.Update{Table: now.Table(), Hooks: k.withHook(nil)}), nil
 	}
 	if args[0] == "-" {
 		return nil, cli.Usagef("the standard input cannot be read again: name a file")
@@ -141,33 +138,62 @@ func (k *keep) source(ctx context.Context, env *cli.Env, host *lvs.Host, args []
 	if err != nil {
 		return nil, err
 	}
+	if err := findHooks(first.Hooks); err != nil {
+		return nil, err
+	}
 	for _, note := range first.Notes {
 		fmt.Fprintln(env.Err, note)
 	}
 	return director.File{Path: args[0], Decode: func(text []byte) (director.Config, error) {
 		file, err := tablefile.DecodeNamed(args[0], text)
+		file.Hooks = k.withHook(file.Hooks)
 		return file.Config(), err
 	}}, nil
 }
 
-// newHook returns the hook of -hook; nil without one.
-func (k *keep) newHook(env *cli.Env) (*health.Hook, error) {
-	if k.hook == "" {
-		return nil, nil
+// hookFlag is the name of the hook of -hook.
+const hookFlag = "-hook"
+
+// findHook refuses a program of -hook that cannot be run.
+func (k *keep) findHook() error {
+	hooks := k.withHook(nil)
+	if err := hooks[hookFlag].Validate(); len(hooks) > 0 && err != nil {
+		return cli.Usagef("-hook: %v", err)
 	}
-	if _, err := exec.LookPath(k.hook); err != nil {
-		return nil, fmt.Errorf("-hook: %w", err)
-	}
-	hook, err := health.NewHook(health.HookOptions{Path: k.hook}, func(err error) { fmt.Fprintln(env.Err, err) })
-	if err != nil {
-		return nil, cli.Usagef("-hook: %v", err)
-	}
-	return hook, nil
+	return findHooks(hooks)
 }
 
-// direct runs the director and its hook, serves metrics and writes the status, until the context ends,
+// withHook returns hooks and that of -hook.
+func (k *keep) withHook(hooks health.Hooks) health.Hooks {
+	if k.hook == "" {
+		return hooks
+	}
+	all := health.Hooks{hookFlag: {Path: k.hook}}
+	maps.Copy(all, hooks)
+	return all
+}
+
+// findHooks returns an error if the program of a hook cannot be run. While run goes on,
+// that is an event.
+func findHooks(hooks health.Hooks) error {
+	for _, name := range slices.Sorted(maps.Keys(hooks)) {
+		if _, err := exec.LookPath(hooks[name].Path); err != nil {
+			return fmt.Errorf("hook %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// once returns a source of one update.
+func once(u director.Update) director.Source {
+	updates := make(chan director.Update, 1)
+	updates <- u
+	return director.Channel(updates)
+}
+
+// direct runs the director, serves metrics and writes the status, until the context ends,
 // which is not an error, or one of them fails.
-func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *director.Director, hook *health.Hook) error {
+func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *director.Director) error {
 	ctx, cancel := context.WithCancel(outer)
 	defer cancel()
 	var beside []func(context.Context) error
@@ -179,14 +205,8 @@ func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *di
 		}
 		beside = append(beside, func(ctx context.Context) error { return serveMetrics(ctx, env, k.metrics, collector) })
 	}
-	if hook != nil {
-		beside = append(beside, func(ctx context.Context) error {
-			_ = hook.Run(ctx) // it ends with its context alone
-			return nil
-		})
-	}
 	if k.status != "" {
-		beside = append(beside, func(ctx context.Context) error { return writeStatus(ctx, k.status, d) })
+		beside = append(beside, func(ctx context.Context) error { return keepStatus(ctx, env.Err, k.status, d) })
 	}
 	ended := make(chan error, len(beside))
 	for _, run := range beside {

@@ -72,6 +72,7 @@ func (draining) Status() director.Status {
 		Health: health.Status{Services: []health.ServiceStatus{{Service: lvs.FWMark(1), Then: health.KeepAll, Servers: []health.ServerStatus{
 			{Server: server, State: health.Up, Checks: []health.CheckStatus{{Check: "tcp", Path: health.Direct, State: health.Up, Last: time.Now()}}},
 		}}}},
+		Hooks: map[string]health.HookStatus{"announce": {}},
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package tablefile reads and writes files with a table: commands of ipvsadm, JSON, and
-// YAML. The latter two may have checks too. It also reads those of keepalived.
+// YAML. The latter two may have checks and hooks too. It also reads those of keepalived.
 package tablefile
 
 import (
@@ -30,11 +30,14 @@ const Keepalived = "keepalived"
 type File struct {
 	ipvsadm.File
 	Health map[lvs.ServiceID]health.Policy // the checks of services that have some
+	Hooks  health.Hooks                    // programs that run for events of the checks
 	Notes  []keepalived.Note               // on what was not taken over from keepalived
 }
 
 // Config returns the part that a director keeps true.
-func (f File) Config() director.Config { return director.Config{Table: f.Table, Health: f.Health} }
+func (f File) Config() director.Config {
+	return director.Config{Table: f.Table, Health: f.Health, Hooks: f.Hooks}
+}
 
 // Format returns the format of a text.
 func Format(text []byte) string {
@@ -80,7 +83,7 @@ func decode(name string, text []byte, o keepalived.Options) (f File, err error) 
 		}
 		var c director.Config
 		c, err = decode(text)
-		f.Table, f.Health = c.Table, c.Health
+		f.Table, f.Health, f.Hooks = c.Table, c.Health, c.Hooks
 	case Keepalived:
 		return decodeKeepalived(name, text, o)
 	default:

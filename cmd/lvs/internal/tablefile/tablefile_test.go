@@ -138,6 +138,8 @@ func TestDecodeOtherEditors(t *testing.T) {
 }
 
 const checkedYAML = `version: 1
+hooks:
+  a.b: {path: /hook, states: [down], services: ["tcp://10.168.0.91:80"]}
 services:
   - id: tcp://10.168.0.91:80
     scheduler: wrr
@@ -160,21 +162,30 @@ func TestDecodeHealth(t *testing.T) {
 	if len(f.Health) != 2 || f.Health[f.Table.Services[1].ID].Checks[0].Interval != time.Second {
 		t.Errorf("%+v", f)
 	}
+	if len(f.Hooks) != 1 || f.Hooks["a.b"].Path != "/hook" || len(f.Hooks["a.b"].Services) != 1 {
+		t.Errorf("%+v", f.Hooks)
+	}
 	text, err := json.Marshal(f.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := tablefile.Decode(text); err != nil || len(again.Health) != 2 || !again.Table.Equal(f.Table) {
+	if again, err := tablefile.Decode(text); err != nil || len(again.Health) != 2 || len(again.Hooks) != 1 || !again.Table.Equal(f.Table) {
 		t.Errorf("%+v, %v", again, err)
 	}
 	for _, test := range []struct{ old, new, want string }{
-		{"interval: 1s", "interval: 1", "7:40: services[0].health.checks[0].interval: "},
-		{"interval: 1s", "interval: 1ms", "7:40: services[0].health.checks[0].interval: "},
-		{"tcp: {}", "tpc: {}", "7:19: services[0].health.checks[0].probe"},
-		{"failed: remove", "fallen: remove", "5:13: services[0].health"},
-		{"failed: remove", "failed: away", "8:15: services[0].health.failed"},
-		{"scheduler: wrr", "scheduler: 7", "4:16: "},
-		{"mode: dr", "mood: dr", "10:40: "},
+		{"interval: 1s", "interval: 1", "9:40: services[0].health.checks[0].interval: "},
+		{"interval: 1s", "interval: 1ms", "9:40: services[0].health.checks[0].interval: "},
+		{"tcp: {}", "tpc: {}", "9:19: services[0].health.checks[0].probe"},
+		{"failed: remove", "fallen: remove", "7:13: services[0].health"},
+		{"failed: remove", "failed: away", "10:15: services[0].health.failed"},
+		{"scheduler: wrr", "scheduler: 7", "6:16: "},
+		{"mode: dr", "mood: dr", "12:40: "},
+		{"path: /hook", "path: hook", "3:15: hooks[a.b].path: "},
+		{"path: /hook", "program: /hook", "3:8: hooks[a.b]: "},
+		{"[down]", "[up, Down]", "3:35: hooks[a.b].states[1]: "},
+		{"states: [down]", "path: /hook", "3:8: hooks[a.b]: "},
+		{`["tcp://10.168.0.91:80"]`, "[fwmark://7]", "3:49: hooks[a.b].services[0]: "},
+		{"version: 1", "hooks: {}", "1:1: lvs: parse table, line 1, column 1: version: is missing"},
 	} {
 		_, err := tablefile.Decode([]byte(strings.Replace(checkedYAML, test.old, test.new, 1)))
 		line, column := placeOf(err)
@@ -223,15 +234,17 @@ func TestKeepalived(t *testing.T) {
 	}
 }
 
-// The example of the page on the service can be read.
+// The examples of the page on the service can be read, together.
 func TestPageHealth(t *testing.T) {
 	page, err := os.ReadFile("../../../../docs/daemon.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, _ := strings.Cut(string(page), "```yaml\n")
-	text, _, _ = strings.Cut(text, "```")
-	if f, err := tablefile.Decode([]byte(text)); err != nil || len(f.Health) != 1 {
+	parts := strings.Split(string(page), "```")
+	checks, _ := strings.CutPrefix(parts[3], "yaml\n")
+	hooks, _ := strings.CutPrefix(parts[5], "yaml\nversion: 1\n")
+	hooks = strings.TrimSuffix(hooks, "services: []\n")
+	if f, err := tablefile.Decode([]byte(checks + hooks)); err != nil || len(f.Health) != 1 || len(f.Hooks) != 2 {
 		t.Errorf("%+v, %v", f, err)
 	}
 }

@@ -10,14 +10,13 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// decodeYAML returns the table in a text of YAML and its checks, and validates them. Its
-// errors say where the text is wrong, as those of [director.ParseConfig] do.
+// decodeYAML returns what a text of YAML wants, and validates it. Its errors say where the text is wrong, as those of [director.ParseConfig] do.
 func decodeYAML(content []byte) (c director.Config, err error) {
 	var root yaml.Node
 	if err := yaml.Load(content, &root); err != nil {
 		return c, placed(&root, err)
 	}
-	checks := takeHealth(&root)
+	hooks, checks := takeHooks(&root), takeHealth(&root)
 	err = c.Table.UnmarshalYAML(root.Decode) // whose own errors would hide the path
 	if err == nil {
 		err = c.Table.Validate()
@@ -26,6 +25,9 @@ func decodeYAML(content []byte) (c director.Config, err error) {
 		return director.Config{}, placed(&root, err)
 	}
 	if c.Health, err = decodeHealth(checks, c.Table); err != nil {
+		return director.Config{}, err
+	}
+	if c.Hooks, err = decodeHooks(hooks, c.Table); err != nil {
 		return director.Config{}, err
 	}
 	return c, nil
@@ -59,14 +61,41 @@ func placed(root *yaml.Node, err error) error {
 // find returns the value at a path such as services[3].realServers[0].mode, or the
 // innermost one around it that exists.
 func find(n *yaml.Node, path string) *yaml.Node {
-	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+	for path != "" {
+		part, rest := firstPart(path)
 		next := child(n, part)
 		if next == nil {
 			break
 		}
-		n = next
+		n, path = next, rest
 	}
 	return n
+}
+
+// firstPart returns the first key or index of a path, and what is behind it. Keys in
+// brackets may have dots, and brackets of their own.
+func firstPart(path string) (part, rest string) {
+	path = strings.TrimPrefix(path, ".")
+	if path[:min(1, len(path))] != "[" {
+		end := strings.IndexAny(path, ".[")
+		if end < 0 {
+			end = len(path)
+		}
+		return path[:end], path[end:]
+	}
+	depth := 0
+	for i, r := range path {
+		switch r {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		}
+		if depth == 0 {
+			return path[1:i], path[i+1:]
+		}
+	}
+	return path[1:], ""
 }
 
 // child returns the value of a key or at an index, or nil.

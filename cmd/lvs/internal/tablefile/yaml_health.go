@@ -13,8 +13,11 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// healthKey is the key of the checks of a service.
-const healthKey = "health"
+// The keys of the checks of a service, and of the hooks.
+const (
+	healthKey = "health"
+	hooksKey  = "hooks"
+)
 
 // takeHealth takes the checks out of a document, and returns them by the indexes of their
 // services. What is left is the document of a table.
@@ -75,30 +78,60 @@ func decodeHealth(checks map[int]*yaml.Node, table lvs.Table) (map[lvs.ServiceID
 		if n == nil {
 			continue
 		}
-		text := jsonText{left: left}
-		err := text.node(n, 0)
-		left = text.left
 		var p health.Policy
-		if err == nil {
-			err = json.Unmarshal(text.Bytes(), &p)
-		}
+		err := decodeJSON(n, &left, &p)
 		if err == nil {
 			err = p.Validate(s)
 		}
 		if err != nil {
-			return nil, placedHealth(n, i, err)
+			bad := director.NewHealthError(i, err)
+			_, inside, _ := strings.Cut(bad.Field, "]."+healthKey)
+			return nil, placedAt(n, inside, bad)
 		}
 		all[s.ID] = p
 	}
 	return all, nil
 }
 
-// placedHealth returns the error of the checks of a service with its place.
-func placedHealth(n *yaml.Node, service int, err error) error {
-	bad := director.NewHealthError(service, err)
-	_, inside, _ := strings.Cut(bad.Field, "]."+healthKey)
-	at := find(n, inside)
-	return &director.FileError{Line: at.Line, Column: at.Column, Err: bad}
+// takeHooks takes the hooks out of a document, and returns them; nil if there are none.
+func takeHooks(root *yaml.Node) *yaml.Node {
+	if len(root.Content) == 0 {
+		return nil
+	}
+	return take(resolved(root.Content[0]), hooksKey)
+}
+
+// decodeHooks returns the hooks of a table, and validates them.
+func decodeHooks(n *yaml.Node, table lvs.Table) (hooks health.Hooks, err error) {
+	if n == nil {
+		return nil, nil
+	}
+	left := maxHealth
+	if err = decodeJSON(n, &left, &hooks); err == nil {
+		err = hooks.Validate(table)
+	}
+	if err != nil {
+		bad := director.NewHooksError(err)
+		return nil, placedAt(n, strings.TrimPrefix(bad.Field, hooksKey), bad)
+	}
+	return hooks, nil
+}
+
+// decodeJSON decodes a value as its JSON, which may have so many bytes, less afterwards.
+func decodeJSON(n *yaml.Node, left *int, into any) error {
+	text := jsonText{left: *left}
+	err := text.node(n, 0)
+	*left = text.left
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text.Bytes(), into)
+}
+
+// placedAt returns an error with the place of what is at a path in a value.
+func placedAt(n *yaml.Node, path string, err error) error {
+	at := find(n, path)
+	return &director.FileError{Line: at.Line, Column: at.Column, Err: err}
 }
 
 // maxHealth is how many bytes of JSON the checks of a file may become: aliases can make
