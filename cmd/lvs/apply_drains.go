@@ -47,21 +47,20 @@ func (a *applyTable) finishDrains(ctx context.Context, env *cli.Env, client *lvs
 func awaitDrains(ctx context.Context, env *cli.Env, client *lvs.Client, drains []lvs.Drain) (left []lvs.Drain, ended []lvs.DrainEnd, err error) {
 	shown := newProgress(env)
 	defer shown.end()
-	for {
+	for left = drains; ; {
 		if shown.live() {
-			shown.say(time.Now(), drainsText(drains, time.Now()))
+			shown.say(time.Now(), drainsText(left, time.Now()))
 		}
-		round, cancel := context.WithTimeout(ctx, time.Second)
 		var some []lvs.DrainEnd
-		drains, some, err = client.AwaitDrains(round, drains)
-		out := round.Err() != nil
-		cancel()
+		left, some, err = client.ContinueDrains(ctx, left)
 		ended = append(ended, some...)
-		switch {
-		case len(drains) == 0:
-			return nil, ended, nil
-		case ctx.Err() != nil || err != nil && !out:
-			return drains, ended, err
+		if len(left) == 0 || err != nil && lvs.Ignore(err, lvs.ErrBusy, lvs.ErrStuck) != nil {
+			return left, ended, err
+		}
+		select {
+		case <-ctx.Done():
+			return left, ended, ctx.Err()
+		case <-time.After(untilLook(left...)):
 		}
 	}
 }

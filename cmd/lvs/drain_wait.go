@@ -12,6 +12,18 @@ import (
 // drainLook is the time between two looks at what is drained.
 const drainLook = 500 * time.Millisecond
 
+// untilLook returns how long to wait before the next look: until a deadline, but no longer
+// than drainLook.
+func untilLook(drains ...lvs.Drain) time.Duration {
+	wait := drainLook
+	for _, d := range drains {
+		if rest := time.Until(d.Deadline); rest > 0 {
+			wait = min(wait, rest)
+		}
+	}
+	return wait
+}
+
 // await waits for the end of a drain.
 func (d *drain) await(ctx context.Context, env *cli.Env, client *lvs.Client, begun lvs.Drain) error {
 	shown := newProgress(env)
@@ -34,7 +46,7 @@ func (d *drain) await(ctx context.Context, env *cli.Env, client *lvs.Client, beg
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(drainLook, max(time.Until(begun.Deadline), time.Millisecond))):
+		case <-time.After(untilLook(begun)):
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/golvs/lvs/cmd/lvs/internal/cli"
 	"github.com/golvs/lvs/cmd/lvs/internal/demo"
 	"github.com/golvs/lvs/director"
-	"github.com/golvs/lvs/health"
 )
 
 // checkDemo makes the checks of a demo ask simulated real servers.
@@ -18,9 +17,7 @@ func checkDemo(env *cli.Env, o *director.Options) error {
 	if err != nil || world == nil {
 		return err
 	}
-	backends := demo.NewBackends()
-	o.Health.Network = backends
-	o.Path = health.TablePathOptions{Sources: demo.Sources(), Network: backends.Through(world)}
+	demo.NewBackends().Check(world, o)
 	return nil
 }
 

@@ -42,3 +42,12 @@ func TestRunDemoChecks(t *testing.T) {
 		})
 	}
 }
+
+// The live view of a demo shows real servers that fail, come back, start slowly, and are
+// taken out.
+func TestTopDemoHealth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := runWith(t.Context(), "", "top", "-demo", "-b", "-n", "90")
+		got.want(t, 0, "failed for", "1 failed", "slow start, ", "drain, ann")
+	})
+}

@@ -24,7 +24,8 @@ all, and the rest only of the services whose real servers are on the screen.
 
 With -state, the time that is left to drains is shown, and with -status what 'lvs run' knows
 of the health of real servers: why they have another weight than the configured one, and
-below, of the one at the cursor, what its checks say.
+below, of the one at the cursor, what its checks say. With -demo, a director checks the first
+service, of which one real server fails and comes back by turns.
 
 Without a terminal, or with -b, frames of the whole table are printed as plain text.`,
 		Host: true,
@@ -80,6 +81,11 @@ func (v *liveView) Run(ctx context.Context, env *cli.Env, args []string) error {
 		return err
 	}
 	reader := &top.Reader{Host: host, StateFile: v.stateFile, StatusFile: v.statusFile, Probes: v.probes}
+	stop, err := v.directDemo(env, reader)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	model := top.NewModel("lvs top", v.interval)
 	model.Filter, model.Sort, model.CountStates = v.filter, v.sort, v.states
 	output := term.Inspect(env.Out, env.Getenv)
@@ -93,6 +99,17 @@ func (v *liveView) Run(ctx context.Context, env *cli.Env, args []string) error {
 	}
 	live := &top.Live{Reader: reader, Model: model, Frames: v.frames, Terminal: top.FileTerminal(in, out), Style: output.Style}
 	return live.Run(ctx)
+}
+
+// directDemo has a director check real servers in a world that lives, for a reader, until
+// stop is called.
+func (v *liveView) directDemo(env *cli.Env, reader *top.Reader) (stop func(), err error) {
+	world, err := env.World()
+	if err != nil || world == nil || world.Frozen || v.frames == 1 {
+		return func() {}, err
+	}
+	reader.Director, stop, err = world.Direct()
+	return stop, err
 }
 
 // terminals returns the files of input and output if both are terminals.

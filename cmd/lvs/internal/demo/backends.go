@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-
 	"io"
 	"net"
 	"net/http"
@@ -10,12 +9,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/golvs/lvs/director"
 	"github.com/golvs/lvs/health"
 	"github.com/golvs/lvs/health/healthtest"
 )
 
-// Backends is what checks in a demo reach instead of the host's network: each real server
-// works, and its HTTP server has every page, but that one in four flaps.
+// Backends is what checks in a demo reach instead of the host's network. Each real server
+// works and has every page, except that one in four fails and comes back by turns.
 type Backends struct {
 	network *healthtest.Network
 
@@ -23,9 +23,15 @@ type Backends struct {
 	known map[netip.AddrPort]bool
 }
 
-// NewBackends returns real servers, of which each exists as soon as it is asked.
+// NewBackends returns real servers. Each exists as soon as it is asked.
 func NewBackends() *Backends {
 	return &Backends{network: healthtest.New(), known: map[netip.AddrPort]bool{}}
+}
+
+// Check makes the checks of a director in a world ask the real servers.
+func (b *Backends) Check(w *World, o *director.Options) {
+	o.Health.Network = b
+	o.Path = health.TablePathOptions{Sources: sources(), Network: b.through(w)}
 }
 
 // DialContext connects to a real server.
@@ -62,9 +68,9 @@ func page(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "the page of the shared tier\n")
 }
 
-// Through returns the networks of checks through IPVS: their packets go through the
+// through returns the networks of checks through IPVS: their packets go through the
 // simulated director.
-func (b *Backends) Through(w *World) func(mark uint32, source netip.Addr) health.Network {
+func (b *Backends) through(w *World) func(mark uint32, source netip.Addr) health.Network {
 	return func(mark uint32, source netip.Addr) health.Network {
 		return through{b, w, b.network.Through(w.Sim, source, mark)}
 	}
@@ -101,7 +107,7 @@ func (t through) DialContext(ctx context.Context, network, address string) (net.
 	return t.path.DialContext(ctx, network, address)
 }
 
-// Sources are the director's own addresses, from which checks through IPVS come.
-func Sources() []netip.Addr {
+// sources are the director's own addresses, from which checks through IPVS come.
+func sources() []netip.Addr {
 	return []netip.Addr{netip.MustParseAddr("10.168.0.90"), netip.MustParseAddr("2001:db8:a8::90")}
 }

@@ -32,7 +32,8 @@ func Frozen() Options {
 // World is a simulated director with clients. Unless it is frozen, its time goes on as
 // real time does.
 type World struct {
-	Sim *lvs.Simulator
+	Sim    *lvs.Simulator
+	Frozen bool // it stays as it is, but for Advance
 
 	at      atomic.Int64 // the time, in Unix nanoseconds
 	traffic traffic
@@ -57,7 +58,7 @@ func New(o Options) (*World, error) {
 	if o.Start.IsZero() {
 		o.Start = time.Now()
 	}
-	w := &World{cancel: func() {}}
+	w := &World{Frozen: o.Frozen, cancel: func() {}}
 	w.at.Store(o.Start.Add(-past).UnixNano())
 	sim, err := lvs.NewSimulator(lvs.SimOptions{
 		Clock: w.Now, Seed: o.Seed, Interfaces: interfaces(),

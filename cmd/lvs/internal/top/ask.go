@@ -86,6 +86,9 @@ func (m *Model) WeightSet(c WeightChange, err error) {
 		return
 	}
 	m.Notice = fmt.Sprintf("weight of %s set to %d", c.Row.Server, c.Weight)
+	if _, kept := m.Reading.Health[c.Row]; kept && m.Reading.HealthErr == nil {
+		m.Notice += ", until lvs run undoes it; lvs override lasts"
+	}
 	if c.Weight == 0 && c.Was > 0 {
 		m.Quiesced[c.Row] = c.Was
 	} else {

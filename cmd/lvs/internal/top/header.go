@@ -8,6 +8,7 @@ import (
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/cmd/lvs/internal/term"
+	"github.com/golvs/lvs/health"
 )
 
 func (m *Model) title() term.Line {
@@ -30,14 +31,17 @@ func (m *Model) title() term.Line {
 
 // totals sums up all services.
 func (m *Model) totals() term.Line {
-	servers, active, inactive, draining := 0, 0, 0, 0
+	servers, active, inactive, draining, failed := 0, 0, 0, 0, 0
 	for i := range m.Reading.Services {
 		s := &m.Reading.Services[i]
 		servers += len(s.Servers)
 		for i := range s.Servers {
 			server := &s.Servers[i]
 			active, inactive = active+server.Active, inactive+server.Inactive
-			if server.Weight == 0 && server.conns() > 0 {
+			switch is := m.healthOf(s, server); {
+			case is != nil && is.State == health.Down:
+				failed++
+			case server.Weight == 0 && server.conns() > 0:
 				draining++
 			}
 		}
@@ -45,6 +49,9 @@ func (m *Model) totals() term.Line {
 	text := fmt.Sprintf("%s, %s", plural(len(m.Reading.Services), "service"), plural(servers, "server"))
 	if draining > 0 {
 		text += fmt.Sprintf(", %d draining", draining)
+	}
+	if failed > 0 {
+		text += fmt.Sprintf(", %d failed", failed)
 	}
 	text += fmt.Sprintf("  %s active, %s inactive", count(active), count(inactive))
 	if r := m.rates(); m.isWide() {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/golvs/lvs"
+	"github.com/golvs/lvs/director"
 	"github.com/golvs/lvs/health"
 )
 
@@ -45,6 +46,8 @@ type Reader struct {
 	StatusFile string // of health; "" is none
 	Probes     bool   // reads the services that carry health checks, too
 
+	Director *director.Director // knows of health if there is no file; nil is none
+
 	state stateFile
 }
 
@@ -59,8 +62,12 @@ func (r *Reader) Read(ctx context.Context, wanted map[lvs.ServiceID]bool) (Readi
 	if r.StateFile != "" && err == nil {
 		reading.Drains, reading.StateErr = r.state.read(r.StateFile)
 	}
-	if r.StatusFile != "" && err == nil {
+	switch {
+	case err != nil:
+	case r.StatusFile != "":
 		reading.Health, reading.HealthErr = readStatus(r.StatusFile, reading.At)
+	case r.Director != nil:
+		reading.Health = healthIn(r.Director.Status())
 	}
 	return reading, err
 }

@@ -34,12 +34,7 @@ func readStatus(path string, now time.Time) (map[Row]health.ServerStatus, error)
 	if err := status.UnmarshalJSON(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	servers := map[Row]health.ServerStatus{}
-	for _, s := range status.Health.Services {
-		for _, server := range s.Servers {
-			servers[Row{s.Service, server.Server}] = server
-		}
-	}
+	servers := healthIn(status)
 	switch age := now.Sub(status.At); {
 	case !status.Running:
 		return servers, fmt.Errorf("%s: the director does not run since %s", path, status.At.Local().Format("15:04:05"))
@@ -47,4 +42,15 @@ func readStatus(path string, now time.Time) (map[Row]health.ServerStatus, error)
 		return servers, fmt.Errorf("%s is %s old: lvs run does not write it any more", path, short(age))
 	}
 	return servers, nil
+}
+
+// healthIn returns what a status says of real servers.
+func healthIn(status director.Status) map[Row]health.ServerStatus {
+	servers := map[Row]health.ServerStatus{}
+	for _, s := range status.Health.Services {
+		for _, server := range s.Servers {
+			servers[Row{s.Service, server.Server}] = server
+		}
+	}
+	return servers
 }
