@@ -20,16 +20,16 @@ func TestKernelHealth(t *testing.T) {
 	k.ns.Dummy("servers", "10.1.0.1/32", "10.1.0.2/32", "10.1.0.3/32")
 	want := wrrTable(3, 5, 7)
 	p := health.Policy{Checks: []health.Check{{
-		Probe: health.TCP{}, Interval: 200 * time.Millisecond, Timeout: 150 * time.Millisecond, Rise: 2, Fall: 2,
+		Probe: health.TCP{}, Interval: 200 * time.Millisecond, Timeout: 10 * time.Second, Rise: 2, Fall: 2,
 	}}}
 	dir := t.TempDir()
 	k.config(dir, Config{Table: want, Health: map[lvs.ServiceID]health.Policy{web: p}})
 	open := map[int]net.Listener{1: k.listen(1), 2: k.listen(2), 3: k.listen(3)}
 	process := k.process(dir)
-	k.eventually("all of them work", 20*time.Second, func() bool { return k.is(want) })
+	k.eventually("all of them work", func() bool { return k.is(want) })
 
 	open[2].Close()
-	k.eventually("one that failed", 20*time.Second, func() bool { return maps.Equal(k.weights(), map[int]int{1: 3, 2: 0, 3: 7}) })
+	k.eventually("one that failed", func() bool { return maps.Equal(k.weights(), map[int]int{1: 3, 2: 0, 3: 7}) })
 	k.kill(process)
 	k.mustWeigh("after SIGKILL", map[int]int{1: 3, 2: 0, 3: 7})
 	process = k.process(dir)
@@ -41,7 +41,7 @@ func TestKernelHealth(t *testing.T) {
 	open[2] = k.listen(2)
 	open[3].Close()
 	process = k.process(dir)
-	k.eventually("what changed while nothing ran", 20*time.Second, func() bool { return maps.Equal(k.weights(), map[int]int{1: 3, 2: 5, 3: 0}) })
+	k.eventually("what changed while nothing ran", func() bool { return maps.Equal(k.weights(), map[int]int{1: 3, 2: 5, 3: 0}) })
 	k.kill(process)
 }
 

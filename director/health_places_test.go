@@ -48,25 +48,27 @@ func moved(a, b []int) int {
 func TestHealthPlaces(t *testing.T) {
 	for _, test := range []struct {
 		scheduler lvs.Scheduler
+		weight    int // of each
 		flags     lvs.SchedulerFlags
 		failed    health.Consequence
 		exact     bool
 
 		away, refused, back int // percent of the clients
 	}{
-		{lvs.SH, 0, health.Quiesce, false, 20, 20, 0},
-		{lvs.SH, lvs.HashFallback, health.Quiesce, false, 20, 0, 0},
-		{lvs.SH, 0, health.Remove, false, 80, 0, 80},
-		{lvs.SH, 0, health.Remove, true, 80, 0, 0},
-		{lvs.MH, 0, health.Quiesce, false, 19, 19, 0},
-		{lvs.MH, lvs.HashFallback, health.Quiesce, false, 19, 0, 0},
-		{lvs.MH, 0, health.Remove, false, 19, 0, 0},
-		{lvs.MH, 0, health.Remove, true, 19, 0, 0},
+		{lvs.SH, 1, 0, health.Quiesce, false, 20, 20, 0},
+		{lvs.SH, 1, lvs.HashFallback, health.Quiesce, false, 20, 0, 0},
+		{lvs.SH, 3, 0, health.Quiesce, false, 81, 8, 0},
+		{lvs.SH, 1, 0, health.Remove, false, 80, 0, 80},
+		{lvs.SH, 1, 0, health.Remove, true, 80, 0, 0},
+		{lvs.MH, 1, 0, health.Quiesce, false, 19, 19, 0},
+		{lvs.MH, 1, lvs.HashFallback, health.Quiesce, false, 19, 0, 0},
+		{lvs.MH, 1, 0, health.Remove, false, 19, 0, 0},
+		{lvs.MH, 1, 0, health.Remove, true, 19, 0, 0},
 	} {
-		t.Run(fmt.Sprint(test.scheduler, test.flags, test.failed, test.exact), func(t *testing.T) {
+		t.Run(fmt.Sprint(test.scheduler, test.weight, test.flags, test.failed, test.exact), func(t *testing.T) {
 			play(t, Options{Table: lvs.TableOptions{ExactOrder: test.exact}}, func(s *scene) {
 				var b backends
-				want := wrrTable(1, 1, 1, 1, 1)
+				want := wrrTable(slices.Repeat([]int{test.weight}, 5)...)
 				want.Services[0].Scheduler, want.Services[0].SchedulerFlags = test.scheduler, test.flags
 				s.update(b.checked(want, func(p *health.Policy) { p.Failed = test.failed }))
 				s.run()

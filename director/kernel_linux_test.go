@@ -38,13 +38,16 @@ func inKernel(t *testing.T) *kernel {
 	return &kernel{t, ns, client}
 }
 
+// patience is how long a test waits for what must come.
+const patience = time.Minute
+
 // eventually waits until a condition is true.
-func (k *kernel) eventually(what string, within time.Duration, condition func() bool) {
+func (k *kernel) eventually(what string, condition func() bool) {
 	k.Helper()
-	for end := time.Now().Add(within); !condition(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); !condition(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			snapshot, err := k.client.Snapshot(context.Background())
-			k.Fatalf("%s: did not come in %s\n%s\n%v", what, within, snapshot, err)
+			k.Fatalf("%s: did not come in %s\n%s\n%v", what, patience, snapshot, err)
 		}
 	}
 }
@@ -70,7 +73,7 @@ func TestKernelAgainstIpvsadm(t *testing.T) {
 	k := inKernel(t)
 	mine, others := table(service(web, 1, 2), service(dns, 1)), table(service(ftp, 1, 2))
 	d, calm := k.director(mine, web, dns), k.director(others, ftp)
-	k.eventually("the first tables", 10*time.Second, func() bool { return d.Status().InSync && calm.Status().InSync })
+	k.eventually("the first tables", func() bool { return d.Status().InSync && calm.Status().InSync })
 
 	start := time.Now()
 	fought := func() bool { return d.Status().Counts.Applied >= 3 && d.Status().Counts.Drifts >= 3 }
@@ -87,7 +90,7 @@ func TestKernelAgainstIpvsadm(t *testing.T) {
 	if c := d.Status().Counts; !fought() || c.Applied > 12+int(2*took.Seconds()) { // one in half a second, after the first few
 		t.Errorf("after %s: %s", took, c)
 	}
-	k.eventually("the table after ipvsadm ended", 20*time.Second, func() bool {
+	k.eventually("the table after ipvsadm ended", func() bool {
 		snapshot, err := k.client.Snapshot(t.Context())
 		want := table(append(mine.Services, others.Services...)...)
 		return err == nil && sameServers(snapshot.Table(), want) && d.Status().InSync
@@ -171,7 +174,7 @@ func TestKernelKill(t *testing.T) {
 	after := table(service(dns, 1, 3, 4), service(web, 5))
 	k.file(dir, before)
 	process := k.process(dir)
-	k.eventually("the first table", 10*time.Second, func() bool { return k.is(before) })
+	k.eventually("the first table", func() bool { return k.is(before) })
 	k.clients(dns)
 
 	k.file(dir, after)
@@ -188,7 +191,7 @@ func TestKernelKill(t *testing.T) {
 		process = k.process(dir)
 	}
 	if deadline.IsZero() {
-		k.eventually("the drain", 10*time.Second, func() bool { return k.weight(dns, 2) == 0 })
+		k.eventually("the drain", func() bool { return k.weight(dns, 2) == 0 })
 		deadline = drainDeadline(t, state)
 	}
 	for time.Until(deadline) > 0 {
@@ -197,8 +200,8 @@ func TestKernelKill(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	k.eventually("the removal", 10*time.Second, func() bool { return k.weight(dns, 2) == -1 })
-	k.eventually("the end", 10*time.Second, func() bool { return k.is(after) })
+	k.eventually("the removal", func() bool { return k.weight(dns, 2) == -1 })
+	k.eventually("the end", func() bool { return k.is(after) })
 	k.kill(process)
 }
 

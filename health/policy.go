@@ -66,10 +66,14 @@ const (
 type Consequence string
 
 const (
-	// Quiesce gives it weight 0: no new connections, and existing ones go on.
+	// Quiesce gives it weight 0: no new connections, and existing ones go on. With SH and MH
+	// it keeps its place, and clients who hash to it are refused unless the service has
+	// [lvs.HashFallback].
 	Quiesce Consequence = "quiesce"
 
-	// Remove removes it from the service: its connections break.
+	// Remove removes it from the service: its connections break. When it works again, it
+	// comes behind the others, because the kernel adds only there. With SH, which deals
+	// clients out in that order, most of them then reach another server than before.
 	Remove Consequence = "remove"
 )
 

@@ -137,6 +137,9 @@ func TestApplyInterruptedDraining(t *testing.T) {
 		if read, err := lvs.ReadTableState(state); err != nil || len(read.Drains) != 1 {
 			t.Errorf("%v, %v", read, err)
 		}
+		if err := sim.Inject(lvs.SimFault{Op: lvs.OpRemoveRealServer, Delay: 2 * time.Second}); err != nil { // nothing cuts it off
+			t.Fatal(err)
+		}
 		runWith(ctx, less, args...).want(t, 2, "removed after 1m0s")
 		runWith(ctx, less, args...).want(t, 0, "nothing to do")
 	})
