@@ -43,8 +43,8 @@ func moved(a, b []int) int {
 
 // With schedulers that hash, a real server that failed and works again has its clients
 // again if it was quiesced, or the order is exact. One that was removed comes behind the
-// others, so that with sh most clients get another one than before. If it was quiesced
-// without a fallback, its clients are refused meanwhile.
+// others, so that with sh most clients get another one than before. While one is quiesced
+// without a fallback, its clients are refused.
 func TestHealthPlaces(t *testing.T) {
 	for _, test := range []struct {
 		scheduler lvs.Scheduler
