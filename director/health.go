@@ -81,6 +81,9 @@ func (d *Director) checkHealth(u Update) error {
 			}
 		}
 	}
+	if d.path != nil {
+		return d.path.Validate(u.Table, u.Health)
+	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package director
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -68,5 +69,29 @@ func TestHealthThroughIPVS(t *testing.T) {
 			s.Errorf("%d services after the end", n)
 		}
 		s.hasWeights("after the end", 1, 1)
+	})
+}
+
+// A service by firewall mark whose VIP is not known cannot be checked through IPVS. That is
+// refused before anything is changed.
+func TestHealthOfAMarkThroughIPVS(t *testing.T) {
+	play(t, Options{}, func(s *scene) {
+		mark := lvs.FWMark(7)
+		u := Update{
+			Table:  table(service(web, 1)),
+			Health: map[lvs.ServiceID]health.Policy{mark: {Checks: []health.Check{{Probe: health.TCP{}, Path: health.ThroughIPVS}}}},
+		}
+		u.Table.Services = append(u.Table.Services, lvs.TableService{
+			Service:     lvs.Service{ID: mark, Scheduler: lvs.WRR},
+			RealServers: []lvs.RealServer{lvs.NewRealServer(mustAddr("10.1.0.2:0"), lvs.DR())},
+		})
+		var bad *health.InvalidError
+		if err := s.d.Update(u); !errors.Is(err, lvs.ErrInvalid) || !errors.As(err, &bad) || bad.Field != "VIPs[fwmark://7]" {
+			t.Errorf("without a VIP: %v", err)
+		}
+		u.Table.Services[1].RealServers[0] = lvs.NewRealServer(rip(web, 2), lvs.NAT()) // to which probes connect
+		if err := s.d.Update(u); err != nil {
+			t.Errorf("with NAT: %v", err)
+		}
 	})
 }
