@@ -31,13 +31,13 @@ func (e ServerChanged) String() string {
 	return text
 }
 
-// LimitCrossed is a service of which too few servers work, or enough again.
+// LimitCrossed is a service in which too few servers work, or enough work again.
 type LimitCrossed struct {
 	Service lvs.ServiceID // which service
 	Below   bool          // whether too few work now
-	Limit   Limit         // that was crossed
+	Limit   Limit         // the limit that was crossed
 	Working float64       // what works, in the unit of the limit
-	Needed  float64       // what must work for the other side, in the same unit
+	Needed  float64       // what must work to be on the other side, in the same unit
 }
 
 // String returns which limit was crossed, and what is done.
@@ -52,8 +52,8 @@ func (e LimitCrossed) String() string {
 type ContentDiffers struct {
 	Service lvs.ServiceID  // whose real server it is
 	Server  netip.AddrPort // its address, as in the table
-	Content string         // that it serves
-	Most    string         // that most others serve
+	Content string         // what it serves
+	Most    string         // what most others serve
 }
 
 // String returns which server differs.
@@ -61,7 +61,7 @@ func (e ContentDiffers) String() string {
 	return fmt.Sprintf("%s -> %s serves other content than most servers", e.Service, e.Server)
 }
 
-// ContentAgrees is a real server that differed and serves what most others serve again.
+// ContentAgrees is a real server that differed, and now serves what most others serve.
 type ContentAgrees struct {
 	Service lvs.ServiceID  // whose real server it is
 	Server  netip.AddrPort // its address, as in the table
@@ -90,7 +90,7 @@ func (e ProbeBroken) String() string {
 
 // OverrideEnded is an override whose time has passed.
 type OverrideEnded struct {
-	Override Override // that counts no more
+	Override Override // the override, which counts no more
 }
 
 // String returns what ended.

@@ -8,7 +8,7 @@ type judge struct {
 }
 
 // note takes a result, and reports whether the state has changed. The first success of a
-// server of which nothing is known counts at once: it was waiting for it.
+// server that was unknown counts at once: that is what it waits for.
 func (j *judge) note(ok bool, rise, fall int) (changed bool) {
 	if ok != j.ok {
 		j.streak = 0
@@ -25,16 +25,19 @@ func (j *judge) note(ok bool, rise, fall int) (changed bool) {
 	return j.state != was
 }
 
-// together returns the state of a server with several checks: it works if all say so.
-func together(states []State) State {
-	all := Up
-	for _, s := range states {
-		switch s {
-		case Down:
-			return Down
-		case Unknown:
+// together returns the state of a server with several checks: it works if all say so. If
+// it failed, the reason is that of the first check that did.
+func together(checks []*watch) (all State, reason string) {
+	all = Up
+	for _, w := range checks {
+		switch {
+		case w.state == Down && (all != Down || reason == ""):
+			if all = Down; w.reason != "" {
+				reason = w.text + ": " + w.reason
+			}
+		case w.state == Unknown && all == Up:
 			all = Unknown
 		}
 	}
-	return all
+	return all, reason
 }

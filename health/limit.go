@@ -2,17 +2,17 @@ package health
 
 import "math"
 
-// tally is what works of a service, in the unit of its limit.
+// tally is how much of a service works, in the unit of its limit.
 type tally struct {
 	works   float64 // what works
 	unknown float64 // what may, because its checks have not decided yet
-	all     float64 // of all servers
+	all     float64 // what all servers are
 }
 
 // isZero reports whether nothing is limited.
 func (l Limit) isZero() bool { return l.Share == 0 && l.Count == 0 && l.Weight == 0 }
 
-// unit returns in what a limit is.
+// unit returns the unit of a limit, in words.
 func (l Limit) unit() string {
 	switch {
 	case l.Share > 0:
@@ -23,7 +23,7 @@ func (l Limit) unit() string {
 	return "servers"
 }
 
-// tally returns what works of a service.
+// tally returns how much of a service works.
 func (l Limit) tally(servers []standing) tally {
 	var t tally
 	for _, s := range servers {
@@ -37,7 +37,7 @@ func (l Limit) tally(servers []standing) tally {
 		t.all += n
 		switch {
 		case s.missing():
-		case s.override.Kind == Pin || s.state == Up:
+		case s.override.kind == Pin || s.state == Up:
 			t.works += n
 		default:
 			t.unknown += n
@@ -48,17 +48,10 @@ func (l Limit) tally(servers []standing) tally {
 
 // missing reports whether a server gets no connections, whoever decided it.
 func (s standing) missing() bool {
-	switch s.override.Kind {
-	case Drain:
+	if s.override.of(s.configured) == 0 {
 		return true
-	case Pin:
-		return s.override.Weight == 0
-	case Scale:
-		if s.override.Share == 0 {
-			return true
-		}
 	}
-	return s.state == Down || s.configured == 0 || s.reported == 0
+	return s.override.kind != Pin && (s.state == Down || s.reported == 0)
 }
 
 // least returns what must work.

@@ -20,7 +20,7 @@ func many(n int, s standing) []standing {
 
 func TestLimitBelow(t *testing.T) {
 	up, down, unknown := plain(2), plain(2).with(judged(Down)), plain(2).with(kept(-1))
-	pinned := down.with(operated(Override{Kind: Pin, Weight: 1}))
+	pinned := down.with(decided(Override{Kind: Pin, Weight: 1}))
 	for name, c := range map[string]struct {
 		limit                Limit
 		servers              []standing
@@ -34,9 +34,9 @@ func TestLimitBelow(t *testing.T) {
 		"beyond the hysteresis":      {Limit{Count: 2, Hysteresis: 1}, append(many(3, up), many(1, down)...), false, false},
 		"no more than there is":      {Limit{Count: 3, Hysteresis: 5}, many(3, up), false, false},
 		"weight":                     {Limit{Weight: 5}, append(many(2, up), down), true, true},
-		"drained is missing":         {Limit{Count: 2}, []standing{up, up.with(operated(Override{Kind: Drain}))}, true, true},
-		"a share of 0 is missing":    {Limit{Count: 2}, []standing{up, up.with(operated(Override{Kind: Scale}))}, true, true},
-		"pinned to 0 is missing":     {Limit{Count: 2}, []standing{up, up.with(operated(Override{Kind: Pin}))}, true, true},
+		"drained is missing":         {Limit{Count: 2}, []standing{up, up.with(decided(Override{Kind: Drain}))}, true, true},
+		"a share of 0 is missing":    {Limit{Count: 2}, []standing{up, up.with(decided(Override{Kind: Scale}))}, true, true},
+		"pinned to 0 is missing":     {Limit{Count: 2}, []standing{up, up.with(decided(Override{Kind: Pin}))}, true, true},
 		"asking for none is missing": {Limit{Count: 2}, []standing{up, up.with(asking(0))}, true, true},
 		"configured 0 is missing":    {Limit{Count: 2}, []standing{up, plain(0)}, true, true},
 		"pinned works":               {Limit{Count: 2}, []standing{up, pinned}, false, false},

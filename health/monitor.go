@@ -24,16 +24,14 @@ type Monitor struct {
 	o    Options
 	wake chan struct{} // has an element when there is something for Run to do
 
-	mu        sync.Mutex
-	running   bool
-	order     []lvs.ServiceID // of the table
-	services  map[lvs.ServiceID]*service
-	watches   map[watchKey]*watch
+	mu      sync.Mutex // guards what follows
+	running bool
+	setting
 	queue     queue
 	overrides map[serverKey]Override
 	events    []Event         // that OnEvent has not seen
 	changed   bool            // OnChange has not been called
-	probes    *sync.WaitGroup // of the Run
+	probes    *sync.WaitGroup // of this Run
 	left      int             // probes under way whose results are not wanted any more
 	stepAt    time.Time       // when weights change without a probe; zero is never
 }
@@ -43,68 +41,53 @@ type Options struct {
 	// Network opens the connections of [Direct] checks; nil is the host's.
 	Network Network
 
-	// Paths prepares the targets of checks on other paths. A check of a path that is not
-	// here is refused.
+	// Paths prepares the targets of checks on other paths, such as [TablePath.Prepare] does.
+	// A check on a path that is not here is refused.
 	Paths map[Path]PathFunc
 
-	// OnEvent is called for each event, in order, in the goroutine of Run, which does
-	// nothing until it returns. nil calls nothing.
+	// OnEvent is called for each event, in order, in the goroutine of Run. No probe begins
+	// until it returns. nil calls nothing.
 	OnEvent func(Event)
 
-	// OnChange is called, in the same way, when what [Monitor.Table] returns may have
-	// changed.
+	// OnChange is called in the same way when what [Monitor.Table] returns may have changed.
 	OnChange func()
 }
 
-// PathFunc prepares a target for a path: it sets Addr and Network.
+// PathFunc prepares a target for a path: it sets Addr, Network and Via. A Monitor calls it
+// before the first probe of a target, in the goroutine of that probe. While it returns an
+// error, the probe fails for that reason, and the function is called again for the next one.
+// It is called from many goroutines, and has no more time than the probe.
 type PathFunc func(Target) (Target, error)
-
-// serverKey names a real server of a service.
-type serverKey struct {
-	service lvs.ServiceID
-	server  netip.AddrPort
-}
 
 // service is a service of the table, with its policy.
 type service struct {
 	lvs.TableService
-	policy  Policy
-	members []*member
-	weights []Weight  // as they were last
-	below   bool      // too few servers work
-	weighAt time.Time // when weights are to be looked at; zero is never
-}
-
-// member is a real server of a service.
-type member struct {
-	service *service
-	server  lvs.RealServer
-	watches []*watch
-
-	state   State
-	since   time.Time // when state changed
-	had     int       // its weight in the kernel's table when that was last seen; -1 if not in it
-	ramp    time.Time // when slow start began; zero if it gets all of its weight
-	load    load
-	differs bool // its content is not that of most others
+	policy         Policy
+	members        []*member
+	weights        []Weight  // as they were last
+	below          bool      // too few servers work
+	weighAt        time.Time // when weights are to be looked at; zero is never
+	contentChanged bool      // and is to be compared when weights are looked at
 }
 
 // New returns a Monitor of an empty table. It checks nothing before [Monitor.Run].
 func New(o Options) (*Monitor, error) {
 	for path, f := range o.Paths {
-		if f == nil || path == Direct || path == "" {
-			return nil, invalid("Paths", "%q needs a function, and only other paths than %q have one", path, Direct)
+		switch {
+		case path != ThroughIPVS:
+			return nil, invalid("Paths", "%q cannot have a function; only %q can", path, ThroughIPVS)
+		case f == nil:
+			return nil, invalid("Paths", "the function of %q is nil", path)
 		}
 	}
-	return &Monitor{o: o, wake: make(chan struct{}, 1), services: map[lvs.ServiceID]*service{}, watches: map[watchKey]*watch{}}, nil
+	return &Monitor{o: o, wake: make(chan struct{}, 1)}, nil
 }
 
 // Set makes a table the one that is checked, with the policies of some of its services.
 // Servers of other services count as working. What is known of servers whose checks stay
-// the same is kept.
+// the same is kept. A server whose checks change keeps its weight until they have decided.
 //
-// The error matches [lvs.ErrInvalid] and names the field, or is that of a [PathFunc];
-// nothing has changed then.
+// The error matches [lvs.ErrInvalid] and names the field; nothing has changed then.
 func (m *Monitor) Set(table lvs.Table, policies map[lvs.ServiceID]Policy) error {
 	if err := table.Validate(); err != nil {
 		return err
@@ -112,30 +95,37 @@ func (m *Monitor) Set(table lvs.Table, policies map[lvs.ServiceID]Policy) error 
 	if err := validate(table, policies, m.o.Paths); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	next, watches, err := m.build(table, policies)
+	next, err := m.build(table, policies)
 	if err != nil {
 		return err
 	}
-	m.replace(table, next, watches)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.replace(next)
 	m.note()
 	return nil
 }
 
-// build makes the services of a table and the watches that they need, and changes
-// nothing. Watches that exist are taken.
-func (m *Monitor) build(table lvs.Table, policies map[lvs.ServiceID]Policy) (map[lvs.ServiceID]*service, map[watchKey]*watch, error) {
-	services, watches := map[lvs.ServiceID]*service{}, map[watchKey]*watch{}
+// setting is what a Monitor checks.
+type setting struct {
+	order    []lvs.ServiceID // of the table
+	services map[lvs.ServiceID]*service
+	watches  map[watchKey]*watch
+}
+
+// build makes the services of a table and the watches that they need, as if nothing were
+// known of them. The Monitor need not be locked.
+func (m *Monitor) build(table lvs.Table, policies map[lvs.ServiceID]Policy) (setting, error) {
+	next := setting{services: make(map[lvs.ServiceID]*service, len(table.Services)), watches: map[watchKey]*watch{}}
 	for _, t := range table.Services {
 		s := &service{TableService: t, policy: policies[t.ID]}
 		s.RealServers, s.policy.Limit.Sorry = slices.Clone(t.RealServers), slices.Clone(s.policy.Limit.Sorry)
-		if err := m.join(s, watches); err != nil {
-			return nil, nil, within(fmt.Sprintf("Policies[%s]", t.ID), err)
+		if err := m.join(s, next.watches); err != nil {
+			return next, within(fmt.Sprintf("Policies[%s]", t.ID), err)
 		}
-		services[t.ID] = s
+		next.order, next.services[t.ID] = append(next.order, t.ID), s
 	}
-	return services, watches, nil
+	return next, nil
 }
 
 // join makes the members of a service.
@@ -151,82 +141,70 @@ func (m *Monitor) join(s *service, watches map[watchKey]*watch) error {
 				return err
 			}
 		}
-		mb := &member{service: s, server: server, had: -1}
+		mb := &member{service: s, server: server, addr: unmap(server.Addr), lasting: lasting{found: unseen}}
 		for _, c := range checks {
-			w, err := m.watch(watches, c, s.ID, server)
-			if err != nil {
-				return err
-			}
-			mb.watches = append(mb.watches, w)
+			mb.watches = append(mb.watches, m.watch(watches, c, mb))
 		}
 		s.members = append(s.members, mb)
 	}
 	return nil
 }
 
-// watch returns the watch of a check, which others may share.
-func (m *Monitor) watch(watches map[watchKey]*watch, c keyedCheck, id lvs.ServiceID, server lvs.RealServer) (w *watch, err error) {
-	t := Target{Service: id, Server: unmap(server.Addr), Mode: server.Mode, Network: m.o.Network}
+// watch returns the watch of a check, which other members may share.
+func (m *Monitor) watch(watches map[watchKey]*watch, c keyedCheck, mb *member) *watch {
+	t := Target{Service: mb.service.ID, Server: mb.addr, Mode: mb.server.Mode, Network: m.o.Network}
 	if t.Server.Port() == 0 {
-		t.Server = netip.AddrPortFrom(t.Server.Addr(), id.AddrPort().Port())
+		t.Server = netip.AddrPortFrom(t.Server.Addr(), t.Service.AddrPort().Port())
 	}
 	t.Addr = t.Server
 	key := keyOf(c, t)
-	if w = watches[key]; w != nil {
-		return w, nil
+	if watches[key] == nil {
+		watches[key] = newWatch(key, c, t, m.o.Paths[c.Path])
 	}
-	if w = m.watches[key]; w == nil {
-		if prepare := m.o.Paths[c.Path]; prepare != nil {
-			if t, err = prepare(t); err != nil {
-				return nil, err
-			}
-		}
-		w = newWatch(key, c.Check, t)
-	}
-	watches[key] = w
-	return w, nil
+	return watches[key]
 }
 
-// replace makes services the ones that are checked.
-func (m *Monitor) replace(table lvs.Table, services map[lvs.ServiceID]*service, watches map[watchKey]*watch) {
-	m.adopt(services)
+// replace makes a setting the one that is checked. Watches that exist stay.
+func (m *Monitor) replace(next setting) {
+	m.adopt(next.services)
 	for key, w := range m.watches {
-		if watches[key] == nil {
-			w.users = nil
+		w.users = nil // and those of the new table follow
+		if next.watches[key] == nil {
 			m.leave(w)
 		}
 	}
 	var fresh []*watch
-	for _, w := range watches {
-		w.users = nil // and those of the new table follow
-		if m.watches[w.key] == nil {
+	for key, w := range next.watches {
+		if was := m.watches[key]; was != nil {
+			next.watches[key] = was
+		} else {
 			fresh = append(fresh, w)
 		}
 	}
-	m.services, m.watches, m.order, m.stepAt = services, watches, nil, time.Time{}
-	for _, t := range table.Services {
-		m.order = append(m.order, t.ID)
-		for _, mb := range services[t.ID].members {
-			for _, w := range mb.watches {
-				w.users = append(w.users, mb)
-			}
-		}
-	}
+	m.setting, m.stepAt = next, time.Time{}
 	if m.running {
 		m.schedule(fresh)
 	}
 	now := time.Now()
 	for _, id := range m.order {
-		for _, mb := range services[id].members {
+		s := m.services[id]
+		for _, mb := range s.members {
+			m.attach(mb)
 			m.settle(mb, now)
 		}
-		m.weighBy(services[id], now)
-		if services[id].policy.SameContent {
-			m.compare(services[id])
-		}
+		s.contentChanged = s.policy.SameContent
+		m.weighBy(s, now)
 	}
 	m.stepBy(now)
 	m.changed = true
+}
+
+// attach gives a member the watches that the Monitor has.
+func (m *Monitor) attach(mb *member) {
+	for i, w := range mb.watches {
+		w = m.watches[w.key]
+		mb.watches[i], w.users = w, append(w.users, mb)
+	}
 }
 
 // adopt gives new members what is known of the old ones.
@@ -237,14 +215,13 @@ func (m *Monitor) adopt(services map[lvs.ServiceID]*service) {
 			continue
 		}
 		s.below = was.below
-		old := map[netip.AddrPort]*member{}
+		old := make(map[netip.AddrPort]*member, len(was.members))
 		for _, mb := range was.members {
-			old[mb.server.Addr] = mb
+			old[mb.addr] = mb
 		}
 		for _, mb := range s.members {
-			if o := old[mb.server.Addr]; o != nil {
-				mb.state, mb.since, mb.had, mb.ramp, mb.load = o.state, o.since, o.had, o.ramp, o.load
-				mb.differs = o.differs && s.policy.SameContent
+			if o := old[mb.addr]; o != nil {
+				mb.adopt(o)
 			}
 		}
 	}
@@ -256,35 +233,6 @@ func (m *Monitor) schedule(fresh []*watch) {
 	for _, w := range fresh {
 		m.queue.set(w, w.due)
 	}
-}
-
-// SetOverrides makes these overrides the ones that count. Those of servers that are not
-// in the table wait for them. The error matches [lvs.ErrInvalid]; nothing has changed
-// then.
-func (m *Monitor) SetOverrides(all []Override) error {
-	overrides := make(map[serverKey]Override, len(all))
-	for i, o := range all {
-		if err := o.Validate(); err != nil {
-			return within(indexed("Overrides", i), err)
-		}
-		key := serverKey{o.Service, unmap(o.Server)}
-		if _, twice := overrides[key]; twice {
-			return invalid(indexed("Overrides", i), "%s -> %s is there twice", o.Service, o.Server)
-		}
-		overrides[key] = o
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if maps.Equal(overrides, m.overrides) {
-		return nil
-	}
-	m.overrides = overrides
-	now := time.Now()
-	for _, s := range m.services {
-		m.weighBy(s, now)
-	}
-	m.stepBy(now)
-	return nil
 }
 
 // note wakes Run.

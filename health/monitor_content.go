@@ -10,6 +10,7 @@ func (m *Monitor) compare(s *service) {
 			servers++
 		}
 	}
+	most, next := mostServed(counts)
 	for _, mb := range s.members {
 		c := mb.content()
 		if c == "" {
@@ -21,22 +22,33 @@ func (m *Monitor) compare(s *service) {
 			continue
 		}
 		mb.differs = differs
+		others := most
+		if c == most {
+			others = next
+		}
 		if differs {
-			m.events = append(m.events, ContentDiffers{s.ID, mb.server.Addr, c, mostOthers(counts, c)})
+			m.events = append(m.events, ContentDiffers{s.ID, mb.server.Addr, c, others})
 		} else {
 			m.events = append(m.events, ContentAgrees{s.ID, mb.server.Addr})
 		}
 	}
 }
 
-// mostOthers returns the content that most servers serve of those that do not serve c.
-func mostOthers(counts map[string]int, c string) (most string) {
-	for other, n := range counts {
-		if other != c && (most == "" || n > counts[most] || n == counts[most] && other < most) {
-			most = other
+// mostServed returns the content that most servers serve, and the one that most of the
+// others do; "" if there is none.
+func mostServed(counts map[string]int) (most, next string) {
+	more := func(a, b string) bool {
+		return counts[a] > counts[b] || counts[a] == counts[b] && a < b
+	}
+	for c := range counts {
+		switch {
+		case more(c, most):
+			most, next = c, most
+		case more(c, next):
+			next = c
 		}
 	}
-	return most
+	return most, next
 }
 
 // content returns what a server serves that works; "" if that is not known.
@@ -45,7 +57,7 @@ func (mb *member) content() string {
 		return ""
 	}
 	for _, w := range mb.watches {
-		if w.ok && w.answer.Content != "" {
+		if w.answer.Content != "" {
 			return w.answer.Content
 		}
 	}

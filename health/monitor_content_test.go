@@ -51,6 +51,23 @@ func TestSameContent(t *testing.T) {
 	}
 }
 
+func TestMostServed(t *testing.T) {
+	for _, c := range []struct {
+		counts     map[string]int
+		most, next string
+	}{
+		{nil, "", ""},
+		{map[string]int{"a": 1}, "a", ""},
+		{map[string]int{"b": 1, "a": 1}, "a", "b"},
+		{map[string]int{"a": 1, "b": 2, "c": 3}, "c", "b"},
+		{map[string]int{"a": 3, "b": 2, "c": 2}, "a", "b"},
+	} {
+		if most, next := mostServed(c.counts); most != c.most || next != c.next {
+			t.Errorf("of %v: %q and %q, want %q and %q", c.counts, most, next, c.most, c.next)
+		}
+	}
+}
+
 func TestContentEvents(t *testing.T) {
 	f := newFake()
 	for i := range 3 {
@@ -60,9 +77,7 @@ func TestContentEvents(t *testing.T) {
 	p := Policy{Checks: []Check{{Probe: f, Interval: time.Second}}, SameContent: true}
 	play(t, want, want, p, func(s *scene) {
 		serve := func(i int, content string) {
-			f.Lock()
-			f.answer[rip(i)] = Answer{Content: content}
-			f.Unlock()
+			f.say(i, Answer{Content: content})
 			s.sleep(3 * time.Second)
 		}
 		s.sleep(3 * time.Second)

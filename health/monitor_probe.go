@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,32 @@ type brokenError struct {
 // Error returns what it did.
 func (e *brokenError) Error() string { return "the probe " + e.problem }
 
+// panicked returns the error of a probe that panicked, for its deferred function.
+func panicked(v any) *brokenError {
+	return &brokenError{clip(fmt.Sprintf("panicked: %v", v)), string(debug.Stack())}
+}
+
+// ask calls a probe. A panic is a failure like others: one probe must not end the checks
+// of all servers.
+func ask(ctx context.Context, p Probe, t Target) (answer Answer, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicked(v)
+		}
+	}()
+	return p.Probe(ctx, t)
+}
+
+// finding is what came of a probe.
+type finding struct {
+	answer Answer
+	failed string       // why it failed; "" if it did not
+	broken *brokenError // nil if it behaved
+
+	target Target // that was asked
+	ready  bool   // the target was prepared
+}
+
 // probe begins a probe in a goroutine of its own. Each watch has at most one under way,
 // so that a server that hangs delays no other. The end of ctx does not end it: then it
 // would fail, and the server with it. See [Monitor.leave].
@@ -42,14 +69,38 @@ func (m *Monitor) probe(ctx context.Context, w *watch, now time.Time) {
 	a := &attempt{began: now, cancel: cancel}
 	w.running = a
 	m.queue.set(w, now.Add(w.check.Timeout+grace))
+	check, target, path := w.check, w.target, w.path
 	m.probes.Go(func() {
 		defer cancel()
-		answer, err := ask(ctx, w.check.Probe, w.target)
-		if ctx.Err() == context.DeadlineExceeded {
-			err = late(w.check.Timeout, err)
-		}
-		m.returned(w, a, answer, err)
+		m.returned(w, a, probeOnce(ctx, check, target, path))
 	})
+}
+
+// probeOnce makes a probe. The methods of its error are called here as well, where a panic
+// does no harm.
+func probeOnce(ctx context.Context, c Check, t Target, path PathFunc) (f finding) {
+	defer func() {
+		if v := recover(); v != nil {
+			f.broken = panicked(v)
+			f.failed = f.broken.Error()
+		}
+	}()
+	var err error
+	if path != nil {
+		t, err = path(t)
+		f.target, f.ready = t, err == nil
+	}
+	if err == nil {
+		f.answer, err = c.Probe.Probe(ctx, t)
+	}
+	if ctx.Err() == context.DeadlineExceeded {
+		err = late(c.Timeout, err)
+	}
+	if err != nil {
+		errors.As(err, &f.broken)
+		f.failed = cmp.Or(clip(t.explain(err).Error()), "it did not say why")
+	}
+	return f
 }
 
 // late returns the error of a probe that took longer than it may, also if it succeeded.
@@ -60,19 +111,8 @@ func late(timeout time.Duration, err error) error {
 	return fmt.Errorf("no answer in %s: %w", timeout, err)
 }
 
-// ask calls a probe. A panic is a failure like others: one probe must not end the checks
-// of all servers.
-func ask(ctx context.Context, p Probe, t Target) (answer Answer, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &brokenError{clip(fmt.Sprintf("panicked: %v", v)), string(debug.Stack())}
-		}
-	}()
-	return p.Probe(ctx, t)
-}
-
 // returned takes the result of a probe.
-func (m *Monitor) returned(w *watch, a *attempt, answer Answer, err error) {
+func (m *Monitor) returned(w *watch, a *attempt, f finding) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if a.left {
@@ -80,12 +120,15 @@ func (m *Monitor) returned(w *watch, a *attempt, answer Answer, err error) {
 		return
 	}
 	w.running = nil
+	if f.ready {
+		w.target, w.path = f.target, nil
+	}
 	now := time.Now()
 	if a.late {
 		m.askAt(w, w.due.Add(-w.check.Timeout-grace), now)
 		return
 	}
-	m.take(w, a.began, now, answer, err)
+	m.take(w, a.began, now, f)
 }
 
 // leave cancels the probe of a watch that is under way, and forgets it.
@@ -105,32 +148,36 @@ func (m *Monitor) leave(w *watch) {
 func (m *Monitor) giveUp(w *watch, now time.Time) {
 	w.running.late = true
 	began := w.due.Add(-w.check.Timeout - grace)
-	m.take(w, began, now, Answer{}, &brokenError{problem: fmt.Sprintf("does not end: no answer in %s", w.check.Timeout)})
+	broken := &brokenError{problem: fmt.Sprintf("does not end: no answer in %s", w.check.Timeout)}
+	m.take(w, began, now, finding{failed: broken.Error(), broken: broken})
 	m.queue.set(w, w.due.Add(w.check.Timeout+grace))
 }
 
 // take judges a result, and sets when the next probe begins.
-func (m *Monitor) take(w *watch, began, now time.Time, answer Answer, err error) {
-	w.last, w.took, w.reason = now, now.Sub(began), ""
+func (m *Monitor) take(w *watch, began, now time.Time, f finding) {
+	w.last, w.took, w.reason = now, now.Sub(began), f.failed
 	was := w.answer
-	if err == nil {
-		w.answer = answer
-	} else {
-		w.reason = clip(w.target.explain(err).Error())
+	if f.failed == "" {
+		w.answer = f.answer
 	}
-	m.reportBroken(w, err)
-	changed := w.note(err == nil, w.check.Rise, w.check.Fall)
+	m.reportBroken(w, f)
+	changed := w.note(f.failed == "", w.check.Rise, w.check.Fall)
 	m.next(w, began, now)
+	shares := w.state == Up && (w.answer.Reported || was.Reported)
+	content := changed || w.answer.Content != was.Content
 	for _, mb := range w.users {
-		follows := w.ok && (answer.Reported || was.Reported) && mb.follow(now)
+		follows := w.ok && shares && mb.follow(now)
 		if changed {
 			m.settle(mb, now)
 		}
-		if changed || follows {
-			m.weighBy(mb.service, now.Add(settling))
+		gaveUp := mb.rising && !w.ok
+		if gaveUp {
+			mb.rising = false
 		}
-		if mb.service.policy.SameContent && (changed || w.answer.Content != was.Content) {
-			m.compare(mb.service)
+		compares := content && mb.service.policy.SameContent
+		mb.service.contentChanged = mb.service.contentChanged || compares
+		if changed || follows || gaveUp || compares {
+			m.weighBy(mb.service, now.Add(settling))
 		}
 	}
 	if len(m.events) > 0 {
@@ -138,22 +185,11 @@ func (m *Monitor) take(w *watch, began, now time.Time, answer Answer, err error)
 	}
 }
 
-// follow takes the share that the checks of a server report, and reports whether the one
-// in use changed. One that is reported no more is all of it.
-func (mb *member) follow(now time.Time) bool {
-	share, ok := reported(mb.answers()...)
-	if !ok {
-		share = 1
-	}
-	return mb.load.take(share, mb.service.policy.Load, now)
-}
-
 // reportBroken reports a probe that does not behave as one, once until it does.
-func (m *Monitor) reportBroken(w *watch, err error) {
-	var broken *brokenError
+func (m *Monitor) reportBroken(w *watch, f finding) {
 	was := w.broken
-	if w.broken = errors.As(err, &broken); w.broken && !was {
-		m.events = append(m.events, ProbeBroken{w.target.Service, w.target.Server, describe(w.check.Probe), broken.problem, broken.stack})
+	if w.broken = f.broken != nil; w.broken && !was {
+		m.events = append(m.events, ProbeBroken{w.target.Service, w.target.Server, w.text, f.broken.problem, f.broken.stack})
 	}
 }
 

@@ -9,53 +9,6 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// settle judges a server by its checks.
-func (m *Monitor) settle(mb *member, now time.Time) {
-	states := make([]State, len(mb.watches))
-	reason := ""
-	for i, w := range mb.watches {
-		if states[i] = w.state; w.state == Down && w.reason != "" && reason == "" {
-			reason = describe(w.check.Probe) + ": " + w.reason
-		}
-	}
-	is := together(states)
-	was := mb.state
-	if was == is {
-		return
-	}
-	mb.state, mb.since = is, now
-	if was == "" {
-		return // it is new
-	}
-	switch is {
-	case Up:
-		mb.begin(was, now)
-	case Down:
-		mb.load = load{}
-	}
-	m.events = append(m.events, ServerChanged{mb.service.ID, mb.server.Addr, was, is, reason})
-}
-
-// begin begins slow start of a server that works from now on, unless it had its weight
-// before anything was known of it.
-func (mb *member) begin(was State, now time.Time) {
-	mb.ramp = time.Time{}
-	if mb.service.policy.SlowStart.Window > 0 && (was == Down || mb.had <= 0) {
-		mb.ramp = now
-	}
-}
-
-// answers returns what the checks of a server said last, of those that succeeded.
-func (mb *member) answers() []Answer {
-	var all []Answer
-	for _, w := range mb.watches {
-		if w.ok {
-			all = append(all, w.answer)
-		}
-	}
-	return all
-}
-
 // settling is how long a change waits for others, so that a service of thousands of
 // servers is weighed once for all of them.
 const settling = 10 * time.Millisecond
@@ -98,58 +51,61 @@ func (m *Monitor) step(now time.Time) {
 	}
 }
 
-// endOverrides drops overrides whose time has passed.
-func (m *Monitor) endOverrides(now time.Time) {
-	for key, o := range m.overrides {
-		if !o.ended(now) {
-			continue
-		}
-		delete(m.overrides, key)
-		m.events = append(m.events, OverrideEnded{o})
-		if s := m.services[key.service]; s != nil {
-			m.weighBy(s, now)
-		}
-	}
-}
-
 // weigh looks at the limit of a service, at its weights, and when these change next.
 func (m *Monitor) weigh(s *service, now time.Time) {
 	s.weighAt = time.Time{}
-	m.cross(s, now)
+	if s.contentChanged {
+		s.contentChanged = false
+		m.compare(s)
+	}
+	servers := m.standings(s, now)
+	if m.cross(s, servers) {
+		s.returnTogether()
+		servers = m.standings(s, now)
+	}
 	for _, mb := range s.members {
-		if mb.ramp.IsZero() {
-			continue
-		}
-		if _, rest := s.policy.SlowStart.at(now.Sub(mb.ramp), s.Scheduler); rest == 0 {
-			mb.ramp = time.Time{}
-		} else {
+		if _, rest := mb.ramp.at(now, s.policy.SlowStart, s.Scheduler); rest > 0 {
 			m.weighBy(s, now.Add(rest))
+		} else {
+			mb.ramp = ramp{}
 		}
 	}
-	if weights := m.weights(s, now); !slices.Equal(weights, s.weights) {
+	if weights := s.weigh(servers); !slices.Equal(weights, s.weights) {
 		s.weights, m.changed = weights, true
 	}
 }
 
-// cross finds on which side of its limit a service is.
-func (m *Monitor) cross(s *service, now time.Time) {
+// cross finds on which side of its limit a service is, and reports whether enough servers
+// work again.
+func (m *Monitor) cross(s *service, servers []standing) (enough bool) {
 	limit := s.policy.Limit
-	tally := limit.tally(m.standings(s, now))
+	tally := limit.tally(servers)
 	below := limit.below(s.below, tally)
 	if below == s.below {
-		return
+		return false
 	}
 	s.below, m.changed = below, true
 	m.events = append(m.events, LimitCrossed{Service: s.ID, Below: below, Limit: limit, Working: tally.works, Needed: limit.needed(below, tally)})
+	return !below
 }
 
-func (m *Monitor) override(mb *member) Override {
-	return m.overrides[serverKey{mb.service.ID, unmap(mb.server.Addr)}]
+// returnTogether lets servers go on that were used, or were not, whatever their checks said.
+// Those that work have what they had, or all nothing: none of them starts slowly. One that
+// failed, and whose last probes succeeded, is used until they have decided.
+func (s *service) returnTogether() {
+	then := s.policy.Limit.Then
+	if then != KeepAll && then != SorryServer {
+		return
+	}
+	for _, mb := range s.members {
+		mb.ramp = ramp{}
+		mb.rising = then == KeepAll && mb.state == Down && mb.succeeds()
+	}
 }
 
-// weights returns the weights that the servers of a service should have.
-func (m *Monitor) weights(s *service, now time.Time) []Weight {
-	return weigh(s.Scheduler, s.then(), m.standings(s, now))
+// weigh returns the weights that the servers of a service should have.
+func (s *service) weigh(servers []standing) []Weight {
+	return weigh(s.Scheduler, s.then(), servers)
 }
 
 // then returns what the limit of a service does now; "" if nothing.
@@ -164,10 +120,8 @@ func (s *service) then() Action {
 func (m *Monitor) standings(s *service, now time.Time) []standing {
 	all := make([]standing, len(s.members))
 	for i, mb := range s.members {
-		all[i] = standing{configured: mb.server.Weight, had: mb.had, state: mb.state, override: m.override(mb), asks: mb.load.asks(), reported: mb.load.use(), ramp: 1}
-		if !mb.ramp.IsZero() {
-			all[i].ramp, _ = s.policy.SlowStart.at(now.Sub(mb.ramp), s.Scheduler)
-		}
+		share, _ := mb.ramp.at(now, s.policy.SlowStart, s.Scheduler)
+		all[i] = standing{mb.server.Weight, mb.found, mb.state, mb.rising, m.operated(mb), mb.load.asks(), mb.load.use(), share}
 	}
 	return all
 }
@@ -178,14 +132,14 @@ func (m *Monitor) standings(s *service, now time.Time) []standing {
 func (m *Monitor) Table(have lvs.Table) lvs.Table {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.see(have)
 	now := time.Now()
-	var want lvs.Table
+	m.see(have, now)
+	want := lvs.Table{Services: make([]lvs.TableService, 0, len(m.order))}
 	for _, id := range m.order {
 		s := m.services[id]
 		t := s.TableService
-		t.RealServers = nil
-		for i, w := range m.weights(s, now) {
+		t.RealServers = make([]lvs.RealServer, 0, len(s.members))
+		for i, w := range s.weigh(m.standings(s, now)) {
 			mb := s.members[i]
 			if mb.leaves(w) {
 				continue
@@ -200,51 +154,6 @@ func (m *Monitor) Table(have lvs.Table) lvs.Table {
 		want.Services = append(want.Services, t)
 	}
 	return want
-}
-
-// see notes which weights servers have in the kernel's table.
-func (m *Monitor) see(have lvs.Table) {
-	there := make(map[lvs.ServiceID][]lvs.RealServer, len(have.Services))
-	for _, t := range have.Services {
-		there[t.ID] = t.RealServers
-	}
-	for id, s := range m.services {
-		had := make(map[netip.AddrPort]int, len(there[id]))
-		for _, server := range there[id] {
-			had[unmap(server.Addr)] = server.Weight
-		}
-		for _, mb := range s.members {
-			mb.see(had)
-		}
-	}
-}
-
-// see notes its weight. One that is kept stays what it was when it was first seen: what is
-// written in its place may have another scale.
-func (mb *member) see(had map[netip.AddrPort]int) {
-	if mb.state == Unknown && mb.had > 0 {
-		return
-	}
-	mb.had = -1
-	if weight, ok := had[unmap(mb.server.Addr)]; ok {
-		mb.had = weight
-	}
-}
-
-// leaves reports whether a server should not be in the table.
-func (mb *member) leaves(w Weight) bool {
-	if mb.service.policy.Failed != Remove || w.Effective > 0 {
-		return false
-	}
-	switch w.Held {
-	case heldFailed:
-		return true
-	case heldSorry: // the connections of those that work go on
-		return mb.state == Down
-	case heldUnknown:
-		return mb.had < 0
-	}
-	return false
 }
 
 // indexed returns the name of an element.

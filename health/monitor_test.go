@@ -65,6 +65,13 @@ func (f *fake) set(i int, err error) {
 	f.errs[rip(i)] = err
 }
 
+// say sets what a server answers when it works.
+func (f *fake) say(i int, a Answer) {
+	f.Lock()
+	defer f.Unlock()
+	f.answer[rip(i)] = a
+}
+
 // scene is a Monitor that runs, and a kernel's table that follows it.
 type scene struct {
 	*testing.T

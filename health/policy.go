@@ -77,7 +77,7 @@ const (
 	Remove Consequence = "remove"
 )
 
-// Limit is the least that must work of a service, and what happens below it. The zero
+// Limit is how much of a service must work, and what happens below that. The zero
 // value has no limit. One of Share, Count and Weight may be set.
 //
 // Missing are servers that failed, that ask for no connections, whose configured weight
@@ -96,7 +96,7 @@ type Limit struct {
 
 	Then Action `json:"then"` // what to do below the limit
 
-	Sorry []lvs.RealServer `json:"sorry"` // that serve below the limit, for [SorryServer]
+	Sorry []lvs.RealServer `json:"sorry"` // the servers that serve below the limit, for [SorryServer]
 }
 
 // Action is what is done when too few servers work. Its texts are stable.
@@ -104,10 +104,13 @@ type Action string
 
 const (
 	// KeepAll uses all servers as if they worked, but for those that an operator took out.
-	// Slow start rests, so that a server that works has no less than one that failed.
+	// Slow start rests, so that a server that works has no less than one that failed. When
+	// the action ends, servers that work have all of their weight. A failed server whose
+	// last probes succeeded is used until it has risen or a probe fails.
 	KeepAll Action = "keep all"
 
 	// SorryServer uses [Limit.Sorry] in their place. Servers that an operator pinned stay.
+	// When the action ends, servers that work get all of their weight together.
 	SorryServer Action = "sorry server"
 
 	// Withdraw reports that the VIP should not be announced from here: see [LimitCrossed].
@@ -123,7 +126,9 @@ const (
 // schedulers are refused.
 //
 // A server that begins to work after it failed, or that was not in the table, starts
-// slowly. A weight below 100 cannot be divided well: while a server starts, the weights of
+// slowly, and so does one that an operator took out or that asked for no connections when
+// that ends. After a restart, a server that is in the kernel's table with a part of its
+// weight goes on from there. A weight below 100 cannot be divided well: while a server starts, the weights of
 // all servers of the service are multiplied by [Weight.Scale], and their ratios stay.
 type SlowStart struct {
 	Window time.Duration `json:"window"` // at most 24 h; 0 gives all of the weight at once

@@ -13,7 +13,12 @@ import (
 // the same each time, and no two begin in the same instant, so that what is simulated is
 // the same each time as well.
 func spread(fresh []*watch, now time.Time) {
-	slices.SortFunc(fresh, func(a, b *watch) int { return cmp.Or(cmp.Compare(a.hash, b.hash), a.key.compare(b.key)) })
+	slices.SortFunc(fresh, func(a, b *watch) int {
+		if a.hash != b.hash {
+			return cmp.Compare(a.hash, b.hash)
+		}
+		return a.key.compare(b.key)
+	})
 	for i, w := range fresh {
 		share := float64(i) / float64(len(fresh))
 		w.slot = now.Add(time.Duration(float64(w.check.Interval)*share) + time.Duration(w.hash%uint64(time.Millisecond)))

@@ -31,7 +31,7 @@ type ServerStatus struct {
 	Since  time.Time     `json:"since,omitzero"`   // when State changed last
 	Checks []CheckStatus `json:"checks,omitempty"` // in the order of the policy
 
-	Weight   Weight    `json:"weight"`             // that it should have in the table
+	Weight   Weight    `json:"weight"`             // what it should have in the table
 	Override *Override `json:"override,omitempty"` // what an operator decided; nil for nothing
 	Differs  bool      `json:"differs,omitempty"`  // whether its content is not that of most others: see [Policy.SameContent]
 }
@@ -59,5 +59,5 @@ type Weight struct {
 	Reported   float64 `json:"reported"`       // the share that the server asks for; 1 if it says nothing
 	Ramp       float64 `json:"ramp"`           // of slow start; 1 when it is over
 	Scale      int     `json:"scale"`          // by which the weights of all servers of the service are multiplied, so that small ones can be divided; 1 is none
-	Held       string  `json:"held,omitempty"` // why Effective is not that product, such as "failed" or "keep all"; "" if it is
+	Held       string  `json:"held,omitempty"` // why Effective is not that product, such as "failed", "keep all" or "rising"; "" if it is
 }

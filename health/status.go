@@ -14,7 +14,7 @@ import (
 // with a version.
 type Status struct {
 	At       time.Time       `json:"at"`                 // when the status was taken
-	Services []ServiceStatus `json:"services,omitempty"` // that have checks or overrides, in the order of the table
+	Services []ServiceStatus `json:"services,omitempty"` // those that have checks or overrides, in the order of the table
 
 	// Left is how many probes are under way whose results are not wanted any more. More
 	// than none for longer than a moment are probes that ignore their contexts.
@@ -48,7 +48,7 @@ func (m *Monitor) Status() Status {
 // watched reports whether anything is known of a service.
 func (m *Monitor) watched(s *service) bool {
 	for _, mb := range s.members {
-		if len(mb.watches) > 0 || m.override(mb).Kind != "" {
+		if _, decided := m.override(mb); decided || len(mb.watches) > 0 {
 			return true
 		}
 	}
@@ -56,21 +56,29 @@ func (m *Monitor) watched(s *service) bool {
 }
 
 func (m *Monitor) serviceStatus(s *service, now time.Time) ServiceStatus {
-	status := ServiceStatus{Service: s.ID, Below: s.below}
+	status := ServiceStatus{Service: s.ID, Below: s.below, Servers: make([]ServerStatus, 0, len(s.members))}
+	servers := m.standings(s, now)
 	if limit := s.policy.Limit; !limit.isZero() {
-		tally := limit.tally(m.standings(s, now))
+		tally := limit.tally(servers)
 		status.Then, status.Working, status.Needed = limit.Then, tally.works, limit.needed(s.below, tally)
 	}
-	for i, w := range m.weights(s, now) {
-		mb := s.members[i]
-		server := ServerStatus{Service: s.ID, Server: mb.server.Addr, State: mb.state, Since: mb.since.Round(0), Weight: w, Differs: mb.differs}
-		if o := m.override(mb); o.Kind != "" {
-			server.Override = &o
-		}
-		for _, watch := range mb.watches {
-			server.Checks = append(server.Checks, watch.status())
-		}
-		status.Servers = append(status.Servers, server)
+	for i, w := range s.weigh(servers) {
+		status.Servers = append(status.Servers, m.serverStatus(s.members[i], w))
+	}
+	return status
+}
+
+func (m *Monitor) serverStatus(mb *member, w Weight) ServerStatus {
+	status := ServerStatus{Service: mb.service.ID, Server: mb.server.Addr, State: mb.state, Since: mb.since.Round(0), Weight: w, Differs: mb.differs}
+	if o, ok := m.override(mb); ok {
+		status.Override = new(Override)
+		*status.Override = o
+	}
+	if len(mb.watches) > 0 {
+		status.Checks = make([]CheckStatus, len(mb.watches))
+	}
+	for i, w := range mb.watches {
+		status.Checks[i] = w.status()
 	}
 	return status
 }

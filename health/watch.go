@@ -13,8 +13,10 @@ type watch struct {
 	judge
 	key    watchKey
 	hash   uint64
-	check  Check // with its defaults
-	target Target
+	check  Check    // with its defaults
+	text   string   // the probe, in words
+	target Target   // what is asked
+	path   PathFunc // that prepares the target; nil if it is ready
 	users  []*member
 
 	last   time.Time // when the last probe ended
@@ -37,8 +39,8 @@ type attempt struct {
 	left   bool // its result is not wanted any more
 }
 
-func newWatch(key watchKey, c Check, t Target) *watch {
-	return &watch{judge: judge{state: Unknown}, key: key, hash: key.hash(), check: c, target: t, place: -1}
+func newWatch(key watchKey, c keyedCheck, t Target, path PathFunc) *watch {
+	return &watch{judge: judge{state: Unknown}, key: key, hash: key.hash(), check: c.Check, text: c.text, target: t, path: path, place: -1}
 }
 
 // complete returns the check with its defaults.
@@ -62,7 +64,7 @@ func (w *watch) interval() time.Duration {
 
 // status returns how the check is doing.
 func (w *watch) status() CheckStatus {
-	s := CheckStatus{Check: describe(w.check.Probe), Path: w.check.Path, State: w.state, Last: w.last.Round(0), Took: w.took, Error: w.reason, Streak: w.streak}
+	s := CheckStatus{Check: w.text, Path: w.check.Path, State: w.state, Last: w.last.Round(0), Took: w.took, Error: w.reason, Streak: w.streak}
 	if w.running == nil {
 		s.Next = w.due.Round(0)
 	}

@@ -28,6 +28,7 @@ type checkDigest [sha256.Size]byte
 // keyedCheck is a check with its defaults and what identifies it.
 type keyedCheck struct {
 	Check
+	text   string // the probe, in words
 	digest checkDigest
 	alone  bool // it is shared with no other service
 }
@@ -44,7 +45,7 @@ func keyed(field string, checks []Check) ([]keyedCheck, error) {
 		h := sha256.New()
 		fmt.Fprintf(h, "%d %d %d %d %d %T ", c.Interval, c.Failing, c.Timeout, c.Rise, c.Fall, c.Probe)
 		h.Write([]byte(name))
-		all[i] = keyedCheck{Check: c, alone: hasFunc(c.Probe)}
+		all[i] = keyedCheck{Check: c, text: describe(c.Probe), alone: hasFunc(c.Probe)}
 		h.Sum(all[i].digest[:0])
 	}
 	return all, nil

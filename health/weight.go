@@ -9,13 +9,37 @@ import (
 // standing is what decides about the weight of a real server, and whether it counts for
 // the limit of its service.
 type standing struct {
-	configured int      // its weight in the wanted table
-	had        int      // its weight in the kernel's table, of an Unknown one when it was first seen; -1 if not there
-	state      State    // what its checks say together
-	override   Override // that counts now; the zero value is none
-	asks       bool     // whether it asks for shares
-	reported   float64  // the share that it asks for, as load.use says; 1 if it says nothing
-	ramp       float64  // of slow start, as SlowStart.at says; 1 when it is over
+	configured int          // its weight in the wanted table
+	found      kernelWeight // its weight in the kernel's table
+	state      State        // what its checks say together
+	rising     bool         // it serves although it failed: see member.rising
+	override   operated     // what an operator decided
+	asks       bool         // whether it asks for shares
+	reported   float64      // the share that it asks for, as load.use says; 1 if it says nothing
+	ramp       float64      // of slow start, as ramp.at says; 1 when it is over
+}
+
+// operated is the part of an override that decides. The zero value is that of none.
+type operated struct {
+	kind   OverrideKind
+	share  float64
+	weight int
+}
+
+// operated returns the part that decides.
+func (o Override) operated() operated { return operated{o.Kind, o.Share, o.Weight} }
+
+// of returns what an override makes of a weight, before checks and reports.
+func (o operated) of(configured int) float64 {
+	switch o.kind {
+	case Drain:
+		return 0
+	case Pin:
+		return float64(o.weight)
+	case Scale:
+		return float64(configured) * o.share
+	}
+	return float64(configured)
 }
 
 // Reasons why a weight is not the product of its factors: [Weight.Held].
@@ -26,6 +50,7 @@ const (
 	heldUnknown = "not checked yet"
 	heldSorry   = "sorry server"
 	heldKeepAll = "keep all"
+	heldRising  = "rising"
 )
 
 // weigh returns the weights that the servers of a service should have, in the same order.
@@ -38,10 +63,10 @@ func weigh(scheduler lvs.Scheduler, then Action, servers []standing) []Weight {
 	for i, s := range servers {
 		weights[i] = s.weight(scheduler, then)
 	}
-	kept := keptScale(scheduler, servers, weights)
+	kept := keptScale(servers, weights)
 	scale := max(scaleOf(scheduler, servers, weights), kept)
 	for i, s := range servers {
-		s.fill(&weights[i], scale, kept)
+		s.fill(&weights[i], scale)
 	}
 	return weights
 }
@@ -49,14 +74,14 @@ func weigh(scheduler lvs.Scheduler, then Action, servers []standing) []Weight {
 // weight returns the factors, and what holds the weight; Scale and Effective are missing.
 func (s standing) weight(scheduler lvs.Scheduler, then Action) Weight {
 	w := Weight{Configured: s.configured, Operator: 1, Reported: 1, Ramp: 1, Held: s.held(then)}
-	if s.override.Kind == Scale {
-		w.Operator = s.override.Share
+	if s.override.kind == Scale {
+		w.Operator = s.override.share
 	}
 	if followsShares(scheduler) || s.reported == 0 {
 		w.Reported = s.reported
 	}
 	switch {
-	case w.Held == heldKeepAll:
+	case w.Held == heldKeepAll, w.Held == heldRising:
 		w.Reported = 1
 	case then != KeepAll && s.state == Up:
 		// Where servers that failed are used with all of their weight, one that works must
@@ -70,14 +95,16 @@ func (s standing) weight(scheduler lvs.Scheduler, then Action) Weight {
 // operator decided comes first, then what the limit says, then the checks.
 func (s standing) held(then Action) string {
 	switch {
-	case s.override.Kind == Drain:
+	case s.override.kind == Drain:
 		return heldDrained
-	case s.override.Kind == Pin:
+	case s.override.kind == Pin:
 		return heldPinned
 	case then == SorryServer:
 		return heldSorry
 	case then == KeepAll && (s.state != Up || s.reported == 0):
 		return heldKeepAll
+	case s.state == Down && s.rising:
+		return heldRising
 	case s.state == Down:
 		return heldFailed
 	case s.state == Unknown:
@@ -86,19 +113,16 @@ func (s standing) held(then Action) string {
 	return ""
 }
 
-// fill sets Scale and Effective. Kept is the scale of the kernel's table.
-func (s standing) fill(w *Weight, scale, kept int) {
+// fill sets Scale and Effective.
+func (s standing) fill(w *Weight, scale int) {
 	w.Scale = scale
 	switch w.Held {
 	case heldDrained, heldFailed, heldSorry:
 		w.Effective = 0
 	case heldPinned:
-		w.Effective = rounded(float64(s.override.Weight) * float64(scale))
+		w.Effective = rounded(float64(s.override.weight) * float64(scale))
 	case heldUnknown:
-		w.Effective = 0
-		if s.had > 0 {
-			w.Effective = rounded(float64(s.had) * float64(scale) / float64(kept))
-		}
+		w.Effective = rounded(float64(s.found.weight) * float64(scale) / float64(s.found.scale))
 	default:
 		w.Effective = rounded(float64(w.Configured) * float64(scale) * w.share())
 	}

@@ -25,6 +25,45 @@ const (
 	shortestStep = 100 * time.Millisecond
 )
 
+// ramp is the slow start of one server. The zero value is that of one that has all of its
+// weight.
+type ramp struct {
+	began time.Time
+	least float64 // the share that the server had already
+}
+
+// at returns the share of its weight that a server has, and after how long the share may
+// change; 0 is never: slow start is over.
+func (r ramp) at(now time.Time, s SlowStart, scheduler lvs.Scheduler) (share float64, rest time.Duration) {
+	if r.began.IsZero() {
+		return 1, 0
+	}
+	share, rest = s.at(now.Sub(r.began), scheduler)
+	return max(share, r.least), rest
+}
+
+// resume returns the slow start of a server that was found with a part of its whole weight.
+// It goes on from the last step that gives no more than that. The weight stays until the
+// next step is due.
+func (s SlowStart) resume(now time.Time, weight int, whole float64, scheduler lvs.Scheduler) ramp {
+	switch {
+	case s.Window == 0:
+		return ramp{}
+	case weight <= 0:
+		return ramp{began: now}
+	case weight >= rounded(whole):
+		return ramp{}
+	}
+	elapsed, before := time.Duration(0), time.Duration(0)
+	for {
+		share, rest := s.at(elapsed, scheduler)
+		if rounded(share*whole) > weight {
+			return ramp{now.Add(-before), float64(weight) / whole}
+		}
+		before, elapsed = elapsed, elapsed+rest
+	}
+}
+
 // at returns the share of its weight that a server has some time after it began to work,
 // and after how long the share changes next; 0 is never: slow start is over.
 func (s SlowStart) at(elapsed time.Duration, scheduler lvs.Scheduler) (share float64, rest time.Duration) {

@@ -122,14 +122,11 @@ func total(weights []Weight) int {
 // keptScale returns the scale of the weights that servers keep until they are judged; 1 if
 // none does. A program that ended during slow start left it in the kernel's table, and
 // without it the first server that is judged would get a hundredth of what the others have.
-func keptScale(scheduler lvs.Scheduler, servers []standing, weights []Weight) int {
+func keptScale(servers []standing, weights []Weight) int {
 	scale := 1
-	if !scales(scheduler) {
-		return scale
-	}
 	for i, w := range weights {
-		if had := servers[i].had; w.Held == heldUnknown && had > 0 && w.Configured > 0 {
-			scale = max(scale, (had-1)/w.Configured+1)
+		if w.Held == heldUnknown && servers[i].found.weight > 0 {
+			scale = max(scale, servers[i].found.scale)
 		}
 	}
 	return scale

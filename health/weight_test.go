@@ -12,7 +12,7 @@ import (
 
 // plain returns a server that works and has its weight in the kernel's table.
 func plain(weight int) standing {
-	return standing{configured: weight, had: weight, state: Up, reported: 1, ramp: 1}
+	return standing{configured: weight, found: kernelWeight{weight, 1, true}, state: Up, reported: 1, ramp: 1}
 }
 
 func (s standing) with(change func(*standing)) standing {
@@ -20,8 +20,8 @@ func (s standing) with(change func(*standing)) standing {
 	return s
 }
 
-func operated(o Override) func(*standing) { return func(s *standing) { s.override = o } }
-func judged(state State) func(*standing)  { return func(s *standing) { s.state = state } }
+func decided(o Override) func(*standing) { return func(s *standing) { s.override = o.operated() } }
+func judged(state State) func(*standing) { return func(s *standing) { s.state = state } }
 func ramped(share float64) func(*standing) {
 	return func(s *standing) { s.ramp = share }
 }
@@ -31,7 +31,19 @@ func asking(share float64) func(*standing) {
 
 // kept makes a server one of which nothing is known but its weight in the kernel's table.
 func kept(had int) func(*standing) {
-	return func(s *standing) { s.state, s.had = Unknown, had }
+	return func(s *standing) { s.state, s.found.weight = Unknown, had }
+}
+
+// inTable notes that the weights of servers were found in one table.
+func inTable(scheduler lvs.Scheduler, servers []standing) []standing {
+	scale := 1
+	for _, s := range servers {
+		scale = max(scale, scaleFor(s.found.weight, s.override.of(s.configured), scheduler))
+	}
+	for i := range servers {
+		servers[i].found.scale = scale
+	}
+	return servers
 }
 
 func TestWeigh(t *testing.T) {
@@ -56,39 +68,42 @@ func TestWeigh(t *testing.T) {
 			lvs.WLC, "", []standing{plain(1), plain(1).with(judged(Down)).with(asking(0.5))}, []int{1, 0}, heldFailed,
 		},
 		"a share above one scales too": {
-			lvs.WRR, "", []standing{plain(1), plain(1).with(operated(Override{Kind: Scale, Share: 1.5}))}, []int{100, 150}, "",
+			lvs.WRR, "", []standing{plain(1), plain(1).with(decided(Override{Kind: Scale, Share: 1.5}))}, []int{100, 150}, "",
 		},
 		"factors multiply": {
-			lvs.SED, "", []standing{plain(100).with(operated(Override{Kind: Scale, Share: 0.5})).with(asking(0.5)).with(ramped(0.5))}, []int{13}, "",
+			lvs.SED, "", []standing{plain(100).with(decided(Override{Kind: Scale, Share: 0.5})).with(asking(0.5)).with(ramped(0.5))}, []int{13}, "",
 		},
 		"a small share is not a refusal": {lvs.NQ, "", []standing{plain(100).with(asking(0.0001))}, []int{1}, ""},
 		"a share of 0 is":                {lvs.NQ, "", []standing{plain(100).with(asking(0))}, []int{0}, ""},
-		"a drain":                        {lvs.WLC, KeepAll, []standing{plain(9).with(operated(Override{Kind: Drain}))}, []int{0}, heldDrained},
+		"a drain":                        {lvs.WLC, KeepAll, []standing{plain(9).with(decided(Override{Kind: Drain}))}, []int{0}, heldDrained},
 		"a pin is a weight like the others": {
 			lvs.WLC, SorryServer,
-			[]standing{plain(1).with(operated(Override{Kind: Pin, Weight: 7})).with(judged(Down))}, []int{7}, heldPinned,
+			[]standing{plain(1).with(decided(Override{Kind: Pin, Weight: 7})).with(judged(Down))}, []int{7}, heldPinned,
 		},
 		"a pin is scaled": {
 			lvs.WLC, "",
-			[]standing{plain(1).with(ramped(0.5)), plain(1).with(operated(Override{Kind: Pin, Weight: 7}))}, []int{50, 700}, heldPinned,
+			[]standing{plain(1).with(ramped(0.5)), plain(1).with(decided(Override{Kind: Pin, Weight: 7}))}, []int{50, 700}, heldPinned,
 		},
 		"keep all": {
 			lvs.WLC, KeepAll, []standing{plain(2).with(ramped(0.1)), plain(3).with(judged(Down)), plain(4).with(kept(-1))}, []int{2, 3, 4}, heldKeepAll,
 		},
 		"keep all asks no server": {lvs.WLC, KeepAll, []standing{plain(2).with(asking(0))}, []int{2}, heldKeepAll},
-		"sorry":                   {lvs.WLC, SorryServer, []standing{plain(2), plain(3).with(judged(Down))}, []int{0, 0}, heldSorry},
+		"rising after keep all": {
+			lvs.WLC, "", []standing{plain(2), plain(3).with(judged(Down)).with(asking(0.5)).with(func(s *standing) { s.rising = true })}, []int{2, 3}, heldRising,
+		},
+		"sorry": {lvs.WLC, SorryServer, []standing{plain(2), plain(3).with(judged(Down))}, []int{0, 0}, heldSorry},
 		"withdraw changes nothing": {
 			lvs.WLC, Withdraw, []standing{plain(2), plain(3).with(judged(Down))}, []int{2, 0}, heldFailed,
 		},
 		"rr follows no share but 0": {lvs.RR, "", []standing{plain(100).with(asking(0.5)), plain(100).with(asking(0))}, []int{100, 0}, ""},
 		"ovf does not scale": {
-			lvs.OVF, "", []standing{plain(10), plain(10).with(operated(Override{Kind: Scale, Share: 0.5}))}, []int{10, 5}, "",
+			lvs.OVF, "", []standing{plain(10), plain(10).with(decided(Override{Kind: Scale, Share: 0.5}))}, []int{10, 5}, "",
 		},
 		"sh scales as little as it can": {
-			lvs.SH, "", []standing{plain(1), plain(1), plain(1).with(operated(Override{Kind: Scale, Share: 0.5}))}, []int{2, 2, 1}, "",
+			lvs.SH, "", []standing{plain(1), plain(1), plain(1).with(decided(Override{Kind: Scale, Share: 0.5}))}, []int{2, 2, 1}, "",
 		},
 		"sh does not scale beyond its table": {
-			lvs.SH, "", []standing{plain(100), plain(100), plain(1).with(operated(Override{Kind: Scale, Share: 0.5}))}, []int{100, 100, 1}, "",
+			lvs.SH, "", []standing{plain(100), plain(100), plain(1).with(decided(Override{Kind: Scale, Share: 0.5}))}, []int{100, 100, 1}, "",
 		},
 		"the scale of a former program stays while its weights do": {
 			lvs.WLC, "", []standing{plain(1), plain(1).with(kept(100)), plain(1).with(kept(37))}, []int{100, 100, 37}, heldUnknown,
@@ -102,7 +117,7 @@ func TestWeigh(t *testing.T) {
 		"rr has no scale":       {lvs.RR, "", []standing{plain(1), plain(1).with(asking(1))}, []int{1, 1}, ""},
 		"mh scales to quarters": {lvs.MH, "", []standing{plain(1), plain(1).with(ramped(0.5))}, []int{4, 2}, ""},
 		"mh scales no more than to tenths": {
-			lvs.MH, "", []standing{plain(1), plain(1).with(operated(Override{Kind: Scale, Share: 0.93}))}, []int{10, 9}, "",
+			lvs.MH, "", []standing{plain(1), plain(1).with(decided(Override{Kind: Scale, Share: 0.93}))}, []int{10, 9}, "",
 		},
 		"mh does not scale what can be divided": {lvs.MH, "", []standing{plain(100), plain(100).with(ramped(0.25))}, []int{100, 25}, ""},
 		"the kernel's limit": {
@@ -112,7 +127,7 @@ func TestWeigh(t *testing.T) {
 		"nothing": {lvs.WLC, "", nil, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			weights := weigh(c.scheduler, c.then, c.servers)
+			weights := weigh(c.scheduler, c.then, inTable(c.scheduler, c.servers))
 			if diff := cmp.Diff(c.want, effective(weights)); diff != "" {
 				t.Errorf("weights (-want +got):\n%s", diff)
 			}
@@ -140,17 +155,18 @@ func anyStanding(t *rapid.T) standing {
 	share := rapid.OneOf(rapid.Just(0.0), rapid.Just(1.0), rapid.Float64Range(0, 1), rapid.Float64Range(0, maxShare))
 	s := standing{
 		configured: weight.Draw(t, "configured"),
-		had:        rapid.OneOf(rapid.Just(-1), weight).Draw(t, "had"),
+		found:      kernelWeight{rapid.OneOf(rapid.Just(-1), weight).Draw(t, "found"), 1, true},
 		state:      rapid.SampledFrom([]State{Unknown, Up, Down}).Draw(t, "state"),
 		asks:       rapid.Bool().Draw(t, "asks"),
 		reported:   share.Draw(t, "reported"),
 		ramp:       rapid.OneOf(rapid.Just(1.0), rapid.Float64Range(0.01, 1)).Draw(t, "ramp"),
 	}
-	switch s.override.Kind = rapid.SampledFrom([]OverrideKind{"", Drain, Scale, Pin}).Draw(t, "kind"); s.override.Kind {
+	s.rising = s.state == Down && rapid.Bool().Draw(t, "rising")
+	switch s.override.kind = rapid.SampledFrom([]OverrideKind{"", Drain, Scale, Pin}).Draw(t, "kind"); s.override.kind {
 	case Scale:
-		s.override.Share = share.Draw(t, "operator")
+		s.override.share = share.Draw(t, "operator")
 	case Pin:
-		s.override.Weight = weight.Draw(t, "pinned")
+		s.override.weight = weight.Draw(t, "pinned")
 	}
 	return s
 }
@@ -164,7 +180,7 @@ func TestWeighProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		scheduler, then := rapid.SampledFrom(anySchedulers).Draw(t, "scheduler"), anyAction(t)
 		servers := rapid.SliceOfN(rapid.Custom(anyStanding), 1, 6).Draw(t, "servers")
-		weights := weigh(scheduler, then, servers)
+		weights := weigh(scheduler, then, inTable(scheduler, servers))
 		for i, w := range weights {
 			switch exact := float64(w.Configured) * float64(w.Scale) * w.share(); {
 			case w.Effective < 0 || w.Effective > maxWeight:
@@ -175,7 +191,7 @@ func TestWeighProperties(t *testing.T) {
 				t.Fatalf("%+v is 0, or is not, for no reason", w)
 			case w.Held == "" && exact >= 0.5 && exact < maxWeight && math.Abs(float64(w.Effective)-exact) > 0.5+1e-6*exact:
 				t.Fatalf("%+v is not rounded", w)
-			case servers[i].override.Kind == Drain && w.Effective != 0:
+			case servers[i].override.kind == Drain && w.Effective != 0:
 				t.Fatalf("%+v is drained", w)
 			}
 		}
@@ -197,8 +213,8 @@ func TestWeighMonotone(t *testing.T) {
 		case 2:
 			more.ramp = min(1, more.ramp+rapid.Float64Range(0, 1).Draw(t, "more"))
 		default:
-			if more.override.Kind == Scale {
-				more.override.Share += rapid.Float64Range(0, 1).Draw(t, "more")
+			if more.override.kind == Scale {
+				more.override.share += rapid.Float64Range(0, 1).Draw(t, "more")
 			}
 		}
 		// The other server keeps the scale.
@@ -234,14 +250,14 @@ func TestWeighAfterRestart(t *testing.T) {
 		scheduler := rapid.SampledFrom(anySchedulers).Draw(t, "scheduler")
 		servers := rapid.SliceOfN(rapid.Custom(anyStanding), 1, 6).Draw(t, "servers")
 		for i := range servers {
-			servers[i].override = Override{}
+			servers[i].override = operated{}
 			servers[i].state = Unknown
 			servers[i].configured = max(1, servers[i].configured)
-			servers[i].had = max(0, servers[i].had)
+			servers[i].found.weight = max(0, servers[i].found.weight)
 		}
-		for i, w := range weigh(scheduler, "", servers) {
-			if w.Effective != servers[i].had {
-				t.Fatalf("%+v had %d", w, servers[i].had)
+		for i, w := range weigh(scheduler, "", inTable(scheduler, servers)) {
+			if w.Effective != servers[i].found.weight {
+				t.Fatalf("%+v had %d", w, servers[i].found.weight)
 			}
 		}
 	})
