@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -61,6 +64,14 @@ func (o *overrideFile) flags(f *flag.FlagSet) {
 	f.StringVar(&o.path, "overrides", defaultOverrides, "the file `FILE` of lvs run -overrides")
 }
 
+// find refuses a file whose folder does not exist: no lvs run reads it.
+func (o *overrideFile) find() error {
+	if _, err := os.Stat(filepath.Dir(o.path)); err != nil {
+		return fmt.Errorf("%w; name the file of 'lvs run -overrides' with -overrides", err)
+	}
+	return nil
+}
+
 func overrideListCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "list",
@@ -75,6 +86,9 @@ type overrideList struct{ file overrideFile }
 func (o *overrideList) Flags(f *flag.FlagSet) { o.file.flags(f) }
 
 func (o *overrideList) Run(_ context.Context, env *cli.Env, _ []string) error {
+	if err := o.file.find(); err != nil {
+		return err
+	}
 	all, err := director.ReadOverrides(o.file.path)
 	if err != nil {
 		return err
@@ -130,10 +144,10 @@ func (o *override) Run(ctx context.Context, env *cli.Env, args []string) error {
 			put.By = env.Getenv(name)
 		}
 	}
-	if err := o.parse(&put, args[len(args)-1]); err != nil {
+	err := cmp.Or(o.parse(&put, args[len(args)-1]), o.file.find())
+	if err != nil {
 		return err
 	}
-	var err error
 	if put.Service, put.Server, err = findOverridden(ctx, env, args[0], args[1]); err != nil {
 		return err
 	}
@@ -157,6 +171,9 @@ type overrideClear struct{ file overrideFile }
 func (o *overrideClear) Flags(f *flag.FlagSet) { o.file.flags(f) }
 
 func (o *overrideClear) Run(ctx context.Context, env *cli.Env, args []string) error {
+	if err := o.file.find(); err != nil {
+		return err
+	}
 	service, server, err := findOverridden(ctx, env, args[0], args[1])
 	if err != nil {
 		return err

@@ -221,6 +221,9 @@ func (k *keep) direct(outer context.Context, env *cli.Env, host *lvs.Host, d *di
 	for range beside {
 		failed = cmp.Or(failed, <-ended)
 	}
+	if k.status != "" {
+		failed = cmp.Or(failed, writeStatus(k.status, d)) // that it does not run any more
+	}
 	if failed != nil {
 		return failed
 	}

@@ -14,7 +14,7 @@ import (
 const statusInterval = time.Second
 
 // keepStatus writes the status of a director to a file, now and then until the context
-// ends, and once more then. It fails if it cannot write at first. Later, a disk that is full
+// ends. It fails if it cannot write at first. Later, a disk that is full
 // does not end the director: that is reported once, until it is over.
 func keepStatus(ctx context.Context, report io.Writer, path string, d *director.Director) error {
 	if err := writeStatus(path, d); err != nil {
@@ -22,9 +22,10 @@ func keepStatus(ctx context.Context, report io.Writer, path string, d *director.
 	}
 	tick := time.NewTicker(statusInterval)
 	defer tick.Stop()
-	for failing := false; ctx.Err() == nil; {
+	for failing := false; ; {
 		select {
 		case <-ctx.Done():
+			return nil
 		case <-tick.C:
 		}
 		err := writeStatus(path, d)
@@ -33,7 +34,6 @@ func keepStatus(ctx context.Context, report io.Writer, path string, d *director.
 		}
 		failing = err != nil
 	}
-	return nil
 }
 
 func writeStatus(path string, d *director.Director) error {

@@ -53,6 +53,9 @@ func TestRunStatus(t *testing.T) {
 		interrupt()
 		got := <-ended
 		got.want(t, 0)
+		if s := read(); s.Running || !s.InSync {
+			t.Errorf("in the end: %s", s)
+		}
 		if strings.Count(got.errs, "lvs: -status: ") != 1 {
 			t.Errorf("errors: %q", got.errs)
 		}
