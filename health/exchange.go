@@ -85,6 +85,11 @@ func (e *exchange) dial(context.Context, string, string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !e.http2 {
+		c := &askFirst{Conn: conn, asked: make(chan struct{})}
+		closing := hangUp
+		conn, hangUp = c, func() { c.ask(); closing() }
+	}
 	e.mu.Lock()
 	e.hangUp = append(e.hangUp, hangUp)
 	e.mu.Unlock()
