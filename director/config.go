@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/health"
@@ -175,25 +174,42 @@ func problemOf(err error) string {
 // "Policy.Checks[0].Interval". What is in brackets stays as it is.
 func pathOf(field string) string {
 	var b strings.Builder
-	depth, first := 0, true
-	for _, r := range strings.TrimPrefix(strings.TrimPrefix(field, "Policy."), "Override.") {
-		switch r {
-		case '[':
-			depth++
-		case ']':
-			depth--
-		case '.':
-			if depth == 0 {
-				first = true
-				continue
-			}
-		}
-		if first && r != '[' {
+	field = strings.TrimPrefix(strings.TrimPrefix(field, "Policy."), "Override.")
+	for field != "" {
+		name := field[:endOfName(field)]
+		field = strings.TrimPrefix(field[len(name):], ".")
+		if name[0] != '[' {
 			b.WriteByte('.')
-			r = unicode.ToLower(r)
 		}
-		first = false
-		b.WriteRune(r)
+		b.WriteString(uncapitalized(name))
 	}
 	return b.String()
+}
+
+// endOfName returns where the first name of a path ends, with its brackets.
+func endOfName(path string) int {
+	depth := 0
+	for i, r := range path {
+		switch {
+		case r == '[':
+			depth++
+		case r == ']':
+			depth--
+		case r == '.' && i > 0 && depth == 0:
+			return i
+		}
+	}
+	return len(path)
+}
+
+// uncapitalized returns a name of Go as it is in JSON: "caFile" of "CAFile", "tls" of "TLS".
+func uncapitalized(name string) string {
+	n := 0 // capitals at the beginning
+	for n < len(name) && 'A' <= name[n] && name[n] <= 'Z' {
+		n++
+	}
+	if n > 1 && n < len(name) && 'a' <= name[n] && name[n] <= 'z' {
+		n-- // the last one begins the next word
+	}
+	return strings.ToLower(name[:n]) + name[n:]
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // All works if all of its probes do. They are asked side by side, and the first failure
@@ -135,19 +136,22 @@ func (a Any) validate() error { return validateAll(a) }
 // validateAll refuses an empty list: a probe that never fails or never works is a mistake.
 func validateAll(probes []Probe) error {
 	if len(probes) == 0 {
-		return invalid("Probes", "must have at least one")
+		return invalid("", "must have at least one probe")
 	}
 	for i, p := range probes {
-		if p == nil {
-			return invalid(indexed("Probes", i), "must be set")
-		}
-		if v, ok := p.(interface{ validate() error }); ok {
-			if err := v.validate(); err != nil {
-				return within(indexed("Probes", i), err)
-			}
+		if err := validateProbe(p); err != nil {
+			return within(indexed("", i), err)
 		}
 	}
 	return nil
+}
+
+// silence is that of the probe that waits longest. An [Any] need not wait for it.
+func (a All) silence() (longest time.Duration) {
+	for _, p := range a {
+		longest = max(longest, silenceOf(p))
+	}
+	return longest
 }
 
 // identity differs from that of others with a [Func] in them.

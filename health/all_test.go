@@ -60,21 +60,40 @@ func TestAllAny(t *testing.T) {
 
 func TestAllAnyValidate(t *testing.T) {
 	ok := &Func{Ask: func(context.Context, Target) (Answer, error) { return Answer{}, nil }}
-	for field, p := range map[string]interface{ validate() error }{
-		"Probes":                All{},
-		"Probes[1]":             Any{ok, nil},
-		"Probes[0].Probes":      Any{All{}},
-		"Probes[1].Path":        All{ok, HTTP{Path: "x"}},
-		"Probes[0].Ask":         All{&Func{}},
-		"Probes[0].TLS.CA":      All{TCP{TLS: &TLS{CA: "x"}}},
-		"Probes[0].Probes[0]":   All{Any{nil}},
-		"Probes[0].Headers[ ]":  All{HTTP{Headers: map[string]string{" ": ""}}},
-		"Probes[0].ShareHeader": Any{HTTP{ShareHeader: " "}},
+	for field, p := range map[string]Probe{
+		"":                        nil,
+		"All":                     All{},
+		"Any[1]":                  &Any{ok, nil},
+		"Any[0].All":              Any{All{}},
+		"All[1].HTTP.Path":        All{ok, HTTP{Path: "x"}},
+		"All[0].Func.Ask":         All{&Func{}},
+		"All[0].TCP.TLS.CA":       All{TCP{TLS: &TLS{CA: "x"}}},
+		"All[0].Any[0]":           All{Any{nil}},
+		"All[0].HTTP.Headers[ ]":  All{HTTP{Headers: map[string]string{" ": ""}}},
+		"Any[0].HTTP.ShareHeader": Any{HTTP{ShareHeader: " "}},
+		"All[0]":                  All{(*Func)(nil)},
+		"Any[0]":                  Any{(*HTTP)(nil)},
+		"At.Ask":                  At{Addr: rip(1).Addr()},
+		"At.Ask.Func.Ask":         At{Addr: rip(1).Addr(), Ask: &Func{}},
 	} {
-		checkField(t, p.validate(), field)
+		checkField(t, validateProbe(p), field)
 	}
-	if err := (All{ok, foreign{}, Any{TCP{}}}).validate(); err != nil {
+	if err := validateProbe(All{ok, foreign{}, &Any{TCP{}}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A text that is not UTF-8 has no form in JSON, which would make two probes the same.
+func TestProbesAreText(t *testing.T) {
+	const bad = "/\xff"
+	for field, p := range map[string]Probe{
+		"TCP.Send": TCP{Send: bad}, "TCP.Expect": TCP{Expect: bad}, "TCP.TLS.CAFile": TCP{TLS: &TLS{CAFile: bad}},
+		"HTTP.Path": HTTP{Path: bad}, "HTTP.Contains": HTTP{Contains: bad}, "HTTP.Matches": HTTP{Matches: bad}, "HTTP.Headers[A]": HTTP{Headers: map[string]string{"A": bad}},
+		"GRPC.Service": GRPC{Service: bad}, "DNS.Name": DNS{Name: bad}, "DNS.Expect": DNS{Type: "TXT", Expect: bad}, "UDP.Send": UDP{Send: bad}, "UDP.Contains": UDP{Contains: bad},
+		"Agent.Send": Agent{Port: 1, Send: bad}, "Exec.Path": Exec{Path: bad}, "Exec.Args[0]": Exec{Path: "/x", Args: []string{bad}}, "Exec.Env[1]": Exec{Path: "/x", Env: []string{"A=", "B=" + bad}},
+		"File.Path": &File{Path: bad}, "All[1].Any[0].TCP.Send": All{TCP{}, Any{TCP{Send: bad}}},
+	} {
+		checkField(t, validateProbe(p), field)
 	}
 }
 

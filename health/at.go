@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"net/netip"
+	"time"
 )
 
 // At asks with a probe at another address than the target's, such as that of the server
@@ -16,16 +17,10 @@ type At struct {
 func (p At) String() string { return words(describe(p.Ask), "at "+p.Addr.String()) }
 
 func (p At) validate() error {
-	switch {
-	case !p.Addr.IsValid():
+	if !p.Addr.IsValid() {
 		return invalid("Addr", "must be set")
-	case p.Ask == nil:
-		return invalid("Ask", "must be set")
 	}
-	if v, ok := p.Ask.(interface{ validate() error }); ok {
-		return within("Ask", v.validate())
-	}
-	return nil
+	return within("Ask", validateProbe(p.Ask))
 }
 
 // Probe asks at the address.
@@ -33,6 +28,8 @@ func (p At) Probe(ctx context.Context, t Target) (Answer, error) {
 	t.Addr = netip.AddrPortFrom(p.Addr, t.Addr.Port())
 	return p.Ask.Probe(ctx, t)
 }
+
+func (p At) silence() time.Duration { return silenceOf(p.Ask) }
 
 // identity differs by what is asked, and not only by its fields.
 func (p At) identity() string { return p.Addr.String() + " " + identify(p.Ask) }

@@ -21,7 +21,7 @@ func TestAt(t *testing.T) {
 	if got := p.String(); got != "ask at 10.2.0.1" {
 		t.Error(got)
 	}
-	for field, bad := range map[string]At{"Addr": {Ask: ask}, "Ask": {Addr: p.Addr}, "Ask.Ask": {p.Addr, &Func{}}} {
+	for field, bad := range map[string]At{"Addr": {Ask: ask}, "Ask": {Addr: p.Addr}, "Ask.Func.Ask": {p.Addr, &Func{}}} {
 		if err, ok := bad.validate().(*InvalidError); !ok || err.Field != field {
 			t.Errorf("%+v: %v, want an error of %s", bad, err, field)
 		}

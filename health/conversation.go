@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -23,13 +24,24 @@ func (t Target) open(ctx context.Context, port uint16, secure *TLS, host string,
 		return c, hangUp, nil
 	}
 	if host == "" {
-		host = t.Addr.Addr().WithZone("").String()
+		host = t.host()
 	}
 	if conn, err = secure.client(ctx, c, host, protocols...); err != nil {
 		hangUp()
 		return nil, nil, err
 	}
 	return conn, hangUp, nil
+}
+
+// send sends a text; "" is nothing.
+func send(ctx context.Context, conn net.Conn, text string) error {
+	if text == "" {
+		return nil
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		return because(ctx, "send", err)
+	}
+	return nil
 }
 
 // leashed is a connection that is closed when a context ends, and from which only so

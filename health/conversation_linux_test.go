@@ -48,11 +48,11 @@ func TestProbesLeaveNothing(t *testing.T) {
 		wg.Wait()
 	}
 	round() // what the first one makes, such as the poller, stays
-	goroutines, descriptors := settled(t, 0, 0)
+	goroutines, descriptors := settled(t, 0, 0, time.Second)
 	for range 10 {
 		round()
 	}
-	if g, d := settled(t, goroutines, descriptors); g > goroutines || d > descriptors {
+	if g, d := settled(t, goroutines, descriptors, 10*time.Second); g > goroutines || d > descriptors {
 		stacks := make([]byte, 1<<20)
 		t.Errorf("%d goroutines and %d descriptors have become %d and %d\n%s", goroutines, descriptors, g, d, stacks[:runtime.Stack(stacks, true)])
 	}
@@ -64,10 +64,10 @@ func TestProbesLeaveNothing(t *testing.T) {
 }
 
 // settled waits until no more than so many goroutines and descriptors are left, or none
-// have ended for a time, because servers notice later that a connection has ended.
-func settled(t *testing.T, goroutines, descriptors int) (g, d int) {
+// have ended for so long, because servers notice later that a connection has ended.
+func settled(t *testing.T, goroutines, descriptors int, patience time.Duration) (g, d int) {
 	t.Helper()
-	for quiet := 0; quiet < 20; quiet++ {
+	for changed := time.Now(); time.Since(changed) < patience; time.Sleep(20 * time.Millisecond) {
 		was, wasD := g, d
 		fds, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
@@ -78,9 +78,8 @@ func settled(t *testing.T, goroutines, descriptors int) (g, d int) {
 			return g, d
 		}
 		if g != was || d != wasD {
-			quiet = 0
+			changed = time.Now()
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	return g, d
 }

@@ -20,8 +20,10 @@ type DNS struct {
 	Name string `json:"name"` // that is asked for, such as "example.org"; "" is the root
 	Type string `json:"type"` // A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT; "" is A
 
-	// Expect is what one of the answers must be, such as "10.1.0.1": an address, a name
-	// or a text. Any answer is right with "", but there must be one.
+	// Expect is what one of the answers must be: an address, such as "10.1.0.1", for A and
+	// AAAA; the text of a TXT, whose parts are joined; "name:port" for SRV; otherwise a
+	// name, which is the primary name server for SOA. The case of names does not count. Any
+	// answer is right with "", but there must be one.
 	Expect string `json:"expect"`
 
 	// Code is the response code that the server must give; "" is NOERROR. With another
@@ -71,6 +73,9 @@ func (p DNS) validate() error {
 	}
 	if p.code() != "NOERROR" && p.Expect != "" {
 		return invalid("Expect", "must be empty, because an answer with the code %s has no records", p.code())
+	}
+	if addr, _ := netip.ParseAddr(p.Expect); p.Expect != "" && (p.kind() == "A" && !addr.Is4() || p.kind() == "AAAA" && (!addr.Is6() || addr.Zone() != "")) {
+		return invalid("Expect", "%q is not an address of a record of type %s", p.Expect, p.kind())
 	}
 	if _, err := p.question(0); err != nil {
 		return invalid("Name", "%q: %v", p.Name, err)
@@ -215,7 +220,7 @@ func (p DNS) find(parser *dnsmessage.Parser) error {
 			continue
 		}
 		text := recordText(r.Body)
-		if p.Expect == "" || sameRecord(text, p.Expect) {
+		if p.Expect == "" || p.normal(text) == p.normal(p.Expect) {
 			return nil
 		}
 		if len(seen) < 5 {
@@ -228,9 +233,15 @@ func (p DNS) find(parser *dnsmessage.Parser) error {
 	return fmt.Errorf("the answer has %q, not %q", seen, p.Expect)
 }
 
-// sameRecord compares texts without case and the dot at the end of names.
-func sameRecord(a, b string) bool {
-	return strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
+// normal returns what two texts of records have in common that say the same.
+func (p DNS) normal(text string) string {
+	if p.kind() == "TXT" {
+		return text
+	}
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.String()
+	}
+	return strings.ToLower(strings.TrimSuffix(text, "."))
 }
 
 func codeName(code dnsmessage.RCode) string {

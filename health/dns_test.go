@@ -92,6 +92,18 @@ func TestDNS(t *testing.T) {
 		{"the expected one", DNS{Name: "example.org.", Expect: "10.1.0.1"}, func(_ string, q dnsmessage.Message) [][]byte { return [][]byte{answerTo(q, nil, a)} }, ""},
 		{"a name, whatever its case", DNS{Name: "example.org", Type: "mx", Expect: "MAIL.example.org"},
 			func(_ string, q dnsmessage.Message) [][]byte { return [][]byte{answerTo(q, nil, mx)} }, ""},
+		{"an address written in another way", DNS{Name: "example.org", Type: "AAAA", Expect: "2001:DB8:0:0::1"}, func(_ string, q dnsmessage.Message) [][]byte {
+			return [][]byte{answerTo(q, nil, &dnsmessage.AAAAResource{AAAA: netip.MustParseAddr("2001:db8::1").As16()})}
+		}, ""},
+		{"a text", DNS{Name: "example.org", Type: "TXT", Expect: "v=1 X."}, func(_ string, q dnsmessage.Message) [][]byte {
+			return [][]byte{answerTo(q, nil, &dnsmessage.TXTResource{TXT: []string{"v=1", " X."}})}
+		}, ""},
+		{"a text in another case", DNS{Name: "example.org", Type: "TXT", Expect: "V=1"}, func(_ string, q dnsmessage.Message) [][]byte {
+			return [][]byte{answerTo(q, nil, &dnsmessage.TXTResource{TXT: []string{"v=1"}})}
+		}, `the answer has ["v=1"], not "V=1"`},
+		{"a service", DNS{Name: "_sip._udp.example.org", Type: "SRV", Expect: "SIP.example.org:5060"}, func(_ string, q dnsmessage.Message) [][]byte {
+			return [][]byte{answerTo(q, nil, &dnsmessage.SRVResource{Target: dnsmessage.MustNewName("sip.example.org."), Port: 5060})}
+		}, ""},
 		{"another answer", DNS{Name: "example.org", Expect: "10.1.0.2"},
 			func(_ string, q dnsmessage.Message) [][]byte { return [][]byte{answerTo(q, nil, a)} }, `the answer has ["10.1.0.1"], not "10.1.0.2"`},
 		{"no answer in it", DNS{Name: "example.org"}, func(_ string, q dnsmessage.Message) [][]byte { return [][]byte{answerTo(q, nil)} }, "no record of type A"},
@@ -162,6 +174,31 @@ func TestDNS(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.err)
 			}
 		})
+	}
+}
+
+func TestDNSValidate(t *testing.T) {
+	for _, c := range []struct {
+		probe DNS
+		field string
+	}{
+		{DNS{Type: "AXFR"}, "Type"},
+		{DNS{Code: "maybe"}, "Code"},
+		{DNS{Code: "NXDOMAIN", Expect: "10.1.0.1"}, "Expect"},
+		{DNS{Expect: "example.org"}, "Expect"},
+		{DNS{Expect: "2001:db8::1"}, "Expect"},
+		{DNS{Type: "aaaa", Expect: "10.1.0.1"}, "Expect"},
+		{DNS{Type: "AAAA", Expect: "fe80::1%eth0"}, "Expect"},
+		{DNS{Name: "a..b"}, "Name"},
+		{DNS{Name: strings.Repeat("a", 64) + ".org"}, "Name"},
+		{DNS{Name: strings.Repeat("a.", 128)}, "Name"},
+	} {
+		checkField(t, c.probe.validate(), c.field)
+	}
+	for _, good := range []DNS{{}, {Name: "."}, {Type: "AAAA", Expect: "2001:db8::1"}, {Type: "PTR", Expect: "a.example.org."}} {
+		if err := good.validate(); err != nil {
+			t.Errorf("%+v: %v", good, err)
+		}
 	}
 }
 

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/golvs/lvs"
 )
@@ -40,6 +43,20 @@ func decode[T any](text []byte, into *T) error {
 
 func (d *decoder) fail(format string, args ...any) error {
 	return invalid(d.path, format, args...)
+}
+
+// failAt returns the error of a member of a name. One that no field can have is quoted.
+func (d *decoder) failAt(name, format string, args ...any) error {
+	name = clip(name)
+	if first, _ := utf8.DecodeRuneInString(name); !unicode.IsLower(first) || strings.ContainsFunc(name, unicode.IsControl) {
+		name = strconv.Quote(name)
+	}
+	return invalid(joinPath(d.path, name), format, args...)
+}
+
+// failAtKey returns the error of a member of a map.
+func (d *decoder) failAtKey(key, format string, args ...any) error {
+	return invalid(d.path+"["+clip(key)+"]", format, args...)
 }
 
 func (d *decoder) value(text json.RawMessage, into reflect.Value) error {
@@ -74,7 +91,7 @@ func (d *decoder) within(name string, text json.RawMessage, into reflect.Value) 
 
 // joinPath returns the path of a field or an element within another.
 func joinPath(outer, inner string) string {
-	if outer == "" || inner[0] == '[' {
+	if outer == "" || inner == "" || inner[0] == '[' {
 		return outer + inner
 	}
 	return outer + "." + inner
@@ -86,11 +103,16 @@ func (d *decoder) object(text json.RawMessage, into reflect.Value) error {
 		return err
 	}
 	fields := fieldsOf(into.Type())
+	seen := make([]bool, len(fields))
 	for _, m := range members {
 		i := slices.IndexFunc(fields, func(f jsonField) bool { return f.name == m.name })
 		if i < 0 {
-			return d.fail("%q is not a known field; want %s", clip(m.name), fieldNames(fields))
+			return d.failAt(m.name, "is not a known field; want %s", fieldNames(fields))
 		}
+		if seen[i] {
+			return d.failAt(m.name, "is there twice")
+		}
+		seen[i] = true
 		if err := d.within(m.name, m.value, into.FieldByIndex(fields[i].index)); err != nil {
 			return err
 		}
@@ -119,10 +141,10 @@ func (d *decoder) table(text json.RawMessage, into reflect.Value) error {
 	for _, m := range members {
 		key, value := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
 		if err := readKey(m.name, key); err != nil {
-			return d.fail("%q: %v", clip(m.name), err)
+			return d.failAtKey(m.name, "%v", err)
 		}
 		if into.MapIndex(key).IsValid() {
-			return d.fail("%q is there twice", clip(m.name))
+			return d.failAtKey(m.name, "is there twice")
 		}
 		if err := d.within(fmt.Sprintf("[%v]", key), m.value, value); err != nil {
 			return err
@@ -237,15 +259,10 @@ func (d *decoder) members(text json.RawMessage) (members []jsonMember, err error
 	}
 	read := json.NewDecoder(bytes.NewReader(text))
 	_, _ = read.Token() // the brace; nothing fails below, because the text is valid
-	seen := map[string]bool{}
 	for read.More() {
 		key, _ := read.Token()
 		m := jsonMember{name: key.(string)}
 		_ = read.Decode(&m.value)
-		if seen[m.name] {
-			return nil, d.fail("%q is there twice", clip(m.name))
-		}
-		seen[m.name] = true
 		members = append(members, m)
 	}
 	return members, nil

@@ -74,5 +74,5 @@ func ExamplePolicy_json() {
 	}
 	// Output:
 	// {"checks":[{"probe":{"http":{"path":"/ready","tls":{"minValidity":"72h0m0s"}}},"interval":"5s"}]}
-	// health: checks[0].probe.http.tls: "minValidty" is not a known field; want serverName, ca, caFile, insecure, minValidity
+	// health: checks[0].probe.http.tls.minValidty: is not a known field; want serverName, ca, caFile, certFile, keyFile, insecure, minValidity
 }

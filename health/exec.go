@@ -11,10 +11,12 @@ import (
 // Exec runs a program, without a shell. The server works if the exit status is 0.
 //
 // The program gets the environment LVS_ADDR and LVS_PORT of the address to ask, LVS_SERVER
-// and LVS_SERVICE of the real server and its service, and Env, and nothing else. Its
-// standard input is empty. When the check's timeout passes, the program is killed with
-// all in its process group, and so is what is left of that when the program ends. On Linux
-// it is also killed when this program dies. Of its output the first 4 KiB are looked at.
+// and LVS_SERVICE of the real server and its service, and Env, and nothing else: no PATH.
+// It runs in the working directory of this program, and its standard input is empty. When
+// the check's timeout passes, the program is killed with all in its process group, and so
+// is what is left of that when the program ends. On Linux it is also killed when this
+// program dies. Of its output the first 4 KiB are looked at. At most 1000 programs run at
+// a time; others wait for one to end.
 type Exec struct {
 	Path string   `json:"path"` // of the program, which must be absolute
 	Args []string `json:"args"` // behind its name
@@ -34,8 +36,9 @@ const (
 	// misc_dynamic has it for a server of weight 100.
 	ByStatus ExecShare = "status"
 
-	// ByLine: the first line that the program prints is "up", "down", "drain" or a
-	// share such as "50%". No line reports nothing, and another one is a failure.
+	// ByLine: the first line that the program prints is a state or a share, such as "up",
+	// "50%" or "down # no database": see [Agent]. No line reports nothing, and another one
+	// is a failure.
 	ByLine ExecShare = "line"
 )
 
@@ -52,7 +55,7 @@ func (e Exec) Probe(ctx context.Context, t Target) (Answer, error) {
 		return Answer{}, withOutput(fmt.Errorf("%s exited with status %d", e.Path, result.code), result.output)
 	}
 	if e.Share == ByLine {
-		return shareOfLine(firstLine(result.output))
+		return parseState(firstLine(result.output))
 	}
 	return Answer{}, nil
 }
@@ -75,9 +78,16 @@ func withOutput(err error, output []byte) error {
 	return err
 }
 
+// mostLine is how much of a line is looked at, in bytes.
+const mostLine = 200
+
+// firstLine returns the first line of what was read, without blanks around it.
 func firstLine(output []byte) string {
-	line, _, _ := bytes.Cut(output, []byte("\n"))
-	return strings.TrimSpace(string(line[:min(len(line), 200)]))
+	if end := bytes.IndexAny(output, "\r\n"); end >= 0 {
+		output = output[:end]
+	}
+	line := bytes.TrimSpace(output)
+	return string(line[:min(len(line), mostLine)])
 }
 
 // String returns "exec" and the name of the program.
@@ -85,20 +95,23 @@ func (e Exec) String() string { return "exec " + filepath.Base(e.Path) }
 
 func (e Exec) validate() error {
 	switch {
-	case !filepath.IsAbs(e.Path):
-		return invalid("Path", "%q is not an absolute path", e.Path)
+	case !filepath.IsAbs(e.Path) || hasZero(e.Path):
+		return invalid("Path", "%q is not an absolute path", clip(e.Path))
 	case e.Share != "" && e.Share != ByStatus && e.Share != ByLine:
 		return invalid("Share", "%q is neither %q nor %q", e.Share, ByStatus, ByLine)
 	}
-	for i, entry := range e.Env {
-		if name, _, ok := strings.Cut(entry, "="); !ok || name == "" {
-			return invalid(indexed("Env", i), "%q is not NAME=value", entry)
+	for i, arg := range e.Args {
+		if hasZero(arg) {
+			return invalid(indexed("Args", i), "%q has a zero byte", clip(arg))
 		}
 	}
-	for i, arg := range append([]string{e.Path}, append(e.Args, e.Env...)...) {
-		if strings.ContainsRune(arg, 0) {
-			return invalid("Args", "argument %d has a zero byte", i)
+	for i, entry := range e.Env {
+		if name, _, ok := strings.Cut(entry, "="); !ok || name == "" || hasZero(entry) {
+			return invalid(indexed("Env", i), "%q is not NAME=value", clip(entry))
 		}
 	}
 	return nil
 }
+
+// hasZero reports whether a text has a zero byte, which ends it for the kernel.
+func hasZero(s string) bool { return strings.IndexByte(s, 0) >= 0 }

@@ -35,8 +35,8 @@ type outcome struct {
 // run starts a program in a process group of its own, and kills the group when the
 // context ends or the program has ended, so that nothing in it is left. A process that
 // leaves the group, as daemons do, goes on, and is not waited for. The program inherits
-// only its standard streams. It waits for another one to end if too many run. The error says that it did not start or was killed; an exit
-// status is an outcome.
+// only its standard streams. If too many run, it waits for one to end. The error says that
+// it did not start or was killed; an exit status is an outcome.
 func (p program) run(ctx context.Context) (outcome, error) {
 	select {
 	case slots <- struct{}{}:

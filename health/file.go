@@ -12,8 +12,8 @@ import (
 )
 
 // File reads a file on this host, by which an administrator or another program says how a
-// server is doing. The first line is "up", "down", "drain" or a share such as "50%"; an
-// empty file is "up".
+// server is doing. The first line is a state or a share, such as "up", "50%" or
+// "down # new disk": see [Agent]. An empty one is "up".
 type File struct {
 	Path string `json:"path"` // must be absolute; "{server}" in it stands for the server's address, such as "10.1.0.1"
 
@@ -31,7 +31,7 @@ func (f File) Probe(_ context.Context, t Target) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	answer, err := shareOfLine(firstLine(text))
+	answer, err := parseState(firstLine(text))
 	if err != nil {
 		return answer, fmt.Errorf("%s: %w", path, err)
 	}
@@ -67,7 +67,7 @@ func mustBeRegular(info fs.FileInfo, err error) error {
 func (f File) String() string { return "file " + filepath.Base(f.Path) }
 
 func (f File) validate() error {
-	if !filepath.IsAbs(f.Path) {
+	if !filepath.IsAbs(f.Path) || hasZero(f.Path) {
 		return invalid("Path", "%q is not an absolute path", f.Path)
 	}
 	return nil

@@ -27,7 +27,7 @@ func (f *Func) String() string {
 }
 
 func (f *Func) validate() error {
-	if f == nil || f.Ask == nil {
+	if f.Ask == nil {
 		return invalid("Ask", "must be set")
 	}
 	return nil

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 )
 
 // GRPC asks a server of gRPC by its health protocol, grpc.health.v1, over HTTP/2.
@@ -43,10 +42,7 @@ func (p GRPC) String() string {
 }
 
 func (p GRPC) validate() error {
-	switch {
-	case !utf8.ValidString(p.Service):
-		return invalid("Service", "is not UTF-8")
-	case p.Host != "" && !isHost(p.Host):
+	if p.Host != "" && !isHost(p.Host) {
 		return invalid("Host", "%q is not a name or an address, with or without a port", p.Host)
 	}
 	return p.TLS.validate()

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -8,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -86,16 +89,8 @@ func (p HTTP) readsBody() bool {
 }
 
 func (p HTTP) validate() error {
-	for name, value := range p.Headers {
-		field := fmt.Sprintf("Headers[%s]", name)
-		switch {
-		case !isToken(name):
-			return invalid(field, "is not the name of a header")
-		case !isHeaderValue(value):
-			return invalid(field, "%q is not the value of a header", value)
-		case strings.EqualFold(name, "Host"):
-			return invalid(field, "has no effect; set Host")
-		}
+	if err := validateHeaders(p.Headers); err != nil {
+		return err
 	}
 	_, badStatus := parseStatuses(p.Status)
 	_, badPattern := regexp.Compile(p.Matches)
@@ -123,6 +118,29 @@ func (p HTTP) validate() error {
 		return invalid("ShareHeader", "%q is not the name of a header", p.ShareHeader)
 	}
 	return p.TLS.validate()
+}
+
+// validateHeaders refuses headers that cannot be sent, and those that package net/http
+// sends by its own rules.
+func validateHeaders(headers map[string]string) error {
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		field, canonical := fmt.Sprintf("Headers[%s]", name), http.CanonicalHeaderKey(name)
+		switch {
+		case !isToken(name):
+			return invalid(field, "is not the name of a header")
+		case !isHeaderValue(headers[name]):
+			return invalid(field, "%q is not the value of a header", headers[name])
+		case canonical == "Host":
+			return invalid(field, "has no effect; set Host")
+		case slices.Contains([]string{"Content-Length", "Transfer-Encoding", "Trailer"}, canonical):
+			return invalid(field, "has no effect, because the request has no body")
+		case seen[canonical]:
+			return invalid(field, "is there twice, as %s", canonical)
+		}
+		seen[canonical] = true
+	}
+	return nil
 }
 
 func isHost(s string) bool {
@@ -221,15 +239,10 @@ func (p HTTP) body(ctx context.Context, r io.Reader) (content string, err error)
 	}
 	whole := len(body) <= mostBody
 	body = body[:min(len(body), mostBody)]
-	pattern, err := regexp.Compile(p.Matches)
-	if err != nil {
-		return "", err
+	if err := mustMatch(body, []byte(p.Contains), p.Matches); err != nil {
+		return "", fmt.Errorf("the body %w; it has %d bytes%s: %q", err, len(body), orMore(whole), shown(body))
 	}
 	switch {
-	case !strings.Contains(string(body), p.Contains):
-		return "", fmt.Errorf("the body does not contain %q; it has %d bytes%s: %q", p.Contains, len(body), orMore(whole), shown(body))
-	case !pattern.Match(body):
-		return "", fmt.Errorf("the body does not match %q; it has %d bytes%s: %q", p.Matches, len(body), orMore(whole), shown(body))
 	case p.SHA256 == "" && p.MD5 == "" && !p.Content:
 		return "", nil
 	case !whole:
@@ -248,6 +261,20 @@ func (p HTTP) body(ctx context.Context, r io.Reader) (content string, err error)
 	return sum, nil
 }
 
+// mustMatch refuses what does not contain a text or does not match a pattern.
+func mustMatch(got, contains []byte, matches string) error {
+	pattern, err := regexp.Compile(matches)
+	switch {
+	case err != nil:
+		return err
+	case !bytes.Contains(got, contains):
+		return fmt.Errorf("does not contain %q", contains)
+	case !pattern.Match(got):
+		return fmt.Errorf("does not match %q", matches)
+	}
+	return nil
+}
+
 func orMore(whole bool) string {
 	if whole {
 		return ""
@@ -260,5 +287,9 @@ func (t Target) authority(port uint16) string {
 	if port == 0 {
 		port = t.Addr.Port()
 	}
-	return net.JoinHostPort(t.Addr.Addr().WithZone("").String(), fmt.Sprint(port))
+	return net.JoinHostPort(t.host(), fmt.Sprint(port))
 }
+
+// host returns the address of the target as a name of TLS and HTTP: a zone means nothing
+// elsewhere.
+func (t Target) host() string { return t.Addr.Addr().WithZone("").String() }

@@ -216,6 +216,8 @@ func TestHTTPValidate(t *testing.T) {
 		{HTTP{Headers: map[string]string{"a b": ""}}, "Headers[a b]"},
 		{HTTP{Headers: map[string]string{"a": "b\r\nc: d"}}, "Headers[a]"},
 		{HTTP{Headers: map[string]string{"host": "b"}}, "Headers[host]"},
+		{HTTP{Headers: map[string]string{"content-length": "5"}}, "Headers[content-length]"},
+		{HTTP{Headers: map[string]string{"X-A": "1", "x-a": "2"}}, "Headers[x-a]"},
 		{HTTP{Status: "2xx"}, "Status"},
 		{HTTP{Status: "299-200"}, "Status"},
 		{HTTP{Status: "20"}, "Status"},
@@ -228,6 +230,7 @@ func TestHTTPValidate(t *testing.T) {
 		{HTTP{TLS: &TLS{CA: "x"}}, "TLS.CA"},
 		{HTTP{TLS: &TLS{CA: "x", CAFile: "y"}}, "TLS.CAFile"},
 		{HTTP{TLS: &TLS{CAFile: "y", Insecure: true}}, "TLS.Insecure"},
+		{HTTP{TLS: &TLS{KeyFile: "y"}}, "TLS.KeyFile"},
 		{HTTP{TLS: &TLS{MinValidity: -1}}, "TLS.MinValidity"},
 	} {
 		checkField(t, test.probe.validate(), test.field)
@@ -252,8 +255,8 @@ func TestString(t *testing.T) {
 		"tcp": TCP{}, "tcp :8080": TCP{Port: 8080}, "tls": TCP{TLS: &TLS{}},
 		"http /": HTTP{}, "http /ready": HTTP{Path: "/ready"}, "https GET example.org/ready": HTTP{TLS: &TLS{}, Method: "GET", Host: "example.org", Path: "/ready"},
 		"http :8080/ready": HTTP{Path: "/ready", Port: 8080}, "h2c /": HTTP{HTTP2: true}, "h2 /": HTTP{HTTP2: true, TLS: &TLS{}},
-		"grpc": GRPC{}, "grpcs orders": GRPC{Service: "orders", TLS: &TLS{}}, "smtp :25": SMTP{Port: 25}, "smtps": SMTP{TLS: &TLS{}},
-		"func": &Func{}, "mine": &Func{Name: "mine"},
+		"grpc": GRPC{}, "grpcs orders": GRPC{Service: "orders", TLS: &TLS{}}, "smtp :25": SMTP{Port: 25}, "smtps": SMTP{TLS: &TLS{}}, "smtp starttls :587": SMTP{Port: 587, TLS: &TLS{}, StartTLS: true},
+		"agent :9000": Agent{Port: 9000}, "func": &Func{}, "mine": &Func{Name: "mine"},
 		"all (tcp, any (http /, mine))": All{TCP{}, Any{HTTP{}, &Func{Name: "mine"}}},
 	} {
 		if got := p.String(); got != want {

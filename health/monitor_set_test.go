@@ -153,7 +153,7 @@ func TestPolicyValidate(t *testing.T) {
 	check := func(c Check) Policy { c.Probe = TCP{}; return Policy{Checks: []Check{c}} }
 	for field, p := range map[string]Policy{
 		"Checks[0].Probe":               {Checks: []Check{{}}},
-		"Checks[0].Probe.Ask":           {Checks: []Check{{Probe: &Func{}}}},
+		"Checks[0].Probe.Func.Ask":      {Checks: []Check{{Probe: &Func{}}}},
 		"Checks[0].Interval":            check(Check{Interval: time.Millisecond}),
 		"Checks[0].Failing":             check(Check{Failing: -time.Second}),
 		"Checks[0].Timeout":             check(Check{Timeout: 1}),

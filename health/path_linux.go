@@ -10,11 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controlMarked returns a function for [net.Dialer] that gives the packets of a socket a
-// mark, and lets the kernel choose its port when it connects, when all ports that are
-// not in use with the same destination will do.
+// controlMarked returns a function for [net.Dialer] that does what controlReset does,
+// gives the packets of a socket a mark, and lets the kernel choose its port when it
+// connects, when all ports that are not in use with the same destination will do.
 func controlMarked(mark uint32) func(network, address string, c syscall.RawConn) error {
-	return func(_, _ string, c syscall.RawConn) error {
+	return func(network, address string, c syscall.RawConn) error {
+		if err := controlReset(network, address, c); err != nil {
+			return err
+		}
 		var err error
 		if bad := c.Control(func(fd uintptr) {
 			err = os.NewSyscallError("setsockopt SO_MARK", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark)))

@@ -14,7 +14,7 @@ import (
 // within puts a field in front of that of an error.
 func within(field string, err error) error {
 	if e := (*InvalidError)(nil); errors.As(err, &e) {
-		return &InvalidError{field + "." + e.Field, e.Problem}
+		return &InvalidError{joinPath(field, e.Field), e.Problem}
 	}
 	return err
 }
@@ -101,13 +101,8 @@ func validateChecks(field string, checks []Check) error {
 const least = 10 * time.Millisecond
 
 func (c Check) validate() error {
-	if c.Probe == nil {
-		return invalid("Probe", "must be set")
-	}
-	if v, ok := c.Probe.(interface{ validate() error }); ok {
-		if err := v.validate(); err != nil {
-			return within("Probe", err)
-		}
+	if err := validateProbe(c.Probe); err != nil {
+		return within("Probe", err)
 	}
 	for _, d := range []struct {
 		field string
@@ -122,22 +117,14 @@ func (c Check) validate() error {
 		return invalid("Path", "%q is neither %q nor %q", c.Path, Direct, ThroughIPVS)
 	case c.Path == ThroughIPVS && isDirectOnly(c.Probe):
 		return invalid("Path", "%s does not go through IPVS; give it a check of its own with the path %q", describe(c.Probe), Direct)
-	case c.silence() >= c.complete().Timeout:
-		return invalid("Timeout", "%s ends before the probe knows that the server is silent, after %s", c.complete().Timeout, c.silence())
+	case silenceOf(c.Probe) >= c.complete().Timeout:
+		return invalid("Timeout", "%s ends before the probe knows that the server is silent, after %s", c.complete().Timeout, silenceOf(c.Probe))
 	case c.Rise < 0:
 		return invalid("Rise", "%d is negative", c.Rise)
 	case c.Fall < 0:
 		return invalid("Fall", "%d is negative", c.Fall)
 	}
 	return nil
-}
-
-// silence returns how long the probe waits for nothing to come; 0 if it does not.
-func (c Check) silence() time.Duration {
-	if p, ok := c.Probe.(UDP); ok {
-		return p.Silence
-	}
-	return 0
 }
 
 // ended reports whether its time has passed.

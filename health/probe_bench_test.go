@@ -34,20 +34,21 @@ func BenchmarkProbe(b *testing.B) {
 func FuzzAnswers(f *testing.F) {
 	for _, serve := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Share: 0.5\r\n\r\nok", "HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n",
-		"220-mx\r\n220 mx\r\n250-mx\r\n250 HELP\r\n221 bye\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x01\x01\x05\x00\x00\x00\x01\x88",
+		"ready 50%,maxconn:30 # ok\n", "220-mx\r\n220 mx\r\n250-mx\r\n250 HELP\r\n221 bye\r\n", "\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x01\x01\x05\x00\x00\x00\x01\x88",
 	} {
 		f.Add([]byte(serve))
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {
+		quiet(t)
 		network := &pipes{serve: func(c net.Conn) {
 			go func() { _, _ = io.Copy(io.Discard, c) }()
 			_, _ = c.Write(said)
 		}}
 		for _, p := range []Probe{
-			TCP{Expect: "bye"}, HTTP{Matches: "ok", Content: true, ShareHeader: "X-Share", Follow: 2}, HTTP{HTTP2: true, Content: true}, GRPC{}, SMTP{},
+			TCP{Expect: "bye"}, HTTP{Matches: "ok", Content: true, ShareHeader: "X-Share", Follow: 2}, HTTP{HTTP2: true, Content: true}, GRPC{}, SMTP{}, Agent{Port: 1},
 		} {
 			answer, err := p.Probe(t.Context(), over(network))
-			if err == nil && answer.Reported && !(answer.Share >= 0 && answer.Share <= mostShare) {
+			if err == nil && answer.Reported && !(answer.Share >= 0 && answer.Share <= maxShare) {
 				t.Errorf("%s: %+v", p, answer)
 			}
 		}

@@ -15,6 +15,7 @@ var probeKinds = []probeKind{
 	kind[HTTP]("http"),
 	kind[GRPC]("grpc"),
 	kind[SMTP]("smtp"),
+	kind[Agent]("agent"),
 	kind[DNS]("dns"),
 	kind[UDP]("udp"),
 	kind[Ping]("ping"),
@@ -94,9 +95,9 @@ func (d *decoder) probe(text json.RawMessage, into reflect.Value) error {
 	i := slices.IndexFunc(probeKinds, func(k probeKind) bool { return k.name == m.name })
 	switch {
 	case m.name == funcKind:
-		return d.fail("is a function, which only the program that has it can use")
+		return d.failAt(m.name, "is a function, which only the program that has it can use")
 	case i < 0:
-		return d.fail("%q is not a kind of probe; want %s", clip(m.name), kindNames())
+		return d.failAt(m.name, "is not a kind of probe; want %s", kindNames())
 	}
 	p := reflect.New(probeKinds[i].typ).Elem()
 	if err := d.within(m.name, m.value, p); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"unicode/utf8"
 )
 
 // TCP opens a connection. With Send or Expect it also has a conversation.
@@ -26,12 +25,7 @@ const mostAnswer = 64 << 10
 func (p TCP) String() string { return words(p.TLS.scheme("tcp", "tls"), port(p.Port)) }
 
 func (p TCP) validate() error {
-	switch {
-	case !utf8.ValidString(p.Send):
-		return invalid("Send", "is not UTF-8")
-	case !utf8.ValidString(p.Expect):
-		return invalid("Expect", "is not UTF-8")
-	case len(p.Expect) > mostAnswer:
+	if len(p.Expect) > mostAnswer {
 		return invalid("Expect", "has %d bytes, and at most %d are read", len(p.Expect), mostAnswer)
 	}
 	return p.TLS.validate()
@@ -47,10 +41,8 @@ func (p TCP) Probe(ctx context.Context, t Target) (Answer, error) {
 		return Answer{}, err
 	}
 	defer hangUp()
-	if p.Send != "" {
-		if _, err := conn.Write([]byte(p.Send)); err != nil {
-			return Answer{}, because(ctx, "send", err)
-		}
+	if err := send(ctx, conn, p.Send); err != nil {
+		return Answer{}, err
 	}
 	if p.Expect == "" {
 		return Answer{}, nil
@@ -74,10 +66,11 @@ func (p TCP) wait(ctx context.Context, conn net.Conn) error {
 		if len(got) == cap(got) {
 			got = append(got, 0)[:len(got)]
 		}
+		from := max(0, len(got)-len(p.Expect)) // what is before has been looked at
 		n, err := conn.Read(got[len(got):min(cap(got), mostAnswer)])
 		got = got[:len(got)+n]
 		switch {
-		case bytes.Contains(got, []byte(p.Expect)):
+		case bytes.Contains(got[from:], []byte(p.Expect)):
 			return nil
 		case len(got) >= mostAnswer:
 			return fmt.Errorf("the first %d bytes of the answer do not contain %q: %q", len(got), p.Expect, shown(got))

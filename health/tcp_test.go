@@ -2,6 +2,8 @@ package health
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net"
 	"os"
@@ -24,6 +26,12 @@ func TestTCP(t *testing.T) {
 		{"greets otherwise", func(c net.Conn) { _, _ = io.WriteString(c, "go away\r\n") }, TCP{Expect: "there"}, `wait for "there" after "go away\r\n": EOF`},
 		{"closes before a word", func(net.Conn) {}, TCP{Expect: "there"}, `wait for "there": EOF`},
 		{"answers", lines("", "PONG\r\n"), TCP{Send: "PING\r\n", Expect: "PONG"}, ""},
+		{"answers in two parts", func(c net.Conn) {
+			for _, part := range []string{"12", "34"} {
+				_, _ = io.WriteString(c, part)
+				time.Sleep(10 * time.Millisecond)
+			}
+		}, TCP{Expect: "23"}, ""},
 		{"answers late", lines("hello\r\n", strings.Repeat("x", 5000)+"PONG\r\n"), TCP{Send: "PING\r\n", Expect: "xPONG"}, ""},
 		{"answers too much", badServers["floods"], TCP{Expect: "y"}, `the first 65536 bytes of the answer do not contain "y": "xxxx`},
 	}
@@ -36,8 +44,6 @@ func TestTCP(t *testing.T) {
 			checkError(t, err, test.wrong)
 		})
 	}
-	checkField(t, TCP{Send: "\xff"}.validate(), "Send")
-	checkField(t, TCP{Expect: "\xff"}.validate(), "Expect")
 	checkField(t, TCP{Expect: strings.Repeat("x", mostAnswer+1)}.validate(), "Expect")
 }
 
@@ -85,4 +91,56 @@ func TestTLS(t *testing.T) {
 			checkError(t, err, test.wrong)
 		})
 	}
+}
+
+// A server may ask the probe for a certificate, which is read again by each probe.
+func TestTLSCertFile(t *testing.T) {
+	cert, ca := certificate(t, farAway, "example.org")
+	own, ownCA := certificate(t, farAway, "probe")
+	der, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	certFile, keyFile := write("cert.pem", ownCA), write("key.pem", key)
+	both, other := write("both.pem", ownCA+key), write("other.pem", ca)
+	clients := x509.NewCertPool()
+	clients.AppendCertsFromPEM([]byte(ownCA))
+	target := on(t, func(c net.Conn) {
+		inside := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients})
+		_, _ = io.Copy(inside, inside)
+		_, _ = io.Copy(io.Discard, c) // so that what it said before is read
+	})
+	for _, test := range []struct {
+		name  string
+		tls   TLS
+		wrong string
+	}{
+		{"two files", TLS{CA: ca, CertFile: certFile, KeyFile: keyFile}, ""},
+		{"one file", TLS{CA: ca, CertFile: both}, ""},
+		{"without", TLS{CA: ca}, "certificate required"},
+		{"no such file", TLS{CA: ca, CertFile: certFile + "x"}, "no such file"},
+		{"no such key", TLS{CA: ca, CertFile: certFile, KeyFile: keyFile + "x"}, "no such file"},
+		{"no key in it", TLS{CA: ca, CertFile: certFile}, "cert.pem: tls: "},
+		{"the key of another", TLS{CA: ca, CertFile: other, KeyFile: keyFile}, "private key does not match"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := test.tls.validate(); err != nil {
+				t.Fatal(err)
+			}
+			_, err := TCP{TLS: &test.tls, Send: "echo", Expect: "echo"}.Probe(seconds(t, 10*time.Second), target)
+			checkError(t, err, test.wrong)
+		})
+	}
+	write("both.pem", "")
+	_, err = TCP{TLS: &TLS{CA: ca, CertFile: both}}.Probe(seconds(t, 10*time.Second), target)
+	checkError(t, err, "both.pem: tls: ")
 }

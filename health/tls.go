@@ -19,17 +19,26 @@ type TLS struct {
 	// CA has the only authorities that are trusted, in PEM; "" is CAFile.
 	CA string `json:"ca"`
 
-	// CAFile is a file with what could be in CA, which is read by each probe; "" trusts
-	// the authorities that the host trusts.
+	// CAFile is a file with what could be in CA; "" trusts the authorities that the host
+	// trusts. It is read by each probe, and so are the files below.
 	CAFile string `json:"caFile"`
+
+	// CertFile is a file with the certificate, in PEM, by which the probe proves to the
+	// server who it is, and those that signed it; "" has none. In TLS 1.3, a server that
+	// refuses it says so only in its first answer: a TCP probe without Expect does not
+	// notice.
+	CertFile string `json:"certFile"`
+
+	// KeyFile is a file with the key of the certificate, in PEM; "" is CertFile.
+	KeyFile string `json:"keyFile"`
 
 	// Insecure accepts any certificate, also one that has expired or is of another
 	// server: the probe shows that something there speaks TLS, and not what.
 	Insecure bool `json:"insecure"`
 
-	// MinValidity fails the probe if the certificate, or one of those that signed it, ends
-	// sooner than this; 0 is now. With Insecure, only the certificate counts, and 0 does
-	// not look at it.
+	// MinValidity is how long the server's certificate, and those that signed it, must
+	// remain valid; 0 is until now. With Insecure, only the certificate itself counts, and
+	// with 0 not even that.
 	MinValidity time.Duration `json:"minValidity"`
 }
 
@@ -57,6 +66,8 @@ func (s *TLS) validate() error {
 		return invalid("TLS.Insecure", "accepts any certificate, so that CA and CAFile have no effect")
 	case s.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(s.CA)):
 		return invalid("TLS.CA", "has no certificate in PEM")
+	case s.KeyFile != "" && s.CertFile == "":
+		return invalid("TLS.KeyFile", "needs CertFile")
 	case s.MinValidity < 0:
 		return invalid("TLS.MinValidity", "%s is negative", s.MinValidity)
 	}
@@ -69,14 +80,42 @@ func (s *TLS) client(ctx context.Context, conn net.Conn, host string, protocols 
 	if err != nil {
 		return nil, err
 	}
+	own, err := s.certificates()
+	if err != nil {
+		return nil, err
+	}
 	if s.ServerName != "" {
 		host = s.ServerName
 	}
-	secure := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: roots, InsecureSkipVerify: s.Insecure, NextProtos: protocols})
+	secure := tls.Client(conn, &tls.Config{
+		ServerName: host, RootCAs: roots, Certificates: own, InsecureSkipVerify: s.Insecure, NextProtos: protocols,
+	})
 	if err := secure.Handshake(); err != nil { // which ends when the connection is closed
 		return nil, because(ctx, "TLS handshake", err)
 	}
 	return secure, s.checkValidity(secure.ConnectionState(), time.Now())
+}
+
+// certificates returns those of the probe; nil if it has none.
+func (s *TLS) certificates() ([]tls.Certificate, error) {
+	if s.CertFile == "" {
+		return nil, nil
+	}
+	cert, err := readHead(s.CertFile, mostPEM)
+	if err != nil {
+		return nil, err
+	}
+	key := cert
+	if s.KeyFile != "" {
+		if key, err = readHead(s.KeyFile, mostPEM); err != nil {
+			return nil, err
+		}
+	}
+	own, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s: %w", s.CertFile, err)
+	}
+	return []tls.Certificate{own}, nil
 }
 
 // mostPEM is how much of a file of certificates is read, in bytes. Those of all public

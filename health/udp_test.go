@@ -45,6 +45,12 @@ func TestUDP(t *testing.T) {
 		{"an empty datagram", UDP{}, addr, ""},
 		{"the expected answer", UDP{Send: "hello", Expect: "you said h"}, addr, ""},
 		{"another answer", UDP{Send: "hello", Expect: "bye"}, addr, `begins with "you said hello", not with "bye"`},
+		{"a text in it", UDP{Send: "hello", Contains: "said h"}, addr, ""},
+		{"another text", UDP{Send: "hello", Expect: "you", Contains: "bye"}, addr, `the answer does not contain "bye"; it has 14 bytes: "you said hello"`},
+		{"a pattern", UDP{Send: "hello", Matches: "^you .*o$"}, addr, ""},
+		{"another pattern", UDP{Send: "hello", Matches: "^bye"}, addr, `the answer does not match "^bye"; it has 14 bytes: "you said hello"`},
+		{"a text at the end of a long answer", UDP{Send: strings.Repeat("x", 60_000) + "end", Contains: "xend", Matches: "end$"}, addr, ""},
+		{"bytes in it", UDP{Hex: true, Send: "00ff", Contains: "2000ff"}, addr, ""},
 		{"bytes", UDP{Hex: true, Send: "00ff", Expect: "796f75207361696420" + "00FF"}, addr, ""},
 		{"other bytes", UDP{Hex: true, Send: "00ff", Expect: "796f75207361696420" + "00fe"}, addr, `with 796f7520736169642000ff, not with 79`},
 		{"a long answer", UDP{Send: strings.Repeat("x", 60_000), Expect: "you said x"}, addr, ""},
@@ -69,16 +75,18 @@ func TestUDP(t *testing.T) {
 
 func TestUDPValidate(t *testing.T) {
 	for field, p := range map[string]UDP{
-		"Send":    {Hex: true, Send: "0"},
-		"Expect":  {Hex: true, Expect: "xy"},
-		"Silence": {Expect: "x", Silence: time.Second},
+		"Send":     {Hex: true, Send: "0"},
+		"Expect":   {Hex: true, Expect: "xy"},
+		"Contains": {Hex: true, Contains: "0"},
+		"Matches":  {Matches: "("},
+		"Silence":  {Matches: "x", Silence: time.Second},
 	} {
 		var invalid *InvalidError
 		if err := p.validate(); !errors.As(err, &invalid) || invalid.Field != field {
 			t.Errorf("%+v: %v, want an error of %s", p, err, field)
 		}
 	}
-	for _, p := range []UDP{{Send: "\xff"}, {Send: strings.Repeat("x", mostDatagram+1)}, {Silence: -1}} {
+	for _, p := range []UDP{{Send: "\xff"}, {Contains: "\xff"}, {Expect: "x", Silence: 1}, {Contains: "x", Silence: 1}, {Send: strings.Repeat("x", mostDatagram+1)}, {Silence: -1}} {
 		if p.validate() == nil {
 			t.Errorf("%.20q, %s: no error", p.Send, p.Silence)
 		}
@@ -87,13 +95,18 @@ func TestUDPValidate(t *testing.T) {
 
 // A check whose timeout ends before the silence would always fail.
 func TestUDPSilence(t *testing.T) {
+	second := UDP{Silence: time.Second}
 	for _, c := range []struct {
-		silence, timeout time.Duration
-		good             bool
-	}{{time.Second, 0, false}, {time.Second, time.Second, false}, {time.Second, 2 * time.Second, true}, {900 * time.Millisecond, 0, true}} {
-		err := Check{Probe: UDP{Silence: c.silence}, Timeout: c.timeout}.validate()
+		probe   Probe
+		timeout time.Duration
+		good    bool
+	}{
+		{second, 0, false}, {second, time.Second, false}, {second, 2 * time.Second, true}, {UDP{Silence: 900 * time.Millisecond}, 0, true},
+		{&second, 0, false}, {All{TCP{}, second}, 0, false}, {Any{TCP{}, second}, 0, true}, {At{Addr: rip(1).Addr(), Ask: second}, 0, false},
+	} {
+		err := Check{Probe: c.probe, Timeout: c.timeout}.validate()
 		if (err == nil) != c.good {
-			t.Errorf("silence %s, timeout %s: %v", c.silence, c.timeout, err)
+			t.Errorf("%+v, timeout %s: %v", c.probe, c.timeout, err)
 		}
 	}
 }

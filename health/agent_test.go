@@ -1,0 +1,75 @@
+package health
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestAgent(t *testing.T) {
+	quick := func(text string) func(net.Conn) {
+		return func(c net.Conn) { _, _ = io.WriteString(c, text) }
+	}
+	for _, c := range []struct {
+		name  string
+		serve func(net.Conn)
+		probe Agent
+		want  Answer
+		wrong string
+	}{
+		{"a share", quick("75%\n"), Agent{}, Answer{Share: 0.75, Reported: true}, ""},
+		{"a share behind which nothing ends", says("75%\r"), Agent{}, Answer{Share: 0.75, Reported: true}, ""},
+		{"a share that the end ends", quick("up 75%"), Agent{}, Answer{Share: 0.75, Reported: true}, ""},
+		{"in parts", func(c net.Conn) {
+			for _, part := range []string{"dra", "in", "\ndown\n"} {
+				_, _ = io.WriteString(c, part)
+				time.Sleep(10 * time.Millisecond)
+			}
+		}, Agent{}, Answer{Reported: true}, ""},
+		{"asked for", lines("", "ready\n"), Agent{Send: "10.1.0.1\n"}, Answer{}, ""},
+		{"down", quick("down # no database\n"), Agent{Missing: true}, Answer{}, `it says "down # no database"`},
+		{"another protocol", quick("SSH-2.0-OpenSSH_9.2\r\n"), Agent{Missing: true}, Answer{}, `"ssh-2.0-openssh_9.2" is not up,`},
+		{"nothing", quick(""), Agent{}, Answer{}, "the agent says nothing"},
+		{"an empty line", quick(" \nup\n"), Agent{}, Answer{}, "the agent says nothing"},
+		{"nothing, which is right", quick(""), Agent{Missing: true}, Answer{}, ""},
+		{"a line that never ends", flood("up ", "up "), Agent{}, Answer{}, `wait for a line: it has more than 1024 bytes: "up up`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			target := on(t, c.serve)
+			c.probe.Port = target.Addr.Port()
+			target.Addr = netip.AddrPortFrom(target.Addr.Addr(), 1) // of the service
+			answer, err := c.probe.Probe(seconds(t, 30*time.Second), target)
+			checkError(t, err, c.wrong)
+			if answer != c.want {
+				t.Errorf("%+v, want %+v", answer, c.want)
+			}
+		})
+	}
+	checkField(t, Agent{}.validate(), "Port")
+}
+
+// An agent that is not there is one thing, and one that hangs is another.
+func TestAgentMissing(t *testing.T) {
+	nobody := on(t, func(net.Conn) {})
+	nobody.Addr = netip.AddrPortFrom(nobody.Addr.Addr(), 1)
+	if _, err := (Agent{Port: 1}).Probe(seconds(t, 30*time.Second), nobody); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("%v, want a refused connection", err)
+	}
+	if _, err := (Agent{Port: 1, Missing: true}).Probe(seconds(t, 30*time.Second), nobody); err != nil {
+		t.Error(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, n := range []Network{away{}, &pipes{serve: badServers["silent"]}} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if _, err := (Agent{Port: 1, Missing: true}).Probe(ctx, over(n)); err == nil {
+				t.Errorf("%T: an agent that hangs works", n)
+			}
+			cancel()
+		}
+	})
+}
