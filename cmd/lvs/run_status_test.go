@@ -19,31 +19,31 @@ func TestRunStatus(t *testing.T) {
 	table := file(t, "table.yaml", runTable)
 	folder := filepath.Join(t.TempDir(), "run")
 	path := filepath.Join(folder, "status.json")
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	read := func() (s director.Status) {
-		t.Helper()
-		text, err := os.ReadFile(path)
-		must(err)
-		must(s.UnmarshalJSON(text))
-		return s
-	}
-	must(os.Mkdir(folder, 0o700))
 	synctest.Test(t, func(t *testing.T) {
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		read := func() (s director.Status) {
+			t.Helper()
+			text, err := os.ReadFile(path)
+			must(err)
+			must(s.UnmarshalJSON(text))
+			return s
+		}
+		must(os.Mkdir(folder, 0o700))
 		ctx, _ := onSimulator(t, lvs.SimOptions{Clock: time.Now})
 		ctx, interrupt := context.WithCancel(ctx)
 		defer interrupt()
 		ended := make(chan ran)
 		go func() { ended <- runWith(ctx, "", "run", table, "-netns", "blue", "-status", path) }()
-		time.Sleep(3 * time.Second)
+		time.Sleep(3500 * time.Millisecond) // between two writes
 		if s := read(); !s.Running || !s.InSync {
 			t.Errorf("%s", s)
 		}
-		must(os.RemoveAll(folder))
+		must(os.Rename(folder, folder+".gone"))
 		time.Sleep(5 * time.Second)
 		must(os.Mkdir(folder, 0o700))
 		time.Sleep(2 * time.Second)
