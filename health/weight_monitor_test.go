@@ -2,9 +2,11 @@ package health
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -119,5 +121,45 @@ func TestOneFailureOfAReport(t *testing.T) {
 		}
 		s.sleep(3 * time.Second)
 		s.is("failed", map[string]int{"10.1.0.0": 0})
+	})
+}
+
+// TestUnpinnedAfterRestart holds that a weight that an operator set meets no slow start.
+func TestUnpinnedAfterRestart(t *testing.T) {
+	f := newFake()
+	p := Policy{Checks: []Check{{Probe: f, Interval: time.Second}}, SlowStart: SlowStart{Window: time.Minute}}
+	have, want := tableOf(lvs.WLC, 100, 20), tableOf(lvs.WLC, 100, 100)
+	play(t, have, want, p, func(s *scene) {
+		s.have = have
+		s.restart(want, p, Override{Service: web, Server: rip(1), Kind: Pin, Weight: 80})
+		s.sleep(3 * time.Second)
+		s.is("pinned", map[string]int{"10.1.0.0": 100, "10.1.0.1": 80})
+		if err := s.SetOverrides(nil); err != nil {
+			t.Fatal(err)
+		}
+		s.sleep(time.Second)
+		s.is("not pinned", map[string]int{"10.1.0.0": 100, "10.1.0.1": 100})
+	})
+}
+
+// TestChecksChangeBesideReports holds that a server that asks for more than its weight
+// does not stand for the scale of the table.
+func TestChecksChangeBesideReports(t *testing.T) {
+	f := newFake()
+	f.say(1, Answer{Share: 3, Reported: true})
+	policy := func(interval time.Duration) Policy { return Policy{Checks: []Check{{Probe: f, Interval: interval}}} }
+	want := tableOf(lvs.WLC, 1, 1)
+	play(t, want, want, policy(time.Second), func(s *scene) {
+		s.sleep(3 * time.Second)
+		for i := range 100 {
+			if i == 3 {
+				if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(2 * time.Second)}); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+			}
+			s.is(fmt.Sprint("look ", i), map[string]int{"10.1.0.0": 100, "10.1.0.1": 300})
+			s.sleep(50 * time.Millisecond)
+		}
 	})
 }
