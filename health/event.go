@@ -31,7 +31,9 @@ func (e ServerChanged) String() string {
 	return text
 }
 
-// LimitCrossed is a service in which too few servers work, or enough work again.
+// LimitCrossed is a service in which too few servers work, or enough. The first event of a
+// service says on which side of its limit it is, as soon as that is known: what is outside
+// of the program, such as the announcement of a VIP, may be as an earlier program left it.
 type LimitCrossed struct {
 	Service lvs.ServiceID // which service
 	Below   bool          // whether too few work now
@@ -45,7 +47,7 @@ func (e LimitCrossed) String() string {
 	if e.Below {
 		return fmt.Sprintf("%s: too few servers work: %.4g of at least %.4g %s: %s", e.Service, e.Working, e.Needed, e.Limit.unit(), e.Limit.Then)
 	}
-	return fmt.Sprintf("%s: enough servers work again: %.4g %s", e.Service, e.Working, e.Limit.unit())
+	return fmt.Sprintf("%s: enough servers work: %.4g %s", e.Service, e.Working, e.Limit.unit())
 }
 
 // ContentDiffers is a real server that serves something else than most others.

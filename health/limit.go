@@ -82,5 +82,8 @@ func (l Limit) below(was bool, t tally) bool {
 	return less(t.works+t.unknown, l.needed(false, t))
 }
 
+// reached reports whether enough is known to work.
+func (l Limit) reached(t tally) bool { return !l.isZero() && !less(t.works, l.least()) }
+
 // less compares sums of shares, which are not exact.
 func less(a, b float64) bool { return a < b-1e-9*math.Max(1, math.Abs(b)) }

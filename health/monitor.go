@@ -66,6 +66,7 @@ type service struct {
 	members        []*member
 	weights        []Weight  // as they were last
 	below          bool      // too few servers work
+	told           bool      // an event has said on which side of its limit it is
 	weighAt        time.Time // when weights are to be looked at; zero is never
 	contentChanged bool      // and is to be compared when weights are looked at
 }
@@ -214,7 +215,7 @@ func (m *Monitor) adopt(services map[lvs.ServiceID]*service) {
 		if was == nil {
 			continue
 		}
-		s.below = was.below
+		s.below, s.told = was.below, was.told && was.policy.Limit.Then == s.policy.Limit.Then
 		old := make(map[netip.AddrPort]*member, len(was.members))
 		for _, mb := range was.members {
 			old[mb.addr] = mb

@@ -2,8 +2,11 @@ package health
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/golvs/lvs"
 )
@@ -97,5 +100,59 @@ func TestSorryServerEnds(t *testing.T) {
 		f.set(2, nil)
 		s.sleep(3 * time.Second)
 		s.is("the third starts slowly", map[string]int{"10.1.0.0": 100, "10.1.0.1": 100, "10.1.0.2": 10})
+	})
+}
+
+// crossed returns what the events since the last call say of the limit of web.
+func (s *scene) crossed() (all []string) {
+	s.state.Lock()
+	defer s.state.Unlock()
+	for _, e := range s.events {
+		if text, ok := strings.CutPrefix(e, web.String()+": "); ok {
+			all = append(all, text)
+		}
+	}
+	s.events = nil
+	return all
+}
+
+// The first event of a limit says on which side a service is, when that is known, and so
+// does the first one with another action.
+func TestLimitIsToldFirst(t *testing.T) {
+	f := newFake()
+	policy := func(then Action) Policy {
+		return Policy{Checks: []Check{{Probe: f, Interval: time.Second}}, Limit: Limit{Count: 2, Then: then}}
+	}
+	want := tableOf(lvs.WLC, 1, 1, 1)
+	f.set(0, errors.New("refused"))
+	play(t, want, want, policy(Withdraw), func(s *scene) {
+		told := func(when string, want ...string) {
+			t.Helper()
+			s.sleep(10 * time.Second)
+			if diff := cmp.Diff(want, s.crossed()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", when, diff)
+			}
+		}
+		told("at the start", "enough servers work: 2 servers")
+		told("later")
+		s.restart(want, policy(Withdraw))
+		told("after a restart", "enough servers work: 2 servers")
+		if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(Withdraw)}); err != nil {
+			t.Fatal(err)
+		}
+		told("after the same policy")
+		f.set(1, errors.New("refused"))
+		told("when it fails", "too few servers work: 1 of at least 2 servers: withdraw")
+		if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(Report)}); err != nil {
+			t.Fatal(err)
+		}
+		told("with another action", "too few servers work: 1 of at least 2 servers: report")
+		s.restart(want, policy(Report))
+		told("after a restart", "too few servers work: 1 of at least 2 servers: report")
+		if err := s.Set(want, map[lvs.ServiceID]Policy{web: {Checks: policy(Report).Checks}}); err != nil {
+			t.Fatal(err)
+		}
+		told("without a limit", "enough servers work: 1 servers")
+		told("later")
 	})
 }

@@ -80,13 +80,14 @@ func (m *Monitor) weigh(s *service, now time.Time) {
 func (m *Monitor) cross(s *service, servers []standing) (enough bool) {
 	limit := s.policy.Limit
 	tally := limit.tally(servers)
-	below := limit.below(s.below, tally)
-	if below == s.below {
+	was, below := s.below, limit.below(s.below, tally)
+	if below == was && (s.told || !below && !limit.reached(tally)) {
 		return false
 	}
-	s.below, m.changed = below, true
+	s.below, s.told = below, true
+	m.changed = m.changed || below != was
 	m.events = append(m.events, LimitCrossed{Service: s.ID, Below: below, Limit: limit, Working: tally.works, Needed: limit.needed(below, tally)})
-	return !below
+	return was && !below
 }
 
 // returnTogether lets servers go on that were used, or were not, whatever their checks said.
