@@ -42,12 +42,19 @@ type CheckStatus struct {
 	Path  Path   `json:"path"`  // how the probe reaches the server
 	State State  `json:"state"` // what the probes in a row say
 
-	Last   time.Time     `json:"last,omitzero"`   // when the last probe ended; zero before the first
-	Took   time.Duration `json:"took,omitempty"`  // how long it took, in nanoseconds in JSON
-	Error  string        `json:"error,omitempty"` // why the last probe failed; "" if it did not
-	Streak int           `json:"streak"`          // how many probes in a row had the result of the last one
-	Next   time.Time     `json:"next,omitzero"`   // when the next probe begins
+	Last   time.Time     `json:"last"`   // when the last probe ended; zero before the first
+	Took   time.Duration `json:"took"`   // how long it took
+	Error  string        `json:"error"`  // why the last probe failed; "" if it did not
+	Streak int           `json:"streak"` // how many probes in a row had the result of the last one
+	Next   time.Time     `json:"next"`   // when the next probe begins; zero while one is under way
 }
+
+// MarshalJSON returns the status in JSON. Fields that are zero are left out, and Took is a
+// text such as "1.5ms".
+func (c CheckStatus) MarshalJSON() ([]byte, error) { return encode(&c) }
+
+// UnmarshalJSON reads what MarshalJSON returns, as that of [Policy] does.
+func (c *CheckStatus) UnmarshalJSON(text []byte) error { return decode(text, c) }
 
 // Weight is the weight that a real server should have, and what it is made of:
 // Configured × Scale × Operator × Reported × Ramp, rounded, and at least 1 unless one of

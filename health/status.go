@@ -182,14 +182,20 @@ func (s Status) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON returns. It refuses other versions and unknown
 // fields, with an error that matches [lvs.ErrInvalid].
 func (s *Status) UnmarshalJSON(text []byte) error {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return invalid("Status", "%v", err)
+	}
+	if head.Version != statusVersion { // whose fields are others
+		return invalid("Status.version", "is missing or %d, and this version of the library reads only %d", head.Version, statusVersion)
+	}
 	read := statusFile{plainStatus: new(plainStatus)}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&read); err != nil {
 		return invalid("Status", "%v", err)
-	}
-	if read.Version != statusVersion {
-		return invalid("Status.version", "is missing or %d, and this version of the library reads only %d", read.Version, statusVersion)
 	}
 	*s = Status(*read.plainStatus)
 	return nil
