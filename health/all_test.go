@@ -119,6 +119,9 @@ func TestIdentity(t *testing.T) {
 		{At{Ask: TCP{}}, At{Ask: TCP{}}, true},
 		{At{Ask: TCP{}}, At{Ask: SMTP{}}, false},
 		{At{Ask: one}, At{Ask: two}, false},
+		{From{Mark: 1, Ask: TCP{}}, From{Mark: 1, Ask: TCP{}}, true},
+		{From{Mark: 1, Ask: TCP{}}, From{Mark: 2, Ask: TCP{}}, false},
+		{From{Mark: 1, Ask: one}, From{Mark: 1, Ask: two}, false},
 	} {
 		keys, err := keyed("Checks", []Check{{Probe: test.a}, {Probe: test.b}})
 		if err != nil {

@@ -18,13 +18,19 @@ import (
 type DNS struct {
 	Port uint16 `json:"port"` // 0 is that of the target
 	Name string `json:"name"` // that is asked for, such as "example.org"; "" is the root
-	Type string `json:"type"` // A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT; "" is A
+
+	// Type is that of the records that are asked for: A, AAAA, CNAME, DNSKEY, DS, MX, NS,
+	// PTR, RRSIG, SOA, SRV or TXT; "" is A.
+	Type string `json:"type"`
 
 	// Expect is what one of the answers must be: an address, such as "10.1.0.1", for A and
 	// AAAA; the text of a TXT, whose parts are joined; "name:port" for SRV; otherwise a
 	// name, which is the primary name server for SOA. The case of names does not count. Any
-	// answer is right with "", but there must be one.
+	// answer is right with "", the only choice for DNSKEY, DS and RRSIG.
 	Expect string `json:"expect"`
+
+	// Empty accepts a message without an answer, or one that was cut off before it.
+	Empty bool `json:"empty"`
 
 	// Code is the response code that the server must give; "" is NOERROR. With another
 	// one, such as NXDOMAIN, no answer is needed.
@@ -37,6 +43,7 @@ type DNS struct {
 var dnsTypes = map[string]dnsmessage.Type{
 	"A": dnsmessage.TypeA, "AAAA": dnsmessage.TypeAAAA, "CNAME": dnsmessage.TypeCNAME, "MX": dnsmessage.TypeMX, "NS": dnsmessage.TypeNS,
 	"PTR": dnsmessage.TypePTR, "SOA": dnsmessage.TypeSOA, "SRV": dnsmessage.TypeSRV, "TXT": dnsmessage.TypeTXT,
+	"DS": 43, "RRSIG": 46, "DNSKEY": 48, // of RFC 4034
 }
 
 var dnsCodes = map[string]dnsmessage.RCode{
@@ -71,8 +78,14 @@ func (p DNS) validate() error {
 	if _, ok := dnsCodes[p.code()]; !ok {
 		return invalid("Code", "%q is not a response code", p.Code)
 	}
-	if p.code() != "NOERROR" && p.Expect != "" {
+	switch kind := p.kind(); {
+	case p.Expect == "":
+	case p.Empty:
+		return invalid("Empty", "accepts any answer, so that Expect has no effect")
+	case p.code() != "NOERROR":
 		return invalid("Expect", "must be empty, because an answer with the code %s has no records", p.code())
+	case kind == "DS" || kind == "RRSIG" || kind == "DNSKEY":
+		return invalid("Expect", "must be empty, because records of type %s are not compared", kind)
 	}
 	if addr, _ := netip.ParseAddr(p.Expect); p.Expect != "" && (p.kind() == "A" && !addr.Is4() || p.kind() == "AAAA" && (!addr.Is6() || addr.Zone() != "")) {
 		return invalid("Expect", "%q is not an address of a record of type %s", p.Expect, p.kind())
@@ -185,7 +198,7 @@ func (p DNS) judge(message []byte) error {
 	switch want := dnsCodes[p.code()]; {
 	case !header.Response:
 		return errors.New("the server sends a question back")
-	case header.Truncated:
+	case header.Truncated && !p.Empty:
 		return errTruncated
 	case header.RCode != want:
 		return fmt.Errorf("the response code is %s, not %s", codeName(header.RCode), p.code())
@@ -201,6 +214,9 @@ func (p DNS) judge(message []byte) error {
 	}
 	if err := parser.SkipAllQuestions(); err != nil {
 		return fmt.Errorf("the answer is not one of DNS: %w", err)
+	}
+	if p.Empty {
+		return nil
 	}
 	return p.find(&parser)
 }

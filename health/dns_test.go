@@ -109,6 +109,22 @@ func TestDNS(t *testing.T) {
 		{"no answer in it", DNS{Name: "example.org"}, func(_ string, q dnsmessage.Message) [][]byte { return [][]byte{answerTo(q, nil)} }, "no record of type A"},
 		{"another type", DNS{Name: "example.org", Type: "AAAA"},
 			func(_ string, q dnsmessage.Message) [][]byte { return [][]byte{answerTo(q, nil, a)} }, "no record of type AAAA"},
+		{"no answer where none is needed", DNS{Name: "example.org", Empty: true}, func(_ string, q dnsmessage.Message) [][]byte { return [][]byte{answerTo(q, nil)} }, ""},
+		{"cut off where no answer is needed", DNS{Name: "example.org", Empty: true}, func(network string, q dnsmessage.Message) [][]byte {
+			if network == "tcp" {
+				return nil
+			}
+			return [][]byte{answerTo(q, func(m *dnsmessage.Message) { m.Truncated = true })}
+		}, ""},
+		{"refused where no answer is needed", DNS{Name: "example.org", Empty: true}, func(_ string, q dnsmessage.Message) [][]byte {
+			return [][]byte{answerTo(q, func(m *dnsmessage.Message) { m.RCode = dnsmessage.RCodeRefused })}
+		}, "the response code is REFUSED, not NOERROR"},
+		{"a key", DNS{Name: "example.org", Type: "dnskey"}, func(_ string, q dnsmessage.Message) [][]byte {
+			return [][]byte{answerTo(q, nil, &dnsmessage.UnknownResource{Type: 48, Data: []byte{1, 1, 3, 13, 7}})}
+		}, ""},
+		{"a key of another type", DNS{Name: "example.org", Type: "RRSIG"}, func(_ string, q dnsmessage.Message) [][]byte {
+			return [][]byte{answerTo(q, nil, &dnsmessage.UnknownResource{Type: 48, Data: []byte{1, 1, 3, 13, 7}})}
+		}, "no record of type RRSIG"},
 		{"refused", DNS{Name: "example.org"}, func(_ string, q dnsmessage.Message) [][]byte {
 			return [][]byte{answerTo(q, func(m *dnsmessage.Message) { m.RCode = dnsmessage.RCodeRefused })}
 		}, "the response code is REFUSED, not NOERROR"},
@@ -189,6 +205,10 @@ func TestDNSValidate(t *testing.T) {
 		{DNS{Expect: "2001:db8::1"}, "Expect"},
 		{DNS{Type: "aaaa", Expect: "10.1.0.1"}, "Expect"},
 		{DNS{Type: "AAAA", Expect: "fe80::1%eth0"}, "Expect"},
+		{DNS{Type: "dnskey", Expect: "x"}, "Expect"},
+		{DNS{Type: "DS", Expect: "x"}, "Expect"},
+		{DNS{Type: "RRSIG", Expect: "x"}, "Expect"},
+		{DNS{Empty: true, Expect: "10.1.0.1"}, "Empty"},
 		{DNS{Name: "a..b"}, "Name"},
 		{DNS{Name: strings.Repeat("a", 64) + ".org"}, "Name"},
 		{DNS{Name: strings.Repeat("a.", 128)}, "Name"},

@@ -2,6 +2,7 @@ package health
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -25,15 +26,19 @@ type Exec struct {
 	// Share says where the program reports the share of its weight that the server asks
 	// for; "" is nowhere.
 	Share ExecShare `json:"share"`
+
+	// Whole is the exit status that asks for all of the weight, for [ByStatus]; 0 is 102.
+	// It may be more than 255, the greatest status of a program.
+	Whole int `json:"whole"`
 }
 
 // ExecShare is where a program reports a share. Its texts are stable.
 type ExecShare string
 
 const (
-	// ByStatus: the exit status 0 reports nothing, 1 is a failure, and 2 to 255 are the
-	// shares (status - 2) / 100, so that 102 is the whole weight, as keepalived's
-	// misc_dynamic has it for a server of weight 100.
+	// ByStatus: the exit status 0 reports nothing, 1 is a failure, and from 2 to 255 it
+	// reports the share (status - 2) / (Whole - 2). As misc_dynamic of keepalived, it is a
+	// weight and 2 where Whole is the server's weight and 2.
 	ByStatus ExecShare = "status"
 
 	// ByLine: the first line that the program prints is a state or a share, such as "up",
@@ -49,7 +54,7 @@ func (e Exec) Probe(ctx context.Context, t Target) (Answer, error) {
 		return Answer{}, withOutput(err, result.output)
 	}
 	if e.Share == ByStatus && result.code >= 2 {
-		return Answer{Share: float64(result.code-2) / 100, Reported: true}, nil
+		return Answer{Share: float64(result.code-2) / float64(cmp.Or(e.Whole, 102)-2), Reported: true}, nil
 	}
 	if result.code != 0 {
 		return Answer{}, withOutput(fmt.Errorf("%s exited with status %d", e.Path, result.code), result.output)
@@ -99,6 +104,10 @@ func (e Exec) validate() error {
 		return invalid("Path", "%q is not an absolute path", clip(e.Path))
 	case e.Share != "" && e.Share != ByStatus && e.Share != ByLine:
 		return invalid("Share", "%q is neither %q nor %q", e.Share, ByStatus, ByLine)
+	case e.Whole != 0 && e.Share != ByStatus:
+		return invalid("Whole", "is only for a Share %q", ByStatus)
+	case e.Whole != 0 && e.Whole < 3:
+		return invalid("Whole", "%d is not an exit status from 3 on", e.Whole)
 	}
 	for i, arg := range e.Args {
 		if hasZero(arg) {

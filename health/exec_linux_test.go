@@ -37,6 +37,8 @@ func TestExec(t *testing.T) {
 		{"status 1", sh("exit 1", ByStatus), Answer{}, "status 1"},
 		{"status 2", sh("exit 2", ByStatus), Answer{Reported: true}, ""},
 		{"status 52", sh("exit 52", ByStatus), Answer{Share: 0.5, Reported: true}, ""},
+		{"status of a weight", Exec{Path: "/bin/sh", Args: []string{"-c", "exit 7"}, Share: ByStatus, Whole: 12}, Answer{Share: 0.5, Reported: true}, ""},
+		{"status above a weight", Exec{Path: "/bin/sh", Args: []string{"-c", "exit 255"}, Share: ByStatus, Whole: 3}, Answer{Share: 253, Reported: true}, ""},
 		{"line", sh("echo ' 50% '; echo 20%", ByLine), Answer{Share: 0.5, Reported: true}, ""},
 		{"line drain", sh("echo DRAIN", ByLine), Answer{Reported: true}, ""},
 		{"line up", sh("echo up", ByLine), Answer{}, ""},

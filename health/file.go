@@ -23,7 +23,7 @@ type File struct {
 
 // Probe reads the file once.
 func (f File) Probe(_ context.Context, t Target) (Answer, error) {
-	path := strings.ReplaceAll(f.Path, "{server}", t.Server.Addr().String())
+	path := pathFor(f.Path, t)
 	text, err := readHead(path, outputLimit)
 	if errors.Is(err, fs.ErrNotExist) && f.Missing {
 		return Answer{}, nil
@@ -36,6 +36,11 @@ func (f File) Probe(_ context.Context, t Target) (Answer, error) {
 		return answer, fmt.Errorf("%s: %w", path, err)
 	}
 	return answer, nil
+}
+
+// pathFor returns the path of the file of a server.
+func pathFor(path string, t Target) string {
+	return strings.ReplaceAll(path, "{server}", t.Server.Addr().String())
 }
 
 // readHead returns the first bytes of a regular file.

@@ -2,6 +2,7 @@ package health
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha256"
@@ -43,6 +44,7 @@ type HTTP struct {
 	// more than 1 MiB fails a probe that needs all of it.
 	Contains string `json:"contains"` // a text in it
 	Matches  string `json:"matches"`  // a regular expression of package regexp that matches in it
+	NoMatch  string `json:"noMatch"`  // one that does not match in it
 	SHA256   string `json:"sha256"`   // its digest in hex
 	MD5      string `json:"md5"`      // the same, as genhash of keepalived prints it
 
@@ -85,7 +87,7 @@ func (p HTTP) method() string {
 }
 
 func (p HTTP) readsBody() bool {
-	return p.Contains != "" || p.Matches != "" || p.SHA256 != "" || p.MD5 != "" || p.Content
+	return p.Contains != "" || p.Matches != "" || p.NoMatch != "" || p.SHA256 != "" || p.MD5 != "" || p.Content
 }
 
 func (p HTTP) validate() error {
@@ -93,7 +95,8 @@ func (p HTTP) validate() error {
 		return err
 	}
 	_, badStatus := parseStatuses(p.Status)
-	_, badPattern := regexp.Compile(p.Matches)
+	_, badMatches := regexp.Compile(p.Matches)
+	_, badNoMatch := regexp.Compile(p.NoMatch)
 	_, badURL := url.ParseRequestURI("http://host" + p.path())
 	switch {
 	case p.path()[0] != '/' || badURL != nil || strings.ContainsAny(p.Path, " #"):
@@ -104,8 +107,10 @@ func (p HTTP) validate() error {
 		return invalid("Host", "%q is not a name or an address, with or without a port", p.Host)
 	case badStatus != nil:
 		return invalid("Status", "%v", badStatus)
-	case badPattern != nil:
-		return invalid("Matches", "%v", badPattern)
+	case badMatches != nil:
+		return invalid("Matches", "%v", badMatches)
+	case badNoMatch != nil:
+		return invalid("NoMatch", "%v", badNoMatch)
 	case p.SHA256 != "" && !isDigest(p.SHA256, sha256.Size):
 		return invalid("SHA256", "%q is not %d digits in hex", p.SHA256, 2*sha256.Size)
 	case p.MD5 != "" && !isDigest(p.MD5, md5.Size):
@@ -239,11 +244,11 @@ func (p HTTP) body(ctx context.Context, r io.Reader) (content string, err error)
 	}
 	whole := len(body) <= mostBody
 	body = body[:min(len(body), mostBody)]
-	if err := mustMatch(body, []byte(p.Contains), p.Matches); err != nil {
+	if err := cmp.Or(mustMatch(body, []byte(p.Contains), p.Matches), mustNotMatch(body, p.NoMatch)); err != nil {
 		return "", fmt.Errorf("the body %w; it has %d bytes%s: %q", err, len(body), orMore(whole), shown(body))
 	}
 	switch {
-	case p.SHA256 == "" && p.MD5 == "" && !p.Content:
+	case p.NoMatch == "" && p.SHA256 == "" && p.MD5 == "" && !p.Content:
 		return "", nil
 	case !whole:
 		return "", errors.New("the body has more than 1 MiB")
@@ -271,6 +276,18 @@ func mustMatch(got, contains []byte, matches string) error {
 		return fmt.Errorf("does not contain %q", contains)
 	case !pattern.Match(got):
 		return fmt.Errorf("does not match %q", matches)
+	}
+	return nil
+}
+
+// mustNotMatch refuses what matches a pattern; "" matches nothing.
+func mustNotMatch(got []byte, pattern string) error {
+	compiled, err := regexp.Compile(pattern)
+	switch {
+	case err != nil:
+		return err
+	case pattern != "" && compiled.Match(got):
+		return fmt.Errorf("matches %q", pattern)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (mb *member) follow(now time.Time) bool {
 
 // leaves reports whether a server should not be in the table.
 func (mb *member) leaves(w Weight) bool {
-	if mb.service.policy.Failed != Remove || w.Effective > 0 {
+	if mb.service.policy.failed(mb.server.Addr) != Remove || w.Effective > 0 {
 		return false
 	}
 	switch w.Held {

@@ -163,6 +163,8 @@ func TestPolicyValidate(t *testing.T) {
 		"Servers[10.1.0.9:80]":          {Servers: map[netip.AddrPort][]Check{rip(9): nil}},
 		"Servers[10.1.0.0:80][0].Probe": {Servers: map[netip.AddrPort][]Check{rip(0): {{}}}},
 		"Failed":                        {Failed: "explode"},
+		"FailedServers[10.1.0.9:80]":    {FailedServers: map[netip.AddrPort]Consequence{rip(9): Remove}},
+		"FailedServers[10.1.0.0:80]":    {FailedServers: map[netip.AddrPort]Consequence{rip(0): "explode"}},
 		"Limit.Then":                    {Limit: Limit{Count: 1}},
 		"SlowStart.Window":              {SlowStart: SlowStart{Window: -1}},
 		"Load.DeadBand":                 {Load: Load{DeadBand: -1}},

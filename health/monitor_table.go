@@ -157,6 +157,14 @@ func (m *Monitor) Table(have lvs.Table) lvs.Table {
 	return want
 }
 
+// failed returns what happens to a server that does not work.
+func (p Policy) failed(server netip.AddrPort) Consequence {
+	if own, ok := p.FailedServers[server]; ok {
+		return own
+	}
+	return p.Failed
+}
+
 // indexed returns the name of an element.
 func indexed(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
 

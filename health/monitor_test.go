@@ -213,6 +213,23 @@ func TestFailAndRecover(t *testing.T) {
 	}
 }
 
+// What happens to a server that failed can differ from what happens to the others.
+func TestFailedServers(t *testing.T) {
+	f := newFake()
+	c := Check{Probe: f, Interval: time.Second, Rise: 1, Fall: 1}
+	want := tableOf(lvs.WLC, 10, 20, 30)
+	own := map[netip.AddrPort]Consequence{rip(0): Quiesce, rip(2): Remove}
+	play(t, want, want, Policy{Checks: []Check{c}, Failed: Remove, FailedServers: own}, func(s *scene) {
+		s.sleep(2 * time.Second)
+		s.is("all work", map[string]int{"10.1.0.0": 10, "10.1.0.1": 20, "10.1.0.2": 30})
+		for n := range 3 {
+			f.set(n, errors.New("refused"))
+		}
+		s.sleep(2 * time.Second)
+		s.is("failed", map[string]int{"10.1.0.0": 0})
+	})
+}
+
 // The state of a server never changes but by as many results in a row as the check says.
 func TestHistories(t *testing.T) {
 	for seed := range uint64(10_000) {

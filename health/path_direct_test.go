@@ -21,6 +21,8 @@ func TestDirectOnly(t *testing.T) {
 		{Exec{Path: "/bin/true"}, false},
 		{File{Path: "/run/up"}, false},
 		{At{Addr: netip.MustParseAddr("10.2.0.1"), Ask: TCP{}}, false},
+		{From{Mark: 1, Ask: TCP{}}, false},
+		{Number{Path: "/run/load"}, false},
 		{All{TCP{}, Any{TCP{}, Ping{}}}, false},
 	} {
 		if err := (Check{Probe: c.probe}).validate(); err != nil {

@@ -20,6 +20,9 @@ type Policy struct {
 	// Failed is what happens to a server that does not work; the zero value is [Quiesce].
 	Failed Consequence `json:"failed"`
 
+	// FailedServers has what happens to servers for which it is not Failed.
+	FailedServers map[netip.AddrPort]Consequence `json:"failedServers"`
+
 	// Limit is what happens when too few servers work; the zero value is nothing.
 	Limit Limit `json:"limit"`
 

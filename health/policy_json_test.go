@@ -25,18 +25,19 @@ func TestPolicyJSON(t *testing.T) {
 			netip.MustParseAddrPort("10.1.0.1:80"):       {{Probe: TCP{}}},
 			netip.MustParseAddrPort("[2001:db8::1]:443"): nil,
 		},
-		Failed:      Remove,
-		Limit:       Limit{Share: 0.5, Hysteresis: 0.1, Then: SorryServer, Sorry: []lvs.RealServer{{Addr: netip.MustParseAddrPort("10.1.0.9:80"), Mode: lvs.DR(), Weight: 3}}},
-		SlowStart:   SlowStart{Window: time.Minute, From: 0.1, Curve: 2},
-		Load:        Load{DeadBand: 0.05, Slew: 0.01},
-		SameContent: true,
+		Failed:        Remove,
+		FailedServers: map[netip.AddrPort]Consequence{netip.MustParseAddrPort("10.1.0.1:80"): Quiesce},
+		Limit:         Limit{Share: 0.5, Hysteresis: 0.1, Then: SorryServer, Sorry: []lvs.RealServer{{Addr: netip.MustParseAddrPort("10.1.0.9:80"), Mode: lvs.DR(), Weight: 3}}},
+		SlowStart:     SlowStart{Window: time.Minute, From: 0.1, Curve: 2},
+		Load:          Load{DeadBand: 0.05, Slew: 0.01},
+		SameContent:   true,
 	}
 	text := encodes(t, full)
 	const want = `{"checks":[` +
 		`{"probe":{"http":{"path":"/ready","host":"example.org","headers":{"Accept":"*/*","X-A":"b"},"tls":{"serverName":"a","minValidity":"36h0m0s"},"status":"200-299,301"}},` +
 		`"path":"ipvs","interval":"2s","failing":"1s","timeout":"500ms","rise":1,"fall":2},` +
 		`{"probe":{"all":[{"tcp":{"port":8080,"send":"hi\n","expect":"\u0000"}},{"any":[{"smtp":{"name":"me","tls":{}}},{"grpc":{"service":"s"}}]}]}}],` +
-		`"servers":{"10.1.0.1:80":[{"probe":{"tcp":{}}}],"[2001:db8::1]:443":[]},"failed":"remove",` +
+		`"servers":{"10.1.0.1:80":[{"probe":{"tcp":{}}}],"[2001:db8::1]:443":[]},"failed":"remove","failedServers":{"10.1.0.1:80":"quiesce"},` +
 		`"limit":{"share":0.5,"hysteresis":0.1,"then":"sorry server","sorry":[{"addr":"10.1.0.9:80","mode":"dr","weight":3}]},` +
 		`"slowStart":{"window":"1m0s","from":0.1,"curve":2},"load":{"deadBand":0.05,"slew":0.01},"sameContent":true}`
 	if diff := cmp.Diff(want, text); diff != "" {

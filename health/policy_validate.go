@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -48,18 +49,22 @@ func (p Policy) Validate(s lvs.TableService) error {
 		return err
 	}
 	for _, addr := range slices.SortedFunc(maps.Keys(p.Servers), netip.AddrPort.Compare) {
-		checks, field := p.Servers[addr], fmt.Sprintf("Servers[%s]", addr)
-		if !slices.ContainsFunc(s.RealServers, func(r lvs.RealServer) bool { return r.Addr == addr }) {
-			return invalid(field, "the service has no such real server")
+		field := fmt.Sprintf("Servers[%s]", addr)
+		if err := validateServer(field, s, addr); err != nil {
+			return err
 		}
-		if err := validateChecks(field, checks); err != nil {
+		if err := validateChecks(field, p.Servers[addr]); err != nil {
 			return err
 		}
 	}
-	switch p.Failed {
-	case "", Quiesce, Remove:
-	default:
-		return invalid("Failed", "%q is neither %q nor %q", p.Failed, Quiesce, Remove)
+	if err := p.Failed.validate("Failed"); err != nil {
+		return err
+	}
+	for _, addr := range slices.SortedFunc(maps.Keys(p.FailedServers), netip.AddrPort.Compare) {
+		field := fmt.Sprintf("FailedServers[%s]", addr)
+		if err := cmp.Or(validateServer(field, s, addr), p.FailedServers[addr].validate(field)); err != nil {
+			return err
+		}
 	}
 	if err := p.Limit.validate(s); err != nil {
 		return within("Limit", err)
@@ -71,6 +76,22 @@ func (p Policy) Validate(s lvs.TableService) error {
 		return within("Load", err)
 	}
 	return nil
+}
+
+// validateServer refuses the address of a server that a service does not have.
+func validateServer(field string, s lvs.TableService, addr netip.AddrPort) error {
+	if slices.ContainsFunc(s.RealServers, func(r lvs.RealServer) bool { return r.Addr == addr }) {
+		return nil
+	}
+	return invalid(field, "the service has no such real server")
+}
+
+func (c Consequence) validate(field string) error {
+	switch c {
+	case "", Quiesce, Remove:
+		return nil
+	}
+	return invalid(field, "%q is neither %q nor %q", c, Quiesce, Remove)
 }
 
 func (p Policy) validatePaths(paths map[Path]PathFunc) error {

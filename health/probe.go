@@ -21,7 +21,8 @@ type Probe interface {
 // Answer is what a target that works said. The zero value says nothing more.
 type Answer struct {
 	// Share is the part of its configured weight that the server asks for, such as 0.5
-	// when it is busy; it counts only if Reported. 0 asks for no new connections.
+	// when it is busy, and at most 1000; it counts only if Reported. 0 asks for no new
+	// connections.
 	Share    float64
 	Reported bool // whether the server asks for a share
 

@@ -21,9 +21,11 @@ var probeKinds = []probeKind{
 	kind[Ping]("ping"),
 	kind[Exec]("exec"),
 	kind[File]("file"),
+	kind[Number]("number"),
 	kind[All]("all"),
 	kind[Any]("any"),
 	kind[At]("at"),
+	kind[From]("from"),
 }
 
 type probeKind struct {

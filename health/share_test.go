@@ -31,7 +31,7 @@ func TestParseState(t *testing.T) {
 		{"failed", Answer{}, `it says "failed"`},
 		{"75%,maxconn:30,maint,down", Answer{}, "it says "},
 		{"ready 75% #", asks(0.75), ""},
-		{"75", Answer{}, `"75" is not a share such as 0.5, at most 1, or 50%, at most 10000%`},
+		{"75", Answer{}, `"75" is not a share such as 0.5, at most 1, or 50%, at most 100000%`},
 		{"1.01", Answer{}, "is not a share"},
 		{"10001%", Answer{}, "is not a share"},
 		{"-1%", Answer{}, "is not a share"},

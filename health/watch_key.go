@@ -72,6 +72,8 @@ func hasFunc(p Probe) bool {
 		return slices.ContainsFunc(p, hasFunc)
 	case At:
 		return hasFunc(p.Ask)
+	case From:
+		return hasFunc(p.Ask)
 	}
 	return false
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// maxShare is the greatest share that counts, of an operator and of a server.
-const maxShare = 100
+// maxShare is the greatest share of a server that counts.
+const maxShare = 1000
 
 // load is the share that a server asks for, as it is used. The zero value is that of a
 // server that has not asked for any. It begins again with that when the server fails.
