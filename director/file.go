@@ -26,8 +26,14 @@ type File struct {
 
 	// Decode returns what the content of the file wants; nil is [ParseConfig], which also
 	// reads the JSON of a table alone. An error says where it is if it is an [*lvs.Error]
-	// or [*lvs.TableError] with lines and columns, or a [*FileError] without Path.
+	// or [*lvs.TableError] with lines and columns, or a [*FileError], whose Path may be that
+	// of another file.
 	Decode func(content []byte) (Config, error)
+
+	// Others returns the names of other files and folders on which the last Decode depended,
+	// such as those that the content includes: when one of them has changed, the content is
+	// decoded again. nil is none.
+	Others func() []string
 
 	// Interval is the time between two looks at the file; 0 is half a second. Of two
 	// writes of equally many bytes within one tick of the file system's clock, which can
@@ -51,7 +57,7 @@ func (f File) open() (*feed, error) {
 	if f.Decode == nil {
 		f.Decode = ParseConfig
 	}
-	w := fileWatch{path: f.Path}
+	w := fileWatch{path: f.Path, others: f.Others}
 	return &feed{poll: func() news { return f.poll(&w) }, interval: f.Interval}, nil
 }
 

@@ -120,6 +120,48 @@ func TestFileIsReadWhenItChanges(t *testing.T) {
 	w.nothing("touched, and read")
 }
 
+// A file is decoded again when another one changes on which it depends.
+func TestFileThatDependsOnOthers(t *testing.T) {
+	dir := t.TempDir()
+	included, folder := filepath.Join(dir, "d", "included"), filepath.Join(dir, "d")
+	others := []string{included, folder}
+	decode := func([]byte) (Config, error) {
+		text, err := os.ReadFile(included)
+		if err != nil {
+			return Config{}, err
+		}
+		return ParseConfig(text)
+	}
+	w := &watched{t: t, path: filepath.Join(dir, "main")}
+	f, err := File{Path: w.path, Decode: decode, Others: func() []string { return others }}.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.feed = f
+	w.write("include d/included")
+	w.breaks("without the other file", included)
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other := &watched{t: t, path: included}
+	other.write(one)
+	w.takes("when it is there", 1)
+	other.write(two)
+	w.takes("when it has changed", 2)
+	other.write("{")
+	w.breaks("when it is broken", "unexpected end")
+	other.write(two)
+	w.takes("when it is in order again", 2)
+	if err := os.Remove(included); err != nil {
+		t.Fatal(err)
+	}
+	w.breaks("when it is gone", included)
+	other.write(one)
+	w.takes("when it is back", 1)
+	others = append(others, filepath.Join(dir, "more"))
+	w.takes("when it depends on one more", 1)
+}
+
 // A file that changes between two looks is being written.
 func TestFileThatIsBeingWrittenIsNotTaken(t *testing.T) {
 	w := watch(t, filepath.Join(t.TempDir(), "table.json"))

@@ -1,11 +1,13 @@
 package director
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/golvs/lvs"
 )
@@ -13,43 +15,76 @@ import (
 // fileWatch looks at a file now and then.
 type fileWatch struct {
 	path     string
-	optional bool // a file that does not exist is like one without content
+	optional bool            // a file that does not exist is like one without content
+	others   func() []string // on which the content depends; nil is none
 
-	read   os.FileInfo // the file whose content was read last
-	latest os.FileInfo // the file as it was at the last look
+	read   seen // when its content was read last
+	latest seen // at the last look
 	good   *[sha256.Size]byte
 	broken string // the error that was returned last; "" if the file is in order
+}
+
+// seen is what a look has seen of the file, and of others on which its content depends.
+type seen struct {
+	file   os.FileInfo // nil if it was not there
+	names  []string
+	others []os.FileInfo // of names; nil where there is none
 }
 
 // look reads the file if it has changed and stayed the same since, and has take decode
 // it, but for a content that is the last good one. It returns an error only once, and
 // says when the file is in order again.
 func (w *fileWatch) look(take func(content []byte) error) (recovered bool, err error) {
-	now, err := statRegular(w.path)
+	now, err := w.see()
 	if w.optional && errors.Is(err, fs.ErrNotExist) {
-		w.read, w.latest = nil, nil
+		w.read, w.latest = seen{}, seen{}
 		return w.use(nil, take)
 	}
 	if err != nil {
 		return false, w.lost(err)
 	}
-	if sameFile(now, w.read) {
+	if now.same(w.read) {
 		return false, nil
 	}
-	if !sameFile(now, w.latest) {
+	if !now.same(w.latest) {
 		w.latest = now
 		return false, nil
 	}
 	content, err := os.ReadFile(w.path)
-	after, statErr := statRegular(w.path)
+	after, statErr := w.see()
 	if err != nil || statErr != nil {
 		return false, w.lost(errors.Join(err, statErr))
 	}
-	if w.latest = after; !sameFile(after, now) {
+	if w.latest = after; !after.same(now) {
 		return false, nil // it changed while it was read
 	}
+	if !now.sameOthers(w.read) {
+		w.good = nil // the same content may mean something else
+	}
+	// If it depends on others than before, it is read once more when they stay the same.
 	w.read = now
 	return w.use(content, take)
+}
+
+// see looks at the file and the others.
+func (w *fileWatch) see() (s seen, err error) {
+	if s.file, err = statRegular(w.path); err != nil || w.others == nil {
+		return s, err
+	}
+	s.names = w.others()
+	for _, name := range s.names {
+		info, _ := os.Stat(name) // decoding it says what is wrong
+		s.others = append(s.others, info)
+	}
+	return s, nil
+}
+
+func (s seen) same(other seen) bool { return sameFile(s.file, other.file) && s.sameOthers(other) }
+
+func (s seen) sameOthers(other seen) bool {
+	return slices.Equal(s.names, other.names) && slices.EqualFunc(s.others, other.others, func(a, b os.FileInfo) bool {
+		return a == nil && b == nil || sameFile(a, b)
+	})
 }
 
 // statRegular returns what a file is, through symbolic links, if it can be read.
@@ -84,7 +119,7 @@ func (w *fileWatch) use(content []byte, take func(content []byte) error) (recove
 // lost returns the error of a file that cannot be read. It is read again even if it comes
 // back as it was.
 func (w *fileWatch) lost(err error) error {
-	w.read, w.latest = nil, nil
+	w.read, w.latest = seen{}, seen{}
 	return w.problem(err)
 }
 
@@ -98,7 +133,8 @@ func (w *fileWatch) problem(err error) error {
 	return placed
 }
 
-// inFile returns an error with the path of its file, and its place if it has one.
+// inFile returns an error with the path of its file, unless it has one itself, and its
+// place if it has one.
 func inFile(file string, err error) error {
 	placed := &FileError{Path: file, Err: err}
 	var inside *FileError
@@ -106,11 +142,11 @@ func inFile(file string, err error) error {
 	var path *os.PathError
 	switch {
 	case errors.As(err, &inside):
-		return &FileError{file, inside.Line, inside.Column, inside.Err}
+		return &FileError{cmp.Or(inside.Path, file), inside.Line, inside.Column, inside.Err}
 	case errors.As(err, &value):
 		placed.Line, placed.Column = value.Line, value.Column
-	case errors.As(err, &path):
-		placed.Err = path.Err // whose text has the path again
+	case errors.As(err, &path) && path.Path == file:
+		placed.Err = path.Err // whose path is that of the file
 	}
 	return placed
 }

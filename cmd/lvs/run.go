@@ -144,11 +144,14 @@ func (k *keep) source(ctx context.Context, env *cli.Env, host *lvs.Host, args []
 	for _, note := range first.Notes {
 		fmt.Fprintln(env.Err, note)
 	}
-	return director.File{Path: args[0], Decode: func(text []byte) (director.Config, error) {
+	var included []string
+	decode := func(text []byte) (director.Config, error) {
 		file, err := tablefile.DecodeNamed(args[0], text)
 		file.Hooks = k.withHook(file.Hooks)
+		included = file.Included
 		return file.Config(), err
-	}}, nil
+	}
+	return director.File{Path: args[0], Decode: decode, Others: func() []string { return included }}, nil
 }
 
 // hookFlag is the name of the hook of -hook.

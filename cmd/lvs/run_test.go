@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -82,6 +84,62 @@ func TestRun(t *testing.T) {
 		for _, want := range []string{path + ":6:52: ", "repaired", "in sync with 2 services and 3 real servers"} {
 			expect(t, got, 0, want)
 		}
+	})
+}
+
+// What keepalived.conf includes is read again when it changes, and so is a new file that a
+// pattern matches.
+func TestRunIncludes(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	service := func(vip int, servers ...string) string {
+		return fmt.Sprintf("virtual_server 10.168.0.%d 80 {\n protocol TCP\n real_server %s 80 { }\n}\n", vip, strings.Join(servers, " 80 { }\n real_server "))
+	}
+	write("keepalived.conf", "include conf.d/*.conf\n")
+	if err := os.Mkdir(filepath.Join(folder, "conf.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("conf.d/web.conf", service(91, "10.168.0.94"))
+	synctest.Test(t, func(t *testing.T) {
+		sim, err := lvs.NewSimulator(lvs.SimOptions{Clock: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := sim.Client()
+		defer client.Close()
+		ctx, interrupt := context.WithCancel(lvs.WithSimulators(t.Context(), map[string]*lvs.Simulator{"blue": sim}))
+		defer interrupt()
+		ended := make(chan ran)
+		go func() {
+			ended <- runWith(ctx, "", "run", filepath.Join(folder, "keepalived.conf"), "-scope", "10.168.0.0/24", "-netns", "blue")
+		}()
+		has := func(when string, want ...string) {
+			t.Helper()
+			time.Sleep(3 * time.Second)
+			var got []string
+			for _, s := range readTable(t, client).Services {
+				for _, r := range s.RealServers {
+					got = append(got, fmt.Sprint(s.ID.AddrPort().Addr(), " ", r.Addr.Addr()))
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %q, want %q", when, got, want)
+			}
+		}
+		has("at first", "10.168.0.91 10.168.0.94")
+		write("conf.d/web.conf", service(91, "10.168.0.94", "10.168.0.95"))
+		has("with another server", "10.168.0.91 10.168.0.94", "10.168.0.91 10.168.0.95")
+		write("conf.d/more.conf", service(92, "10.168.0.94"))
+		has("with another file", "10.168.0.91 10.168.0.94", "10.168.0.91 10.168.0.95", "10.168.0.92 10.168.0.94")
+		write("conf.d/more.conf", "}\n")
+		has("with a broken file", "10.168.0.91 10.168.0.94", "10.168.0.91 10.168.0.95", "10.168.0.92 10.168.0.94")
+		interrupt()
+		expect(t, <-ended, 0, filepath.Join(folder, "conf.d/more.conf")+":1:1: this } ends no block")
 	})
 }
 
