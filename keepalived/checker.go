@@ -16,6 +16,8 @@ type checker struct {
 	defaults
 	addr      netip.Addr // connect_ip; the zero value is the server's
 	port      uint16     // connect_port; 0 is the server's
+	from      health.From
+	server    *server
 	statement *statement
 }
 
@@ -24,7 +26,7 @@ const soonest = 10 * time.Millisecond
 
 // checker reads a checker of a real_server. A note is left for one that is not taken over.
 func (m *maker) checker(r *server, s *statement) ([]health.Check, error) {
-	c := &checker{defaults: r.defaults, statement: s}
+	c := &checker{defaults: r.defaults, server: r, statement: s}
 	if len(s.words) > 1 && s.isBlock {
 		return nil, s.word(1).errorf("%s: %q is not the { of its block", s.keyword(), s.words[1].text)
 	}
@@ -38,7 +40,7 @@ func (m *maker) checker(r *server, s *statement) ([]health.Check, error) {
 	case "MISC_CHECK":
 		return m.miscCheck(c)
 	case "FILE_CHECK":
-		m.note(s, "the server is not checked by it: the number in a track_file is not what health.File reads, a word such as up, down or 50%%")
+		return m.fileCheck(c)
 	case "BFD_CHECK":
 		m.note(s, "BFD is keepalived's own: the server is not checked by it")
 	case "DNS_CHECK":
@@ -75,28 +77,47 @@ func nothing(*statement) (known bool, err error) { return false, nil }
 
 // common reads a line that all checkers have.
 func (m *maker) common(c *checker, s *statement) (known bool, err error) {
+	if c.connects() {
+		if known, err := c.connection(s); known {
+			return true, err
+		}
+	}
 	if known, err := c.defaults.read(s); known {
 		return s.keyword() != "virtualhost", err // which only some have
 	}
 	switch s.keyword() {
-	case "connect_ip":
-		if _, err = s.one(); err == nil {
-			c.addr, err = s.addr(1)
-		}
-	case "connect_port":
-		if _, err = s.one(); err == nil {
-			c.port, err = s.port(1)
-		}
-	case "bindto", "bind_if", "bind_port":
-		m.note(s, "the host's routes choose the address from which a probe asks")
-	case "fwmark":
-		m.note(s, "probes have no mark; health.ThroughIPVS checks the way of clients' packets")
 	case "alpha":
 		_, err = s.truth()
 	case "warmup":
 		m.serviceNote(s)
 	case "log_all_failures":
 		m.note(s, "health.Options.OnEvent has all events")
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// connects reports whether the checker is of a kind that connects to the server.
+func (c *checker) connects() bool { return c.statement.keyword() != "MISC_CHECK" }
+
+// connection reads a line that all checkers have which connect to the server.
+func (c *checker) connection(s *statement) (known bool, err error) {
+	switch s.keyword() {
+	case "connect_ip":
+		c.addr, err = s.oneAddr()
+	case "connect_port":
+		c.port, err = s.onePort()
+	case "bindto":
+		c.from.Addr, err = s.oneAddr()
+	case "bind_port":
+		c.from.Port, err = s.onePort()
+	case "bind_if":
+		c.from.Interface, err = s.one()
+	case "fwmark":
+		var n int64
+		n, err = s.number(0, math.MaxUint32)
+		c.from.Mark = uint32(n)
 	default:
 		return false, nil
 	}
@@ -114,6 +135,11 @@ func (c *checker) checks(retry int64, pause time.Duration, probes ...health.Prob
 	}
 	var all []health.Check
 	for _, p := range probes {
+		if c.from != (health.From{}) {
+			from := c.from
+			from.Ask = p
+			p = from
+		}
 		if c.addr.IsValid() {
 			p = health.At{Addr: c.addr, Ask: p}
 		}
@@ -167,7 +193,7 @@ func (m *maker) smtpCheck(c *checker) (all []health.Check, err error) {
 		}
 	}
 	for _, s := range hosts {
-		host := &checker{defaults: c.defaults, statement: s}
+		host := &checker{defaults: c.defaults, server: c.server, statement: s}
 		if err := m.each(host, s, nothing); err != nil {
 			return nil, err
 		}
@@ -192,40 +218,4 @@ func (m *maker) identity(s *statement) {
 			m.unknown(line)
 		}
 	}
-}
-
-// miscCheck reads a MISC_CHECK.
-func (m *maker) miscCheck(c *checker) ([]health.Check, error) {
-	p := health.Exec{}
-	timeout := time.Duration(0)
-	err := m.each(c, c.statement, func(s *statement) (known bool, err error) {
-		switch s.keyword() {
-		case "misc_path":
-			var words []string
-			if words, err = s.command(); err == nil {
-				p.Path, p.Args = words[0], words[1:]
-			}
-		case "misc_timeout":
-			timeout, err = s.seconds(0)
-		case "misc_dynamic":
-			p.Share = health.ByStatus
-			m.note(s, "an exit status from 2 on is not a weight: less 2, it is a percentage of the server's weight")
-		case "user":
-			m.note(s, "the program is run by the user who runs the checks")
-		default:
-			return false, nil
-		}
-		return true, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if p.Path == "" {
-		m.note(c.statement, "keepalived leaves it out: it has no misc_path")
-		return nil, nil
-	}
-	if c.timeout = timeout; timeout == 0 {
-		c.timeout = c.interval
-	}
-	return c.checks(0, time.Second, p)
 }

@@ -31,7 +31,7 @@ func (m *maker) httpCheck(c *checker) ([]health.Check, error) {
 		case "http_protocol":
 			return true, m.httpProtocol(s)
 		case "enable_sni", "fast_recovery", "tls_compliant":
-			// A probe names the host, asks for all pages at once, and ends TLS as it should.
+			// A probe names the host over TLS, asks for all pages at once, and cuts connections.
 		default:
 			return false, nil
 		}
@@ -87,7 +87,8 @@ func (m *maker) url(p *health.HTTP, s *statement) (ok bool, err error) {
 			p.Host, err = line.one()
 		case "tls_compliant":
 		default:
-			if !e.read(m, line) {
+			var known bool
+			if known, err = e.read(m, line); !known {
 				m.unknown(line)
 			}
 		}
@@ -99,7 +100,11 @@ func (m *maker) url(p *health.HTTP, s *statement) (ok bool, err error) {
 		m.note(s, "keepalived leaves it out: it has no path")
 		return false, nil
 	}
-	p.Matches = e.pattern(m)
+	if e.noMatch {
+		p.NoMatch = e.pattern(m)
+	} else {
+		p.Matches = e.pattern(m)
+	}
 	return true, nil
 }
 
@@ -127,28 +132,31 @@ func statuses(p *health.HTTP, s *statement) error {
 
 // expression is a regular expression that is collected from lines of a url.
 type expression struct {
-	line  *statement // with the expression; nil if there is none
-	flags string
-	bad   string // why it cannot be taken over; "" if it can
+	line    *statement // with the expression; nil if there is none
+	text    string
+	flags   string
+	noMatch bool
+	bad     string // why it cannot be used; "" if it can
 }
 
 // read reads a line about a regular expression.
-func (e *expression) read(m *maker, s *statement) (known bool) {
+func (e *expression) read(m *maker, s *statement) (known bool, err error) {
 	switch s.keyword() {
 	case "regex":
 		e.line = s
+		e.text, err = s.quoted()
 	case "regex_no_match":
-		e.bad = "a page that must not match"
+		e.noMatch = true
 	case "regex_min_offset", "regex_max_offset":
-		e.bad = "an offset"
+		e.bad = "package regexp knows no offset"
 	case "regex_options":
 		e.options(s.args())
 	case "regex_stack":
 		m.note(s, "regular expressions need no stack")
 	default:
-		return false
+		return false, nil
 	}
-	return true
+	return true, err
 }
 
 // options adds the flags that package regexp has, too.
@@ -163,10 +171,10 @@ func (e *expression) options(names []string) {
 			e.flags += "m"
 		case "ungreedy":
 			e.flags += "U"
-		case "utf", "ucp", "no_auto_capture", "no_auto_possess", "no_start_optimize", "no_dotstar_anchor", "never_backslash_c":
+		case "utf", "no_auto_capture", "no_auto_possess", "no_start_optimize", "no_dotstar_anchor", "never_backslash_c":
 			// They change nothing that a match without a capture could show.
 		default:
-			e.bad = "the option " + name
+			e.bad = "package regexp has no option " + name
 		}
 	}
 }
@@ -176,19 +184,16 @@ func (e *expression) pattern(m *maker) string {
 	if e.line == nil {
 		return ""
 	}
-	text, err := e.line.one()
+	text := e.text
 	if e.flags != "" {
 		text = "(?" + e.flags + ")" + text
 	}
-	if _, bad := regexp.Compile(text); err == nil && bad != nil {
-		err = bad
-	}
-	if err == nil && e.bad == "" {
-		return text
-	}
-	if e.bad == "" {
+	if _, err := regexp.Compile(text); err != nil && e.bad == "" {
 		e.bad = err.Error()
 	}
-	m.note(e.line, "the page is not compared with it: health.HTTP has no counterpart of %s", e.bad)
-	return ""
+	if e.bad != "" {
+		m.note(e.line, "the page is not compared with it: %s", e.bad)
+		return ""
+	}
+	return text
 }

@@ -20,7 +20,7 @@ func (m *maker) pingCheck(c *checker) ([]health.Check, error) {
 
 // dnsCheck reads a DNS_CHECK, which is repeated at its interval while it fails.
 func (m *maker) dnsCheck(c *checker) ([]health.Check, error) {
-	p := health.DNS{Type: "SOA"}
+	p := health.DNS{Type: "SOA", Empty: true}
 	err := m.each(c, c.statement, func(s *statement) (known bool, err error) {
 		switch s.keyword() {
 		case "type":
@@ -35,11 +35,6 @@ func (m *maker) dnsCheck(c *checker) ([]health.Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Type == "RRSIG" || p.Type == "DNSKEY" {
-		m.note(c.statement, "the server is not checked by it: health.DNS cannot ask for %s", p.Type)
-		return nil, nil
-	}
-	m.note(c.statement, "the answer must have a record: keepalived takes an empty one, too")
 	p.Port = c.port
 	return c.checks(3, 0, p)
 }
@@ -85,8 +80,8 @@ func datagrams(send, expect []byte) health.UDP {
 	return health.UDP{Send: hex.EncodeToString(send), Expect: hex.EncodeToString(expect), Hex: true}
 }
 
-// bytes returns what the parameters of a statement mean in hexadecimal digits, of which a
-// blank ends a byte. Digits from the first x on may have any value.
+// bytes returns the bytes that the parameters of a statement are in hexadecimal digits. A
+// blank ends a byte, so that one may have a single digit.
 func (m *maker) bytes(s *statement) ([]byte, error) {
 	var all []byte
 	for i, token := range strings.Fields(strings.Join(s.args(), " ")) {

@@ -1,5 +1,5 @@
-// Package keepalived reads keepalived.conf: virtual servers become a wanted
-// [lvs.Table], and their checkers a [health.Policy] for each service.
+// Package keepalived reads keepalived.conf. Virtual servers become a wanted [lvs.Table],
+// and their checkers a [health.Policy] for each service.
 //
 //	config, err := keepalived.ReadFile("/etc/keepalived/keepalived.conf", keepalived.Options{})
 //	if err != nil {
@@ -10,8 +10,8 @@
 //	}
 //	plan, err := client.PlanTable(ctx, config.Table, lvs.PlanOptions{})
 //
-// Files are read as keepalived reads them: with includes, conditions, definitions and
+// Files are read as keepalived reads them, with includes, conditions, definitions and
 // sequences, and with keepalived's defaults. A line that means nothing here, such as one of
-// VRRP, gives a [Note]. A line that keepalived would refuse is an [*Error], and then
-// nothing is returned.
+// VRRP, gives a [Note]. A value that keepalived would report as wrong is an [*Error], and
+// then nothing is returned.
 package keepalived

@@ -63,24 +63,34 @@ func (d duel) play(t *testing.T, text string) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	var log bytes.Buffer
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "keepalived", "--dont-fork", "--log-console", "--check", "--config-id", "here", "--use-file", file,
-		"--pid", folder+"/pid", "--checkers_pid", folder+"/checkers")
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := d.ns.Do(cmd.Start); err != nil {
-		t.Fatal(err)
-	}
+	stop, log := d.start(t, file)
 	got := d.await(t, want.Table)
-	_ = cmd.Process.Signal(syscall.SIGTERM)
-	_ = cmd.Wait() // the status is that of the signal
+	stop()
 	if !got.Equal(want.Table) {
-		t.Errorf("%s\nkeepalived made\n%s\nwant\n%s\n%s", text, got, want.Table, log.String())
+		t.Errorf("%s\nkeepalived made\n%s\nwant\n%s\n%s", text, got, want.Table, log)
 	}
 	if left := d.await(t, lvs.Table{}); len(left.Services) > 0 {
 		t.Fatalf("keepalived has left %s", left)
 	}
+}
+
+// start starts keepalived. It returns what ends it, and what it prints until then.
+func (d duel) start(t *testing.T, file string) (stop func(), log *bytes.Buffer) {
+	folder := filepath.Dir(file)
+	log = new(bytes.Buffer)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	cmd := exec.CommandContext(ctx, "keepalived", "--dont-fork", "--log-console", "--log-detail", "--check", "--config-id", "here", "--use-file", file,
+		"--pid", folder+"/pid", "--checkers_pid", folder+"/checkers")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := d.ns.Do(cmd.Start); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	return func() {
+		defer cancel()
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait() // the status is that of the signal
+	}, log
 }
 
 // await waits until the table is as wanted, for a few seconds at most, and returns it.
@@ -92,8 +102,8 @@ func (d duel) await(t *testing.T, want lvs.Table) lvs.Table {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now.Table().Equal(want) || ctx.Err() != nil {
-			return now.Table()
+		if withoutIdle(now.Table()).Equal(want) || ctx.Err() != nil {
+			return withoutIdle(now.Table())
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -109,13 +119,13 @@ func randomConfig(rng *rand.Rand) string {
 		if is6 {
 			vip, rip = "fd00:%d::1", "fd01::%d"
 		}
-		vip = fmt.Sprintf(vip, i+1)
+		vip = fmt.Sprintf(vip, 1+rng.IntN(3)) // the same now and then
 		kind := rng.IntN(4)
 		switch kind {
 		case 0:
-			fmt.Fprintf(&b, "virtual_server fwmark %d {\n", i+1)
+			fmt.Fprintf(&b, "virtual_server fwmark %d {\n", 1+rng.IntN(2))
 		case 1:
-			fmt.Fprintf(&b, "virtual_server_group G%d {\n %s-%d 80\n fwmark %d\n}\nvirtual_server group G%d {\n protocol TCP\n", i, vip, 9, 10+i, i)
+			fmt.Fprintf(&b, "virtual_server_group G%d {\n %s-%d 80\n fwmark %d\n}\nvirtual_server group G%d {\n protocol %s\n", i, vip, 9, 1+rng.IntN(2), i, pick("TCP", "UDP"))
 		default:
 			fmt.Fprintf(&b, "virtual_server %s 80 {\n protocol %s\n", vip, pick("TCP", "UDP", "SCTP"))
 		}

@@ -8,12 +8,12 @@ import (
 
 // Error is a text that cannot be read. It matches [lvs.ErrInvalid].
 type Error struct {
-	File         string // as it was named, or as an include found it
+	File         string // its name, as it was given or as an include found it
 	Line, Column int    // from 1; columns count bytes
 	Problem      string // what is wrong, and what would be right
 }
 
-// Error returns the problem, with its place before it.
+// Error returns the problem behind its place.
 func (e *Error) Error() string {
 	return fmt.Sprintf("keepalived: %s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)
 }

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/golvs/lvs"
-	"github.com/golvs/lvs/health"
 )
 
 // finish adds the services of a virtual_server, with what keepalived completes or leaves
@@ -17,6 +15,14 @@ func (m *maker) finish(v *service, s *statement) error {
 	if len(v.servers) == 0 {
 		m.note(s, "keepalived leaves a virtual server without real servers out")
 		return nil
+	}
+	if v.group != nil {
+		family, ok := v.group.fits(v.family)
+		if !ok {
+			m.note(s, "keepalived leaves it out: the addresses of its group and its real servers are not of one family")
+			return nil
+		}
+		v.family = family
 	}
 	m.settleProtocol(v, s)
 	m.settlePersistence(v, s)
@@ -44,34 +50,47 @@ func familyOf(a netip.Addr) int {
 // settleFamily finds the family of a service that has no address, and leaves out servers
 // of the other one that are not reached by a tunnel.
 func (m *maker) settleFamily(v *service) {
-	v.servers = slices.DeleteFunc(v.servers, func(r *server) bool {
-		if r.mode.IsTunnel() {
-			return false
+	v.servers = slices.DeleteFunc(v.servers, func(r *server) bool { return !m.isOfFamily(v, r.statement, r.addr.Addr(), r.mode) })
+	if v.sorry != nil {
+		if !v.sorry.hasMode {
+			v.sorry.mode = v.mode
 		}
-		family := familyOf(r.addr.Addr())
-		v.family = cmp.Or(v.family, family)
-		if v.family == family {
-			return false
+		if !m.isOfFamily(v, v.sorry.statement, v.sorry.addr.Addr(), v.sorry.mode) {
+			v.sorry = nil
 		}
-		m.note(r.statement, "keepalived leaves it out: it is not of the service's family, and not reached by a tunnel")
+	}
+	if v.family == 0 && v.group == nil {
+		v.family = v.familyOfTunnels()
+	}
+}
+
+// isOfFamily reports whether a service can have a server, whose family it takes if it has
+// none.
+func (m *maker) isOfFamily(v *service, s *statement, a netip.Addr, mode lvs.Mode) bool {
+	if mode.IsTunnel() {
 		return true
-	})
-	if v.sorry != nil && !v.sorry.hasMode {
-		v.sorry.mode = v.mode
 	}
-	if v.family == 0 && v.group != nil {
-		v.family = v.group.family()
+	if v.family = cmp.Or(v.family, familyOf(a)); v.family == familyOf(a) {
+		return true
 	}
-	if v.family != 0 {
-		return
+	m.note(s, "keepalived leaves it out: it is not of the service's family, and not reached by a tunnel")
+	return false
+}
+
+// familyOfTunnels returns the family of servers that are all behind tunnels, 4 if they are
+// not of one.
+func (v *service) familyOfTunnels() int {
+	var all []int
+	for _, r := range v.servers {
+		all = append(all, familyOf(r.addr.Addr()))
 	}
-	v.family = 4 // if the servers, all of them behind tunnels, are not of one family
-	if len(v.servers) > 0 {
-		first := familyOf(v.servers[0].addr.Addr())
-		if !slices.ContainsFunc(v.servers, func(r *server) bool { return familyOf(r.addr.Addr()) != first }) {
-			v.family = first
-		}
+	if v.sorry != nil {
+		all = append(all, familyOf(v.sorry.addr.Addr()))
 	}
+	if len(all) == 0 || slices.ContainsFunc(all, func(family int) bool { return family != all[0] }) {
+		return 4
+	}
+	return all[0]
 }
 
 // settleProtocol completes what the protocol and the marks of a service leave open.
@@ -158,12 +177,6 @@ func (m *maker) quorumNotes(v *service, s *statement) {
 	if v.hysteresis >= min(v.quorum, v.total()) && v.hysteresis > 0 {
 		m.note(s, "the hysteresis must be less than the quorum: keepalived takes %d", max(min(v.quorum, v.total())-1, 0))
 	}
-	for _, r := range v.servers {
-		if r.inhibit != v.inhibits() {
-			m.note(r.statement, "all servers of a service fail in one way: at weight 0, because inhibit_on_failure is set for some")
-			return
-		}
-	}
 }
 
 func (v *service) total() (sum int64) {
@@ -171,86 +184,4 @@ func (v *service) total() (sum int64) {
 		sum += int64(r.weight)
 	}
 	return sum
-}
-
-// inhibits reports whether any server keeps its place at weight 0 when it fails.
-func (v *service) inhibits() bool {
-	return slices.ContainsFunc(v.servers, func(r *server) bool { return r.inhibit })
-}
-
-// add adds a service with its policy.
-func (m *maker) add(v *service, id identified) error {
-	if first, ok := m.made[id.id]; ok {
-		return id.at.errorf("the service %s already exists, at %s:%d", id.id, first.file, first.line)
-	}
-	m.made[id.id] = id.at
-	made := lvs.TableService{Service: v.Service}
-	made.ID = id.id
-	if id.id.FWMark() == 0 && id.id.Protocol() != lvs.ProtocolUDP {
-		made.OnePacket = false
-	}
-	if err := made.Service.Validate(); err != nil {
-		return id.at.refused(err)
-	}
-	policy := health.Policy{Failed: health.Remove}
-	if v.inhibits() {
-		policy.Failed = health.Quiesce
-	}
-	for _, r := range v.servers {
-		if err := m.addServer(v, r, &made, &policy); err != nil {
-			return err
-		}
-	}
-	if err := m.addLimit(v, id, &policy); err != nil {
-		return err
-	}
-	if err := policy.Validate(made); err != nil {
-		return id.at.errorf("%v", err)
-	}
-	m.table.Services = append(m.table.Services, made)
-	m.policies[id.id] = policy
-	return nil
-}
-
-// addServer adds a server to a service, and its checks to the policy.
-func (m *maker) addServer(v *service, r *server, to *lvs.TableService, policy *health.Policy) error {
-	one := lvs.RealServer{
-		Addr: v.serverAddr(r.addr, r.mode, to.ID), Mode: r.mode, Weight: r.weight,
-		UpperThreshold: r.upper, LowerThreshold: r.lower,
-	}
-	if err := one.Validate(to.ID); err != nil {
-		return r.statement.at.refused(err)
-	}
-	if slices.ContainsFunc(to.RealServers, func(other lvs.RealServer) bool { return other.Addr == one.Addr }) {
-		m.note(r.statement, "keepalived leaves it out: %s has %s already", to.ID, one.Addr)
-		return nil
-	}
-	m.servers++
-	to.RealServers = append(to.RealServers, one)
-	if len(r.checks) > 0 {
-		if policy.Servers == nil {
-			policy.Servers = map[netip.AddrPort][]health.Check{}
-		}
-		policy.Servers[one.Addr] = r.checks
-	}
-	return nil
-}
-
-// addLimit adds what a lost quorum means.
-func (m *maker) addLimit(v *service, id identified, policy *health.Policy) error {
-	policy.Limit = v.limit(v.total())
-	if v.sorry == nil || policy.Limit.Weight == 0 {
-		return nil
-	}
-	one := lvs.NewRealServer(v.serverAddr(v.sorry.addr, v.sorry.mode, id.id), v.sorry.mode)
-	if err := one.Validate(id.id); err != nil {
-		return id.at.refused(err)
-	}
-	policy.Limit.Then, policy.Limit.Sorry = health.SorryServer, []lvs.RealServer{one}
-	return nil
-}
-
-// refused returns an error of package lvs with a place.
-func (p place) refused(err error) error {
-	return p.errorf("%s", strings.TrimPrefix(err.Error(), "lvs: "))
 }

@@ -152,17 +152,29 @@ func withLast(a netip.Addr, text string) (netip.Addr, bool) {
 	return netip.AddrFrom16(b), err == nil
 }
 
-// family returns the family of all its addresses, or else 4.
-func (g *group) family() int {
+// fits reports whether the services of a group can have servers of a family, 0 if all are
+// behind tunnels. It returns the family of marks that say none.
+func (g *group) fits(family int) (ofMarks int, ok bool) {
+	has, isOpen := map[int]bool{}, false
 	for _, r := range g.ranges {
-		if r.first.Is4() {
-			return 4
+		has[familyOf(r.first)] = true
+	}
+	for _, mk := range g.marks {
+		if mk.family != 0 {
+			has[mk.family] = true
+		} else {
+			isOpen = true
 		}
 	}
-	if len(g.ranges) > 0 {
-		return 6
+	switch {
+	case len(has) == 0:
+		return cmp.Or(family, 4), true
+	case len(has) == 2:
+		return 0, family == 0 && !isOpen
+	case has[6]:
+		return 6, family != 4
 	}
-	return 4
+	return 4, family != 6
 }
 
 // identified is the ID of a service, and where it is written.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// cutInclude returns the variant and the pattern of an include: variants r, m, w, b and a
-// refuse what include only leaves out.
+// cutInclude returns the variant and the pattern of an include. The variants r, m, w, b and
+// a refuse files that include leaves out, such as those that are missing.
 func cutInclude(text string) (kind byte, pattern string, ok bool) {
 	word, rest, ok := strings.Cut(strings.ReplaceAll(text, "\t", " "), " ")
 	if !ok {
@@ -38,7 +38,8 @@ func (r *reader) include(kind byte, pattern string, l line) error {
 		if err != nil {
 			return l.at.errorf("%q is not a pattern of files", pattern)
 		}
-		wild := strings.ContainsAny(one, `*?[`)
+		wild := isWild(one)
+		r.report(one)
 		if len(names) == 0 {
 			if kind == 'a' || wild && kind == 'w' || !wild && (kind == 'm' || kind == 'w' || kind == 'b') {
 				return l.at.errorf("no file is called %q", "/"+one)
@@ -52,6 +53,21 @@ func (r *reader) include(kind byte, pattern string, l line) error {
 		}
 	}
 	return nil
+}
+
+func isWild(pattern string) bool { return strings.ContainsAny(pattern, `*?[`) }
+
+// report reports the file that is to be included, or the files that a pattern matches and
+// the folders in which it looks for them.
+func (r *reader) report(pattern string) {
+	for isWild(pattern) {
+		names, _ := fs.Glob(r.root, pattern) // the pattern is valid, and so is the beginning of it
+		for _, name := range names {
+			r.onFile(path.Join("/", name))
+		}
+		pattern = path.Dir(pattern)
+	}
+	r.onFile(path.Join("/", pattern))
 }
 
 func (r *reader) includeFile(name string, kind byte, l line) error {

@@ -17,22 +17,30 @@ const maxServers = 1 << 20
 type maker struct {
 	table    lvs.Table
 	policies map[lvs.ServiceID]health.Policy
+	hooks    health.Hooks
 	notes    []Note
+	noted    map[Note]bool
 
 	groups  map[string]*group
-	made    map[lvs.ServiceID]place
+	files   map[string]*trackFile
+	made    map[lvs.ServiceID]made
 	servers int // of all services
 }
 
+// note adds a note, once for all that definitions and groups make of a line.
 func (m *maker) note(s *statement, format string, args ...any) {
-	m.notes = append(m.notes, s.at.note(s.keyword(), format, args...))
+	n := s.at.note(s.keyword(), format, args...)
+	if !m.noted[n] {
+		m.noted[n] = true
+		m.notes = append(m.notes, n)
+	}
 }
 
 // make makes everything. What services refer to is made first, since it may stand below
 // them.
 func (m *maker) make(top []*statement) error {
-	m.policies, m.made = map[lvs.ServiceID]health.Policy{}, map[lvs.ServiceID]place{}
-	m.groups = map[string]*group{}
+	m.policies, m.made = map[lvs.ServiceID]health.Policy{}, map[lvs.ServiceID]made{}
+	m.groups, m.files = map[string]*group{}, map[string]*trackFile{}
 	for _, pass := range []func(*statement) error{m.other, m.service} {
 		for _, s := range top {
 			if err := pass(s); err != nil {
@@ -40,6 +48,7 @@ func (m *maker) make(top []*statement) error {
 			}
 		}
 	}
+	m.unusedFiles()
 	slices.SortStableFunc(m.notes, m.inOrder(top))
 	return nil
 }
@@ -74,7 +83,7 @@ func (m *maker) other(s *statement) error {
 	case key == "SSL":
 		m.identity(s)
 	case key == "track_file", key == "vrrp_track_file":
-		m.note(s, "its number is read by keepalived alone")
+		return m.trackFile(s)
 	case key == "global_defs":
 		m.globals(s)
 	case strings.HasPrefix(key, "vrrp_"), strings.HasPrefix(key, "static_"), key == "garp_group", key == "track_group",

@@ -22,6 +22,7 @@ type reader struct {
 	root   fs.FS
 	isHost bool   // whether root is that of the host
 	id     string // that lines with '@' are for
+	onFile func(name string)
 	notes  []Note
 	tree   tree
 

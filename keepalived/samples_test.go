@@ -19,14 +19,14 @@ var samples = map[string]string{
 	"HTTP_GET.port":    "tcp://192.168.200.100:443 1 1, notes 3",
 	"IPv6":             "tcp://[ae00::1]:80 1 1, notes 3",
 	"PING_CHECK":       "udp://10.10.10.2:1358 1 1, notes 4",
-	"SMTP_CHECK":       "tcp://192.168.200.100:25 3 7, notes 15 98 104",
+	"SMTP_CHECK":       "tcp://192.168.200.100:25 3 7, notes 15",
 	"SSL_GET":          "tcp://192.168.200.100:443 1 2, tcp://192.168.200.100:80 1 2, notes 3 13",
 	"UDP_CHECK":        "udp://10.10.10.2:1358 1 1, notes 4",
 	"fwmark":           "fwmark://1 2 2, notes 3",
 	"inhibit":          "tcp://10.10.10.2:1358 1 1, notes 3",
 	"misc_check":       "tcp://10.10.10.2:1358 1 1, notes 4",
 	"misc_check_arg":   "tcp://10.10.10.2:1358 1 1, notes 3",
-	"quorum":           "tcp://10.0.1.1:80 10 10, notes 30 33 34",
+	"quorum":           "tcp://10.0.1.1:80 10 10, notes 30",
 	"sample":           "tcp://10.10.10.2:1358 1 1, notes 3 13",
 	"status_code":      "tcp://192.168.200.100:443 1 2, notes 4",
 	"virtualhost":      "tcp://192.168.200.100:80 1 2, notes 3",
@@ -104,6 +104,11 @@ func TestOwnSamples(t *testing.T) {
 			}
 			got += fmt.Sprintf("%s %s\n", s.ID, p)
 		}
+		hooks, err := c.Hooks.MarshalJSON()
+		if err != nil {
+			t.Error(err)
+		}
+		got += fmt.Sprintf("%s\n", hooks)
 		for _, n := range c.Notes {
 			got += n.String() + "\n"
 		}

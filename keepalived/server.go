@@ -37,6 +37,17 @@ func (d *defaults) read(s *statement) (known bool, err error) {
 	return true, err
 }
 
+// defaults reads a line of defaults outside of a checker.
+func (m *maker) defaults(d *defaults, s *statement) (known bool, err error) {
+	retry := d.retry
+	known, err = d.read(s)
+	if d.retry == 0 && err == nil {
+		d.retry = retry
+		m.note(s, "keepalived leaves 0 out, which only a checker can have")
+	}
+	return known, err
+}
+
 // server is a real_server.
 type server struct {
 	defaults
@@ -46,12 +57,15 @@ type server struct {
 	upper, lower int
 	inhibit      bool
 	checks       []health.Check
+	dynamic      bool // whether a check reports its weight
+	scripts      []script
+	service      *service
 	statement    *statement
 }
 
 // server reads a real_server.
 func (m *maker) server(v *service, s *statement) (err error) {
-	r := &server{defaults: v.defaults, mode: v.mode, weight: v.weight, inhibit: v.inhibit, statement: s}
+	r := &server{defaults: v.defaults, mode: v.mode, weight: v.weight, inhibit: v.inhibit, service: v, statement: s}
 	if r.addr, err = s.addrPort(1); err != nil {
 		return err
 	}
@@ -76,7 +90,7 @@ func (m *maker) server(v *service, s *statement) (err error) {
 
 // serverLine reads a line of a real_server.
 func (m *maker) serverLine(r *server, s *statement) (err error) {
-	if known, err := r.defaults.read(s); known {
+	if known, err := m.defaults(&r.defaults, s); known {
 		return err
 	}
 	switch s.keyword() {
@@ -91,9 +105,9 @@ func (m *maker) serverLine(r *server, s *statement) (err error) {
 	case "inhibit_on_failure":
 		r.inhibit, err = s.truth()
 	case "alpha":
-		_, err = s.truth() // servers that are added get no weight before their first success, always
+		_, err = s.truth() // a server that is added never gets a weight before its first success
 	case "notify_up", "notify_down":
-		m.note(s, "no script is run: health.Options.OnEvent has the events of the server")
+		return m.script(&r.scripts, s)
 	case "warmup", "smtp_alert", "snmp_name":
 		m.serviceNote(s)
 	case "BFD_CHECK", "TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "MISC_CHECK", "UDP_CHECK", "PING_CHECK", "FILE_CHECK":

@@ -30,13 +30,17 @@ type service struct {
 	sorry              *sorry
 
 	servers []*server
+	scripts []script
+
+	statement *statement
 }
 
 // sorry is the sorry_server of a service.
 type sorry struct {
-	addr    netip.AddrPort
-	mode    lvs.Mode
-	hasMode bool
+	addr      netip.AddrPort
+	mode      lvs.Mode
+	hasMode   bool
+	statement *statement
 }
 
 // keepalived's default of an absent or empty timeout.
@@ -49,7 +53,7 @@ func (m *maker) service(s *statement) error {
 	}
 	v := &service{
 		defaults: defaults{interval: time.Minute, timeout: 5 * time.Second, retry: -1, pause: -1},
-		Service:  lvs.Service{Scheduler: lvs.WLC}, mode: lvs.NAT(), weight: 1, quorum: 1,
+		Service:  lvs.Service{Scheduler: lvs.WLC}, mode: lvs.NAT(), weight: 1, quorum: 1, statement: s,
 	}
 	if err := v.identify(m.groups, s); err != nil {
 		return err
@@ -104,7 +108,7 @@ func (v *service) identify(groups map[string]*group, s *statement) (err error) {
 
 // serviceLine reads a line of a virtual_server.
 func (m *maker) serviceLine(v *service, s *statement) (err error) {
-	if known, err := v.defaults.read(s); known {
+	if known, err := m.defaults(&v.defaults, s); known {
 		return err
 	}
 	switch s.keyword() {
@@ -137,9 +141,9 @@ func (m *maker) serviceLine(v *service, s *statement) (err error) {
 		v.hysteresis, err = s.number(0, math.MaxInt32)
 	case "quorum_up", "quorum_down":
 		v.minds = true
-		m.note(s, "no script is run: health.Options.OnEvent has the events of the limit")
+		return m.script(&v.scripts, s)
 	case "sorry_server":
-		v.sorry = &sorry{}
+		v.sorry = &sorry{statement: s}
 		v.sorry.addr, err = s.addrPort(1)
 	case "sorry_server_lvs_method":
 		if v.sorry == nil {
@@ -157,13 +161,13 @@ func (m *maker) serviceLine(v *service, s *statement) (err error) {
 func (m *maker) serviceNote(s *statement) {
 	switch s.keyword() {
 	case "alpha":
-		// Servers that are added get no weight before their first success, always.
+		// A server that is added never gets a weight before its first success.
 	case "omega":
-		m.note(s, "nothing runs at the end: servers and services stay as they are")
+		m.note(s, "services and servers stay as they are at the end, and no script is run")
 	case "warmup":
-		m.note(s, "first checks are spread over the interval, always")
+		m.note(s, "first checks are always spread over the interval")
 	case "ha_suspend":
-		m.note(s, "checks do not depend on whether the address is here")
+		m.note(s, "servers are checked whether or not this host has the address")
 	case "sorry_server_inhibit":
 		m.note(s, "the sorry server is removed while it is not needed")
 	case "smtp_alert":
@@ -215,7 +219,7 @@ func (m *maker) persistence(v *service, s *statement) error {
 	}
 	n, err := s.number(0, int64(lvs.MaxPersistence/time.Second))
 	if err == nil && n == 0 {
-		m.note(s, "keepalived leaves 0 out: the service has no persistence because of this line")
+		m.note(s, "keepalived leaves 0 out, and the service is not persistent by this line")
 		return nil
 	}
 	v.Persistence.Timeout = time.Duration(n) * time.Second

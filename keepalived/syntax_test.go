@@ -3,6 +3,7 @@ package keepalived
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -104,12 +105,20 @@ func TestInclude(t *testing.T) {
 		"etc/keepalived/d/sub/c.conf": {Data: []byte("c ${_PWD}\n$X=1\n")},
 		"srv/d.conf":                  {Data: []byte("global_defs {\n")},
 	}
-	lines, notes := flat(t, "x\ninclude d/*.conf\ny $X\ninclude {d/none,/srv/d}.conf\n z }", Options{Root: root})
+	var reported []string
+	onFile := func(name string) { reported = append(reported, name) }
+	lines, notes := flat(t, "x\ninclude d/*.conf\ny $X\ninclude {d/none,/srv/d}.conf\n z }\ninclude */*.d/x*", Options{Root: root, OnFile: onFile})
 	want := "x a c|/etc/keepalived/d/sub b|/etc/keepalived/d y|1 global_defs { z }"
 	if got := strings.Join(lines, " "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if len(notes) != 1 || notes[0].Line != 4 || !strings.Contains(notes[0].Text, `"/etc/keepalived/d/none.conf"`) {
+	if want := []string{
+		"/etc/keepalived/d/a.conf", "/etc/keepalived/d/b.conf", "/etc/keepalived/d", "/etc/keepalived/d/sub/c.conf", "/etc/keepalived/d/sub",
+		"/etc/keepalived/d/none.conf", "/srv/d.conf", "/etc/keepalived/d", "/etc/keepalived",
+	}; !slices.Equal(reported, want) {
+		t.Errorf("reported %q\nwant     %q", reported, want)
+	}
+	if len(notes) != 2 || notes[0].Line != 4 || !strings.Contains(notes[0].Text, `"/etc/keepalived/d/none.conf"`) {
 		t.Errorf("notes: %v", notes)
 	}
 }
@@ -185,6 +194,7 @@ func FuzzParse(f *testing.F) {
 		"virtual_server 10.0.0.1 80 {\n lb_algo rr\n protocol TCP\n real_server 10.0.0.2 80 {\n weight 1\n TCP_CHECK {\n connect_port 8 } } }",
 		"virtual_server_group G {\n 10.0.0.1-200 80\n fwmark 1 inet6\n 10.1.0.0/16 }\nvirtual_server group G {\n lb_kind TUN type gue port 1 csum\n real_server 10.0.0.2 { } }",
 		"$A= \\\n a ${B} \\\n ~SEQ(B,1,9) $C\n$C=$A\n~LST({A,B},{1,2}) $A\n@x a\ninclude {x,y}*",
+		"track_file F { file /f\n weight 2 reverse }\nvirtual_server 10.0.0.1 80 { real_server 10.0.0.2 80 { FILE_CHECK { track_file F } DNS_CHECK { bindto ::1\n type DS } } }\nvirtual_server 10.0.0.1 80 { quorum_down \"/q 'a'\" x\n real_server 10.0.0.3 80 { inhibit_on_failure\n notify_up /n } }",
 		"virtual_server fwmark 1 {\n persistence_granularity 255.255.255.0\n real_server ::1 { HTTP_GET { url { path / \n status_code 200-299 \n digest 640205b7b0fc66c1ea91c463fac6334d } } MISC_CHECK { misc_path \"a 'b c'\" } } }",
 	} {
 		f.Add([]byte(text))
@@ -200,6 +210,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if err := c.Table.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Hooks.Validate(c.Table); err != nil {
 			t.Fatal(err)
 		}
 		if len(c.Policies) != len(c.Table.Services) {

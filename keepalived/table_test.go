@@ -3,6 +3,7 @@ package keepalived
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -10,6 +11,7 @@ import (
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/health"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // read reads a text, and returns the table and the notes as texts.
@@ -166,6 +168,114 @@ virtual_server_group G {
 			"udp://[fd00::100]:80 wlc\n  -> [fd00::1]:0 nat weight 1\nudp://[fd00::101]:80 wlc\n  -> [fd00::1]:0 nat weight 1\n" +
 			"fwmark6://1 wlc\n  -> [fd00::1]:0 nat weight 1\nfwmark6://2 wlc\n  -> [fd00::1]:0 nat weight 1", "",
 	},
+	"a service twice": {
+		`virtual_server 10.0.0.1 80 {
+	lb_algo rr
+	protocol TCP
+	real_server 10.1.0.1 80 { weight 5 }
+	real_server 10.1.0.2 80 { }
+}
+virtual_server 10.0.0.1 80 {
+	lb_algo wrr
+	persistence_timeout 50
+	protocol TCP
+	real_server 10.1.0.2 80 { weight 7 }
+	real_server 10.1.0.3 80 { weight 8 }
+}
+virtual_server_group G {
+	10.0.0.1-2 80
+	fwmark 1
+}
+virtual_server group G {
+	protocol TCP
+	real_server 10.1.0.4 80 { }
+}
+virtual_server group G {
+	protocol UDP
+	real_server 10.1.0.5 80 { }
+}`,
+		"tcp://10.0.0.1:80 rr\n  -> 10.1.0.1:80 nat weight 5\n  -> 10.1.0.2:80 nat weight 1\n  -> 10.1.0.3:80 nat weight 8\n  -> 10.1.0.4:80 nat weight 1\n" +
+			"tcp://10.0.0.2:80 wlc\n  -> 10.1.0.4:80 nat weight 1\n" +
+			"fwmark://1 wlc\n  -> 10.1.0.4:80 nat weight 1\n  -> 10.1.0.5:80 nat weight 1\n" +
+			"udp://10.0.0.1:80 wlc\n  -> 10.1.0.5:80 nat weight 1\nudp://10.0.0.2:80 wlc\n  -> 10.1.0.5:80 nat weight 1",
+		"7 virtual_server\n18 virtual_server\n22 virtual_server\n",
+	},
+	"sorry servers of another family": {
+		`virtual_server 10.0.0.1 80 {
+	protocol TCP
+	sorry_server fd00::9 80
+	real_server 10.1.0.1 80 { }
+}
+virtual_server fwmark 1 {
+	lb_kind TUN
+	sorry_server fd00::9
+	sorry_server_lvs_method NAT
+	real_server 10.1.0.1 { }
+}
+virtual_server fwmark 2 {
+	lb_kind TUN
+	sorry_server fd00::9
+	real_server 10.1.0.1 { }
+}
+virtual_server 10.0.0.2 80 {
+	protocol TCP
+	sorry_server 10.1.0.1 80
+	real_server 10.1.0.1 80 { }
+}`,
+		"tcp://10.0.0.1:80 wlc\n  -> 10.1.0.1:80 nat weight 1\nfwmark6://1 wlc\n  -> 10.1.0.1:0 ipip weight 1\nfwmark://2 wlc\n  -> 10.1.0.1:0 ipip weight 1\n" +
+			"tcp://10.0.0.2:80 wlc\n  -> 10.1.0.1:80 nat weight 1",
+		"3 sorry_server\n17 virtual_server\n",
+	},
+	"groups of two families": {
+		`virtual_server_group both {
+	10.0.0.1 80
+	fd00::1 80
+	fwmark 1 inet
+	fwmark 1 inet6
+}
+virtual_server_group open {
+	10.0.0.2 80
+	fd00::2 80
+	fwmark 2
+}
+virtual_server_group one {
+	10.0.0.3 80
+}
+virtual_server_group marks {
+	fwmark 4
+	fwmark 5 inet6
+}
+virtual_server group both {
+	lb_kind TUN
+	protocol TCP
+	real_server 10.1.0.1 { }
+}
+virtual_server group both {
+	protocol UDP
+	real_server 10.1.0.1 80 { }
+}
+virtual_server group open {
+	lb_kind TUN
+	protocol TCP
+	real_server 10.1.0.1 { }
+}
+virtual_server group one {
+	protocol TCP
+	real_server fd01::1 80 { }
+}
+virtual_server group marks {
+	lb_kind TUN
+	real_server 10.1.0.1 { }
+}
+virtual_server group marks {
+	ip_family inet
+	real_server 10.1.0.1 { }
+}`,
+		"tcp://10.0.0.1:80 wlc\n  -> 10.1.0.1:80 ipip weight 1\ntcp://[fd00::1]:80 wlc\n  -> 10.1.0.1:80 ipip weight 1\n" +
+			"fwmark://1 wlc\n  -> 10.1.0.1:0 ipip weight 1\nfwmark6://1 wlc\n  -> 10.1.0.1:0 ipip weight 1\n" +
+			"fwmark6://4 wlc\n  -> 10.1.0.1:0 ipip weight 1\nfwmark6://5 wlc\n  -> 10.1.0.1:0 ipip weight 1",
+		"24 virtual_server\n28 virtual_server\n33 virtual_server\n41 virtual_server\n",
+	},
 	"other blocks": {
 		"global_defs {\n router_id x\n lvs_timeouts tcp 1\n lvs_sync_daemon eth0 VI_1\n}\nvrrp_instance VI_1 {\n priority 1\n}\nvrrp_script s { script \"x\" }\n" +
 			"bfd_instance b { }\nstatic_routes { }\nnet_namespace n",
@@ -191,7 +301,7 @@ virtual_server_group G {
 	}
 }`,
 		"tcp://10.0.0.1:80 wlc\n  -> 10.1.0.1:80 nat weight 1",
-		"4 omega\n5 ha_suspend\n6 warmup\n7 smtp_alert\n8 snmp_name\n9 quorum_up\n12 warmup\n13 notify_up\n14 notify_down\n15 smtp_alert\n16 snmp_name\n",
+		"4 omega\n5 ha_suspend\n6 warmup\n7 smtp_alert\n8 snmp_name\n12 warmup\n15 smtp_alert\n16 snmp_name\n",
 	},
 }
 
@@ -222,8 +332,13 @@ func TestLimit(t *testing.T) {
 	sorry := lvs.NewRealServer(lvs.MustParseServiceID("tcp://10.1.0.9:80").AddrPort(), lvs.NAT())
 	tunnel := lvs.NewRealServer(sorry.Addr, lvs.IPIP())
 	for text, want := range map[string]health.Policy{
-		"":                                    {Failed: health.Remove},
-		"inhibit_on_failure":                  {Failed: health.Quiesce},
+		"":                   {Failed: health.Remove},
+		"inhibit_on_failure": {Failed: health.Quiesce},
+		"real_server 10.1.0.3 80 { inhibit_on_failure\n weight 1 }": {Failed: health.Remove, FailedServers: map[netip.AddrPort]health.Consequence{
+			netip.MustParseAddrPort("10.1.0.3:80"): health.Quiesce}},
+		"inhibit_on_failure\n real_server 10.1.0.3 80 { inhibit_on_failure no }": {Failed: health.Quiesce, FailedServers: map[netip.AddrPort]health.Consequence{
+			netip.MustParseAddrPort("10.1.0.3:80"): health.Remove}},
+		"sorry_server 10.1.0.1 80":            {Failed: health.Remove, Limit: health.Limit{Weight: 1, Then: health.Report}},
 		"quorum 3":                            {Failed: health.Remove, Limit: health.Limit{Weight: 3, Then: health.Report}},
 		"quorum 4\n hysteresis 1":             {Failed: health.Remove, Limit: health.Limit{Weight: 3, Hysteresis: 2, Then: health.Report}},
 		"quorum 9\n hysteresis 9":             {Failed: health.Remove, Limit: health.Limit{Weight: 1, Hysteresis: 8, Then: health.Report}},
@@ -233,9 +348,86 @@ func TestLimit(t *testing.T) {
 		"sorry_server 10.1.0.9 80\n sorry_server_lvs_method TUN\n sorry_server_inhibit": {Failed: health.Remove, Limit: health.Limit{Weight: 1, Then: health.SorryServer, Sorry: []lvs.RealServer{tunnel}}},
 	} {
 		c, _ := read(t, "virtual_server 10.0.0.1 80 {\n protocol TCP\n "+text+servers+"\n}")
-		if diff := cmp.Diff(want, c.Policies[c.Table.Services[0].ID]); diff != "" {
+		if diff := cmp.Diff(want, c.Policies[c.Table.Services[0].ID], cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", text, diff)
 		}
+	}
+}
+
+func TestHooks(t *testing.T) {
+	c, notes := read(t, `virtual_server_group G {
+	10.0.0.1-2 80
+}
+virtual_server group G {
+	protocol TCP
+	quorum_up "/bin/up 'a b' \"c\"" root
+	quorum_down /bin/down a
+	real_server 10.1.0.1 80 {
+		notify_up "/bin/x up"
+		notify_down "x down"
+	}
+	real_server 10.1.0.1 80 { notify_up /bin/y }
+}
+virtual_server fd00::1 80 {
+	protocol TCP
+	real_server fd01::1 80 { notify_down /bin/x
+		notify_down /bin/y }
+}
+virtual_server fd00::1 80 {
+	protocol TCP
+	real_server fd01::1 80 { notify_down /bin/z }
+}`)
+	web, web6 := lvs.MustParseServiceID("tcp://10.0.0.1:80"), lvs.MustParseServiceID("tcp://[fd00::1]:80")
+	server, server6 := netip.MustParseAddrPort("10.1.0.1:80"), netip.MustParseAddrPort("[fd01::1]:80")
+	changed, crossed := []health.EventKind{health.KindServerChanged}, []health.EventKind{health.KindLimitCrossed}
+	want := health.Hooks{
+		"quorum_up:tcp://10.0.0.1:80":   {Path: "/bin/up", Args: []string{"a b", "c"}, Events: crossed, States: []string{"above"}, Services: []lvs.ServiceID{web}},
+		"quorum_down:tcp://10.0.0.1:80": {Path: "/bin/down", Events: crossed, States: []string{"below"}, Services: []lvs.ServiceID{web}},
+		"notify_up:tcp://10.0.0.1:80/10.1.0.1:80": {
+			Path: "/bin/x", Args: []string{"up"}, Events: changed, States: []string{"up"}, Services: []lvs.ServiceID{web}, Servers: []netip.AddrPort{server}},
+		"notify_down:tcp://fd00::1:80/fd01::1:80": {
+			Path: "/bin/x", Events: changed, States: []string{"down"}, Services: []lvs.ServiceID{web6}, Servers: []netip.AddrPort{server6}},
+		"notify_down:tcp://fd00::1:80/fd01::1:80#2": {
+			Path: "/bin/z", Events: changed, States: []string{"down"}, Services: []lvs.ServiceID{web6}, Servers: []netip.AddrPort{server6}},
+	}
+	if diff := cmp.Diff(want, c.Hooks, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.AddrPort{}, lvs.ServiceID{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if err := c.Hooks.Validate(c.Table); err != nil {
+		t.Error(err)
+	}
+	if want := "6 quorum_up\n7 quorum_down\n10 notify_down\n12 real_server\n17 notify_down\n19 virtual_server\n"; notes != want {
+		t.Errorf("notes %q, want %q", notes, want)
+	}
+}
+
+// A service in two blocks has the checks of both.
+func TestMergedPolicies(t *testing.T) {
+	c, _ := read(t, `virtual_server 10.0.0.1 80 {
+	protocol TCP
+	real_server 10.1.0.1 80 { TCP_CHECK { } }
+	real_server 10.1.0.2 80 { TCP_CHECK { } }
+}
+virtual_server 10.0.0.1 80 {
+	protocol TCP
+	inhibit_on_failure
+	quorum 2
+	real_server 10.1.0.2 80 { PING_CHECK { } }
+	real_server 10.1.0.3 80 { PING_CHECK { } }
+}`)
+	p := c.Policies[lvs.MustParseServiceID("tcp://10.0.0.1:80")]
+	got := map[string]string{}
+	for addr, checks := range p.Servers {
+		for _, check := range checks {
+			got[addr.String()] += fmt.Sprint(check.Probe, " ")
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"10.1.0.1:80": "tcp ", "10.1.0.2:80": "tcp ping ", "10.1.0.3:80": "ping "}, got); diff != "" {
+		t.Errorf("checks (-want +got):\n%s", diff)
+	}
+	want := map[netip.AddrPort]health.Consequence{netip.MustParseAddrPort("10.1.0.3:80"): health.Quiesce}
+	if diff := cmp.Diff(want, p.FailedServers, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" || p.Failed != health.Remove || p.Limit.Weight != 2 {
+		t.Errorf("%+v\n%s", p, diff)
 	}
 }
 
@@ -273,7 +465,6 @@ func TestErrors(t *testing.T) {
 		in("real_server 10.1.0.1 80 { inhibit_on_failure maybe }"): `2:46: inhibit_on_failure: "maybe" is not on`,
 		in("real_server 10.1.0.1 80 { lthreshold 1 }"):             "2:1: add real server tcp://10.0.0.1:80 -> 10.1.0.1:80: LowerThreshold",
 		in("real_server 224.0.0.1 80 { }"):                         "2:1: add real server",
-		in("real_server 10.1.0.1 80 { }") + "\n" + in("real_server 10.1.0.1 80 { }"):                     "5:1: the service tcp://10.0.0.1:80 already exists, at /k:1",
 		"virtual_server_group G { fd00::/64 80 }\nvirtual_server group G {\n real_server fd01::1 { }\n}": "2:1: the addresses of the group have more than",
 	} {
 		c, err := Parse("/k", []byte(text), Options{Root: fstest.MapFS{}, ID: "here"})

@@ -1,6 +1,6 @@
 package keepalived
 
-// Limits on statements that are kept. Those of blocks that say nothing about IPVS are not.
+// Limits on statements. Those in blocks that say nothing about IPVS are not kept.
 const (
 	maxStatements = 1 << 20
 	maxBlocks     = 32 // within each other
@@ -47,6 +47,7 @@ type tree struct {
 // kept are the blocks at the top whose statements are kept.
 var kept = map[string]bool{
 	"virtual_server": true, "virtual_server_group": true, "SSL": true, "global_defs": true,
+	"track_file": true, "vrrp_track_file": true,
 }
 
 // add adds a piece of a line: a brace, or a statement.

@@ -16,6 +16,15 @@ func (s *statement) one() (string, error) {
 	return s.words[1].text, nil
 }
 
+// quoted returns the only parameter, which may have quotes and escapes like those of a shell.
+func (s *statement) quoted() (string, error) {
+	words, ok := splitCommand(s.raw)
+	if !ok || len(words) != 2 {
+		return "", s.at.errorf("%s takes one parameter, which may be in quotes", s.keyword())
+	}
+	return words[1], nil
+}
+
 // number returns the only parameter, which is a number.
 func (s *statement) number(least, most int64) (int64, error) {
 	text, err := s.one()
@@ -33,7 +42,7 @@ func (s *statement) numberAt(i int, text string, least, most int64) (int64, erro
 	return n, nil
 }
 
-// longest is the longest time that is read, more than which no check waits.
+// longest is the longest time that is read; no check waits longer.
 const longest = math.MaxUint32 * time.Second / 1000
 
 // seconds returns the only parameter, which is a time in seconds with a fraction.
@@ -93,6 +102,20 @@ func (s *statement) addr(i int) (netip.Addr, error) {
 	return addr, nil
 }
 
+// oneAddr returns the only parameter, which is an address.
+func (s *statement) oneAddr() (netip.Addr, error) {
+	if _, err := s.one(); err != nil {
+		return netip.Addr{}, err
+	}
+	return s.addr(1)
+}
+
+// onePort returns the only parameter, which is a port.
+func (s *statement) onePort() (uint16, error) {
+	n, err := s.number(1, math.MaxUint16)
+	return uint16(n), err
+}
+
 // port returns the port of a word, 0 if there is none.
 func (s *statement) port(i int) (uint16, error) {
 	if i >= len(s.words) {
@@ -102,16 +125,16 @@ func (s *statement) port(i int) (uint16, error) {
 	return uint16(n), err
 }
 
-// command returns the words of the command of a statement: all parameters, or those in
-// the only one, which has blanks.
-func (s *statement) command() ([]string, error) {
+// command returns the words within the first parameter, which are a program and its
+// arguments, and the other parameters.
+func (s *statement) command() (command, rest []string, err error) {
 	words, ok := splitCommand(s.raw)
-	if ok && len(words) == 2 && strings.ContainsAny(words[1], blanks) {
-		words, ok = splitCommand(words[1])
-		words = append([]string{s.keyword()}, words...)
+	if ok && len(words) > 1 {
+		command, ok = splitCommand(words[1])
+		rest = words[2:]
 	}
-	if !ok || len(words) < 2 {
-		return nil, s.at.errorf("%s: want a program and its arguments", s.keyword())
+	if !ok || len(command) == 0 {
+		return nil, nil, s.at.errorf("%s: want a program, in quotes with its arguments", s.keyword())
 	}
-	return words[1:], nil
+	return command, rest, nil
 }

@@ -3,7 +3,7 @@ package keepalived
 import "strings"
 
 // withoutComment returns a line without its comment, and whether a backslash ended it. ok
-// reports whether each double quote of the line has its second.
+// reports whether each double quote that opens is closed.
 func withoutComment(text string) (rest string, continues, ok bool) {
 	var b strings.Builder
 	quoted := false
@@ -83,7 +83,7 @@ func splitWords(text string, column int, exact bool) (words []word) {
 	return words
 }
 
-// splitCommand returns the words of a command, which may have quotes and escapes as those
+// splitCommand returns the words of a command, which may have quotes and escapes like those
 // of a shell.
 func splitCommand(text string) (words []string, ok bool) {
 	var b strings.Builder

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"slices"
 
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/director"
@@ -36,6 +37,11 @@ func isKeepalived(line []byte) bool {
 }
 
 func decodeKeepalived(name string, text []byte, o keepalived.Options) (f File, err error) {
+	o.OnFile = func(name string) {
+		if !slices.Contains(f.Included, name) {
+			f.Included = append(f.Included, name)
+		}
+	}
 	c, err := keepalived.Parse(name, text, o)
 	var bad *keepalived.Error
 	if errors.As(err, &bad) {
@@ -47,7 +53,7 @@ func decodeKeepalived(name string, text []byte, o keepalived.Options) (f File, e
 	maps.DeleteFunc(c.Policies, func(_ lvs.ServiceID, p health.Policy) bool {
 		return len(p.Servers) == 0 && p.Limit.Then == "" // nothing is ever decided
 	})
-	f.Table, f.Health, f.Notes = c.Table, c.Policies, c.Notes
+	f.Table, f.Health, f.Hooks, f.Notes = c.Table, c.Policies, c.Hooks, c.Notes
 	return f, nil
 }
 

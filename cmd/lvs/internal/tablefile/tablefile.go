@@ -32,6 +32,10 @@ type File struct {
 	Health map[lvs.ServiceID]health.Policy // the checks of services that have some
 	Hooks  health.Hooks                    // programs that run for events of the checks
 	Notes  []keepalived.Note               // on what was not taken over from keepalived
+
+	// Included has the files and folders with what keepalived.conf includes, also if it
+	// could not be decoded.
+	Included []string
 }
 
 // Config returns the part that a director keeps true.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,8 +226,11 @@ func TestKeepalived(t *testing.T) {
 	if err != nil || len(f.Table.Services) != 1 || len(f.Health) != 1 || len(f.Notes) != 1 || f.Notes[0].Line != 1 {
 		t.Errorf("%+v, %v", f, err)
 	}
-	_, err = tablefile.DecodeNamed(name, []byte(text+"include *.conf\n}"))
+	f, err = tablefile.DecodeNamed(name, []byte(text+"include *.conf\ninclude *.conf\n}"))
 	var bad *director.FileError
+	if want := []string{folder + "/web.conf", folder}; !slices.Equal(f.Included, want) {
+		t.Errorf("includes %q, want %q", f.Included, want)
+	}
 	if !errors.As(err, &bad) || bad.Path != folder+"/web.conf" || bad.Line != 2 || bad.Column != 11 {
 		t.Errorf("%v", err)
 	}
