@@ -28,7 +28,7 @@
 // of the same service undo each other's changes, at a rate that falls. Directors with
 // different scopes, in one process or in several, do not touch each other. Everything
 // that a Director does, it does within [Director.Run]: goroutines, which it starts only
-// for checks and overrides, end with it.
+// for checks, overrides and hooks, end with it.
 //
 // # What wins
 //
@@ -52,6 +52,9 @@
 // Operators override that for single real servers: [Director.Override], or
 // [Options.OverridesFile] from another process. Overrides outlive new tables, and with a
 // file the process.
+//
+// [Update.Hooks] are programs that run for what the checks find out, such as one that
+// withdraws a route when too few real servers work. They end with Run.
 //
 // # When it ends
 //
