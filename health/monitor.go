@@ -142,7 +142,7 @@ func (m *Monitor) join(s *service, watches map[watchKey]*watch) error {
 				return err
 			}
 		}
-		mb := &member{service: s, server: server, addr: unmap(server.Addr), lasting: lasting{found: unseen}}
+		mb := &member{service: s, server: server, addr: unmap(server.Addr), failed: s.policy.failed(server.Addr), lasting: lasting{found: unseen}}
 		for _, c := range checks {
 			mb.watches = append(mb.watches, m.watch(watches, c, mb))
 		}

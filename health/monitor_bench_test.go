@@ -101,3 +101,18 @@ func BenchmarkContent(b *testing.B) {
 		m.compare(s)
 	}
 }
+
+// What it costs to validate a policy in which each server has checks of its own.
+func BenchmarkValidate(b *testing.B) {
+	service := benchTables()["one service"].Services[0]
+	p := Policy{Servers: map[netip.AddrPort][]Check{}}
+	for _, server := range service.RealServers {
+		p.Servers[server.Addr] = []Check{{Probe: TCP{}}}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.Validate(service); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -13,11 +13,20 @@ type member struct {
 	service *service
 	server  lvs.RealServer
 	addr    netip.AddrPort // of the server, as the kernel has it
+	failed  Consequence    // what happens when it does not work
 	watches []*watch
 	live    int // its weight in the kernel's table, while that is looked at
 
 	// lasting is what a new table leaves as it is.
 	lasting
+}
+
+// failed returns what happens to a server that does not work.
+func (p Policy) failed(server netip.AddrPort) Consequence {
+	if own, ok := p.FailedServers[server]; ok {
+		return own
+	}
+	return p.Failed
 }
 
 // lasting is what is known of a real server.
@@ -130,7 +139,7 @@ func (mb *member) follow(now time.Time) bool {
 
 // leaves reports whether a server should not be in the table.
 func (mb *member) leaves(w Weight) bool {
-	if mb.service.policy.failed(mb.server.Addr) != Remove || w.Effective > 0 {
+	if mb.failed != Remove || w.Effective > 0 {
 		return false
 	}
 	switch w.Held {

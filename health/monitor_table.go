@@ -129,7 +129,8 @@ func (m *Monitor) standings(s *service, now time.Time) []standing {
 
 // Table returns the table that should be in the kernel, given the one that is: the table
 // of [Monitor.Set] with weights as checks, policies and overrides say, without servers
-// that are to be removed, and with sorry servers.
+// that are to be removed, and with sorry servers. Servers that no check has decided about
+// keep the weights of the given table, and slow start goes on from them.
 func (m *Monitor) Table(have lvs.Table) lvs.Table {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -155,14 +156,6 @@ func (m *Monitor) Table(have lvs.Table) lvs.Table {
 		want.Services = append(want.Services, t)
 	}
 	return want
-}
-
-// failed returns what happens to a server that does not work.
-func (p Policy) failed(server netip.AddrPort) Consequence {
-	if own, ok := p.FailedServers[server]; ok {
-		return own
-	}
-	return p.Failed
 }
 
 // indexed returns the name of an element.

@@ -1,7 +1,6 @@
 package health
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -45,26 +44,14 @@ func validate(table lvs.Table, policies map[lvs.ServiceID]Policy, paths map[Path
 // Validate returns the error with which [Monitor.Set] would refuse the policy for a
 // service, or nil. It matches [lvs.ErrInvalid] and names the field.
 func (p Policy) Validate(s lvs.TableService) error {
-	if err := validateChecks("Checks", p.Checks); err != nil {
+	if err := p.eachCheck(Check.validate); err != nil {
 		return err
-	}
-	for _, addr := range slices.SortedFunc(maps.Keys(p.Servers), netip.AddrPort.Compare) {
-		field := fmt.Sprintf("Servers[%s]", addr)
-		if err := validateServer(field, s, addr); err != nil {
-			return err
-		}
-		if err := validateChecks(field, p.Servers[addr]); err != nil {
-			return err
-		}
 	}
 	if err := p.Failed.validate("Failed"); err != nil {
 		return err
 	}
-	for _, addr := range slices.SortedFunc(maps.Keys(p.FailedServers), netip.AddrPort.Compare) {
-		field := fmt.Sprintf("FailedServers[%s]", addr)
-		if err := cmp.Or(validateServer(field, s, addr), p.FailedServers[addr].validate(field)); err != nil {
-			return err
-		}
+	if err := p.validateServers(s); err != nil {
+		return err
 	}
 	if err := p.Limit.validate(s); err != nil {
 		return within("Limit", err)
@@ -78,12 +65,54 @@ func (p Policy) Validate(s lvs.TableService) error {
 	return nil
 }
 
-// validateServer refuses the address of a server that a service does not have.
-func validateServer(field string, s lvs.TableService, addr netip.AddrPort) error {
-	if slices.ContainsFunc(s.RealServers, func(r lvs.RealServer) bool { return r.Addr == addr }) {
+// eachCheck calls a function for each check, in order, until one fails.
+func (p Policy) eachCheck(f func(Check) error) error {
+	each := func(field string, checks []Check) error {
+		for i, c := range checks {
+			if err := f(c); err != nil {
+				return within(indexed(field, i), err)
+			}
+		}
 		return nil
 	}
-	return invalid(field, "the service has no such real server")
+	if err := each("Checks", p.Checks); err != nil {
+		return err
+	}
+	for _, addr := range inOrder(p.Servers) {
+		if err := each(fmt.Sprintf("Servers[%s]", addr), p.Servers[addr]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inOrder returns the servers that have something of their own.
+func inOrder[T any](servers map[netip.AddrPort]T) []netip.AddrPort {
+	return slices.SortedFunc(maps.Keys(servers), netip.AddrPort.Compare)
+}
+
+// validateServers refuses what is for servers that a service does not have.
+func (p Policy) validateServers(s lvs.TableService) error {
+	has := make(map[netip.AddrPort]bool, len(s.RealServers))
+	for _, r := range s.RealServers {
+		has[r.Addr] = true
+	}
+	const problem = "the service has no such real server"
+	for _, addr := range inOrder(p.Servers) {
+		if !has[addr] {
+			return invalid(fmt.Sprintf("Servers[%s]", addr), problem)
+		}
+	}
+	for _, addr := range inOrder(p.FailedServers) {
+		field := fmt.Sprintf("FailedServers[%s]", addr)
+		if !has[addr] {
+			return invalid(field, problem)
+		}
+		if err := p.FailedServers[addr].validate(field); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c Consequence) validate(field string) error {
@@ -95,27 +124,12 @@ func (c Consequence) validate(field string) error {
 }
 
 func (p Policy) validatePaths(paths map[Path]PathFunc) error {
-	lists := map[string][]Check{"Checks": p.Checks}
-	for addr, checks := range p.Servers {
-		lists[fmt.Sprintf("Servers[%s]", addr)] = checks
-	}
-	for field, checks := range lists {
-		for i, c := range checks {
-			if c.Path != "" && c.Path != Direct && paths[c.Path] == nil {
-				return invalid(indexed(field, i)+".Path", "this monitor has no path %q", c.Path)
-			}
+	return p.eachCheck(func(c Check) error {
+		if c.Path != "" && c.Path != Direct && paths[c.Path] == nil {
+			return invalid("Path", "this monitor has no path %q", c.Path)
 		}
-	}
-	return nil
-}
-
-func validateChecks(field string, checks []Check) error {
-	for i, c := range checks {
-		if err := c.validate(); err != nil {
-			return within(indexed(field, i), err)
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // least is the shortest time between two probes.
