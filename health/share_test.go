@@ -33,7 +33,7 @@ func TestParseState(t *testing.T) {
 		{"ready 75% #", asks(0.75), ""},
 		{"75", Answer{}, `"75" is not a share such as 0.5, at most 1, or 50%, at most 100000%`},
 		{"1.01", Answer{}, "is not a share"},
-		{"10001%", Answer{}, "is not a share"},
+		{"100001%", Answer{}, "is not a share"},
 		{"-1%", Answer{}, "is not a share"},
 		{"NaN%", Answer{}, "is not a share"},
 		{"Inf", Answer{}, "is not a share"},
