@@ -40,8 +40,9 @@ func (r *run) meetPath(ctx context.Context, target *Update) error {
 	return r.path.Set(ctx, target.Table, target.Health)
 }
 
-// closeTimeout is how long Run may take at its end to remove the services of checks.
-const closeTimeout = time.Second
+// closeTimeout is how long Run may take at its end to remove the services of checks, of
+// which there may be thousands.
+const closeTimeout = 5 * time.Second
 
 // leavePath removes the services of checks.
 func (r *run) leavePath(ctx context.Context) {
