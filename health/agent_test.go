@@ -6,9 +6,12 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/golvs/lvs"
 )
 
 func TestAgent(t *testing.T) {
@@ -70,6 +73,39 @@ func TestAgentMissing(t *testing.T) {
 				t.Errorf("%T: an agent that hangs works", n)
 			}
 			cancel()
+		}
+	})
+}
+
+// What an agent says becomes the weight of its server.
+func TestAgentWeight(t *testing.T) {
+	var says atomic.Value
+	servers := &pipes{serve: func(c net.Conn) { _, _ = io.WriteString(c, says.Load().(string)) }}
+	agent := &Func{Ask: func(ctx context.Context, t Target) (Answer, error) {
+		t.Network = servers
+		return Agent{Port: 9000}.Probe(ctx, t)
+	}}
+	says.Store("up 50%\n")
+	play(t, lvs.Table{}, tableOf(lvs.WRR, 200), Policy{Checks: []Check{{Probe: agent, Interval: time.Second}}}, func(s *scene) {
+		s.sleep(500 * time.Millisecond) // between two probes
+		for _, c := range []struct {
+			line   string
+			after  time.Duration
+			weight int
+		}{
+			{"up 50%\n", time.Second, 100},
+			{"drain # new disk\n", time.Second, 0},
+			{"75%\n", time.Second, 150},
+			{"150%,maxconn:30\n", time.Second, 300},
+			{"ready\n", time.Second, 200},
+			{"down\n", 2 * time.Second, 200},
+			{"down\n", time.Second, 0},
+			{"up\n", time.Second, 0},
+			{"up\n", time.Second, 200},
+		} {
+			says.Store(c.line)
+			s.sleep(c.after)
+			s.is(c.line, map[string]int{"10.1.0.0": c.weight})
 		}
 	})
 }

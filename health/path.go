@@ -242,6 +242,7 @@ func (p *TablePath) portsOf() probePorts {
 			farthest = max(farthest, mark-p.options.Marks.First)
 		}
 		dealt := deal(first, last, farthest)
+		dealt.reserved = reservedPorts()
 		p.ports = &dealt
 	}
 	return *p.ports

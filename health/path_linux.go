@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/golvs/lvs"
 )
 
 // controlMarked returns a function for [net.Dialer] that does what controlReset does,
@@ -40,6 +42,13 @@ func explainMarked(err error, source netip.Addr) error {
 		return fmt.Errorf("%w: %s is not an address of this host, or has no free port", err, source)
 	}
 	return err
+}
+
+// reservedPorts returns the ports that this host gives to none of its connections, because
+// a service listens there at times.
+func reservedPorts() []lvs.PortRange {
+	text, _ := os.ReadFile("/proc/sys/net/ipv4/ip_local_reserved_ports")
+	return parsePortRanges(string(text))
 }
 
 // localPorts returns the range from which this host takes the ports of its connections.

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"runtime"
 	"syscall"
+
+	"github.com/golvs/lvs"
 )
 
 // controlMarked returns a function for [net.Dialer] that fails: only Linux has IPVS.
@@ -18,5 +20,7 @@ func controlMarked(uint32) func(network, address string, c syscall.RawConn) erro
 }
 
 func explainMarked(err error, _ netip.Addr) error { return err }
+
+func reservedPorts() []lvs.PortRange { return nil }
 
 func localPorts() (first, last uint16, ok bool) { return 0, 0, false }

@@ -2,9 +2,13 @@ package health
 
 import (
 	"errors"
+	"slices"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/golvs/lvs"
 )
 
 // No two servers share a port, and each goes through all of its own before one comes
@@ -67,5 +71,30 @@ func TestProbePortsTaken(t *testing.T) {
 	var turn atomic.Uint32
 	if err := p.each(1, &turn, func(uint16) error { return refused }); err != refused || turn.Load() != 1 {
 		t.Errorf("got %v after %d turns", err, turn.Load())
+	}
+}
+
+// Ports that the host reserves are left to the services that listen there.
+func TestProbePortsReserved(t *testing.T) {
+	p := deal(32768, 60999, 1)
+	p.reserved = parsePortRanges("22,32897-33025, x, 70000,33089\n")
+	if want := []lvs.PortRange{{First: 22, Last: 22}, {First: 32897, Last: 33025}, {First: 33089, Last: 33089}}; !slices.Equal(p.reserved, want) {
+		t.Errorf("read %v, want %v", p.reserved, want)
+	}
+	var turn atomic.Uint32
+	var tried []uint16
+	for range 3 {
+		_ = p.each(1, &turn, func(port uint16) error {
+			tried = append(tried, port)
+			return nil
+		})
+	}
+	// Those of the server are 32769, 32833, 32897 and so on.
+	if want := []uint16{32833, 33153, 33217}; !slices.Equal(tried, want) {
+		t.Errorf("tried %v, want %v", tried, want)
+	}
+	p.reserved = parsePortRanges("1-65535")
+	if err := p.each(1, &turn, func(port uint16) error { return errors.New(strconv.Itoa(int(port))) }); err.Error() != "0" {
+		t.Errorf("of reserved ports alone, it tried %v, want that of the kernel", err)
 	}
 }
