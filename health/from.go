@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // From asks with a probe from an address, a port or an interface of this host, or with a
@@ -41,8 +42,6 @@ func (p From) String() string {
 
 func (p From) validate() error {
 	switch {
-	case p.Ask == nil:
-		return invalid("Ask", "must be set")
 	case !p.Addr.IsValid() && p.Port == 0 && p.Interface == "" && p.Mark == 0:
 		return invalid("Addr", "must be set, or Port, Interface or Mark")
 	case p.Addr.IsValid() && (p.Addr.IsUnspecified() || p.Addr.IsMulticast()):
@@ -50,11 +49,10 @@ func (p From) validate() error {
 	case len(p.Interface) > 15 || strings.ContainsAny(p.Interface, "/: \t\n\x00"):
 		return invalid("Interface", "%q is not the name of an interface", clip(p.Interface))
 	}
-	if v, ok := p.Ask.(interface{ validate() error }); ok {
-		return within("Ask", v.validate())
-	}
-	return nil
+	return within("Ask", validateProbe(p.Ask))
 }
+
+func (p From) silence() time.Duration { return silenceOf(p.Ask) }
 
 // Probe asks from there.
 func (p From) Probe(ctx context.Context, t Target) (Answer, error) {

@@ -89,7 +89,7 @@ func TestFromValues(t *testing.T) {
 		t.Errorf("%v, %v", read, err)
 	}
 	for field, bad := range map[string]From{
-		"Ask": {Addr: addr}, "Addr": {Ask: TCP{}}, "Interface": {Interface: "a b", Ask: TCP{}}, "Ask.Path": {Mark: 1, Ask: HTTP{Path: "x"}},
+		"Ask": {Addr: addr}, "Addr": {Ask: TCP{}}, "Interface": {Interface: "a b", Ask: TCP{}}, "Ask.HTTP.Path": {Mark: 1, Ask: HTTP{Path: "x"}},
 	} {
 		checkField(t, bad.validate(), field)
 	}

@@ -58,7 +58,7 @@ func (p Number) directOnly() bool { return true }
 
 func (p Number) validate() error {
 	switch {
-	case !filepath.IsAbs(p.Path):
+	case !filepath.IsAbs(p.Path) || hasZero(p.Path):
 		return invalid("Path", "%q is not an absolute path", p.Path)
 	case math.IsNaN(p.Step) || math.IsInf(p.Step, 0):
 		return invalid("Step", "%g is not a number", p.Step)

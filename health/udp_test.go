@@ -103,6 +103,7 @@ func TestUDPSilence(t *testing.T) {
 	}{
 		{second, 0, false}, {second, time.Second, false}, {second, 2 * time.Second, true}, {UDP{Silence: 900 * time.Millisecond}, 0, true},
 		{&second, 0, false}, {All{TCP{}, second}, 0, false}, {Any{TCP{}, second}, 0, true}, {At{Addr: rip(1).Addr(), Ask: second}, 0, false},
+		{From{Addr: rip(1).Addr(), Ask: second}, 0, false},
 	} {
 		err := Check{Probe: c.probe, Timeout: c.timeout}.validate()
 		if (err == nil) != c.good {
