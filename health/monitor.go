@@ -317,6 +317,9 @@ func (m *Monitor) work(ctx context.Context) time.Duration {
 	if changed && m.o.OnChange != nil {
 		m.o.OnChange()
 	}
+	if changed || len(events) > 0 {
+		return 0 // what was called may have taken its time
+	}
 	return rest
 }
 

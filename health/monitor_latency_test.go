@@ -120,6 +120,40 @@ func (s *scene) until(weight int) (began time.Time) {
 	return began
 }
 
+// What events and changes lead to delays no probe that is due later.
+func TestCallbacksDelayNoProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		busy := func() { time.Sleep(150 * time.Millisecond) }
+		m, err := New(Options{OnEvent: func(Event) { busy() }, OnChange: busy})
+		if err == nil {
+			err = m.Set(tableOf(lvs.WLC, 1, 1), map[lvs.ServiceID]Policy{web: {Checks: []Check{{Probe: f, Interval: time.Second}}}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- m.Run(ctx) }()
+		for i := range 10 {
+			time.Sleep(5 * time.Second)
+			var fails error
+			if i%2 == 0 {
+				fails = errors.New("refused")
+			}
+			f.set(0, fails)
+		}
+		cancel()
+		<-done
+		asked := f.asked[rip(1)]
+		for i := 1; i < len(asked); i++ {
+			if d := asked[i].Sub(asked[0]) - time.Duration(i)*time.Second; d != 0 {
+				t.Fatalf("probe %d of %d began %s late", i, len(asked), d)
+			}
+		}
+	})
+}
+
 // Servers that are being asked do not fail because Run ends.
 func TestEndIsNoFailure(t *testing.T) {
 	f := newFake()
