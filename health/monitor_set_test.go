@@ -96,6 +96,7 @@ func TestWhatIsShared(t *testing.T) {
 		"all and any":         {Check{Probe: All{TCP{}}}, Check{Probe: Any{TCP{}}}, 2},
 		"the same func":       {Check{Probe: ask}, Check{Probe: ask}, 2},
 		"the same func in it": {Check{Probe: All{ask}}, Check{Probe: All{ask}}, 2},
+		"a pointer to all":    {Check{Probe: &All{ask}}, Check{Probe: &All{ask}}, 2},
 	} {
 		table := tableOf(lvs.WLC, 1)
 		other := table.Services[0]

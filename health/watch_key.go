@@ -63,20 +63,19 @@ func nameOf(p Probe) (string, error) {
 // hasFunc reports whether a probe is a [Func] or has one in it. It may look at the service
 // that it is asked for.
 func hasFunc(p Probe) bool {
-	switch p := p.(type) {
-	case *Func:
-		return true
-	case All:
-		return slices.ContainsFunc(p, hasFunc)
-	case Any:
-		return slices.ContainsFunc(p, hasFunc)
-	case At:
-		return hasFunc(p.Ask)
-	case From:
-		return hasFunc(p.Ask)
-	}
-	return false
+	f, ok := p.(interface{ hasFunc() bool })
+	return ok && f.hasFunc()
 }
+
+func (*Func) hasFunc() bool { return true }
+
+func (a All) hasFunc() bool { return slices.ContainsFunc(a, hasFunc) }
+
+func (a Any) hasFunc() bool { return slices.ContainsFunc(a, hasFunc) }
+
+func (p At) hasFunc() bool { return hasFunc(p.Ask) }
+
+func (p From) hasFunc() bool { return hasFunc(p.Ask) }
 
 // keyOf returns the key of a check of a target.
 func keyOf(c keyedCheck, t Target) watchKey {
