@@ -163,10 +163,9 @@ func (m *Monitor) take(w *watch, began, now time.Time, f finding) {
 	m.reportBroken(w, f)
 	changed := w.note(f.failed == "", w.check.Rise, w.check.Fall)
 	m.next(w, began, now)
-	shares := w.state == Up && (w.answer.Reported || was.Reported)
 	content := changed || w.answer.Content != was.Content
 	for _, mb := range w.users {
-		follows := w.ok && shares && mb.follow(now)
+		follows := w.ok && w.state == Up && (w.answer.Reported || mb.load.asks()) && mb.follow(now)
 		if changed {
 			m.settle(mb, now)
 		}

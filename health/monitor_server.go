@@ -123,15 +123,18 @@ func (mb *member) succeeds() bool {
 }
 
 // follow takes the share that the checks of a server report, and reports whether the one
-// in use changed. One that is reported no more is all of it.
+// in use changed. One that is reported no more goes back to all of it.
 func (mb *member) follow(now time.Time) bool {
+	was := mb.load
 	share, ok := reported(mb.answers()...)
 	if !ok {
 		share = 1
 	}
-	was := mb.load.use()
 	changed := mb.load.take(share, mb.service.policy.Load, now)
-	if changed && was == 0 {
+	if !ok && mb.load.use() == 1 {
+		mb.load, changed = load{}, was.asks()
+	}
+	if changed && was.use() == 0 {
 		mb.startSlowly(now)
 	}
 	return changed

@@ -150,6 +150,13 @@ func (s *scene) weights() map[string]int {
 	return all
 }
 
+// kernel returns the table that follows.
+func (s *scene) kernel() lvs.Table {
+	s.state.Lock()
+	defer s.state.Unlock()
+	return s.have
+}
+
 func (s *scene) is(what string, want map[string]int) {
 	s.Helper()
 	if diff := cmp.Diff(want, s.weights()); diff != "" {

@@ -163,3 +163,32 @@ func TestChecksChangeBesideReports(t *testing.T) {
 		}
 	})
 }
+
+// TestReportsEnd holds that a server that reports no share any more gets all of its weight
+// again, as fast as the policy lets it, also if another check has taken the place of the
+// one that reported.
+func TestReportsEnd(t *testing.T) {
+	f := newFake()
+	f.say(0, Answer{Reported: true})
+	f.say(1, Answer{Share: 0.5, Reported: true})
+	policy := func(interval time.Duration) Policy {
+		return Policy{Checks: []Check{{Probe: f, Interval: interval}}, Load: Load{Slew: 0.1}}
+	}
+	want := tableOf(lvs.WLC, 100, 100)
+	play(t, want, want, policy(time.Second), func(s *scene) {
+		s.sleep(3 * time.Second)
+		s.is("reported", map[string]int{"10.1.0.0": 0, "10.1.0.1": 50})
+		f.say(1, Answer{})
+		s.sleep(2 * time.Second)
+		s.is("on the way", map[string]int{"10.1.0.0": 0, "10.1.0.1": 70})
+		f.say(0, Answer{})
+		if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(500 * time.Millisecond)}); err != nil {
+			t.Fatal(err)
+		}
+		s.sleep(20 * time.Second)
+		s.is("in the end", map[string]int{"10.1.0.0": 100, "10.1.0.1": 100})
+		if w := s.Status().Services[0].Servers[0].Weight; w.Scale != 1 {
+			t.Errorf("the weight is still divided: %+v", w)
+		}
+	})
+}
