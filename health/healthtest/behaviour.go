@@ -8,10 +8,11 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Behaviour is what a server does with those who connect. [Answer], [Hang],
-// [BlackHole], [Refuse], [Slow], [Status], [Flap], [NoVIP] and [TunnelDown] return
+// Behaviour is what a server does with its clients. [Answer], [Hang], [BlackHole],
+// [Refuse], [Reset], [Slow], [Status], [Endless], [Flap], [NoVIP] and [TunnelDown] return
 // behaviours; the zero value answers. The text form is "answer", "hang", "blackhole",
-// "refuse", "slow 2s", "status 500", "flap 2s", "novip" or "tunneldown".
+// "refuse", "reset", "slow 2s", "status 500", "endless", "flap 2s", "novip" or
+// "tunneldown".
 type Behaviour struct {
 	kind kind
 	time time.Duration // of slow and flap
@@ -25,16 +26,18 @@ const (
 	hangs
 	blackHole
 	refuses
+	resets
 	slow
 	status
+	endless
 	flaps
 	noVIP
 	tunnelDown
 )
 
 var kindNames = [...]string{
-	answers: "answer", hangs: "hang", blackHole: "blackhole", refuses: "refuse", slow: "slow", status: "status",
-	flaps: "flap", noVIP: "novip", tunnelDown: "tunneldown",
+	answers: "answer", hangs: "hang", blackHole: "blackhole", refuses: "refuse", resets: "reset", slow: "slow",
+	status: "status", endless: "endless", flaps: "flap", noVIP: "novip", tunnelDown: "tunneldown",
 }
 
 // Answer is a server that works.
@@ -51,27 +54,36 @@ func BlackHole() Behaviour { return Behaviour{kind: blackHole} }
 // are reset.
 func Refuse() Behaviour { return Behaviour{kind: refuses} }
 
-// Slow is a server that says nothing on a connection for a time, and then works.
+// Reset is a server that accepts connections and resets them at once, open ones included.
+// Its UDP works.
+func Reset() Behaviour { return Behaviour{kind: resets} }
+
+// Slow is a server that says nothing on a new connection for a time, and then works. Each
+// answer over UDP comes later by that time.
 func Slow(d time.Duration) Behaviour { return Behaviour{kind: slow, time: d} }
 
-// Status is a server whose answer to HTTP requests is a status code, 100 to 599. What is
+// Status is a server that answers HTTP requests with a status code, 100 to 599. What is
 // not HTTP works.
 func Status(code int) Behaviour { return Behaviour{kind: status, code: code} }
+
+// Endless is a server that sends without end, a megabyte a second: the body of each HTTP
+// answer, or on each new connection if it does not speak HTTP. Its UDP works.
+func Endless() Behaviour { return Behaviour{kind: endless} }
 
 // Flap is a server that refuses for a time, answers for as long, and so on.
 func Flap(d time.Duration) Behaviour { return Behaviour{kind: flaps, time: d} }
 
-// NoVIP is a server that works at its own address, but lacks the VIP: what IPVS forwards
-// to it goes nowhere, unless the mode is [lvs.NAT].
+// NoVIP is a server that works at its own address but lacks the VIP: packets that IPVS
+// forwards to it are lost, unless the mode is [lvs.NAT].
 func NoVIP() Behaviour { return Behaviour{kind: noVIP} }
 
-// TunnelDown is a server that works at its own address, but does not unpack what comes
-// through a tunnel of IPVS.
+// TunnelDown is a server that works at its own address but does not unpack the packets
+// that IPVS sends through a tunnel.
 func TunnelDown() Behaviour { return Behaviour{kind: tunnelDown} }
 
-// Serves reports whether clients get an answer whose packets come through IPVS in a
-// mode. [lvs.NAT] is also right for those who connect to the server's own address. A slow
-// server serves, and one that answers with a status serves as well.
+// Serves reports whether clients get a whole answer when IPVS forwards their packets in a
+// mode. For clients of the server's own address, mode is [lvs.NAT]. A slow server serves,
+// and so does one that answers with a status.
 func (b Behaviour) Serves(mode lvs.Mode) bool {
 	switch b.on(mode) {
 	case answers, slow, status:
@@ -80,7 +92,15 @@ func (b Behaviour) Serves(mode lvs.Mode) bool {
 	return false
 }
 
-// on returns what those notice whose packets come in a mode.
+// Delay returns how long a [Slow] server says nothing, and 0 for others.
+func (b Behaviour) Delay() time.Duration {
+	if b.kind == slow {
+		return b.time
+	}
+	return 0
+}
+
+// on returns what clients notice whose packets come in a mode.
 func (b Behaviour) on(mode lvs.Mode) kind {
 	switch {
 	case b.kind == noVIP && mode != lvs.NAT(), b.kind == tunnelDown && mode.IsTunnel():

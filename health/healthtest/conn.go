@@ -22,12 +22,12 @@ type conn struct {
 	linger int // as in [net.TCPConn.SetLinger]
 }
 
-// transit is the way of packets that an end sends. Without one, all of them arrive.
+// transit carries the packets that an end sends.
 type transit interface {
-	// data takes n bytes, and reports whether they arrive. The first are none, which open
-	// the connection.
+	// data carries n bytes, and reports whether they arrive. The first call is with 0, for
+	// the packet that opens the connection.
 	data(n int) bool
-	// end takes the end of what is sent, or a reset.
+	// end carries the end of what is sent, or a reset.
 	end(reset bool)
 }
 
@@ -65,8 +65,8 @@ func (c *conn) explain(op string, err error) error {
 	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
 }
 
-// Close implements [net.Conn]. It resets the connection if there is something that was
-// not read, or SetLinger says so.
+// Close implements [net.Conn]. It resets the connection if something has not been read, or
+// after SetLinger(0).
 func (c *conn) Close() error {
 	first := false
 	c.closing.Do(func() { first = true })
@@ -105,7 +105,8 @@ func (c *conn) reset() {
 	c.out.fail()
 }
 
-// SetLinger does what that of [net.TCPConn] does with 0: Close resets the connection.
+// SetLinger with 0 makes Close reset the connection, as for a [net.TCPConn]. Other values
+// have no effect.
 func (c *conn) SetLinger(sec int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

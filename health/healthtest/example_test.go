@@ -16,6 +16,7 @@ func Example() {
 	ctx := context.Background()
 	vip, server := netip.MustParseAddrPort("10.168.0.91:80"), netip.MustParseAddrPort("10.168.0.94:80")
 	network := healthtest.New()
+	defer network.Close()
 	if err := network.Serve(server, healthtest.Server{HTTP: http.NotFoundHandler()}); err != nil {
 		fmt.Println(err)
 		return
@@ -61,5 +62,5 @@ func ExampleParseScript() {
 	fmt.Println(err)
 	// Output:
 	// 40s hang; 1m0s refuse; 1m30s flap 2s
-	// healthtest: Script[1]: "1m dance" at character 11: "dance" is not one of answer, hang, blackhole, refuse, slow, status, flap, novip, tunneldown
+	// healthtest: Script[1]: "1m dance" at character 11: "dance" is not one of answer, hang, blackhole, refuse, reset, slow, status, endless, flap, novip, tunneldown
 }

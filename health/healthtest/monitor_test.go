@@ -41,6 +41,7 @@ func TestMonitorNotices(t *testing.T) {
 				}{
 					{healthtest.BlackHole(), false, modes},
 					{healthtest.Refuse(), false, modes},
+					{healthtest.Reset(), false, modes},
 					{healthtest.Hang(), false, modes},
 					{healthtest.Status(http.StatusInternalServerError), false, modes},
 					{healthtest.NoVIP(), true, append([]lvs.Mode{lvs.DR()}, tunnels...)},
@@ -240,7 +241,7 @@ func randomScript(r *rand.Rand) (s healthtest.Script) {
 	at := time.Duration(0)
 	for range 1 + r.IntN(10) {
 		does := []healthtest.Behaviour{
-			healthtest.Answer(), healthtest.Hang(), healthtest.BlackHole(), healthtest.Refuse(), healthtest.Slow(200 * time.Millisecond),
+			healthtest.Answer(), healthtest.Hang(), healthtest.BlackHole(), healthtest.Refuse(), healthtest.Reset(), healthtest.Slow(200 * time.Millisecond),
 			healthtest.Slow(2 * time.Second), healthtest.Status(500), healthtest.NoVIP(), healthtest.TunnelDown(),
 			healthtest.Flap(time.Duration(1+r.IntN(9000)) * time.Millisecond),
 		}

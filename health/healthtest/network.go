@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,21 +13,22 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Network is simulated servers, by address. It implements health.Network: its DialContext
-// knows the networks "tcp", "udp", "ip4:icmp" and "ip6:ipv6-icmp". Any number of
+// Network is a network of simulated servers. It implements health.Network. Any number of
 // goroutines may use it.
 //
-// A host at which nothing is served does not exist: packets to it get lost. Of a host
-// that exists, ports where nothing is served refuse.
+// An address without a server does not exist: packets to it get lost. At the address of a
+// server, other ports refuse connections.
 type Network struct {
-	start time.Time
+	start   time.Time
+	serving sync.WaitGroup // what runs for servers
 
 	mu      sync.Mutex
 	servers map[netip.AddrPort]*host
 	port    uint16 // that the last connection came from
 }
 
-// New returns a network without servers. The scripts of its servers begin now.
+// New returns a network without servers. The scripts of its servers begin now. A network
+// that is made inside [testing/synctest] is used and closed there.
 func New() *Network {
 	return &Network{start: time.Now(), servers: make(map[netip.AddrPort]*host), port: firstPort}
 }
@@ -50,7 +50,7 @@ func (n *Network) Serve(addr netip.AddrPort, s Server) error {
 	if err := s.Script.validate(); err != nil {
 		return err
 	}
-	h := newHost(n, addr, s)
+	h := newHost(n, s)
 	n.mu.Lock()
 	before := n.servers[unmap(addr)]
 	n.servers[unmap(addr)] = h
@@ -61,8 +61,21 @@ func (n *Network) Serve(addr netip.AddrPort, s Server) error {
 	return nil
 }
 
-// Remove removes the server at an address, if there is one. Its open connections are
-// reset.
+// Close removes all servers and resets their open connections. It returns when the last
+// of their handlers and functions has returned.
+func (n *Network) Close() {
+	n.mu.Lock()
+	servers := n.servers
+	n.servers = make(map[netip.AddrPort]*host)
+	n.mu.Unlock()
+	for _, h := range servers {
+		h.end()
+	}
+	n.serving.Wait()
+}
+
+// Remove removes the server at an address, if there is one, and resets its open
+// connections.
 func (n *Network) Remove(addr netip.AddrPort) {
 	n.mu.Lock()
 	before := n.servers[unmap(addr)]
@@ -73,8 +86,8 @@ func (n *Network) Remove(addr netip.AddrPort) {
 	}
 }
 
-// Set makes a server behave in a way from now on, whatever its script says. The error is
-// an [*InvalidError] if the server or the behaviour does not exist.
+// Set gives a server a behaviour from now on, in place of its script. The error is an
+// [*InvalidError].
 func (n *Network) Set(addr netip.AddrPort, b Behaviour) error {
 	if err := b.validate("Behaviour"); err != nil {
 		return err
@@ -87,8 +100,8 @@ func (n *Network) Set(addr netip.AddrPort, b Behaviour) error {
 	return nil
 }
 
-// Behaviour returns what the server at an address does now: [BlackHole] if there is
-// none, and for [Flap] what it does at this moment.
+// Behaviour returns what the server at an address does at this moment: for [Flap] either
+// [Refuse] or [Answer], and [BlackHole] if no server is there.
 func (n *Network) Behaviour(addr netip.AddrPort) Behaviour {
 	if h := n.at(addr); h != nil {
 		return h.now()
@@ -96,8 +109,8 @@ func (n *Network) Behaviour(addr netip.AddrPort) Behaviour {
 	return BlackHole()
 }
 
-// Dialled returns how often a TCP connection to the server at an address was attempted,
-// directly or through IPVS, and how many of them clients have not closed yet.
+// Dialled returns how many TCP connections to the server at an address were attempted,
+// directly or through IPVS, and how many of them are open: clients have not closed them.
 func (n *Network) Dialled(addr netip.AddrPort) (attempts, open int) {
 	if h := n.at(addr); h != nil {
 		return h.counts()
@@ -105,8 +118,9 @@ func (n *Network) Dialled(addr netip.AddrPort) (attempts, open int) {
 	return 0, 0
 }
 
-// DialContext connects to the server at an address. As that of [net.Dialer], it returns
-// when the context ends, with a [*net.OpError].
+// DialContext connects to the server at an address. It knows the networks "tcp", "udp",
+// "ip4:icmp" and "ip6:ipv6-icmp", and no names of hosts. Like [net.Dialer], it returns a
+// [*net.OpError] when the context ends or a TCP connection gets no answer for 127 seconds.
 func (n *Network) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	return dial{network: network, way: direct{n}}.connect(ctx, n, address)
 }
@@ -171,16 +185,16 @@ type way interface {
 // arrival is a connection that arrives at a server.
 type arrival struct {
 	host    *host
-	sees    func(Behaviour) kind // what those notice who come this way
+	sees    func(Behaviour) kind // what clients notice that come this way
 	request transit              // of what the client sends; nil if all of it arrives
-	answer  transit              // of what the server sends, likewise
+	answer  transit              // of what the server sends; nil if all of it arrives
 }
 
 func (d dial) connect(ctx context.Context, n *Network, address string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, d.fail(err)
 	}
-	switch base, _, _ := strings.Cut(d.network, ":"); base {
+	switch d.network {
 	case "tcp", "tcp4", "tcp6":
 		to, err := netip.ParseAddrPort(address)
 		if err != nil {
@@ -197,10 +211,10 @@ func (d dial) connect(ctx context.Context, n *Network, address string) (net.Conn
 		from := d.way.source(to)
 		d.local, d.remote = net.UDPAddrFromAddrPort(from), net.UDPAddrFromAddrPort(to)
 		return d.udp(from, to), nil
-	case "ip4", "ip6":
+	case "ip4:" + icmp4, "ip4:1", "ip6:" + icmp6, "ip6:58":
 		to, err := netip.ParseAddr(address)
-		if err != nil {
-			return nil, d.fail(&net.AddrError{Err: "not an address", Addr: address})
+		if err != nil || to.Is4() != strings.HasPrefix(d.network, "ip4") {
+			return nil, d.fail(&net.AddrError{Err: "not an address of the family", Addr: address})
 		}
 		return d.icmp(n, to)
 	}
@@ -222,9 +236,18 @@ func (d dial) tcp(ctx context.Context, from, to netip.AddrPort) (net.Conn, error
 	if err != nil {
 		return nil, d.fail(err)
 	}
-	<-ctx.Done()
-	return nil, d.fail(ctx.Err())
+	timeout := time.NewTimer(connectTimeout)
+	defer timeout.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, d.fail(ctx.Err())
+	case <-timeout.C:
+		return nil, d.fail(os.NewSyscallError("connect", syscall.ETIMEDOUT))
+	}
 }
+
+// connectTimeout is how long Linux waits for an answer when it connects.
+const connectTimeout = 127 * time.Second
 
 var errRefused = os.NewSyscallError("connect", syscall.ECONNREFUSED)
 
@@ -267,10 +290,6 @@ func (d dial) udp(from, to netip.AddrPort) net.Conn {
 func (d dial) icmp(n *Network, to netip.Addr) (net.Conn, error) {
 	if _, ok := d.way.(direct); !ok {
 		return nil, d.fail(invalid("network", "IPVS carries no %s", d.network))
-	}
-	if want := "ip4:" + icmp4; to.Is4() && d.network != want && d.network != "ip4:"+strconv.Itoa(1) ||
-		to.Is6() && d.network != "ip6:"+icmp6 && d.network != "ip6:"+strconv.Itoa(58) {
-		return nil, d.fail(net.UnknownNetworkError(d.network))
 	}
 	local, remote := &net.IPAddr{IP: sourceFor(to).AsSlice()}, &net.IPAddr{IP: to.AsSlice()}
 	return newDatagrams(d.network, local, remote, func(c *datagrams, p []byte) { n.echo(c, to, p) }), nil

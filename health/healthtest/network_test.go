@@ -114,6 +114,8 @@ func TestBehaviours(t *testing.T) {
 		{"0s hang", "timeout", "timeout", "ok", time.Second},
 		{"0s blackhole", "timeout", "timeout", "timeout", time.Second},
 		{"0s refuse", "refused", "refused", "ok", 0},
+		{"0s reset", "reset", "ok", "ok", 0},
+		{"0s endless", "timeout", "ok", "ok", time.Second},
 		{"0s slow 300ms", "hello", "ok", "ok", 300 * time.Millisecond},
 		{"0s slow 2s", "timeout", "timeout", "ok", time.Second},
 		{"0s status 500", "500 Internal Server Error", "ok", "ok", 0},
@@ -161,7 +163,7 @@ func TestNoServer(t *testing.T) {
 		if _, err := ask(t, n, "udp", web.String(), nil); outcome(err) != "refused" {
 			t.Errorf("UDP: %v", err)
 		}
-		for _, c := range [][2]string{{"tcp", "nowhere"}, {"unix", "/run/x"}, {"ip4:icmp", "10.168.0.94:80"}, {"ip6:icmp", "10.168.0.94"}} {
+		for _, c := range [][2]string{{"tcp", "nowhere"}, {"unix", "/run/x"}, {"ip4:icmp", "10.168.0.94:80"}, {"ip6:icmp", "10.168.0.94"}, {"ip4:icmp", "2001:db8::1"}, {"ip4:tcp", "10.168.0.94"}} {
 			if c, err := n.DialContext(t.Context(), c[0], c[1]); err == nil {
 				t.Errorf("%s: connected", c.RemoteAddr())
 			}
@@ -169,6 +171,10 @@ func TestNoServer(t *testing.T) {
 		n.Remove(web)
 		if _, err := get(t, n, "http://"+web.String()+"/"); outcome(err) != "timeout" {
 			t.Errorf("removed: %v", err)
+		}
+		start := time.Now()
+		if _, err := n.DialContext(t.Context(), "tcp", web.String()); !errors.Is(err, syscall.ETIMEDOUT) || time.Since(start) != 127*time.Second {
+			t.Errorf("without a deadline: %v after %s", err, time.Since(start))
 		}
 	})
 }
@@ -223,6 +229,26 @@ func TestOpenConnections(t *testing.T) {
 		synctest.Wait()
 		if attempts, open := n.Dialled(web); attempts != 2 || open != 0 {
 			t.Errorf("%d attempts, %d open", attempts, open)
+		}
+	})
+}
+
+// A connection that was reset stays so, whatever its server does next.
+func TestResetStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, script := range []string{"10s refuse; 20s hang", "10s reset; 20s blackhole", "10s refuse; 20s answer", "0s slow 20s; 10s reset; 15s hang"} {
+			n := network(t, healthtest.Server{}, script)
+			c, err := n.DialContext(t.Context(), "tcp", web.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30 * time.Second)
+			_ = c.SetDeadline(time.Now().Add(time.Second))
+			if _, err := c.Read(make([]byte, 1)); outcome(err) != "reset" {
+				t.Errorf("%s: %v", script, err)
+			}
+			c.Close()
+			n.Close()
 		}
 	})
 }

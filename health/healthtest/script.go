@@ -6,18 +6,19 @@ import (
 	"sort"
 	"strings"
 	"time"
+	"unicode"
 )
 
-// Script is what a server does in the course of time, in order of time. Before its first
-// step, and without one, the server answers. The text form is
+// Script is what a server does as time passes, in order of time. Before the first step the
+// server answers. The text form is
 //
 //	0s answer; 40s hang; 1m0s refuse; 1m30s flap 2s
 type Script []Step
 
-// Step is what a server does from a time on, until the next step.
+// Step is what a server does from a given time until the next step.
 type Step struct {
 	At   time.Duration // since [New]
-	Does Behaviour     // from then on
+	Does Behaviour     // what it does
 }
 
 // String returns the text form of the step, such as "40s hang".
@@ -30,8 +31,8 @@ func (s Script) At(t time.Duration) Behaviour {
 	return now
 }
 
-// Next returns when the server next does something else after a time, and false if it
-// never does.
+// Next returns the first moment after a time at which the server does something else, and
+// false if it never does.
 func (s Script) Next(t time.Duration) (time.Duration, bool) {
 	_, next, ok := s.at(t)
 	return next, ok
@@ -82,7 +83,7 @@ func ParseScript(text string) (s Script, err error) {
 			err = validateStep(append(s, step), i)
 		}
 		if err != nil {
-			blank := len(part) - len(strings.TrimLeft(part, " \t\n"))
+			blank := len(part) - len(strings.TrimLeftFunc(part, unicode.IsSpace))
 			return nil, invalid(fmt.Sprintf("Script[%d]", i), "%q at character %d: %s", strings.TrimSpace(part), at+blank+1, problemOf(err))
 		}
 		s = append(s, step)
@@ -94,7 +95,7 @@ func ParseScript(text string) (s Script, err error) {
 func parseStep(text string) (s Step, err error) {
 	at, does, _ := strings.Cut(strings.TrimSpace(text), " ")
 	if s.At, err = time.ParseDuration(at); err != nil {
-		return Step{}, invalid("At", `want a time and what is done from then on, such as "40s hang"`)
+		return Step{}, invalid("At", `want a time and a behaviour, such as "40s hang"`)
 	}
 	s.Does, err = ParseBehaviour(does)
 	return s, err

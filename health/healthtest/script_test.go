@@ -13,8 +13,8 @@ import (
 )
 
 func TestScriptText(t *testing.T) {
-	const text = "0s answer; 40s hang; 1m0s refuse; 1m30s flap 2s; 2m0s blackhole; 3m0s slow 1.5s; 4m0s status 503; 5m0s novip; 6m0s tunneldown"
-	s, err := healthtest.ParseScript(" 0s answer;40s hang ;1m refuse; 1m30s flap 2s;\n2m blackhole; 3m slow 1500ms; 4m status 503; 5m novip; 6m tunneldown")
+	const text = "0s answer; 40s hang; 1m0s refuse; 1m30s flap 2s; 2m0s blackhole; 3m0s slow 1.5s; 4m0s status 503; 5m0s novip; 6m0s tunneldown; 7m0s reset; 8m0s endless"
+	s, err := healthtest.ParseScript(" 0s answer;40s hang ;1m refuse; 1m30s flap 2s;\n2m blackhole; 3m slow 1500ms; 4m status 503; 5m novip; 6m tunneldown; 7m reset; 8m endless")
 	if err != nil || s.String() != text {
 		t.Fatalf("got %q: %v", s, err)
 	}
@@ -33,15 +33,15 @@ func TestScriptText(t *testing.T) {
 
 func TestScriptRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"0s answer; 40s dance": `healthtest: Script[1]: "40s dance" at character 12: "dance" is not one of answer, hang, blackhole, refuse, slow, status, flap, novip, tunneldown`,
-		"answer":               `healthtest: Script[0]: "answer" at character 1: want a time and what is done from then on, such as "40s hang"`,
+		"0s answer; 40s dance": `healthtest: Script[1]: "40s dance" at character 12: "dance" is not one of answer, hang, blackhole, refuse, reset, slow, status, endless, flap, novip, tunneldown`,
+		"answer":               `healthtest: Script[0]: "answer" at character 1: want a time and a behaviour, such as "40s hang"`,
 		"2s hang; 1s answer":   `healthtest: Script[1]: "1s answer" at character 10: 1s is not after 2s, the time of the step before`,
 		"-2s hang":             `healthtest: Script[0]: "-2s hang" at character 1: -2s is negative`,
 		"0s slow":              `healthtest: Script[0]: "0s slow" at character 1: "slow" is not like "slow 2s", "flap 2s" or "status 500"`,
 		"0s flap 0s":           `healthtest: Script[0]: "0s flap 0s" at character 1: the time of "flap 0s" must be more than 0`,
 		"0s status 7":          `healthtest: Script[0]: "0s status 7" at character 1: the code of "status 7" must be 100 to 599`,
 		"0s hang 3s":           `healthtest: Script[0]: "0s hang 3s" at character 1: "hang" has nothing behind it, not "3s"`,
-		"0s hang;":             `healthtest: Script[1]: "" at character 9: want a time and what is done from then on, such as "40s hang"`,
+		"0s hang;":             `healthtest: Script[1]: "" at character 9: want a time and a behaviour, such as "40s hang"`,
 	} {
 		if _, err := healthtest.ParseScript(text); err == nil || err.Error() != want || !errors.Is(err, lvs.ErrInvalid) {
 			t.Errorf("%q:\ngot  %v\nwant %s", text, err, want)

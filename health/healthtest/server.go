@@ -7,7 +7,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -16,29 +15,30 @@ import (
 )
 
 // Server is what is served at an address. The zero value accepts TCP connections, reads
-// what comes on them and says nothing, and refuses UDP.
+// them without an answer, and refuses UDP.
 type Server struct {
-	// Script is what goes wrong, and when.
+	// Script says when the server fails, and how. Without steps it always works.
 	Script Script
 
-	// HTTP answers requests of HTTP/1 and HTTP/2, also of HTTP/2 without TLS.
+	// HTTP answers requests of HTTP/1 and HTTP/2, the latter without TLS too. Nil speaks no
+	// HTTP.
 	HTTP http.Handler
 
-	// TCP serves a connection, in place of HTTP. The connection is closed when it
-	// returns. It runs in a goroutine, and must return when reading or writing fails.
+	// TCP serves each connection in a goroutine, in place of HTTP; nil serves HTTP. The
+	// connection is closed when TCP returns. TCP must return when reading or writing fails.
 	TCP func(net.Conn)
 
-	// TLS is what TCP and HTTP are served over; nil is plain TCP.
+	// TLS encrypts TCP and HTTP; nil is plain TCP.
 	TLS *tls.Config
 
-	// UDP gets each datagram, in a goroutine of its own, and calls reply for each answer.
+	// UDP is called with each datagram, in a goroutine, and calls reply for each answer.
+	// Nil refuses datagrams.
 	UDP func(request []byte, reply func([]byte))
 }
 
 // host is a server at its address.
 type host struct {
 	network *Network
-	addr    netip.AddrPort
 	Server
 	web http.Server
 
@@ -46,8 +46,8 @@ type host struct {
 	script   Script
 	conns    map[*accepted]bool
 	attempts int
-	ended    bool
-	timer    *time.Timer // of the next change, while there are connections; nil otherwise
+	timer    *time.Timer   // of the next change, while there are connections; nil otherwise
+	ended    chan struct{} // closed when the server is removed
 }
 
 // accepted is the two ends of a connection.
@@ -59,8 +59,8 @@ type accepted struct {
 
 func seenDirectly(b Behaviour) kind { return b.on(lvs.NAT()) }
 
-func newHost(n *Network, addr netip.AddrPort, s Server) *host {
-	h := &host{network: n, addr: addr, Server: s, script: slices.Clone(s.Script), conns: make(map[*accepted]bool)}
+func newHost(n *Network, s Server) *host {
+	h := &host{network: n, Server: s, script: slices.Clone(s.Script), conns: make(map[*accepted]bool), ended: make(chan struct{})}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -101,39 +101,62 @@ func (h *host) follow(s Script) {
 func (h *host) end() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ended = true
-	h.change()
+	close(h.ended)
+	if h.timer != nil {
+		h.timer.Stop()
+	}
+	for c := range h.conns {
+		c.client.reset()
+	}
 }
 
-// change makes open connections notice what the server does now, and waits for what it
-// does next. The host is locked.
+// begin reports whether the server is still there. If so, Close waits until
+// network.serving is done once more.
+func (h *host) begin() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if isClosed(h.ended) {
+		return false
+	}
+	h.network.serving.Add(1)
+	return true
+}
+
+// change makes open connections notice what the server does now. The host is locked.
 func (h *host) change() {
-	now, next, changes := h.script.at(h.network.now())
+	now := h.script.At(h.network.now())
 	for c := range h.conns {
-		c.notice(now, h.ended)
+		c.notice(now)
 	}
 	if h.timer != nil {
 		h.timer.Stop()
 		h.timer = nil
 	}
-	if changes && len(h.conns) > 0 {
-		h.timer = time.AfterFunc(next-h.network.now(), func() {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.change()
-		})
+	h.schedule()
+}
+
+// schedule waits for what the server does next, while connections are open. The host is
+// locked.
+func (h *host) schedule() {
+	next, changes := h.script.Next(h.network.now())
+	if !changes || h.timer != nil || len(h.conns) == 0 || isClosed(h.ended) {
+		return
 	}
+	h.timer = time.AfterFunc(next-h.network.now(), func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.change()
+	})
 }
 
 // notice makes a connection notice what its server does.
-func (c *accepted) notice(b Behaviour, ended bool) {
-	seen := c.sees(b)
-	if seen == refuses || ended {
+func (c *accepted) notice(b Behaviour) {
+	switch seen := c.sees(b); seen {
+	case refuses, resets:
 		c.client.reset()
-		return
+	default:
+		c.client.in.hold(seen == hangs || seen == blackHole || c.slow)
 	}
-	held := seen == hangs || seen == blackHole || c.slow
-	c.client.in.hold(held)
 }
 
 // accept accepts a connection. It returns nil if nothing comes back to the client.
@@ -145,7 +168,7 @@ func (h *host) accept(a *arrival, client, server net.Addr) (net.Conn, error) {
 	switch seen := a.sees(now); {
 	case seen == blackHole:
 		return nil, nil
-	case seen == refuses || h.ended:
+	case seen == refuses || isClosed(h.ended):
 		if a.answer != nil {
 			a.answer.end(true)
 		}
@@ -162,13 +185,14 @@ func (h *host) accept(a *arrival, client, server net.Addr) (net.Conn, error) {
 		defer h.mu.Unlock()
 		delete(h.conns, c)
 	}
-	if now.kind == slow {
+	if d := now.Delay(); d > 0 {
 		c.slow = true
-		time.AfterFunc(now.time, func() { h.warm(c) })
+		time.AfterFunc(d, func() { h.warm(c) })
 	}
 	h.conns[c] = true
-	h.change()
-	go h.serve(c.server)
+	c.notice(now)
+	h.schedule()
+	h.network.serving.Go(func() { h.serve(c, now) })
 	return c.client, nil
 }
 
@@ -178,36 +202,64 @@ func (h *host) warm(c *accepted) {
 	defer h.mu.Unlock()
 	c.slow = false
 	if h.conns[c] {
-		c.notice(h.script.At(h.network.now()), h.ended)
+		c.notice(h.script.At(h.network.now()))
 	}
 }
 
-// serve serves a connection until one of its ends is closed.
-func (h *host) serve(c *conn) {
-	var conn net.Conn = c
+// serve serves a connection until it is closed.
+func (h *host) serve(c *accepted, b Behaviour) {
+	var conn net.Conn = c.server
 	if h.TLS != nil {
-		conn = tls.Server(c, h.TLS)
+		conn = tls.Server(conn, h.TLS)
 	}
 	if h.TCP == nil && h.HTTP != nil {
-		// Serve serves the connection in a goroutine of its own, and closes it.
+		// Serve serves the connection in another goroutine, which closes it.
 		_ = h.web.Serve(&oneListener{conn: conn})
+		<-c.server.closed
 		return
 	}
 	defer conn.Close()
-	if h.TCP != nil {
+	switch {
+	case b.kind == endless:
+		pour(conn, c.client.closed)
+	case h.TCP != nil:
 		h.TCP(conn)
-		return
+	default:
+		_, _ = io.Copy(io.Discard, conn)
 	}
-	_, _ = io.Copy(io.Discard, conn)
 }
 
 // answer answers an HTTP request.
 func (h *host) answer(w http.ResponseWriter, r *http.Request) {
-	if b := h.now(); b.kind == status {
-		w.WriteHeader(b.code)
-		return
+	if !h.begin() {
+		panic(http.ErrAbortHandler)
 	}
-	h.HTTP.ServeHTTP(w, r)
+	defer h.network.serving.Done()
+	switch b := h.now(); b.kind {
+	case status:
+		w.WriteHeader(b.code)
+	case endless:
+		pour(w, r.Context().Done())
+	default:
+		h.HTTP.ServeHTTP(w, r)
+	}
+}
+
+// pour writes until it fails or the client is gone. It pauses because fake time does not
+// pass while a client always has something to read.
+func pour(w io.Writer, gone <-chan struct{}) {
+	pause := time.NewTicker(time.Millisecond)
+	defer pause.Stop()
+	for piece := make([]byte, 1000); ; {
+		if _, err := w.Write(piece); err != nil {
+			return
+		}
+		select {
+		case <-pause.C:
+		case <-gone:
+			return
+		}
+	}
 }
 
 // receive takes a datagram.
@@ -221,11 +273,11 @@ func (h *host) receive(a *arrival, c *datagrams, p []byte) {
 		c.refuse()
 		return
 	}
-	var wait time.Duration
-	if now.kind == slow {
-		wait = now.time
-	}
-	time.AfterFunc(wait, func() {
+	time.AfterFunc(now.Delay(), func() {
+		if !h.begin() {
+			return
+		}
+		defer h.network.serving.Done()
 		h.UDP(p, func(reply []byte) {
 			if a.answer == nil || a.answer.data(len(reply)) {
 				c.arrive(slices.Clone(reply))

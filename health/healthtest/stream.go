@@ -46,9 +46,13 @@ func (s *stream) abandon() (unread int) {
 	return unread
 }
 
-// hold keeps what is written from now on from arriving, or no longer.
+// hold keeps what is written from now on from arriving, until hold(false). A reset arrives
+// nevertheless.
 func (s *stream) hold(held bool) {
 	s.change(func() {
+		if s.reset {
+			return
+		}
 		if held && !s.held {
 			s.arrived = len(s.data)
 		}

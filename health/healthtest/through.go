@@ -9,8 +9,8 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// Path is a way into a [Network] that leads through IPVS. It implements health.Network,
-// for "tcp" and "udp".
+// Path is a way into a [Network] that leads through IPVS. It implements health.Network for
+// "tcp" and "udp".
 type Path struct {
 	network *Network
 	sim     *lvs.Simulator
@@ -19,10 +19,11 @@ type Path struct {
 }
 
 // Through returns a way into the network that leads through the IPVS of a simulated
-// director: packets to a VIP get to the server that IPVS picks, in the mode of the real
-// server. They come from an address, and have a firewall mark; 0 is none. A client that
-// gets no server gets what it would get from the kernel: an error, or nothing. So does one
-// whose server lacks the VIP or the end of a tunnel: [NoVIP], [TunnelDown].
+// director. Packets come from the address from, with a firewall mark, where 0 is none.
+// Those for a VIP reach the server that IPVS picks, in the mode of that server. Where IPVS
+// picks none, connecting fails as it does with the kernel: it is refused, or waits in
+// vain. It also waits in vain for a server with [NoVIP] or [TunnelDown], if that matters in
+// the mode.
 //
 // Inside [testing/synctest] the simulator should have the clock [time.Now].
 func (n *Network) Through(sim *lvs.Simulator, from netip.Addr, mark uint32) *Path {
