@@ -36,6 +36,39 @@ type mark struct {
 	at    float64 // seconds
 	name  string  // a letter
 	title string
+	more  int // marks that are drawn as one with it
+}
+
+// markWidth is the least distance of two marks that can be told apart.
+const markWidth = 16.0
+
+// titlesAtMost is how many titles of marks that are drawn as one are shown.
+const titlesAtMost = 10
+
+// distinct returns the marks to draw: those too close to one before are drawn as one with
+// it.
+func (c *lineChart) distinct() (all []mark) {
+	for _, m := range c.marks {
+		n := len(all)
+		if n == 0 || c.x(m.at)-c.x(all[n-1].at) >= markWidth {
+			all = append(all, m)
+			continue
+		}
+		first := &all[n-1]
+		if first.more++; first.more < titlesAtMost {
+			first.title += "\n" + m.title
+		}
+	}
+	for i := range all {
+		m := &all[i]
+		if m.more > 0 {
+			m.name += "…"
+		}
+		if hidden := m.more + 1 - titlesAtMost; hidden > 0 {
+			m.title += fmt.Sprintf("\nand %d more", hidden)
+		}
+	}
+	return all
 }
 
 // lineChart shows values over time.
@@ -128,7 +161,7 @@ func (c *lineChart) svg() template.HTML {
 	for _, s := range c.lines {
 		b.path("curve "+s.class, c.curve(s, top), s.name)
 	}
-	for _, m := range c.marks {
+	for _, m := range c.distinct() {
 		x := c.x(m.at)
 		b.printf(`<g class="mark"><title>%s</title>`, html.EscapeString(m.title))
 		b.line("", x, marginTop-6, x, chartHeight-marginBottom)

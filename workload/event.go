@@ -8,8 +8,8 @@ import (
 )
 
 // Event is something that happens to a real server at a given time. [Add], [Remove],
-// [Drain], [SetWeight], [Fail], [Back], [Break] and [Fix] return events. The text form is
-// one of
+// [Drain], [SetWeight], [Fail], [Back], [Break], [Fix] and [Slow] return events. The text
+// form is one of
 //
 //	20s add 10.168.0.96:80 weight 2
 //	20s remove 10.168.0.94:80
@@ -19,12 +19,13 @@ import (
 //	20s back 10.168.0.94:80 cold 30s
 //	20s break 10.168.0.94:80
 //	20s fix 10.168.0.94:80 cold 30s
+//	20s slow 10.168.0.94:80 2s
 type Event struct {
 	at     time.Duration
 	what   occurrence
 	server netip.AddrPort
 	weight int
-	delay  time.Duration // fail: until noticed; back and fix: until warm
+	delay  time.Duration // fail: until noticed; back and fix: until warm; slow: how slow
 }
 
 type occurrence uint8
@@ -40,12 +41,16 @@ const (
 	back
 	breaks
 	fixes
+	slows
 )
 
 var occurrenceNames = [...]string{
 	add: "add", remove: "remove", drain: "drain", weigh: "weight", fail: "fail", noticed: "noticed", back: "back",
-	breaks: "break", fixes: "fix",
+	breaks: "break", fixes: "fix", slows: "slow",
 }
+
+// ofServer reports whether it happens to the server alone, and not to the table.
+func (o occurrence) ofServer() bool { return o == breaks || o == fixes || o == slows }
 
 // Add adds a real server of a weight to the service, with the forwarding mode of
 // the service's first one.
@@ -81,17 +86,23 @@ func Back(at time.Duration, server netip.AddrPort, cold time.Duration) Event {
 	return Event{at: at, what: back, server: server, delay: cold}
 }
 
-// Break makes a real server fail, and changes nothing in the table: its connections
-// break, and what the director sends to it is lost, until a [Fix] or [Back], or until a
-// director does something about it: see [Workload.Wait].
+// Break makes a real server fail without a change of the table: its connections break,
+// and what the director sends to it is lost until [Fix] or [Back]. It is for a director
+// that works in the course of the workload: see [Workload.Wait].
 func Break(at time.Duration, server netip.AddrPort) Event {
 	return Event{at: at, what: breaks, server: server}
 }
 
-// Fix makes a real server work again after [Break], and changes nothing in the table. The
+// Fix makes a real server work again after [Break], without a change of the table. The
 // server may be slow at first, as after [Back].
 func Fix(at time.Duration, server netip.AddrPort, cold time.Duration) Event {
 	return Event{at: at, what: fixes, server: server, delay: cold}
+}
+
+// Slow makes a real server take longer for each connection that it begins with, by the
+// given time; 0 ends that. The table does not change.
+func Slow(at time.Duration, server netip.AddrPort, by time.Duration) Event {
+	return Event{at: at, what: slows, server: server, delay: by}
 }
 
 // At returns when the event happens, from the beginning of the workload.
@@ -105,8 +116,7 @@ func (e Event) String() string {
 	if e.what == nothing {
 		return ""
 	}
-	text := e.at.String() + " " + e.short()
-	return text
+	return e.at.String() + " " + e.short()
 }
 
 // short is the text form without the time.
@@ -121,13 +131,15 @@ func (e Event) short() string {
 		text += " noticed " + e.delay.String()
 	case (e.what == back || e.what == fixes) && e.delay != 0:
 		text += " cold " + e.delay.String()
+	case e.what == slows:
+		text += " " + e.delay.String()
 	}
 	return text
 }
 
 // ParseEvent reads the text form. The error is an [*InvalidError].
 func ParseEvent(s string) (e Event, err error) {
-	bad := invalid("Events", `%q is not like "20s drain 10.168.0.94:80"; want add, remove, drain, weight, fail, back, break or fix`, s)
+	bad := invalid("Events", `%q is not like "20s drain 10.168.0.94:80"; want add, remove, drain, weight, fail, back, break, fix or slow`, s)
 	words := strings.Fields(s)
 	if len(words) < 3 {
 		return e, bad
@@ -176,7 +188,7 @@ func (e *Event) parseRest(words []string) bool {
 	switch e.what {
 	case add, weigh:
 		e.weight, err = strconv.Atoi(words[0])
-	case fail, back, fixes:
+	case fail, back, fixes, slows:
 		e.delay, err = time.ParseDuration(words[0])
 	}
 	return err == nil

@@ -302,11 +302,13 @@ func serverSeries(r *Report, value func(sample, server int) float64) (lines, ban
 	return lines, band
 }
 
+// barsAtMost is how many servers or events a bar chart shows.
+const barsAtMost = 12
+
 // shareFigure shows what each server got, and what it was due.
 func shareFigure(r *Report) figure {
-	const atMost = 12
 	f := figure{Title: "Share of connections", Note: "The tick is what the server was due by weight."}
-	shown := busiest(r.Servers, atMost)
+	shown := busiest(r.Servers, barsAtMost)
 	if hidden := len(r.Servers) - len(shown); hidden > 0 {
 		f.Note += fmt.Sprintf(" The %d busiest of %s.", len(shown), thousands(len(r.Servers)))
 	}
@@ -327,11 +329,13 @@ func disruptionFigure(r *Report) figure {
 		Title: "Clients that moved",
 		Note:  "Share of those who came again and got another server. The tick is the least possible; ordinary is what moves without an event.",
 	}
+	shown, all := movers(r.Disruptions, barsAtMost)
+	if hidden := all - len(shown); hidden > 0 {
+		f.Note += fmt.Sprintf(" The %d of %s events that moved most clients.", len(shown), thousands(all))
+	}
 	c := barChart{title: f.Title}
-	for i, d := range r.Disruptions {
-		if d.Returned == 0 {
-			continue
-		}
+	for _, i := range shown {
+		d := r.Disruptions[i]
 		what := markName(i) + " " + moment(d.At)
 		c.bars = append(c.bars,
 			bar{label: what, text: percent(d.Share), class: "c2", value: d.Share, target: d.Least,
@@ -344,10 +348,25 @@ func disruptionFigure(r *Report) figure {
 	return f
 }
 
+// movers returns which disruptions moved most clients, at most n of them in order of time,
+// and how many there are after which clients returned.
+func movers(all []Disruption, n int) (shown []int, some int) {
+	for i, d := range all {
+		if d.Returned > 0 {
+			shown = append(shown, i)
+		}
+	}
+	some = len(shown)
+	slices.SortStableFunc(shown, func(a, b int) int { return all[b].Moved - all[a].Moved })
+	shown = shown[:min(n, some)]
+	slices.Sort(shown)
+	return shown, some
+}
+
 func marksOf(r *Report) []mark {
 	var all []mark
 	for i, d := range r.Disruptions {
-		all = append(all, mark{d.At.Seconds(), markName(i), moment(d.At) + " " + strings.Join(d.Events, ", ")})
+		all = append(all, mark{at: d.At.Seconds(), name: markName(i), title: moment(d.At) + " " + strings.Join(d.Events, ", ")})
 	}
 	return all
 }

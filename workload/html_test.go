@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
 	"github.com/golvs/lvs"
 )
 
@@ -55,6 +58,86 @@ func TestPageIsSelfContained(t *testing.T) {
 				break
 			}
 		}
+		mustParse(t, page)
+	}
+}
+
+var startTag = regexp.MustCompile(`<([a-zA-Z][a-zA-Z0-9]*)[ >]`)
+
+// mustParse holds that a browser builds the page as it is written: with each element once,
+// where it stands, and links that lead somewhere.
+func mustParse(t *testing.T, page string) {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed, written []string
+	ids, links := map[string]int{}, []string{}
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		parsed = append(parsed, n.Data)
+		for _, a := range n.Attr {
+			switch a.Key {
+			case "id":
+				ids[a.Val]++
+			case "href":
+				links = append(links, strings.TrimPrefix(a.Val, "#"))
+			}
+		}
+	}
+	for _, m := range startTag.FindAllStringSubmatch(page, -1) {
+		written = append(written, m[1])
+	}
+	if diff := cmp.Diff(written, parsed); diff != "" {
+		t.Errorf("elements move when the page is read:\n%s", diff)
+	}
+	for _, id := range links {
+		if ids[id] != 1 {
+			t.Errorf("a link leads to %q, which %d elements are", id, ids[id])
+		}
+	}
+}
+
+// Of many events, the page still shows each in its table. Their marks do not cover each
+// other, and only some have bars.
+func TestManyEvents(t *testing.T) {
+	w := usual()
+	for i := range 60 {
+		at := time.Duration(i+1) * 300 * time.Millisecond
+		w.Events = append(w.Events, SetWeight(at, addrOf(0), 1+i%2))
+	}
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.WRR}, lvs.DR(), w, 1, 1)
+	page := pageOf(t, r)
+	mustParse(t, page)
+	marks := regexp.MustCompile(`<g class="mark"><title>([^<]*)</title><line class="" x1="([0-9.]+)"`).FindAllStringSubmatch(page, -1)
+	last, shown := math.Inf(-1), 0
+	for _, m := range marks {
+		x, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x < last { // another chart
+			if shown != 60 {
+				t.Errorf("the marks of a chart stand for %d events", shown)
+			}
+			last, shown = math.Inf(-1), 0
+		}
+		if x-last < markWidth-0.1 {
+			t.Errorf("marks at %v and %v", last, x)
+		}
+		last = x
+		shown += strings.Count(m[1], "weight 10.168.1.1:80")
+	}
+	for want, n := range map[string]int{"<summary>60 events</summary>": 1, "<details open>": 0, " The 12 of ": 1, ">ordinary</text>": 12} {
+		if got := strings.Count(page, want); got != n {
+			t.Errorf("%q is there %d times, want %d", want, got, n)
+		}
+	}
+	if got := strings.Count(pageOf(t, eventful(t, 3)), "<details open>"); got != 1 {
+		t.Error("few events are not shown at once")
 	}
 }
 

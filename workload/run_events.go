@@ -52,7 +52,7 @@ func (r *run) checkServers() error {
 		switch {
 		case ch.what == add && here[addr]:
 			problem = "already exists"
-		case (ch.what == back || ch.what == breaks || ch.what == fixes) && !known(addr):
+		case (ch.what == back || ch.what.ofServer()) && !known(addr):
 			problem = "never existed"
 		case (ch.what == remove || ch.what == drain || ch.what == weigh || ch.what == fail) && !here[addr]:
 			problem = "does not exist at that time"
@@ -101,7 +101,7 @@ func (r *run) change() error {
 			return err
 		}
 		d.Events = append(d.Events, ch.short())
-		tableChanged = tableChanged || ch.what != fail && ch.what != breaks && ch.what != fixes
+		tableChanged = tableChanged || ch.what != fail && !ch.what.ofServer()
 	}
 	r.endDisruption(d, tableChanged)
 	return nil
@@ -149,19 +149,18 @@ func (r *run) apply(e Event) error {
 		return r.setWeight(b, 0)
 	case weigh:
 		return r.setWeight(b, e.weight)
-	case fail:
+	case fail, breaks:
 		b.dead = true
 		r.cut(b)
 	case noticed:
 		if b.dead && b.inTable {
 			return r.takeOut(b)
 		}
-	case breaks:
-		b.dead = true
-		r.cut(b)
 	case fixes:
 		b.dead = false
 		b.warm(r.now, e.delay)
+	case slows:
+		b.slow = e.delay
 	case back:
 		b.dead = false
 		b.warm(r.now, e.delay)

@@ -32,6 +32,26 @@ func TestBreak(t *testing.T) {
 	}
 }
 
+// A slow server takes longer for each connection until that ends.
+func TestSlow(t *testing.T) {
+	w := Workload{
+		Service: web, Duration: 30 * time.Second, Arrivals: Steady(10), Clients: Clients{Count: 1000},
+		Lifetime: Fixed(time.Second), Samples: 3, Seed: 1,
+		Events: []Event{Slow(10*time.Second, addrOf(0), 2*time.Second), Slow(16*time.Second, addrOf(0), 0)},
+	}
+	_, r := run1(t, lvs.Service{ID: web, Scheduler: lvs.RR}, lvs.DR(), w, 1, 1)
+	if first, last := r.Samples[0].Time, r.Samples[2].Time; first != 1 || last != 1 {
+		t.Errorf("mean times of %v and %v s without slowness", first, last)
+	}
+	// Half of the connections of six of ten seconds took 2 s longer.
+	if slow := r.Samples[1].Time; slow < 1.4 || slow > 1.8 || r.Times.Longest < 3 || r.Times.Longest > 3.1 {
+		t.Errorf("mean time of %v s, longest %v s", slow, r.Times.Longest)
+	}
+	if r.Lost+r.Refused+r.Broken > 0 || len(r.Disruptions) != 2 || r.Disruptions[0].Returned != 0 {
+		t.Errorf("clients noticed more: %+v", r.Disruptions)
+	}
+}
+
 // What a director does in the course of the workload is in the report.
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -15,6 +15,7 @@ type backend struct {
 	dead    bool // it does not reply
 	coldAt  time.Duration
 	warmAt  time.Duration
+	slow    time.Duration // that it takes longer for each connection
 
 	busy int // connections that it serves
 	line line
@@ -50,10 +51,10 @@ func (b *backend) takes(work, now time.Duration) time.Duration {
 	if now < b.warmAt {
 		speed *= max(0.1, float64(now-b.coldAt)/float64(b.warmAt-b.coldAt))
 	}
-	if speed == 1 {
-		return work
+	if speed != 1 {
+		work = seconds(work.Seconds() / speed)
 	}
-	return seconds(work.Seconds() / speed)
+	return work + min(b.slow, forever-work)
 }
 
 // warm makes the server slow at first, for a time.

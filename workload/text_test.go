@@ -22,6 +22,7 @@ func TestText(t *testing.T) {
 		{Poisson(500), new(Arrivals), "poisson 500/s"},
 		{Steady(0.25), new(Arrivals), "steady 0.25/s"},
 		{Bursts(1e6, 20), new(Arrivals), "bursts 1e+06/s of 20"},
+		{Daily(0.5, 150, 24*time.Hour), new(Arrivals), "daily 0.5/s to 150/s in 24h0m0s"},
 		{Arrivals{}, new(Arrivals), ""},
 		{Fixed(time.Second), new(Lifetime), "fixed 1s"},
 		{Exponential(90 * time.Second), new(Lifetime), "exponential 1m30s"},
@@ -42,6 +43,7 @@ func TestText(t *testing.T) {
 		{Break(time.Second, addrOf(0)), new(Event), "1s break 10.168.1.1:80"},
 		{Fix(time.Second, addrOf(0), 0), new(Event), "1s fix 10.168.1.1:80"},
 		{Fix(time.Second, addrOf(0), time.Minute), new(Event), "1s fix 10.168.1.1:80 cold 1m0s"},
+		{Slow(time.Second, addrOf(0), 2*time.Second), new(Event), "1s slow 10.168.1.1:80 2s"},
 		{Event{}, new(Event), ""},
 	} {
 		if got := c.value.(interface{ String() string }).String(); got != c.text {
@@ -61,7 +63,8 @@ func TestTextRefused(t *testing.T) {
 		field string
 		texts []string
 	}{
-		{new(Arrivals), "Arrivals", []string{"poisson", "poisson x", "fast 5/s", "poisson 5/s of 3", "bursts 5/s", "bursts 5/s of x", "of 5/s"}},
+		{new(Arrivals), "Arrivals", []string{"poisson", "poisson x", "fast 5/s", "poisson 5/s of 3", "bursts 5/s", "bursts 5/s of x", "of 5/s",
+			"daily 5/s", "daily 5/s to 6/s", "daily 5/s to x in 1h", "daily x to 6/s in 1h", "daily 5/s to 6/s in x", "daily 5/s to 6/s of 1h", "steady 5/s to 6/s in 1h"}},
 		{new(Lifetime), "Lifetime", []string{"fixed", "fixed 3", "pareto 1s", "pareto 1s shape x", "fixed 1s shape 2", "long 1s"}},
 		{new(Clients), "Clients", []string{"many", "5 zipf", "5 zipf x", "5 nat 1.5", "5 from here", "5 who 3"}},
 		{new(Event), "Events", []string{

@@ -33,7 +33,7 @@ func (c *contest) flags(f *flag.FlagSet) {
 	f.Var(&c.schedulers, "schedulers", "compare these `SCHEDULERS`, with flags behind: rr,wlc,mh+fallback")
 	f.StringVar(&c.file, "workload", "", "read what clients do from `FILE` in JSON")
 	f.StringVar(&c.html, "html", "", "write the comparison as a page to `FILE`")
-	f.TextVar(&c.arrivals, "arrivals", workload.Poisson(500), "when connections `ARRIVE`: 'poisson 500/s', 'steady 500/s' or 'bursts 500/s of 20'")
+	f.TextVar(&c.arrivals, "arrivals", workload.Poisson(500), "when connections `ARRIVE`: 'poisson 500/s', 'steady 500/s', 'bursts 500/s of 20' or 'daily 20/s to 500/s in 24h'")
 	f.TextVar(&c.lifetime, "lifetime", workload.Exponential(8*time.Second), "how `LONG` connections last: 'exponential 8s', 'fixed 10s' or 'pareto 10s shape 1.5'")
 	f.DurationVar(&c.duration, "duration", 2*time.Minute, "simulate so much `TIME`")
 	f.Func("event", "an `EVENT`, may be repeated: '40s drain 10.168.0.94:80'; or add, remove, weight, fail, back, break, fix", func(s string) error {

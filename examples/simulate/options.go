@@ -46,7 +46,7 @@ func parse(args []string, messages io.Writer) (*options, error) {
 
 	w := &o.Workload
 	f.DurationVar(&w.Duration, "duration", w.Duration, "`time` to simulate")
-	f.TextVar(&w.Arrivals, "arrivals", w.Arrivals, "when connections arrive: `'poisson 500/s'`, 'steady 500/s', 'bursts 500/s of 20'")
+	f.TextVar(&w.Arrivals, "arrivals", w.Arrivals, "when connections arrive: `'poisson 500/s'`, 'steady 500/s', 'bursts 500/s of 20', 'daily 20/s to 500/s in 24h'")
 	f.TextVar(&w.Clients, "clients", w.Clients, "who connects: `'20000 zipf 1.1 nat 50'`")
 	f.TextVar(&w.Lifetime, "lifetime", w.Lifetime, "how long connections last: `'exponential 10s'`, 'fixed 10s', 'pareto 10s shape 1.5'")
 	f.Func("event", "an event during the run; may be repeated: `'20s drain 10.168.1.1:80'`; add, remove, weight, fail, back, break, fix", o.addEvent)
