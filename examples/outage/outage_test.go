@@ -1,57 +1,100 @@
-package main
+package outage
 
 import (
-	"bytes"
-	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/golvs/lvs/workload"
 )
 
-// outage runs the command and returns what it prints.
-func outage(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	var out bytes.Buffer
-	err := run(t.Context(), args, &out, io.Discard)
-	return out.String(), err
+var asked = flags(flag.CommandLine)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	err := asked.complete()
+	if err == nil && flag.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q: there are only flags", flag.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "outage:", err)
+		os.Exit(2)
+	}
+	m.Run()
 }
 
-// The same story has the same end each time, and the careful policy fails fewer
-// clients.
-func TestUsual(t *testing.T) {
-	page := filepath.Join(t.TempDir(), "outage.html")
-	first, err := outage(t, "-v", "-html", page)
-	if err != nil {
-		t.Fatal(err)
+// parse returns options as the command line says them.
+func parse(args ...string) (*options, error) {
+	f := flag.NewFlagSet("outage", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	o := flags(f)
+	if err := f.Parse(args); err != nil {
+		return nil, err
 	}
-	again, err := outage(t, "-v")
-	if err != nil {
-		t.Fatal(err)
+	return o, o.complete()
+}
+
+// playAll plays all trials, and returns their reports.
+func (o *options) playAll(t *testing.T) (trials []*trial, reports []*workload.Report) {
+	trials = o.trials()
+	t.Run("policy", func(t *testing.T) {
+		for _, r := range trials {
+			t.Run(r.policy.name, func(t *testing.T) {
+				t.Parallel()
+				r.play(t)
+			})
+		}
+	})
+	if t.Failed() {
+		t.FailNow()
 	}
-	if diff := cmp.Diff(first, again); diff != "" {
-		t.Error(diff)
+	for _, r := range trials {
+		reports = append(reports, r.report)
 	}
-	failed := map[string]int{}
-	for line := range strings.Lines(first) {
-		if f := strings.Fields(strings.ReplaceAll(line, ",", "")); len(f) > 5 && f[1] == "107944" {
-			for _, n := range f[2:5] { // refused, lost, broken
-				k, err := strconv.Atoi(n)
-				if err != nil {
-					t.Fatal(err)
-				}
-				failed[f[0]] += k
+	return trials, reports
+}
+
+// TestOutage compares policies as the flags say.
+func TestOutage(t *testing.T) {
+	trials, reports := asked.playAll(t)
+	out := t.Output()
+	if asked.events {
+		for _, r := range trials {
+			if err := r.write(out); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
-	if len(failed) != 2 || failed["careful"] == 0 || failed["careful"]*10 > failed["plain"] {
-		t.Errorf("failed connections: %v\n%s", failed, first)
+	if err := workload.WriteComparison(out, reports...); err != nil {
+		t.Fatal(err)
+	}
+	if err := asked.writeFiles(reports); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// In the usual story, the careful policy fails fewer clients.
+func TestUsual(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "outage.html")
+	o, err := parse("-html", page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, reports := o.playAll(t)
+	failed := func(r *workload.Report) int { return r.Refused + r.Lost + r.Broken }
+	if plain, careful := failed(reports[0]), failed(reports[1]); careful == 0 || careful*3 > plain {
+		t.Errorf("plain failed %d connections, careful %d", plain, careful)
+	}
+	if err := o.writeFiles(reports); err != nil {
+		t.Fatal(err)
 	}
 	html, err := os.ReadFile(page)
 	if err != nil {
@@ -64,38 +107,48 @@ func TestUsual(t *testing.T) {
 	}
 }
 
+// The same story has the same end each time. What happens at one moment may come in any
+// order.
+func TestSame(t *testing.T) {
+	var ends [2][]string
+	for i := range ends {
+		o, err := parse("-duration", "4m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		trials, _ := o.playAll(t)
+		var end strings.Builder
+		for _, r := range trials {
+			if err := r.write(&end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ends[i] = slices.Sorted(strings.Lines(end.String()))
+	}
+	if diff := cmp.Diff(ends[0], ends[1]); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // What lacks on the server alone costs a policy that checks its own address all
 // connections that the server gets, and one that checks through IPVS those of the first
 // seconds.
 func TestPaths(t *testing.T) {
-	lost := func(name string) int {
-		o, err := parse([]string{"-duration", "2m", "-script", "10.168.1.2:80 30s novip; 1m30s answer"}, io.Discard)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range o.policies {
-			if p.name != name {
-				continue
-			}
-			r, err := (&trial{story: o.story, policy: p}).inFakeTime(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			return r.Lost
-		}
-		t.Fatalf("no policy is called %s", name)
-		return 0
+	o, err := parse("-duration", "2m", "-arrivals", "poisson 150/s", "-script", "10.168.1.2:80 30s novip; 1m30s answer")
+	if err != nil {
+		t.Fatal(err)
 	}
+	_, reports := o.playAll(t)
 	// A sixth of 150 connections a second, for a minute, and for less than 4 s.
-	if n := lost("plain"); n < 1400 || n > 1600 {
+	if n := reports[0].Lost; n < 1400 || n > 1600 {
 		t.Errorf("%d lost under a policy that does not look at the VIP", n)
 	}
-	if n := lost("careful"); n == 0 || n > 100 {
+	if n := reports[1].Lost; n == 0 || n > 100 {
 		t.Errorf("%d lost under a policy that looks at the VIP", n)
 	}
 }
 
-func TestOwnPolicy(t *testing.T) {
+func TestOptions(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -105,9 +158,17 @@ func TestOwnPolicy(t *testing.T) {
 		return path
 	}
 	none, broken := file("none.json", "{}"), file("broken.json", `{"checks": [{"probe": {"ftp": {}}}]}`)
-	got, err := outage(t, "-policy", "none="+none, "-duration", "10s", "-servers", "2", "-script", "10.168.1.1:80 2s refuse", "-csv", filepath.Join(dir, "o.csv"))
-	if err != nil || !strings.Contains(got, "none ") {
-		t.Errorf("got %s: %v", got, err)
+	o, err := parse("-policy", "none="+none, "-duration", "10s", "-servers", "2", "-csv", filepath.Join(dir, "o.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, reports := o.playAll(t)
+	if err := o.writeFiles(reports); err != nil || reports[0].Name != "none" {
+		t.Errorf("%s: %v", reports[0].Name, err)
+	}
+	o.csv = "/nowhere/o.csv"
+	if err := o.writeFiles(reports); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
 	}
 	for want, args := range map[string][]string{
 		"broken.json: ":             {"-policy", "x=" + broken},
@@ -117,21 +178,10 @@ func TestOwnPolicy(t *testing.T) {
 		"want a form like \"10.168": {"-script", "10.168.1.1:80"},
 		"Script[0]":                 {"-script", "10.168.1.1:80 dance"},
 		"out of range [1, 250]":     {"-servers", "0"},
-		"unexpected argument":       {"plain"},
-		"Arrivals":                  {"-arrivals", "poisson -5/s"},
-		"no such file or directory": {"-duration", "1s", "-csv", "/nowhere/o.csv"},
+		"Arrivals":                  {"-arrivals", "often"},
 	} {
-		if _, err := outage(t, args...); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parse(args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", args, err, want)
 		}
-	}
-}
-
-// An interrupt ends a day at once.
-func TestCancelled(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := run(ctx, []string{"-duration", "100000h"}, io.Discard, io.Discard); !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package outage
 
 import (
 	"net/http"
@@ -21,30 +21,45 @@ type story struct {
 // mode is how packets reach the servers.
 var mode = lvs.DR()
 
-// usual is the story without flags.
+// usual is the story without flags, which has no scripts and no arrivals yet.
 func usual() story {
-	s := story{
+	return story{
 		servers: 6, cold: 30 * time.Second,
 		Workload: workload.Workload{
 			Service: lvs.TCP(netip.MustParseAddrPort("10.168.0.91:80")), Duration: 12 * time.Minute,
-			Arrivals: workload.Poisson(150), Clients: workload.Clients{Count: 20_000, Zipf: 1},
-			Lifetime: workload.Exponential(time.Second), Server: workload.Server{Slots: 50}, Samples: 144, Seed: 1,
+			Clients: workload.Clients{Count: 20_000, Zipf: 1}, Lifetime: workload.Exponential(time.Second),
+			Server: workload.Server{Slots: 50}, Samples: 144, Seed: 1,
 		},
 	}
-	at := func(minutes float64, does healthtest.Behaviour) healthtest.Step {
-		return healthtest.Step{At: time.Duration(minutes * float64(time.Minute)), Does: does}
+}
+
+// arrivals are those of a day with a quiet night.
+func (s *story) arrivals() workload.Arrivals { return workload.Daily(10, 150, s.Workload.Duration) }
+
+// day returns what happens to the servers in a day.
+func (s *story) day() map[netip.AddrPort]healthtest.Script {
+	hour := s.Workload.Duration / 24
+	lasts := min(hour, 10*time.Minute)
+	all := map[netip.AddrPort]healthtest.Script{}
+	for _, e := range []struct {
+		hour        time.Duration
+		first, last int // servers
+		does        healthtest.Behaviour
+	}{
+		{2, 0, 0, healthtest.Refuse()},
+		{5, 3, 3, healthtest.Flap(5 * time.Second)},
+		{8, 1, 1, healthtest.NoVIP()},
+		{10, 2, 2, healthtest.BlackHole()},
+		{12, 4, 4, healthtest.Slow(3 * time.Second)},
+		{15, 0, s.servers/2 - 1, healthtest.Hang()},
+		{20, 0, s.servers - 1, healthtest.Status(http.StatusServiceUnavailable)},
+	} {
+		for i := e.first; i <= min(e.last, s.servers-1); i++ {
+			all[addrOf(i)] = append(all[addrOf(i)],
+				healthtest.Step{At: e.hour * hour, Does: e.does}, healthtest.Step{At: e.hour*hour + lasts, Does: healthtest.Answer()})
+		}
 	}
-	s.scripts = map[netip.AddrPort]healthtest.Script{
-		addrOf(0): {at(1, healthtest.Refuse()), at(2, healthtest.Answer())},
-		addrOf(1): {at(3, healthtest.NoVIP()), at(4, healthtest.Answer())},
-		addrOf(2): {at(5, healthtest.Hang()), at(6, healthtest.Answer())},
-		addrOf(3): {at(7, healthtest.Flap(5*time.Second)), at(8, healthtest.Answer())},
-	}
-	for i := range s.servers {
-		a := addrOf(i)
-		s.scripts[a] = append(s.scripts[a], at(10, healthtest.Status(http.StatusServiceUnavailable)), at(11, healthtest.Answer()))
-	}
-	return s
+	return all
 }
 
 // addrOf returns the address of a real server.
@@ -91,17 +106,21 @@ func (s *story) workload() workload.Workload {
 	return w
 }
 
-// eventsOf returns when clients cannot use a server.
+// eventsOf returns when clients cannot use a server, and when it is slow.
 func (s *story) eventsOf(addr netip.AddrPort) (all []workload.Event) {
-	script, serves := s.scripts[addr], true
+	script, served, slow := s.scripts[addr], true, time.Duration(0)
 	for at, more := time.Duration(0), true; more && at <= s.Workload.Duration; at, more = script.Next(at) {
-		switch now := script.At(at).Serves(mode); {
-		case serves && !now:
+		now := script.At(at)
+		switch serves := now.Serves(mode); {
+		case served && !serves:
 			all = append(all, workload.Break(at, addr))
-		case !serves && now:
+		case !served && serves:
 			all = append(all, workload.Fix(at, addr, s.cold))
 		}
-		serves = script.At(at).Serves(mode)
+		if now.Delay() != slow {
+			all = append(all, workload.Slow(at, addr, now.Delay()))
+		}
+		served, slow = now.Serves(mode), now.Delay()
 	}
 	return all
 }

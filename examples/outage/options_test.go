@@ -1,4 +1,4 @@
-package main
+package outage
 
 import (
 	_ "embed"
@@ -28,48 +28,30 @@ type policy struct {
 	health.Policy
 }
 
-// options are the arguments of the command line.
+// options are the flags of the test.
 type options struct {
 	story
 	policies  []policy
 	html, csv string // files
-	verbose   bool
+	events    bool
 }
 
-func parse(args []string, messages io.Writer) (*options, error) {
+// flags returns options that flags will fill in, after which they are completed.
+func flags(f *flag.FlagSet) *options {
 	o := &options{story: usual()}
-	f := flag.NewFlagSet("outage", flag.ContinueOnError)
-	f.SetOutput(messages)
-	f.BoolVar(&o.verbose, "v", false, "show what happened to each server under each policy")
+	f.BoolVar(&o.events, "events", false, "show what happened to each server under each policy")
 	f.StringVar(&o.html, "html", "", "write the report as a page to this `file`")
 	f.StringVar(&o.csv, "csv", "", "write the samples as CSV to this `file`")
 	f.Func("policy", "a policy to try, as `name=file` of JSON; may be repeated", o.readPolicy)
-	var own map[netip.AddrPort]healthtest.Script
-	f.Func("script", "what one server does; may be repeated: `'10.168.1.1:80 1m refuse; 2m answer'`", func(s string) error {
-		addr, script, err := parseScript(s)
-		if own == nil {
-			own = map[netip.AddrPort]healthtest.Script{}
-		}
-		own[addr] = script
-		return err
-	})
+	f.Func("script", "what one server does, in place of the day; may be repeated: `'10.168.1.1:80 1m refuse; 2m answer'`", o.readScript)
 	w := &o.Workload
 	f.IntVar(&o.servers, "servers", o.servers, "`number` of real servers, at most 250")
 	f.DurationVar(&o.cold, "cold", o.cold, "`time` for which a server that comes back is slow")
-	f.DurationVar(&w.Duration, "duration", w.Duration, "`time` to simulate")
-	f.TextVar(&w.Arrivals, "arrivals", w.Arrivals, "when connections arrive: `'poisson 150/s'`")
+	f.DurationVar(&w.Duration, "duration", w.Duration, "`time` in which the day passes")
+	f.TextVar(&w.Arrivals, "arrivals", w.Arrivals, "when connections arrive: `'poisson 150/s'` (default a day with 10/s at night and 150/s at noon)")
 	f.IntVar(&w.Server.Slots, "slots", w.Server.Slots, "`number` of connections that a server serves at once; 0 is unlimited")
 	f.Uint64Var(&w.Seed, "seed", w.Seed, "`number` that seeds everything random")
-	if err := f.Parse(args); err != nil {
-		return nil, err
-	}
-	if f.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q: there are only flags; see -h", f.Arg(0))
-	}
-	if own != nil {
-		o.scripts = own
-	}
-	return o, o.complete()
+	return o
 }
 
 // complete adds what no flag says, and refuses what cannot be.
@@ -87,6 +69,12 @@ func (o *options) complete() error {
 	if o.servers < 1 || o.servers > 250 {
 		return fmt.Errorf("%d real servers are out of range [1, 250]", o.servers)
 	}
+	if o.scripts == nil {
+		o.scripts = o.day()
+	}
+	if o.Workload.Arrivals == (workload.Arrivals{}) {
+		o.Workload.Arrivals = o.arrivals()
+	}
 	for addr := range o.scripts {
 		if !o.has(addr) {
 			return fmt.Errorf("%s is not one of the %d real servers", addr, o.servers)
@@ -95,13 +83,18 @@ func (o *options) complete() error {
 	return nil
 }
 
-func parseScript(s string) (addr netip.AddrPort, script healthtest.Script, err error) {
+func (o *options) readScript(s string) error {
 	at, text, ok := strings.Cut(s, " ")
-	if addr, err = netip.ParseAddrPort(at); err != nil || !ok {
-		return addr, nil, errors.New(`want a form like "10.168.1.1:80 1m refuse; 2m answer"`)
+	addr, err := netip.ParseAddrPort(at)
+	if err != nil || !ok {
+		return errors.New(`want a form like "10.168.1.1:80 1m refuse; 2m answer"`)
 	}
-	script, err = healthtest.ParseScript(text)
-	return addr, script, err
+	script, err := healthtest.ParseScript(text)
+	if o.scripts == nil {
+		o.scripts = map[netip.AddrPort]healthtest.Script{}
+	}
+	o.scripts[addr] = script
+	return err
 }
 
 func (o *options) readPolicy(s string) error {
@@ -126,22 +119,12 @@ func (o *options) addPolicy(name string, text []byte) error {
 	return err
 }
 
-func (o *options) writeFiles(reports []*workload.Report) error {
-	for _, f := range []struct {
-		path  string
-		write func(io.Writer) error
-	}{
-		{o.html, func(w io.Writer) error { return workload.WriteHTML(w, o.title(), reports...) }},
-		{o.csv, func(w io.Writer) error { return workload.WriteCSV(w, reports...) }},
-	} {
-		if f.path == "" {
-			continue
-		}
-		if err := writeFile(f.path, f.write); err != nil {
-			return err
-		}
+// trials returns the story under each policy.
+func (o *options) trials() (all []*trial) {
+	for _, p := range o.policies {
+		all = append(all, &trial{story: o.story, policy: p})
 	}
-	return nil
+	return all
 }
 
 // title says what is compared.
@@ -153,14 +136,20 @@ func (o *options) title() string {
 	return fmt.Sprintf("Health checks: %s", strings.Join(names, ", "))
 }
 
+// writeFiles writes the files that flags name.
+func (o *options) writeFiles(reports []*workload.Report) error {
+	return errors.Join(
+		writeFile(o.html, func(w io.Writer) error { return workload.WriteHTML(w, o.title(), reports...) }),
+		writeFile(o.csv, func(w io.Writer) error { return workload.WriteCSV(w, reports...) }))
+}
+
 func writeFile(path string, write func(io.Writer) error) error {
+	if path == "" {
+		return nil
+	}
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	if err := write(f); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return errors.Join(write(f), f.Close())
 }
