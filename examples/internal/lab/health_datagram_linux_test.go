@@ -11,8 +11,8 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// Datagrams of probes are scheduled one by one: each reaches the server that it is for,
-// although all may come from one port, and IPVS remembers none.
+// Datagrams of probes are scheduled one by one: each reaches its own server, although
+// several come from the same port, and IPVS remembers none.
 func TestChecksByDatagram(t *testing.T) {
 	testbed.InKernel(t)
 	for _, o := range []Options{{Mode: "dr", Family: "4", Checks: true}, {Mode: "gue", Family: "mixed", Checks: true}, {Mode: "ipip", Family: "6"}} {
