@@ -29,12 +29,27 @@ func TestConfiguration(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for _, args := range []string{"-servers 1", "-servers 251", "-rounds 0", "-rest 0s", "more"} {
+	for _, args := range []string{"-servers 1", "-servers 251", "-rounds 0", "-rest 0s", "-only lvs,seesaw", "more"} {
 		if _, err := parseOptions(strings.Fields(args)); err == nil {
 			t.Errorf("%s is accepted", args)
 		}
 	}
 	if o, err := parseOptions(strings.Fields("-only lvs,keepalived -rounds 2")); err != nil || len(o.only) != 2 || o.rounds != 2 {
 		t.Errorf("%+v, %v", o, err)
+	}
+	if o, err := parseOptions(nil); err != nil || len(o.only) != len(contenders) {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+// The pause before a fault ends at the wanted moment of an interval.
+func TestUntil(t *testing.T) {
+	for _, phase := range []time.Duration{0, 400 * time.Millisecond, 999 * time.Millisecond} {
+		for _, running := range []time.Duration{0, time.Second, 17*time.Second + 400*time.Millisecond, 3*time.Second + 999*time.Millisecond} {
+			pause := until(phase, running)
+			if (running+pause)%interval != phase || pause < 3*time.Second || pause >= 4*time.Second {
+				t.Errorf("%s after %s, for %s", pause, running, phase)
+			}
+		}
 	}
 }

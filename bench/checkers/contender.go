@@ -44,6 +44,21 @@ func names() string {
 	return strings.Join(all, ", ")
 }
 
+// contendersOf returns the contenders of some names, and all without names.
+func contendersOf(names []string) (some []contender, err error) {
+	if len(names) == 0 {
+		return contenders, nil
+	}
+	for _, name := range names {
+		i := slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no contender is called %q", name)
+		}
+		some = append(some, contenders[i])
+	}
+	return some, nil
+}
+
 // keepalivedVersion returns the first line of what keepalived says.
 func keepalivedVersion() string {
 	out, err := exec.Command("keepalived", "--version").CombinedOutput()
@@ -57,7 +72,8 @@ func keepalivedVersion() string {
 // process is a contender that runs.
 type process struct {
 	*exec.Cmd
-	out bytes.Buffer
+	begun time.Time
+	out   bytes.Buffer
 }
 
 // start starts a contender on the director.
@@ -67,6 +83,7 @@ func (l *lab) start(ctx context.Context, c contender) (*process, error) {
 	p.Stdout, p.Stderr = &p.out, &p.out
 	p.Cancel = func() error { return p.Process.Signal(syscall.SIGTERM) }
 	p.WaitDelay = 10 * time.Second
+	p.begun = time.Now()
 	return p, l.director.Do(p.Start)
 }
 

@@ -16,7 +16,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,7 +24,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "checkers:", err)
 		os.Exit(1)
 	}
@@ -35,22 +34,24 @@ func main() {
 type options struct {
 	servers int           // of the service
 	rounds  int           // of breaking and repairing each way
-	rest    time.Duration // for which the processor time of checks is measured
-	only    []string      // contenders; empty is all
-	serve   string        // the configuration with which this process is a contender
+	rest    time.Duration // for which the processor time of checks is measured in each round
+	only    []contender
+	serve   string // the configuration with which this process is a contender
 }
 
 func parseOptions(args []string) (o options, err error) {
-	fs := flag.NewFlagSet("checkers", flag.ExitOnError)
+	fs := flag.NewFlagSet("checkers", flag.ContinueOnError)
 	only := fs.String("only", "", "the contenders to measure, of "+names()+" (default all)")
 	fs.IntVar(&o.servers, "servers", 200, "real servers, at most 250")
-	fs.IntVar(&o.rounds, "rounds", 5, "how often a server is broken in each way")
-	fs.DurationVar(&o.rest, "rest", 30*time.Second, "how long processor time is measured while nothing happens")
+	fs.IntVar(&o.rounds, "rounds", 5, "how often a server is broken in each way, after one round to warm up")
+	fs.DurationVar(&o.rest, "rest", 10*time.Second, "how long processor time is measured in each round while nothing happens")
 	fs.StringVar(&o.serve, "serve", "", "check and balance as `FILE` says: how this command starts itself")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}
-	o.only = strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
+	if o.only, err = contendersOf(strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })); err != nil {
+		return o, err
+	}
 	if o.servers < 2 || o.servers > 250 || o.rounds < 1 || o.rest <= 0 || fs.NArg() > 0 {
 		return o, errors.New("give 2 to 250 servers, at least one round, and no arguments but flags")
 	}
@@ -70,16 +71,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer l.close()
-	var all []result
-	for _, c := range contenders {
-		if len(o.only) > 0 && !slices.Contains(o.only, c.name) {
-			continue
-		}
-		r, err := l.measure(ctx, c, o)
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
-		}
-		all = append(all, r)
+	all, err := l.compare(ctx, o)
+	if err != nil {
+		return err
 	}
 	return write(out, o, all)
 }

@@ -18,8 +18,16 @@ import (
 type result struct {
 	name    string
 	version string
-	cpu     time.Duration // of its processes, a second
-	outages []outage      // one of each fault
+	cpu     []time.Duration // of its processes, a second
+	outages []outage        // one of each fault
+}
+
+func newResult(c contender) *result {
+	r := &result{name: c.name, version: c.version()}
+	for _, f := range faults {
+		r.outages = append(r.outages, outage{fault: f.name})
+	}
+	return r
 }
 
 // outage is what was measured in the rounds of one fault.
@@ -33,43 +41,69 @@ type outage struct {
 // patience is how long a contender may take for anything.
 const patience = time.Minute
 
-func (l *lab) measure(ctx context.Context, c contender, o options) (r result, err error) {
-	r = result{name: c.name, version: c.version()}
+// interval is the time between two checks, as configuration says.
+const interval = time.Second
+
+// compare measures the contenders in turn, in another order each round.
+func (l *lab) compare(ctx context.Context, o options) ([]*result, error) {
+	all := make([]*result, len(o.only))
+	for round := range o.rounds + 1 {
+		if round <= 1 { // the first round is to warm up
+			for i, c := range o.only {
+				all[i] = newResult(c)
+			}
+		}
+		for n := range o.only {
+			i := (n + round) % len(o.only)
+			if err := l.measure(ctx, o.only[i], round%o.rounds, o, all[i]); err != nil {
+				return nil, fmt.Errorf("%s: %w", o.only[i].name, err)
+			}
+		}
+	}
+	return all, nil
+}
+
+// measure starts a contender, measures what its checks cost, and breaks a server in each
+// way.
+func (l *lab) measure(ctx context.Context, c contender, round int, o options, r *result) (err error) {
 	if err := l.table.Flush(ctx); err != nil {
-		return r, err
+		return err
 	}
 	p, err := l.start(ctx, c)
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer func() { err = errors.Join(err, p.stop()) }()
 	if err := l.await(ctx, func() bool { return l.working(ctx) == len(l.web) }); err != nil {
-		return r, fmt.Errorf("starting: %w\n%s", err, p.log())
+		return fmt.Errorf("starting: %w\n%s", err, p.log())
 	}
-	if r.cpu, err = p.cost(ctx, o.rest); err != nil {
-		return r, err
-	}
-	for _, f := range faults {
-		w := outage{fault: f.name}
-		for round := range o.rounds + 1 {
-			if round == 1 {
-				w = outage{fault: f.name} // the round before was to warm up
-			}
-			if err := l.round(ctx, f, l.web[(7*round)%len(l.web)], round, &w); err != nil {
-				return r, fmt.Errorf("%s: %w\n%s", f.name, err, p.log())
-			}
-		}
-		r.outages = append(r.outages, w)
-	}
-	return r, nil
-}
-
-// round breaks a server and repairs it, while clients connect.
-func (l *lab) round(ctx context.Context, f fault, w *webServer, round int, m *outage) error {
-	// A fault at another moment of the contender's second each time.
-	if err := sleep(ctx, 3*time.Second+time.Duration(round)*170*time.Millisecond); err != nil {
+	cpu, err := p.cost(ctx, o.rest)
+	if err != nil {
 		return err
 	}
+	r.cpu = append(r.cpu, cpu)
+	for i, f := range faults {
+		// The rounds are spread evenly over the interval, or chance would decide how long the
+		// next check is off.
+		phase := interval * time.Duration(round) / time.Duration(o.rounds)
+		if err := sleep(ctx, until(phase, time.Since(p.begun))); err != nil {
+			return err
+		}
+		if err := l.outage(ctx, f, l.web[len(l.web)/2], &r.outages[i]); err != nil {
+			return fmt.Errorf("%s: %w\n%s", f.name, err, p.log())
+		}
+	}
+	return nil
+}
+
+// until returns how long to wait for a moment of the contender's interval, after a pause.
+func until(phase, running time.Duration) time.Duration {
+	const pause = 3 * time.Second
+	return pause + (phase-(running+pause)%interval+interval)%interval
+}
+
+// outage breaks a server and repairs it, while clients connect.
+func (l *lab) outage(ctx context.Context, f fault, w *webServer, m *outage) error {
 	t := begin(ctx, l.client)
 	defer t.stop()
 	begun := time.Now()
@@ -142,7 +176,7 @@ func (l *lab) working(ctx context.Context) (n int) {
 }
 
 // write prints the results beside each other.
-func write(out io.Writer, o options, all []result) error {
+func write(out io.Writer, o options, all []*result) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%d real servers, %d rounds; median (greatest)\n", o.servers, o.rounds)
 	for _, r := range all {
@@ -150,7 +184,7 @@ func write(out io.Writer, o options, all []result) error {
 	}
 	fmt.Fprint(w, "\nprocessor time a second")
 	for _, r := range all {
-		fmt.Fprintf(w, "\t%.1f ms", r.cpu.Seconds()*1e3)
+		fmt.Fprintf(w, "\t%s", spread(r.cpu, func(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1e3) }))
 	}
 	for i, f := range faults {
 		for _, row := range []struct {

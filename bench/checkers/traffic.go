@@ -49,11 +49,12 @@ func (t *traffic) visit(from *netspace.Namespace) {
 	}
 }
 
-// visit makes one connection and waits for its answer.
+// visit makes one connection and waits for its answer, a second in all.
 func visit(from *netspace.Namespace) error {
 	var conn net.Conn
+	end := time.Now().Add(time.Second)
 	err := from.Do(func() (err error) {
-		conn, err = net.DialTimeout("tcp", vip.String(), time.Second)
+		conn, err = (&net.Dialer{Deadline: end}).Dial("tcp", vip.String())
 		return err
 	})
 	if err != nil {
@@ -61,7 +62,7 @@ func visit(from *netspace.Namespace) error {
 	}
 	defer conn.Close()
 	_ = conn.(*net.TCPConn).SetLinger(0)
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_ = conn.SetDeadline(end)
 	_, err = conn.Read(make([]byte, 3))
 	return err
 }
