@@ -10,8 +10,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/golvs/lvs/internal/testbed"
 )
 
 // sourceServer starts a server that tells each client where it comes from.
@@ -94,23 +92,4 @@ func TestFromValues(t *testing.T) {
 		checkField(t, bad.validate(), field)
 	}
 	checkField(t, From{Addr: netip.IPv6Unspecified(), Ask: TCP{}}.validate(), "Addr")
-}
-
-// A rule for the mark decides about the packets of the probe, and of no other one.
-func TestFromMark(t *testing.T) {
-	testbed.InKernel(t)
-	ns := testbed.New(t)
-	ns.Dummy("eth0", "192.0.2.1/24")
-	ns.Commands("ip rule add fwmark 3 pref 10 unreachable")
-	target := Target{Addr: netip.MustParseAddrPort("192.0.2.2:9")}
-	ask := UDP{Send: "x", Silence: 10 * time.Millisecond}
-	for mark, fails := range map[uint32]bool{3: true, 4: false} {
-		err := ns.Do(func() error {
-			_, err := From{Mark: mark, Ask: ask}.Probe(seconds(t, 10*time.Second), target)
-			return err
-		})
-		if unreachable := errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH); fails != unreachable || !fails && err != nil {
-			t.Errorf("mark %d: %v", mark, err)
-		}
-	}
 }
