@@ -132,6 +132,25 @@ func TestWalls(t *testing.T) {
 	}
 }
 
+// TestHealthOutsideKernels holds that the tests of health do not use testbed. They take
+// minutes, and scripts/test repeats all tests of a package that does in each kernel. Those
+// of probes that need a kernel are in examples/internal/lab.
+func TestHealthOutsideKernels(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join(root, "health", "*_test.go"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("health has no tests: %v", err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte("internal/testbed")) {
+			t.Errorf("%s uses internal/testbed: test this in examples/internal/lab", name)
+		}
+	}
+}
+
 // importsBelow returns what each file of a folder imports, tests excepted.
 func importsBelow(t *testing.T, folder string) map[string][]string {
 	t.Helper()
