@@ -85,8 +85,9 @@ func New(o Options) (*Monitor, error) {
 }
 
 // Set makes a table the one that is checked, with the policies of some of its services.
-// Servers of other services count as working. What is known of servers whose checks stay
-// the same is kept. A server whose checks change keeps its weight until they have decided.
+// Servers of other services count as working. What is known of servers whose probes stay
+// the same is kept, also if the times of checks change. A server that is asked something
+// else keeps its weight until that has decided.
 //
 // The error matches [lvs.ErrInvalid] and names the field; nothing has changed then.
 func (m *Monitor) Set(table lvs.Table, policies map[lvs.ServiceID]Policy) error {
@@ -182,6 +183,7 @@ func (m *Monitor) replace(next setting) {
 			fresh = append(fresh, w)
 		}
 	}
+	inherit(fresh, m.watches)
 	m.setting, m.stepAt = next, time.Time{}
 	if m.running {
 		m.schedule(fresh)
@@ -198,6 +200,32 @@ func (m *Monitor) replace(next setting) {
 	}
 	m.stepBy(now)
 	m.changed = true
+}
+
+// inherit gives new watches what is known from others of the same target and probe, whose
+// times are others.
+func inherit(fresh []*watch, known map[watchKey]*watch) {
+	if len(fresh) == 0 {
+		return
+	}
+	others := make(map[watchKey]*watch, len(known))
+	for _, w := range known {
+		if o := others[w.asks()]; o == nil || w.last.After(o.last) {
+			others[w.asks()] = w
+		}
+	}
+	for _, w := range fresh {
+		if o := others[w.asks()]; o != nil {
+			w.answered, w.target, w.path = o.answered, o.target, o.path
+		}
+	}
+}
+
+// asks returns what the watch has in common with others that ask the same, at other times.
+func (w *watch) asks() watchKey {
+	key := w.key
+	key.check = w.probe
+	return key
 }
 
 // attach gives a member the watches that the Monitor has.

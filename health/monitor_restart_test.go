@@ -166,46 +166,59 @@ func TestSlowStartOfNewServers(t *testing.T) {
 	})
 }
 
-// Checks that change do not give a failed server its weight back, and do not end a slow
-// start.
+// A new check does not give a failed server its weight back, and does not end a slow
+// start. Other times of a check change nothing at all.
 func TestChecksChange(t *testing.T) {
 	for _, failed := range []Consequence{Quiesce, Remove} {
-		t.Run(string(failed), func(t *testing.T) {
-			f := newFake()
-			policy := func(interval time.Duration) Policy {
-				return Policy{Checks: []Check{{Probe: f, Interval: interval}}, Failed: failed, SlowStart: SlowStart{Window: time.Minute}}
-			}
-			want := tableOf(lvs.WLC, 100, 100, 100)
-			play(t, want, want, policy(time.Second), func(s *scene) {
-				s.sleep(3 * time.Second)
-				f.set(1, errors.New("refused"))
-				f.set(2, errors.New("refused"))
-				s.sleep(5 * time.Second)
-				f.set(2, nil)
-				s.sleep(32 * time.Second)
-				was := s.weights()["10.1.0.2"]
-				if was < 40 || was > 60 {
-					t.Fatalf("half-way the weight is %d", was)
+		for name, change := range map[string]func(*Policy){
+			"a new check": func(p *Policy) {
+				p.Checks = append(p.Checks, Check{Probe: probeFunc(func(context.Context, Target) (Answer, error) { return Answer{}, nil })})
+			},
+			"other times": func(p *Policy) { p.Checks[0].Interval, p.Checks[0].Fall = 2*time.Second, 7 },
+		} {
+			t.Run(fmt.Sprint(failed, " ", name), func(t *testing.T) {
+				f := newFake()
+				policy := func() Policy {
+					return Policy{Checks: []Check{{Probe: f, Interval: time.Second}}, Failed: failed, SlowStart: SlowStart{Window: time.Minute}}
 				}
-				for i := range 100 {
-					if i == 5 {
-						if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(2 * time.Second)}); err != nil {
-							t.Fatal(err)
+				want := tableOf(lvs.WLC, 100, 100, 100)
+				play(t, want, want, policy(), func(s *scene) {
+					s.sleep(3 * time.Second)
+					f.set(1, errors.New("refused"))
+					f.set(2, errors.New("refused"))
+					s.sleep(5 * time.Second)
+					f.set(2, nil)
+					s.sleep(32 * time.Second)
+					was := s.weights()["10.1.0.2"]
+					if was < 40 || was > 60 {
+						t.Fatalf("half-way the weight is %d", was)
+					}
+					events := len(s.events)
+					for i := range 100 {
+						if i == 5 {
+							p := policy()
+							change(&p)
+							if err := s.Set(want, map[lvs.ServiceID]Policy{web: p}); err != nil {
+								t.Fatal(err)
+							}
+							synctest.Wait()
 						}
-						synctest.Wait()
+						w := s.weights()
+						if w["10.1.0.0"] != 100 || w["10.1.0.1"] != 0 || w["10.1.0.2"] < was || w["10.1.0.2"] > was+5 {
+							t.Fatalf("look %d: %v after %d", i, w, was)
+						}
+						was = w["10.1.0.2"]
+						s.sleep(100 * time.Millisecond)
 					}
-					w := s.weights()
-					if w["10.1.0.0"] != 100 || w["10.1.0.1"] != 0 || w["10.1.0.2"] < was || w["10.1.0.2"] > was+5 {
-						t.Fatalf("look %d: %v after %d", i, w, was)
+					if name == "other times" && len(s.events) != events {
+						t.Errorf("events: %q", s.events[events:])
 					}
-					was = w["10.1.0.2"]
-					s.sleep(100 * time.Millisecond)
-				}
-				f.set(1, nil)
-				s.sleep(3 * time.Minute)
-				s.is("in the end", map[string]int{"10.1.0.0": 100, "10.1.0.1": 100, "10.1.0.2": 100})
+					f.set(1, nil)
+					s.sleep(3 * time.Minute)
+					s.is("in the end", map[string]int{"10.1.0.0": 100, "10.1.0.1": 100, "10.1.0.2": 100})
+				})
 			})
-		})
+		}
 	}
 }
 

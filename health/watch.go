@@ -10,8 +10,8 @@ import (
 
 // watch is a check of one target. All services that want the same one share it.
 type watch struct {
-	judge
 	key    watchKey
+	probe  checkDigest // of the probe alone
 	hash   uint64
 	check  Check    // with its defaults
 	text   string   // the probe, in words
@@ -19,16 +19,22 @@ type watch struct {
 	path   PathFunc // that prepares the target; nil if it is ready
 	users  []*member
 
-	last   time.Time // when the last probe ended
-	took   time.Duration
-	reason string // why the last probe failed; "" if it did not
-	answer Answer // of the last probe that succeeded
-	broken bool   // the last probe failed by a fault of its own
+	answered
 
 	slot    time.Time // when the first probe began
 	due     time.Time // when the next probe begins, or the one that is under way is given up
 	place   int       // in the queue; -1 if not there
 	running *attempt  // nil if no probe is under way
+}
+
+// answered is what probes have found out.
+type answered struct {
+	judge
+	last   time.Time // when the last probe ended
+	took   time.Duration
+	reason string // why the last probe failed; "" if it did not
+	answer Answer // of the last probe that succeeded
+	broken bool   // the last probe failed by a fault of its own
 }
 
 // attempt is a probe that is under way.
@@ -40,7 +46,7 @@ type attempt struct {
 }
 
 func newWatch(key watchKey, c keyedCheck, t Target, path PathFunc) *watch {
-	return &watch{judge: judge{state: Unknown}, key: key, hash: key.hash(), check: c.Check, text: c.text, target: t, path: path, place: -1}
+	return &watch{answered: answered{judge: judge{state: Unknown}}, key: key, probe: c.probe, hash: key.hash(), check: c.Check, text: c.text, target: t, path: path, place: -1}
 }
 
 // complete returns the check with its defaults.

@@ -28,7 +28,8 @@ type checkDigest [sha256.Size]byte
 // keyedCheck is a check with its defaults and what identifies it.
 type keyedCheck struct {
 	Check
-	text   string // the probe, in words
+	text   string      // the probe, in words
+	probe  checkDigest // of the probe alone
 	digest checkDigest
 	alone  bool // it is shared with no other service
 }
@@ -42,11 +43,10 @@ func keyed(field string, checks []Check) ([]keyedCheck, error) {
 		if err != nil {
 			return nil, invalid(indexed(field, i)+".Probe", "has no form in JSON, and is no *Func, so that it cannot be told from others: %v", err)
 		}
-		h := sha256.New()
-		fmt.Fprintf(h, "%d %d %d %d %d %T ", c.Interval, c.Failing, c.Timeout, c.Rise, c.Fall, c.Probe)
-		h.Write([]byte(name))
-		all[i] = keyedCheck{Check: c, text: describe(c.Probe), alone: hasFunc(c.Probe)}
-		h.Sum(all[i].digest[:0])
+		what := fmt.Sprintf("%T %s", c.Probe, name)
+		times := fmt.Sprintf("%d %d %d %d %d", c.Interval, c.Failing, c.Timeout, c.Rise, c.Fall)
+		probe, digest := sha256.Sum256([]byte(what)), sha256.Sum256([]byte(times+" "+what))
+		all[i] = keyedCheck{Check: c, text: describe(c.Probe), probe: probe, digest: digest, alone: hasFunc(c.Probe)}
 	}
 	return all, nil
 }

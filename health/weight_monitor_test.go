@@ -147,13 +147,16 @@ func TestUnpinnedAfterRestart(t *testing.T) {
 func TestChecksChangeBesideReports(t *testing.T) {
 	f := newFake()
 	f.say(1, Answer{Share: 3, Reported: true})
-	policy := func(interval time.Duration) Policy { return Policy{Checks: []Check{{Probe: f, Interval: interval}}} }
+	p := Policy{Checks: []Check{{Probe: f, Interval: time.Second}}}
 	want := tableOf(lvs.WLC, 1, 1)
-	play(t, want, want, policy(time.Second), func(s *scene) {
+	play(t, want, want, p, func(s *scene) {
 		s.sleep(3 * time.Second)
 		for i := range 100 {
 			if i == 3 {
-				if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(2 * time.Second)}); err != nil {
+				other := newFake()
+				other.Name = "other"
+				p.Checks = append(p.Checks, Check{Probe: other})
+				if err := s.Set(want, map[lvs.ServiceID]Policy{web: p}); err != nil {
 					t.Fatal(err)
 				}
 				synctest.Wait()
@@ -168,21 +171,21 @@ func TestChecksChangeBesideReports(t *testing.T) {
 // again, as fast as the policy lets it, also if another check has taken the place of the
 // one that reported.
 func TestReportsEnd(t *testing.T) {
-	f := newFake()
+	f, other := newFake(), newFake()
+	other.Name = "other"
 	f.say(0, Answer{Reported: true})
 	f.say(1, Answer{Share: 0.5, Reported: true})
-	policy := func(interval time.Duration) Policy {
-		return Policy{Checks: []Check{{Probe: f, Interval: interval}}, Load: Load{Slew: 0.1}}
+	policy := func(probe Probe) Policy {
+		return Policy{Checks: []Check{{Probe: probe, Interval: time.Second}}, Load: Load{Slew: 0.1}}
 	}
 	want := tableOf(lvs.WLC, 100, 100)
-	play(t, want, want, policy(time.Second), func(s *scene) {
+	play(t, want, want, policy(f), func(s *scene) {
 		s.sleep(3 * time.Second)
 		s.is("reported", map[string]int{"10.1.0.0": 0, "10.1.0.1": 50})
 		f.say(1, Answer{})
 		s.sleep(2 * time.Second)
 		s.is("on the way", map[string]int{"10.1.0.0": 0, "10.1.0.1": 70})
-		f.say(0, Answer{})
-		if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(500 * time.Millisecond)}); err != nil {
+		if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(other)}); err != nil {
 			t.Fatal(err)
 		}
 		s.sleep(20 * time.Second)
