@@ -6,7 +6,9 @@ import (
 )
 
 // askFirst is a connection from which nothing is read before something is written. Package
-// net/http writes into the log of the program what a server sends before it is asked.
+// net/http writes into the log of the program what a server sends before it is asked. It
+// also writes a line there about a server that breaks the rules of HTTP/2, which nothing
+// prevents.
 type askFirst struct {
 	net.Conn
 	asked chan struct{} // is closed
