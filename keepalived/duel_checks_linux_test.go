@@ -206,6 +206,7 @@ func randomChecks(rng *rand.Rand, folder string) string {
 		var services, files strings.Builder
 		fmt.Fprintf(&services, "virtual_server 10.0.0.%d 80 {\n protocol TCP\n delay_loop 1\n delay_before_retry 0.2\n connect_timeout 1\n lb_algo %s\n", 1+i, pick("wrr", "wlc", "sed", "nq", "lblc"))
 		if !isDynamic {
+			// With a hysteresis beyond all weights, keepalived never has the quorum.
 			for _, line := range []string{"quorum " + pick("2", "5", "40"), "hysteresis 1", "sorry_server 192.0.2.1 80"} {
 				if rng.IntN(2) == 0 {
 					services.WriteString(" " + line + "\n")
@@ -216,7 +217,11 @@ func randomChecks(rng *rand.Rand, folder string) string {
 			services.WriteString(" inhibit_on_failure\n")
 		}
 		for j := range 1 + rng.IntN(4) {
-			fmt.Fprintf(&services, " real_server 192.0.2.%d 80 {\n  weight %s\n", 11+j, pick("1", "3", "40", "1000"))
+			weight := pick("1", "3", "40", "1000")
+			if !isDynamic && j == 0 {
+				weight = "1000"
+			}
+			fmt.Fprintf(&services, " real_server 192.0.2.%d 80 {\n  weight %s\n", 11+j, weight)
 			if rng.IntN(3) == 0 {
 				services.WriteString("  inhibit_on_failure " + pick("on", "off") + "\n")
 			}

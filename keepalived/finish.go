@@ -177,6 +177,9 @@ func (m *maker) quorumNotes(v *service, s *statement) {
 	if v.hysteresis >= min(v.quorum, v.total()) && v.hysteresis > 0 {
 		m.note(s, "the hysteresis must be less than the quorum: keepalived takes %d", max(min(v.quorum, v.total())-1, 0))
 	}
+	if limit := v.limit(v.total()); limit.Weight > 0 && float64(limit.Weight)+limit.Hysteresis > float64(v.total()) {
+		m.note(s, "the quorum and the hysteresis are more than all weights: keepalived never has the quorum, and here all servers have it")
+	}
 }
 
 func (v *service) total() (sum int64) {

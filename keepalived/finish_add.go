@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -9,49 +10,74 @@ import (
 	"github.com/golvs/lvs/health"
 )
 
-// made is a service of the table, and where it is written.
+// made is a service that is being made: of a virtual_server, or of several.
 type made struct {
-	index int // in the table
-	at    place
+	lvs.TableService
+	policy health.Policy
+	first  *service // of them
+	at     place
+
+	by    []*service             // which of them has named each real server last
+	index map[netip.AddrPort]int // of the real servers; nil while they are few
 }
 
-// add adds a service with its policy.
+// find returns the index of a real server, -1 if there is none.
+func (t *made) find(addr netip.AddrPort) int {
+	if t.index == nil {
+		return slices.IndexFunc(t.RealServers, func(r lvs.RealServer) bool { return r.Addr == addr })
+	}
+	if i, ok := t.index[addr]; ok {
+		return i
+	}
+	return -1
+}
+
+// few is how many real servers are looked through for one.
+const few = 16
+
+func (t *made) append(r lvs.RealServer, v *service) {
+	t.RealServers, t.by = append(t.RealServers, r), append(t.by, v)
+	last := len(t.RealServers) - 1
+	switch {
+	case t.index != nil:
+		t.index[r.Addr] = last
+	case last == few:
+		t.index = map[netip.AddrPort]int{}
+		for i, one := range t.RealServers {
+			t.index[one.Addr] = i
+		}
+	}
+}
+
+// add adds a service of a virtual_server, or its real servers to one that already exists.
 func (m *maker) add(v *service, id identified) error {
-	t := lvs.TableService{Service: v.Service}
-	t.ID = id.id
-	if id.id.FWMark() == 0 && id.id.Protocol() != lvs.ProtocolUDP {
-		t.OnePacket = false
+	t, again := m.made[id.id]
+	if again {
+		m.note(v.statement, "the service already exists, from %s:%d: keepalived adds these real servers to that one, whose settings stay",
+			t.at.file, t.at.line)
+	} else {
+		t = &made{TableService: lvs.TableService{Service: v.Service}, first: v, at: id.at, policy: health.Policy{Failed: consequence(v.inhibit)}}
+		t.ID = id.id
+		if id.id.FWMark() == 0 && id.id.Protocol() != lvs.ProtocolUDP {
+			t.OnePacket = false
+		}
+		if err := t.Service.Validate(); err != nil {
+			return id.at.refused(err)
+		}
+		m.made[t.ID] = t
+		m.order = append(m.order, t)
 	}
-	if err := t.Service.Validate(); err != nil {
-		return id.at.refused(err)
-	}
-	policy := health.Policy{Failed: consequence(v.inhibit)}
 	for _, r := range v.servers {
-		if err := m.addServer(v, r, &t, &policy); err != nil {
+		if err := m.addServer(v, r, t); err != nil {
 			return err
 		}
 	}
-	if err := v.addLimit(id, &policy); err != nil {
-		return err
-	}
-	first, again := m.made[t.ID]
-	if again {
-		m.note(v.statement, "the service already exists, from %s:%d: keepalived adds these real servers to that one, whose settings stay",
-			first.at.file, first.at.line)
-		t, policy = merged(m.table.Services[first.index], t, m.policies[t.ID], policy)
-	} else {
-		first = made{len(m.table.Services), id.at}
-		m.made[t.ID] = first
-		m.table.Services = append(m.table.Services, lvs.TableService{})
-	}
-	m.dropSorry(v, t, &policy)
-	if err := policy.Validate(t); err != nil {
-		return id.at.errorf("%v", err)
-	}
-	m.table.Services[first.index], m.policies[t.ID] = t, policy
 	m.addHooks(v.scripts, t.ID, netip.AddrPort{})
 	v.scripts = nil // they run for one service
-	return nil
+	if t.policy.Limit.Weight > 0 {
+		return nil
+	}
+	return v.addLimit(t)
 }
 
 // consequence returns what inhibit_on_failure means.
@@ -62,34 +88,54 @@ func consequence(inhibit bool) health.Consequence {
 	return health.Remove
 }
 
-// addServer adds a server to a service, and its checks to the policy.
-func (m *maker) addServer(v *service, r *server, to *lvs.TableService, policy *health.Policy) error {
+// addServer adds a real server to a service, with its checks.
+func (m *maker) addServer(v *service, r *server, t *made) error {
 	one := lvs.RealServer{
-		Addr: v.serverAddr(r.addr, r.mode, to.ID), Mode: r.mode, Weight: r.weight,
+		Addr: v.serverAddr(r.addr, r.mode, t.ID), Mode: r.mode, Weight: r.weight,
 		UpperThreshold: r.upper, LowerThreshold: r.lower,
 	}
-	if err := one.Validate(to.ID); err != nil {
+	if err := one.Validate(t.ID); err != nil {
 		return r.statement.at.refused(err)
 	}
-	if hasServer(*to, one.Addr) {
+	i := t.find(one.Addr)
+	switch {
+	case i < 0:
+		m.servers++
+		t.append(one, v)
+		if own := consequence(r.inhibit); own != t.policy.Failed {
+			setServer(&t.policy.FailedServers, one.Addr, own)
+		}
+	case t.by[i] == v:
 		m.note(r.statement, "keepalived leaves it out: the service has %s already", one.Addr)
 		return nil
+	default:
+		t.by[i] = v
 	}
-	m.servers++
-	to.RealServers = append(to.RealServers, one)
-	if len(r.checks) > 0 {
-		setServer(&policy.Servers, one.Addr, r.checks)
-	}
-	if own := consequence(r.inhibit); own != policy.Failed {
-		setServer(&policy.FailedServers, one.Addr, own)
-	}
-	m.addHooks(r.scripts, to.ID, one.Addr)
+	m.addHooks(r.scripts, t.ID, one.Addr)
 	r.scripts = nil // they run for one service
-	return nil
+	return t.addChecks(r, one.Addr)
 }
 
-func hasServer(t lvs.TableService, addr netip.AddrPort) bool {
-	return slices.ContainsFunc(t.RealServers, func(r lvs.RealServer) bool { return r.Addr == addr })
+// maxChecks bounds the checks of a server that several blocks name.
+const maxChecks = 1000
+
+// addChecks adds the checks of a server to those that it has from other blocks.
+func (t *made) addChecks(r *server, addr netip.AddrPort) error {
+	all := t.policy.Servers[addr]
+	if len(all) == 0 && len(r.checks) > 0 {
+		setServer(&t.policy.Servers, addr, slices.Clip(r.checks))
+		return nil
+	}
+	for _, c := range r.checks {
+		if slices.ContainsFunc(all, func(other health.Check) bool { return reflect.DeepEqual(c, other) }) {
+			continue
+		}
+		if all = append(all, c); len(all) > maxChecks {
+			return r.statement.at.errorf("the server has more than %d checks in several blocks", maxChecks)
+		}
+		t.policy.Servers[addr] = all
+	}
+	return nil
 }
 
 // setServer sets what a map has for a server, and makes the map if there is none.
@@ -101,51 +147,34 @@ func setServer[V any](all *map[netip.AddrPort]V, addr netip.AddrPort, value V) {
 }
 
 // addLimit adds what a lost quorum means.
-func (v *service) addLimit(id identified, policy *health.Policy) error {
-	policy.Limit = v.limit(v.total())
-	if v.sorry == nil || policy.Limit.Weight == 0 {
-		return nil
+func (v *service) addLimit(t *made) error {
+	limit := v.limit(v.total())
+	if v.sorry != nil && limit.Weight > 0 {
+		one := lvs.NewRealServer(v.serverAddr(v.sorry.addr, v.sorry.mode, t.ID), v.sorry.mode)
+		if err := one.Validate(t.ID); err != nil {
+			return v.sorry.statement.at.refused(err)
+		}
+		limit.Then, limit.Sorry = health.SorryServer, []lvs.RealServer{one}
 	}
-	one := lvs.NewRealServer(v.serverAddr(v.sorry.addr, v.sorry.mode, id.id), v.sorry.mode)
-	if err := one.Validate(id.id); err != nil {
-		return v.sorry.statement.at.refused(err)
-	}
-	policy.Limit.Then, policy.Limit.Sorry = health.SorryServer, []lvs.RealServer{one}
+	t.policy.Limit = limit
 	return nil
 }
 
-// merged returns a service with the servers of another one of the same ID. Those that both
-// have keep their weights, and are checked by what both say.
-func merged(to, from lvs.TableService, policy, other health.Policy) (lvs.TableService, health.Policy) {
-	for _, r := range from.RealServers {
-		had := hasServer(to, r.Addr)
-		if !had {
-			to.RealServers = append(to.RealServers, r)
+// finishAll makes the table and the policies of the services.
+func (m *maker) finishAll() error {
+	for _, t := range m.order {
+		limit := &t.policy.Limit
+		if len(limit.Sorry) > 0 && t.find(limit.Sorry[0].Addr) >= 0 {
+			limit.Then, limit.Sorry = health.Report, nil
+			m.note(t.first.statement, "the sorry server is a real server of the service, and does not stand in for the others")
 		}
-		if checks := other.Servers[r.Addr]; len(checks) > 0 {
-			setServer(&policy.Servers, r.Addr, slices.Concat(policy.Servers[r.Addr], checks))
+		if err := t.policy.Validate(t.TableService); err != nil {
+			return t.at.errorf("%v", err)
 		}
-		own, ok := other.FailedServers[r.Addr]
-		if !ok {
-			own = other.Failed
-		}
-		if !had && own != policy.Failed {
-			setServer(&policy.FailedServers, r.Addr, own)
-		}
+		m.table.Services = append(m.table.Services, t.TableService)
+		m.policies[t.ID] = t.policy
 	}
-	if policy.Limit.Weight == 0 {
-		policy.Limit = other.Limit
-	}
-	return to, policy
-}
-
-// dropSorry leaves out a sorry server that is a real server of the service.
-func (m *maker) dropSorry(v *service, t lvs.TableService, policy *health.Policy) {
-	limit := &policy.Limit
-	if len(limit.Sorry) > 0 && hasServer(t, limit.Sorry[0].Addr) {
-		limit.Then, limit.Sorry = health.Report, nil
-		m.note(v.statement, "the sorry server is a real server of the service, and does not stand in for the others")
-	}
+	return nil
 }
 
 // refused returns an error of package lvs with a place.

@@ -11,7 +11,7 @@ import (
 
 // maxServers bounds the real servers of all services: a range of addresses has all of
 // them once for each.
-const maxServers = 1 << 20
+const maxServers = 1 << 18
 
 // maker makes services of statements.
 type maker struct {
@@ -23,8 +23,9 @@ type maker struct {
 
 	groups  map[string]*group
 	files   map[string]*trackFile
-	made    map[lvs.ServiceID]made
-	servers int // of all services
+	made    map[lvs.ServiceID]*made
+	order   []*made // in which they are in the table
+	servers int     // of all services
 }
 
 // note adds a note, once for all that definitions and groups make of a line.
@@ -39,7 +40,7 @@ func (m *maker) note(s *statement, format string, args ...any) {
 // make makes everything. What services refer to is made first, since it may stand below
 // them.
 func (m *maker) make(top []*statement) error {
-	m.policies, m.made = map[lvs.ServiceID]health.Policy{}, map[lvs.ServiceID]made{}
+	m.policies, m.made = map[lvs.ServiceID]health.Policy{}, map[lvs.ServiceID]*made{}
 	m.groups, m.files = map[string]*group{}, map[string]*trackFile{}
 	for _, pass := range []func(*statement) error{m.other, m.service} {
 		for _, s := range top {
@@ -47,6 +48,9 @@ func (m *maker) make(top []*statement) error {
 				return err
 			}
 		}
+	}
+	if err := m.finishAll(); err != nil {
+		return err
 	}
 	m.unusedFiles()
 	slices.SortStableFunc(m.notes, m.inOrder(top))

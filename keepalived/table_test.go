@@ -431,6 +431,23 @@ virtual_server 10.0.0.1 80 {
 	}
 }
 
+// A service of many blocks takes no longer than one of many servers: when each block looked
+// at all that there were, this took minutes.
+func TestManyBlocks(t *testing.T) {
+	c, notes := read(t, `~SEQ(A,0,39) ~SEQ(B,1,250) virtual_server 10.0.0.1 80 { real_server 10.1.${A}.${B} 80 { TCP_CHECK { } } }
+~SEQ(A,0,39) ~SEQ(B,1,250) virtual_server 10.0.0.1 80 { real_server 10.1.0.1 80 { TCP_CHECK { } } }`)
+	id := lvs.MustParseServiceID("udp://10.0.0.1:80")
+	if n, checked := len(c.Table.Services[0].RealServers), len(c.Policies[id].Servers); n != 10_000 || checked != n {
+		t.Errorf("%d servers, %d of them checked", n, checked)
+	}
+	if n := len(c.Policies[id].Servers[netip.MustParseAddrPort("10.1.0.1:80")]); n != 1 {
+		t.Errorf("a server that many blocks check in one way has %d checks", n)
+	}
+	if want := "1 virtual_server\n1 virtual_server\n2 virtual_server\n2 virtual_server\n"; notes != want {
+		t.Errorf("notes %q, want %q", notes, want)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"virtual_server { }":                                       "1:1: want virtual_server",
