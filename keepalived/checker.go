@@ -205,17 +205,3 @@ func (m *maker) smtpCheck(c *checker) (all []health.Check, err error) {
 	}
 	return all, nil
 }
-
-// identity reads the block SSL.
-func (m *maker) identity(s *statement) {
-	for _, line := range s.children {
-		switch line.keyword() {
-		case "ca":
-			m.note(line, "keepalived verifies no certificate, and neither do the checks: set health.TLS.CAFile, and not Insecure, to verify them")
-		case "certificate", "key", "password":
-			m.note(line, "probes have no certificate of their own")
-		default:
-			m.unknown(line)
-		}
-	}
-}

@@ -13,7 +13,7 @@ import (
 func (m *maker) httpCheck(c *checker) ([]health.Check, error) {
 	var tls *health.TLS
 	if c.statement.keyword() == "SSL_GET" {
-		tls = &health.TLS{Insecure: true}
+		tls = &health.TLS{Insecure: true, CertFile: m.tls.CertFile, KeyFile: m.tls.KeyFile}
 	}
 	var urls []*statement
 	err := m.each(c, c.statement, func(s *statement) (known bool, err error) {
@@ -55,6 +55,32 @@ func (m *maker) httpCheck(c *checker) ([]health.Check, error) {
 		m.note(c.statement, "keepalived leaves it out: it has no url")
 	}
 	return c.checks(1, 3*time.Second, probes...)
+}
+
+// identity reads the block SSL, which has the certificate of the checks.
+func (m *maker) identity(s *statement) (err error) {
+	for _, line := range s.children {
+		switch line.keyword() {
+		case "certificate":
+			m.tls.CertFile, err = line.one()
+		case "key":
+			m.tls.KeyFile, err = line.one()
+		case "ca":
+			m.note(line, "keepalived verifies no certificate, and neither do the checks: set health.TLS.CAFile, and not Insecure, to verify them")
+		case "password":
+			m.note(line, "the key must not be encrypted")
+		default:
+			m.unknown(line)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if m.tls.KeyFile != "" && m.tls.CertFile == "" {
+		m.note(s, "a key without a certificate means nothing")
+		m.tls.KeyFile = ""
+	}
+	return nil
 }
 
 func (m *maker) httpProtocol(s *statement) error {

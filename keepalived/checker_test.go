@@ -151,6 +151,24 @@ func TestCheckers(t *testing.T) {
 	}
 }
 
+func TestIdentity(t *testing.T) {
+	const server = "virtual_server 10.0.0.1 443 {\nprotocol TCP\nreal_server 10.1.0.1 443 { SSL_GET { url { path / } } }\n}\n"
+	for text, want := range map[string]struct {
+		tls   health.TLS
+		notes string
+	}{
+		"SSL {\n certificate \"/a b.pem\"\n key /k.pem\n ca /c.pem\n password x\n y\n}": {health.TLS{Insecure: true, CertFile: "/a b.pem", KeyFile: "/k.pem"}, "8 ca\n9 password\n10 y\n"},
+		"SSL { certificate /a.pem }": {health.TLS{Insecure: true, CertFile: "/a.pem"}, ""},
+		"SSL { key /k.pem }":         {health.TLS{Insecure: true}, "5 SSL\n"},
+	} {
+		c, notes := read(t, server+text)
+		checks := c.Policies[c.Table.Services[0].ID].Servers[netip.MustParseAddrPort("10.1.0.1:443")]
+		if got := checks[0].Probe.(health.HTTP).TLS; *got != want.tls || notes != want.notes {
+			t.Errorf("%s\nmeans %+v with notes %q", text, *got, notes)
+		}
+	}
+}
+
 func TestFileCheck(t *testing.T) {
 	const files = `
 track_file plain { file /run/plain }

@@ -21,6 +21,7 @@ type maker struct {
 	notes    []Note
 	noted    map[Note]bool
 
+	tls     health.TLS // of the block SSL
 	groups  map[string]*group
 	files   map[string]*trackFile
 	made    map[lvs.ServiceID]*made
@@ -85,7 +86,7 @@ func (m *maker) other(s *statement) error {
 	case key == "virtual_server_group":
 		return m.group(s)
 	case key == "SSL":
-		m.identity(s)
+		return m.identity(s)
 	case key == "track_file", key == "vrrp_track_file":
 		return m.trackFile(s)
 	case key == "global_defs":
