@@ -46,9 +46,9 @@ func TestOptions(t *testing.T) {
 func TestUntil(t *testing.T) {
 	for _, phase := range []time.Duration{0, 400 * time.Millisecond, 999 * time.Millisecond} {
 		for _, running := range []time.Duration{0, time.Second, 17*time.Second + 400*time.Millisecond, 3*time.Second + 999*time.Millisecond} {
-			pause := until(phase, running)
-			if (running+pause)%interval != phase || pause < 3*time.Second || pause >= 4*time.Second {
-				t.Errorf("%s after %s, for %s", pause, running, phase)
+			wait := until(phase, running)
+			if (running+wait)%interval != phase || wait < pause || wait >= pause+interval {
+				t.Errorf("%s after %s, for %s", wait, running, phase)
 			}
 		}
 	}

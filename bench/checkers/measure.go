@@ -82,28 +82,31 @@ func (l *lab) measure(ctx context.Context, c contender, round int, o options, r 
 		return err
 	}
 	r.cpu = append(r.cpu, cpu)
+	// The rounds are spread evenly over the interval, or chance would decide how long the next
+	// check is off.
+	phase := interval * time.Duration(2*round+1) / time.Duration(2*o.rounds)
 	for i, f := range faults {
-		// The rounds are spread evenly over the interval, or chance would decide how long the
-		// next check is off.
-		phase := interval * time.Duration(round) / time.Duration(o.rounds)
 		if err := sleep(ctx, until(phase, time.Since(p.begun))); err != nil {
 			return err
 		}
-		if err := l.outage(ctx, f, l.web[len(l.web)/2], &r.outages[i]); err != nil {
+		if err := l.outage(ctx, f, l.web[len(l.web)/2], phase, &r.outages[i]); err != nil {
 			return fmt.Errorf("%s: %w\n%s", f.name, err, p.log())
 		}
 	}
 	return nil
 }
 
+// pause is the least time before a fault, and before its repair.
+const pause = 3 * time.Second
+
 // until returns how long to wait for a moment of the contender's interval, after a pause.
 func until(phase, running time.Duration) time.Duration {
-	const pause = 3 * time.Second
 	return pause + (phase-(running+pause)%interval+interval)%interval
 }
 
-// outage breaks a server and repairs it, while clients connect.
-func (l *lab) outage(ctx context.Context, f fault, w *webServer, m *outage) error {
+// outage breaks a server and repairs it, while clients connect. The repair comes when
+// phase has passed since a check: the one by which the server was out.
+func (l *lab) outage(ctx context.Context, f fault, w *webServer, phase time.Duration, m *outage) error {
 	t := begin(ctx, l.client)
 	defer t.stop()
 	begun := time.Now()
@@ -114,7 +117,7 @@ func (l *lab) outage(ctx context.Context, f fault, w *webServer, m *outage) erro
 		return fmt.Errorf("noticing the fault: %w", err)
 	}
 	m.out = append(m.out, time.Since(begun))
-	if err := sleep(ctx, 3*time.Second); err != nil {
+	if err := sleep(ctx, pause+phase); err != nil {
 		return err
 	}
 	begun = time.Now()
