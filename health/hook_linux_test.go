@@ -122,7 +122,7 @@ func TestHookFails(t *testing.T) {
 		down) echo no route; exit 4 ;;
 		*) echo last >> % ;;
 	esac`)
-	o.Timeout = 200 * time.Millisecond
+	o.Timeout = 4 * time.Second // in which a busy machine runs the others
 	h, errs := hooked(t, o)
 	for _, state := range []State{Up, Down, Unknown} {
 		h.OnEvent(went(1, state))
