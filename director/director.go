@@ -152,8 +152,9 @@ func (d *Director) taken() (a asked) {
 // stays as it is then. Errors of the kernel do not end Run: see [Status.Error].
 //
 // Run fails at once if the state file or the file of overrides cannot be read, or the
-// Director is already running. It fails with [lvs.ErrClosed] when the client was closed. It may be called again after
-// it returned, and then goes on with the table that was wanted last.
+// Director is already running. It fails with [lvs.ErrClosed] when the client was closed.
+// It may be called again after it returned, and then goes on with the table that was
+// wanted last.
 func (d *Director) Run(ctx context.Context) error {
 	if err := d.claim(); err != nil {
 		return err

@@ -22,8 +22,8 @@ import (
 // A reason may follow behind "#". Any other word fails the probe. Each line stands for
 // itself: where HAProxy keeps "drain" until it hears "ready", here the next line ends it.
 type Agent struct {
-	Port uint16 `json:"port"` // of the agent; must be set
-	Send string `json:"send"` // is sent first, with "\n" at its end if the agent reads a line; "" is nothing
+	Port uint16 `json:"port"` // port of the agent; must be set
+	Send string `json:"send"` // text to send first, with "\n" at its end if the agent reads a line; "" is nothing
 
 	// Missing says that a server works whose agent cannot be reached or says nothing, as it
 	// does for HAProxy; otherwise it fails. An agent that hangs until the timeout fails.

@@ -17,7 +17,7 @@ import (
 // DNS asks a name server a question.
 type DNS struct {
 	Port uint16 `json:"port"` // 0 is that of the target
-	Name string `json:"name"` // that is asked for, such as "example.org"; "" is the root
+	Name string `json:"name"` // the name to ask for, such as "example.org"; "" is the root
 
 	// Type is that of the records that are asked for: A, AAAA, CNAME, DNSKEY, DS, MX, NS,
 	// PTR, RRSIG, SOA, SRV or TXT; "" is A.
@@ -249,7 +249,7 @@ func (p DNS) find(parser *dnsmessage.Parser) error {
 	return fmt.Errorf("the answer has %q, not %q", seen, p.Expect)
 }
 
-// normal returns what two texts of records have in common that say the same.
+// normal returns a form in which texts of records are equal if they say the same.
 func (p DNS) normal(text string) string {
 	if p.kind() == "TXT" {
 		return text

@@ -45,9 +45,9 @@ type LimitCrossed struct {
 // String returns which limit was crossed, and what is done.
 func (e LimitCrossed) String() string {
 	if e.Below {
-		return fmt.Sprintf("%s: too few servers work: %.4g of at least %.4g %s: %s", e.Service, e.Working, e.Needed, e.Limit.unit(), e.Limit.Then)
+		return fmt.Sprintf("%s: too few servers work, %s: %s until it is %s", e.Service, e.Limit.amount(e.Working), e.Limit.Then, e.Limit.amount(e.Needed))
 	}
-	return fmt.Sprintf("%s: enough servers work: %.4g %s", e.Service, e.Working, e.Limit.unit())
+	return fmt.Sprintf("%s: enough servers work, %s", e.Service, e.Limit.amount(e.Working))
 }
 
 // ContentDiffers is a real server that serves something else than most others.

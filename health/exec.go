@@ -16,12 +16,12 @@ import (
 // It runs in the working directory of this program, and its standard input is empty. When
 // the check's timeout passes, the program is killed with all in its process group, and so
 // is what is left of that when the program ends. On Linux it is also killed when this
-// program dies. Of its output the first 4 KiB are looked at. At most 1000 programs run at
+// program dies. The first 4 KiB of its output are looked at. At most 1000 programs run at
 // a time; others wait for one to end.
 type Exec struct {
-	Path string   `json:"path"` // of the program, which must be absolute
-	Args []string `json:"args"` // behind its name
-	Env  []string `json:"env"`  // in the form "NAME=value"
+	Path string   `json:"path"` // program; must be absolute
+	Args []string `json:"args"` // its arguments
+	Env  []string `json:"env"`  // more of its environment, in the form "NAME=value"
 
 	// Share says where the program reports the share of its weight that the server asks
 	// for; "" is nowhere.
@@ -37,8 +37,8 @@ type ExecShare string
 
 const (
 	// ByStatus: the exit status 0 reports nothing, 1 is a failure, and from 2 to 255 it
-	// reports the share (status - 2) / (Whole - 2). As misc_dynamic of keepalived, it is a
-	// weight and 2 where Whole is the server's weight and 2.
+	// reports the share (status - 2) / (Whole - 2). Where Whole is the server's weight plus
+	// 2, the status is the weight to use plus 2, as with misc_dynamic of keepalived.
 	ByStatus ExecShare = "status"
 
 	// ByLine: the first line that the program prints is a state or a share, such as "up",

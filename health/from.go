@@ -15,11 +15,11 @@ import (
 // It works where [Options.Network] is nil. Interface and Mark need Linux, and Mark needs
 // CAP_NET_ADMIN: elsewhere probes fail with [errors.ErrUnsupported].
 type From struct {
-	Addr      netip.Addr `json:"addr"`      // that packets come from; the zero value lets the routes choose
-	Port      uint16     `json:"port"`      // that they come from; 0 is any free one
-	Interface string     `json:"interface"` // by which they leave, such as "eth1"; "" lets the routes choose
-	Mark      uint32     `json:"mark"`      // that they have, for routing rules; 0 is none
-	Ask       Probe      `json:"ask"`       // must be set
+	Addr      netip.Addr `json:"addr"`      // source address; the zero value lets the routes choose
+	Port      uint16     `json:"port"`      // source port; 0 is any free one
+	Interface string     `json:"interface"` // interface by which packets leave, such as "eth1"; "" lets the routes choose
+	Mark      uint32     `json:"mark"`      // firewall mark of packets, for routing rules; 0 is none
+	Ask       Probe      `json:"ask"`       // probe that asks; must be set
 }
 
 // String returns the probe in words, with what is chosen.

@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// GRPC asks a server of gRPC by its health protocol, grpc.health.v1, over HTTP/2.
+// GRPC asks a server of gRPC by its health protocol, grpc.health.v1, over HTTP/2, with the
+// restriction that [HTTP.HTTP2] has.
 type GRPC struct {
 	Service string `json:"service"` // the name that the server knows its health by; "" is the server as a whole
 

@@ -16,9 +16,9 @@ import (
 // HookOptions configures a [Hook]. It runs for the events that all of Events, States,
 // Services and Servers admit.
 type HookOptions struct {
-	Path string   `json:"path"` // of the program; must be absolute, and is run without a shell
-	Args []string `json:"args"` // behind its name
-	Env  []string `json:"env"`  // in the form "NAME=value"
+	Path string   `json:"path"` // program, which is run without a shell; must be absolute
+	Args []string `json:"args"` // its arguments
+	Env  []string `json:"env"`  // more of its environment, in the form "NAME=value"
 
 	Events   []EventKind      `json:"events"`   // it runs for these; none is all
 	States   []string         `json:"states"`   // it runs for what is "up", "down", "unknown", "below" or "above" now; none is all

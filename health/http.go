@@ -29,12 +29,13 @@ type HTTP struct {
 	// have; "" is the address of the target.
 	Host string `json:"host"`
 
-	Headers map[string]string `json:"headers"` // that are sent
+	Headers map[string]string `json:"headers"` // headers to send
 	Port    uint16            `json:"port"`    // 0 is that of the target
 	TLS     *TLS              `json:"tls"`     // nil is plain HTTP
 
 	// HTTP2 asks by HTTP/2 and accepts nothing else: without TLS, by prior knowledge. The
-	// zero value asks by HTTP/1.1.
+	// zero value asks by HTTP/1.1. If a server breaks the rules of HTTP/2, package net/http
+	// writes a line to the standard logger of package log, which nothing prevents.
 	HTTP2 bool `json:"http2"`
 
 	Status string `json:"status"` // the statuses that work, such as "200-299,301"; "" is "200-299"
@@ -44,7 +45,7 @@ type HTTP struct {
 	// more than 1 MiB fails a probe that needs all of it.
 	Contains string `json:"contains"` // a text in it
 	Matches  string `json:"matches"`  // a regular expression of package regexp that matches in it
-	NoMatch  string `json:"noMatch"`  // one that does not match in it
+	NoMatch  string `json:"noMatch"`  // a regular expression that must not match in it
 	SHA256   string `json:"sha256"`   // its digest in hex
 	MD5      string `json:"md5"`      // the same, as genhash of keepalived prints it
 

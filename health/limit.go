@@ -1,6 +1,9 @@
 package health
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // tally is how much of a service works, in the unit of its limit.
 type tally struct {
@@ -12,15 +15,17 @@ type tally struct {
 // isZero reports whether nothing is limited.
 func (l Limit) isZero() bool { return l.Share == 0 && l.Count == 0 && l.Weight == 0 }
 
-// unit returns the unit of a limit, in words.
-func (l Limit) unit() string {
+// amount returns how much of a service that is, in words.
+func (l Limit) amount(n float64) string {
 	switch {
 	case l.Share > 0:
-		return "of the servers"
+		return fmt.Sprintf("%.3g %% of the servers", 100*n)
 	case l.Weight > 0:
-		return "of weight"
+		return fmt.Sprintf("a weight of %.4g", n)
+	case n == 1:
+		return "1 server"
 	}
-	return "servers"
+	return fmt.Sprintf("%.4g servers", n)
 }
 
 // tally returns how much of a service works.

@@ -8,9 +8,9 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// kernelWeight is the weight that a server has in the kernel's table. It is noted each time that
-// table is seen, but for a server with a weight of which nothing else is known: what is
-// written in place of the weight that it keeps may have another scale.
+// kernelWeight is the weight that a server has in the kernel's table. It is noted each time
+// that table is seen, except for a server that has a weight and has not been judged: it
+// keeps the weight that was found, which may have been written with another scale since.
 type kernelWeight struct {
 	weight int  // -1 if it is not in the table
 	scale  int  // by which the weights of the table are multiplied
@@ -20,9 +20,9 @@ type kernelWeight struct {
 // unseen is the weight of a server before the kernel's table was seen.
 var unseen = kernelWeight{weight: -1, scale: 1}
 
-// scaleFor returns the least scale of a table in which a server can have a weight, of a
-// whole one without a scale. The scale of the table is the greatest of all its servers:
-// those that have their whole weight need it.
+// scaleFor returns the least scale that explains the weight of a server in a table, given
+// its whole weight without a scale. The scale of the table is the greatest of those of its
+// servers: the ones that have their whole weight need it.
 func scaleFor(weight int, whole float64, scheduler lvs.Scheduler) int {
 	if weight <= 1 || whole <= 0 || !scales(scheduler) {
 		return 1
@@ -61,7 +61,7 @@ func (m *Monitor) seeService(s *service, there []lvs.RealServer, now time.Time) 
 	}
 }
 
-// finder finds the weights of servers. It is fast if they are asked for at their places.
+// finder finds the weights of servers. It is fast if they are asked for in their order.
 type finder struct {
 	servers []lvs.RealServer
 	weights map[netip.AddrPort]int // nil before it is needed

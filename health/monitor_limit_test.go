@@ -133,26 +133,26 @@ func TestLimitIsToldFirst(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", when, diff)
 			}
 		}
-		told("at the start", "enough servers work: 2 servers")
+		told("at the start", "enough servers work, 2 servers")
 		told("later")
 		s.restart(want, policy(Withdraw))
-		told("after a restart", "enough servers work: 2 servers")
+		told("after a restart", "enough servers work, 2 servers")
 		if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(Withdraw)}); err != nil {
 			t.Fatal(err)
 		}
 		told("after the same policy")
 		f.set(1, errors.New("refused"))
-		told("when it fails", "too few servers work: 1 of at least 2 servers: withdraw")
+		told("when it fails", "too few servers work, 1 server: withdraw until it is 2 servers")
 		if err := s.Set(want, map[lvs.ServiceID]Policy{web: policy(Report)}); err != nil {
 			t.Fatal(err)
 		}
-		told("with another action", "too few servers work: 1 of at least 2 servers: report")
+		told("with another action", "too few servers work, 1 server: report until it is 2 servers")
 		s.restart(want, policy(Report))
-		told("after a restart", "too few servers work: 1 of at least 2 servers: report")
+		told("after a restart", "too few servers work, 1 server: report until it is 2 servers")
 		if err := s.Set(want, map[lvs.ServiceID]Policy{web: {Checks: policy(Report).Checks}}); err != nil {
 			t.Fatal(err)
 		}
-		told("without a limit", "enough servers work: 1 servers")
+		told("without a limit", "enough servers work, 1 server")
 		told("later")
 	})
 }

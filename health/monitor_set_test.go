@@ -217,7 +217,7 @@ func TestStatusText(t *testing.T) {
 			refused(t, field, json.Unmarshal([]byte(text), &read))
 		}
 		want := []string{
-			"tcp://10.168.0.91:80: 1 of at least 2 work: too few: report",
+			"tcp://10.168.0.91:80: working 1, needed 2: too few: report",
 			"  -> 10.1.0.0:80 up for 5s, weight 50 = 10 x 10 scale x 0.5 operator; health.fake: ok in 0s, next in 1s",
 			"  -> 10.1.0.1:80 down for 3s, weight 0 (failed); health.fake: failed 5 in a row: refused, next in 500ms",
 		}

@@ -90,9 +90,9 @@ func (m *Monitor) cross(s *service, servers []standing) (enough bool) {
 	return was && !below
 }
 
-// returnTogether lets servers go on that were used, or were not, whatever their checks said.
-// Those that work have what they had, or all nothing: none of them starts slowly. One that
-// failed, and whose last probes succeeded, is used until they have decided.
+// returnTogether lets servers go on after the action of a limit. Those that work were all
+// used, or none was, so none of them starts slowly. After [KeepAll], one that failed and
+// whose last probes succeeded is used until its checks have decided.
 func (s *service) returnTogether() {
 	then := s.policy.Limit.Then
 	if then != KeepAll && then != SorryServer {

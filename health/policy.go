@@ -131,8 +131,9 @@ const (
 // A server that begins to work after it failed, or that was not in the table, starts
 // slowly, and so does one that an operator took out or that asked for no connections when
 // that ends. After a restart, a server that is in the kernel's table with a part of its
-// weight goes on from there. A weight below 100 cannot be divided well: while a server starts, the weights of
-// all servers of the service are multiplied by [Weight.Scale], and their ratios stay.
+// weight goes on from there. A weight below 100 cannot be divided well: while a server
+// starts, the weights of all servers of the service are multiplied by [Weight.Scale], and
+// their ratios stay.
 type SlowStart struct {
 	Window time.Duration `json:"window"` // at most 24 h; 0 gives all of the weight at once
 	From   float64       `json:"from"`   // the share of its weight that it begins with; 0 is a tenth

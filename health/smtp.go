@@ -14,7 +14,7 @@ import (
 
 // SMTP waits for the greeting of a mail server, introduces itself, and quits.
 type SMTP struct {
-	Name string `json:"name"` // that it introduces itself by; "" is "localhost"
+	Name string `json:"name"` // name by which it introduces itself; "" is "localhost"
 	Port uint16 `json:"port"` // 0 is that of the target
 	TLS  *TLS   `json:"tls"`  // nil is plain
 

@@ -89,7 +89,7 @@ func (s Status) String() string {
 	for _, service := range s.Services {
 		line := service.Service.String()
 		if service.Then != "" {
-			line += fmt.Sprintf(": %.4g of at least %.4g work", service.Working, service.Needed)
+			line += fmt.Sprintf(": working %.4g, needed %.4g", service.Working, service.Needed)
 		}
 		if service.Below {
 			line += fmt.Sprintf(": too few: %s", service.Then)

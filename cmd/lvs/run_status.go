@@ -14,8 +14,8 @@ import (
 const statusInterval = time.Second
 
 // keepStatus writes the status of a director to a file, now and then until the context
-// ends. It fails if it cannot write at first. Later, a disk that is full
-// does not end the director: that is reported once, until it is over.
+// ends. It fails if it cannot write at first. Later, a disk that is full does not end the
+// director: that is reported once, until it is over.
 func keepStatus(ctx context.Context, report io.Writer, path string, d *director.Director) error {
 	if err := writeStatus(path, d); err != nil {
 		return err

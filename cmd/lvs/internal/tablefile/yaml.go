@@ -10,7 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// decodeYAML returns what a text of YAML wants, and validates it. Its errors say where the text is wrong, as those of [director.ParseConfig] do.
+// decodeYAML returns what a text of YAML wants, and validates it. Its errors say where the
+// text is wrong, as those of [director.ParseConfig] do.
 func decodeYAML(content []byte) (c director.Config, err error) {
 	var root yaml.Node
 	if err := yaml.Load(content, &root); err != nil {
