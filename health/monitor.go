@@ -353,13 +353,16 @@ func (m *Monitor) work(ctx context.Context) time.Duration {
 
 // due begins the probes that are due, gives up those that are late, and moves weights.
 func (m *Monitor) due(ctx context.Context, now time.Time) time.Duration {
-	for len(m.queue) > 0 && !m.queue[0].due.After(now) {
+	for len(m.queue) > 0 {
 		w := m.queue[0]
+		if w.due.Sub(now) > w.early() {
+			break
+		}
 		if w.running != nil {
 			m.giveUp(w, now)
-			continue
+		} else {
+			m.probe(ctx, w, now)
 		}
-		m.probe(ctx, w, now)
 	}
 	if !m.stepAt.IsZero() && !m.stepAt.After(now) {
 		m.step(now)

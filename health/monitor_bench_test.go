@@ -51,6 +51,7 @@ func benchMonitor(b *testing.B, table lvs.Table) (*Monitor, map[lvs.ServiceID]Po
 	now := time.Now()
 	for _, w := range m.watches {
 		m.take(w, now, now, finding{})
+		m.next(w, now, now)
 	}
 	return m, policies
 }

@@ -66,7 +66,10 @@ func (m *Monitor) probe(ctx context.Context, w *watch, now time.Time) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.check.Timeout)
-	a := &attempt{began: now, cancel: cancel}
+	a := &attempt{began: now, due: now, cancel: cancel}
+	if w.due.After(now) {
+		a.due = w.due
+	}
 	w.running = a
 	m.queue.set(w, now.Add(w.check.Timeout+grace))
 	check, target, path := w.check, w.target, w.path
@@ -129,6 +132,7 @@ func (m *Monitor) returned(w *watch, a *attempt, f finding) {
 		return
 	}
 	m.take(w, a.began, now, f)
+	m.next(w, a.due, now)
 }
 
 // leave cancels the probe of a watch that is under way, and forgets it.
@@ -150,10 +154,11 @@ func (m *Monitor) giveUp(w *watch, now time.Time) {
 	began := w.due.Add(-w.check.Timeout - grace)
 	broken := &brokenError{problem: fmt.Sprintf("does not end: no answer in %s", w.check.Timeout)}
 	m.take(w, began, now, finding{failed: broken.Error(), broken: broken})
+	m.next(w, began, now)
 	m.queue.set(w, w.due.Add(w.check.Timeout+grace))
 }
 
-// take judges a result, and sets when the next probe begins.
+// take judges a result.
 func (m *Monitor) take(w *watch, began, now time.Time, f finding) {
 	w.last, w.took, w.reason = now, now.Sub(began), f.failed
 	was := w.answer
@@ -162,7 +167,6 @@ func (m *Monitor) take(w *watch, began, now time.Time, f finding) {
 	}
 	m.reportBroken(w, f)
 	changed := w.note(f.failed == "", w.check.Rise, w.check.Fall)
-	m.next(w, began, now)
 	content := changed || w.answer.Content != was.Content
 	for _, mb := range w.users {
 		follows := w.ok && w.state == Up && (w.answer.Reported || mb.load.asks()) && mb.follow(now)
@@ -192,9 +196,9 @@ func (m *Monitor) reportBroken(w *watch, f finding) {
 	}
 }
 
-// next sets when the next probe begins, after one that began at a time.
-func (m *Monitor) next(w *watch, began, now time.Time) {
-	m.askAt(w, w.after(began), now)
+// next sets when the next probe begins, after one that was due at a time.
+func (m *Monitor) next(w *watch, last, now time.Time) {
+	m.askAt(w, w.after(last), now)
 }
 
 // askAt makes the next probe begin at a time, or now if that has passed.

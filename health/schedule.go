@@ -10,8 +10,7 @@ import (
 
 // spread sets when the first probes of new watches begin: evenly over the interval, in
 // the order of a hash, so that neighbours in the table are not asked together. It does
-// the same each time, and no two begin in the same instant, so that what is simulated is
-// the same each time as well.
+// the same each time.
 func spread(fresh []*watch, now time.Time) {
 	slices.SortFunc(fresh, func(a, b *watch) int {
 		if a.hash != b.hash {
@@ -21,16 +20,28 @@ func spread(fresh []*watch, now time.Time) {
 	})
 	for i, w := range fresh {
 		share := float64(i) / float64(len(fresh))
-		w.slot = now.Add(time.Duration(float64(w.check.Interval)*share) + time.Duration(w.hash%uint64(time.Millisecond)))
+		w.slot = now.Add(time.Duration(float64(w.check.Interval) * share))
 		w.due = w.slot
 	}
 }
 
-// after returns when the next probe begins after one that began at a time: an interval
+// earliest is how much sooner than it is due a probe may begin.
+const earliest = 50 * time.Millisecond
+
+// early returns how much sooner something that is due for a watch may be done, together
+// with what is due now: waking up costs more than a probe does. A probe is given up in time.
+func (w *watch) early() time.Duration {
+	if w.running != nil {
+		return 0
+	}
+	return min(w.interval()/50, earliest)
+}
+
+// after returns when the next probe is due after one that was due at a time: an interval
 // later. While a server works, that is moved back to a whole number of intervals from its
 // first probe. Otherwise all that failed together would be asked together ever after.
-func (w *watch) after(began time.Time) time.Time {
-	due := began.Add(w.interval())
+func (w *watch) after(last time.Time) time.Time {
+	due := last.Add(w.interval())
 	if w.state == Up && w.ok {
 		due = due.Add(-(due.Sub(w.slot) % w.check.Interval))
 	}

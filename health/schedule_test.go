@@ -45,3 +45,32 @@ func TestSpreadStays(t *testing.T) {
 		}
 	})
 }
+
+// Probes that are due within a fiftieth of their interval begin together, and none moves in
+// the long run.
+func TestBeginTogether(t *testing.T) {
+	const servers, rounds = 200, 50
+	f := newFake()
+	want := tableOf(lvs.WLC, make([]int, servers)...)
+	play(t, want, want, Policy{Checks: []Check{{Probe: f, Interval: time.Second}}}, func(s *scene) {
+		s.sleep(rounds * time.Second)
+		f.Lock()
+		defer f.Unlock()
+		moments := map[time.Time]bool{}
+		for i := range servers {
+			asked := f.asked[rip(i)]
+			if n := len(asked); n < rounds || n > rounds+1 {
+				t.Fatalf("%s was asked %d times in %d intervals", rip(i), n, rounds)
+			}
+			for n, at := range asked {
+				moments[at] = true
+				if late := at.Sub(asked[0]) - time.Duration(n)*time.Second; late.Abs() > time.Second/50 {
+					t.Errorf("probe %d of %s is %s off its time", n, rip(i), late)
+				}
+			}
+		}
+		if most := 51 * rounds; len(moments) > most {
+			t.Errorf("probes began at %d moments, want at most %d", len(moments), most)
+		}
+	})
+}

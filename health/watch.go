@@ -40,6 +40,7 @@ type answered struct {
 // attempt is a probe that is under way.
 type attempt struct {
 	began  time.Time
+	due    time.Time // when it should have begun, or began if that was later
 	cancel context.CancelFunc
 	late   bool // it has been given up, and has not returned
 	left   bool // its result is not wanted any more
