@@ -115,20 +115,28 @@ func TestHooks(t *testing.T) {
 	})
 }
 
-// Other hooks lose no event: one that changes goes on with what waits, and one that is not
-// wanted any more runs for that.
-func TestHooksChange(t *testing.T) {
-	notes := newNotebook(t)
+// onSimulator returns a director of a new simulator. Programs run in real time, so it is
+// not in a scene.
+func onSimulator(t *testing.T) *Director {
+	t.Helper()
 	sim, err := lvs.NewSimulator(lvs.SimOptions{Clock: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := sim.Client()
-	defer client.Close()
+	t.Cleanup(func() { client.Close() })
 	d, err := New(client, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return d
+}
+
+// Other hooks lose no event: one that changes goes on with what waits, and one that is not
+// wanted any more runs for that.
+func TestHooksChange(t *testing.T) {
+	notes := newNotebook(t)
+	d := onSimulator(t)
 	var b backends
 	update := func(hooks health.Hooks) {
 		t.Helper()
@@ -206,16 +214,7 @@ func TestHooksEnd(t *testing.T) {
 	notes := newNotebook(t)
 	release := notes.hold()
 	defer release()
-	sim, err := lvs.NewSimulator(lvs.SimOptions{Clock: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := sim.Client()
-	defer client.Close()
-	d, err := New(client, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := onSimulator(t)
 	var b backends
 	u := b.checked(wrrTable(1), func(p *health.Policy) {
 		p.Checks[0].Interval, p.Checks[0].Timeout = 20*time.Millisecond, 10*time.Second

@@ -16,7 +16,7 @@ import (
 //   - "75%" or "0.75" is the share of its weight that the server asks for.
 //   - "up" and "ready" say that it works.
 //   - "drain" and "maint" ask for no new connections: weight 0, whatever share there is.
-//   - "down", "fail" and "stopped" fail the probe.
+//   - "down", "fail", "failed" and "stopped" fail the probe.
 //   - "maxconn:30" is passed over.
 //
 // A reason may follow behind "#". Any other word fails the probe. Each line stands for

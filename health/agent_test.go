@@ -58,12 +58,12 @@ func TestAgent(t *testing.T) {
 
 // An agent that is not there is one thing, and one that hangs is another.
 func TestAgentMissing(t *testing.T) {
-	nobody := on(t, func(net.Conn) {})
-	nobody.Addr = netip.AddrPortFrom(nobody.Addr.Addr(), 1)
-	if _, err := (Agent{Port: 1}).Probe(seconds(t, 30*time.Second), nobody); err == nil || !strings.Contains(err.Error(), "refused") {
+	absent := on(t, func(net.Conn) {})
+	absent.Addr = netip.AddrPortFrom(absent.Addr.Addr(), 1)
+	if _, err := (Agent{Port: 1}).Probe(seconds(t, 30*time.Second), absent); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%v, want a refused connection", err)
 	}
-	if _, err := (Agent{Port: 1, Missing: true}).Probe(seconds(t, 30*time.Second), nobody); err != nil {
+	if _, err := (Agent{Port: 1, Missing: true}).Probe(seconds(t, 30*time.Second), absent); err != nil {
 		t.Error(err)
 	}
 	synctest.Test(t, func(t *testing.T) {

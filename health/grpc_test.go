@@ -37,7 +37,7 @@ func grpcServer(t *testing.T, cert *tls.Certificate, answer func(request string,
 	return Target{Addr: netip.MustParseAddrPort(s.Listener.Addr().String())}
 }
 
-// message returns an answer with a body, and the status in the trailer.
+// message returns a handler that sends a body, and the status in the trailer.
 func message(body, code string) func(string, http.ResponseWriter) {
 	return func(_ string, w http.ResponseWriter) {
 		_, _ = io.WriteString(w, body)
@@ -45,7 +45,7 @@ func message(body, code string) func(string, http.ResponseWriter) {
 	}
 }
 
-// onlyHeader returns an answer without a body, and the status in the header.
+// onlyHeader returns a handler that sends the status in the header, and no body.
 func onlyHeader(code, text string) func(string, http.ResponseWriter) {
 	return func(_ string, w http.ResponseWriter) {
 		w.Header().Set("Grpc-Status", code)

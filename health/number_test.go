@@ -8,15 +8,22 @@ import (
 	"testing"
 )
 
-func TestNumber(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) string {
+// writer returns a new folder, and a function that writes a file in it and returns the
+// file's path.
+func writer(t *testing.T) (dir string, write func(name, text string) string) {
+	dir = t.TempDir()
+	return dir, func(name, text string) string {
+		t.Helper()
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
+}
+
+func TestNumber(t *testing.T) {
+	dir, write := writer(t)
 	write("10.1.0.1", "-5\n")
 	asks := func(share float64) Answer { return Answer{Share: share, Reported: true} }
 	for _, c := range []struct {

@@ -83,7 +83,7 @@ func TunnelDown() Behaviour { return Behaviour{kind: tunnelDown} }
 
 // Serves reports whether clients get a whole answer when IPVS forwards their packets in a
 // mode. For clients of the server's own address, mode is [lvs.NAT]. A slow server serves,
-// and so does one that answers with a status.
+// and so does one with a [Status].
 func (b Behaviour) Serves(mode lvs.Mode) bool {
 	switch b.on(mode) {
 	case answers, slow, status:

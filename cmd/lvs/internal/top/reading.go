@@ -46,7 +46,7 @@ type Reader struct {
 	StatusFile string // of health; "" is none
 	Probes     bool   // reads the services that carry health checks, too
 
-	Director *director.Director // knows of health if there is no file; nil is none
+	Director *director.Director // tells the health of real servers where no status file does; may be nil
 
 	state stateFile
 }
