@@ -33,7 +33,8 @@ type Monitor struct {
 	changed   bool            // OnChange has not been called
 	probes    *sync.WaitGroup // of this Run
 	left      int             // probes under way whose results are not wanted any more
-	stepAt    time.Time       // when weights change without a probe; zero is never
+	conns     connector
+	stepAt    time.Time // when weights change without a probe; zero is never
 }
 
 // Options configures a [Monitor]. The zero value checks from this host.
@@ -315,6 +316,7 @@ func (m *Monitor) end() {
 	for _, w := range m.watches {
 		m.leave(w)
 	}
+	m.stopWaiting()
 	probes := m.probes
 	m.mu.Unlock()
 	done := make(chan struct{})
@@ -358,12 +360,16 @@ func (m *Monitor) due(ctx context.Context, now time.Time) time.Duration {
 		if w.due.Sub(now) > w.early() {
 			break
 		}
-		if w.running != nil {
-			m.giveUp(w, now)
-		} else {
+		switch {
+		case w.running == nil:
 			m.probe(ctx, w, now)
+		case w.running.socket != nil:
+			m.connectionLate(w)
+		default:
+			m.giveUp(w, now)
 		}
 	}
+	m.lookAtFresh()
 	if !m.stepAt.IsZero() && !m.stepAt.After(now) {
 		m.step(now)
 	}

@@ -57,19 +57,27 @@ type finding struct {
 	ready  bool   // the target was prepared
 }
 
-// probe begins a probe in a goroutine of its own. Each watch has at most one under way,
-// so that a server that hangs delays no other. The end of ctx does not end it: then it
-// would fail, and the server with it. See [Monitor.leave].
+// probe begins a probe. Each watch has at most one under way.
 func (m *Monitor) probe(ctx context.Context, w *watch, now time.Time) {
+	due := now
+	if w.due.After(now) {
+		due = w.due
+	}
+	if !m.connect(w, due) {
+		m.call(ctx, w, now, due)
+	}
+}
+
+// call calls a probe in a goroutine of its own, so that a server that hangs delays no
+// other. The end of ctx does not end it: then it would fail, and the server with it. See
+// [Monitor.leave].
+func (m *Monitor) call(ctx context.Context, w *watch, now, due time.Time) {
 	if m.left >= mostLeft {
 		m.queue.set(w, now.Add(leftPause))
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.check.Timeout)
-	a := &attempt{began: now, due: now, cancel: cancel}
-	if w.due.After(now) {
-		a.due = w.due
-	}
+	a := &attempt{began: now, due: due, cancel: cancel}
 	w.running = a
 	m.queue.set(w, now.Add(w.check.Timeout+grace))
 	check, target, path := w.check, w.target, w.path
@@ -101,9 +109,14 @@ func probeOnce(ctx context.Context, c Check, t Target, path PathFunc) (f finding
 	}
 	if err != nil {
 		errors.As(err, &f.broken)
-		f.failed = cmp.Or(clip(t.explain(err).Error()), "it did not say why")
+		f.failed = t.failure(err)
 	}
 	return f
+}
+
+// failure returns why a probe of the target failed.
+func (t Target) failure(err error) string {
+	return cmp.Or(clip(t.explain(err).Error()), "it did not say why")
 }
 
 // late returns the error of a probe that took longer than it may, also if it succeeded.
@@ -138,13 +151,16 @@ func (m *Monitor) returned(w *watch, a *attempt, f finding) {
 // leave cancels the probe of a watch that is under way, and forgets it.
 func (m *Monitor) leave(w *watch) {
 	m.queue.remove(w)
-	if w.running == nil {
-		return
+	switch {
+	case w.running == nil:
+	case w.running.socket != nil:
+		m.closeSocket(w)
+	default:
+		w.running.cancel()
+		w.running.left = true
+		m.left++
 	}
-	w.running.cancel()
-	w.running.left = true
 	w.running = nil
-	m.left++
 }
 
 // giveUp counts a probe that does not end as failed. The next one begins when it has

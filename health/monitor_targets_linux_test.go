@@ -3,13 +3,13 @@ package health
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -30,11 +30,10 @@ func TestTargets(t *testing.T) {
 		listenAnywhere(t)
 		return
 	}
-	port := startListener(t)
+	port, accepted := startListener(t)
 	table := tableOn(*targetsCount, port)
 	idle := memory()
-	network := &countingNetwork{}
-	m, err := New(Options{Network: network})
+	m, err := New(Options{})
 	if err == nil {
 		err = m.Set(table, map[lvs.ServiceID]Policy{web: {Checks: []Check{{Probe: TCP{}, Interval: time.Second}}}})
 	}
@@ -45,9 +44,9 @@ func TestTargets(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- m.Run(ctx) }()
 	time.Sleep(1500 * time.Millisecond) // each has been asked once
-	before, begun, asked := processorTime(), time.Now(), network.dialed.Load()
+	before, begun, asked := processorTime(), time.Now(), accepted()
 	time.Sleep(*targetsTime)
-	probes := float64(network.dialed.Load() - asked)
+	probes := float64(accepted() - asked)
 	used, took := (processorTime() - before).Seconds(), time.Since(begun).Seconds()
 	bytes := float64(int64(memory())-int64(idle)) / float64(*targetsCount)
 	failed := 0
@@ -68,17 +67,6 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// countingNetwork is the host's, and counts its connections.
-type countingNetwork struct {
-	net.Dialer
-	dialed atomic.Int64
-}
-
-func (n *countingNetwork) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	n.dialed.Add(1)
-	return n.Dialer.DialContext(ctx, network, address)
-}
-
 // tableOn returns the service web with servers at addresses of this host.
 func tableOn(servers int, port uint16) lvs.Table {
 	t := tableOf(lvs.WLC, make([]int, servers)...)
@@ -90,8 +78,8 @@ func tableOn(servers int, port uint16) lvs.Table {
 }
 
 // startListener starts a process that accepts connections at all addresses of this host,
-// so that its cost is not that of the checks.
-func startListener(t *testing.T) (port uint16) {
+// so that its cost is not that of the checks. It returns their port, and how to ask how many.
+func startListener(t *testing.T) (port uint16, accepted func() int) {
 	t.Helper()
 	command := exec.Command(os.Args[0], "-test.run", "^TestTargets$")
 	command.Env = append(os.Environ(), "LVS_HEALTH_TARGETS=listen")
@@ -107,34 +95,43 @@ func startListener(t *testing.T) (port uint16) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { in.Close(); _ = command.Wait() })
-	line := make([]byte, 64)
-	n, err := out.Read(line)
-	if err != nil {
+	var n int
+	if _, err := fmt.Fscanln(out, &port); err != nil {
 		t.Fatal(err)
 	}
-	at, err := netip.ParseAddrPort(strings.TrimSpace(string(line[:n])))
-	if err != nil {
-		t.Fatal(err)
+	return port, func() int {
+		_, _ = io.WriteString(in, "?")
+		if _, err := fmt.Fscanln(out, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
 	}
-	return at.Port()
 }
 
-// listenAnywhere accepts connections until its standard input ends.
+// listenAnywhere accepts connections, and writes how many when it is asked on standard
+// input, until that ends.
 func listenAnywhere(t *testing.T) {
 	l, err := net.Listen("tcp4", "0.0.0.0:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var accepted atomic.Int64
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		l.Close()
+		defer l.Close()
+		for b := make([]byte, 1); ; {
+			if _, err := os.Stdin.Read(b); err != nil {
+				return
+			}
+			fmt.Println(accepted.Load())
+		}
 	}()
-	_, _ = os.Stdout.WriteString(l.Addr().String() + "\n")
+	fmt.Println(l.Addr().(*net.TCPAddr).Port)
 	for {
 		conn, err := l.Accept()
 		if err != nil {
 			return
 		}
+		accepted.Add(1)
 		conn.Close()
 	}
 }

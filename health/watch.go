@@ -42,8 +42,9 @@ type attempt struct {
 	began  time.Time
 	due    time.Time // when it should have begun, or began if that was later
 	cancel context.CancelFunc
-	late   bool // it has been given up, and has not returned
-	left   bool // its result is not wanted any more
+	socket *socket // of a probe that only connects, and is not in a goroutine; nil of others
+	late   bool    // it has been given up, and has not returned
+	left   bool    // its result is not wanted any more
 }
 
 func newWatch(key watchKey, c keyedCheck, t Target, path PathFunc) *watch {
