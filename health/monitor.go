@@ -278,6 +278,9 @@ var errRunning = errors.New("health: Run is already running")
 // Run checks until the context ends, and returns its cause. Probes that are under way end
 // with it; Run waits a second for those that do not. It may be called again after it
 // returned, and then goes on with what is known.
+//
+// On Linux, Run itself opens the connections of probes that only connect from this host,
+// in its goroutine. Each other probe has a goroutine of its own.
 func (m *Monitor) Run(ctx context.Context) error {
 	if err := m.begin(); err != nil {
 		return err
@@ -355,10 +358,12 @@ func (m *Monitor) work(ctx context.Context) time.Duration {
 
 // due begins the probes that are due, gives up those that are late, and moves weights.
 func (m *Monitor) due(ctx context.Context, now time.Time) time.Duration {
-	for len(m.queue) > 0 {
+	for early := 0; len(m.queue) > 0; {
 		w := m.queue[0]
-		if w.due.Sub(now) > w.early() {
-			break
+		if w.due.After(now) {
+			if early++; early > mostEarly || w.due.Sub(now) > w.early() {
+				break
+			}
 		}
 		switch {
 		case w.running == nil:

@@ -43,7 +43,7 @@ type Check struct {
 	Probe Probe `json:"probe"` // what is asked; must be set
 	Path  Path  `json:"path"`  // how the probe reaches the server; the zero value is [Direct]
 
-	Interval time.Duration `json:"interval"` // between two probes of a server, which may begin a fiftieth of it sooner, at most 50 ms; 0 is 2 s
+	Interval time.Duration `json:"interval"` // between two probes of a server, which may begin a twentieth of it sooner, at most 50 ms; 0 is 2 s
 	Failing  time.Duration `json:"failing"`  // the same while probes fail or the server has not risen yet; 0 is Interval
 	Timeout  time.Duration `json:"timeout"`  // of a probe; 0 is 1 s, or Interval or Failing if that is less. A longer one than those delays the next probe
 

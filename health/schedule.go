@@ -25,8 +25,14 @@ func spread(fresh []*watch, now time.Time) {
 	}
 }
 
-// earliest is how much sooner than it is due a probe may begin.
-const earliest = 50 * time.Millisecond
+const (
+	// earliest is how much sooner than it is due a probe may begin.
+	earliest = 50 * time.Millisecond
+
+	// mostEarly is how many probes begin sooner than they are due at a time. When there are
+	// more, waking up for them costs little of what they need.
+	mostEarly = 64
+)
 
 // early returns how much sooner something that is due for a watch may be done, together
 // with what is due now: waking up costs more than a probe does. A probe is given up in time.
@@ -34,7 +40,7 @@ func (w *watch) early() time.Duration {
 	if w.running != nil {
 		return 0
 	}
-	return min(w.interval()/50, earliest)
+	return min(w.interval()/20, earliest)
 }
 
 // after returns when the next probe is due after one that was due at a time: an interval
