@@ -13,23 +13,27 @@ import (
 
 // Both contenders check all servers of the configuration, once a second.
 func TestConfiguration(t *testing.T) {
-	c, err := keepalived.Parse("keepalived.conf", []byte(configuration(250)), keepalived.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := c.Policies[lvs.TCP(vip)]
-	if len(c.Table.Services) != 1 || len(c.Table.Services[0].RealServers) != 250 || len(p.Servers) != 250 {
-		t.Fatalf("%d services, %d servers that are checked", len(c.Table.Services), len(p.Servers))
-	}
-	for addr, checks := range p.Servers {
-		if len(checks) != 1 || checks[0].Interval != time.Second || checks[0].Timeout != time.Second {
-			t.Errorf("%s: %+v", addr, checks)
-		}
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) {
+			f, err := keepalived.Parse("keepalived.conf", []byte(c.configuration(250)), keepalived.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := f.Policies[lvs.TCP(vip)]
+			if len(f.Table.Services) != 1 || len(f.Table.Services[0].RealServers) != 250 || len(p.Servers) != 250 {
+				t.Fatalf("%d services, %d servers that are checked", len(f.Table.Services), len(p.Servers))
+			}
+			for addr, checks := range p.Servers {
+				if len(checks) != 1 || checks[0].Interval != time.Second {
+					t.Errorf("%s: %+v", addr, checks)
+				}
+			}
+		})
 	}
 }
 
 func TestOptions(t *testing.T) {
-	for _, args := range []string{"-servers 1", "-servers 251", "-rounds 0", "-rest 0s", "-only lvs,seesaw", "more"} {
+	for _, args := range []string{"-servers 1", "-servers 251", "-rounds 0", "-rest 0s", "-only lvs,seesaw", "-check udp", "more"} {
 		if _, err := parseOptions(strings.Fields(args)); err == nil {
 			t.Errorf("%s is accepted", args)
 		}

@@ -28,12 +28,13 @@ type lab struct {
 	table                     *lvs.Client
 	web                       []*webServer
 	folder                    string
+	check                     check
 	config                    string // path of the configuration
 }
 
 // newLab makes the network and starts the web servers.
-func newLab(ctx context.Context, servers int) (l *lab, err error) {
-	l = &lab{}
+func newLab(ctx context.Context, servers int, c check) (l *lab, err error) {
+	l = &lab{check: c}
 	defer func() {
 		if err != nil {
 			l.close()
@@ -49,14 +50,14 @@ func newLab(ctx context.Context, servers int) (l *lab, err error) {
 		return l, err
 	}
 	for i := range servers {
-		w := &webServer{addr: rip(i), in: l.servers}
+		w := &webServer{addr: rip(i), in: l.servers, check: c}
 		if err := w.start(); err != nil {
 			return l, err
 		}
 		l.web = append(l.web, w)
 	}
 	l.config = filepath.Join(l.folder, "keepalived.conf")
-	return l, os.WriteFile(l.config, []byte(configuration(servers)), 0o644)
+	return l, os.WriteFile(l.config, []byte(c.configuration(servers)), 0o644)
 }
 
 // connect makes the hosts and joins them.
@@ -118,18 +119,6 @@ func rip(i int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, 0, byte(i + 1)}), 80)
 }
 
-// configuration is what the contenders read.
-func configuration(servers int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "global_defs {\n  checker_log_all_failures\n}\nvirtual_server %s %d {\n  delay_loop 1\n  lvs_sched rr\n  lvs_method NAT\n  protocol TCP\n", vip.Addr(), vip.Port())
-	for i := range servers {
-		fmt.Fprintf(&b, "  real_server %s %d {\n    weight 1\n    inhibit_on_failure\n    TCP_CHECK {\n      connect_timeout 1\n      retry 2\n      delay_before_retry 1\n    }\n  }\n",
-			rip(i).Addr(), rip(i).Port())
-	}
-	b.WriteString("}\n")
-	return b.String()
-}
-
 func (l *lab) close() {
 	for _, w := range l.web {
 		w.stop()
@@ -152,9 +141,10 @@ func (l *lab) close() {
 	_ = os.RemoveAll(l.folder)
 }
 
-// webServer answers one line a connection.
+// webServer answers each connection once.
 type webServer struct {
 	addr     netip.AddrPort
+	check    check
 	in       *netspace.Namespace
 	listener net.Listener
 }
@@ -164,30 +154,30 @@ func (w *webServer) start() error {
 		if w.listener, err = net.Listen("tcp", w.addr.String()); err != nil {
 			return err
 		}
-		go answer(w.listener)
+		go w.answer()
 		return nil
 	})
 }
 
 // answer answers until the listener is closed.
-func answer(l net.Listener) {
-	for {
+func (w *webServer) answer() {
+	for l := w.listener; ; {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err == nil {
-			_, _ = conn.Write([]byte("ok\n"))
 			_ = conn.(*net.TCPConn).SetLinger(0)
-			go hold(conn)
+			go w.hold(conn)
 		}
 	}
 }
 
-// hold keeps a connection until the client ends it.
-func hold(conn net.Conn) {
+// hold answers, and keeps the connection until the client ends it.
+func (w *webServer) hold(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Minute))
+	w.check.serve(conn)
 	_, _ = conn.Read(make([]byte, 1))
 }
 

@@ -33,6 +33,7 @@ func main() {
 // options are what the command line asks for.
 type options struct {
 	servers int           // of the service
+	check   check         // of each server
 	rounds  int           // of breaking and repairing each way
 	rest    time.Duration // for which the processor time of checks is measured in each round
 	only    []contender
@@ -43,6 +44,7 @@ func parseOptions(args []string) (o options, err error) {
 	fs := flag.NewFlagSet("checkers", flag.ContinueOnError)
 	only := fs.String("only", "", "the contenders to measure, of "+names()+" (default all)")
 	fs.IntVar(&o.servers, "servers", 200, "real servers, at most 250")
+	by := fs.String("check", "tcp", "how servers are checked, tcp or http")
 	fs.IntVar(&o.rounds, "rounds", 5, "how often a server is broken in each way, after one round to warm up")
 	fs.DurationVar(&o.rest, "rest", 10*time.Second, "how long processor time is measured in each round while nothing happens")
 	fs.StringVar(&o.serve, "serve", "", "check and balance as `FILE` says: how this command starts itself")
@@ -50,6 +52,9 @@ func parseOptions(args []string) (o options, err error) {
 		return o, err
 	}
 	if o.only, err = contendersOf(strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })); err != nil {
+		return o, err
+	}
+	if o.check, err = checkOf(*by); err != nil {
 		return o, err
 	}
 	if o.servers < 2 || o.servers > 250 || o.rounds < 1 || o.rest <= 0 || fs.NArg() > 0 {
@@ -66,7 +71,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if o.serve != "" {
 		return serve(ctx, o.serve)
 	}
-	l, err := newLab(ctx, o.servers)
+	l, err := newLab(ctx, o.servers, o.check)
 	if err != nil {
 		return err
 	}

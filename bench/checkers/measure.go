@@ -107,7 +107,7 @@ func until(phase, running time.Duration) time.Duration {
 // outage breaks a server and repairs it, while clients connect. The repair comes when
 // phase has passed since a check: the one by which the server was out.
 func (l *lab) outage(ctx context.Context, f fault, w *webServer, phase time.Duration, m *outage) error {
-	t := begin(ctx, l.client)
+	t := begin(ctx, l.client, l.check)
 	defer t.stop()
 	begun := time.Now()
 	if err := f.start(ctx, l, w); err != nil {
@@ -181,7 +181,7 @@ func (l *lab) working(ctx context.Context) (n int) {
 // write prints the results beside each other.
 func write(out io.Writer, o options, all []*result) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%d real servers, %d rounds; median (greatest)\n", o.servers, o.rounds)
+	fmt.Fprintf(w, "%d real servers, checked by %s, %d rounds; median (greatest)\n", o.servers, o.check.name, o.rounds)
 	for _, r := range all {
 		fmt.Fprintf(w, "\t%s", r.version)
 	}

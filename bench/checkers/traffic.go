@@ -24,7 +24,7 @@ type traffic struct {
 	lost   atomic.Int64 // that got no answer in a second
 }
 
-func begin(ctx context.Context, from *netspace.Namespace) *traffic {
+func begin(ctx context.Context, from *netspace.Namespace, c check) *traffic {
 	t := &traffic{}
 	ctx, t.stop = context.WithCancel(ctx)
 	t.all.Go(func() {
@@ -35,22 +35,22 @@ func begin(ctx context.Context, from *netspace.Namespace) *traffic {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				t.all.Go(func() { t.visit(from) })
+				t.all.Go(func() { t.visit(from, c) })
 			}
 		}
 	})
 	return t
 }
 
-func (t *traffic) visit(from *netspace.Namespace) {
+func (t *traffic) visit(from *netspace.Namespace, c check) {
 	t.opened.Add(1)
-	if err := visit(from); err != nil {
+	if err := visit(from, c); err != nil {
 		t.lost.Add(1)
 	}
 }
 
 // visit makes one connection and waits for its answer, a second in all.
-func visit(from *netspace.Namespace) error {
+func visit(from *netspace.Namespace, c check) error {
 	var conn net.Conn
 	end := time.Now().Add(time.Second)
 	err := from.Do(func() (err error) {
@@ -63,8 +63,7 @@ func visit(from *netspace.Namespace) error {
 	defer conn.Close()
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	_ = conn.SetDeadline(end)
-	_, err = conn.Read(make([]byte, 3))
-	return err
+	return c.ask(conn)
 }
 
 // end stops the clients, and waits for those that are under way.
