@@ -43,14 +43,17 @@ func (c check) configuration(servers int) string {
 	return b.String()
 }
 
-// serve answers one connection.
-func (c check) serve(conn net.Conn) {
-	if c.request != "" {
-		if _, err := conn.Read(make([]byte, 1024)); err != nil {
-			return
-		}
+// serve answers one connection. An answer to a request ends what the server says, which
+// keepalived waits for.
+func (c check) serve(conn *net.TCPConn) {
+	if c.request == "" {
+		_, _ = conn.Write([]byte(c.answer))
+		return
 	}
-	_, _ = conn.Write([]byte(c.answer))
+	if _, err := conn.Read(make([]byte, 1024)); err == nil {
+		_, _ = conn.Write([]byte(c.answer))
+		_ = conn.CloseWrite()
+	}
 }
 
 // ask asks as a client, and waits for the first bytes of the answer.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,24 +107,26 @@ func (p *process) log() string {
 	return text[max(0, len(text)-2000):]
 }
 
-// cost returns the processor time a second of the contender and its children.
-func (p *process) cost(ctx context.Context, rest time.Duration) (time.Duration, error) {
+// cost returns the processor time a second of a contender and its children, and how many
+// checks a second that was for.
+func (l *lab) cost(ctx context.Context, p *process, rest time.Duration) (cpu time.Duration, probes int64, err error) {
 	if err := sleep(ctx, 5*time.Second); err != nil { // after which it has started
-		return 0, err
+		return 0, 0, err
 	}
 	before, err := spent(p.Process.Pid)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	begun := time.Now()
+	begun, asked := time.Now(), l.asked.Load()
 	if err := sleep(ctx, rest); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	after, err := spent(p.Process.Pid)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return time.Duration(float64(after-before) / time.Since(begun).Seconds()), nil
+	took := time.Since(begun).Seconds()
+	return time.Duration(float64(after-before) / took), int64(math.Round(float64(l.asked.Load()-asked) / took)), nil
 }
 
 // spent returns the processor time of a process and of its children that still run.

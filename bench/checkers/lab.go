@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/golvs/lvs"
@@ -27,6 +28,7 @@ type lab struct {
 	director, servers, client *netspace.Namespace
 	table                     *lvs.Client
 	web                       []*webServer
+	asked                     atomic.Int64 // connections to all real servers
 	folder                    string
 	check                     check
 	config                    string // path of the configuration
@@ -50,7 +52,7 @@ func newLab(ctx context.Context, servers int, c check) (l *lab, err error) {
 		return l, err
 	}
 	for i := range servers {
-		w := &webServer{addr: rip(i), in: l.servers, check: c}
+		w := &webServer{addr: rip(i), in: l.servers, check: c, asked: &l.asked}
 		if err := w.start(); err != nil {
 			return l, err
 		}
@@ -145,6 +147,7 @@ func (l *lab) close() {
 type webServer struct {
 	addr     netip.AddrPort
 	check    check
+	asked    *atomic.Int64
 	in       *netspace.Namespace
 	listener net.Listener
 }
@@ -167,14 +170,15 @@ func (w *webServer) answer() {
 			return
 		}
 		if err == nil {
+			w.asked.Add(1)
 			_ = conn.(*net.TCPConn).SetLinger(0)
-			go w.hold(conn)
+			go w.hold(conn.(*net.TCPConn))
 		}
 	}
 }
 
 // hold answers, and keeps the connection until the client ends it.
-func (w *webServer) hold(conn net.Conn) {
+func (w *webServer) hold(conn *net.TCPConn) {
 	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Minute))
 	w.check.serve(conn)

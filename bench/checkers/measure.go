@@ -19,6 +19,7 @@ type result struct {
 	name    string
 	version string
 	cpu     []time.Duration // of its processes, a second
+	probes  []int64         // a second, in the same time
 	outages []outage        // one of each fault
 }
 
@@ -77,11 +78,11 @@ func (l *lab) measure(ctx context.Context, c contender, round int, o options, r 
 	if err := l.await(ctx, func() bool { return l.working(ctx) == len(l.web) }); err != nil {
 		return fmt.Errorf("starting: %w\n%s", err, p.log())
 	}
-	cpu, err := p.cost(ctx, o.rest)
+	cpu, probes, err := l.cost(ctx, p, o.rest)
 	if err != nil {
 		return err
 	}
-	r.cpu = append(r.cpu, cpu)
+	r.cpu, r.probes = append(r.cpu, cpu), append(r.probes, probes)
 	// The rounds are spread evenly over the interval, or chance would decide how long the next
 	// check is off.
 	phase := interval * time.Duration(2*round+1) / time.Duration(2*o.rounds)
@@ -189,6 +190,10 @@ func write(out io.Writer, o options, all []*result) error {
 	for _, r := range all {
 		fmt.Fprintf(w, "\t%s", spread(r.cpu, func(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1e3) }))
 	}
+	fmt.Fprint(w, "\nchecks a second")
+	for _, r := range all {
+		fmt.Fprintf(w, "\t%s", spread(r.probes, countText))
+	}
 	for i, f := range faults {
 		for _, row := range []struct {
 			name string
@@ -196,8 +201,8 @@ func write(out io.Writer, o options, all []*result) error {
 		}{
 			{"until the server is out", func(m outage) string { return spread(m.out, durationText) }},
 			{"until it is in again", func(m outage) string { return spread(m.in, durationText) }},
-			{"connections lost", func(m outage) string { return spread(m.lost, func(n int64) string { return fmt.Sprint(n) }) }},
-			{"of", func(m outage) string { return spread(m.opened, func(n int64) string { return fmt.Sprint(n) }) }},
+			{"connections lost", func(m outage) string { return spread(m.lost, countText) }},
+			{"of", func(m outage) string { return spread(m.opened, countText) }},
 		} {
 			fmt.Fprintf(w, "\n%s: %s", f.name, row.name)
 			for _, r := range all {
@@ -210,6 +215,8 @@ func write(out io.Writer, o options, all []*result) error {
 }
 
 func durationText(d time.Duration) string { return d.Round(time.Millisecond).String() }
+
+func countText(n int64) string { return fmt.Sprint(n) }
 
 // spread returns the median and the greatest of some values.
 func spread[T int64 | time.Duration](values []T, text func(T) string) string {
