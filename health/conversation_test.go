@@ -121,7 +121,7 @@ var badServers = map[string]func(net.Conn){
 	"floods":         flood("", "x"),
 	"floods lines":   flood("", "x: y\r\n"),
 	"floods 1xx":     flood("", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"),
-	"floods headers": flood("HTTP/1.1 200 OK\r\n", "X-Head: "+string(make([]byte, 100))+"\r\n"),
+	"floods headers": flood("HTTP/1.1 200 OK\r\n", "X-Head: "+strings.Repeat("x", 100)+"\r\n"),
 	"floods fields":  flood("HTTP/1.1 200 OK\r\n", "X-Head: again\r\n"),
 	"floods body":    flood("HTTP/1.1 200 OK\r\n\r\n", "never ends"),
 	"floods chunks":  flood("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"),

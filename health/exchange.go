@@ -46,7 +46,10 @@ func (e *exchange) begin(ctx context.Context) (end func()) {
 // mostHeader is how much the header of an answer can have, in bytes.
 const mostHeader = 64 << 10
 
-func (e *exchange) transport() *http.Transport {
+func (e *exchange) transport() http.RoundTripper {
+	if !e.http2 {
+		return http1{e}
+	}
 	t := &http.Transport{
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
@@ -57,14 +60,8 @@ func (e *exchange) transport() *http.Transport {
 		DialContext:            e.dial,
 		DialTLSContext:         e.dial,
 	}
-	switch {
-	case e.http2 && e.secure != nil:
-		t.Protocols.SetHTTP2(true)
-	case e.http2:
-		t.Protocols.SetUnencryptedHTTP2(true)
-	default:
-		t.Protocols.SetHTTP1(true)
-	}
+	t.Protocols.SetHTTP2(e.secure != nil)
+	t.Protocols.SetUnencryptedHTTP2(e.secure == nil)
 	return t
 }
 
@@ -84,11 +81,6 @@ func (e *exchange) dial(context.Context, string, string) (net.Conn, error) {
 	conn, hangUp, err := e.target.open(e.ctx, e.port, e.secure, e.name, e.protocol())
 	if err != nil {
 		return nil, err
-	}
-	if !e.http2 {
-		c := &askFirst{Conn: conn, asked: make(chan struct{})}
-		closing := hangUp
-		conn, hangUp = c, func() { c.ask(); closing() }
 	}
 	e.mu.Lock()
 	e.hangUp = append(e.hangUp, hangUp)

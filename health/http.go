@@ -210,10 +210,11 @@ func (p HTTP) Probe(ctx context.Context, t Target) (Answer, error) {
 
 // follow does a request, and follows redirects as far as it should.
 func (p HTTP) follow(transport http.RoundTripper, req *http.Request) (*http.Response, error) {
+	if p.Follow == 0 {
+		return transport.RoundTrip(req)
+	}
 	client := http.Client{Transport: transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		switch {
-		case p.Follow == 0:
-			return http.ErrUseLastResponse
 		case len(via) > p.Follow:
 			return fmt.Errorf("more than %d redirects", p.Follow)
 		case next.URL.Scheme != req.URL.Scheme:

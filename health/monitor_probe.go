@@ -104,7 +104,8 @@ func probeOnce(ctx context.Context, c Check, t Target, path PathFunc) (f finding
 	if err == nil {
 		f.answer, err = c.Probe.Probe(ctx, t)
 	}
-	if ctx.Err() == context.DeadlineExceeded {
+	// What waits for the deadline itself may end before the context does.
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
 		err = late(c.Timeout, err)
 	}
 	if err != nil {
