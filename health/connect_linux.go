@@ -174,10 +174,14 @@ func (m *Monitor) closeSocket(w *watch) {
 	}
 }
 
-// stopWaiting ends the goroutine that takes results, when no probe is under way.
+// stopWaiting ends the goroutine that takes results, when no probe is under way. The
+// Monitor is not locked: Close waits for that goroutine, which may wait for the lock.
 func (m *Monitor) stopWaiting() {
-	if m.conns.epoll != nil {
-		m.conns.epoll.Close()
-		m.conns.epoll = nil
+	m.mu.Lock()
+	epoll := m.conns.epoll
+	m.conns.epoll = nil
+	m.mu.Unlock()
+	if epoll != nil {
+		epoll.Close()
 	}
 }

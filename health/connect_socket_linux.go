@@ -20,7 +20,7 @@ func (s *socket) open() (err error) {
 		return os.NewSyscallError("socket", err)
 	}
 	_ = unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	if err = unix.Connect(s.fd, to); err != nil && err != unix.EINPROGRESS {
+	if err = unix.Connect(s.fd, to); err != nil && err != unix.EINPROGRESS && err != unix.EINTR {
 		return os.NewSyscallError("connect", err)
 	}
 	return nil

@@ -41,7 +41,7 @@ func TestHTTP1Answers(t *testing.T) {
 	})
 }
 
-// The connection is not kept, and a server is told so, unless the probe says something else.
+// The request says that the connection is not kept, unless the probe has it say something else.
 func TestHTTP1Connection(t *testing.T) {
 	for name, headers := range map[string]map[string]string{"close": nil, "upgrade": {"Connection": "upgrade", "Upgrade": "x"}} {
 		var got string

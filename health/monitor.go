@@ -319,9 +319,9 @@ func (m *Monitor) end() {
 	for _, w := range m.watches {
 		m.leave(w)
 	}
-	m.stopWaiting()
 	probes := m.probes
 	m.mu.Unlock()
+	m.stopWaiting()
 	done := make(chan struct{})
 	go func() { probes.Wait(); close(done) }()
 	timer := time.NewTimer(patience)

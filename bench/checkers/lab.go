@@ -143,7 +143,7 @@ func (l *lab) close() {
 	_ = os.RemoveAll(l.folder)
 }
 
-// webServer answers each connection once.
+// webServer gives one answer for each connection.
 type webServer struct {
 	addr     netip.AddrPort
 	check    check
