@@ -69,6 +69,7 @@ type service struct {
 	below          bool      // too few servers work
 	told           bool      // an event has said on which side of its limit it is
 	weighAt        time.Time // when weights are to be looked at; zero is never
+	weighed        time.Time // when they were last
 	contentChanged bool      // and is to be compared when weights are looked at
 }
 

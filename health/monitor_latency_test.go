@@ -257,3 +257,36 @@ func TestLeftIsBounded(t *testing.T) {
 		<-done
 	})
 }
+
+// The first change of a service is acted upon at once, and what follows it together.
+func TestFirstChangeAtOnce(t *testing.T) {
+	f := newFake()
+	want := tableOf(lvs.WLC, 1, 1, 1, 1)
+	play(t, want, want, Policy{Checks: []Check{{Probe: f, Interval: time.Hour, Fall: 1}}}, func(s *scene) {
+		s.sleep(time.Hour)
+		m := s.Monitor
+		fail := func(server int) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			for _, w := range m.watches {
+				if w.target.Server == rip(server) {
+					now := time.Now()
+					m.take(w, now, now, finding{failed: "refused"})
+				}
+			}
+		}
+		for _, step := range []struct {
+			server int
+			rest   time.Duration
+			want   map[string]int
+		}{
+			{0, 0, map[string]int{"10.1.0.0": 0, "10.1.0.1": 1, "10.1.0.2": 1, "10.1.0.3": 1}},
+			{1, 0, map[string]int{"10.1.0.0": 0, "10.1.0.1": 1, "10.1.0.2": 1, "10.1.0.3": 1}},
+			{2, settling, map[string]int{"10.1.0.0": 0, "10.1.0.1": 0, "10.1.0.2": 0, "10.1.0.3": 1}},
+		} {
+			fail(step.server)
+			s.sleep(step.rest)
+			s.is(fmt.Sprintf("after server %d failed", step.server), step.want)
+		}
+	})
+}

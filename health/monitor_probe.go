@@ -197,7 +197,7 @@ func (m *Monitor) take(w *watch, began, now time.Time, f finding) {
 		compares := content && mb.service.policy.SameContent
 		mb.service.contentChanged = mb.service.contentChanged || compares
 		if changed || follows || gaveUp || compares {
-			m.weighBy(mb.service, now.Add(settling))
+			m.weighSoon(mb.service, now)
 		}
 	}
 	if len(m.events) > 0 {

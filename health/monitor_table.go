@@ -9,14 +9,24 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// settling is how long a change waits for others, so that a service of thousands of
-// servers is weighed once for all of them.
+// settling is the least time between two looks at the weights of a service that probes ask
+// for. The first change is looked at immediately, and those right behind it together, so
+// that a service of thousands of servers is not weighed for each of them.
 const settling = 10 * time.Millisecond
 
 // weighBy makes the weights of a service be looked at no later.
 func (m *Monitor) weighBy(s *service, at time.Time) {
 	s.weighAt = earlier(s.weighAt, at)
 	m.stepBy(at)
+}
+
+// weighSoon makes the weights of a service be looked at for what a probe found.
+func (m *Monitor) weighSoon(s *service, now time.Time) {
+	at := s.weighed.Add(settling)
+	if at.Before(now) {
+		at = now
+	}
+	m.weighBy(s, at)
 }
 
 // stepBy makes Run look at weights and overrides no later.
@@ -53,7 +63,7 @@ func (m *Monitor) step(now time.Time) {
 
 // weigh looks at the limit of a service, at its weights, and when these change next.
 func (m *Monitor) weigh(s *service, now time.Time) {
-	s.weighAt = time.Time{}
+	s.weighAt, s.weighed = time.Time{}, now
 	if s.contentChanged {
 		s.contentChanged = false
 		m.compare(s)
