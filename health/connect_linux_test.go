@@ -139,7 +139,7 @@ func queueOf(t *testing.T) (netip.AddrPort, func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(own.(*unix.SockaddrInet4).Port))
+	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), portOf(own))
 	conn, err := net.Dial("tcp", addr.String()) // the only one that has room
 	if err != nil {
 		t.Fatal(err)
@@ -245,19 +245,34 @@ func TestConnectWithoutDescriptors(t *testing.T) {
 
 // Nothing listens where a connection is its own peer.
 func TestConnectToItself(t *testing.T) {
-	for _, to := range []string{"127.0.0.1:54321", "[::1]:54321"} {
-		s := socket{to: netip.MustParseAddrPort(to)}
-		family, sa := s.sockaddr()
-		var err error
-		if s.fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); errors.Is(err, unix.EAFNOSUPPORT) {
+	for _, at := range []unix.Sockaddr{&unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}} {
+		family, to := unix.AF_INET, netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		if _, is6 := at.(*unix.SockaddrInet6); is6 {
+			family, to = unix.AF_INET6, netip.IPv6Loopback()
+		}
+		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			defer unix.Close(fd)
+			err = unix.Bind(fd, at)
+		}
+		if err != nil && family == unix.AF_INET6 {
+			t.Logf("this host has no IPv6: %v", err)
 			continue
 		}
-		if err := errors.Join(err, unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), unix.Bind(s.fd, sa), unix.Connect(s.fd, sa)); err != nil {
+		own, err2 := unix.Getsockname(fd)
+		if err := errors.Join(err, err2, unix.Connect(fd, own)); err != nil {
 			t.Fatal(err)
 		}
+		s := socket{fd: fd, to: netip.AddrPortFrom(to, portOf(own))}
 		if err := s.outcome(unix.POLLOUT); !errors.Is(err, unix.ECONNREFUSED) {
-			t.Errorf("%s: %v", to, err)
+			t.Errorf("%s: %v", s.to, err)
 		}
-		unix.Close(s.fd)
 	}
+}
+
+func portOf(own unix.Sockaddr) uint16 {
+	if own, ok := own.(*unix.SockaddrInet4); ok {
+		return uint16(own.Port)
+	}
+	return uint16(own.(*unix.SockaddrInet6).Port)
 }
