@@ -33,8 +33,8 @@ type Monitor struct {
 	changed   bool            // OnChange has not been called
 	probes    *sync.WaitGroup // of this Run
 	left      int             // probes under way whose results are not wanted any more
-	conns     connector
-	stepAt    time.Time // when weights change without a probe; zero is never
+	conns     connector       // of probes that only connect
+	stepAt    time.Time       // when weights change without a probe; zero is never
 }
 
 // Options configures a [Monitor]. The zero value checks from this host.

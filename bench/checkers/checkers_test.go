@@ -24,7 +24,7 @@ func TestConfiguration(t *testing.T) {
 				t.Fatalf("%d services, %d servers that are checked", len(f.Table.Services), len(p.Servers))
 			}
 			for addr, checks := range p.Servers {
-				if len(checks) != 1 || checks[0].Interval != time.Second {
+				if len(checks) != 1 || checks[0].Interval != time.Second || checks[0].Timeout != time.Second {
 					t.Errorf("%s: %+v", addr, checks)
 				}
 			}
