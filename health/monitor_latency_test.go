@@ -258,8 +258,9 @@ func TestLeftIsBounded(t *testing.T) {
 	})
 }
 
-// The first change of a service is acted upon at once, and what follows it together.
-func TestFirstChangeAtOnce(t *testing.T) {
+// The first changes of a service, which come in one moment, are acted upon together, and
+// those that follow them together again.
+func TestFirstChangesSoon(t *testing.T) {
 	f := newFake()
 	want := tableOf(lvs.WLC, 1, 1, 1, 1)
 	play(t, want, want, Policy{Checks: []Check{{Probe: f, Interval: time.Hour, Fall: 1}}}, func(s *scene) {
@@ -280,9 +281,10 @@ func TestFirstChangeAtOnce(t *testing.T) {
 			rest   time.Duration
 			want   map[string]int
 		}{
-			{0, 0, map[string]int{"10.1.0.0": 0, "10.1.0.1": 1, "10.1.0.2": 1, "10.1.0.3": 1}},
-			{1, 0, map[string]int{"10.1.0.0": 0, "10.1.0.1": 1, "10.1.0.2": 1, "10.1.0.3": 1}},
-			{2, settling, map[string]int{"10.1.0.0": 0, "10.1.0.1": 0, "10.1.0.2": 0, "10.1.0.3": 1}},
+			{0, 0, map[string]int{"10.1.0.0": 1, "10.1.0.1": 1, "10.1.0.2": 1, "10.1.0.3": 1}},
+			{1, moment, map[string]int{"10.1.0.0": 0, "10.1.0.1": 0, "10.1.0.2": 1, "10.1.0.3": 1}},
+			{2, moment, map[string]int{"10.1.0.0": 0, "10.1.0.1": 0, "10.1.0.2": 1, "10.1.0.3": 1}},
+			{3, settling, map[string]int{"10.1.0.0": 0, "10.1.0.1": 0, "10.1.0.2": 0, "10.1.0.3": 0}},
 		} {
 			fail(step.server)
 			s.sleep(step.rest)

@@ -9,10 +9,15 @@ import (
 	"github.com/golvs/lvs"
 )
 
-// settling is the least time between two looks at the weights of a service that probes ask
-// for. The first change is looked at immediately, and those right behind it together, so
-// that a service of thousands of servers is not weighed for each of them.
-const settling = 10 * time.Millisecond
+const (
+	// settling is the least time between two looks at the weights of a service that probes
+	// ask for, so that a service of thousands of servers is not weighed for each of them.
+	settling = 10 * time.Millisecond
+
+	// moment is how long the first change of a service waits for others. What probes find
+	// at one time is acted upon together, so that their order makes no difference.
+	moment = time.Millisecond
+)
 
 // weighBy makes the weights of a service be looked at no later.
 func (m *Monitor) weighBy(s *service, at time.Time) {
@@ -22,9 +27,9 @@ func (m *Monitor) weighBy(s *service, at time.Time) {
 
 // weighSoon makes the weights of a service be looked at for what a probe found.
 func (m *Monitor) weighSoon(s *service, now time.Time) {
-	at := s.weighed.Add(settling)
-	if at.Before(now) {
-		at = now
+	at, soon := s.weighed.Add(settling), now.Add(moment)
+	if at.Before(soon) {
+		at = soon
 	}
 	m.weighBy(s, at)
 }
