@@ -212,7 +212,7 @@ func TestDrainByOthers(t *testing.T) {
 			inDrainTime(t, drainWeb, func(t *testing.T, sim *Simulator, c *Client) {
 				drainConn(t, sim)
 				done := drainLater(t.Context(), c, DrainOptions{Timeout: time.Hour})
-				time.Sleep(time.Minute)
+				time.Sleep(time.Minute + time.Millisecond) // between two looks, so that none falls between two changes
 				must(t, c.Do(t.Context(), other.changes...))
 				noticed := time.Now()
 				got := <-done
