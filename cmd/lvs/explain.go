@@ -41,7 +41,7 @@ not show, all that may happen is listed.
 type explain struct {
 	output   string
 	protocol lvs.Protocol
-	fwmark   uint
+	fwmark   uint64
 }
 
 // assumedPort is the client's where none is given.
@@ -50,7 +50,7 @@ const assumedPort = 40000
 func (x *explain) Flags(f *flag.FlagSet) {
 	cli.Choice(f, &x.output, "o", "write a `FORMAT`", "text", "json")
 	f.TextVar(&x.protocol, "protocol", lvs.ProtocolTCP, "the `PROTOCOL`: tcp or udp")
-	f.UintVar(&x.fwmark, "fwmark", 0, "the firewall `MARK` of the client's packets; 0 is none")
+	f.Uint64Var(&x.fwmark, "fwmark", 0, "the firewall `MARK` of the client's packets; 0 is none")
 }
 
 func (x *explain) Run(ctx context.Context, env *cli.Env, args []string) error {
@@ -59,7 +59,7 @@ func (x *explain) Run(ctx context.Context, env *cli.Env, args []string) error {
 		return err
 	}
 	flow := lvs.Flow{Protocol: x.protocol, Client: client, FWMark: uint32(x.fwmark)}
-	if uint64(x.fwmark) > 1<<32-1 {
+	if x.fwmark > 1<<32-1 {
 		return cli.Usagef("-fwmark %d has more than 32 bits", x.fwmark)
 	}
 	host, err := env.Host(ctx)

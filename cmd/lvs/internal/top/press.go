@@ -41,7 +41,7 @@ func (m *Model) Press(key Key) Effect {
 
 // moves returns by how many rows a key moves the cursor.
 func (m *Model) moves(key Key) (int, bool) {
-	const all = 1 << 40
+	const all = 1 << 30
 	page := max(1, m.space()-1)
 	switch key {
 	case KeyUp, "k":
