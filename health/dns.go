@@ -83,7 +83,7 @@ func (p DNS) validate() error {
 	case p.Empty:
 		return invalid("Empty", "accepts any answer, so that Expect has no effect")
 	case p.code() != "NOERROR":
-		return invalid("Expect", "must be empty: records are not looked for in an answer with the code %s", p.code())
+		return invalid("Expect", "must be empty, because an answer with the code %s has no records to compare", p.code())
 	case kind == "DS" || kind == "RRSIG" || kind == "DNSKEY":
 		return invalid("Expect", "must be empty, because records of type %s are not compared", kind)
 	}
