@@ -50,6 +50,9 @@ func (k *Kernel) act(d *decision, p *Packet) {
 			k.countIn(server, p.Length)
 		}
 	}
+	if d.effect != effectReply {
+		d.conn.packets++
+	}
 	k.follow(d.conn, p, d.effect.direction())
 	k.rearm(id, d.conn)
 	if d.effect == effectOpening && d.conn.is(connOnePacket) {
@@ -119,7 +122,7 @@ func (d *dest) addr16() [16]byte { return d.Addr.Addr().As16() }
 func (k *Kernel) enter(c *conn) connID {
 	id := k.conns.add(c)
 	in := k.conns.at(id)
-	in.expires = k.now + in.timeout
+	in.expires = k.now + tick(in.timeout)
 	k.timers.set(id, in)
 	return id
 }
@@ -127,7 +130,7 @@ func (k *Kernel) enter(c *conn) connID {
 // rearm restarts the timer, as each packet does.
 func (k *Kernel) rearm(id connID, c *conn) {
 	if id != 0 {
-		c.expires = k.now + c.timeout
+		c.expires = k.now + tick(c.timeout)
 		k.timers.update(id, c)
 	}
 }

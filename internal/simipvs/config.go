@@ -7,7 +7,7 @@ import (
 )
 
 // timeouts are those of connections that SET_CONFIG sets.
-type timeouts struct{ tcp, fin, udp tick }
+type timeouts struct{ tcp, fin, udp span }
 
 var usualTimeouts = timeouts{tcp: 900 * second, fin: 120 * second, udp: 300 * second}
 
@@ -23,15 +23,15 @@ func (k *Kernel) setConfig(r *request) errno {
 			return einval
 		}
 		if seconds > 0 {
-			*timeout = tick(seconds) * second
+			*timeout = span(seconds) * second
 		}
 	}
 	k.timeouts = t
 	return 0
 }
 
-func (t *timeouts) byNumber() [topMax + 1]*tick {
-	return [...]*tick{topTimeoutTCP: &t.tcp, topTimeoutFin: &t.fin, topTimeoutUDP: &t.udp}
+func (t *timeouts) byNumber() [topMax + 1]*span {
+	return [...]*span{topTimeoutTCP: &t.tcp, topTimeoutFin: &t.fin, topTimeoutUDP: &t.udp}
 }
 
 func (k *Kernel) getConfig(r *request) errno {

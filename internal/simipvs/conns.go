@@ -25,8 +25,9 @@ type conn struct {
 	dest     uint32 // number of its server; 0: bypass
 	control  connID // its template
 	controls int32  // a template: how many connections it has
+	packets  uint32 // that the client sent; wraps
 
-	timeout tick // what the timer is set to by each packet
+	timeout span // what the timer is set to by each packet
 	expires tick
 	due     tick // when the timer's slot is looked at; never after expires
 	slot    uint16

@@ -20,7 +20,7 @@ func (k *Kernel) expireAt(at tick) {
 func (k *Kernel) expire(id connID, c *conn) {
 	if c.controls > 0 {
 		c.timeout = renewedTimeout
-		c.expires = k.now + c.timeout
+		c.expires = k.now + tick(c.timeout)
 		k.timers.set(id, c)
 		return
 	}

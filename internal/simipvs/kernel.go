@@ -46,7 +46,11 @@ type Interface struct {
 // tick is a moment, or a span, in ticks.
 type tick int64
 
-const second tick = sched.HZ
+// span is a length of time in ticks. It is narrower than tick because each connection
+// has one, and wraps as the kernel's does.
+type span uint32
+
+const second = sched.HZ
 
 // Kernel is an IPVS. Any number of goroutines may use it.
 type Kernel struct {
@@ -115,7 +119,7 @@ type service struct {
 	scheduler string       // "none" without one
 	engine    string       // persistence engine, "" without one
 	flags     uint32
-	timeout   tick // of persistence; wraps at 2^32 as the kernel's does
+	timeout   span // of persistence
 	netmask   uint32
 	group     *sched.Group
 	dests     map[netip.AddrPort]*dest

@@ -244,7 +244,7 @@ func (s *service) set(c *settings) {
 	s.engine, s.netmask = string(c.engine), c.netmask
 	s.flags = c.flags | flagHashed
 	s.group.Flags = s.flags
-	s.timeout = tick(c.timeout * sched.HZ)
+	s.timeout = span(c.timeout * sched.HZ)
 }
 
 func (k *Kernel) delService(r *request) errno {

@@ -174,7 +174,7 @@ func (k *Kernel) stateAfter(c *conn, p *Packet, direction int) State {
 }
 
 // tcpTimeout returns how long a connection lasts in a state.
-func (k *Kernel) tcpTimeout(s State) tick {
+func (k *Kernel) tcpTimeout(s State) span {
 	switch s {
 	case tcpEstablished:
 		return k.timeouts.tcp
@@ -184,7 +184,7 @@ func (k *Kernel) tcpTimeout(s State) tick {
 	return tcpTimeouts[s]
 }
 
-var tcpTimeouts = [tcpStates]tick{
+var tcpTimeouts = [tcpStates]span{
 	tcpNone: 2 * second, tcpSynSent: 120 * second, tcpSynRecv: 60 * second,
 	tcpTimeWait: 120 * second, tcpClose: 10 * second, tcpCloseWait: 60 * second,
 	tcpLastAck: 30 * second, tcpListen: 120 * second, tcpSynAck: 120 * second,

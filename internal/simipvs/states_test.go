@@ -81,7 +81,7 @@ func TestEvents(t *testing.T) {
 
 func TestStateTimeouts(t *testing.T) {
 	k := New(Options{})
-	want := []tick{2, 900, 120, 60, 120, 120, 10, 60, 30, 120, 120}
+	want := []span{2, 900, 120, 60, 120, 120, 10, 60, 30, 120, 120}
 	var active []State
 	for s := range State(tcpStates) {
 		if got := k.tcpTimeout(s); got != want[s]*second {

@@ -18,10 +18,10 @@ func TestTimersAgainstList(t *testing.T) {
 		for range 2000 {
 			switch r.IntN(4) {
 			case 0, 1:
-				c := conn{family: inet4, clientPort: uint16(r.Uint32()), timeout: tick(1) << r.IntN(30)}
-				c.timeout += tick(r.IntN(100))
+				c := conn{family: inet4, clientPort: uint16(r.Uint32()), timeout: span(1) << r.IntN(30)}
+				c.timeout += span(r.IntN(100))
 				id := k.enter(&c)
-				due[id] = k.now + c.timeout
+				due[id] = k.now + tick(c.timeout)
 			case 2:
 				id := anyKey(r, due)
 				if id == 0 {
@@ -33,9 +33,9 @@ func TestTimersAgainstList(t *testing.T) {
 					delete(due, id)
 					continue
 				}
-				c.timeout = tick(1+r.IntN(1000)) << r.IntN(20)
+				c.timeout = span(1+r.IntN(1000)) << r.IntN(20)
 				k.rearm(id, c)
-				due[id] = k.now + c.timeout
+				due[id] = k.now + tick(c.timeout)
 			case 3:
 				k.runTo(k.now + tick(r.IntN(1000))<<r.IntN(16))
 				for id, at := range due {
@@ -77,7 +77,7 @@ func TestExpiryOrder(t *testing.T) {
 	for range 1000 {
 		at := tick(1 + r.IntN(1_000_000))
 		want = append(want, at)
-		k.enter(&conn{family: inet4, timeout: at})
+		k.enter(&conn{family: inet4, timeout: span(at)})
 	}
 	slices.Sort(want)
 	for i, at := range want {
