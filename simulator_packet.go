@@ -17,7 +17,11 @@ type SimPacket struct {
 	Destination netip.AddrPort // of a client: the virtual address
 	TCP         SimTCPFlags    // of a TCP packet; others have none
 	FWMark      uint32         // the firewall's mark on it; 0 is none
-	Length      int            // of the IP packet, in bytes; 0 is one without data
+	Length      int            // of the IP packet, in bytes; 0 is the headers and Data
+
+	// Data are the bytes behind the headers, as far as they matter: to the
+	// persistence engine of a service, or to the helper for FTP.
+	Data string
 }
 
 // Equal reports whether both are the same, as == does.
@@ -36,15 +40,15 @@ const (
 
 // validate refuses what contradicts itself. The rest is the kernel's to refuse.
 func (p SimPacket) validate() *Error {
-	switch headers := headersOf(p.Protocol, unmap(p.Destination)); {
+	switch headers := headersOf(p.Protocol, unmap(p.Destination)) + len(p.Data); {
 	case p.Protocol > 255:
 		return invalid("Protocol", "%s is not a protocol of a packet", p.Protocol)
 	case p.TCP != 0 && p.Protocol != ProtocolTCP:
 		return invalid("TCP", "a %s packet has no TCP flags", p.Protocol)
 	case p.Length != 0 && p.Length < headers:
-		return invalid("Length", "%d bytes are less than the %d bytes of headers", p.Length, headers)
-	case p.Length > math.MaxUint16:
-		return invalid("Length", "a packet has at most %d bytes, not %d", math.MaxUint16, p.Length)
+		return invalid("Length", "%d bytes are less than the %d bytes of headers and data", p.Length, headers)
+	case max(p.Length, headers) > math.MaxUint16:
+		return invalid("Length", "a packet has at most %d bytes, not %d", math.MaxUint16, max(p.Length, headers))
 	}
 	return validateEnds(p.Protocol, "Source", p.Source, "Destination", p.Destination)
 }
@@ -63,13 +67,13 @@ func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
 	}
 	raw := simipvs.Packet{
 		Protocol: uint8(p.Protocol), Source: &p.Source, Destination: &p.Destination,
-		TCP: uint8(p.TCP), Mark: p.FWMark, Length: p.Length,
+		TCP: uint8(p.TCP), Mark: p.FWMark, Length: p.Length, Data: p.Data,
 	}
 	if p.Source.Addr().Is4In6() || p.Destination.Addr().Is4In6() {
 		p.Source, p.Destination = unmap(p.Source), unmap(p.Destination)
 	}
 	if raw.Length == 0 {
-		raw.Length = headersOf(p.Protocol, p.Destination)
+		raw.Length = headersOf(p.Protocol, p.Destination) + len(p.Data)
 	}
 	ways := s.network.ways.Load()
 	if ways != nil {

@@ -14,6 +14,7 @@ type Packet struct {
 	Mark                uint32          // of the firewall
 	Length              int             // of the IP packet in bytes
 	Source, Destination *netip.AddrPort // IPv4 addresses are not mapped into IPv6
+	Data                string          // behind the headers; "": not known, or none
 }
 
 // Action is what happens to a packet.
