@@ -17,13 +17,13 @@ func conntracked() map[string]history {
 	web := keyOf("tcp 10.1.254.1:80")
 	dns := keyOf("udp 10.1.254.1:53")
 	client := func(flags uint8) packet {
-		return packet{protocolTCP, flags, at("10.1.9.1:1001"), at("10.1.254.1:80"), 0, 0}
+		return packet{protocol: protocolTCP, tcp: flags, from: at("10.1.9.1:1001"), to: at("10.1.254.1:80")}
 	}
 	server := func(flags uint8) packet { // of NAT
-		return packet{protocolTCP, flags, at("10.2.0.10:80"), at("10.1.9.1:1001"), 0, 0}
+		return packet{protocol: protocolTCP, tcp: flags, from: at("10.2.0.10:80"), to: at("10.1.9.1:1001")}
 	}
-	answer := packet{protocolUDP, 0, at("10.2.0.10:53"), at("10.1.9.1:1001"), 0, 0}
-	query := packet{protocolUDP, 0, at("10.1.9.1:1001"), at("10.1.254.1:53"), 0, 0}
+	answer := packet{protocol: protocolUDP, from: at("10.2.0.10:53"), to: at("10.1.9.1:1001")}
+	query := packet{protocol: protocolUDP, from: at("10.1.9.1:1001"), to: at("10.1.254.1:53")}
 	const syn, synAck, ack, fin, rst, rstAck = flagSYN, flagSYN | flagACK, flagACK, flagFIN | flagACK, flagRST, flagRST | flagACK
 	again := history{client(syn), settle, client(syn), settle}
 	serve := func(method uint32) history {
@@ -65,7 +65,7 @@ func conntracked() map[string]history {
 		"IPVS passed the port on before": slices.Concat(history{requirement{"conntrack", 0}, client(syn)}, serve(masquerade), history{client(syn), server(fin)}, again),
 		"IPVS knew the port before":      slices.Concat(history{requirement{"conntrack", 0}}, serve(masquerade), history{client(syn), server(fin)}, again),
 		"direct: reset after an answer": slices.Concat(serve(direct), history{
-			client(syn), packet{protocolTCP, ack, at("10.1.254.1:80"), at("10.1.9.1:1001"), 0, 0}, client(rst), client(syn), settle, client(rst),
+			client(syn), packet{protocol: protocolTCP, tcp: ack, from: at("10.1.254.1:80"), to: at("10.1.9.1:1001")}, client(rst), client(syn), settle, client(rst),
 		}, again),
 		// So is that of a connection of one packet, whose answers are the client's as
 		// those of the connection after it would be.
@@ -78,12 +78,12 @@ func conntracked() map[string]history {
 			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53").set(sFlags, flagBytes(4))),
 			serviceCall(cNewDest, dns, destOf("10.2.0.10:53").set(dMethod, u32(direct))),
 			query, serviceCall(cSetService, serviceOf("udp 10.1.254.1:53")), query,
-			packet{protocolUDP, 0, at("10.1.254.1:53"), at("10.1.9.1:1001"), 0, 0}, query,
+			packet{protocol: protocolUDP, from: at("10.1.254.1:53"), to: at("10.1.9.1:1001")}, query,
 		},
 		"the VIP sends to a client of NAT": {
 			serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")),
 			serviceCall(cNewDest, dns, destOf("10.2.0.10:53").set(dMethod, u32(masquerade))),
-			query, packet{protocolUDP, 0, at("10.1.254.1:53"), at("10.1.9.1:1001"), 0, 0}, answer, query,
+			query, packet{protocol: protocolUDP, from: at("10.1.254.1:53"), to: at("10.1.9.1:1001")}, answer, query,
 		},
 		"a datagram's server goes": {
 			nodest, serviceCall(cNewService, serviceOf("udp 10.1.254.1:53")),

@@ -319,7 +319,7 @@ func (c *controller) revive() {
 			c.add(serviceCall(cDelDest, key, d))
 		default:
 			from := netip.AddrPortFrom(client.Addr(), uint16(1024+c.IntN(1000)))
-			c.h = append(c.h, packet{protocolTCP, one(c.Rand, uint8(flagSYN), flagSYN, flagFIN|flagACK), from, vip, 0, 0})
+			c.h = append(c.h, packet{protocol: protocolTCP, tcp: one(c.Rand, uint8(flagSYN), flagSYN, flagFIN|flagACK), from: from, to: vip})
 		}
 	}
 }

@@ -225,7 +225,7 @@ func (p *picker) open(s *pickService) {
 	if s.mark != 0 && p.IntN(2) == 0 {
 		to = netip.AddrPortFrom(p.virtual(s.six), to.Port())
 	}
-	pk := packet{s.protocol, 0, p.client(s.six), to, s.mark, p.IntN(50)}
+	pk := packet{protocol: s.protocol, from: p.client(s.six), to: to, mark: s.mark, data: p.IntN(50)}
 	if s.mark != 0 && p.IntN(4) == 0 {
 		pk.protocol = one(p.Rand, uint8(protocolTCP), protocolUDP)
 	}
@@ -268,7 +268,7 @@ func (o opened) reply(tcp uint8, data int) packet {
 	if o.protocol == protocolUDP {
 		tcp = 0
 	}
-	return packet{o.protocol, tcp, from, o.from, 0, data}
+	return packet{protocol: o.protocol, tcp: tcp, from: from, to: o.from, data: data}
 }
 
 // follow sends another packet of a connection.
@@ -334,7 +334,7 @@ func (p *picker) stray(s *pickService) {
 	if p.IntN(4) == 0 {
 		from = netip.AddrPortFrom(from.Addr(), 20)
 	}
-	pk := packet{s.protocol, 0, from, to, one(p.Rand, 0, s.mark, 9), 0}
+	pk := packet{protocol: s.protocol, from: from, to: to, mark: one(p.Rand, 0, s.mark, 9)}
 	if s.protocol == protocolTCP && p.mood != moodExpiry {
 		pk.tcp = one(p.Rand, uint8(0), flagACK, flagRST, flagSYN|flagRST, flagFIN, flagSYN|flagFIN)
 	}

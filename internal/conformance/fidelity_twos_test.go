@@ -49,7 +49,7 @@ func (c twosCase) play(t testing.TB, p *player, picks int) (counts []int) {
 			client, port = netip.AddrPortFrom(client.Addr().Next(), 0), 1024
 		}
 		client = netip.AddrPortFrom(client.Addr(), port)
-		return packet{protocol, tcp, client, twosVIP, 7, 0}
+		return packet{protocol: protocol, tcp: tcp, from: client, to: twosVIP, mark: 7}
 	}
 	p.expect(t, serviceCall(cNewService, serviceOf("mark4 7").set(sScheduler, text("fo"))))
 	for i, s := range c.servers {
