@@ -27,7 +27,8 @@ type packet struct {
 	protocol, tcp uint8 // TCP's flags
 	from, to      netip.AddrPort
 	mark          uint32
-	data          int // bytes, besides those that tell packets apart
+	payload       string // behind the bytes that tell packets apart
+	data          int    // bytes behind the payload
 }
 
 // requirement is a write to a file of /proc/sys/net/ipv4/vs.

@@ -31,7 +31,7 @@ import (
 //	remove 10.2.0.10:80
 //	remove-service
 //	flush
-//	syn, ack, fin, rst, datagram CLIENT [VIP] [mark N]
+//	syn, ack, fin, rst, datagram CLIENT [VIP] [mark N] [payload "TEXT"]
 //	servers                     prints each server's connections
 //	connections                 prints the connections
 //
@@ -173,14 +173,18 @@ func playBlocks(t *testing.T, d *duel, blocks []*block) {
 
 // line plays a line, and returns what it prints.
 func (p *script) line(line string) (string, error) {
-	f := strings.Fields(line)
+	before, payload, err := parsePayload(line)
+	if err != nil {
+		return "", err
+	}
+	f := strings.Fields(before)
 	switch f[0] {
 	case "servers":
 		return p.servers(), nil
 	case "connections":
 		return p.connections(), nil
 	}
-	s, err := p.short(f)
+	s, err := p.short(f, payload)
 	if s == nil && err == nil {
 		s, err = parseStep(line)
 	}
@@ -280,7 +284,7 @@ func (p *script) connections() string {
 }
 
 // short reads the short form of a step; nil if it is not one.
-func (p *script) short(f []string) (step, error) {
+func (p *script) short(f []string, payload string) (step, error) {
 	switch f[0] {
 	case "flush":
 		return newCall(cFlush, nil), nil
@@ -293,7 +297,7 @@ func (p *script) short(f []string) (step, error) {
 	case "server", "edit":
 		return p.shortServer(f[0], f[1:])
 	case "syn", "ack", "fin", "rst", "datagram":
-		return p.shortPacket(f)
+		return p.shortPacket(f, payload)
 	}
 	return nil, nil
 }
@@ -363,7 +367,7 @@ func (p *script) shortServer(command string, f []string) (step, error) {
 	return serviceCall(cNewDest, p.service, d), nil
 }
 
-func (p *script) shortPacket(f []string) (step, error) {
+func (p *script) shortPacket(f []string, payload string) (step, error) {
 	flags := map[string]string{"syn": "S", "ack": "A", "fin": "FA", "rst": "R"}[f[0]]
 	protocol := "tcp"
 	if f[0] == "datagram" {
@@ -374,7 +378,7 @@ func (p *script) shortPacket(f []string) (step, error) {
 	if len(rest)%2 == 1 {
 		to, rest = rest[0], rest[1:]
 	}
-	return parsePacket(append([]string{protocol, flags, f[1], to}, rest...))
+	return parsePacket(append([]string{protocol, flags, f[1], to}, rest...), payload)
 }
 
 // The text of a history is without loss.

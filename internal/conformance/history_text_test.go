@@ -58,6 +58,9 @@ func (p packet) String() string {
 	if p.data != 0 {
 		s += fmt.Sprintf(" data %d", p.data)
 	}
+	if p.payload != "" {
+		s += " payload " + strconv.QuoteToASCII(p.payload)
+	}
 	return s
 }
 
@@ -140,7 +143,11 @@ func parseValue(s string) ([]byte, error) {
 
 // parseStep reads the text form of a step.
 func parseStep(line string) (step, error) {
-	f := strings.Fields(line)
+	before, payload, err := parsePayload(line)
+	if err != nil {
+		return nil, err
+	}
+	f := strings.Fields(before)
 	switch {
 	case f[0] == "wait" && len(f) == 2:
 		d, err := time.ParseDuration(f[1])
@@ -151,14 +158,25 @@ func parseStep(line string) (step, error) {
 		value, err := strconv.Atoi(f[2])
 		return requirement{f[1], value}, err
 	case f[0] == "packet" && len(f) >= 5:
-		return parsePacket(f[1:])
+		return parsePacket(f[1:], payload)
 	case f[0] == "call" && len(f) >= 3:
 		return parseCall(strings.Fields(strings.NewReplacer("{", " { ", "}", " } ").Replace(line))[1:])
 	}
 	return nil, fmt.Errorf("%q is not a step", line)
 }
 
-func parsePacket(f []string) (p packet, err error) {
+// parsePayload reads the payload of a packet, which has spaces and comes last. It
+// returns what is before it.
+func parsePayload(line string) (before, payload string, err error) {
+	before, quoted, found := strings.Cut(line, " payload ")
+	if found {
+		payload, err = strconv.Unquote(quoted)
+	}
+	return before, payload, err
+}
+
+func parsePacket(f []string, payload string) (p packet, err error) {
+	p.payload = payload
 	switch f[0] {
 	case "tcp":
 		p.protocol = protocolTCP

@@ -11,7 +11,8 @@ type Packet struct {
 	Protocol uint8
 	TCP      uint8 // flags
 	From, To netip.AddrPort
-	Data     int // bytes after the tag
+	Payload  string // after the tag
+	Data     int    // bytes after the payload
 }
 
 // TTL is that of a packet that no router has forwarded yet.
@@ -24,8 +25,9 @@ const (
 
 var tagMagic = []byte("lvs\xf1")
 
-// tagLength is the length of the magic and the tag.
-const tagLength = 8
+// TagLength is the length of the magic and the tag, with which the data of a packet
+// begins. Neither has the byte of a line's end: payloads of text may follow.
+const TagLength = 8
 
 // Length returns the length of the IP packet.
 func (p Packet) Length() int {
@@ -34,9 +36,11 @@ func (p Packet) Length() int {
 		n = 40
 	}
 	if p.Protocol == protocolUDP {
-		return n + 8 + tagLength + p.Data
+		n += 8
+	} else {
+		n += 20
 	}
-	return n + 20 + tagLength + p.Data
+	return n + TagLength + len(p.Payload) + p.Data
 }
 
 // Encode returns the bytes of the packet, which carries the tag. The checksum of an
@@ -59,17 +63,32 @@ func (p Packet) Encode(tag uint32) []byte {
 	b = binary.BigEndian.AppendUint16(b, p.To.Port())
 	checksum := header + 6
 	if p.Protocol == protocolUDP {
-		b = binary.BigEndian.AppendUint16(b, uint16(8+tagLength+p.Data))
+		b = binary.BigEndian.AppendUint16(b, uint16(p.Length()-header))
 		b = append(b, 0, 0)
 	} else {
 		checksum = header + 16
 		b = append(b, 0, 0, 0, 1, 0, 0, 0, 1, 5<<4, p.TCP, 0xff, 0xff, 0, 0, 0, 0)
 	}
-	b = binary.BigEndian.AppendUint32(append(b, tagMagic...), tag)
-	b = append(b, make([]byte, p.Data)...)
+	b = appendTag(append(b, tagMagic...), tag)
+	b = append(append(b, p.Payload...), make([]byte, p.Data)...)
 	pseudo := append(append(bytes.Clone(src), dst...), 0, p.Protocol, byte((len(b)-header)>>8), byte(len(b)-header))
 	binary.BigEndian.PutUint16(b[checksum:], Checksum(append(pseudo, b[header:]...)))
 	return b
+}
+
+// appendTag appends seven bits of a tag in each byte, whose first bit is set.
+func appendTag(b []byte, tag uint32) []byte {
+	for shift := 21; shift >= 0; shift -= 7 {
+		b = append(b, byte(tag>>shift)|0x80)
+	}
+	return b
+}
+
+func readTag(b []byte) (tag uint32) {
+	for _, c := range b {
+		tag = tag<<7 | uint32(c&0x7f)
+	}
+	return tag
 }
 
 // Checksum returns the internet checksum of b.
@@ -98,11 +117,11 @@ type Seen struct {
 // See reads the bytes of a packet. It reports false if the packet carries no tag, or is
 // an ICMP message about the packet that does.
 func See(b []byte) (tag uint32, s Seen, ok bool) {
-	at := bytes.LastIndex(b, tagMagic)
-	if at < 0 || len(b) < at+tagLength {
+	at := bytes.Index(b, tagMagic)
+	if at < 0 || len(b) < at+TagLength {
 		return 0, s, false
 	}
-	tag = binary.BigEndian.Uint32(b[at+len(tagMagic):])
+	tag = readTag(b[at+len(tagMagic) : at+TagLength])
 	const icmp, icmp6, gre = 1, 58, 47
 	var from, to netip.Addr
 	var protocol byte
