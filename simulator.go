@@ -66,6 +66,7 @@ type Simulator struct {
 	network *simulatedNetwork
 	log     *slog.Logger
 	made    simulatedChanges
+	ip      ipState
 }
 
 // SimOptions configures a [Simulator]. The zero value is a good default.
@@ -133,6 +134,7 @@ func NewSimulator(o SimOptions) (*Simulator, error) {
 	}
 	s := newSimulator(simipvs.New(opts))
 	s.log = orDiscard(o.Logger)
+	s.ip.seed(o.Seed)
 	return s, nil
 }
 

@@ -75,22 +75,28 @@ func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
 	if raw.Length == 0 {
 		raw.Length = headersOf(p.Protocol, p.Destination) + len(p.Data)
 	}
-	ways := s.network.ways.Load()
-	if ways != nil {
-		if v, stops, err := ways.stopsBefore(&raw); err != nil {
-			return v, deliverError(&p, err)
-		} else if stops {
-			return v, nil
-		}
-	}
 	var told simipvs.Verdict
-	if err := s.kernel.Deliver(&raw, &told); err != nil {
+	if err := s.deliver(s.network.ways.Load(), &raw, &told, &v); err != nil {
 		return v, deliverError(&p, err)
 	}
-	if v.take(&told); ways != nil {
-		ways.stopAfter(&raw, &v)
-	}
 	return v, nil
+}
+
+// deliver delivers a packet by the ways of the network, if there are any.
+func (s *Simulator) deliver(ways *simulatedWays, raw *simipvs.Packet, told *simipvs.Verdict, v *Verdict) (err error) {
+	if ways != nil {
+		var stops bool
+		if *v, stops, err = ways.stopsBefore(raw); err != nil || stops {
+			return err
+		}
+	}
+	if err := s.kernel.Deliver(raw, told); err != nil {
+		return err
+	}
+	if v.take(told); ways != nil {
+		ways.stopAfter(raw, v)
+	}
+	return nil
 }
 
 // take makes it what the kernel told. It is written in place, for a verdict is

@@ -12,7 +12,9 @@ import (
 // It does not change.
 type simulatedWays struct {
 	*netstate.Routing
-	network *simulatedNetwork
+	network   *simulatedNetwork
+	addresses []netstate.Address // in use, by interface in the order of their making
+	mtus      map[string]int     // by interface
 }
 
 // findWays returns the ways of packets, nil where no interfaces were given: then each
@@ -22,7 +24,19 @@ func (n *simulatedNetwork) findWays() (*simulatedWays, netstate.Observed, error)
 	if err != nil || !n.routed {
 		return nil, seen, err
 	}
-	return &simulatedWays{netstate.NewRouting(seen.Routes, seen.Rules), n}, seen, nil
+	w := &simulatedWays{Routing: netstate.NewRouting(seen.Routes, seen.Rules), network: n, mtus: make(map[string]int)}
+	up := make(map[string]bool)
+	for _, r := range seen.Resources {
+		switch r := r.(type) {
+		case netstate.Link:
+			w.mtus[r.Name], up[r.Name] = r.MTU, r.Up
+		case netstate.Address:
+			if up[r.Interface] || r.Prefix.Addr().Is4() {
+				w.addresses = append(w.addresses, r)
+			}
+		}
+	}
+	return w, seen, nil
 }
 
 // isOwn reports whether a packet is the director's own.

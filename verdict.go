@@ -118,6 +118,9 @@ const (
 	ReasonForwardingOff // it is an answer of a server of [NAT], and the director does not forward
 	ReasonNoNeighbour   // no host on the link answers for the address of the server, or of the router before it
 	ReasonFirewall      // a firewall of the director drops it
+	ReasonMalformed     // it is cut off, or a checksum of its headers is wrong; see [Simulator.DeliverIP]
+	ReasonExpired       // its TTL or hop limit is used up, and its sender gets an ICMP error: time exceeded
+	ReasonFragment      // it is a fragment, and waits for the others
 )
 
 // reasonTexts are the text forms of the reasons, and their descriptions.
@@ -152,6 +155,9 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonForwardingOff:   {"forwarding-off", "the director does not forward, so answers of nat do not reach the client"},
 	ReasonNoNeighbour:     {"no-neighbour", "no host on the link to the server answers for its address"},
 	ReasonFirewall:        {"firewall", "a firewall of the director drops it"},
+	ReasonMalformed:       {"malformed", "it is cut off, or a checksum of its headers is wrong"},
+	ReasonExpired:         {"expired", "its TTL or hop limit is used up"},
+	ReasonFragment:        {"fragment", "it waits for the other fragments of its packet"},
 }
 
 // String describes the reason in words.

@@ -69,7 +69,8 @@ type Verdict struct {
 	Port    uint16          // to which the server gets the packet
 	Method  uint8
 	Tunnel  Tunnel
-	State   string // as connections are listed; "" without a connection
+	State   string         // as connections are listed; "" without a connection
+	Virtual netip.AddrPort // of a reply: what the client takes for its source
 }
 
 // ServiceName names a service.
@@ -109,8 +110,6 @@ func (p *Packet) ends(e *ends) error {
 		return fmt.Errorf("the states of SCTP are not simulated: %w", ErrUnsupported)
 	case p.Protocol != protoTCP && p.Protocol != protoUDP:
 		return fmt.Errorf("packets of protocol %d are not simulated: %w", p.Protocol, ErrUnsupported)
-	case p.Source.Port() == 0 || p.Destination.Port() == 0:
-		return errors.New("a packet has no port 0")
 	case p.Length < 0 || p.Length > 65535:
 		return fmt.Errorf("a packet of %d bytes", p.Length)
 	}
@@ -153,6 +152,9 @@ func (d *decision) tell(v *Verdict) {
 		return
 	}
 	v.Method, v.State = c.method, c.stateName()
+	if d.action == Replied {
+		v.Virtual = netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport)
+	}
 	server := d.dest
 	if server == nil {
 		bypassed := netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport)

@@ -1,0 +1,141 @@
+package lvs
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+
+	"github.com/golvs/lvs/internal/ippacket"
+	"github.com/golvs/lvs/internal/simipvs"
+)
+
+// SimDelivery is what became of an IP packet.
+type SimDelivery struct {
+	Verdict Verdict   // as [Simulator.Deliver] returns it
+	Sent    []SimSent // the packets that the director sends, in order: forwarded, replied, ICMP errors
+	Local   []byte    // the packet as it reaches the director's own stack; nil: it does not
+}
+
+// SimSent is an IP packet that the director sends.
+type SimSent struct {
+	Interface string     // by which it leaves; "" if the simulator has no interfaces
+	NextHop   netip.Addr // whose MAC address its frame is for: a router, a real server or the packet's destination
+	Packet    []byte     // from its IP header on
+
+	drawn ippacket.Drawn
+}
+
+// Matches reports whether a packet that was seen is this one. It may differ in what Linux
+// draws at random, and in the checksums of that: in the ID of an IPv4 header or of IPv6
+// fragments, in the flow label, and in the UDP port that a [GUE] tunnel comes from, if
+// the director made them. In [SimSent.Packet] they depend on [SimOptions.Seed].
+func (s SimSent) Matches(seen []byte) bool {
+	return bytes.Equal(s.drawn.CopyFrom(seen, s.Packet), seen)
+}
+
+// ipState is what a simulator knows of IP packets.
+type ipState struct {
+	mu     sync.Mutex
+	rand   *rand.Rand // of what Linux draws
+	secret uint64     // of hashes
+}
+
+func (s *ipState) seed(seed uint64) {
+	s.rand = rand.New(rand.NewPCG(seed, seed))
+	s.secret = s.rand.Uint64()
+}
+
+// DeliverIP delivers a whole IP packet, from its IP header on, and returns every packet
+// that the director sends because of it, byte for byte as Linux would send it. mark is
+// the firewall's mark on the packet; 0 is none. What follows the packet in its frame is
+// ignored.
+//
+// The verdict is that of [Simulator.Deliver]. What Linux drops without looking further,
+// such as a packet that is cut off, is [ActionDropped] for [ReasonMalformed], so that
+// whatever was captured can be delivered. The error matches [ErrInvalid] if the bytes are
+// neither IPv4 nor IPv6, and [errors.ErrUnsupported] for what is not simulated; nothing
+// has happened then.
+//
+// A simulator without [SimOptions.Interfaces] has no addresses and no routes. The next hop
+// is then the real server or the client, no packet is too long, and what the director
+// would send from an address of its own comes from the VIP, or from the unspecified
+// address if the VIP is of the other family.
+//
+// Programs of the director do not reply to what reaches its stack, and the limits on the
+// rate of ICMP errors are not simulated.
+func (s *Simulator) DeliverIP(packet []byte, mark uint32) (SimDelivery, error) {
+	if len(packet) == 0 || packet[0]>>4 != 4 && packet[0]>>4 != 6 {
+		return SimDelivery{}, invalid("packet", "its first byte must say IPv4 or IPv6").about(OpDeliver, "IP packet")
+	}
+	s.ip.mu.Lock()
+	defer s.ip.mu.Unlock()
+	d := ipDelivery{sim: s, ways: s.network.ways.Load(), mark: mark}
+	p, err := ippacket.Parse(packet)
+	if err != nil {
+		d.drop(ReasonMalformed)
+		return d.SimDelivery, nil
+	}
+	if err := d.receive(p.Clone()); err != nil {
+		kind := ErrInvalid
+		if errors.Is(err, errors.ErrUnsupported) {
+			kind = errors.ErrUnsupported
+		}
+		return SimDelivery{}, (&Error{kind: kind, cause: err}).about(OpDeliver, Protocol(p.Protocol).String()+" packet from "+p.Source.String()+" to "+p.Destination.String())
+	}
+	return d.SimDelivery, nil
+}
+
+// ipDelivery is one packet on its way.
+type ipDelivery struct {
+	SimDelivery
+	sim  *Simulator
+	ways *simulatedWays // nil: there are no interfaces
+	mark uint32
+
+	own     bool // a program of the director sent it
+	forward bool // it is for another host
+}
+
+func (d *ipDelivery) drop(why Reason) { d.Verdict = Verdict{Action: ActionDropped, Reason: why} }
+
+// receive delivers a packet, whose bytes it may change.
+func (d *ipDelivery) receive(p ippacket.Packet) error {
+	if d.ways != nil {
+		d.own = d.ways.to(p.Source, d.mark).Local()
+		d.forward = !d.own && !d.ways.to(p.Destination, d.mark).Local()
+	}
+	if !balanced(&p) {
+		d.Verdict = Verdict{Action: ActionPassed, Reason: ReasonNoService}
+		d.pass(&p)
+		return nil
+	}
+	if !p.HasHeader() {
+		d.drop(ReasonMalformed)
+		return nil
+	}
+	var told simipvs.Verdict
+	source, destination, _ := p.Ports()
+	from, to := netip.AddrPortFrom(p.Source, source), netip.AddrPortFrom(p.Destination, destination)
+	raw := simipvs.Packet{
+		Protocol: p.Protocol, Source: &from, Destination: &to, Mark: d.mark, Length: len(p.Bytes), Data: string(p.Data()),
+	}
+	if p.Protocol == ippacket.TCP {
+		raw.TCP = p.TCPFlags()
+	}
+	if err := d.sim.deliver(d.ways, &raw, &told, &d.Verdict); err != nil {
+		return err
+	}
+	d.follow(&p, &told)
+	return nil
+}
+
+// balanced reports whether IPVS looks at packets of a protocol.
+func balanced(p *ippacket.Packet) bool {
+	switch p.Protocol {
+	case ippacket.TCP, ippacket.UDP, ippacket.SCTP, ippacket.AH, ippacket.ESP:
+		return true
+	}
+	return false
+}
