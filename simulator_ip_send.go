@@ -54,10 +54,12 @@ func (d *ipDelivery) toServer(p *ippacket.Packet) {
 // tunnel sends a packet to its real server inside another packet.
 func (d *ipDelivery) tunnel(p *ippacket.Packet, hop ipHop) {
 	mode := d.Verdict.Mode
+	flags, crosses := mode.TunnelFlags(), p.Is4() != hop.to.Is4()
 	t := ippacket.Tunnel{
-		Source: d.sourceOf(hop, p), Destination: d.Verdict.Server.Addr(),
-		Protocol: tunnelProtocols[mode.Name()], Checksum: mode.TunnelFlags()&TunnelChecksum != 0,
-		DF: p.Is4() && p.DF(),
+		Source: d.sourceOf(hop, p), Destination: hop.to, Protocol: tunnelProtocols[mode.Name()],
+		// The packet has its checksum already, so none is left to the receiver.
+		Checksum: flags&TunnelChecksum != 0 || flags&TunnelRemoteChecksum != 0 && crosses,
+		DF:       p.Is4() && p.DF(),
 	}
 	var drawn ippacket.Drawn
 	if t.Destination.Is4() && !t.DF {

@@ -10,9 +10,17 @@ import (
 // wayLab is a director with clients behind a router on eth0 and servers on eth1.
 func wayLab(t *testing.T, more ...Resource) *simLab {
 	t.Helper()
-	l := newSimLab(t, SimOptions{Interfaces: []SimInterface{
-		{Name: "eth0", Addresses: prefixesOf("10.1.0.1/24", "10.1.0.9/32", "fd00:1::1/64")}, {Name: "eth1", Addresses: prefixesOf("10.2.0.254/24", "fd00:2::fe/64")},
-	}})
+	return wayLabOf(t, nil, SimOptions{}, more...)
+}
+
+// wayLabOf is wayLab with other MTUs and options.
+func wayLabOf(t *testing.T, mtu map[string]int, o SimOptions, more ...Resource) *simLab {
+	t.Helper()
+	o.Interfaces = []SimInterface{
+		{Name: "eth0", MTU: mtu["eth0"], Addresses: prefixesOf("10.1.0.1/24", "10.1.0.9/32", "fd00:1::1/64")},
+		{Name: "eth1", MTU: mtu["eth1"], Addresses: prefixesOf("10.2.0.254/24", "fd00:2::fe/64")},
+	}
+	l := newSimLab(t, o)
 	route := func(to, via, iface string) Resource {
 		return Route{To: netip.MustParsePrefix(to), Via: netip.MustParseAddr(via), Interface: iface}
 	}

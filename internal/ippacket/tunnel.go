@@ -44,7 +44,8 @@ func (t *Tunnel) between() int {
 }
 
 // Encapsulate returns the packet in another one, which has its TTL and its type of
-// service.
+// service. If they are of different families, the outer one does not say that it met
+// congestion.
 func (t *Tunnel) Encapsulate(inner *Packet) Packet {
 	payload := make([]byte, t.between(), t.between()+len(inner.Bytes))
 	kind, ether := uint8(IPIP), uint16(0x0800)
@@ -64,9 +65,14 @@ func (t *Tunnel) Encapsulate(inner *Packet) Packet {
 		protocol = kind
 	}
 	payload = append(payload, inner.Bytes...)
+	tos := inner.TOS()
+	const congested = 3
+	if tos&congested == congested && inner.Is4() != t.Destination.Is4() {
+		tos--
+	}
 	outer := Build(Header{
 		Source: t.Source, Destination: t.Destination, Protocol: protocol,
-		TOS: inner.TOS(), TTL: inner.TTL(), ID: t.ID, DF: t.DF,
+		TOS: tos, TTL: inner.TTL(), ID: t.ID, DF: t.DF,
 	}, payload)
 	switch {
 	case t.Checksum && t.Protocol == UDP:
