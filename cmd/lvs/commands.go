@@ -39,6 +39,7 @@ address, or the beginning will do if only one service has it.`,
 				checkCommand(),
 				explainCommand(),
 				whatifCommand(),
+				replayCommand(),
 			}},
 			{Name: "In place of ipvsadm", Commands: []*cli.Command{
 				ipvsadmCommand(),

@@ -37,6 +37,8 @@ var missing = map[string]struct{ args, want string }{
 	"check -peer":      {"-peer MISSING", "no such file"},
 	"check -setups":    {"-setups MISSING", "no such file"},
 	"explain VIP":      {"192.0.2.1 :81", `":81" is not a service`},
+	"replay CAPTURE":   {"MISSING", "no such file"},
+	"replay -table":    {"- -table MISSING", "no such file"},
 	"whatif -table":    {"-table MISSING", "no such file"},
 	"whatif -workload": {"-workload MISSING", "no such file"},
 	"whatif -html":     {"-service tcp://10.168.0.91:80 -schedulers rr -duration 1s -clients 1 -html MISSING/x", "no such file"},

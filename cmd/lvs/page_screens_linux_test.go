@@ -41,7 +41,7 @@ func TestPageScreens(t *testing.T) {
 		lines, _ := strconv.Atoi(m[3])
 		words := strings.Fields(m[1])
 		kinds[words[0]+" "+m[2]]++
-		text, raw := capture(t, world, columns, lines, words)
+		text, raw := drawScreen(t, world, columns, lines, words)
 		for _, a := range attributes.FindAllStringSubmatch(raw, -1) {
 			for parameter := range strings.SplitSeq(a[1], ";") {
 				if !slices.Contains(allowed, parameter) {
@@ -70,9 +70,9 @@ func TestPageScreens(t *testing.T) {
 	}
 }
 
-// capture runs a command on a terminal, and returns what its screen shows, together with
+// drawScreen runs a command on a terminal, and returns what its screen shows, together with
 // what scrolled out of it, and what was written. The live view is ended when it is whole.
-func capture(t *testing.T, world *demo.World, columns, lines int, words []string) (text, raw string) {
+func drawScreen(t *testing.T, world *demo.World, columns, lines int, words []string) (text, raw string) {
 	t.Helper()
 	control, tty, err := pty.Open()
 	if err != nil {

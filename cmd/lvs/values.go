@@ -13,7 +13,7 @@ func values() map[string]cli.Completer {
 	files := fixed(cli.Files)
 	return map[string]cli.Completer{
 		"SERVICE": completeServices, "SERVER": completeServers, "ADDRESS:PORT": completeAllServers, "NETNS": completeNamespaces,
-		"FILE": files, "PLAN": files, "STATE": files, "STATUS": files, "FOLDER": files,
+		"FILE": files, "PLAN": files, "STATE": files, "STATUS": files, "FOLDER": files, "CAPTURE": files,
 		"INTERFACE": completeLinks, "DEVICE": completeLinks,
 		"PROTOCOL": fixed("tcp", "udp"),
 		"ORDER":    fixed("rate", "active", "address", "weight"),

@@ -78,7 +78,7 @@ func (w *whatif) Run(ctx context.Context, env *cli.Env, args []string) error {
 	for i := range w.changes {
 		w.changes[i].weight = w.weight
 	}
-	live, missed, err := w.copyTable(ctx, env)
+	live, missed, err := copyTable(ctx, env, w.table, lvs.SimOptions{})
 	if err != nil {
 		return err
 	}
@@ -105,20 +105,21 @@ func (w *whatif) find(ctx context.Context, live *lvs.Simulator) error {
 	return err
 }
 
-// copyTable returns a simulator with the table of the host, or of a file.
-func (w *whatif) copyTable(ctx context.Context, env *cli.Env) (live *lvs.Simulator, missed []string, err error) {
-	if w.table == "" {
+// copyTable returns a simulator with the table of a file, or of the host if the file's name
+// is "".
+func copyTable(ctx context.Context, env *cli.Env, name string, o lvs.SimOptions) (live *lvs.Simulator, missed []string, err error) {
+	if name == "" {
 		host, err := env.Host(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
-		return lvs.SimulatorFrom(ctx, host, lvs.SimOptions{})
+		return lvs.SimulatorFrom(ctx, host, o)
 	}
-	file, err := readTableFile(ctx, env, w.table)
+	file, err := readTableFile(ctx, env, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	live, err = simulate(ctx, lvs.SimOptions{}, file.Table.Services...)
+	live, err = simulate(ctx, o, file.Table.Services...)
 	return live, nil, err
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // public are the folders of packages that programs import.
-var public = []string{".", "director", "health", "health/healthtest", "ipvsadm", "keepalived", "metrics", "workload"}
+var public = []string{".", "capture", "director", "health", "health/healthtest", "ipvsadm", "keepalived", "metrics", "workload"}
 
 // TestDocs holds that each exported name has a comment that begins with it, that a
 // function that returns a bool "reports whether", and that constants stand under their

@@ -113,6 +113,7 @@ var walls = []struct{ folder, never, why string }{
 	{"keepalived", "internal", "it is written with the public API alone"},
 	{"keepalived", "director", "it reads, and changes nothing"},
 	{"workload", "internal", "it is written with the public API alone"},
+	{"capture", "internal", "it is written with the public API alone"},
 	{"metrics", "internal", "it is written with the public API alone"},
 	{"cmd/lvs", "internal", "it is written with the public API alone"},
 }
