@@ -50,6 +50,9 @@ func sameKind(a, b step) bool {
 	case packet:
 		_, same := b.(packet)
 		return same
+	case frame:
+		_, same := b.(frame)
+		return same
 	}
 	return false
 }
@@ -69,6 +72,9 @@ func (d *duel) step(batch []step) string {
 	case packet:
 		packets := kindOf[packet](batch)
 		return unlike(batch, d.real.Send(packets), d.sim.Send(packets))
+	case frame:
+		frames := kindOf[frame](batch)
+		return unlikeExits(batch, d.real.side.(wired).Inject(frames), d.sim.side.(wired).Inject(frames))
 	case requirement:
 		return unlike(batch, d.real.set(s), d.sim.set(s))
 	case wait:

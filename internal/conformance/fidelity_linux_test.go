@@ -37,15 +37,19 @@ type sender struct {
 
 func openKernelSide(t testing.TB) side {
 	t.Helper()
-	g := openKernelGround(t).(*kernelGround)
+	s := newKernelSide(t, openKernelGround(t).(*kernelGround))
+	if err := s.ns.Do(s.openCapture); err != nil {
+		t.Fatalf("watching %s: %v", groundDevice, err)
+	}
+	return s
+}
+
+func newKernelSide(t testing.TB, g *kernelGround) *kernelSide {
 	s := &kernelSide{
-		kernelGround: g, started: time.Now(),
+		kernelGround: g, started: time.Now(), capture: -1,
 		senders: make(map[sender]int), lists: make(map[string]*os.File), buf: make([]byte, 1<<16),
 	}
 	t.Cleanup(s.close)
-	if err := g.ns.Do(s.openCapture); err != nil {
-		t.Fatalf("watching %s: %v", groundDevice, err)
-	}
 	return s
 }
 

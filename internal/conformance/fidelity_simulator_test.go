@@ -25,9 +25,12 @@ type simulatorSide struct {
 
 func openSimulatorSide(t testing.TB, r release.Release) *simulatorSide {
 	t.Helper()
-	g := openSimulatorGround(r.String())(t)
+	return newSimulatorSide(openSimulatorGround(r.String())(t).(*simulatorGround))
+}
+
+func newSimulatorSide(g *simulatorGround) *simulatorSide {
 	return &simulatorSide{
-		ground: g, kernel: g.(*simulatorGround).kernel,
+		ground: g, kernel: g.kernel,
 		virtual: make(map[[2]netip.AddrPort]netip.AddrPort),
 	}
 }

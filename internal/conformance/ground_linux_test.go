@@ -31,6 +31,12 @@ func openKernelGround(t testing.TB) ground {
 	t.Helper()
 	ns := testbed.New(t)
 	ns.Dummy(groundDevice, groundAddresses...)
+	return groundOf(t, ns)
+}
+
+// groundOf returns the IPVS of a namespace.
+func groundOf(t testing.TB, ns *testbed.Namespace) *kernelGround {
+	t.Helper()
 	dial := func() (s genl.Socket, err error) {
 		err = ns.Do(func() error {
 			s, err = genl.Dial()

@@ -26,14 +26,19 @@ import (
 // comment. Besides the steps of histories there are shorter ones:
 //
 //	service tcp 10.1.254.1:80 rr [persistent SECONDS[/PREFIX]] [engine NAME] [onepacket]
-//	server 10.2.0.10:80 nat [weight N] [upper N] [lower N]
+//	server 10.2.0.10:80 nat|dr|local|tunnel|gue|gre [weight N] [upper N] [lower N] [summed 1]
 //	edit 10.2.0.10:80 nat …     the server is so from then on
 //	remove 10.2.0.10:80
 //	remove-service
 //	flush
 //	syn, ack, fin, rst, datagram CLIENT [VIP] [mark N] [payload "TEXT"]
+//	from-client, from-server …  a whole IP packet, see frames_text_test.go
 //	servers                     prints each server's connections
 //	connections                 prints the connections
+//
+// Packets of syn and the like come from the director itself. In the files whose names begin
+// with frames-, packets come by the wires of frames_simulator_test.go instead, and what the
+// director sends because of each is printed.
 //
 // server, edit and remove are about the service of the line before, and so is the VIP.
 // What kernels print that count connections the newer or the older way is behind
@@ -63,17 +68,31 @@ func TestHistories(t *testing.T) {
 			}
 			blocks := parseBlocks(string(text))
 			if testbed.Inside() {
-				playBlocks(t, openDuel(t, openKernelSide), blocks)
+				playBlocks(t, openDuelOf(t, file), blocks)
 				return
 			}
+			openSimulator := openSimulatorSide
+			if hasWires(file) {
+				openSimulator = openWiredSimulator
+			}
 			for _, r := range []string{"7.2.7", "6.12.104", "6.12.103", "6.1.176"} {
-				playBlocks(t, &duel{sim: newPlayer(t, openSimulatorSide(t, releaseOf(t, r)))}, blocks)
+				playBlocks(t, &duel{sim: newPlayer(t, openSimulator(t, releaseOf(t, r)))}, blocks)
 			}
 			if *updateHistories {
 				must(t, os.WriteFile(file, []byte(blocksText(blocks)), 0o644))
 			}
 		})
 	}
+}
+
+// hasWires reports whether the packets of a history come by wires.
+func hasWires(file string) bool { return strings.HasPrefix(filepath.Base(file), "frames-") }
+
+func openDuelOf(t testing.TB, file string) *duel {
+	if hasWires(file) {
+		return openWiredDuel(t)
+	}
+	return openDuel(t, openKernelSide)
 }
 
 func releaseOf(t testing.TB, text string) release.Release {
@@ -207,6 +226,13 @@ func (p *script) play(s step) (printed string) {
 			difference = unlike([]step{s}, p.real.Send([]packet{s}), []string{fate})
 		}
 		printed = verdictText(v) + "\n"
+	case frame:
+		d, err := p.sim.side.(*simulatorSide).inject(s)
+		exits := exitsOf(d, err)
+		printed = d.Verdict.String() + "\n" + exitsText(exits)
+		if p.real != nil {
+			difference = unlikeExits([]step{s}, p.real.side.(wired).Inject([]frame{s}), [][]exit{exits})
+		}
 	case control:
 		got := p.sim.call([]control{s})
 		if p.real != nil {
@@ -347,14 +373,25 @@ func netmaskOf(s attributes, bits int) []byte {
 }
 
 func (p *script) shortServer(command string, f []string) (step, error) {
-	methods := map[string]uint32{"nat": masquerade, "local": localNode, "tunnel": tunnel, "dr": direct}
+	methods := map[string]uint32{"nat": masquerade, "local": localNode, "tunnel": tunnel, "gue": tunnel, "gre": tunnel, "dr": direct}
 	method, ok := methods[f[1]]
 	if !ok {
 		return nil, fmt.Errorf("%q is not a mode", f[1])
 	}
 	d := destOf(f[0]).set(dMethod, u32(method))
+	switch f[1] {
+	case "gue":
+		d = d.plus(dTunType, u8(tunGUE)).plus(dTunPort, be16(guePort))
+	case "gre":
+		d = d.plus(dTunType, u8(tunGRE))
+	}
 	for f = f[2:]; len(f) >= 2; f = f[2:] {
 		n, err := strconv.ParseUint(f[1], 10, 32)
+		const checksums = 1
+		if f[0] == "summed" {
+			d = d.plus(dTunFlags, u16(checksums))
+			continue
+		}
 		number := map[string]uint16{"weight": dWeight, "upper": dUpper, "lower": dLower}[f[0]]
 		if err != nil || number == 0 {
 			return nil, errors.Join(err, fmt.Errorf("%q is not part of a server", f[0]))

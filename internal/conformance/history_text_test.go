@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -37,21 +38,32 @@ func (s requirement) String() string { return fmt.Sprintf("sysctl %s %d", s.name
 
 const tcpFlagLetters = "FSRPAUEC" // the first is bit 0
 
+func tcpFlagText(flags uint8) (s string) {
+	for i, letter := range tcpFlagLetters {
+		if flags>>i&1 != 0 {
+			s += string(letter)
+		}
+	}
+	return cmp.Or(s, "-")
+}
+
+func parseTCPFlags(s string) (flags uint8, err error) {
+	for _, letter := range strings.Trim(s, "-") {
+		i := strings.IndexRune(tcpFlagLetters, letter)
+		if i < 0 {
+			return 0, fmt.Errorf("%q is not a flag of TCP", letter)
+		}
+		flags |= 1 << i
+	}
+	return flags, nil
+}
+
 func (p packet) String() string {
 	protocol := map[uint8]string{protocolTCP: "tcp", protocolUDP: "udp"}[p.protocol]
 	if protocol == "" {
 		protocol = strconv.Itoa(int(p.protocol))
 	}
-	flags := ""
-	for i, letter := range tcpFlagLetters {
-		if p.tcp>>i&1 != 0 {
-			flags += string(letter)
-		}
-	}
-	if flags == "" {
-		flags = "-"
-	}
-	s := fmt.Sprintf("packet %s %s %s %s", protocol, flags, p.from, p.to)
+	s := fmt.Sprintf("packet %s %s %s %s", protocol, tcpFlagText(p.tcp), p.from, p.to)
 	if p.mark != 0 {
 		s += fmt.Sprintf(" mark %d", p.mark)
 	}
@@ -143,6 +155,9 @@ func parseValue(s string) ([]byte, error) {
 
 // parseStep reads the text form of a step.
 func parseStep(line string) (step, error) {
+	if isFrame(line) {
+		return parseFrame(line)
+	}
 	before, payload, err := parsePayload(line)
 	if err != nil {
 		return nil, err
@@ -189,12 +204,8 @@ func parsePacket(f []string, payload string) (p packet, err error) {
 		}
 		p.protocol = uint8(n)
 	}
-	for _, letter := range strings.Trim(f[1], "-") {
-		i := strings.IndexRune(tcpFlagLetters, letter)
-		if i < 0 {
-			return p, fmt.Errorf("%q is not a flag of TCP", letter)
-		}
-		p.tcp |= 1 << i
+	if p.tcp, err = parseTCPFlags(f[1]); err != nil {
+		return p, err
 	}
 	if p.from, err = netip.ParseAddrPort(f[2]); err != nil {
 		return p, err

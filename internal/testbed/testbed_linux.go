@@ -3,7 +3,9 @@ package testbed
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,6 +104,27 @@ func raise(h *netlink.Handle, name string, addrs []string) error {
 		}
 	}
 	return h.LinkSetUp(link)
+}
+
+// Set writes parameters of the kernel, each as "net/ipv4/ip_forward = 1".
+func (ns *Namespace) Set(parameters ...string) {
+	ns.t.Helper()
+	ns.check(ns.Do(func() error {
+		for _, p := range parameters {
+			name, value, _ := strings.Cut(p, " = ")
+			if err := os.WriteFile("/proc/sys/"+name, []byte(value+"\n"), 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func (ns *Namespace) check(err error) {
+	ns.t.Helper()
+	if err != nil {
+		ns.t.Fatal(err)
+	}
 }
 
 func (ns *Namespace) up(name string) {

@@ -1,0 +1,89 @@
+package conformance
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/golvs/lvs/internal/release"
+	"github.com/golvs/lvs/internal/testbed"
+)
+
+// A director with two wires must do with frames what the simulator does: every packet that
+// leaves, with its next hop and its bytes, every packet that reaches the director's own
+// stack, and everything else that can be seen is compared.
+//
+// To let histories have another kind of packet, add it to loads; to let random ones have
+// it, add an action to framer.
+
+// openWiredDuel opens the kernel that the tests run in, or else a simulator, and a
+// simulator.
+func openWiredDuel(t testing.TB) *duel {
+	t.Helper()
+	open := func(t testing.TB) side {
+		return openWiredSimulator(t, release.Release{Major: 6, Minor: 12, Patch: 117})
+	}
+	if testbed.Inside() {
+		open = openWiredKernel
+	}
+	real := open(t)
+	return &duel{newPlayer(t, real), newPlayer(t, openWiredSimulator(t, real.Release()))}
+}
+
+// The text of a packet is without loss, and what is read from its bytes has that text.
+func TestFrameText(t *testing.T) {
+	for _, text := range []string{
+		"tcp SA 10.9.0.1:1001 10.1.254.1:80",
+		"tcp - seq 7 ack 9 window 100 [fd00:9::1]:1001 [fd00:1::fe:1]:80 ttl 1 tos 8 flow 77 data 12",
+		"tcp F 10.9.0.1:1001 10.1.254.1:80 id 5 df data 3",
+		"udp 10.9.0.1:1001 10.1.254.1:80 data 4",
+		"udp unsummed 10.9.0.1:1001 10.1.254.1:80",
+		"icmp 3/4 value 1400 10.2.0.10 10.1.254.1 { tcp S 10.9.0.1:1001 10.2.0.10:80 ttl 63 }",
+		"icmp 8/0 value 65537 10.9.0.1 10.1.254.1 data 56",
+		"icmp 1/4 fd00:2::10 fd00:9::1 { udp [fd00:9::1]:1001 [fd00:2::10]:53 ttl 63 data 2 }",
+		"ip4 10.2.0.1 10.2.0.10 { ip6 10.2.0.1 10.2.0.10 { tcp S [fd00:9::1]:1001 [fd00:1::fe:1]:80 } }",
+		"gue unsummed 10.2.0.1:40000 10.2.0.10:6080 { tcp S 10.9.0.1:1001 10.1.254.1:80 }",
+		"gre summed 10.2.0.1 10.2.0.10 { tcp S [fd00:9::1]:1001 [fd00:1::fe:1]:80 }",
+		"protocol 50 10.9.0.1 10.1.254.1 data 16",
+	} {
+		f, err := parseFrame("from-client " + text)
+		if must(t, err); f.String() != "from-client "+text {
+			t.Errorf("%s\nis read as\n%s", text, f)
+		}
+		if seen, ok := readIPPacket(f.packet.encode()); !ok || seen.String() != text {
+			t.Errorf("the bytes of\n%s\nare read as\n%s", text, seen)
+		}
+	}
+	for _, text := range []string{
+		`udp 10.9.0.1:1001 10.1.254.1:80 cut 8 16 more payload "a \"b\" }"`,
+		"tcp S 10.9.0.1:1001 10.1.254.1:80 bad load",
+		"tcp S 10.9.0.1:1001 10.1.254.1:80 bad header",
+	} {
+		f, err := parseFrame("from-server " + text)
+		if must(t, err); f.String() != "from-server "+text {
+			t.Errorf("%s\nis read as\n%s", text, f)
+		}
+	}
+	for _, text := range []string{"tcp S 10.9.0.1 10.1.254.1:80", "tcp X 10.9.0.1:1 10.1.254.1:80", "ip4 10.2.0.1 10.2.0.10 { tcp S 10.9.0.1:1001 10.1.254.1:80", "udp 10.9.0.1:1 10.1.254.1:80 ttl 256", "udp 10.9.0.1:1 10.1.254.1:80 x", "sip 10.9.0.1 10.1.254.1"} {
+		if f, err := parseFrame("from-client " + text); err == nil {
+			t.Errorf("%s is read as %s", text, f)
+		}
+	}
+}
+
+// The parts of a fragmented packet are those of the whole.
+func TestFrameCut(t *testing.T) {
+	for _, text := range []string{"udp 10.9.0.1:1001 10.1.254.1:80 data 40", "udp [fd00:9::1]:1001 [fd00:1::fe:1]:80 data 40"} {
+		f, err := parseFrame("from-client " + text)
+		must(t, err)
+		whole := f.packet.encode()
+		header := len(whole) - 48
+		f.packet.cut = part{offset: 16, length: 16, more: true}
+		b := f.packet.encode()
+		if !bytes.Equal(b[len(b)-16:], whole[header+16:header+32]) {
+			t.Errorf("%x is not a part of %x", b, whole)
+		}
+		if seen, _ := readIPPacket(b); seen.cut != f.packet.cut {
+			t.Errorf("%x is read as %s", b, seen)
+		}
+	}
+}
