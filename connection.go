@@ -9,11 +9,11 @@ import (
 // ConnState is the state of a connection, by the kernel's name for it.
 type ConnState string
 
-// States of TCP connections, the state of all UDP flows, and the two of
-// persistence templates. SCTP also has INIT1, INIT, C-SENT, C-REPLIED, C-WAIT, COOKIE,
-// C-ECHOED, S-SENT, S-RECEIVED, S-ACK-SENT, REJECTED and CLOSED. See [Timeouts] for how long some of them last; the
-// others last, in seconds: SYN_SENT 120, SYN_RECV 60, TIME_WAIT 120, CLOSE 10,
-// CLOSE_WAIT 60, LAST_ACK 30.
+// States of TCP connections, the state of all UDP flows, those of SCTP associations,
+// which also have NONE and ESTABLISHED, and the two of persistence templates. See
+// [Timeouts] for how long some of them last; the others last, in seconds: SYN_SENT 120,
+// SYN_RECV 60, TIME_WAIT 120, CLOSE 10, CLOSE_WAIT 60, LAST_ACK 30, and of SCTP
+// ESTABLISHED 900, INIT1 and REJECTED 4, the others 61.
 const (
 	StateNone        ConnState = "NONE" // also a template of which no connection was established
 	StateEstablished ConnState = "ESTABLISHED"
@@ -28,6 +28,19 @@ const (
 	StateSynAck      ConnState = "SYNACK"
 	StateUDP         ConnState = "UDP"
 	StateAssured     ConnState = "ASSURED" // a template of which a connection was established
+
+	StateSCTPInit1           ConnState = "INIT1"      // the client sent INIT
+	StateSCTPInit            ConnState = "INIT"       // the client sent INIT again
+	StateSCTPCookieSent      ConnState = "C-SENT"     // the server sent INIT ACK, which has the cookie
+	StateSCTPCookieReplied   ConnState = "C-REPLIED"  // the client sent COOKIE ECHO
+	StateSCTPCookieWait      ConnState = "C-WAIT"     // the server sent INIT too
+	StateSCTPCookie          ConnState = "COOKIE"     // the client sent INIT ACK after that
+	StateSCTPCookieEchoed    ConnState = "C-ECHOED"   // the server sent COOKIE ECHO
+	StateSCTPShutdownSent    ConnState = "S-SENT"     // the server sent SHUTDOWN
+	StateSCTPShutdownRecv    ConnState = "S-RECEIVED" // the client sent SHUTDOWN
+	StateSCTPShutdownAckSent ConnState = "S-ACK-SENT" // the server sent SHUTDOWN ACK
+	StateSCTPRejected        ConnState = "REJECTED"   // the server sent ABORT in answer to INIT
+	StateSCTPClosed          ConnState = "CLOSED"     // it has ended
 )
 
 // templateStates are the states of templates.
@@ -44,8 +57,9 @@ var connStates = map[Protocol][]ConnState{
 	},
 	ProtocolUDP: {StateUDP, stateUnnamed},
 	ProtocolSCTP: {
-		StateNone, "INIT1", "INIT", "C-SENT", "C-REPLIED", "C-WAIT", "COOKIE", "C-ECHOED", StateEstablished,
-		"S-SENT", "S-RECEIVED", "S-ACK-SENT", "REJECTED", "CLOSED", "?", stateUnnamed,
+		StateNone, StateSCTPInit1, StateSCTPInit, StateSCTPCookieSent, StateSCTPCookieReplied, StateSCTPCookieWait,
+		StateSCTPCookie, StateSCTPCookieEchoed, StateEstablished, StateSCTPShutdownSent, StateSCTPShutdownRecv,
+		StateSCTPShutdownAckSent, StateSCTPRejected, StateSCTPClosed, "?", stateUnnamed,
 	},
 }
 

@@ -109,8 +109,8 @@ func (x Explanation) Servers() []netip.AddrPort {
 }
 
 // Explain returns which real server a client would reach with its next packet, and
-// why. The packet is a UDP datagram, or the SYN of a TCP connection. Explain changes
-// nothing.
+// why. The packet is the SYN of a TCP connection, the INIT of an SCTP association, or
+// any packet of another protocol. Explain changes nothing.
 //
 // A [Simulator] knows everything, so its answer is certain, unless a [SimAlgorithm]
 // decides, which is asked only when the packet comes. A live host is copied as far as
@@ -140,8 +140,11 @@ func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
 	if bad := f.validate(); bad != nil {
 		return Explanation{}, explainError(f, bad)
 	}
-	if f.Protocol == ProtocolTCP {
+	switch f.Protocol {
+	case ProtocolTCP:
 		p.TCP = uint8(SimSYN)
+	case ProtocolSCTP:
+		p.Chunks = string(SimSCTPInit)
 	}
 	x, err := h.explain(ctx, f, &p)
 	if err != nil {

@@ -58,6 +58,7 @@ func (h *Host) runsBackup(ctx context.Context) (bool, error) {
 // the virtual addresses of the flow and of those.
 func (e *excerpt) replies(f Flow) (those []Connection, vips []netip.Addr) {
 	vips = []netip.Addr{f.VIP.Addr()}
+	f = f.ofConnection()
 	for _, c := range e.listed {
 		if c.Protocol == f.Protocol && c.Client == f.VIP && (c.VIP == f.Client || c.Server == f.Client) {
 			those = append(those, c)
@@ -143,8 +144,20 @@ func (e *excerpt) accounts(owners []simipvs.Owner, kind func(Connection) bool, c
 	return listed <= have
 }
 
+// ofConnection returns the flow that has the connection that IPVS looks for: packets of
+// IPsec are of that by which keys are exchanged.
+func (f Flow) ofConnection() Flow {
+	const isakmp = 500
+	if f.Protocol == ProtocolESP || f.Protocol == ProtocolAH && f.VIP.Addr().Is4() {
+		f.Protocol = ProtocolUDP
+		f.Client, f.VIP = netip.AddrPortFrom(f.Client.Addr(), isakmp), netip.AddrPortFrom(f.VIP.Addr(), isakmp)
+	}
+	return f
+}
+
 // owns reports whether a connection is that of the flow.
 func (f Flow) owns(c Connection) bool {
+	f = f.ofConnection()
 	return c.Protocol == f.Protocol && c.Client == f.Client && c.VIP == f.VIP
 }
 

@@ -128,12 +128,12 @@ func (g *guesser) connectionOwner(w simipvs.Suppose, found *simipvs.Explanation)
 func (g *guesser) connectionEnded(w simipvs.Suppose, found *simipvs.Explanation) unknown {
 	const evenFinWait = 2
 	mode := g.number(SysctlConnReuseMode)
-	if !g.follows(w, found) || g.own.Protocol != ProtocolTCP || mode == 0 || g.own.Server.Addr().IsUnspecified() {
+	if !g.follows(w, found) || g.own.Protocol == ProtocolUDP || mode == 0 || g.own.Server.Addr().IsUnspecified() {
 		return unknown{}
 	}
 	var name string
 	switch state := g.own.State; {
-	case (state == StateTimeWait || state == StateClose) && (g.isLost(w) || g.hasTemplates(g.own.Server)):
+	case (state == StateTimeWait || state == StateClose || state == StateSCTPClosed) && (g.isLost(w) || g.hasTemplates(g.own.Server)):
 		name = "whether a persistence template controls the previous connection"
 	case state == StateFinWait && mode&evenFinWait != 0:
 		name = "whether replies of the previous connection passed the director"

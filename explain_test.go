@@ -332,7 +332,7 @@ func TestExplainRefuses(t *testing.T) {
 		"no port":      {func(f *Flow) { f.Client = netip.AddrPortFrom(f.Client.Addr(), 0) }, ErrInvalid},
 		"two families": {func(f *Flow) { f.VIP = netip.MustParseAddrPort("[fd00::1]:80") }, ErrInvalid},
 		"no protocol":  {func(f *Flow) { f.Protocol = 300 }, ErrInvalid},
-		"SCTP":         {func(f *Flow) { f.Protocol = ProtocolSCTP }, errors.ErrUnsupported},
+		"ESP's ports":  {func(f *Flow) { f.Protocol = ProtocolESP }, ErrInvalid},
 		"sip":          {func(f *Flow) { f.Protocol = ProtocolUDP }, errors.ErrUnsupported},
 	} {
 		f := good

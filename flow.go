@@ -7,8 +7,8 @@ import (
 
 // Flow is the packets of a client to a virtual address.
 type Flow struct {
-	Protocol Protocol       `json:"protocol,omitzero"` // [ProtocolTCP] or [ProtocolUDP]; 0 is TCP
-	Client   netip.AddrPort `json:"client"`            // address and port of the client
+	Protocol Protocol       `json:"protocol,omitzero"` // 0 is TCP
+	Client   netip.AddrPort `json:"client"`            // address and port of the client; protocols other than TCP, UDP and SCTP have port 0
 	VIP      netip.AddrPort `json:"vip"`               // virtual address and port
 	FWMark   uint32         `json:"fwmark,omitempty"`  // firewall mark of the client's packets; 0 is none
 }
@@ -44,8 +44,10 @@ func validateEnds(p Protocol, field string, from netip.AddrPort, other string, t
 			return invalid(end.field, "must be set")
 		case end.at.Addr().Zone() != "":
 			return invalid(end.field, "packets have no zones, and %s has one", end.at)
-		case end.at.Port() == 0 && (p == ProtocolTCP || p == ProtocolUDP):
+		case end.at.Port() == 0 && p.hasPorts():
 			return invalid(end.field, "packets have no port 0, and %s has it", end.at)
+		case end.at.Port() != 0 && !p.hasPorts():
+			return invalid(end.field, "packets of %s have no ports, and %s has one", p, end.at)
 		}
 	}
 	if from.Addr().Unmap().Is4() != to.Addr().Unmap().Is4() {

@@ -16,10 +16,13 @@ import (
 // The text form is "tcp", "udp", "sctp", or "protocol-" and the number.
 type Protocol uint16
 
-// The protocols that IPVS balances.
+// The protocols that IPVS balances, and those of IPsec, whose packets follow the
+// connection from UDP port 500 to port 500 of the same two hosts, if IPVS has one.
 const (
 	ProtocolTCP  Protocol = 6
 	ProtocolUDP  Protocol = 17
+	ProtocolESP  Protocol = 50
+	ProtocolAH   Protocol = 51
 	ProtocolSCTP Protocol = 132
 )
 
@@ -37,6 +40,9 @@ func (p Protocol) String() string {
 	}
 	return otherProtocol + strconv.Itoa(int(p))
 }
+
+// hasPorts reports whether packets of the protocol have ports.
+func (p Protocol) hasPorts() bool { return p == ProtocolTCP || p == ProtocolUDP || p == ProtocolSCTP }
 
 // ParseProtocol parses the text form, in any case. Errors match [ErrInvalid].
 func ParseProtocol(s string) (Protocol, error) {

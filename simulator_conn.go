@@ -14,6 +14,7 @@ type SimConn struct {
 	flow   Flow
 	opened Verdict
 	last   Verdict
+	closed bool // an SCTP association
 }
 
 // NotForwardedError says that a packet of a [SimConn] did not reach a real server
@@ -28,24 +29,24 @@ func (e *NotForwardedError) Error() string {
 	return "lvs: " + e.Flow.String() + ": " + e.Verdict.String()
 }
 
-// Connect opens a connection, with TCP by a handshake and with UDP by an empty datagram.
-// The error is a [*NotForwardedError] if a packet was not forwarded, matches
-// [ErrInvalid] if f is not a flow, and is that of [Simulator.Deliver] otherwise.
+// Connect opens a connection, with TCP and SCTP by a handshake and with other protocols by
+// an empty packet. The error is a [*NotForwardedError] if a packet was not forwarded,
+// matches [ErrInvalid] if f is not a flow, and is that of [Simulator.Deliver] otherwise.
 func (s *Simulator) Connect(f Flow) (*SimConn, error) {
 	if bad := f.validate(); bad != nil {
 		return nil, bad.about(OpConnect, f.String())
 	}
 	c := &SimConn{sim: s, flow: f}
-	if err := c.toServer(SimSYN, 0); err != nil {
-		return nil, err
+	steps := handshakes[f.protocol()]
+	if steps == nil {
+		steps = []turn{{}}
 	}
-	c.opened = c.last
-	if c.isTCP() {
-		if err := c.toClient(SimSYN|SimACK, 0); err != nil {
+	for i, step := range steps {
+		if err := c.send(step, 0); err != nil {
 			return nil, err
 		}
-		if err := c.toServer(SimACK, 0); err != nil {
-			return nil, err
+		if i == 0 {
+			c.opened = c.last
 		}
 	}
 	return c, nil
@@ -61,67 +62,93 @@ func (c *SimConn) Verdict() Verdict { return c.opened }
 func (c *SimConn) State() ConnState { return c.last.State }
 
 // Send sends data from the client, in one packet.
-func (c *SimConn) Send(bytes int) error { return c.toServer(SimACK, bytes) }
+func (c *SimConn) Send(bytes int) error { return c.send(turn{tcp: SimACK, sctp: SimSCTPData}, bytes) }
 
 // Reply sends data from the real server, in one packet. With any mode but [NAT], replies
 // do not pass through the director, and IPVS does not see them.
-func (c *SimConn) Reply(bytes int) error { return c.toClient(SimACK, bytes) }
+func (c *SimConn) Reply(bytes int) error {
+	return c.send(turn{server: true, tcp: SimACK, sctp: SimSCTPData}, bytes)
+}
 
-// CloseClient closes the client's side; the other side stays open. With UDP it does
-// nothing.
-func (c *SimConn) CloseClient() error { return c.close(c.toServer, c.toClient) }
+// CloseClient closes the client's side; the other side stays open. With SCTP both sides
+// close, upon the client's SHUTDOWN. With other protocols it does nothing.
+func (c *SimConn) CloseClient() error { return c.close(false) }
 
-// CloseServer closes the real server's side; the other side stays open. With UDP it does
-// nothing.
-func (c *SimConn) CloseServer() error { return c.close(c.toClient, c.toServer) }
+// CloseServer closes the real server's side; the other side stays open. With SCTP both
+// sides close, upon the server's SHUTDOWN. With other protocols it does nothing.
+func (c *SimConn) CloseServer() error { return c.close(true) }
 
-// close sends the last packet of one side, and its acknowledgement.
-func (c *SimConn) close(from, to func(SimTCPFlags, int) error) error {
-	if !c.isTCP() {
-		return nil
+// close sends the last packets of one side, and what acknowledges them.
+func (c *SimConn) close(server bool) (err error) {
+	switch c.flow.protocol() {
+	case ProtocolTCP:
+		return c.sendAll(turn{server, SimFIN | SimACK, ""}, turn{!server, SimACK, ""})
+	case ProtocolSCTP:
+		if c.closed {
+			return nil
+		}
+		c.closed = true
+		return c.sendAll(turn{server, 0, SimSCTPShutdown}, turn{!server, 0, SimSCTPShutdownAck}, turn{server, 0, SimSCTPShutdownComplete})
 	}
-	return errors.Join(from(SimFIN|SimACK, 0), to(SimACK, 0))
+	return nil
 }
 
 // Close closes both sides, the client's first.
 func (c *SimConn) Close() error { return errors.Join(c.CloseClient(), c.CloseServer()) }
 
-// Reset resets the connection from the client's side. With UDP it does nothing.
+// Reset resets the connection from the client's side; with SCTP it aborts the
+// association. With other protocols it does nothing.
 func (c *SimConn) Reset() error {
-	if !c.isTCP() {
+	if p := c.flow.protocol(); p != ProtocolTCP && p != ProtocolSCTP {
 		return nil
 	}
-	return c.toServer(SimRST, 0)
+	c.closed = true
+	return c.send(turn{tcp: SimRST, sctp: SimSCTPAbort}, 0)
 }
 
-func (c *SimConn) isTCP() bool { return c.flow.protocol() == ProtocolTCP }
-
-func (c *SimConn) toServer(flags SimTCPFlags, data int) error {
-	return c.deliver(ActionForwarded, data, SimPacket{
-		Protocol: c.flow.protocol(), Source: c.flow.Client, Destination: c.flow.VIP,
-		TCP: flags, FWMark: c.flow.FWMark,
-	})
+// turn is a packet of a connection.
+type turn struct {
+	server bool // sends it
+	tcp    SimTCPFlags
+	sctp   SimSCTPChunks
 }
 
-// toClient delivers a reply, if replies pass through the director.
-func (c *SimConn) toClient(flags SimTCPFlags, data int) error {
-	if c.opened.Mode.method() != NAT().method() {
-		return nil
+// handshakes are what is sent to open a connection.
+var handshakes = map[Protocol][]turn{
+	ProtocolTCP:  {{false, SimSYN, ""}, {true, SimSYN | SimACK, ""}, {false, SimACK, ""}},
+	ProtocolSCTP: {{false, 0, SimSCTPInit}, {true, 0, SimSCTPInitAck}, {false, 0, SimSCTPCookieEcho}, {true, 0, SimSCTPCookieAck}},
+}
+
+// sendAll sends packets, even if one before is not forwarded.
+func (c *SimConn) sendAll(all ...turn) (err error) {
+	for _, one := range all {
+		err = errors.Join(err, c.send(one, 0))
 	}
-	return c.deliver(ActionReplied, data, SimPacket{
-		Protocol: c.flow.protocol(), Source: c.last.Target(), Destination: c.flow.Client,
-		TCP: flags,
-	})
+	return err
 }
 
-func (c *SimConn) deliver(want Action, data int, p SimPacket) error {
+// send sends a packet with data, unless it is of the server's and does not pass through
+// the director.
+func (c *SimConn) send(s turn, data int) error {
+	p := SimPacket{Protocol: c.flow.protocol(), Source: c.flow.Client, Destination: c.flow.VIP, FWMark: c.flow.FWMark}
+	want := ActionForwarded
+	if s.server {
+		if c.opened.Mode.method() != NAT().method() {
+			return nil
+		}
+		p.Source, p.Destination, p.FWMark = c.last.Target(), c.flow.Client, 0
+		want = ActionReplied
+	}
+	switch p.Protocol {
+	case ProtocolTCP:
+		p.TCP = s.tcp
+	case ProtocolSCTP:
+		p.SCTP = s.sctp
+	}
 	if data < 0 {
 		return invalid("bytes", "%d is negative", data).about(OpDeliver, "packet")
 	}
-	if !c.isTCP() {
-		p.TCP = 0
-	}
-	p.Length = headersOf(p.Protocol, unmap(p.Destination)) + data
+	p.Length = p.headers() + data
 	v, err := c.sim.Deliver(p)
 	if err != nil {
 		return err

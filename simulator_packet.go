@@ -13,9 +13,10 @@ import (
 // virtual address, or, in [NAT] mode, from a real server to a client.
 type SimPacket struct {
 	Protocol    Protocol       // at most 255
-	Source      netip.AddrPort // the sender
+	Source      netip.AddrPort // the sender; its port is 0 unless the protocol is TCP, UDP or SCTP
 	Destination netip.AddrPort // of a client: the virtual address
 	TCP         SimTCPFlags    // of a TCP packet; others have none
+	SCTP        SimSCTPChunks  // of an SCTP packet; others have none
 	FWMark      uint32         // the firewall's mark on it; 0 is none
 	Length      int            // of the IP packet, in bytes; 0 is the headers and Data
 
@@ -40,11 +41,13 @@ const (
 
 // validate refuses what contradicts itself. The rest is the kernel's to refuse.
 func (p SimPacket) validate() *Error {
-	switch headers := headersOf(p.Protocol, unmap(p.Destination)) + len(p.Data); {
+	switch headers := p.headers() + len(p.Data); {
 	case p.Protocol > 255:
 		return invalid("Protocol", "%s is not a protocol of a packet", p.Protocol)
 	case p.TCP != 0 && p.Protocol != ProtocolTCP:
 		return invalid("TCP", "a %s packet has no TCP flags", p.Protocol)
+	case p.SCTP != "" && p.Protocol != ProtocolSCTP:
+		return invalid("SCTP", "a %s packet has no SCTP chunks", p.Protocol)
 	case p.Length != 0 && p.Length < headers:
 		return invalid("Length", "%d bytes are less than the %d bytes of headers and data", p.Length, headers)
 	case max(p.Length, headers) > math.MaxUint16:
@@ -67,13 +70,13 @@ func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
 	}
 	raw := simipvs.Packet{
 		Protocol: uint8(p.Protocol), Source: &p.Source, Destination: &p.Destination,
-		TCP: uint8(p.TCP), Mark: p.FWMark, Length: p.Length, Data: p.Data,
+		TCP: uint8(p.TCP), Chunks: string(p.SCTP), Mark: p.FWMark, Length: p.Length, Data: p.Data,
 	}
 	if p.Source.Addr().Is4In6() || p.Destination.Addr().Is4In6() {
 		p.Source, p.Destination = unmap(p.Source), unmap(p.Destination)
 	}
 	if raw.Length == 0 {
-		raw.Length = headersOf(p.Protocol, p.Destination) + len(p.Data)
+		raw.Length = p.headers() + len(p.Data)
 	}
 	var told simipvs.Verdict
 	if err := s.deliver(s.network.ways.Load(), &raw, &told, &v); err != nil {
@@ -125,7 +128,7 @@ var (
 		simipvs.OtherPort: ReasonNotPersistent, simipvs.FTPData: ReasonFTPData, simipvs.FromFTPData: ReasonFromFTPData, simipvs.OtherEngine: ReasonEngine,
 		simipvs.ServerRemoved: ReasonServerRemoved, simipvs.Conntracked: ReasonConntrack, simipvs.DropRate: ReasonDropRate,
 		simipvs.TooMany: ReasonConnectionLimit, simipvs.BackupOnly: ReasonBackupOnly, simipvs.NoTransmitter: ReasonNoMode,
-		simipvs.NoConnection: ReasonNoConnection,
+		simipvs.NoConnection: ReasonNoConnection, simipvs.OtherProtocol: ReasonProtocol, simipvs.NoChunk: ReasonNoChunk,
 	}
 )
 
@@ -137,16 +140,27 @@ func deliverError(p *SimPacket, err error) error {
 	return e.about(OpDeliver, fmt.Sprintf("%s packet from %s to %s", p.Protocol, p.Source, p.Destination))
 }
 
-// headersOf returns the length of a packet without data.
+// headers returns the length of the packet without data.
+func (p *SimPacket) headers() int {
+	const chunk = 4
+	return headersOf(p.Protocol, unmap(p.Destination)) + chunk*len(p.SCTP)
+}
+
+// headersOf returns the length of the headers of a packet.
 func headersOf(p Protocol, to netip.AddrPort) int {
 	length := 20
 	if to.Addr().Is6() {
 		length = 40
 	}
-	if p == ProtocolUDP {
+	switch p {
+	case ProtocolTCP:
+		return length + 20
+	case ProtocolUDP:
 		return length + 8
+	case ProtocolSCTP:
+		return length + 12
 	}
-	return length + 20
+	return length
 }
 
 func serviceIDOf(n *simipvs.ServiceName) ServiceID {

@@ -158,7 +158,7 @@ func TestSimulatorUnsupported(t *testing.T) {
 	id := UDP(simWeb.AddrPort())
 	l.serve(Service{ID: id, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Engine: "sip"}}, DR(), 1)
 	flow := l.flow()
-	for name, protocol := range map[string]Protocol{"sctp": ProtocolSCTP, "esp": 50, "sip": ProtocolUDP} {
+	for name, protocol := range map[string]Protocol{"sip": ProtocolUDP} {
 		_, err := l.Deliver(SimPacket{Protocol: protocol, Source: flow.Client, Destination: flow.VIP})
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: %v, want ErrUnsupported", name, err)

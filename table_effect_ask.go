@@ -88,12 +88,15 @@ func (e *effector) ask(a *asked) (v Verdict, template *simipvs.Entry) {
 		Protocol: uint8(a.flow.Protocol), Mark: a.flow.FWMark, Source: &a.flow.Client, Destination: &a.flow.VIP,
 		Length: headersOf(a.flow.Protocol, a.flow.VIP),
 	}
-	switch {
-	case a.flow.Protocol != ProtocolTCP:
-	case a.conn == nil:
+	switch isNew := a.conn == nil; {
+	case a.flow.Protocol == ProtocolTCP && isNew:
 		p.TCP = uint8(SimSYN)
-	default:
+	case a.flow.Protocol == ProtocolTCP:
 		p.TCP = uint8(SimACK)
+	case a.flow.Protocol == ProtocolSCTP && isNew:
+		p.Chunks = string(SimSCTPInit)
+	case a.flow.Protocol == ProtocolSCTP:
+		p.Chunks = string(SimSCTPData)
 	}
 	found, err := e.copier.to.kernel.Explain(&p, simipvs.Suppose{Brief: true})
 	if err != nil {

@@ -106,6 +106,8 @@ const (
 	ReasonBackupOnly                        // backup_only is on and a backup daemon runs
 	ReasonNoMode                            // the kernel does not know the server's forwarding mode
 	ReasonNoConnection                      // it comes from a server of [NAT] and belongs to no connection, and nat_icmp_send is on
+	ReasonProtocol                          // IPVS balances TCP, UDP and SCTP, and forwards AH and ESP: no other protocol
+	ReasonNoChunk                           // it is an SCTP packet without a chunk, and belongs to no connection
 
 	// Why a packet gets no further, although IPVS may have a server for it.
 	ReasonNotLocal      // the VIP is not an address of the director, so IPVS does not see the packet
@@ -145,6 +147,8 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonBackupOnly:      {"backup-only", "backup_only is on and a backup daemon runs"},
 	ReasonNoMode:          {"no-mode", "the server's forwarding mode is unknown"},
 	ReasonNoConnection:    {"no-connection", "it comes from a server of nat and belongs to no connection, and nat_icmp_send is on"},
+	ReasonProtocol:        {"protocol", "IPVS does not balance its protocol"},
+	ReasonNoChunk:         {"no-chunk", "it has no chunk and belongs to no connection"},
 	ReasonNotLocal:        {"not-local", "its destination is not an address of the director, so IPVS does not see it"},
 	ReasonNoRoute:         {"no-route", "the director has no route to the server"},
 	ReasonNotOnLink:       {"not-on-link", "a router is between the director and the server, which dr cannot cross"},

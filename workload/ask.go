@@ -36,44 +36,34 @@ func newAsker(service lvs.ServiceID, clients Clients) (*asker, error) {
 func (a *asker) flow(i int) lvs.SimPacket {
 	address := a.clients.addressOf(i)
 	offset := uint64(address)*0x9e3779b97f4a7c15>>32 + uint64(i-address*max(1, a.clients.PerAddress))
-	p := lvs.SimPacket{
-		Protocol: lvs.ProtocolTCP, FWMark: a.service.FWMark(), Destination: a.dest,
+	return lvs.SimPacket{
+		Protocol: protocolOf(a.service), FWMark: a.service.FWMark(), Destination: a.dest,
 		Source: netip.AddrPortFrom(a.crowd.at(address), firstPort+uint16(offset%portCount)),
 	}
-	if !a.isTCP() {
-		p.Protocol = a.service.Protocol()
-	}
-	return p
 }
 
 // open lets a client connect, and returns the verdict on its first packet.
 func (a *asker) open(d director, i int) (lvs.Verdict, error) {
-	v, err := a.send(d, i, lvs.SimSYN)
-	if err == nil && v.Action == lvs.ActionForwarded && a.isTCP() {
-		_, err = a.send(d, i, lvs.SimACK)
+	v, err := a.send(d, i, opens)
+	if err == nil && v.Action == lvs.ActionForwarded && hasConnections(protocolOf(a.service)) {
+		_, err = a.send(d, i, confirms)
 	}
 	return v, err
 }
 
 // reset ends an open connection.
 func (a *asker) reset(d director, i int) error {
-	if !a.isTCP() {
+	if !hasConnections(protocolOf(a.service)) {
 		return nil
 	}
-	_, err := a.send(d, i, lvs.SimRST)
+	_, err := a.send(d, i, resets)
 	return err
 }
 
-func (a *asker) send(d director, i int, flags lvs.SimTCPFlags) (lvs.Verdict, error) {
+func (a *asker) send(d director, i int, s signal) (lvs.Verdict, error) {
 	p := a.flow(i)
-	if a.isTCP() {
-		p.TCP = flags
-	}
+	s.put(&p)
 	return d.Deliver(p)
-}
-
-func (a *asker) isTCP() bool {
-	return a.service.FWMark() != 0 || a.service.Protocol() == lvs.ProtocolTCP
 }
 
 // directors checks that each simulator has the service, with real servers.

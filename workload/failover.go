@@ -68,7 +68,7 @@ func (a *asker) takeover(ctx context.Context, seed uint64, from, to director) (*
 		if !servers[i].IsValid() {
 			return nil
 		}
-		v, err := a.send(to, i, lvs.SimACK)
+		v, err := a.send(to, i, carries)
 		switch {
 		case err != nil:
 			return err

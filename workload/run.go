@@ -131,8 +131,11 @@ func (r *run) read() error {
 		return fmt.Errorf("workload: %w", err)
 	}
 	r.keepAlive = timeouts.TCP / 2
-	if r.Service.Protocol() == lvs.ProtocolUDP {
+	switch r.Service.Protocol() {
+	case lvs.ProtocolUDP:
 		r.keepAlive = timeouts.UDP / 2
+	case lvs.ProtocolSCTP:
+		r.keepAlive = 450 * time.Second // half of what cannot be changed
 	}
 	host := r.sim.Host()
 	defer host.Close()
@@ -316,7 +319,7 @@ func (r *run) arrive(a *arrival) error {
 		return nil
 	}
 	c := conn{client: int32(a.client), address: int32(a.address), port: port, dest: a.dest, arrived: r.now, work: a.work}
-	p := r.packet(&c, lvs.SimSYN)
+	p := r.packet(&c, opens)
 	v, err := r.sim.Deliver(p)
 	if err != nil {
 		return err
@@ -382,7 +385,7 @@ func (r *run) remind(t timer) error {
 	}
 	if c.ends > r.now {
 		r.setTimer(t.conn)
-		return r.send(c, lvs.SimACK)
+		return r.send(c, carries)
 	}
 	b := r.backends[c.server]
 	r.ended(c, b)

@@ -63,34 +63,28 @@ func (t *connections) portsOf(address int, yield func(uint16)) {
 }
 
 // packet returns a packet of the client's.
-func (r *run) packet(c *conn, flags lvs.SimTCPFlags) lvs.SimPacket {
+func (r *run) packet(c *conn, s signal) lvs.SimPacket {
 	p := lvs.SimPacket{
-		Protocol: lvs.ProtocolTCP, TCP: flags, FWMark: r.Service.FWMark(),
+		Protocol: protocolOf(r.Service), FWMark: r.Service.FWMark(),
 		Source: netip.AddrPortFrom(r.crowd.addr(int(c.address)), c.port), Destination: c.dest,
 	}
-	if r.isDatagram() {
-		p.Protocol, p.TCP = r.Service.Protocol(), 0
-	}
+	s.put(&p)
 	return p
 }
 
-func (r *run) isDatagram() bool {
-	return r.Service.FWMark() == 0 && r.Service.Protocol() != lvs.ProtocolTCP
-}
-
 // send sends a packet from the client to the server.
-func (r *run) send(c *conn, flags lvs.SimTCPFlags) error {
-	_, err := r.sim.Deliver(r.packet(c, flags))
+func (r *run) send(c *conn, s signal) error {
+	_, err := r.sim.Deliver(r.packet(c, s))
 	return err
 }
 
 // reply sends a packet from the server to the client, which the director sees
 // with NAT only.
-func (r *run) reply(c *conn, flags lvs.SimTCPFlags) error {
+func (r *run) reply(c *conn, s signal) error {
 	if !c.nat {
 		return nil
 	}
-	p := r.packet(c, flags)
+	p := r.packet(c, s)
 	server := r.backends[c.server].Addr.Addr()
 	p.Source, p.Destination, p.FWMark = netip.AddrPortFrom(server, c.serverPort), p.Source, 0
 	_, err := r.sim.Deliver(p)
@@ -99,25 +93,37 @@ func (r *run) reply(c *conn, flags lvs.SimTCPFlags) error {
 
 // handshake is what follows the first packet of a connection.
 func (r *run) handshake(c *conn) error {
-	if r.isDatagram() {
-		return nil
+	switch protocolOf(r.Service) {
+	case lvs.ProtocolTCP:
+		return r.exchange(c, accepts, confirms)
+	case lvs.ProtocolSCTP:
+		return r.exchange(c, accepts, confirms, confirmed)
 	}
-	if err := r.reply(c, lvs.SimSYN|lvs.SimACK); err != nil {
-		return err
-	}
-	return r.send(c, lvs.SimACK)
+	return nil
 }
 
 // farewell ends a connection: the client first, as with HTTP.
 func (r *run) farewell(c *conn) error {
-	if r.isDatagram() {
+	if !hasConnections(protocolOf(r.Service)) {
 		return nil
 	}
-	if err := r.send(c, lvs.SimFIN|lvs.SimACK); err != nil {
+	if err := r.send(c, closes); err != nil {
 		return err
 	}
-	if err := r.reply(c, lvs.SimFIN|lvs.SimACK); err != nil {
-		return err
+	return r.exchange(c, answers, ends)
+}
+
+// exchange sends packets from the server and from the client by turns.
+func (r *run) exchange(c *conn, all ...signal) (err error) {
+	for i, s := range all {
+		if i%2 == 0 {
+			err = r.reply(c, s)
+		} else {
+			err = r.send(c, s)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return r.send(c, lvs.SimACK)
+	return nil
 }

@@ -320,6 +320,7 @@ func TestServices(t *testing.T) {
 	for _, s := range []lvs.Service{
 		{ID: lvs.UDP(web.AddrPort()), Scheduler: lvs.WLC},
 		{ID: lvs.UDP(web.AddrPort()), Scheduler: lvs.RR, OnePacket: true},
+		{ID: lvs.SCTP(web.AddrPort()), Scheduler: lvs.WLC},
 		{ID: lvs.TCP(netip.AddrPortFrom(web.AddrPort().Addr(), 0)), Scheduler: lvs.WLC, Persistence: lvs.Persistence{Timeout: time.Minute}},
 		{ID: lvs.FWMark(7), Scheduler: lvs.LBLC},
 		{ID: six, Scheduler: lvs.MH, SchedulerFlags: lvs.HashPort},

@@ -49,7 +49,7 @@ const assumedPort = 40000
 
 func (x *explain) Flags(f *flag.FlagSet) {
 	cli.Choice(f, &x.output, "o", "write a `FORMAT`", "text", "json")
-	f.TextVar(&x.protocol, "protocol", lvs.ProtocolTCP, "the `PROTOCOL`: tcp or udp")
+	f.TextVar(&x.protocol, "protocol", lvs.ProtocolTCP, "the `PROTOCOL`: tcp, udp or sctp")
 	f.Uint64Var(&x.fwmark, "fwmark", 0, "the firewall `MARK` of the client's packets; 0 is none")
 }
 

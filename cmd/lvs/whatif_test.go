@@ -103,12 +103,12 @@ func TestWhatifDemo(t *testing.T) {
 // What is not simulated is said, and does not keep other services from being studied.
 func TestWhatifNotSimulated(t *testing.T) {
 	table := write(t, `{"version": 1, "services": [
-		{"id": "sctp://10.168.0.91:80", "scheduler": "rr", "realServers": [{"addr": "10.168.0.94:80", "weight": 1}]},
-		{"id": "udp://10.168.0.91:80", "scheduler": "rr", "realServers": [{"addr": "10.168.0.94:80", "weight": 1}]}]}`)
+		{"id": "udp://10.168.0.91:5060", "scheduler": "rr", "persistence": "1m0s pe=sip", "realServers": [{"addr": "10.168.0.94:5060", "weight": 1}]},
+		{"id": "sctp://10.168.0.91:80", "scheduler": "rr", "realServers": [{"addr": "10.168.0.94:80", "weight": 1}]}]}`)
 	got := run(t, "", "whatif", "-table", table, "-clients", "50")
-	expect(t, got, 0, "states of SCTP are not simulated")
+	expect(t, got, 0, "persistence engine sip is not simulated")
 	expect(t, got, 0, "drain 10.168.0.94:80")
-	expect(t, run(t, "", "whatif", "-table", table, "-clients", "50", "-service", "sctp://10.168.0.91:80"), 1, "states of SCTP")
+	expect(t, run(t, "", "whatif", "-table", table, "-clients", "50", "-service", "udp://10.168.0.91:5060"), 1, "persistence engine sip")
 }
 
 func TestWhatifSchedulers(t *testing.T) {

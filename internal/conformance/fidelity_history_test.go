@@ -24,7 +24,8 @@ type control struct {
 
 // packet is one that the director itself sends, so that it passes IPVS.
 type packet struct {
-	protocol, tcp uint8 // TCP's flags
+	protocol, tcp uint8  // TCP's flags
+	chunks        string // SCTP's, a byte each: its type
 	from, to      netip.AddrPort
 	mark          uint32
 	payload       string // behind the bytes that tell packets apart

@@ -8,7 +8,7 @@ import (
 
 func (p *picker) addService() {
 	s := &pickService{
-		six: p.IntN(4) == 0, protocol: one(p.Rand, uint8(protocolTCP), protocolTCP, protocolUDP),
+		six: p.IntN(4) == 0, protocol: one(p.Rand, append(p.protocols(), protocolTCP)...),
 		port: one(p.Rand, uint16(80), 80, 80, 53, 8080, 0, 21),
 	}
 	s.vip = p.virtual(s.six)
@@ -205,7 +205,7 @@ func (p *picker) withoutServices() {
 }
 
 func (p *picker) set() {
-	switches := []string{"expire_quiescent_template", "sloppy_tcp", "cache_bypass", "nat_icmp_send"}
+	switches := []string{"expire_quiescent_template", "sloppy_tcp", "sloppy_sctp", "cache_bypass", "nat_icmp_send"}
 	if p.mood == moodReuse {
 		switches = []string{"conn_reuse_mode", "expire_nodest_conn", "expire_quiescent_template"}
 	}

@@ -172,6 +172,7 @@ func (p *picker) do(s step) (v simipvs.Verdict) {
 		if v.Reason == simipvs.Scheduled {
 			p.picks++
 		}
+		p.outlast(s, v)
 	case requirement:
 		p.sim.set(s)
 	case wait:
@@ -227,14 +228,17 @@ func (p *picker) open(s *pickService) {
 	}
 	pk := packet{protocol: s.protocol, from: p.client(s.six), to: to, mark: s.mark, data: p.IntN(50)}
 	if s.mark != 0 && p.IntN(4) == 0 {
-		pk.protocol = one(p.Rand, uint8(protocolTCP), protocolUDP)
+		pk.protocol = one(p.Rand, p.protocols()...)
 	}
-	if pk.protocol == protocolTCP {
+	switch pk.protocol {
+	case protocolTCP:
 		pk.tcp = flagSYN
+	case protocolSCTP:
+		pk.chunks = p.openingChunks()
 	}
 	p.opened = append(p.opened, opened{pk, p.do(pk)})
 	p.accept(p.opened[len(p.opened)-1])
-	if p.mood == anyMood && pk.protocol == protocolTCP && p.IntN(3) == 0 {
+	if p.mood == anyMood && pk.protocol != protocolUDP && p.IntN(3) == 0 {
 		p.establish(p.opened[len(p.opened)-1])
 	}
 }
@@ -252,6 +256,10 @@ func (p *picker) establish(o opened) {
 	if o.verdict.Action != simipvs.Forwarded {
 		return
 	}
+	if o.protocol == protocolSCTP {
+		p.associate(o)
+		return
+	}
 	if o.verdict.Method == masquerade {
 		p.do(o.reply(flagSYN|flagACK, 0))
 	}
@@ -265,7 +273,7 @@ func (o opened) reply(tcp uint8, data int) packet {
 	if o.verdict.Method == masquerade && o.verdict.Server != nil {
 		from = netip.AddrPortFrom(o.verdict.Server.Addr(), o.verdict.Port)
 	}
-	if o.protocol == protocolUDP {
+	if o.protocol != protocolTCP {
 		tcp = 0
 	}
 	return packet{protocol: o.protocol, tcp: tcp, from: from, to: o.from, data: data}
@@ -293,13 +301,16 @@ func (p *picker) follow() {
 	}
 	if p.IntN(3) == 0 {
 		if o.verdict.Action == simipvs.Forwarded {
-			p.reply(o.reply(flags, p.IntN(50)))
+			reply := o.reply(flags, p.IntN(50))
+			reply.chunks = p.chunksOf(reply)
+			p.reply(reply)
 		}
 		return
 	}
-	if o.tcp = flags; o.protocol == protocolUDP {
+	if o.tcp = flags; o.protocol != protocolTCP {
 		o.tcp = 0
 	}
+	o.chunks = p.chunksOf(o.packet)
 	o.data = p.IntN(50)
 	o.verdict = p.do(o.packet)
 	p.opened[at] = o
@@ -338,5 +349,6 @@ func (p *picker) stray(s *pickService) {
 	if s.protocol == protocolTCP && p.mood != moodExpiry {
 		pk.tcp = one(p.Rand, uint8(0), flagACK, flagRST, flagSYN|flagRST, flagFIN, flagSYN|flagFIN)
 	}
+	pk.chunks = p.chunksOf(pk)
 	p.do(pk)
 }

@@ -91,7 +91,7 @@ func (s *simulatorSide) deliver(p packet) (fate string, v simipvs.Verdict) {
 // raw is the packet as the simulated kernel has it.
 func (p packet) raw() *simipvs.Packet {
 	raw := &simipvs.Packet{
-		Protocol: p.protocol, TCP: p.tcp, Mark: p.mark, Length: p.bytes().Length(), Source: &p.from, Destination: &p.to,
+		Protocol: p.protocol, TCP: p.tcp, Chunks: p.chunks, Mark: p.mark, Length: p.bytes().Length(), Source: &p.from, Destination: &p.to,
 	}
 	if p.payload != "" {
 		raw.Data = strings.Repeat("-", testbed.TagLength) + p.payload + strings.Repeat("\x00", p.data)
@@ -125,5 +125,5 @@ func fateTunnelled(tunnel string, to netip.Addr) string { return "by " + tunnel 
 
 // bytes is the packet as it is sent.
 func (p packet) bytes() testbed.Packet {
-	return testbed.Packet{Protocol: p.protocol, TCP: p.tcp, From: p.from, To: p.to, Payload: p.payload, Data: p.data}
+	return testbed.Packet{Protocol: p.protocol, TCP: p.tcp, Chunks: p.chunks, From: p.from, To: p.to, Payload: p.payload, Data: p.data}
 }

@@ -50,8 +50,9 @@ type side interface {
 }
 
 const (
-	protocolTCP = 6
-	protocolUDP = 17
+	protocolTCP  = 6
+	protocolUDP  = 17
+	protocolSCTP = 132
 
 	flagFIN = 0x01
 	flagSYN = 0x02

@@ -31,7 +31,7 @@ import (
 //	remove 10.2.0.10:80
 //	remove-service
 //	flush
-//	syn, ack, fin, rst, datagram CLIENT [VIP] [mark N] [payload "TEXT"]
+//	syn, ack, fin, rst, datagram, init CLIENT [VIP] [mark N] [payload "TEXT"]
 //	from-client, from-server …  a whole IP packet, see frames_text_test.go
 //	servers                     prints each server's connections
 //	connections                 prints the connections
@@ -322,7 +322,7 @@ func (p *script) short(f []string, payload string) (step, error) {
 		return p.shortService(f[1:])
 	case "server", "edit":
 		return p.shortServer(f[0], f[1:])
-	case "syn", "ack", "fin", "rst", "datagram":
+	case "syn", "ack", "fin", "rst", "datagram", "init":
 		return p.shortPacket(f, payload)
 	}
 	return nil, nil
@@ -407,8 +407,11 @@ func (p *script) shortServer(command string, f []string) (step, error) {
 func (p *script) shortPacket(f []string, payload string) (step, error) {
 	flags := map[string]string{"syn": "S", "ack": "A", "fin": "FA", "rst": "R"}[f[0]]
 	protocol := "tcp"
-	if f[0] == "datagram" {
+	switch f[0] {
+	case "datagram":
 		protocol, flags = "udp", "-"
+	case "init":
+		protocol, flags = "sctp", "INIT"
 	}
 	to := p.vip.String()
 	rest := f[2:]

@@ -59,11 +59,15 @@ func parseTCPFlags(s string) (flags uint8, err error) {
 }
 
 func (p packet) String() string {
-	protocol := map[uint8]string{protocolTCP: "tcp", protocolUDP: "udp"}[p.protocol]
+	protocol := map[uint8]string{protocolTCP: "tcp", protocolUDP: "udp", protocolSCTP: "sctp"}[p.protocol]
 	if protocol == "" {
 		protocol = strconv.Itoa(int(p.protocol))
 	}
-	s := fmt.Sprintf("packet %s %s %s %s", protocol, tcpFlagText(p.tcp), p.from, p.to)
+	flags := tcpFlagText(p.tcp)
+	if p.protocol == protocolSCTP {
+		flags = chunksText(p.chunks)
+	}
+	s := fmt.Sprintf("packet %s %s %s %s", protocol, flags, p.from, p.to)
 	if p.mark != 0 {
 		s += fmt.Sprintf(" mark %d", p.mark)
 	}
@@ -197,12 +201,19 @@ func parsePacket(f []string, payload string) (p packet, err error) {
 		p.protocol = protocolTCP
 	case "udp":
 		p.protocol = protocolUDP
+	case "sctp":
+		p.protocol = protocolSCTP
+		p.chunks, err = parseChunks(f[1])
+		f[1] = ""
 	default:
 		n, err := strconv.ParseUint(f[0], 10, 8)
 		if err != nil {
 			return p, err
 		}
 		p.protocol = uint8(n)
+	}
+	if err != nil {
+		return p, err
 	}
 	if p.tcp, err = parseTCPFlags(f[1]); err != nil {
 		return p, err

@@ -3,7 +3,7 @@ package simipvs
 // commit does what a decision about a packet says.
 func (k *Kernel) commit(d *decision, p *Packet, e *ends) {
 	var begun track
-	if k.tracks(e.family) {
+	if k.tracks(e.family) && p.isTracked() {
 		begun = k.track(p, e)
 	}
 	if d.sampled {

@@ -215,6 +215,10 @@ func (k *Kernel) tracks(family uint32) bool {
 	return k.conntrack.tracked[family] || k.services.tracking[family] > 0
 }
 
+// isTracked reports whether the packet's entry of netfilter's matters to IPVS, and is
+// simulated.
+func (p *Packet) isTracked() bool { return p.Protocol == protoTCP || p.Protocol == protoUDP }
+
 // begins returns the entry that a packet begins, without a state if it begins none,
 // and whether it belongs to an entry that netfilter has.
 func (k *Kernel) begins(p *Packet, e *ends) (begun track, known bool) {

@@ -52,7 +52,7 @@ type world struct {
 // once more when it leaves.
 func (k *Kernel) decide(d *decision, p *Packet, e *ends, w *world) error {
 	var begun track
-	tracks := k.tracks(e.family) && (w == nil || w.Tracked == nil)
+	tracks := k.tracks(e.family) && p.isTracked() && (w == nil || w.Tracked == nil)
 	if tracks {
 		begun, d.tracked = k.begins(p, e)
 	}
@@ -70,7 +70,11 @@ func (k *Kernel) decide(d *decision, p *Packet, e *ends, w *world) error {
 
 // balance decides what IPVS does with a packet.
 func (k *Kernel) balance(d *decision, p *Packet, e *ends, w *world) error {
-	if !k.hooked(e.family) {
+	switch {
+	case !p.isBalanced():
+		d.pass(OtherProtocol)
+		return nil
+	case !k.hooked(e.family):
 		d.pass(NoService)
 		return nil
 	}
@@ -126,9 +130,9 @@ func (k *Kernel) find(e *ends) (id connID, reply bool) {
 }
 
 // refusesServer reports whether nat_icmp_send refuses a packet of no connection
-// that comes from a NAT server. A reset is not answered.
+// that comes from a NAT server. A reset is not answered, nor is an abort.
 func (k *Kernel) refusesServer(p *Packet, e *ends) bool {
-	if k.sysctl.natICMPSend == 0 || p.Protocol == protoTCP && p.TCP&TCPRst != 0 {
+	if k.sysctl.natICMPSend == 0 || p.isIPsec() || p.Protocol == protoTCP && p.TCP&TCPRst != 0 || p.firstChunk(SCTPAbort) {
 		return false
 	}
 	return slices.ContainsFunc(k.dests, func(d *dest) bool {
@@ -192,9 +196,14 @@ func (d *decision) transmit(why Reason, c *conn, server *dest) {
 	}
 }
 
+// begins reports whether a packet is one by which clients begin a connection.
+func (p *Packet) begins() bool {
+	return p.Protocol == protoTCP && p.TCP&TCPSyn != 0 || p.firstChunk(SCTPInit)
+}
+
 // outdated returns why a packet may not follow its old connection, 0 if it may.
 func (k *Kernel) outdated(c *conn, server *dest, p *Packet, w *world) Reason {
-	if p.Protocol == protoTCP && p.TCP&TCPSyn != 0 {
+	if p.begins() {
 		if k.sysctl.expireNodestConn != 0 && server != nil && server.Weight == 0 {
 			return ServerQuiesced
 		}
@@ -215,6 +224,9 @@ func (k *Kernel) outdated(c *conn, server *dest, p *Packet, w *world) Reason {
 // reusable reports whether a client may open a connection again from the same port,
 // because the old one has ended.
 func reusable(c *conn, mode int) bool {
+	if c.protocol == protoSCTP {
+		return State(c.state) == aCL
+	}
 	switch State(c.state) {
 	case tcpTimeWait, tcpClose:
 		return true
@@ -226,6 +238,14 @@ func reusable(c *conn, mode int) bool {
 
 // open decides about a packet that may open a connection.
 func (k *Kernel) open(d *decision, p *Packet, e *ends, w *world) error {
+	switch {
+	case p.isIPsec():
+		d.pass(NotOpening)
+		return nil
+	case p.Protocol == protoSCTP && p.Chunks == "":
+		d.action, d.reason = Dropped, NoChunk
+		return nil
+	}
 	s := k.serviceFor(p.Mark, e)
 	if s == nil {
 		d.pass(NoService)
@@ -246,8 +266,11 @@ func (k *Kernel) open(d *decision, p *Packet, e *ends, w *world) error {
 
 // opens reports whether a packet can open a connection.
 func (k *Kernel) opens(p *Packet) bool {
-	if p.Protocol == protoUDP {
+	switch p.Protocol {
+	case protoUDP:
 		return true
+	case protoSCTP:
+		return k.opensAssoc(p)
 	}
 	return (p.TCP&TCPSyn != 0 || k.sysctl.sloppyTCP != 0) && p.TCP&TCPRst == 0
 }

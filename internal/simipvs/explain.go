@@ -52,7 +52,7 @@ func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error)
 		after.state = uint8(k.stateAfter(&after, p, d.effect.direction()))
 		d.conn = &after
 	}
-	d.tell(&x.Verdict)
+	d.tell(p, &x.Verdict)
 	if d.met != 0 && !supposed.Brief {
 		x.Connection, x.Outdated = k.entry(d.met), d.outdated
 	}

@@ -11,6 +11,7 @@ import (
 type Packet struct {
 	Protocol            uint8
 	TCP                 uint8           // flags
+	Chunks              string          // of SCTP, a byte each: its type
 	Mark                uint32          // of the firewall
 	Length              int             // of the IP packet in bytes
 	Source, Destination *netip.AddrPort // IPv4 addresses are not mapped into IPv6
@@ -54,6 +55,8 @@ const (
 	BackupOnly                      // backup_only is on and a backup daemon runs
 	NoTransmitter                   // the kernel does not know the server's forwarding method
 	NoConnection                    // a NAT server's packet of no connection, and nat_icmp_send
+	OtherProtocol                   // IPVS does not balance its protocol
+	NoChunk                         // an SCTP packet of no connection, and without a chunk
 
 	// Why a packet does not follow its old connection. No verdict has these.
 	ServerQuiesced // its old connection's server has weight 0
@@ -106,10 +109,8 @@ func (p *Packet) ends(e *ends) error {
 		return errors.New("a packet needs a source and a destination")
 	case src.Is4() != dst.Is4() || src.Is4In6() || dst.Is4In6():
 		return fmt.Errorf("a packet cannot go from %s to %s: two address families", src, dst)
-	case p.Protocol == protoSCTP:
-		return fmt.Errorf("the states of SCTP are not simulated: %w", ErrUnsupported)
-	case p.Protocol != protoTCP && p.Protocol != protoUDP:
-		return fmt.Errorf("packets of protocol %d are not simulated: %w", p.Protocol, ErrUnsupported)
+	case !p.hasPorts() && (p.Source.Port() != 0 || p.Destination.Port() != 0):
+		return fmt.Errorf("a packet of protocol %d has no ports", p.Protocol)
 	case p.Length < 0 || p.Length > 65535:
 		return fmt.Errorf("a packet of %d bytes", p.Length)
 	}
@@ -119,6 +120,9 @@ func (p *Packet) ends(e *ends) error {
 	}
 	e.src, e.dst = src.As16(), dst.As16()
 	e.sport, e.dport = p.Source.Port(), p.Destination.Port()
+	if p.isIPsec() {
+		e.protocol, e.sport, e.dport = protoUDP, isakmpPort, isakmpPort
+	}
 	return nil
 }
 
@@ -137,12 +141,12 @@ func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
 		return err
 	}
 	k.commit(&d, p, &e)
-	d.tell(v)
+	d.tell(p, v)
 	return nil
 }
 
 // tell writes the verdict.
-func (d *decision) tell(v *Verdict) {
+func (d *decision) tell(p *Packet, v *Verdict) {
 	v.Action, v.Reason = d.action, d.reason
 	if d.service != nil {
 		v.Service = d.service.name
@@ -151,17 +155,23 @@ func (d *decision) tell(v *Verdict) {
 	if c == nil {
 		return
 	}
-	v.Method, v.State = c.method, c.stateName()
+	v.Method, v.State, v.Port = c.method, c.stateName(), c.destPort
+	if d.dest == nil {
+		v.Port = c.vport
+	}
+	if !p.hasPorts() {
+		v.Port = 0
+	}
 	if d.action == Replied {
 		v.Virtual = netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport)
 	}
 	server := d.dest
 	if server == nil {
 		bypassed := netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport)
-		v.Server, v.Port = &bypassed, c.vport
+		v.Server = &bypassed
 		return
 	}
-	v.Server, v.Port, v.Service = &server.Addr, c.destPort, server.name
+	v.Server, v.Service = &server.Addr, server.name
 	if c.method == methodTunnel {
 		v.Tunnel = Tunnel{server.tunType, server.tunPort, server.tunFlags}
 	}

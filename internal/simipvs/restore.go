@@ -104,17 +104,30 @@ func (k *Kernel) resume(e *Entry, id connID) {
 	if e.State == "ASSURED" {
 		in.flags |= connAssured
 	}
-	if state := slices.Index(tcpNames[:], e.State); e.Protocol == protoTCP && state > 0 && !in.is(connTemplate) {
-		in.state = uint8(state)
-		in.timeout = k.tcpTimeout(State(state))
-		k.setActive(in, tcpActive[state])
-	}
-	if e.Protocol == protoUDP && !in.is(connTemplate) {
-		in.timeout = k.timeouts.udp
+	if !in.is(connTemplate) {
+		k.resumeState(e, in)
 	}
 	k.timers.remove(in)
 	in.expires = k.now + tick(e.Expires)*second
 	k.timers.set(id, in)
+}
+
+// resumeState sets the state of a connection, and what follows from it.
+func (k *Kernel) resumeState(e *Entry, in *conn) {
+	switch e.Protocol {
+	case protoTCP:
+		if state := slices.Index(tcpNames[:], e.State); state > 0 {
+			in.timeout = k.tcpTimeout(State(state))
+			k.moveTo(in, State(state), tcpActive[state])
+		}
+	case protoUDP:
+		in.timeout = k.timeouts.udp
+	case protoSCTP:
+		if state := slices.Index(assocNames[:], e.State); state > 0 {
+			in.timeout = assocTimeouts[state]
+			k.moveTo(in, State(state), State(state) == aES)
+		}
+	}
 }
 
 func (e *Entry) ends() ends {

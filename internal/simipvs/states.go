@@ -128,9 +128,11 @@ func event(flags uint8) (event int, any bool) {
 
 // follow moves a connection to the state after a packet.
 func (k *Kernel) follow(c *conn, p *Packet, direction int) {
-	switch c.protocol {
+	switch p.Protocol {
 	case protoTCP:
 		k.followTCP(c, p, direction)
+	case protoSCTP:
+		k.followSCTP(c, p, direction)
 	case protoUDP:
 		c.timeout = k.timeouts.udp
 		if direction == fromServer {
@@ -140,25 +142,39 @@ func (k *Kernel) follow(c *conn, p *Packet, direction int) {
 }
 
 func (k *Kernel) followTCP(c *conn, p *Packet, direction int) {
-	state := k.stateAfter(c, p, direction)
+	state := k.tcpAfter(c, p, direction)
 	if direction == fromServer {
 		c.flags &^= connNoOutput
 	}
-	if state != State(c.state) {
-		k.setActive(c, tcpActive[state])
-		if state == tcpEstablished {
-			k.assure(c)
-		}
-		c.state = uint8(state)
+	if k.moveTo(c, state, tcpActive[state]) && state == tcpEstablished {
+		k.assure(c)
 	}
 	c.timeout = k.tcpTimeout(state)
 }
 
-// stateAfter returns the state of a connection after a packet. Only TCP has states.
-func (k *Kernel) stateAfter(c *conn, p *Packet, direction int) State {
-	if c.protocol != protoTCP {
-		return State(c.state)
+// moveTo puts a connection into a state, and reports whether it was in another.
+func (k *Kernel) moveTo(c *conn, s State, active bool) bool {
+	if s == State(c.state) {
+		return false
 	}
+	k.setActive(c, active)
+	c.state = uint8(s)
+	return true
+}
+
+// stateAfter returns the state of a connection after a packet. Only TCP and SCTP have
+// states, and AH and ESP, which are of a connection of UDP, change none.
+func (k *Kernel) stateAfter(c *conn, p *Packet, direction int) State {
+	switch c.protocol {
+	case protoTCP:
+		return k.tcpAfter(c, p, direction)
+	case protoSCTP:
+		return assocAfter(c, p, direction)
+	}
+	return State(c.state)
+}
+
+func (k *Kernel) tcpAfter(c *conn, p *Packet, direction int) State {
 	e, any := event(p.TCP)
 	if !any {
 		return tcpClose
@@ -224,6 +240,8 @@ func (c *conn) stateName() string {
 		return "NONE"
 	case c.protocol == protoTCP:
 		return tcpNames[c.state]
+	case c.protocol == protoSCTP:
+		return assocNames[c.state]
 	}
 	return "UDP"
 }

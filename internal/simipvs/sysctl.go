@@ -22,6 +22,7 @@ type sysctls struct {
 	expireQuiescentTemplate int
 	connReuseMode           int
 	sloppyTCP               int
+	sloppySCTP              int
 	cacheBypass             int
 	conntrack               int
 	natICMPSend             int
@@ -109,7 +110,7 @@ func newSysctls(r release.Release) *sysctls {
 	hotNumber("run_estimation", &s.runEstimation, 1).set = (*Kernel).setEstimation
 	anyNumber("schedule_icmp", 0).check = notSimulated("schedule_icmp")
 	defence(hotNumber("secure_tcp", &s.secureTCP, 0))
-	anyNumber("sloppy_sctp", 0)
+	hotNumber("sloppy_sctp", &s.sloppySCTP, 0)
 	hotNumber("sloppy_tcp", &s.sloppyTCP, 0)
 	anyNumber("snat_reroute", 1)
 	anyNumber("sync_persist_mode", 0)

@@ -6,10 +6,12 @@ import (
 	"net/netip"
 )
 
-// Packet is a TCP or UDP packet that can be recognized when it is seen again.
+// Packet is a packet that can be recognized when it is seen again. One of a protocol
+// other than TCP, UDP and SCTP has no ports.
 type Packet struct {
 	Protocol uint8
-	TCP      uint8 // flags
+	TCP      uint8  // flags
+	Chunks   string // of SCTP, a byte each: its type
 	From, To netip.AddrPort
 	Payload  string // after the tag
 	Data     int    // bytes after the payload
@@ -19,8 +21,9 @@ type Packet struct {
 const TTL = 64
 
 const (
-	protocolTCP = 6
-	protocolUDP = 17
+	protocolTCP  = 6
+	protocolUDP  = 17
+	protocolSCTP = 132
 )
 
 var tagMagic = []byte("lvs\xf1")
@@ -31,16 +34,10 @@ const TagLength = 8
 
 // Length returns the length of the IP packet.
 func (p Packet) Length() int {
-	n := 20
 	if p.From.Addr().Is6() {
-		n = 40
+		return 40 + len(p.payload(0))
 	}
-	if p.Protocol == protocolUDP {
-		n += 8
-	} else {
-		n += 20
-	}
-	return n + TagLength + len(p.Payload) + p.Data
+	return 20 + len(p.payload(0))
 }
 
 // Encode returns the bytes of the packet, which carries the tag. The checksum of an
@@ -48,32 +45,56 @@ func (p Packet) Length() int {
 func (p Packet) Encode(tag uint32) []byte {
 	var b []byte
 	src, dst := p.From.Addr().AsSlice(), p.To.Addr().AsSlice()
+	payload := p.payload(tag)
 	if p.From.Addr().Is4() {
 		b = append(b, 0x45, 0)
-		b = binary.BigEndian.AppendUint16(b, uint16(p.Length()))
-		b = append(b, 0, 0, 0, 0, TTL, p.Protocol, 0, 0)
+		b = binary.BigEndian.AppendUint16(b, uint16(20+len(payload)))
+		b = binary.BigEndian.AppendUint16(b, uint16(p.inHeader(tag)))
+		b = append(b, 0, 0, TTL, p.Protocol, 0, 0)
 	} else {
-		b = append(b, 0x60, 0, 0, 0)
-		b = binary.BigEndian.AppendUint16(b, uint16(p.Length()-40))
+		b = binary.BigEndian.AppendUint32(b, 6<<28|p.inHeader(tag))
+		b = binary.BigEndian.AppendUint16(b, uint16(len(payload)))
 		b = append(b, p.Protocol, TTL)
 	}
 	b = append(append(b, src...), dst...)
-	header := len(b)
-	b = binary.BigEndian.AppendUint16(b, p.From.Port())
-	b = binary.BigEndian.AppendUint16(b, p.To.Port())
-	checksum := header + 6
-	if p.Protocol == protocolUDP {
-		b = binary.BigEndian.AppendUint16(b, uint16(p.Length()-header))
+	switch p.Protocol {
+	case protocolTCP:
+		p.sum(payload, 16)
+	case protocolUDP:
+		p.sum(payload, 6)
+	}
+	return append(b, payload...)
+}
+
+// payload returns what is behind the IP header, without the checksum of TCP and UDP.
+func (p Packet) payload(tag uint32) (b []byte) {
+	if p.Protocol == protocolTCP || p.Protocol == protocolUDP {
+		b = binary.BigEndian.AppendUint16(b, p.From.Port())
+		b = binary.BigEndian.AppendUint16(b, p.To.Port())
+	}
+	switch p.Protocol {
+	case protocolSCTP:
+		return p.sctp(tag)
+	case protocolUDP:
+		b = binary.BigEndian.AppendUint16(b, uint16(8+TagLength+len(p.Payload)+p.Data))
 		b = append(b, 0, 0)
-	} else {
-		checksum = header + 16
+	case protocolTCP:
 		b = append(b, 0, 0, 0, 1, 0, 0, 0, 1, 5<<4, p.TCP, 0xff, 0xff, 0, 0, 0, 0)
 	}
+	return p.tagged(b, tag)
+}
+
+// tagged appends the tag, and what is after it.
+func (p Packet) tagged(b []byte, tag uint32) []byte {
 	b = appendTag(append(b, tagMagic...), tag)
-	b = append(append(b, p.Payload...), make([]byte, p.Data)...)
-	pseudo := append(append(bytes.Clone(src), dst...), 0, p.Protocol, byte((len(b)-header)>>8), byte(len(b)-header))
-	binary.BigEndian.PutUint16(b[checksum:], Checksum(append(pseudo, b[header:]...)))
-	return b
+	return append(append(b, p.Payload...), make([]byte, p.Data)...)
+}
+
+// sum sets the checksum of TCP or UDP.
+func (p Packet) sum(payload []byte, at int) {
+	pseudo := append(p.From.Addr().AsSlice(), p.To.Addr().AsSlice()...)
+	pseudo = append(pseudo, 0, p.Protocol, byte(len(payload)>>8), byte(len(payload)))
+	binary.BigEndian.PutUint16(payload[at:], Checksum(append(pseudo, payload...)))
 }
 
 // appendTag appends seven bits of a tag in each byte, whose first bit is set.
@@ -121,7 +142,9 @@ func See(b []byte) (tag uint32, s Seen, ok bool) {
 	if at < 0 || len(b) < at+TagLength {
 		return 0, s, false
 	}
-	tag = readTag(b[at+len(tagMagic) : at+TagLength])
+	if tag, ok = chunklessTag(b, at); !ok {
+		tag = readTag(b[at+len(tagMagic) : at+TagLength])
+	}
 	const icmp, icmp6, gre = 1, 58, 47
 	var from, to netip.Addr
 	var protocol byte
@@ -138,10 +161,11 @@ func See(b []byte) (tag uint32, s Seen, ok bool) {
 	switch inner := at - header; {
 	case protocol == icmp, protocol == icmp6:
 		return 0, s, false
-	case protocol == protocolTCP && inner == 20, protocol == protocolUDP && inner == 8:
+	case protocol == protocolTCP && inner == 20, protocol == protocolUDP && inner == 8, protocol == protocolSCTP:
 		s.From = netip.AddrPortFrom(from, binary.BigEndian.Uint16(b[header:]))
 		s.To = netip.AddrPortFrom(to, binary.BigEndian.Uint16(b[header+2:]))
 		return tag, s, true
+	case inner == 0:
 	case protocol == protocolUDP:
 		s.Tunnel = "gue"
 	case protocol == gre:

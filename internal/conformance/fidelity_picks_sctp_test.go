@@ -1,0 +1,59 @@
+package conformance
+
+import (
+	"slices"
+
+	"github.com/golvs/lvs/internal/simipvs"
+)
+
+// protocols are those that a history has.
+func (p *picker) protocols() []uint8 {
+	if p.conntrack { // netfilter's own states of SCTP are not simulated
+		return []uint8{protocolTCP, protocolUDP}
+	}
+	return []uint8{protocolTCP, protocolUDP, protocolSCTP}
+}
+
+// openingChunks are mostly those that open an association.
+func (p *picker) openingChunks() string {
+	if p.IntN(10) == 0 {
+		return one(p.Rand, chunkKinds()...)
+	}
+	return chunkInit
+}
+
+// chunksOf returns chunks for a packet; none if it is not of SCTP.
+func (p *picker) chunksOf(pk packet) string {
+	switch {
+	case pk.protocol != protocolSCTP:
+		return ""
+	case p.mood == moodReuse && p.IntN(2) == 0:
+		return one(p.Rand, chunkInit, chunkAbort)
+	}
+	return one(p.Rand, chunkKinds()...)
+}
+
+// associate plays the rest of the handshake.
+func (p *picker) associate(o opened) {
+	for _, s := range []chunkStep{{true, chunkInitAck}, {false, chunkCookieEcho + chunkData}, {true, chunkCookieAck}} {
+		pk := o.packet
+		if s.server {
+			pk = o.reply(0, 0)
+		}
+		if pk.chunks = s.chunks; !s.server || o.verdict.Method == masquerade {
+			p.do(pk)
+		}
+	}
+}
+
+// outlast sends another packet of an association that would expire in seconds, where
+// histories take their time.
+func (p *picker) outlast(pk packet, v simipvs.Verdict) {
+	brief := slices.Contains([]string{"INIT1", "REJECTED"}, v.State)
+	if pk.protocol != protocolSCTP || !brief || v.Action != simipvs.Forwarded || p.mood != moodReuse && !p.nodest {
+		return
+	}
+	pk.chunks = chunkInit
+	p.h = append(p.h, pk)
+	p.sim.side.(*simulatorSide).deliver(pk)
+}
