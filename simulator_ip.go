@@ -37,9 +37,10 @@ func (s SimSent) Matches(seen []byte) bool {
 
 // ipState is what a simulator knows of IP packets.
 type ipState struct {
-	mu     sync.Mutex
-	rand   *rand.Rand // of what Linux draws
-	secret uint64     // of hashes
+	mu        sync.Mutex
+	rand      *rand.Rand // of what Linux draws
+	secret    uint64     // of hashes
+	fragments ippacket.Reassembler
 }
 
 func (s *ipState) seed(seed uint64) {
@@ -74,7 +75,7 @@ func (s *Simulator) DeliverIP(packet []byte, mark uint32) (SimDelivery, error) {
 	d := ipDelivery{sim: s, ways: s.network.ways.Load(), mark: mark}
 	p, err := ippacket.Parse(packet)
 	if err != nil {
-		d.drop(ReasonMalformed)
+		d.stop(ActionDropped, ReasonMalformed)
 		return d.SimDelivery, nil
 	}
 	if err := d.receive(p.Clone()); err != nil {
@@ -96,23 +97,57 @@ type ipDelivery struct {
 
 	own     bool // a program of the director sent it
 	forward bool // it is for another host
+	routes  bool // the director forwards
 }
 
-func (d *ipDelivery) drop(why Reason) { d.Verdict = Verdict{Action: ActionDropped, Reason: why} }
+func (d *ipDelivery) stop(what Action, why Reason) {
+	d.Verdict.Action, d.Verdict.Reason = what, why
+}
 
-// receive delivers a packet, whose bytes it may change.
+// receive delivers a packet, whose bytes it may change. Before IPVS sees it, fragments
+// are put together, and what is for another host loses a hop.
 func (d *ipDelivery) receive(p ippacket.Packet) error {
 	if d.ways != nil {
 		d.own = d.ways.to(p.Source, d.mark).Local()
 		d.forward = !d.own && !d.ways.to(p.Destination, d.mark).Local()
+		d.routes = d.forward && d.ways.isOn(d.ways.to(p.Source, 0).Interface, "forwarding", p.Destination)
+	}
+	if !p.Is4() && !d.gather(&p, d.sim.kernel.Reassembles6()) {
+		return nil
+	}
+	if d.routes && !d.passes(&p, d.route(p.Destination, d.mark)) {
+		return nil
+	}
+	if p.Is4() && !d.gather(&p, !d.forward || d.routes && balanced(&p) && d.sim.kernel.Hooked(false)) {
+		return nil
 	}
 	if !balanced(&p) {
-		d.Verdict = Verdict{Action: ActionPassed, Reason: ReasonNoService}
+		d.stop(ActionPassed, ReasonNoService)
+		if d.forward {
+			d.stop(ActionPassed, ReasonNotLocal)
+		}
 		d.pass(&p)
 		return nil
 	}
+	return d.balance(&p)
+}
+
+// gather puts fragments together, where that happens. It reports false if more fragments
+// must come first.
+func (d *ipDelivery) gather(p *ippacket.Packet, here bool) (ok bool) {
+	if !here || !p.IsFragment() {
+		return true
+	}
+	if *p, ok = d.sim.ip.fragments.Add(*p, d.sim.Now()); !ok {
+		d.stop(ActionPassed, ReasonFragment)
+	}
+	return ok
+}
+
+// balance asks IPVS, and does with a packet what it says.
+func (d *ipDelivery) balance(p *ippacket.Packet) error {
 	if !p.HasHeader() {
-		d.drop(ReasonMalformed)
+		d.stop(ActionDropped, ReasonMalformed)
 		return nil
 	}
 	var told simipvs.Verdict
@@ -127,7 +162,7 @@ func (d *ipDelivery) receive(p ippacket.Packet) error {
 	if err := d.sim.deliver(d.ways, &raw, &told, &d.Verdict); err != nil {
 		return err
 	}
-	d.follow(&p, &told)
+	d.follow(p, &told)
 	return nil
 }
 

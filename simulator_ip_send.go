@@ -40,65 +40,30 @@ func (d *ipDelivery) toServer(p *ippacket.Packet) {
 		d.Local = p.Bytes
 		return
 	}
+	if p.TTL() <= 1 {
+		d.reject(p, ReasonExpired, ippacket.Expired, 0)
+		return
+	}
 	p.DecrementTTL()
-	switch {
-	case mode == NAT():
-		p.SetDestination(d.Verdict.Target())
-	case mode.IsTunnel():
+	if mode.IsTunnel() {
 		d.tunnel(p, hop)
 		return
 	}
-	d.send(p, hop, 0)
-}
-
-// tunnel sends a packet to its real server inside another packet.
-func (d *ipDelivery) tunnel(p *ippacket.Packet, hop ipHop) {
-	mode := d.Verdict.Mode
-	flags, crosses := mode.TunnelFlags(), p.Is4() != hop.to.Is4()
-	t := ippacket.Tunnel{
-		Source: d.sourceOf(hop, p), Destination: hop.to, Protocol: tunnelProtocols[mode.Name()],
-		// The packet has its checksum already, so none is left to the receiver.
-		Checksum: flags&TunnelChecksum != 0 || flags&TunnelRemoteChecksum != 0 && crosses,
-		DF:       p.Is4() && p.DF(),
+	if tooLong(p, hop.mtu) {
+		d.reject(p, ReasonTooLong, ippacket.TooLong, hop.mtu)
+		return
 	}
-	var drawn ippacket.Drawn
-	if t.Destination.Is4() && !t.DF {
-		t.ID, drawn = uint16(d.sim.ip.rand.Uint32()), ippacket.DrawnID
+	if mode == NAT() {
+		p.SetDestination(d.Verdict.Target())
 	}
-	if t.Protocol == ippacket.UDP {
-		t.FromPort, t.ToPort = d.sim.ip.guePort(p), mode.Port()
-		drawn |= ippacket.DrawnPort
-	}
-	outer := t.Encapsulate(p)
-	d.send(&outer, hop, drawn)
-}
-
-// tunnelProtocols are the protocols of the outer packets.
-var tunnelProtocols = map[string]uint8{
-	IPIP().Name(): ippacket.IPIP, GUE(1).Name(): ippacket.UDP, GRE().Name(): ippacket.GRE,
-}
-
-// guePort returns the port that a packet's GUE tunnel comes from. It is the same for all
-// packets of a connection.
-func (s *ipState) guePort(p *ippacket.Packet) uint16 {
-	const first, last = 32768, 60999 // net.ipv4.ip_local_port_range
-	hash := s.secret
-	mix := func(bytes ...byte) {
-		for _, b := range bytes {
-			hash = (hash ^ uint64(b)) * 1099511628211
-		}
-	}
-	mix(p.Source.AsSlice()...)
-	mix(p.Destination.AsSlice()...)
-	mix(p.Protocol)
-	if from, to, ok := p.Ports(); ok {
-		mix(byte(from>>8), byte(from), byte(to>>8), byte(to))
-	}
-	return uint16(first + (hash>>16)%(last-first+1))
+	d.send(p, hop, sending{anyway: mode == NAT()})
 }
 
 // toClient sends a packet of a NAT server to its client.
 func (d *ipDelivery) toClient(p *ippacket.Packet, virtual netip.AddrPort) {
+	if d.ways == nil && !d.losesHop(p) {
+		return
+	}
 	if d.Verdict.Mode == NAT() {
 		p.SetSource(virtual)
 	}
@@ -107,10 +72,7 @@ func (d *ipDelivery) toClient(p *ippacket.Packet, virtual netip.AddrPort) {
 		d.Local = p.Bytes
 		return
 	}
-	if !d.own {
-		p.DecrementTTL()
-	}
-	d.send(p, hop, 0)
+	d.send(p, hop, sending{})
 }
 
 // pass leaves a packet to the director's own stack, which forwards it if it is for
@@ -120,24 +82,67 @@ func (d *ipDelivery) pass(p *ippacket.Packet) {
 	switch {
 	case d.ways == nil || hop.local:
 		d.Local = p.Bytes
-	case !hop.found:
-	case d.own:
-		d.send(p, hop, 0)
-	case d.ways.isOn(d.ways.to(p.Source, 0).Interface, "forwarding", p.Destination):
-		p.DecrementTTL()
-		d.send(p, hop, 0)
+	case hop.found && (d.own || d.routes):
+		d.send(p, hop, sending{})
 	}
+}
+
+// passes does what a router does with a packet before netfilter sees that it is
+// forwarded. It reports false if the packet gets no further.
+func (d *ipDelivery) passes(p *ippacket.Packet, hop ipHop) bool {
+	if !hop.found {
+		d.stop(ActionDropped, ReasonNoRoute)
+		d.refuse(p, ippacket.NoRoute, 0)
+		return false
+	}
+	mtu := hop.mtu
+	if !p.Is4() {
+		mtu = max(mtu, ippacket.LeastMTU6)
+	}
+	switch {
+	case p.TTL() <= 1:
+		return d.losesHop(p)
+	case tooLong(p, mtu):
+		d.reject(p, ReasonTooLong, ippacket.TooLong, mtu)
+		return false
+	}
+	return d.losesHop(p)
+}
+
+// tooLong reports whether a packet cannot pass an MTU. Of IPv6 the fragments in which it
+// came may.
+func tooLong(p *ippacket.Packet, mtu int) bool {
+	if !p.Is4() && p.Largest > 0 {
+		return p.Largest > mtu
+	}
+	return p.DF() && len(p.Bytes) > mtu
+}
+
+// losesHop takes a hop off the TTL. It reports false if none is left.
+func (d *ipDelivery) losesHop(p *ippacket.Packet) bool {
+	if p.TTL() <= 1 {
+		d.reject(p, ReasonExpired, ippacket.Expired, 0)
+		return false
+	}
+	p.DecrementTTL()
+	return true
+}
+
+// reject refuses a packet that gets no further.
+func (d *ipDelivery) reject(p *ippacket.Packet, why Reason, e ippacket.Error, mtu int) {
+	d.stop(ActionRefused, why)
+	d.refuse(p, e, mtu)
 }
 
 // refuse sends an ICMP error about a packet. Programs of the director itself see an error
 // of their system call.
 func (d *ipDelivery) refuse(about *ippacket.Packet, e ippacket.Error, mtu int) {
 	hop := d.route(about.Source, 0)
-	if d.own || !hop.found || hop.local {
+	if d.own || !hop.found || hop.local || about.IsError() || about.Offset != 0 {
 		return
 	}
 	a := ippacket.Answer{Source: about.Destination, MTU: mtu, ID: uint16(d.sim.ip.rand.Uint32()), FlowLabel: d.sim.ip.rand.Uint32()}
-	if d.forward {
+	if d.ways != nil && !d.answersAs(about) {
 		a.Source = d.sourceOf(hop, about)
 	}
 	drawn := ippacket.DrawnID
@@ -145,9 +150,54 @@ func (d *ipDelivery) refuse(about *ippacket.Packet, e ippacket.Error, mtu int) {
 		drawn = ippacket.DrawnFlowLabel
 	}
 	p := e.Make(about, a)
-	d.send(&p, hop, drawn)
+	d.send(&p, hop, sending{drawn: drawn})
 }
 
-func (d *ipDelivery) send(p *ippacket.Packet, hop ipHop, drawn ippacket.Drawn) {
+// answersAs reports whether errors about a packet come from its destination. IPv6 wants
+// it to be an address of an interface.
+func (d *ipDelivery) answersAs(p *ippacket.Packet) bool {
+	if p.Is4() || d.forward {
+		return !d.forward
+	}
+	for _, a := range d.ways.addresses {
+		if a.Prefix.Addr() == p.Destination {
+			return true
+		}
+	}
+	return false
+}
+
+// sending is how a packet is sent.
+type sending struct {
+	drawn  ippacket.Drawn
+	anyway bool // the director fragments it if it must
+}
+
+// send sends a packet, in fragments if it must.
+func (d *ipDelivery) send(p *ippacket.Packet, hop ipHop, s sending) {
+	if len(p.Bytes) <= hop.mtu && (p.Largest == 0 || !p.Is4() && len(p.Bytes) <= p.Largest) {
+		d.emit(p, hop, s.drawn)
+		return
+	}
+	mtu := hop.mtu
+	if p.Largest > 0 {
+		mtu = min(mtu, p.Largest)
+	}
+	if p.DF() && (!s.anyway || p.Largest > hop.mtu) && !(p.Largest > 0 && !p.Is4()) {
+		d.forward = true // the error comes from where it is met
+		d.reject(p, ReasonTooLong, ippacket.TooLong, hop.mtu)
+		return
+	}
+	if !p.Is4() {
+		mtu = max(mtu, ippacket.LeastMTU6)
+		s.drawn |= ippacket.DrawnFragmentID
+	}
+	fragments := p.Fragments(mtu, d.sim.ip.rand.Uint32())
+	for i := range fragments {
+		d.emit(&fragments[i], hop, s.drawn)
+	}
+}
+
+func (d *ipDelivery) emit(p *ippacket.Packet, hop ipHop, drawn ippacket.Drawn) {
 	d.Sent = append(d.Sent, SimSent{Interface: hop.iface, NextHop: hop.next, Packet: p.Bytes, drawn: drawn})
 }

@@ -14,6 +14,7 @@ type Error struct {
 var (
 	PortUnreachable = Error{3, 3, 1, 4}
 	HostUnreachable = Error{3, 1, 1, 3}
+	NoRoute         = Error{3, 0, 1, 0}
 	TooLong         = Error{3, 4, 2, 0} // fragmentation needed, or packet too big
 	Expired         = Error{11, 0, 3, 0}
 )
@@ -22,8 +23,10 @@ const (
 	icmpHeader = 8
 	errorTTL   = 64  // of what a host sends
 	most4      = 576 // bytes of an error; of IPv6 it is the least MTU
-	minMTU6    = 1280
 )
+
+// LeastMTU6 is the least MTU on which IPv6 works.
+const LeastMTU6 = 1280
 
 // Answer is what an ICMP error has besides its kind.
 type Answer struct {
@@ -45,7 +48,7 @@ func (e Error) Make(about *Packet, a Answer) Packet {
 		b[0], b[1] = e.type4, e.code4
 		binary.BigEndian.PutUint16(b[6:], uint16(a.MTU))
 	} else {
-		h.Protocol, most = ICMPv6, minMTU6-header6
+		h.Protocol, most = ICMPv6, LeastMTU6-header6
 		b[0], b[1] = e.type6, e.code6
 		binary.BigEndian.PutUint32(b[4:], uint32(a.MTU))
 	}

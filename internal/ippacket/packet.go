@@ -47,6 +47,10 @@ type Packet struct {
 	More   bool   // fragments follow
 	ID     uint32 // of fragments of the same packet; of IPv6 only fragments have one
 
+	Largest int   // of the fragments that it was put together from, in bytes; 0: of none
+	pieces  []int // what each of them had of it
+	probes  bool  // the largest must not be fragmented further, an IPv4 packet
+
 	fragmentAt int // header of IPv6; 0: none
 	nextAt     int // where IPv6 says what follows the headers that each fragment has
 }

@@ -85,6 +85,8 @@ type Kernel struct {
 	conntrack   conntrack
 	elsewhere   Elsewhere
 
+	reassembles6 bool // see Reassembles6
+
 	interfaces []Interface
 	addresses  addresses
 	sockets    uint32 // that were opened

@@ -147,6 +147,7 @@ func (k *Kernel) newService(r *request) errno {
 		return einval
 	}
 	k.services.add(s)
+	k.reassembles6 = k.reassembles6 || key.family == inet6
 	return 0
 }
 

@@ -28,6 +28,7 @@ type sysctls struct {
 	natICMPSend             int
 	secureTCP               int
 	dropPacket              int
+	pmtuDisc                int
 	amDroprate              int
 	backupOnly              int
 	runEstimation           int
@@ -106,7 +107,7 @@ func newSysctls(r release.Release) *sysctls {
 	seconds(hotNumber("lblc_expiration", &s.lblcExpiration, 86400))
 	seconds(hotNumber("lblcr_expiration", &s.lblcrExpiration, 86400))
 	hotNumber("nat_icmp_send", &s.natICMPSend, 0)
-	anyNumber("pmtu_disc", 1)
+	hotNumber("pmtu_disc", &s.pmtuDisc, 1)
 	hotNumber("run_estimation", &s.runEstimation, 1).set = (*Kernel).setEstimation
 	anyNumber("schedule_icmp", 0).check = notSimulated("schedule_icmp")
 	defence(hotNumber("secure_tcp", &s.secureTCP, 0))
