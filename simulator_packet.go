@@ -23,10 +23,24 @@ type SimPacket struct {
 	// Data are the bytes behind the headers, as far as they matter: to the
 	// persistence engine of a service, or to the helper for FTP.
 	Data string
+
+	// ICMPType and ICMPCode are those of an ICMP packet, whose ports are 0.
+	ICMPType, ICMPCode uint8
+
+	// About is the packet that an ICMP error is about, as the sender of the error saw it:
+	// a server of [NAT] got it at its own address. Nil is none, or one of which the error
+	// quotes so little that its ports are not known.
+	About *SimPacket
 }
 
-// Equal reports whether both are the same, as == does.
-func (p SimPacket) Equal(other SimPacket) bool { return p == other }
+// Equal reports whether both are the same packet. Unlike ==, it compares what About
+// points to.
+func (p SimPacket) Equal(other SimPacket) bool {
+	if p.About != nil && other.About != nil && p.About.Equal(*other.About) {
+		p.About = other.About
+	}
+	return p == other
+}
 
 // SimTCPFlags are the flags of a TCP packet that IPVS looks at.
 type SimTCPFlags uint8
@@ -41,17 +55,28 @@ const (
 
 // validate refuses what contradicts itself. The rest is the kernel's to refuse.
 func (p SimPacket) validate() *Error {
-	switch headers := p.headers() + len(p.Data); {
+	switch headers := p.least(); {
 	case p.Protocol > 255:
 		return invalid("Protocol", "%s is not a protocol of a packet", p.Protocol)
 	case p.TCP != 0 && p.Protocol != ProtocolTCP:
 		return invalid("TCP", "a %s packet has no TCP flags", p.Protocol)
 	case p.SCTP != "" && p.Protocol != ProtocolSCTP:
 		return invalid("SCTP", "a %s packet has no SCTP chunks", p.Protocol)
+	case p.ICMPType|p.ICMPCode != 0 && !p.isICMP():
+		return invalid("ICMPType", "a %s packet has no ICMP type and code", p.Protocol)
+	case p.isICMP() && (p.Protocol == ProtocolICMPv6) != unmap(p.Destination).Addr().Is6():
+		return invalid("Protocol", "%s is not the ICMP of %s", p.Protocol, p.Destination.Addr())
+	case p.About != nil && !p.isICMP():
+		return invalid("About", "a %s packet is not about another one", p.Protocol)
 	case p.Length != 0 && p.Length < headers:
 		return invalid("Length", "%d bytes are less than the %d bytes of headers and data", p.Length, headers)
 	case max(p.Length, headers) > math.MaxUint16:
 		return invalid("Length", "a packet has at most %d bytes, not %d", math.MaxUint16, max(p.Length, headers))
+	}
+	if p.About != nil {
+		if bad := p.validateAbout(); bad != nil {
+			return bad
+		}
 	}
 	return validateEnds(p.Protocol, "Source", p.Source, "Destination", p.Destination)
 }
@@ -76,7 +101,10 @@ func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
 		p.Source, p.Destination = unmap(p.Source), unmap(p.Destination)
 	}
 	if raw.Length == 0 {
-		raw.Length = p.headers() + len(p.Data)
+		raw.Length = p.least()
+	}
+	if p.isICMP() {
+		raw.ICMP = p.icmp()
 	}
 	var told simipvs.Verdict
 	if err := s.deliver(s.network.ways.Load(), &raw, &told, &v); err != nil {
@@ -129,6 +157,7 @@ var (
 		simipvs.ServerRemoved: ReasonServerRemoved, simipvs.Conntracked: ReasonConntrack, simipvs.DropRate: ReasonDropRate,
 		simipvs.TooMany: ReasonConnectionLimit, simipvs.BackupOnly: ReasonBackupOnly, simipvs.NoTransmitter: ReasonNoMode,
 		simipvs.NoConnection: ReasonNoConnection, simipvs.OtherProtocol: ReasonProtocol, simipvs.NoChunk: ReasonNoChunk,
+		simipvs.Related: ReasonRelated, simipvs.WrongChecksum: ReasonChecksum,
 	}
 )
 
@@ -155,12 +184,21 @@ func headersOf(p Protocol, to netip.AddrPort) int {
 	switch p {
 	case ProtocolTCP:
 		return length + 20
-	case ProtocolUDP:
+	case ProtocolUDP, ProtocolICMP, ProtocolICMPv6:
 		return length + 8
 	case ProtocolSCTP:
 		return length + 12
 	}
 	return length
+}
+
+// least returns the length of the packet if it is not longer than it must be.
+func (p *SimPacket) least() int {
+	n := p.headers() + len(p.Data)
+	if p.About != nil {
+		n += p.About.least()
+	}
+	return n
 }
 
 func serviceIDOf(n *simipvs.ServiceName) ServiceID {

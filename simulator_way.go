@@ -63,6 +63,8 @@ func (w *simulatedWays) stopsBefore(p *simipvs.Packet) (v Verdict, stops bool, e
 	switch {
 	case err != nil:
 		return v, false, err
+	case p.ICMP != nil && x.Verdict.Action != simipvs.Passed:
+		return Verdict{Action: ActionDropped, Reason: ReasonForwardingOff}, !w.isOn(w.to(source, 0).Interface, "forwarding", destination), nil
 	case x.Verdict.Action != simipvs.Replied && x.Verdict.Reason != simipvs.NoConnection:
 		return Verdict{Action: ActionPassed, Reason: ReasonNotLocal}, true, nil
 	case !w.isOn(w.to(source, 0).Interface, "forwarding", destination):

@@ -108,6 +108,8 @@ const (
 	ReasonNoConnection                      // it comes from a server of [NAT] and belongs to no connection, and nat_icmp_send is on
 	ReasonProtocol                          // IPVS balances TCP, UDP and SCTP, and forwards AH and ESP: no other protocol
 	ReasonNoChunk                           // it is an SCTP packet without a chunk, and belongs to no connection
+	ReasonRelated                           // it is an ICMP error about a packet of a connection; if it is refused, about one in a tunnel to a server, and the client gets such an error about what was inside
+	ReasonChecksum                          // it is an ICMP error with a wrong checksum
 
 	// Why a packet gets no further, although IPVS may have a server for it.
 	ReasonNotLocal      // the VIP is not an address of the director, so IPVS does not see the packet
@@ -149,6 +151,8 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonNoConnection:    {"no-connection", "it comes from a server of nat and belongs to no connection, and nat_icmp_send is on"},
 	ReasonProtocol:        {"protocol", "IPVS does not balance its protocol"},
 	ReasonNoChunk:         {"no-chunk", "it has no chunk and belongs to no connection"},
+	ReasonRelated:         {"related", "it is an ICMP error about a packet of a connection"},
+	ReasonChecksum:        {"checksum", "its ICMP checksum is wrong"},
 	ReasonNotLocal:        {"not-local", "its destination is not an address of the director, so IPVS does not see it"},
 	ReasonNoRoute:         {"no-route", "the director has no route to the server"},
 	ReasonNotOnLink:       {"not-on-link", "a router is between the director and the server, which dr cannot cross"},

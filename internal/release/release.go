@@ -107,6 +107,11 @@ func (r Release) LimitsCaches() bool {
 	return r.AtLeast(7, 3)
 }
 
+// ChecksICMP reports whether IPVS reads ICMP errors with the care that came in 2026.
+// Linux 6.1.192, 6.12.113 and 7.2.7 do, and 6.1.176 does not; those between were not
+// tried, and count with CountsTotals.
+func (r Release) ChecksICMP() bool { return r.CountsTotals() }
+
 // OwnTables reports whether each namespace has its own hash tables.
 func (r Release) OwnTables() bool { return r.AtLeast(7, 1) }
 

@@ -6,16 +6,7 @@ func (k *Kernel) commit(d *decision, p *Packet, e *ends) {
 	if k.tracks(e.family) && p.isTracked() {
 		begun = k.track(p, e)
 	}
-	if d.sampled {
-		k.sample()
-	}
-	if d.invalid {
-		k.retire(d.template)
-		d.template = 0
-	}
-	if d.ties {
-		d.template = k.tie(d.service, d.dest, e)
-	}
+	k.prepare(d, e)
 	if d.effect != effectNone {
 		k.act(d, p)
 	}
@@ -27,6 +18,20 @@ func (k *Kernel) commit(d *decision, p *Packet, e *ends) {
 	}
 	if d.enters(begun) && !d.clashes {
 		k.conntrack.enter(e, begun, k.replyTo(e, d), k.now)
+	}
+}
+
+// prepare does what comes before a packet reaches its connection.
+func (k *Kernel) prepare(d *decision, e *ends) {
+	if d.sampled {
+		k.sample()
+	}
+	if d.invalid {
+		k.retire(d.template)
+		d.template = 0
+	}
+	if d.ties {
+		d.template = k.tie(d.service, d.dest, e)
 	}
 }
 

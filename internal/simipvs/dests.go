@@ -35,7 +35,9 @@ var destRules = []rule{
 
 const (
 	methodMask = 7
+	tunnelIPIP = 0
 	tunnelGUE  = 1
+	tunnelGRE  = 2
 )
 
 // destSettings is a server as a request says it: where it is and, if it is

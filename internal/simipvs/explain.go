@@ -38,16 +38,23 @@ type Suppose struct {
 // Explain returns what Deliver would do with a packet, and changes nothing.
 func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error) {
 	var e ends
-	if err := p.ends(&e); err != nil {
-		return x, err
+	if p.ICMP == nil {
+		if err := p.ends(&e); err != nil {
+			return x, err
+		}
 	}
 	k.lock()
 	defer k.mu.Unlock()
 	d, w := decision{}, world{Suppose: supposed}
-	if err := k.decide(&d, p, &e, &w); err != nil {
+	if p.ICMP != nil {
+		err = k.decideError(&d, p, &e, &w)
+	} else {
+		err = k.decide(&d, p, &e, &w)
+	}
+	if err != nil {
 		return x, err
 	}
-	if d.effect != effectNone {
+	if d.effect != effectNone && p.ICMP == nil {
 		after := *d.conn
 		after.state = uint8(k.stateAfter(&after, p, d.effect.direction()))
 		d.conn = &after

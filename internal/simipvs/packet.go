@@ -16,6 +16,7 @@ type Packet struct {
 	Length              int             // of the IP packet in bytes
 	Source, Destination *netip.AddrPort // IPv4 addresses are not mapped into IPv6
 	Data                string          // behind the headers; "": not known, or none
+	ICMP                *ICMP           // of an ICMP error; nil: it is none
 }
 
 // Action is what happens to a packet.
@@ -57,6 +58,8 @@ const (
 	NoConnection                    // a NAT server's packet of no connection, and nat_icmp_send
 	OtherProtocol                   // IPVS does not balance its protocol
 	NoChunk                         // an SCTP packet of no connection, and without a chunk
+	Related                         // it is an ICMP error about a packet of a connection
+	WrongChecksum                   // it is an ICMP error with a wrong checksum
 
 	// Why a packet does not follow its old connection. No verdict has these.
 	ServerQuiesced // its old connection's server has weight 0
@@ -129,6 +132,9 @@ func (p *Packet) ends(e *ends) error {
 // Deliver lets a packet come in and writes what happens to it. The error matches
 // [ErrUnsupported] if that is not simulated; then nothing has happened.
 func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
+	if p.ICMP != nil {
+		return k.deliverError(p, v)
+	}
 	var e ends
 	if err := p.ends(&e); err != nil {
 		return err
@@ -159,7 +165,7 @@ func (d *decision) tell(p *Packet, v *Verdict) {
 	if d.dest == nil {
 		v.Port = c.vport
 	}
-	if !p.hasPorts() {
+	if !p.hasPorts() && p.ICMP == nil {
 		v.Port = 0
 	}
 	if d.action == Replied {

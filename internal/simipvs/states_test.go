@@ -74,7 +74,7 @@ func TestEvents(t *testing.T) {
 	} {
 		c := conn{protocol: protoTCP, state: uint8(tcpEstablished)}
 		if k.followTCP(&c, &Packet{TCP: flags}, fromClient); State(c.state) != want {
-			t.Errorf("flags %#x: %s, want %s", &Packet{TCP: flags}, tcpNames[c.state], tcpNames[want])
+			t.Errorf("flags %#x: %s, want %s", flags, tcpNames[c.state], tcpNames[want])
 		}
 	}
 }

@@ -26,6 +26,7 @@ type sysctls struct {
 	cacheBypass             int
 	conntrack               int
 	natICMPSend             int
+	scheduleICMP            int
 	secureTCP               int
 	dropPacket              int
 	pmtuDisc                int
@@ -109,7 +110,7 @@ func newSysctls(r release.Release) *sysctls {
 	hotNumber("nat_icmp_send", &s.natICMPSend, 0)
 	hotNumber("pmtu_disc", &s.pmtuDisc, 1)
 	hotNumber("run_estimation", &s.runEstimation, 1).set = (*Kernel).setEstimation
-	anyNumber("schedule_icmp", 0).check = notSimulated("schedule_icmp")
+	hotNumber("schedule_icmp", &s.scheduleICMP, 0)
 	defence(hotNumber("secure_tcp", &s.secureTCP, 0))
 	hotNumber("sloppy_sctp", &s.sloppySCTP, 0)
 	hotNumber("sloppy_tcp", &s.sloppyTCP, 0)
