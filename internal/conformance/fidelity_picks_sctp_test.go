@@ -1,17 +1,50 @@
 package conformance
 
 import (
+	"cmp"
 	"slices"
+	"testing"
 
+	"github.com/golvs/lvs/internal/release"
 	"github.com/golvs/lvs/internal/simipvs"
 )
 
-// protocols are those that a history has.
-func (p *picker) protocols() []uint8 {
-	if p.conntrack { // netfilter's own states of SCTP are not simulated
-		return []uint8{protocolTCP, protocolUDP}
+// Associations live alike, whatever chunks their packets have.
+func TestFidelitySCTP(t *testing.T) {
+	const few, players = 2000, 6
+	make := func(t testing.TB, r release.Release, seed uint64) (history, int) {
+		s := &scope{TB: t}
+		defer s.end()
+		p := newPicker(s, r, pickSchedulers[seed%uint64(len(pickSchedulers))], seed)
+		p.only = protocolSCTP
+		if seed%4 == 0 {
+			p.mood = moodReuse
+		}
+		p.make()
+		return p.h, p.h.packets()
 	}
-	return []uint8{protocolTCP, protocolUDP, protocolSCTP}
+	fidelity{"sctp", make, cmp.Or(*fidelityPicks, few), players}.run(t, openFidelity(t))
+}
+
+// packets returns how many packets a history has.
+func (h history) packets() (n int) {
+	for _, s := range h {
+		if _, ok := s.(packet); ok {
+			n++
+		}
+	}
+	return n
+}
+
+// protocols are those that a history has, by how often.
+func (p *picker) protocols() []uint8 {
+	if p.only != 0 {
+		return []uint8{p.only}
+	}
+	if p.conntrack { // netfilter's own states of SCTP are not simulated
+		return []uint8{protocolTCP, protocolTCP, protocolUDP}
+	}
+	return []uint8{protocolTCP, protocolTCP, protocolUDP, protocolSCTP}
 }
 
 // openingChunks are mostly those that open an association.

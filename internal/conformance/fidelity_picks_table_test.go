@@ -8,7 +8,7 @@ import (
 
 func (p *picker) addService() {
 	s := &pickService{
-		six: p.IntN(4) == 0, protocol: one(p.Rand, append(p.protocols(), protocolTCP)...),
+		six: p.IntN(4) == 0, protocol: one(p.Rand, p.protocols()...),
 		port: one(p.Rand, uint16(80), 80, 80, 53, 8080, 0, 21),
 	}
 	s.vip = p.virtual(s.six)

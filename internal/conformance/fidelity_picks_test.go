@@ -23,6 +23,7 @@ type picker struct {
 	sim       *player
 	h         history
 	scheduler string
+	only      uint8 // the protocol of all services; 0: any
 	mood      mood
 	services  []*pickService
 	opened    []opened
@@ -80,13 +81,18 @@ func makePicks(scheduler string) func(testing.TB, release.Release, uint64) (hist
 	return func(t testing.TB, r release.Release, seed uint64) (history, int) {
 		s := &scope{TB: t}
 		defer s.end()
-		p := &picker{
-			Rand: rand.New(rand.NewPCG(seed, 1)), scheduler: scheduler, port: 1023,
-			sim: newPlayer(s, openSimulatorSide(s, r)),
-		}
+		p := newPicker(s, r, scheduler, seed)
 		p.chooseMood()
 		p.make()
 		return p.h, p.picks
+	}
+}
+
+// newPicker returns one that has not begun.
+func newPicker(t testing.TB, r release.Release, scheduler string, seed uint64) *picker {
+	return &picker{
+		Rand: rand.New(rand.NewPCG(seed, 1)), scheduler: scheduler, port: 1023,
+		sim: newPlayer(t, openSimulatorSide(t, r)),
 	}
 }
 
@@ -111,7 +117,7 @@ func (p *picker) make() {
 func (p *picker) begin() {
 	switch p.mood {
 	case moodReuse:
-		if p.conntrack = p.IntN(2) == 0; p.conntrack {
+		if p.conntrack = p.only == 0 && p.IntN(2) == 0; p.conntrack {
 			p.do(requirement{"conntrack", 1})
 		}
 		if p.conntrack && p.IntN(3) > 0 {
