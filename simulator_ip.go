@@ -156,8 +156,11 @@ func (d *ipDelivery) balance(p *ippacket.Packet) error {
 	raw := simipvs.Packet{
 		Protocol: p.Protocol, Source: &from, Destination: &to, Mark: d.mark, Length: len(p.Bytes), Data: string(p.Data()),
 	}
-	if p.Protocol == ippacket.TCP {
+	switch p.Protocol {
+	case ippacket.TCP:
 		raw.TCP = p.TCPFlags()
+	case ippacket.SCTP:
+		raw.Chunks = p.Chunks()
 	}
 	if err := d.sim.deliver(d.ways, &raw, &told, &d.Verdict); err != nil {
 		return err

@@ -34,6 +34,7 @@ func init() {
 		{word: "tcp", protocol4: protocolTCP, protocol6: protocolTCP, ports: true, checksum: 16, like: tcpLoad{}, parse: parseTCPLoad, read: readTCPLoad},
 		{word: "gue", protocol4: protocolUDP, protocol6: protocolUDP, ports: true, checksum: 6, like: gueLoad{}, parse: parseGUELoad, read: readGUELoad},
 		{word: "udp", protocol4: protocolUDP, protocol6: protocolUDP, ports: true, checksum: 6, like: udpLoad{}, parse: parseUDPLoad, read: readUDPLoad},
+		{word: "sctp", protocol4: protocolSCTP, protocol6: protocolSCTP, ports: true, checksum: sctpSum, like: sctpLoad{}, parse: parseSCTPLoad, read: readSCTPLoad},
 		{word: "icmp", protocol4: 1, protocol6: 58, checksum: 2, like: icmpLoad{}, parse: parseICMPLoad, read: readICMPLoad},
 		{word: "ip4", protocol4: 4, protocol6: 4, like: ip4Load{}, parse: parseAs(ip4Load{}), read: readAs(ip4Load{})},
 		{word: "ip6", protocol4: 41, protocol6: 41, like: ip6Load{}, parse: parseAs(ip6Load{}), read: readAs(ip6Load{})},

@@ -43,6 +43,9 @@ func TestFrameText(t *testing.T) {
 		"ip4 10.2.0.1 10.2.0.10 { ip6 10.2.0.1 10.2.0.10 { tcp S [fd00:9::1]:1001 [fd00:1::fe:1]:80 } }",
 		"gue unsummed 10.2.0.1:40000 10.2.0.10:6080 { tcp S 10.9.0.1:1001 10.1.254.1:80 }",
 		"gre summed 10.2.0.1 10.2.0.10 { tcp S [fd00:9::1]:1001 [fd00:1::fe:1]:80 }",
+		"sctp INIT 10.9.0.1:1001 10.1.254.1:2905 id 5 data 16",
+		"sctp COOKIE-ECHO+DATA+192 [fd00:9::1]:1001 [fd00:1::fe:1]:2905 data 3",
+		"sctp - 10.9.0.1:1001 10.1.254.1:2905",
 		"protocol 50 10.9.0.1 10.1.254.1 data 16",
 	} {
 		f, err := parseFrame("from-client " + text)

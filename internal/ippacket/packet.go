@@ -236,6 +236,18 @@ func (p *Packet) Data() []byte {
 // TCPFlags returns the flags of a TCP packet, which must have a header.
 func (p *Packet) TCPFlags() uint8 { return p.Bytes[p.Transport+13] }
 
+// Chunks returns the types of the first two chunks of an SCTP packet, a byte each, as far
+// as their headers are whole.
+func (p *Packet) Chunks() (types string) {
+	const header, chunk, most = 12, 4, 2
+	b := p.Payload()
+	for at := header; len(types) < most && at+chunk <= len(b); {
+		types += string(b[at : at+1])
+		at += (int(binary.BigEndian.Uint16(b[at+2:])) + 3) &^ 3 // chunks are padded
+	}
+	return types
+}
+
 // HasHeader reports whether the header of TCP, UDP or SCTP is whole.
 func (p *Packet) HasHeader() bool {
 	least := map[uint8]int{TCP: 20, UDP: 8, SCTP: 12}[p.Protocol]
