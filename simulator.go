@@ -29,7 +29,7 @@ import (
 //     director, and a server only if the director has a route to it. Firewalls, ARP,
 //     MTU, TTL and rp_filter are not simulated, nor is what a host does with a packet
 //     that IPVS refuses or passes on.
-//   - SCTP, ICMP, AH and ESP packets, fragments, the sip persistence engine, the FTP
+//   - ICMP packets, fragments, the sip persistence engine, the FTP
 //     helper, schedule_icmp and drop_entry=3 fail with [errors.ErrUnsupported]. Memory
 //     is never short, so the automatic modes of drop_entry, drop_packet and secure_tcp
 //     never start.
@@ -41,7 +41,8 @@ import (
 //     host has a [SourceNAT] for it, or if a service of port 21 has a server of mode
 //     [NAT]. Other rules that look at connections are not simulated, nor are
 //     netfilter's switches and the TCP sequence numbers by which it considers packets
-//     invalid.
+//     invalid. Netfilter is taken to know TCP and UDP only: a port that an SCTP client
+//     uses again opens a new association, where netfilter may drop the first INITs.
 //   - Only the part of the generic netlink controller that finds IPVS is implemented.
 //   - Connections expire when they are due. The kernel's timers may be late by up to an
 //     eighth of the timeout, and a connection whose timer fires while one of its packets
