@@ -41,6 +41,7 @@ type ipState struct {
 	rand      *rand.Rand // of what Linux draws
 	secret    uint64     // of hashes
 	fragments ippacket.Reassembler
+	paths     pathMTUs
 }
 
 func (s *ipState) seed(seed uint64) {
@@ -98,6 +99,8 @@ type ipDelivery struct {
 	own     bool // a program of the director sent it
 	forward bool // it is for another host
 	routes  bool // the director forwards
+
+	drawn ippacket.Drawn // of a packet that the director made
 }
 
 func (d *ipDelivery) stop(what Action, why Reason) {
@@ -118,8 +121,11 @@ func (d *ipDelivery) receive(p ippacket.Packet) error {
 	if d.routes && !d.passes(&p, d.route(p.Destination, d.mark)) {
 		return nil
 	}
-	if p.Is4() && !d.gather(&p, !d.forward || d.routes && balanced(&p) && d.sim.kernel.Hooked(false)) {
+	if p.Is4() && !d.gather(&p, !d.forward || d.routes && (balanced(&p) || p.Protocol == ippacket.ICMP) && d.sim.kernel.Hooked(false)) {
 		return nil
+	}
+	if p.Protocol == ippacket.ICMP && p.Is4() || p.Protocol == ippacket.ICMPv6 && !p.Is4() {
+		return d.balanceICMP(&p)
 	}
 	if !balanced(&p) {
 		d.stop(ActionPassed, ReasonNoService)

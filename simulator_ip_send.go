@@ -32,10 +32,10 @@ func (d *ipDelivery) follow(p *ippacket.Packet, told *simipvs.Verdict) {
 // toServer sends a packet of a client to its real server.
 func (d *ipDelivery) toServer(p *ippacket.Packet) {
 	mode, server := d.Verdict.Mode, d.Verdict.Server.Addr()
-	hop := d.route(server, 0)
+	hop := d.toward(server)
 	if hop.local || mode == ModeLocalNode() {
 		if mode == NAT() {
-			p.SetDestination(d.Verdict.Target())
+			setDestination(p, d.Verdict.Target())
 		}
 		d.Local = p.Bytes
 		return
@@ -54,18 +54,18 @@ func (d *ipDelivery) toServer(p *ippacket.Packet) {
 		return
 	}
 	if mode == NAT() {
-		p.SetDestination(d.Verdict.Target())
+		setDestination(p, d.Verdict.Target())
 	}
 	d.send(p, hop, sending{anyway: mode == NAT()})
 }
 
 // toClient sends a packet of a NAT server to its client.
 func (d *ipDelivery) toClient(p *ippacket.Packet, virtual netip.AddrPort) {
-	if d.ways == nil && !d.losesHop(p) {
+	if d.ways == nil && !d.own && !d.losesHop(p) {
 		return
 	}
 	if d.Verdict.Mode == NAT() {
-		p.SetSource(virtual)
+		setSource(p, virtual)
 	}
 	hop := d.route(p.Destination, d.mark)
 	if hop.local {
@@ -80,7 +80,7 @@ func (d *ipDelivery) toClient(p *ippacket.Packet, virtual netip.AddrPort) {
 func (d *ipDelivery) pass(p *ippacket.Packet) {
 	hop := d.route(p.Destination, d.mark)
 	switch {
-	case d.ways == nil || hop.local:
+	case d.ways == nil && !d.own || hop.local:
 		d.Local = p.Bytes
 	case hop.found && (d.own || d.routes):
 		d.send(p, hop, sending{})
@@ -145,12 +145,8 @@ func (d *ipDelivery) refuse(about *ippacket.Packet, e ippacket.Error, mtu int) {
 	if d.ways != nil && !d.answersAs(about) {
 		a.Source = d.sourceOf(hop, about)
 	}
-	drawn := ippacket.DrawnID
-	if !about.Is4() {
-		drawn = ippacket.DrawnFlowLabel
-	}
 	p := e.Make(about, a)
-	d.send(&p, hop, sending{drawn: drawn})
+	d.sendError(&p)
 }
 
 // answersAs reports whether errors about a packet come from its destination. IPv6 wants
@@ -199,5 +195,5 @@ func (d *ipDelivery) send(p *ippacket.Packet, hop ipHop, s sending) {
 }
 
 func (d *ipDelivery) emit(p *ippacket.Packet, hop ipHop, drawn ippacket.Drawn) {
-	d.Sent = append(d.Sent, SimSent{Interface: hop.iface, NextHop: hop.next, Packet: p.Bytes, drawn: drawn})
+	d.Sent = append(d.Sent, SimSent{Interface: hop.iface, NextHop: hop.next, Packet: p.Bytes, drawn: drawn | d.drawn})
 }

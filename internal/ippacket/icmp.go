@@ -75,18 +75,3 @@ func (p *Packet) IsError() bool {
 	}
 	return false
 }
-
-// Quoted returns the packet that an ICMP error is about, as far as it is quoted. Its bytes
-// are those of p. It is not ok if p is something else or quotes less than an IP header.
-func (p *Packet) Quoted() (q Packet, ok bool) {
-	if !p.IsError() || len(p.Payload()) < icmpHeader {
-		return q, false
-	}
-	b := p.Payload()[icmpHeader:]
-	read := header6Of
-	if p.Protocol == ICMP {
-		read = header4Of
-	}
-	q, err := read(b)
-	return q, err == nil
-}

@@ -16,12 +16,10 @@ const (
 type ICMP struct {
 	Type, Code    uint8
 	About         *Packet // that the error quotes; nil: too little of it to know its ports
-	Fragment      bool    // About is a fragment, and not the first: it has data where the ports would be
-	DF            bool    // About must not be fragmented
+	Inside        *Packet // the packet in About if that may be in a tunnel, and its quoted length
+	Fragment      bool    // of Inside or else About, not the first: it has data where the ports would be
+	DF            bool    // Inside must not be fragmented
 	WrongChecksum bool    // of the error
-
-	// Tunnel is the packet of the director in which About was; nil: About was in none.
-	Tunnel *Packet
 }
 
 // Types of ICMP for IPv4 that IPVS looks at, and a code. Of ICMPv6 these are all types
@@ -91,7 +89,12 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 	case !m.relates(family):
 		d.pass(NoService)
 		return nil
-	case m.About == nil, !m.About.isBalanced(), m.Fragment && !k.readsFragments(family):
+	case m.About == nil, m.Fragment && !k.readsFragments(family):
+		d.pass(NotOpening)
+		return nil
+	case m.Inside != nil && k.hasTunnel(m.About):
+		return k.decideTunnelError(d, p, e)
+	case !m.About.isBalanced():
 		d.pass(NotOpening)
 		return nil
 	}
@@ -100,10 +103,6 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 	}
 	if e.family != family || !k.hooked(family) {
 		d.pass(NoService)
-		return nil
-	}
-	if m.Tunnel != nil {
-		k.decideTunnelError(d, p, e)
 		return nil
 	}
 	id, isReply := k.find(e)
@@ -163,26 +162,35 @@ func (k *Kernel) openByError(d *decision, p *Packet, e *ends, w *world) {
 // decideTunnelError decides about an error that a router on the way to a server, or the
 // server, sends about a packet in a tunnel of the director: IPVS sends the client one
 // about what was inside.
-func (k *Kernel) decideTunnelError(d *decision, p *Packet, e *ends) {
-	request := e.reversed()
-	id, isReply := k.find(&request)
+func (k *Kernel) decideTunnelError(d *decision, p *Packet, e *ends) error {
+	m := p.ICMP
+	if err := m.Inside.ends(e); err != nil {
+		return err
+	}
+	id, isReply := connID(0), false
+	if m.Inside.isBalanced() {
+		id, isReply = k.find(e)
+	}
 	switch {
+	case !k.hooked(inet4):
+		d.pass(NoService)
+		return nil
 	case k.ignoresRequests():
 		d.pass(BackupOnly)
-		return
-	case id == 0 || isReply || !k.hasTunnel(p.ICMP.Tunnel):
+		return nil
+	case id == 0 || isReply:
 		d.pass(NotOpening)
-		return
+		return nil
 	}
-	c := k.conns.at(id)
-	d.met, d.conn, d.dest = id, c, k.dests[c.dest]
-	d.action, d.reason, d.effect = Refused, Related, effectReply
-	switch m := p.ICMP; {
+	d.met, d.conn = id, k.conns.at(id)
+	d.action, d.reason, d.effect, d.dest = Refused, Related, effectReply, k.dests[d.conn.dest]
+	switch {
 	case m.WrongChecksum:
 		d.fail()
 	case m.Type == icmpUnreachable && m.Code == codeFragmentationNeeded && !m.DF:
 		d.action, d.effect = Dropped, effectNone
 	}
+	return nil
 }
 
 // hasTunnel reports whether a packet is one of the director's to a server.
@@ -231,8 +239,8 @@ func (k *Kernel) commitError(d *decision, p *Packet, e *ends) {
 // one. It counts as a packet of the client's except by NAT.
 func (k *Kernel) countError(d *decision, p *Packet) {
 	length := p.Length
-	if p.ICMP.Tunnel != nil {
-		length = p.ICMP.About.Length
+	if d.action == Refused {
+		length = p.ICMP.Inside.Length
 	}
 	if d.effect != effectReply && d.conn.method != methodMasq {
 		d.conn.packets++

@@ -1,0 +1,182 @@
+package lvs
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/golvs/lvs/internal/ippacket"
+	"github.com/golvs/lvs/internal/simipvs"
+)
+
+// balanceICMP asks IPVS about an ICMP packet, and does with it what it says.
+func (d *ipDelivery) balanceICMP(p *ippacket.Packet) error {
+	kind, code, mtu, whole := p.ICMP()
+	if !whole && d.sim.kernel.Hooked(!p.Is4()) {
+		d.stop(ActionDropped, ReasonMalformed)
+		return nil
+	}
+	from, to := netip.AddrPortFrom(p.Source, 0), netip.AddrPortFrom(p.Destination, 0)
+	m := &simipvs.ICMP{Type: kind, Code: code, WrongChecksum: !p.RightChecksum()}
+	quoted, ok := p.Quoted()
+	var inside ippacket.Packet
+	var headers int
+	if ok {
+		m.About, m.Fragment = aboutOf(&quoted)
+	}
+	if ok && p.Is4() && !d.forward {
+		if inside, headers, ok = quoted.Inside(); ok {
+			if m.Inside, m.Fragment = aboutOf(&inside); m.Inside == nil {
+				m.About = nil
+			}
+			m.DF = inside.DF()
+		}
+	}
+	var told simipvs.Verdict
+	raw := simipvs.Packet{Protocol: p.Protocol, Source: &from, Destination: &to, Mark: d.mark, Length: len(p.Bytes), ICMP: m}
+	if err := d.sim.deliver(d.ways, &raw, &told, &d.Verdict); err != nil {
+		return err
+	}
+	switch d.Verdict.Action {
+	case ActionForwarded, ActionReplied, ActionPassed:
+		d.follow(p, &told)
+		return nil
+	}
+	d.answerTunnel(&inside, ippacket.NewError(kind, code), func() int { return d.learnMTU(quoted.Destination, mtu, headers) })
+	return nil
+}
+
+// answerTunnel tells a client what an error about a tunnel says about the packet inside.
+func (d *ipDelivery) answerTunnel(inside *ippacket.Packet, e ippacket.Error, learn func() int) {
+	mtu := 0
+	if e.IsTooLong4() && d.Verdict.Reason == ReasonRelated {
+		mtu = learn()
+	}
+	if d.Verdict.Action == ActionRefused {
+		d.refuse(inside, e, mtu)
+	}
+}
+
+// aboutOf returns a quoted packet as the simulated kernel has it, and whether it is a
+// fragment with data where the ports would be. It is nil if there are too few bytes for
+// ports.
+func aboutOf(q *ippacket.Packet) (p *simipvs.Packet, fragment bool) {
+	p = &simipvs.Packet{Protocol: q.Protocol, Length: len(q.Bytes)}
+	var source, destination uint16
+	switch q.Protocol {
+	case ippacket.TCP, ippacket.UDP, ippacket.SCTP:
+		var ok bool
+		if source, destination, ok = q.FirstPorts(); !ok {
+			return nil, false
+		}
+	}
+	from, to := netip.AddrPortFrom(q.Source, source), netip.AddrPortFrom(q.Destination, destination)
+	p.Source, p.Destination = &from, &to
+	return p, q.Offset != 0
+}
+
+// sendError sends an ICMP error that the director made. It passes IPVS as what programs of
+// the director send.
+func (d *ipDelivery) sendError(p *ippacket.Packet) {
+	own := ipDelivery{sim: d.sim, ways: d.ways, own: true, drawn: ippacket.DrawnID}
+	if !p.Is4() {
+		own.drawn = ippacket.DrawnFlowLabel
+	}
+	if own.balanceICMP(p) == nil {
+		d.Sent = append(d.Sent, own.Sent...)
+	}
+}
+
+// setSource and setDestination translate a packet or an ICMP error.
+
+func setSource(p *ippacket.Packet, to netip.AddrPort) {
+	if p.IsError() {
+		p.DisguiseError(to)
+	} else {
+		p.SetSource(to)
+	}
+}
+
+func setDestination(p *ippacket.Packet, to netip.AddrPort) {
+	if p.IsError() {
+		p.RedirectError(to)
+	} else {
+		p.SetDestination(to)
+	}
+}
+
+// pathMTU is what an ICMP error said about the way to a server.
+type pathMTU struct {
+	mtu     int
+	expires time.Time
+}
+
+// pathMTUs are those of a simulator.
+type pathMTUs struct {
+	learned map[netip.Addr]*pathMTU
+	used    map[serverRoute]*pathMTU // by the last packet to a server; nil: none was known then
+}
+
+// serverRoute is what keeps its route from one packet to the next.
+type serverRoute struct {
+	service ServiceID
+	server  netip.AddrPort
+}
+
+const (
+	pathMTUTime  = 10 * time.Minute // net.ipv4.route.mtu_expires
+	leastPathMTU = 552              // net.ipv4.route.min_pmtu
+)
+
+// toward returns the next hop on the way to the server of the verdict.
+func (d *ipDelivery) toward(server netip.Addr) ipHop {
+	hop := d.route(server, 0)
+	paths := &d.sim.ip.paths
+	if len(paths.learned) == 0 && len(paths.used) == 0 {
+		return hop
+	}
+	path := paths.learned[server]
+	paths.used[d.serverRoute()] = path
+	hop.mtu = path.limit(hop.mtu, d.sim.Now())
+	return hop
+}
+
+func (d *ipDelivery) serverRoute() serverRoute {
+	return serverRoute{d.Verdict.Service, d.Verdict.Server}
+}
+
+// limit returns the MTU of a way whose interface has the MTU mtu.
+func (p *pathMTU) limit(mtu int, now time.Time) int {
+	if p == nil || !now.Before(p.expires) {
+		return mtu
+	}
+	return min(p.mtu, mtu)
+}
+
+// learnMTU notes the MTU that an error about a tunnel to a server has, and returns the one
+// that the client is told: that of the route that the last packet to the server took.
+func (d *ipDelivery) learnMTU(server netip.Addr, mtu, headers int) int {
+	paths, now := &d.sim.ip.paths, d.sim.Now()
+	if paths.learned == nil {
+		paths.learned, paths.used = make(map[netip.Addr]*pathMTU), make(map[serverRoute]*pathMTU)
+	}
+	plain := d.route(server, 0).mtu
+	path := paths.learned[server]
+	if old := path.limit(plain, now); mtu <= old {
+		if path == nil {
+			path = new(pathMTU)
+			paths.learned[server] = path
+		}
+		*path = pathMTU{min(max(mtu, leastPathMTU), old), now.Add(pathMTUTime)}
+	}
+	if d.ways == nil {
+		plain = path.limit(plain, now)
+	}
+	told := paths.used[d.serverRoute()].limit(plain, now)
+	if !d.sim.kernel.Release().ChecksICMP() {
+		headers = 20
+	}
+	if told > 68+headers {
+		told -= headers
+	}
+	return told
+}
