@@ -153,7 +153,7 @@ func (p *pathMTU) limit(mtu int, now time.Time) int {
 }
 
 // learnMTU notes the MTU that an error about a tunnel to a server has, and returns the one
-// that the client is told: that of the route that the last packet to the server took.
+// that the client gets: that of the route that the last packet to the server took.
 func (d *ipDelivery) learnMTU(server netip.Addr, mtu, headers int) int {
 	paths, now := &d.sim.ip.paths, d.sim.Now()
 	if paths.learned == nil {

@@ -176,16 +176,21 @@ func (l gueLoad) encode(p *ipPacket, rest []byte) []byte {
 }
 
 // icmpLoad is "icmp TYPE/CODE", with "value" for the four bytes behind the checksum, which
-// are the MTU of some errors.
+// are the MTU of some errors, and with "quote" for how many bytes of a longer packet are
+// quoted.
 type icmpLoad struct {
 	kind, code uint8
 	value      uint32
+	quote      int // 0: all
 }
 
 func (l icmpLoad) words() string {
 	s := fmt.Sprintf("%d/%d", l.kind, l.code)
 	if l.value != 0 {
 		s += fmt.Sprintf(" value %d", l.value)
+	}
+	if l.quote != 0 {
+		s += fmt.Sprintf(" quote %d", l.quote)
 	}
 	return s
 }
@@ -195,7 +200,10 @@ func parseICMPLoad(w *tokens) (load, error) {
 	if _, err := fmt.Sscanf(w.next(), "%d/%d", &l.kind, &l.code); err != nil {
 		return nil, fmt.Errorf("the type and the code of an ICMP message: %w", err)
 	}
-	w.options(map[string]func(uint64){"value": func(n uint64) { l.value = uint32(n) }})
+	w.options(map[string]func(uint64){
+		"value": func(n uint64) { l.value = uint32(n) },
+		"quote": func(n uint64) { l.quote = int(n) },
+	})
 	return l, nil
 }
 
@@ -204,10 +212,13 @@ func readICMPLoad(b []byte) (load, []byte, bool) {
 	if len(b) < header {
 		return nil, nil, false
 	}
-	return icmpLoad{b[0], b[1], binary.BigEndian.Uint32(b[4:])}, b[header:], b[0] != 0 && b[0] != 8 && b[0] < 128
+	return icmpLoad{b[0], b[1], binary.BigEndian.Uint32(b[4:]), 0}, b[header:], b[0] != 0 && b[0] != 8 && b[0] < 128
 }
 
 func (l icmpLoad) encode(p *ipPacket, rest []byte) []byte {
+	if l.quote != 0 {
+		rest = rest[:min(l.quote, len(rest))]
+	}
 	b := binary.BigEndian.AppendUint32([]byte{l.kind, l.code, 0, 0}, l.value)
 	b = append(b, rest...)
 	sum := testbed.Checksum(b)

@@ -6,7 +6,7 @@ import (
 )
 
 // Quoted returns the packet that an ICMP error is about, as far as it is quoted. Its bytes
-// are those of p. It is not ok if p is no error or quotes no whole IP header.
+// are those of p. It is not ok if p is not an error or does not quote a whole IP header.
 func (p *Packet) Quoted() (q Packet, ok bool) {
 	if !p.IsError() || len(p.Payload()) < icmpHeader {
 		return q, false
