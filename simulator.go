@@ -33,9 +33,14 @@ import (
 //     helper, schedule_icmp and drop_entry=3 fail with [errors.ErrUnsupported]. Memory
 //     is never short, so the automatic modes of drop_entry, drop_packet and secure_tcp
 //     never start.
-//   - Sync daemons start, stop and are listed, but send and receive nothing. Stopping
-//     a daemon right after starting it always works; the kernel may fail to, or never
-//     reply. A master with an IPv6 group starts even if disable_ipv6 is 1 or a route
+//   - Sync daemons send and receive messages through the program that has the simulator:
+//     see [Simulator.SyncMessages] and [Simulator.DeliverSync]. A message leaves two
+//     seconds after its first connection, and the kernel's up to three. The kernel chooses
+//     among sync_ports by addresses in its memory, the simulator by numbers of its own.
+//     sync_sock_size has no effect. Connections whose client's port is not known yet, and
+//     data of the persistence engine sip, are not taken over.
+//   - Stopping a daemon right after starting it always works; the kernel may fail to, or
+//     never reply. A master with an IPv6 group starts even if disable_ipv6 is 1 or a route
 //     prohibits the group; the kernel's does not.
 //   - With conntrack=1, netfilter tracks the connections of an address family if the
 //     host has a [SourceNAT] for it, or if a service of port 21 has a server of mode

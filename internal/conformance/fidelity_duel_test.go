@@ -80,6 +80,12 @@ func (d *duel) step(batch []step) string {
 	case wait:
 		d.real.Wait(time.Duration(s))
 		return ""
+	case thresholds:
+		return unlike(batch, d.real.setThresholds(s), d.sim.setThresholds(s))
+	case message:
+		return d.hear(s)
+	case sent:
+		return d.compareSent()
 	}
 	return d.look(batch[0].(survey).stats)
 }

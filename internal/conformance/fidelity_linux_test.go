@@ -27,6 +27,8 @@ type kernelSide struct {
 	lists   map[string]*os.File
 	sent    uint32 // packets
 	buf     []byte
+	ear     syncEar
+	t       testing.TB
 }
 
 // sender is what a socket sends.
@@ -46,7 +48,7 @@ func openKernelSide(t testing.TB) side {
 
 func newKernelSide(t testing.TB, g *kernelGround) *kernelSide {
 	s := &kernelSide{
-		kernelGround: g, started: time.Now(), capture: -1,
+		kernelGround: g, started: time.Now(), capture: -1, t: t,
 		senders: make(map[sender]int), lists: make(map[string]*os.File), buf: make([]byte, 1<<16),
 	}
 	t.Cleanup(s.close)
@@ -55,6 +57,9 @@ func newKernelSide(t testing.TB, g *kernelGround) *kernelSide {
 
 func (s *kernelSide) close() {
 	_ = unix.Close(s.capture)
+	if s.ear.socket != 0 {
+		_ = unix.Close(s.ear.socket)
+	}
 	for _, fd := range s.senders {
 		_ = unix.Close(fd)
 	}
@@ -137,7 +142,7 @@ func (s *kernelSide) Send(packets []packet) []string {
 	fates := make([]string, len(packets))
 	for i, p := range packets {
 		s.sent++
-		fates[i] = "vanished"
+		fates[i] = fateVanished
 		if err := s.send(p, first+uint32(i)); errors.Is(err, unix.EPERM) {
 			fates[i] = fateStopped
 		} else if err != nil {
@@ -151,6 +156,8 @@ func (s *kernelSide) Send(packets []packet) []string {
 		}
 		if tag, fate := seen(s.buf[:n]); tag-first < uint32(len(packets)) {
 			fates[tag-first] = fate
+		} else {
+			s.ear.hear(s.buf[:n])
 		}
 	}
 }

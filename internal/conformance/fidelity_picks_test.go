@@ -181,6 +181,10 @@ func (p *picker) do(s step) (v simipvs.Verdict) {
 		p.outlast(s, v)
 	case requirement:
 		p.sim.set(s)
+	case thresholds:
+		p.sim.setThresholds(s)
+	case message:
+		p.sim.side.(syncer).Hear(s)
 	case wait:
 		p.sim.Wait(time.Duration(s))
 	}

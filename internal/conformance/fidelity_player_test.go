@@ -133,7 +133,11 @@ func (p *player) look(stats bool) view {
 	for _, answer := range p.call([]control{{command: cGetConfig}, {command: cGetInfo}}) {
 		v.lines[answer]++
 	}
-	v.lines["daemons: "+p.call([]control{{command: cGetDaemon, flags: nlDump}})[0]]++
+	daemons := p.call([]control{{command: cGetDaemon, flags: nlDump}})[0]
+	v.lines["daemons: "+daemons]++
+	if strings.HasPrefix(daemons, "reply") {
+		p.lookAtOrigins(v)
+	}
 	p.lookAtTable(v)
 	p.lookAtConns(v)
 	if stats {
@@ -213,6 +217,16 @@ func (p *player) lookAtConns(v view) {
 		}
 		name := strings.TrimRight(row[:at], " ")
 		v.left[name] = append(v.left[name], left)
+	}
+}
+
+// lookAtOrigins reads whence the connections are known.
+func (p *player) lookAtOrigins(v view) {
+	p.t.Helper()
+	for i, row := range strings.Split(p.file("/proc/net/ip_vs_conn_sync"), "\n") {
+		if at := strings.LastIndexByte(row, ' '); i > 0 && at > 0 {
+			v.lines["origin "+strings.TrimRight(row[:at], " ")]++
+		}
 	}
 }
 

@@ -66,6 +66,9 @@ func (s *simulatorSide) deliver(p packet) (fate string, v simipvs.Verdict) {
 	}
 	switch v.Action {
 	case simipvs.Refused, simipvs.Dropped:
+		if v.Reason == simipvs.NoTransmitter {
+			return fateVanished, v
+		}
 		return fateStopped, v
 	case simipvs.Passed:
 		return fateOf(p.from, p.to, startTTL), v
@@ -102,8 +105,9 @@ func (p packet) raw() *simipvs.Packet {
 // What happens to a packet: its sender gets an error because it was stopped, or it is
 // seen when it leaves. Its TTL shows whether IPVS forwarded it.
 const (
-	fateStopped = "stopped"
-	startTTL    = testbed.TTL
+	fateStopped  = "stopped"
+	fateVanished = "vanished" // its sender does not know
+	startTTL     = testbed.TTL
 )
 
 func fateOf(from, to netip.AddrPort, ttl int) string {

@@ -171,6 +171,12 @@ func parseStep(line string) (step, error) {
 	case f[0] == "wait" && len(f) == 2:
 		d, err := time.ParseDuration(f[1])
 		return wait(d), err
+	case f[0] == "sysctl" && len(f) == 4:
+		return parseThresholds(f[2:])
+	case line == "sent":
+		return sent{}, nil
+	case f[0] == "message" && len(f) == 3:
+		return parseMessage(f[1:])
 	case line == "survey", line == "survey stats":
 		return survey{line == "survey stats"}, nil
 	case f[0] == "sysctl" && len(f) == 3:

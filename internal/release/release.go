@@ -127,3 +127,7 @@ func (r Release) HasTwos() bool { return r.AtLeast(6, 2) }
 
 // HasConnMax reports whether the number of connections can be limited.
 func (r Release) HasConnMax() bool { return r.AtLeast(7, 2) }
+
+// ChecksSyncTemplates reports whether a sync daemon ignores templates in a state that does
+// not exist.
+func (r Release) ChecksSyncTemplates() bool { return r.AtLeast(7, 1) }

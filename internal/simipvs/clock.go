@@ -76,7 +76,11 @@ func (k *Kernel) runTo(to tick) {
 	for {
 		at, expiry := k.timers.next()
 		trash, armed := k.trashDue()
+		flush, waiting := k.daemons.flushDue()
 		switch {
+		case waiting && flush <= to && (!expiry || flush < at) && (!armed || flush < trash):
+			k.now = flush
+			k.flushSync()
 		case armed && trash <= to && (!expiry || trash < at):
 			k.now = trash
 			k.collectTrash()

@@ -6,7 +6,7 @@ func (k *Kernel) commit(d *decision, p *Packet, e *ends) {
 	if k.tracks(e.family) && p.isTracked() {
 		begun = k.track(p, e)
 	}
-	k.prepare(d, e)
+	k.prepare(d, p, e)
 	if d.effect != effectNone {
 		k.act(d, p)
 	}
@@ -22,7 +22,7 @@ func (k *Kernel) commit(d *decision, p *Packet, e *ends) {
 }
 
 // prepare does what comes before a packet reaches its connection.
-func (k *Kernel) prepare(d *decision, e *ends) {
+func (k *Kernel) prepare(d *decision, p *Packet, e *ends) {
 	if d.sampled {
 		k.sample()
 	}
@@ -32,6 +32,7 @@ func (k *Kernel) prepare(d *decision, e *ends) {
 	}
 	if d.ties {
 		d.template = k.tie(d.service, d.dest, e)
+		k.noteMark(d.template, k.conns.at(d.template), p.Mark)
 	}
 }
 
@@ -46,7 +47,7 @@ func (k *Kernel) sample() {
 func (k *Kernel) act(d *decision, p *Packet) {
 	id := d.met
 	if d.effect == effectOpening {
-		id = k.enterOpening(d)
+		id = k.enterOpening(d, p)
 	}
 	if server := d.dest; server != nil && server.Available {
 		if d.effect == effectReply {
@@ -60,6 +61,9 @@ func (k *Kernel) act(d *decision, p *Packet) {
 	}
 	k.follow(d.conn, p, d.effect.direction())
 	k.rearm(id, d.conn)
+	if d.effect != effectReply {
+		k.synchronize(id, d)
+	}
 	if d.effect == effectOpening && d.conn.is(connOnePacket) {
 		k.unbind(d.conn)
 	}
@@ -73,16 +77,18 @@ func (f effect) direction() int {
 }
 
 // enterOpening enters a new connection.
-func (k *Kernel) enterOpening(d *decision) (id connID) {
+func (k *Kernel) enterOpening(d *decision, p *Packet) (id connID) {
 	if d.dest == nil {
 		if !d.conn.is(connOnePacket) {
 			id = k.enter(d.conn)
 			d.conn = k.conns.at(id)
+			k.noteMark(id, d.conn, p.Mark)
 		}
 		return id
 	}
 	d.conn.control = d.template
 	id, d.conn = k.bind(d.conn, d.dest)
+	k.noteMark(id, d.conn, p.Mark)
 	if d.template != 0 {
 		k.conns.at(d.template).controls++
 	}
@@ -111,14 +117,20 @@ func (k *Kernel) bind(c *conn, d *dest) (connID, *conn) {
 	}
 	id := k.enter(c)
 	c = k.conns.at(id)
-	if c.method == methodMasq && !c.is(connTemplate) {
-		addr := d.addr16()
-		k.conns.linkReply(id, c, &addr)
-		if d.replies++; d.replies == 1 {
-			k.natServers[addr]++
-		}
-	}
+	k.linkReplies(id, c, d)
 	return id, c
+}
+
+// linkReplies makes the replies of NAT known.
+func (k *Kernel) linkReplies(id connID, c *conn, d *dest) {
+	if c.method != methodMasq || c.is(connTemplate) {
+		return
+	}
+	addr := d.addr16()
+	k.conns.linkReply(id, c, &addr)
+	if d.replies++; d.replies == 1 {
+		k.natServers[addr]++
+	}
 }
 
 func (d *dest) addr16() [16]byte { return d.Addr.Addr().As16() }
@@ -129,6 +141,7 @@ func (k *Kernel) enter(c *conn) connID {
 	in := k.conns.at(id)
 	in.expires = k.now + tick(in.timeout)
 	k.timers.set(id, in)
+	k.noteBirth(id, in)
 	return id
 }
 

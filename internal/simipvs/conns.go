@@ -47,6 +47,7 @@ const (
 	connAssured             // a template: one of its connections was established
 	connTracked             // is left to netfilter's conntrack
 	connCopied              // what netfilter knows of it is on another host
+	connSynced              // another director told of it
 )
 
 func (c *conn) is(f connFlags) bool { return c.flags&f != 0 }

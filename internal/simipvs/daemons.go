@@ -28,7 +28,7 @@ const (
 	stateBackup = 2
 )
 
-// daemons are the sync daemons that run. They send and take nothing.
+// daemons are the sync daemons that run.
 type daemons struct{ master, backup *daemon }
 
 type daemon struct {
@@ -37,6 +37,8 @@ type daemon struct {
 	maxLen, port  uint16
 	group         netip.Addr
 	ttl           uint8
+	threads       int          // and ports, from port on
+	buffers       []syncBuffer // a master's, one a thread
 }
 
 func (ds *daemons) run() bool        { return ds.master != nil || ds.backup != nil }
@@ -105,6 +107,7 @@ func (k *Kernel) newDaemon(r *request) errno {
 	if d.ttl == 0 {
 		d.ttl = 1
 	}
+	k.startThreads(d)
 	*at = d
 	return 0
 }

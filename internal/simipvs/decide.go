@@ -191,8 +191,11 @@ func (d *decision) pass(why Reason) { d.action, d.reason = Passed, why }
 // transmit hands a packet to the connection's server.
 func (d *decision) transmit(why Reason, c *conn, server *dest) {
 	d.action, d.reason, d.conn, d.dest = Forwarded, why, c, server
-	if c.method > methodBypass {
+	switch {
+	case c.method > methodBypass:
 		d.pass(NoTransmitter)
+	case c.method == methodTunnel && server != nil && server.unbound:
+		d.action, d.reason = Dropped, NoTransmitter // only a service knows the kind of the tunnel
 	}
 }
 
@@ -215,7 +218,7 @@ func (k *Kernel) outdated(c *conn, server *dest, p *Packet, w *world) Reason {
 			return Reused
 		}
 	}
-	if server != nil && !server.Available {
+	if server != nil && server.removed() {
 		return ServerRemoved
 	}
 	return 0

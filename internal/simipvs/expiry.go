@@ -22,6 +22,7 @@ func (k *Kernel) expire(id connID, c *conn) {
 		c.timeout = renewedTimeout
 		c.expires = k.now + tick(c.timeout)
 		k.timers.set(id, c)
+		k.synchronizeRenewed(id, c)
 		return
 	}
 	if c.is(connTracked) {
@@ -29,6 +30,7 @@ func (k *Kernel) expire(id connID, c *conn) {
 		k.conntrack.forget(&e)
 	}
 	k.unbind(c)
+	k.sync.forget(id)
 	k.conns.remove(id)
 }
 
@@ -54,6 +56,9 @@ func (k *Kernel) unbind(c *conn) {
 			k.forgetNATServer(d.addr16())
 		}
 	}
+	if d.unbound && d.refs == 0 {
+		k.freeDest(d)
+	}
 }
 
 func (k *Kernel) forgetNATServer(addr [16]byte) {
@@ -70,7 +75,7 @@ func (k *Kernel) serversGone() {
 	}
 	for id := connID(1); id <= k.conns.highest; id++ {
 		c := k.conns.at(id)
-		if c.dest == 0 || c.controls > 0 || k.dests[c.dest].Available {
+		if c.dest == 0 || c.controls > 0 || !k.dests[c.dest].removed() {
 			continue
 		}
 		template := c.control

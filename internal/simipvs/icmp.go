@@ -219,10 +219,10 @@ func (d *decision) fail() {
 // commitError does what a decision about an ICMP error says. It changes no state and no
 // timer of a connection that is there.
 func (k *Kernel) commitError(d *decision, p *Packet, e *ends) {
-	k.prepare(d, e)
+	k.prepare(d, p, e)
 	opens := d.effect == effectOpening
 	if opens {
-		k.enterOpening(d)
+		k.enterOpening(d, p)
 		if d.template != 0 {
 			k.rearm(d.template, k.conns.at(d.template))
 		}

@@ -73,6 +73,7 @@ type Kernel struct {
 	timeouts timeouts // as SET_CONFIG sets them, in ticks
 	sysctl   *sysctls
 	daemons  daemons
+	sync     syncTable
 	stats    stats // of the namespace
 	mixed    int   // servers whose family is not their service's
 	totals   bool  // how connections are counted; see release.Release.CountsTotals
@@ -157,7 +158,14 @@ type dest struct {
 	replies      int   // connections of it that are in the table of replies
 	idleSince    tick  // in the trash without refs; 0: not seen so yet
 	stats        stats
+
+	// unbound is the server of a connection that another director told of, and that no
+	// service has. It is only where packets go.
+	unbound bool
 }
+
+// removed reports whether a server is in no service any more.
+func (d *dest) removed() bool { return !d.Available && !d.unbound }
 
 // Forwarding methods.
 const (

@@ -133,19 +133,32 @@ func protocolName(protocol uint16) string {
 		return "UDP"
 	case protoSCTP:
 		return "SCTP"
+	case protoICMP:
+		return "ICMP"
+	case protoICMPv6:
+		return "ICMPv6"
 	}
 	return fmt.Sprintf("IP_%d", protocol)
 }
 
-func (k *Kernel) listConns() []byte { return k.listTable("Expires PEName PEData", "") }
+func (k *Kernel) listConns() []byte {
+	return k.listTable("Expires PEName PEData", func(*conn) string { return "" })
+}
 
-// listSyncConns lists no connection that another director has told of.
-func (k *Kernel) listSyncConns() []byte { return k.listTable("Origin Expires", "LOCAL  ") }
+// listSyncConns lists connections with whence they are known.
+func (k *Kernel) listSyncConns() []byte {
+	return k.listTable("Origin Expires", func(c *conn) string {
+		if c.is(connSynced) {
+			return "SYNC   "
+		}
+		return "LOCAL  "
+	})
+}
 
-func (k *Kernel) listTable(columns, origin string) []byte {
+func (k *Kernel) listTable(columns string, origin func(*conn) string) []byte {
 	b := fmt.Appendf(nil, "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       %s\n", columns)
 	k.eachConn(func(c *conn) {
-		b = fmt.Appendf(k.appendEnds(b, c), " %-11s %s%7d\n", c.stateName(), origin, k.left(c))
+		b = fmt.Appendf(k.appendEnds(b, c), " %-11s %s%7d\n", c.stateName(), origin(c), k.left(c))
 	})
 	return b
 }

@@ -208,7 +208,7 @@ var tcpTimeouts = [tcpStates]span{
 
 // setActive counts a connection as active or inactive.
 func (k *Kernel) setActive(c *conn, active bool) {
-	if c.dest == 0 || c.is(connInactive) != active {
+	if c.dest == 0 || c.is(connInactive) != active || k.dests[c.dest].unbound {
 		return
 	}
 	d := k.dests[c.dest]
@@ -234,6 +234,8 @@ func (k *Kernel) assure(c *conn) {
 // stateName names the state as the kernel lists it.
 func (c *conn) stateName() string {
 	switch {
+	case c.is(connTemplate) && c.state >= templateStates: // another director said so
+		return "ERR!"
 	case c.is(connTemplate) && c.is(connAssured):
 		return "ASSURED"
 	case c.is(connTemplate):
@@ -242,6 +244,8 @@ func (c *conn) stateName() string {
 		return tcpNames[c.state]
 	case c.protocol == protoSCTP:
 		return assocNames[c.state]
+	case c.protocol == protoUDP:
+		return "UDP"
 	}
-	return "UDP"
+	return "ERR!"
 }

@@ -35,7 +35,15 @@ type sysctls struct {
 	runEstimation           int
 	connMax                 int // -1: this release has no limit
 	unprivilegedPortStart   int
-	lblcExpiration          int // seconds, like the next
+	syncVersion             int
+	syncPorts               int
+	syncThreshold           int // packets
+	syncPeriod              int // packets
+	syncRefresh             int // seconds
+	syncRetries             int
+	syncPersistMode         int
+	syncQueue               uint64 // messages
+	lblcExpiration          int    // seconds, like the next
 	lblcrExpiration         int
 
 	byPath map[string]*sysctl
@@ -115,14 +123,16 @@ func newSysctls(r release.Release) *sysctls {
 	hotNumber("sloppy_sctp", &s.sloppySCTP, 0)
 	hotNumber("sloppy_tcp", &s.sloppyTCP, 0)
 	anyNumber("snat_reroute", 1)
-	anyNumber("sync_persist_mode", 0)
-	number("sync_ports", 1, 1, math.MaxInt32).check = powerOfTwo
-	text("sync_qlen_max", "16384", (*sysctl).writeLong)
-	seconds(anyNumber("sync_refresh_period", 0))
-	number("sync_retries", 0, 0, 3)
+	hotNumber("sync_persist_mode", &s.syncPersistMode, 0)
+	hot("sync_ports", &s.syncPorts, 1, 1, math.MaxInt32).check = powerOfTwo
+	s.syncQueue = 16384
+	text("sync_qlen_max", "16384", s.writeQueue)
+	seconds(hotNumber("sync_refresh_period", &s.syncRefresh, 0))
+	hot("sync_retries", &s.syncRetries, 0, 0, 3)
 	anyNumber("sync_sock_size", 0)
-	text("sync_threshold", "3\t50", (*sysctl).writeThreshold)
-	number("sync_version", 1, 0, 1)
+	s.syncThreshold, s.syncPeriod = 3, 50
+	text("sync_threshold", "3\t50", s.writeThreshold)
+	hot("sync_version", &s.syncVersion, 1, 0, 1)
 	if r.EstimatorThreads() {
 		text("est_cpulist", "0", (*sysctl).writeProcessors)
 		number("est_nice", 0, -20, 19)
@@ -222,25 +232,26 @@ func (k *Kernel) writeSysctl(c *sysctl, text string) error {
 	return nil
 }
 
-// writeLong takes an unsigned number of 64 bits.
-func (c *sysctl) writeLong(text string) error {
+// writeQueue takes an unsigned number of 64 bits.
+func (s *sysctls) writeQueue(c *sysctl, text string) error {
 	all, err := proctext.Uints(text, 1)
 	if len(all) > 0 {
-		c.text = strconv.FormatUint(all[0], 10)
+		s.syncQueue, c.text = all[0], strconv.FormatUint(all[0], 10)
 	}
 	return err
 }
 
 // writeThreshold takes the first of two numbers, or both, even if something wrong
 // follows them.
-func (c *sysctl) writeThreshold(text string) error {
-	was, _ := proctext.Ints(c.text, 2)
+func (s *sysctls) writeThreshold(c *sysctl, text string) error {
+	was := []int{s.syncThreshold, s.syncPeriod}
 	all, err := proctext.Ints(text, 2)
 	all = append(all, was[len(all):]...)
 	threshold, period := all[0], all[1]
 	if threshold < 0 || period < 0 || period != 0 && threshold >= period {
 		return errInvalid
 	}
+	s.syncThreshold, s.syncPeriod = threshold, period
 	c.text = fmt.Sprintf("%d\t%d", threshold, period)
 	return err
 }

@@ -1,0 +1,68 @@
+package conformance
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/golvs/lvs/internal/release"
+)
+
+// What the master daemon sends of random traffic is what the simulated one sends.
+func TestFidelitySyncMaster(t *testing.T) {
+	const few = 1500
+	for _, scheduler := range []string{"rr", "lc"} {
+		t.Run(scheduler, func(t *testing.T) {
+			fidelity{"master", makeMaster(scheduler), cmp.Or(*fidelityPicks, few), 6}.run(t, openFidelity(t))
+		})
+	}
+	if n := comparedEntries.Load(); n == 0 {
+		t.Error("no entry was compared")
+	} else {
+		t.Logf("%d entries were compared", n)
+	}
+}
+
+// makeMaster makes histories of a director that tells others of its connections. It counts
+// packets.
+func makeMaster(scheduler string) func(testing.TB, release.Release, uint64) (history, int) {
+	return func(t testing.TB, r release.Release, seed uint64) (history, int) {
+		s := &scope{TB: t}
+		defer s.end()
+		p := &picker{
+			Rand: rand.New(rand.NewPCG(seed, 2)), scheduler: scheduler, port: 1023,
+			sim: newPlayer(s, openSimulatorSide(s, r)),
+		}
+		if p.IntN(3) == 0 {
+			p.mood = moodReuse
+		}
+		p.setSync()
+		p.do(newCall(cNewDaemon, attributes{{aDaemon, p.daemon(1).encode()}}))
+		p.make()
+		p.do(sent{})
+		packets := 0
+		for _, s := range p.h {
+			if _, is := s.(packet); is {
+				packets++
+			}
+		}
+		return p.h, packets
+	}
+}
+
+// setSync sets the switches of sync daemons.
+func (p *picker) setSync() {
+	p.do(requirement{"sync_ports", one(p.Rand, 1, 1, 2, 4)})
+	p.do(requirement{"sync_version", one(p.Rand, 1, 1, 1, 0)})
+	p.do(requirement{"sync_persist_mode", p.IntN(2)})
+	if p.IntN(2) == 0 {
+		p.do(requirement{"sync_refresh_period", one(p.Rand, 1, 5, 100)})
+		p.do(requirement{"sync_retries", p.IntN(4)})
+	}
+	threshold := p.IntN(4)
+	p.do(thresholds{threshold, one(p.Rand, 0, threshold+1, threshold+2, 10)})
+}
+
+func (p *picker) daemon(state uint32) attributes {
+	return daemonOf(state).set(ySyncID, u32(one(p.Rand, uint32(0), 5, 255, 300))).plus(yMaxLen, u16(one(p.Rand, uint16(1), 80, 200, 1400)))
+}

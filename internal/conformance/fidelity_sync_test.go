@@ -1,0 +1,190 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/golvs/lvs/internal/simipvs"
+)
+
+// syncer is a side whose sync daemons can be listened to, and spoken to.
+type syncer interface {
+	// TakeSent returns what the master daemon has sent since the last call.
+	TakeSent() []message
+
+	// Hear delivers a message to the backup daemon.
+	Hear(message)
+}
+
+// message is the payload of a datagram between sync daemons, to a port.
+type message struct {
+	port    uint16
+	payload []byte
+}
+
+func (m message) String() string { return fmt.Sprintf("message %d x%x", m.port, m.payload) }
+
+func parseMessage(f []string) (m message, err error) {
+	port, err := strconv.ParseUint(f[0], 10, 16)
+	if err != nil {
+		return m, err
+	}
+	m.port = uint16(port)
+	m.payload, err = hex.DecodeString(strings.TrimPrefix(f[1], "x"))
+	return m, err
+}
+
+// thresholds are a write to sync_threshold.
+type thresholds struct{ threshold, period int }
+
+func (s thresholds) String() string {
+	return fmt.Sprintf("sysctl sync_threshold %d %d", s.threshold, s.period)
+}
+
+func parseThresholds(f []string) (s thresholds, err error) {
+	if s.threshold, err = strconv.Atoi(f[0]); err == nil {
+		s.period, err = strconv.Atoi(f[1])
+	}
+	return s, err
+}
+
+func (p *player) setThresholds(s thresholds) []string {
+	err := p.WriteFile("/proc/sys/net/ipv4/vs/sync_threshold", fmt.Append(nil, s.threshold, s.period))
+	return []string{fmt.Sprint(err != nil)}
+}
+
+// sent compares what the master daemons have sent. Messages that are not full go when
+// the kernel's threads look, so it waits for them, and compares entries.
+type sent struct{}
+
+func (sent) String() string { return "sent" }
+
+// flushed is how long the kernel keeps an entry at most, with the time of its timers.
+const flushed = 3300 * 1e6
+
+func (s *simulatorSide) TakeSent() (all []message) {
+	for _, m := range s.kernel.TakeSync() {
+		all = append(all, message{m.Port, m.Payload})
+	}
+	return all
+}
+
+func (s *simulatorSide) Hear(m message) {
+	if err := s.kernel.DeliverSync(m.port, m.payload); errors.Is(err, simipvs.ErrUnsupported) {
+		panic(fmt.Sprintf("%s: %v", m, err))
+	}
+}
+
+func (d *duel) hear(m message) string {
+	d.real.side.(syncer).Hear(m)
+	d.sim.side.(syncer).Hear(m)
+	return ""
+}
+
+// comparedEntries counts the entries of messages that were compared.
+var comparedEntries atomic.Int64
+
+// compareSent compares the entries that both sides have sent, port by port.
+func (d *duel) compareSent() string {
+	d.real.Wait(flushed)
+	d.meet()
+	real, sim := entriesOf(d.real.side.(syncer).TakeSent()), entriesOf(d.sim.side.(syncer).TakeSent())
+	comparedEntries.Add(int64(len(real)))
+	for i := range max(len(real), len(sim)) {
+		a, b := "nothing", "nothing"
+		if i < len(real) {
+			a = real[i]
+		}
+		if i < len(sim) {
+			b = sim[i]
+		}
+		if a != b {
+			return fmt.Sprintf("sent, entry %d of %d\n\tgot  %s\n\twant %s\n", i, len(real), b, a)
+		}
+	}
+	return ""
+}
+
+// entriesOf returns the entries of messages, in order. With several ports it is the order
+// of each connection's entries that counts, for the kernel chooses the port by a
+// connection's address in memory.
+func entriesOf(all []message) (entries []string) {
+	ports := make(map[uint16]bool)
+	for _, m := range all {
+		ports[m.port] = true
+		entries = append(entries, splitMessage(m.payload)...)
+	}
+	if len(ports) > 1 {
+		slices.SortStableFunc(entries, func(a, b string) int { return strings.Compare(endsOfEntry(a), endsOfEntry(b)) })
+	}
+	return entries
+}
+
+// endsOfEntry returns the part of an entry that says of which connection it is.
+func endsOfEntry(entry string) string {
+	ends, _, _ := strings.Cut(entry, " state ")
+	return ends
+}
+
+// splitMessage returns the entries of a message as text, each with what the header says
+// to all of them. What contradicts the format is an entry of its own.
+func splitMessage(b []byte) (all []string) {
+	if len(b) < 4 || int(binary.BigEndian.Uint16(b[2:])) != len(b) {
+		return []string{fmt.Sprintf("malformed %x", b)}
+	}
+	if b[0] != 0 {
+		return splitMessageV0(b)
+	}
+	count, id := int(b[4]), b[1]
+	if !bytes.Equal(b[5:8], []byte{1, 0, 0}) {
+		return []string{fmt.Sprintf("a header of %x", b[:8])}
+	}
+	for at := 8; at < len(b); count-- {
+		size := int(binary.BigEndian.Uint16(b[at+2:]))
+		if size < 36 || at+size > len(b) {
+			return append(all, fmt.Sprintf("malformed %x", b[at:]))
+		}
+		all = append(all, entryText(id, b[at:at+size]))
+		at += (size + 3) &^ 3
+	}
+	if byte(count) != 0 {
+		all = append(all, fmt.Sprintf("%d entries too few", count))
+	}
+	return all
+}
+
+func entryText(id byte, e []byte) string {
+	n := 4
+	if e[0] == 1 {
+		n = 16
+	}
+	end := func(i, port int) string {
+		a, _ := netip.AddrFromSlice(e[24+i*n : 24+i*n+n])
+		return netip.AddrPortFrom(a, binary.BigEndian.Uint16(e[port:])).String()
+	}
+	return fmt.Sprintf("type %d protocol %d %s > %s > %s flags %#x mark %d state %d timeout %d id %d options %x", e[0], e[1],
+		end(0, 10), end(1, 12), end(2, 14), binary.BigEndian.Uint32(e[4:]), binary.BigEndian.Uint32(e[16:]),
+		binary.BigEndian.Uint16(e[8:]), binary.BigEndian.Uint32(e[20:]), id, e[24+3*n:])
+}
+
+func splitMessageV0(b []byte) (all []string) {
+	for e := b[4:]; len(e) >= 24; e = e[24:] {
+		end := func(i, port int) string {
+			return netip.AddrPortFrom(netip.AddrFrom4([4]byte(e[8+4*i:])), binary.BigEndian.Uint16(e[port:])).String()
+		}
+		all = append(all, fmt.Sprintf("version 0 protocol %d %s > %s > %s flags %#x state %d id %d", e[1], end(0, 2), end(1, 4), end(2, 6),
+			binary.BigEndian.Uint16(e[20:]), binary.BigEndian.Uint16(e[22:]), b[1]))
+	}
+	if len(all) != int(b[0]) {
+		all = append(all, fmt.Sprintf("%d entries instead of %d", len(all), b[0]))
+	}
+	return all
+}
