@@ -24,7 +24,10 @@ func (h *Host) explainLive(ctx context.Context, f Flow, p *simipvs.Packet) (Expl
 	if g.own != nil {
 		g.owners = c.owners(*g.own, &f.FWMark)
 	}
-	if g.dropping, err = h.dropsPackets(ctx); err != nil {
+	if g.dropsPackets, err = h.defends(ctx, SysctlDropPacket); err != nil {
+		return Explanation{}, err
+	}
+	if g.dropsEntries, err = h.defends(ctx, SysctlDropEntry); err != nil {
 		return Explanation{}, err
 	}
 	if g.tracked, err = h.mayTrack(ctx); err != nil {
@@ -42,17 +45,18 @@ func (h *Host) explainLive(ctx context.Context, f Flow, p *simipvs.Packet) (Expl
 type guesser struct {
 	explainer
 	*excerpt
-	copy     *Host
-	owners   []simipvs.Owner // servers of which the flow's connection may be
-	dropping bool            // drop_packet is in effect
-	tracked  bool            // netfilter may have entries of connections
+	copy    *Host
+	owners  []simipvs.Owner // servers of which the flow's connection may be
+	tracked bool            // netfilter may have entries of connections
+
+	dropsPackets, dropsEntries bool // drop_packet and drop_entry are in effect
 }
 
-// dropsPackets reports whether drop_packet is in effect. A copy does not show that: it is
-// never short of memory.
-func (h *Host) dropsPackets(ctx context.Context) (bool, error) {
+// defends reports whether a defense is in effect. A copy does not show that: memory may
+// have become free since.
+func (h *Host) defends(ctx context.Context, defense SysctlKey) (bool, error) {
 	const inEffect = 2 // or 3: always
-	mode, err := h.SysctlInt(ctx, SysctlDropPacket)
+	mode, err := h.SysctlInt(ctx, defense)
 	if errors.Is(err, ErrNotFound) {
 		err = nil
 	}
@@ -69,14 +73,14 @@ func (g *guesser) number(key SysctlKey) int {
 func (g *guesser) questions() []question {
 	return []question{
 		g.dropRate,
-		g.connectionEnds, g.connectionIsLost, g.connectionOwner, g.connectionEnded, g.connectionTracked,
-		g.templateEnds, g.templateIsLost, g.templateOwner,
+		g.connectionEnds, g.connectionDropped, g.connectionIsLost, g.connectionOwner, g.connectionEnded, g.connectionTracked,
+		g.templateEnds, g.templateDropped, g.templateIsLost, g.templateOwner,
 		g.overload, g.pick, g.bypass,
 	}
 }
 
 func (g *guesser) dropRate(w simipvs.Suppose, _ *simipvs.Explanation) unknown {
-	if !g.dropping {
+	if !g.dropsPackets {
 		return unknown{}
 	}
 	kept, dropped := w, w
@@ -95,9 +99,21 @@ func (g *guesser) connectionEnds(w simipvs.Suppose, found *simipvs.Explanation) 
 	if !g.follows(w, found) || !g.own.isEnding() {
 		return unknown{}
 	}
-	gone := w
-	gone.Gone = true
-	return unknown{name: "whether the connection, which ends within a second, is still there", worlds: []simipvs.Suppose{w, gone}}
+	return unknown{name: "whether the connection, which ends within a second, is still there", worlds: gone(w)}
+}
+
+func (g *guesser) connectionDropped(w simipvs.Suppose, found *simipvs.Explanation) unknown {
+	if !g.dropsEntries || !g.follows(w, found) || !found.ConnectionExposed {
+		return unknown{}
+	}
+	return unknown{name: "whether drop_entry has ended the connection", worlds: gone(w)}
+}
+
+// gone returns a world and the one in which the packet's connection has ended.
+func gone(w simipvs.Suppose) []simipvs.Suppose {
+	without := w
+	without.Gone = true
+	return []simipvs.Suppose{w, without}
 }
 
 func (g *guesser) connectionIsLost(w simipvs.Suppose, found *simipvs.Explanation) unknown {
@@ -181,6 +197,13 @@ func (g *guesser) templateEnds(w simipvs.Suppose, found *simipvs.Explanation) un
 		return unknown{}
 	}
 	return unknown{name: "whether the persistence template, which ends within a second, is still there", worlds: untied(w)}
+}
+
+func (g *guesser) templateDropped(w simipvs.Suppose, found *simipvs.Explanation) unknown {
+	if !g.dropsEntries || found.Template == nil || w.Tied != nil || !found.TemplateExposed {
+		return unknown{}
+	}
+	return unknown{name: "whether drop_entry has ended the persistence template", worlds: untied(w)}
 }
 
 // untied returns a world and the one in which the template ties the client to no server.

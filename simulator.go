@@ -29,10 +29,10 @@ import (
 //     director, and a server only if the director has a route to it. Firewalls, ARP,
 //     MTU, TTL and rp_filter are not simulated, nor is what a host does with a packet
 //     that IPVS refuses or passes on.
-//   - ICMP packets, fragments, the sip persistence engine, the FTP
-//     helper, schedule_icmp and drop_entry=3 fail with [errors.ErrUnsupported]. Memory
-//     is never short, so the automatic modes of drop_entry, drop_packet and secure_tcp
-//     never start.
+//   - ICMP packets, fragments, the sip persistence engine and the FTP helper fail with
+//     [errors.ErrUnsupported].
+//   - How much memory is free is up to [Simulator.SetFreePages]. Without it, memory is
+//     never short.
 //   - Sync daemons send and receive messages through the program that has the simulator:
 //     see [Simulator.SyncMessages] and [Simulator.DeliverSync]. A message leaves two
 //     seconds after its first connection, and the kernel's up to three. The kernel chooses
@@ -52,8 +52,9 @@ import (
 //   - Connections expire when they are due. The kernel's timers may be late by up to an
 //     eighth of the timeout, and a connection whose timer fires while one of its packets
 //     is being processed gets 60 seconds more. Here packets take no time.
-//   - secure_tcp and drop_packet take effect at once. The kernel looks at them about
-//     once a second.
+//   - The kernel looks at its memory, and drop_entry at a part of the table, each second.
+//     The kernel's seconds are up to a 25th longer. Which part of the table is drawn from
+//     the seed.
 //   - Statistics lag by the two seconds of the kernel's estimator, but not by the
 //     delays of its threads. See [SimOptions.ImmediateStats].
 //   - Since Linux 7.1 the listing of a growing table can be incomplete for a moment, and
@@ -245,6 +246,18 @@ func (s *Simulator) Advance(d time.Duration) error {
 	}
 	return nil
 }
+
+// SetFreePages sets how much memory the simulated kernel has free, in pages of 4 KiB: what
+// /proc/meminfo has as MemFree and Buffers, and not its caches. 0 or less, as at first,
+// is plenty.
+//
+// While fewer pages are free than [SysctlAMemThresh] says, the mode 1 of
+// [SysctlDropEntry], [SysctlDropPacket] and [SysctlSecureTCP] becomes 2, and the defense
+// acts. When memory is free again, 2 becomes 1. Like the kernel, the simulator looks at
+// the memory once a second, and when the mode of one of the three is changed. The mode 2
+// of drop_packet drops one in amemthresh / (amemthresh - pages) packets that would open a
+// connection: the less memory, the more.
+func (s *Simulator) SetFreePages(pages int) { s.kernel.SetFreePages(pages) }
 
 // Now returns the simulator's time. Without [SimOptions.Clock] it starts at the
 // beginning of the year 2000.

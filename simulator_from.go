@@ -12,7 +12,7 @@ import (
 
 // SimulatorFrom returns a simulator that is a copy of a host, for trying out what would
 // be too dangerous on the host. It has the host's services and real servers in their
-// order, its net.ipv4.vs parameters and timeouts, its connections, and its release of
+// order, its net.ipv4.vs parameters and timeouts, its free memory, its connections, and its release of
 // Linux unless [SimOptions.Kernel] is set.
 //
 // Each string of missed describes something that could not be copied: what the kernel
@@ -49,7 +49,10 @@ func newCopier(ctx context.Context, h *Host, o SimOptions) (c *copier, err error
 	if c.to, err = NewSimulator(o); err != nil {
 		return nil, err
 	}
-	if err = c.sysctls(ctx); err == nil {
+	if err = c.memory(ctx); err == nil {
+		err = c.sysctls(ctx)
+	}
+	if err == nil {
 		err = c.timeouts(ctx)
 	}
 	return c, err
@@ -64,6 +67,28 @@ type copier struct {
 
 func (c *copier) miss(format string, args ...any) {
 	c.missed = append(c.missed, fmt.Sprintf(format, args...))
+}
+
+// memory copies how much memory is free, by which the kernel starts its defenses.
+func (c *copier) memory(ctx context.Context) error {
+	text, err := c.from.readFile(ctx, "/proc/meminfo")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a simulator's, of which there is plenty
+	}
+	if err != nil {
+		return err
+	}
+	free := 0
+	for line := range strings.Lines(string(text)) {
+		var name string
+		var kilobytes int
+		if _, err := fmt.Sscan(line, &name, &kilobytes); err == nil && (name == "MemFree:" || name == "Buffers:") {
+			free += kilobytes
+		}
+	}
+	const kilobytesPerPage = 4
+	c.to.SetFreePages(max(1, free/kilobytesPerPage))
+	return nil
 }
 
 // sysctls copies what the host has of the parameters that the simulator has.

@@ -86,8 +86,8 @@ func TestSimulatorLoweredThreshold(t *testing.T) {
 func TestSimulatorDropPacket(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
+	l.sysctl("am_droprate", "4") // which counts from the next look on, or when a mode is changed
 	l.sysctl("drop_packet", "3")
-	l.sysctl("am_droprate", "4")
 	var got string
 	for range 9 {
 		got += map[Action]string{ActionForwarded: "f", ActionDropped: "d"}[l.syn(l.flow()).Action]

@@ -164,11 +164,6 @@ func TestSimulatorUnsupported(t *testing.T) {
 			t.Errorf("%s: %v, want ErrUnsupported", name, err)
 		}
 	}
-	for key, value := range map[string]string{"drop_entry": "3"} {
-		if err := l.Host().SetSysctl(context.Background(), "net.ipv4.vs."+SysctlKey(key), value); !errors.Is(err, errors.ErrUnsupported) {
-			t.Errorf("%s=%s: %v, want ErrUnsupported", key, value, err)
-		}
-	}
 	if got := l.table(); len(got) != 0 {
 		t.Errorf("there are connections: %v", got)
 	}

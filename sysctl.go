@@ -24,7 +24,7 @@ const (
 // parameter is a switch.
 const (
 	SysctlAMDropRate              SysctlKey = "net.ipv4.vs.am_droprate"               // drop_packet=3 drops 1 in this many packets; default 10
-	SysctlAMemThresh              SysctlKey = "net.ipv4.vs.amemthresh"                // the automatic defenses start below this many pages of free memory; default 1024
+	SysctlAMemThresh              SysctlKey = "net.ipv4.vs.amemthresh"                // the defenses in mode 1 start below this many pages of free memory; default 1024
 	SysctlBackupOnly              SysctlKey = "net.ipv4.vs.backup_only"               // do not balance while a backup sync daemon runs; default 0
 	SysctlCacheBypass             SysctlKey = "net.ipv4.vs.cache_bypass"              // if no server is available, forward packets to their original destination; default 0
 	SysctlConnLFactor             SysctlKey = "net.ipv4.vs.conn_lfactor"              // how full the connection table gets before it grows, as a power of two; -8 to 8; since Linux 7.1
@@ -32,7 +32,7 @@ const (
 	SysctlConnReuseMode           SysctlKey = "net.ipv4.vs.conn_reuse_mode"           // schedule again if a client reuses a port; default 1
 	SysctlConntrack               SysctlKey = "net.ipv4.vs.conntrack"                 // keep netfilter's entries of connections, as source NAT requires; default 0
 	SysctlDebugLevel              SysctlKey = "net.ipv4.vs.debug_level"               // how much is logged; default 0; needs IP_VS_DEBUG
-	SysctlDropEntry               SysctlKey = "net.ipv4.vs.drop_entry"                // drop half-open connections: 0 never, 1 and 2 if memory is short, 3 always; default 0; 0 to 3
+	SysctlDropEntry               SysctlKey = "net.ipv4.vs.drop_entry"                // drop half-open and idle connections: 0 never, 1 and 2 if memory is short, 3 always; default 0; 0 to 3
 	SysctlDropPacket              SysctlKey = "net.ipv4.vs.drop_packet"               // drop packets of new connections: 0 never, 1 and 2 if memory is short, 3 always; default 0; 0 to 3
 	SysctlEstCPUList              SysctlKey = "net.ipv4.vs.est_cpulist"               // CPUs of the threads that update statistics; a list; since Linux 6.2
 	SysctlEstNice                 SysctlKey = "net.ipv4.vs.est_nice"                  // nice value of the threads that update statistics; default 0; -20 to 19; since Linux 6.2
@@ -45,7 +45,7 @@ const (
 	SysctlPMTUDisc                SysctlKey = "net.ipv4.vs.pmtu_disc"                 // report to clients of tunnels that their packets are too big; default 1
 	SysctlRunEstimation           SysctlKey = "net.ipv4.vs.run_estimation"            // update statistics; default 1
 	SysctlScheduleICMP            SysctlKey = "net.ipv4.vs.schedule_icmp"             // schedule ICMP errors that belong to no connection; default 0
-	SysctlSecureTCP               SysctlKey = "net.ipv4.vs.secure_tcp"                // use shorter TCP timeouts: 0 never, 1 and 2 if memory is short, 3 always; default 0; 0 to 3
+	SysctlSecureTCP               SysctlKey = "net.ipv4.vs.secure_tcp"                // believe TCP clients less: 0 never, 1 and 2 if memory is short, 3 always; default 0; 0 to 3
 	SysctlSloppySCTP              SysctlKey = "net.ipv4.vs.sloppy_sctp"               // accept any SCTP packet as the start of a connection; default 0
 	SysctlSloppyTCP               SysctlKey = "net.ipv4.vs.sloppy_tcp"                // accept any TCP packet but a reset as the start of a connection; default 0
 	SysctlSNATReroute             SysctlKey = "net.ipv4.vs.snat_reroute"              // route replies from NAT servers again; default 1

@@ -78,9 +78,12 @@ func (k *Kernel) runTo(to tick) {
 		trash, armed := k.trashDue()
 		flush, waiting := k.daemons.flushDue()
 		switch {
-		case waiting && flush <= to && (!expiry || flush < at) && (!armed || flush < trash):
+		case waiting && flush <= min(to, k.defences.due) && (!expiry || flush < at) && (!armed || flush < trash):
 			k.now = flush
 			k.flushSync()
+		case k.defences.due <= to && (!expiry || k.defences.due < at) && (!armed || k.defences.due < trash):
+			k.now = k.defences.due
+			k.look(to)
 		case armed && trash <= to && (!expiry || trash < at):
 			k.now = trash
 			k.collectTrash()

@@ -36,13 +36,6 @@ func (k *Kernel) prepare(d *decision, p *Packet, e *ends) {
 	}
 }
 
-// sample counts a packet for drop_packet.
-func (k *Kernel) sample() {
-	if k.dropCounter--; k.dropCounter <= 0 {
-		k.dropCounter = k.sysctl.amDroprate
-	}
-}
-
 // act lets a packet act on its connection.
 func (k *Kernel) act(d *decision, p *Packet) {
 	id := d.met
@@ -58,6 +51,9 @@ func (k *Kernel) act(d *decision, p *Packet) {
 	}
 	if d.effect != effectReply {
 		d.conn.packets++
+	}
+	if d.conn.is(connOnePacket) && d.template != 0 {
+		k.conns.at(d.template).packets++
 	}
 	k.follow(d.conn, p, d.effect.direction())
 	k.rearm(id, d.conn)

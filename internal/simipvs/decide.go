@@ -277,13 +277,3 @@ func (k *Kernel) opens(p *Packet) bool {
 	}
 	return (p.TCP&TCPSyn != 0 || k.sysctl.sloppyTCP != 0) && p.TCP&TCPRst == 0
 }
-
-// drops reports whether drop_packet drops this packet.
-func (k *Kernel) drops(d *decision, w *world) bool {
-	const always = 3
-	if w != nil && w.Sampled != nil {
-		return *w.Sampled
-	}
-	d.sampled = k.sysctl.dropPacket == always
-	return d.sampled && k.dropCounter <= 1
-}

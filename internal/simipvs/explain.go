@@ -14,6 +14,9 @@ type Explanation struct {
 	Template   *Entry // that ties the client to a server; nil: none
 	Invalid    bool   // the template no longer ties the client to its server
 
+	// What drop_entry may end before the packet comes, however many packets came before.
+	ConnectionExposed, TemplateExposed bool
+
 	Scheduler string            // that was asked; "" if none was
 	Flags     uint32            // of its service
 	Pick      sched.Explanation // how it picks
@@ -62,9 +65,13 @@ func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error)
 	d.tell(p, &x.Verdict)
 	if d.met != 0 && !supposed.Brief {
 		x.Connection, x.Outdated = k.entry(d.met), d.outdated
+		x.ConnectionExposed = k.exposed(k.conns.at(d.met), k.now+lookInterval) != spared
 	}
 	if d.template != 0 {
+		t := *k.conns.at(d.template)
+		t.controls = 0 // its connections may be ended first
 		x.Template, x.Invalid = k.entry(d.template), d.invalid
+		x.TemplateExposed = k.exposed(&t, k.now+lookInterval) != spared
 	}
 	x.Scheduler, x.Flags, x.Pick, x.Hidden = w.scheduler, w.flags, w.pick, w.hidden
 	return x, nil

@@ -22,7 +22,7 @@ func (k *Kernel) WriteFile(path string, data []byte) error {
 }
 
 // ReadFile returns a file of /proc/sys/net/ipv4/vs, or one of IPVS's in
-// /proc/net.
+// /proc/net. Unless memory is plenty, there is also how much is free.
 func (k *Kernel) ReadFile(path string) ([]byte, error) {
 	k.lock()
 	defer k.mu.Unlock()
@@ -37,6 +37,10 @@ func (k *Kernel) ReadFile(path string) ([]byte, error) {
 		return []byte(k.opts.Release.String() + "\n"), nil
 	case "/proc/sys/kernel/version":
 		return []byte("simulated\n"), nil
+	case "/proc/meminfo":
+		if k.defences.freePages > 0 {
+			return k.memory(), nil
+		}
 	}
 	return nil, notFile(path)
 }

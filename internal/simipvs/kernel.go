@@ -74,17 +74,17 @@ type Kernel struct {
 	sysctl   *sysctls
 	daemons  daemons
 	sync     syncTable
+	defences defences
 	stats    stats // of the namespace
 	mixed    int   // servers whose family is not their service's
 	totals   bool  // how connections are counted; see release.Release.CountsTotals
 
-	natServers  map[[16]byte]int // servers with connections in conns.byReply, by address
-	dropCounter int              // of drop_packet
-	flow        sched.Flow       // that is being scheduled
-	opening     conn             // that is being opened
-	faults      []Fault
-	conntrack   conntrack
-	elsewhere   Elsewhere
+	natServers map[[16]byte]int // servers with connections in conns.byReply, by address
+	flow       sched.Flow       // that is being scheduled
+	opening    conn             // that is being opened
+	faults     []Fault
+	conntrack  conntrack
+	elsewhere  Elsewhere
 
 	reassembles6 bool // see Reassembles6
 
@@ -196,6 +196,7 @@ func New(opts Options) *Kernel {
 	k.services = newServiceTable(opts.Release, k.rand.Uint64())
 	k.conns = newConnTable(k.rand.Uint64())
 	k.timers.conns = &k.conns
+	k.defences.due = lookInterval
 	k.conntrack.entries, k.conntrack.replies = make(map[ends]track), make(map[ends]ends)
 	k.sysctl = newSysctls(opts.Release)
 	k.stats = k.newStats()

@@ -183,7 +183,7 @@ func (k *Kernel) tcpAfter(c *conn, p *Packet, direction int) State {
 		direction = fromClientOnly
 	}
 	table := &tcpNormal
-	if k.sysctl.secureTCP > 2 {
+	if k.sysctl.secureTCP >= defenceActing {
 		table = &tcpSecure
 	}
 	return table[direction][e][c.state]

@@ -28,9 +28,11 @@ type sysctls struct {
 	natICMPSend             int
 	scheduleICMP            int
 	secureTCP               int
+	dropEntry               int
 	dropPacket              int
 	pmtuDisc                int
 	amDroprate              int
+	amemthresh              int // pages
 	backupOnly              int
 	runEstimation           int
 	connMax                 int // -1: this release has no limit
@@ -53,7 +55,7 @@ type sysctls struct {
 type sysctl struct {
 	value    *int
 	min, max int
-	check    func(value int) error // a rule of its own, and what is not simulated
+	check    func(value int) error // a rule of its own
 	set      func(*Kernel, int)    // does more than to set value
 
 	// Of one that is not a number of 32 bits: what it reads, and how it takes a text.
@@ -95,21 +97,18 @@ func newSysctls(r release.Release) *sysctls {
 		s.byPath[vsFolder+name] = &sysctl{text: value, write: write}
 	}
 	seconds := func(c *sysctl) { c.min, c.max = -math.MaxInt32/sched.HZ, math.MaxInt32/sched.HZ } // are kept in ticks
-	defence := func(c *sysctl) {
-		c.min, c.max = 0, 3
-		c.set = func(_ *Kernel, value int) { *c.value = withMemory(value) }
+	defence := func(name string, mode *int) {
+		hot(name, mode, defenceOff, defenceOff, defenceAlways).set = setDefence(mode)
 	}
 
 	hotNumber("am_droprate", &s.amDroprate, 10)
-	anyNumber("amemthresh", 1024)
+	hotNumber("amemthresh", &s.amemthresh, 1024)
 	hotNumber("backup_only", &s.backupOnly, 0)
 	hotNumber("cache_bypass", &s.cacheBypass, 0)
 	hotNumber("conn_reuse_mode", &s.connReuseMode, 1)
 	hotNumber("conntrack", &s.conntrack, 0)
-	dropEntry := anyNumber("drop_entry", 0)
-	defence(dropEntry)
-	dropEntry.check = notAlways("drop_entry")
-	defence(hotNumber("drop_packet", &s.dropPacket, 0))
+	defence("drop_entry", &s.dropEntry)
+	defence("drop_packet", &s.dropPacket)
 	hotNumber("expire_nodest_conn", &s.expireNodestConn, 0)
 	hotNumber("expire_quiescent_template", &s.expireQuiescentTemplate, 0)
 	anyNumber("ignore_tunneled", 0)
@@ -119,7 +118,7 @@ func newSysctls(r release.Release) *sysctls {
 	hotNumber("pmtu_disc", &s.pmtuDisc, 1)
 	hotNumber("run_estimation", &s.runEstimation, 1).set = (*Kernel).setEstimation
 	hotNumber("schedule_icmp", &s.scheduleICMP, 0)
-	defence(hotNumber("secure_tcp", &s.secureTCP, 0))
+	defence("secure_tcp", &s.secureTCP)
 	hotNumber("sloppy_sctp", &s.sloppySCTP, 0)
 	hotNumber("sloppy_tcp", &s.sloppyTCP, 0)
 	anyNumber("snat_reroute", 1)
@@ -160,27 +159,6 @@ func newSysctls(r release.Release) *sysctls {
 	return s
 }
 
-func notSimulated(name string) func(int) error {
-	return func(value int) error {
-		if value != 0 {
-			return fmt.Errorf("what %s=%d does is not simulated: %w", name, value, ErrUnsupported)
-		}
-		return nil
-	}
-}
-
-// notAlways takes the modes that wait until memory is short, which it never is.
-func notAlways(name string) func(int) error {
-	const always = 3
-	unsupported := notSimulated(name)
-	return func(value int) error {
-		if value == always {
-			return unsupported(value)
-		}
-		return nil
-	}
-}
-
 func powerOfTwo(value int) error {
 	if value&(value-1) != 0 {
 		return errInvalid
@@ -194,16 +172,6 @@ func (c *sysctl) read() string {
 		return c.text + "\n"
 	}
 	return strconv.Itoa(*c.value) + "\n"
-}
-
-// withMemory returns the mode that a defence is in: one that waits until memory is
-// short waits.
-func withMemory(mode int) int {
-	const waiting, acting = 1, 2
-	if mode == acting {
-		return waiting
-	}
-	return mode
 }
 
 // writeSysctl sets a switch as writing to its file does.
