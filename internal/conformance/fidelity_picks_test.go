@@ -42,7 +42,7 @@ const (
 	moodReuse           // clients come back with the port of an old connection
 	moodStatistics      // counters are compared
 	moodExpiry          // connections expire
-	moodDefence         // switches that the kernel looks at every second
+	moodDefence         // drop_packet and secure_tcp are on
 )
 
 func (p *picker) chooseMood() {
@@ -128,13 +128,7 @@ func (p *picker) begin() {
 		top := attributes{{aTimeoutTCP, u32(8)}, {aTimeoutFin, u32(8)}, {aTimeoutUDP, u32(8)}}
 		p.do(newCall(cSetConfig, top))
 	case moodDefence:
-		if p.IntN(2) == 0 {
-			p.do(requirement{"secure_tcp", 3})
-		} else {
-			p.do(requirement{"am_droprate", 1 + p.IntN(4)})
-			p.do(requirement{"drop_packet", 3})
-		}
-		p.do(wait(2500 * time.Millisecond))
+		p.defend()
 	}
 }
 
@@ -200,6 +194,8 @@ func (p *picker) act() {
 	switch n := p.IntN(100); {
 	case p.mood == moodReuse && n < 20:
 		p.open(s)
+	case p.mood == moodDefence && n < 3:
+		p.defend()
 	case n < 60 && p.mood != moodReuse:
 		for range 1 + p.IntN(4) {
 			p.open(s)
@@ -248,7 +244,7 @@ func (p *picker) open(s *pickService) {
 	}
 	p.opened = append(p.opened, opened{pk, p.do(pk)})
 	p.accept(p.opened[len(p.opened)-1])
-	if p.mood == anyMood && pk.protocol != protocolUDP && p.IntN(3) == 0 {
+	if (p.mood == anyMood || p.mood == moodDefence) && pk.protocol != protocolUDP && p.IntN(3) == 0 {
 		p.establish(p.opened[len(p.opened)-1])
 	}
 }

@@ -140,6 +140,7 @@ func (p *player) look(stats bool) view {
 	}
 	p.lookAtTable(v)
 	p.lookAtConns(v)
+	p.lookAtDefences(v)
 	if stats {
 		rows := strings.Split(p.file("/proc/net/ip_vs_stats"), "\n")
 		v.lines["totals "+rows[2]]++

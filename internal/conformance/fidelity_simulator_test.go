@@ -29,6 +29,7 @@ func openSimulatorSide(t testing.TB, r release.Release) *simulatorSide {
 }
 
 func newSimulatorSide(g *simulatorGround) *simulatorSide {
+	g.kernel.SetFreePages(freePages)
 	return &simulatorSide{
 		ground: g, kernel: g.kernel,
 		virtual: make(map[[2]netip.AddrPort]netip.AddrPort),

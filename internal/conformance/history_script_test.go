@@ -35,6 +35,7 @@ import (
 //	from-client, from-server …  a whole IP packet, see frames_text_test.go
 //	servers                     prints each server's connections
 //	connections                 prints the connections
+//	defenses                    prints in which modes the defenses against a shortage of memory are
 //
 // Packets of syn and the like come from the director itself. In the files whose names begin
 // with frames-, packets come by the wires of frames_simulator_test.go instead, and what the
@@ -196,12 +197,17 @@ func (p *script) line(line string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if p.real != nil {
+		p.meet()
+	}
 	f := strings.Fields(before)
 	switch f[0] {
 	case "servers":
 		return p.servers(), nil
 	case "connections":
 		return p.connections(), nil
+	case "defenses":
+		return p.defenses(), nil
 	}
 	s, err := p.short(f, payload)
 	if s == nil && err == nil {
@@ -216,9 +222,6 @@ func (p *script) line(line string) (string, error) {
 // play plays a step to both sides, and returns what it prints.
 func (p *script) play(s step) (printed string) {
 	var difference string
-	if p.real != nil {
-		p.meet()
-	}
 	switch s := s.(type) {
 	case packet:
 		fate, v := p.sim.side.(*simulatorSide).deliver(s)
@@ -294,6 +297,14 @@ func (p *script) servers() string {
 		for _, r := range s.RealServers {
 			fmt.Fprintf(&b, "%s active %d inactive %d persistent %d\n", r.Addr, r.ActiveConns, r.InactiveConns, r.PersistentConns)
 		}
+	}
+	return b.String()
+}
+
+func (p *script) defenses() string {
+	var b strings.Builder
+	for _, name := range defenceNames {
+		fmt.Fprintf(&b, "%s %s", name, p.sim.file("/proc/sys/net/ipv4/vs/"+name))
 	}
 	return b.String()
 }

@@ -155,25 +155,40 @@ func (k *Kernel) exposed(c *conn, now tick) exposure {
 	switch {
 	case c.controls > 0:
 		return spared
-	case c.is(connTemplate) && !k.isOfOnePackets(c):
-		if c.is(connAssured) {
-			return spared
-		}
+	case c.is(connTemplate) && k.isOfOnePackets(c):
+	case c.is(connTemplate) && c.is(connAssured):
+		return spared
+	case c.is(connTemplate), c.isHalfOpen():
 		return exposed
-	case c.protocol == protoTCP && !c.is(connTemplate):
-		switch State(c.state) {
-		case tcpSynRecv, tcpSynAck:
-			return exposed
-		case tcpEstablished:
-		default:
-			return spared
-		}
+	case !c.isEstablished():
+		return spared
 	}
 	const longIdle = 60 * second
 	if lastPacket := c.expires - tick(c.timeout); now-lastPacket < longIdle {
 		return spared
 	}
 	return exposedByTurns
+}
+
+func (c *conn) isHalfOpen() bool {
+	switch state := State(c.state); c.protocol {
+	case protoTCP:
+		return state == tcpSynRecv || state == tcpSynAck
+	case protoSCTP:
+		return state == aI1 || state == aIN
+	}
+	return false
+}
+
+// isEstablished reports whether a connection is established. What has no states is.
+func (c *conn) isEstablished() bool {
+	switch c.protocol {
+	case protoTCP:
+		return State(c.state) == tcpEstablished
+	case protoSCTP:
+		return State(c.state) == aES
+	}
+	return true
 }
 
 // isOfOnePackets reports whether a template ties clients to a server of one-packet

@@ -80,7 +80,7 @@ func TestDefenceModes(t *testing.T) {
 	}
 }
 
-// drop_packet drops more the less memory is free, and counts anew with each look.
+// drop_packet drops more the less memory is free, and counts again from each look on.
 func TestDropRates(t *testing.T) {
 	b := newBastion(t)
 	dropped := func(n int) (text string) {
