@@ -11,6 +11,9 @@ func (p *picker) addService() {
 		six: p.IntN(4) == 0, protocol: one(p.Rand, p.protocols()...),
 		port: one(p.Rand, uint16(80), 80, 80, 53, 8080, 0, 21),
 	}
+	if p.ipsec && p.IntN(3) > 0 {
+		s.port = isakmp
+	}
 	s.vip = p.virtual(s.six)
 	af := uint16(inet4)
 	if s.six {

@@ -24,6 +24,7 @@ type picker struct {
 	h         history
 	scheduler string
 	only      uint8 // the protocol of all services; 0: any
+	ipsec     bool  // there are packets of IPsec
 	mood      mood
 	services  []*pickService
 	opened    []opened
@@ -237,6 +238,8 @@ func (p *picker) open(s *pickService) {
 		pk.protocol = one(p.Rand, p.protocols()...)
 	}
 	switch pk.protocol {
+	case protocolUDP:
+		p.fromISAKMP(&pk)
 	case protocolTCP:
 		pk.tcp = flagSYN
 	case protocolSCTP:
@@ -296,6 +299,9 @@ func (p *picker) follow() {
 	}
 	at := len(p.opened) - 1 - p.IntN(min(recent, len(p.opened)))
 	o := p.opened[at]
+	if p.secure(o) {
+		return
+	}
 	flags := one(p.Rand, uint8(flagACK), flagACK, flagACK, flagFIN|flagACK, flagFIN|flagACK, flagRST, flagSYN|flagACK, 0)
 	switch {
 	case p.mood == moodExpiry: // other states last longer

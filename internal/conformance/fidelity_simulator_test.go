@@ -20,7 +20,6 @@ type simulatorSide struct {
 	ground
 	kernel  *simipvs.Kernel
 	elapsed time.Duration
-	virtual map[[2]netip.AddrPort]netip.AddrPort // by server and client
 }
 
 func openSimulatorSide(t testing.TB, r release.Release) *simulatorSide {
@@ -30,10 +29,7 @@ func openSimulatorSide(t testing.TB, r release.Release) *simulatorSide {
 
 func newSimulatorSide(g *simulatorGround) *simulatorSide {
 	g.kernel.SetFreePages(freePages)
-	return &simulatorSide{
-		ground: g, kernel: g.kernel,
-		virtual: make(map[[2]netip.AddrPort]netip.AddrPort),
-	}
+	return &simulatorSide{ground: g, kernel: g.kernel}
 }
 
 func (s *simulatorSide) ReadFile(path string) ([]byte, error) { return s.kernel.ReadFile(path) }
@@ -74,16 +70,14 @@ func (s *simulatorSide) deliver(p packet) (fate string, v simipvs.Verdict) {
 	case simipvs.Passed:
 		return fateOf(p.from, p.to, startTTL), v
 	case simipvs.Replied:
-		if vip, masked := s.virtual[[2]netip.AddrPort{p.from, p.to}]; masked && v.Method == masquerade {
-			return fateOf(vip, p.to, startTTL), v
+		if v.Method == masquerade {
+			return fateOf(v.Virtual, p.to, startTTL), v
 		}
 		return fateOf(p.from, p.to, startTTL), v
 	}
 	switch v.Method {
 	case masquerade:
-		server := netip.AddrPortFrom(v.Server.Addr(), v.Port)
-		s.virtual[[2]netip.AddrPort{server, p.from}] = p.to
-		return fateOf(p.from, server, startTTL-1), v
+		return fateOf(p.from, netip.AddrPortFrom(v.Server.Addr(), v.Port), startTTL-1), v
 	case localNode:
 		return fateOf(p.from, p.to, startTTL), v
 	case tunnel:

@@ -165,11 +165,12 @@ func (d *decision) tell(p *Packet, v *Verdict) {
 	if d.dest == nil {
 		v.Port = c.vport
 	}
+	virtual := c.vport
 	if !p.hasPorts() && p.ICMP == nil {
-		v.Port = 0
+		v.Port, virtual = 0, 0
 	}
 	if d.action == Replied {
-		v.Virtual = netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport)
+		v.Virtual = netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), virtual)
 	}
 	server := d.dest
 	if server == nil {
