@@ -65,7 +65,7 @@ func TestDirectorsInKernel(t *testing.T) {
 					if err := p.host.SetSysctl(t.Context(), lvs.SysctlSloppyTCP, strconv.Itoa(sloppy)); err != nil {
 						return nil, err
 					}
-					return a.takeover(t.Context(), 1, p.first, p.second)
+					return a.takeover(t.Context(), 1, p.first, p.second, 0, nil)
 				})
 				t.Logf("%d of %d connections survive with sloppy_tcp=%d", f.Kept, f.Connections, sloppy)
 				first.holds(t, a.service, f.Connections)

@@ -43,7 +43,6 @@ func makeBackup(t testing.TB, r release.Release, seed uint64) (history, int) {
 	for range 1 + p.IntN(3) {
 		p.addService()
 	}
-	packets := 0
 	for i := range 60 {
 		if p.IntN(3) == 0 {
 			p.act()
@@ -55,12 +54,7 @@ func makeBackup(t testing.TB, r release.Release, seed uint64) (history, int) {
 		}
 	}
 	p.do(sent{})
-	for _, s := range p.h {
-		if _, is := s.(packet); is {
-			packets++
-		}
-	}
-	return p.h, packets + k.entries
+	return p.h, p.h.packets() + k.entries
 }
 
 // message makes a message, malformed at times.

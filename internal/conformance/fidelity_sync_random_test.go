@@ -16,11 +16,43 @@ func TestFidelitySyncMaster(t *testing.T) {
 			fidelity{"master", makeMaster(scheduler), cmp.Or(*fidelityPicks, few), 6}.run(t, openFidelity(t))
 		})
 	}
-	if n := comparedEntries.Load(); n == 0 {
+	reportSent(t)
+}
+
+// A lot of traffic at once makes messages full.
+func TestFidelitySyncBurst(t *testing.T) {
+	const few = 3000
+	fidelity{"burst", makeBurst, cmp.Or(*fidelityPicks, few), 8}.run(t, openFidelity(t))
+	reportSent(t)
+}
+
+func reportSent(t *testing.T) {
+	t.Helper()
+	if comparedEntries.Load() == 0 {
 		t.Error("no entry was compared")
-	} else {
-		t.Logf("%d entries were compared", n)
 	}
+	t.Logf("%d entries were compared, %d of them in messages that were the same bytes", comparedEntries.Load(), sameEntries.Load())
+}
+
+// makeBurst makes histories of many packets and no surveys. It counts packets.
+func makeBurst(t testing.TB, r release.Release, seed uint64) (history, int) {
+	s := &scope{TB: t}
+	defer s.end()
+	p := &picker{Rand: rand.New(rand.NewPCG(seed, 4)), scheduler: "rr", port: 1023, sim: newPlayer(s, openSimulatorSide(s, r))}
+	p.nodest = true // let it settle after each connection that ends another
+	p.setSync()
+	p.do(newCall(cNewDaemon, attributes{{aDaemon, p.daemon(1).encode()}}))
+	for range 4 {
+		p.addService()
+	}
+	for range 120 { // which is over before a connection that was reset expires
+		p.open(one(p.Rand, p.services...))
+		for range 8 {
+			p.follow()
+		}
+	}
+	p.do(sent{})
+	return p.h, p.h.packets()
 }
 
 // makeMaster makes histories of a director that tells others of its connections. It counts
@@ -40,13 +72,7 @@ func makeMaster(scheduler string) func(testing.TB, release.Release, uint64) (his
 		p.do(newCall(cNewDaemon, attributes{{aDaemon, p.daemon(1).encode()}}))
 		p.make()
 		p.do(sent{})
-		packets := 0
-		for _, s := range p.h {
-			if _, is := s.(packet); is {
-				packets++
-			}
-		}
-		return p.h, packets
+		return p.h, p.h.packets()
 	}
 }
 
@@ -56,7 +82,7 @@ func (p *picker) setSync() {
 	p.do(requirement{"sync_version", one(p.Rand, 1, 1, 1, 0)})
 	p.do(requirement{"sync_persist_mode", p.IntN(2)})
 	if p.IntN(2) == 0 {
-		p.do(requirement{"sync_refresh_period", one(p.Rand, 1, 5, 100)})
+		p.do(requirement{"sync_refresh_period", one(p.Rand, 100, 10000)}) // retries are an eighth of it later
 		p.do(requirement{"sync_retries", p.IntN(4)})
 	}
 	threshold := p.IntN(4)

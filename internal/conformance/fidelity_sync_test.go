@@ -89,15 +89,21 @@ func (d *duel) hear(m message) string {
 	return ""
 }
 
-// comparedEntries counts the entries of messages that were compared.
-var comparedEntries atomic.Int64
+// comparedEntries counts the entries of messages that were compared, and sameEntries those
+// in messages that are the same bytes. Where a message ends depends on when the kernel's
+// threads looked, and its port on addresses in the kernel's memory.
+var comparedEntries, sameEntries atomic.Int64
 
 // compareSent compares the entries that both sides have sent, port by port.
 func (d *duel) compareSent() string {
 	d.real.Wait(flushed)
 	d.meet()
-	real, sim := entriesOf(d.real.side.(syncer).TakeSent()), entriesOf(d.sim.side.(syncer).TakeSent())
+	realSent, simSent := d.real.side.(syncer).TakeSent(), d.sim.side.(syncer).TakeSent()
+	real, sim := entriesOf(realSent), entriesOf(simSent)
 	comparedEntries.Add(int64(len(real)))
+	if slices.EqualFunc(realSent, simSent, func(a, b message) bool { return a.port == b.port && bytes.Equal(a.payload, b.payload) }) {
+		sameEntries.Add(int64(len(real)))
+	}
 	for i := range max(len(real), len(sim)) {
 		a, b := "nothing", "nothing"
 		if i < len(real) {
