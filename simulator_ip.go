@@ -146,6 +146,8 @@ func (d *ipDelivery) gather(p *ippacket.Packet, here bool) (ok bool) {
 	}
 	if *p, ok = d.sim.ip.fragments.Add(*p, d.sim.Now()); !ok {
 		d.stop(ActionPassed, ReasonFragment)
+	} else if p.Is4() && !d.forward {
+		p.Join()
 	}
 	return ok
 }

@@ -179,7 +179,8 @@ func (d *ipDelivery) send(p *ippacket.Packet, hop ipHop, s sending) {
 	if p.Largest > 0 {
 		mtu = min(mtu, p.Largest)
 	}
-	if p.DF() && (!s.anyway || p.Largest > hop.mtu) && !(p.Largest > 0 && !p.Is4()) {
+	// What came in fragments leaves in fragments, unless a router put it together.
+	if p.DF() && !s.anyway && (p.Largest == 0 || d.forward && p.Is4()) || p.Is4() && p.DF() && p.Largest > hop.mtu {
 		d.forward = true // the error comes from where it is met
 		d.reject(p, ReasonTooLong, ippacket.TooLong, hop.mtu)
 		return

@@ -6,11 +6,10 @@ import "github.com/golvs/lvs/internal/ippacket"
 func (d *ipDelivery) tunnel(p *ippacket.Packet, hop ipHop) {
 	const least4 = 68
 	mode, discovers := d.Verdict.Mode, d.sim.kernel.DiscoversMTU()
-	flags, crosses := mode.TunnelFlags(), p.Is4() != hop.to.Is4()
 	t := ippacket.Tunnel{
 		Source: d.sourceOf(hop, p), Destination: hop.to, Protocol: tunnelProtocols[mode.Name()],
 		// The packet has its checksum already, so none is left to the receiver.
-		Checksum: flags&TunnelChecksum != 0 || flags&TunnelRemoteChecksum != 0 && crosses,
+		Checksum: mode.TunnelFlags() != 0,
 		DF:       p.Is4() && p.DF() && discovers,
 	}
 	mtu := hop.mtu - t.Overhead()

@@ -10,22 +10,30 @@ const fragmentHeader = 8 // of IPv6
 func (p *Packet) Fragments(mtu int, id uint32) []Packet {
 	kept, room := p.unfragmentable()
 	room = mtu - room
+	cut := cut{kept: kept, id: id, probes: p.probes && !p.fit(room)}
 	var all []Packet
 	for at, n := kept, 0; at < len(p.Bytes); n++ {
 		size := len(p.Bytes) - at
 		if size > room {
 			size = room &^ 7
 		}
-		if p.keepsPieces(room) && n < len(p.pieces) {
+		if n < len(p.pieces) && p.fit(room) {
 			size = min(p.pieces[n], len(p.Bytes)-at)
 		}
 		if size <= 0 {
 			return all // no MTU of Linux is so small
 		}
-		all = append(all, p.fragmentOf(kept, at, size, id))
+		all = append(all, p.fragmentOf(&cut, at, size))
 		at += size
 	}
 	return all
+}
+
+// cut is how a packet is taken apart.
+type cut struct {
+	kept   int // length of the headers that each fragment has
+	id     uint32
+	probes bool // no router may fragment the fragments of IPv4
 }
 
 // unfragmentable returns the length of the headers that each fragment has, and with
@@ -45,8 +53,12 @@ func (p *Packet) unfragmentable() (kept, all int) {
 	return at, at + fragmentHeader
 }
 
-// keepsPieces reports whether the fragments that the packet came in fit.
-func (p *Packet) keepsPieces(room int) bool {
+// Join forgets where the fragments ended that the packet came in, as Linux does with what
+// is for the host itself.
+func (p *Packet) Join() { p.pieces = nil }
+
+// fit reports whether the fragments that the packet came in fit.
+func (p *Packet) fit(room int) bool {
 	for i, size := range p.pieces {
 		if size > room || size%8 != 0 && i < len(p.pieces)-1 {
 			return false
@@ -56,30 +68,30 @@ func (p *Packet) keepsPieces(room int) bool {
 }
 
 // fragmentOf returns a part of the packet.
-func (p *Packet) fragmentOf(kept, at, size int, id uint32) Packet {
-	b := append([]byte(nil), p.Bytes[:kept]...)
-	offset, more := at-kept, at+size < len(p.Bytes)
+func (p *Packet) fragmentOf(c *cut, at, size int) Packet {
+	b := append([]byte(nil), p.Bytes[:c.kept]...)
+	offset, more := at-c.kept, at+size < len(p.Bytes)
 	if p.Is4() {
 		b = append(fragmentOptions(b, offset), p.Bytes[at:at+size]...)
 		flags := uint16(offset / 8)
 		if more {
 			flags |= moreFragments
 		}
-		if p.probes {
+		if c.probes {
 			flags |= dontFragment
 		}
 		binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 		binary.BigEndian.PutUint16(b[6:], flags)
 		fillHeaderChecksum(b)
 	} else {
-		next := p.nextOf(kept)
+		next := p.nextOf(c.kept)
 		flags := uint16(offset)
 		if more {
 			flags |= 1
 		}
 		b = append(b, b[next], 0)
 		b = binary.BigEndian.AppendUint16(b, flags)
-		b = binary.BigEndian.AppendUint32(b, id)
+		b = binary.BigEndian.AppendUint32(b, c.id)
 		b[next] = fragment
 		b = append(b, p.Bytes[at:at+size]...)
 		binary.BigEndian.PutUint16(b[4:], uint16(len(b)-header6))

@@ -37,11 +37,13 @@ func (p *Packet) SetSource(to netip.AddrPort) { p.translate(source, to) }
 func (p *Packet) SetDestination(to netip.AddrPort) { p.translate(destination, to) }
 
 // translate changes an address and a port. The checksum of TCP and UDP is updated, so a
-// wrong one stays as wrong.
+// wrong one stays as wrong. A UDP packet without one gets one.
 func (p *Packet) translate(e end, to netip.AddrPort) {
 	at, length := p.addrAt(e)
 	old := bytes.Clone(p.Bytes[at : at+length])
+	lacks := false
 	if _, _, ok := p.Ports(); ok && p.HasHeader() {
+		lacks = p.Protocol == UDP && p.Payload()[6] == 0 && p.Payload()[7] == 0
 		p.setPort(e, old, to)
 	}
 	copy(p.Bytes[at:], to.Addr().AsSlice())
@@ -49,6 +51,9 @@ func (p *Packet) translate(e end, to netip.AddrPort) {
 		p.Source = to.Addr()
 	} else {
 		p.Destination = to.Addr()
+	}
+	if lacks {
+		p.FillChecksum()
 	}
 	if p.Is4() {
 		fillHeaderChecksum(p.Bytes)
@@ -71,13 +76,8 @@ func (p *Packet) setPort(e end, oldAddr []byte, to netip.AddrPort) {
 	}
 	at, _ := checksumAt(p.Protocol)
 	check := update(binary.BigEndian.Uint16(b[at:]), old, now)
-	if p.Protocol == UDP {
-		if b[at] == 0 && b[at+1] == 0 {
-			return // it has none
-		}
-		if check == 0 {
-			check = 0xffff
-		}
+	if p.Protocol == UDP && check == 0 {
+		check = 0xffff
 	}
 	binary.BigEndian.PutUint16(b[at:], check)
 }

@@ -3,6 +3,7 @@ package ippacket
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 )
 
 // Tunnel is how a packet is put into another one.
@@ -44,8 +45,7 @@ func (t *Tunnel) between() int {
 }
 
 // Encapsulate returns the packet in another one, which has its TTL and its type of
-// service. If they are of different families, the outer one does not say that it met
-// congestion.
+// service, but has met no congestion yet.
 func (t *Tunnel) Encapsulate(inner *Packet) Packet {
 	payload := make([]byte, t.between(), t.between()+len(inner.Bytes))
 	kind, ether := uint8(IPIP), uint16(0x0800)
@@ -67,7 +67,7 @@ func (t *Tunnel) Encapsulate(inner *Packet) Packet {
 	payload = append(payload, inner.Bytes...)
 	tos := inner.TOS()
 	const congested = 3
-	if tos&congested == congested && inner.Is4() != t.Destination.Is4() {
+	if tos&congested == congested {
 		tos--
 	}
 	outer := Build(Header{
@@ -82,7 +82,28 @@ func (t *Tunnel) Encapsulate(inner *Packet) Packet {
 		b[0] = 0x80 // it has a checksum
 		binary.BigEndian.PutUint16(b[4:], Checksum(b))
 	}
+	t.inherit(&outer, inner)
 	return outer
+}
+
+// inherit tells the outer packet of the fragments that the inner one came in.
+func (t *Tunnel) inherit(outer, inner *Packet) {
+	// Between the families, Linux takes the length of the largest fragment for flags of
+	// IPv4, and the flags for the length.
+	const probes = 1 << 6
+	switch {
+	case outer.Is4() == inner.Is4():
+		outer.Largest, outer.probes = inner.Largest, inner.probes
+	case outer.Is4():
+		outer.probes = inner.Largest&probes != 0
+	case inner.probes:
+		outer.Largest = probes
+	}
+	if len(inner.pieces) > 0 {
+		kept, _ := inner.unfragmentable()
+		outer.pieces = slices.Clone(inner.pieces)
+		outer.pieces[0] += t.between() + kept
+	}
 }
 
 // Header is what an IP header says.
