@@ -120,7 +120,7 @@ func TestVerdictsOfKernel(t *testing.T) {
 			t.Errorf("action %d is %s", a, actionOf[a])
 		}
 	}
-	for r := simipvs.Connected; r <= simipvs.NoConnection; r++ {
+	for r := simipvs.Connected; r <= simipvs.NotTracked; r++ {
 		if reasonOf[r] != Reason(r) {
 			t.Errorf("reason %d is %q", r, reasonOf[r])
 		}

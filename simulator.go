@@ -29,7 +29,7 @@ import (
 //     director, and a server only if the director has a route to it. Firewalls, ARP,
 //     MTU, TTL and rp_filter are not simulated, nor is what a host does with a packet
 //     that IPVS refuses or passes on.
-//   - ICMP packets, fragments, the sip persistence engine and the FTP helper fail with
+//   - ICMP packets, fragments and the sip persistence engine fail with
 //     [errors.ErrUnsupported].
 //   - How much memory is free is up to [Simulator.SetFreePages]. Without it, memory is
 //     never short.
@@ -111,6 +111,11 @@ type SimOptions struct {
 	// 0 is Debian's choice, 8 and 12: 256 buckets for [SH] and 4,093 for [MH].
 	SHTableBits, MHTableIndex int
 
+	// FTPPorts are the ports whose connections the module ip_vs_ftp follows, if
+	// [Simulator.LoadModule] loads it: its parameter ports. At most 8, each only once;
+	// none is port 21.
+	FTPPorts []uint16
+
 	// Logger logs every call of the simulator's clients and hosts, as [WithLogger]
 	// does for [Open]. With nil, nothing is logged.
 	Logger *slog.Logger
@@ -165,6 +170,10 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 			return opts, invalid(size.name, "%d is out of range [%d, %d]", size.value, size.low, size.up)
 		}
 	}
+	if err := validateFTPPorts(o.FTPPorts); err != nil {
+		return opts, err
+	}
+	opts.FTPPorts = slices.Clone(o.FTPPorts)
 	opts.SHBits, opts.MHIndex = o.SHTableBits, o.MHTableIndex
 	for n, i := range o.Interfaces {
 		if err := i.validate(o.Interfaces[:n]); err != nil {
@@ -187,6 +196,20 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 		}
 	}
 	return opts, nil
+}
+
+// validateFTPPorts refuses what ip_vs_ftp does not take, or takes for nothing.
+func validateFTPPorts(ports []uint16) *Error {
+	const most = 8
+	if len(ports) > most {
+		return invalid("FTPPorts", "%d ports are more than %d", len(ports), most)
+	}
+	for n, port := range ports {
+		if port == 0 || slices.Contains(ports[:n], port) {
+			return invalid("FTPPorts", "port %d is 0, or a duplicate", port)
+		}
+	}
+	return nil
 }
 
 // validate refuses what Linux would not accept as an interface besides others.

@@ -16,8 +16,13 @@ import (
 )
 
 // LoadModule loads a kernel module on the simulated host, as modprobe(8) does. A
-// setting loads the modules that the kernel loads automatically.
+// setting loads the modules that the kernel loads automatically. It does not load
+// ip_vs_ftp, which lets [NAT] services work with FTP: see [SimOptions.FTPPorts]. Like the
+// kernel's, that has no effect on connections that were opened before.
 func (s *Simulator) LoadModule(name string) {
+	if name == "ip_vs_ftp" {
+		s.kernel.LoadFTP()
+	}
 	_ = s.network.change(func() error { s.network.LoadModule(name); return nil })
 }
 

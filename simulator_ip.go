@@ -166,7 +166,7 @@ func (d *ipDelivery) balance(p *ippacket.Packet) error {
 	}
 	switch p.Protocol {
 	case ippacket.TCP:
-		raw.TCP = p.TCPFlags()
+		raw.TCP, raw.Seq = p.TCPFlags(), p.Seq()
 	case ippacket.SCTP:
 		raw.Chunks = p.Chunks()
 	}

@@ -9,6 +9,9 @@ import (
 
 // follow does with a packet what its verdict says.
 func (d *ipDelivery) follow(p *ippacket.Packet, told *simipvs.Verdict) {
+	if r := told.Rewrite; r != nil {
+		rewrite(p, r)
+	}
 	switch d.Verdict.Action {
 	case ActionForwarded:
 		d.toServer(p)
@@ -27,6 +30,14 @@ func (d *ipDelivery) follow(p *ippacket.Packet, told *simipvs.Verdict) {
 			d.toServer(p)
 		}
 	}
+}
+
+// rewrite changes a packet as a helper did.
+func rewrite(p *ippacket.Packet, r *simipvs.Rewrite) {
+	if r.Changed {
+		p.SetData(r.Data)
+	}
+	p.Resequence(r.Seq, r.Ack)
 }
 
 // toServer sends a packet of a client to its real server.

@@ -158,6 +158,7 @@ var (
 		simipvs.TooMany: ReasonConnectionLimit, simipvs.BackupOnly: ReasonBackupOnly, simipvs.NoTransmitter: ReasonNoMode,
 		simipvs.NoConnection: ReasonNoConnection, simipvs.OtherProtocol: ReasonProtocol, simipvs.NoChunk: ReasonNoChunk,
 		simipvs.Related: ReasonRelated, simipvs.WrongChecksum: ReasonChecksum,
+		simipvs.NotTracked: ReasonNotTracked,
 	}
 )
 

@@ -110,6 +110,7 @@ const (
 	ReasonNoChunk                           // it is an SCTP packet without a chunk, and belongs to no connection
 	ReasonRelated                           // it is an ICMP error about a packet of a connection; if it is refused, about one in a tunnel to a server, and the client gets such an error about what was inside
 	ReasonChecksum                          // it is an ICMP error with a wrong checksum
+	ReasonNotTracked                        // the helper for FTP has to change it, but netfilter does not track its connection
 
 	// Why a packet gets no further, although IPVS may have a server for it.
 	ReasonNotLocal      // the VIP is not an address of the director, so IPVS does not see the packet
@@ -153,6 +154,7 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonNoChunk:         {"no-chunk", "it has no chunk and belongs to no connection"},
 	ReasonRelated:         {"related", "it is an ICMP error about a packet of a connection"},
 	ReasonChecksum:        {"checksum", "its ICMP checksum is wrong"},
+	ReasonNotTracked:      {"not-tracked", "the helper for FTP has to change it, but netfilter does not track its connection"},
 	ReasonNotLocal:        {"not-local", "its destination is not an address of the director, so IPVS does not see it"},
 	ReasonNoRoute:         {"no-route", "the director has no route to the server"},
 	ReasonNotOnLink:       {"not-on-link", "a router is between the director and the server, which dr cannot cross"},

@@ -8,13 +8,16 @@ import (
 )
 
 // duel plays a history to two sides.
-type duel struct{ real, sim *player }
+type duel struct {
+	real, sim *player
+	talkers   talkers
+}
 
 // openDuel opens a side and a simulator of the same release.
 func openDuel(t testing.TB, open func(testing.TB) side) *duel {
 	t.Helper()
 	real := open(t)
-	return &duel{newPlayer(t, real), newPlayer(t, openSimulatorSide(t, real.Release()))}
+	return &duel{real: newPlayer(t, real), sim: newPlayer(t, openSimulatorSide(t, real.Release()))}
 }
 
 // play returns how the sides differ, and after how many steps that showed; ""
@@ -75,6 +78,9 @@ func (d *duel) step(batch []step) string {
 	case frame:
 		frames := kindOf[frame](batch)
 		return unlikeExits(batch, d.real.side.(wired).Inject(frames), d.sim.side.(wired).Inject(frames))
+	case segment:
+		_, _, difference := d.speak(s)
+		return difference
 	case requirement:
 		return unlike(batch, d.real.set(s), d.sim.set(s))
 	case wait:

@@ -12,7 +12,8 @@ import (
 // it can be played to any, and a part of it is a history too.
 type history []step
 
-// step is a [control], a [packet] or a [frame], a [requirement], a [wait] or a [survey].
+// step is a [control], a [packet], a [segment] or a [frame], a [requirement], a [wait] or
+// a [survey].
 type step interface{ String() string }
 
 // control is a request.

@@ -141,6 +141,7 @@ func (p *player) look(stats bool) view {
 	p.lookAtTable(v)
 	p.lookAtConns(v)
 	p.lookAtDefences(v)
+	v.lines["helpers: "+p.file("/proc/net/ip_vs_app")]++
 	if stats {
 		rows := strings.Split(p.file("/proc/net/ip_vs_stats"), "\n")
 		v.lines["totals "+rows[2]]++

@@ -42,6 +42,9 @@ type side interface {
 	// Send sends packets and says of each what became of it.
 	Send(packets []packet) []string
 
+	// Transmit sends a segment, and returns it as it leaves.
+	Transmit(numbered) left
+
 	// Elapsed is how long it has been there.
 	Elapsed() time.Duration
 
@@ -160,6 +163,7 @@ func openedRelease(t testing.TB, open func(testing.TB) *duel) release.Release {
 
 func reportMismatch(t *testing.T, open func(testing.TB) *duel, h history, about, difference string) {
 	t.Helper()
+	t.Logf("%s: they differ:\n%s", about, difference)
 	short, again := shrink(t, open, h)
 	text := fmt.Sprintf("%s: they differ after\n%s\n%s\n%s", about, short, again, saveHistory(short, about, again))
 	if again == "" {
@@ -236,12 +240,12 @@ func TestFidelityFinds(t *testing.T) {
 	for name, open := range map[string]func(testing.TB) *duel{
 		"the other way to count": func(t testing.TB) *duel {
 			real, _ := simulators(t)
-			return &duel{real, newPlayer(t, openSimulatorSide(t, newer))}
+			return &duel{real: real, sim: newPlayer(t, openSimulatorSide(t, newer))}
 		},
 		"a server edited behind its back": func(t testing.TB) *duel {
 			real, sim := simulators(t)
 			sim.side = &meddledSide{sim.side.(*simulatorSide), sim, 0}
-			return &duel{real, sim}
+			return &duel{real: real, sim: sim}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

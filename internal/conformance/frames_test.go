@@ -26,7 +26,7 @@ func openWiredDuel(t testing.TB) *duel {
 		open = openWiredKernel
 	}
 	real := open(t)
-	return &duel{newPlayer(t, real), newPlayer(t, openWiredSimulator(t, real.Release()))}
+	return &duel{real: newPlayer(t, real), sim: newPlayer(t, openWiredSimulator(t, real.Release()))}
 }
 
 // The text of a packet is without loss, and what is read from its bytes has that text.

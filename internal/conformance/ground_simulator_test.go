@@ -32,7 +32,7 @@ func openSimulatorGround(text string) func(testing.TB) ground {
 		for _, a := range groundAddresses {
 			device.Addresses = append(device.Addresses, netip.MustParsePrefix(a))
 		}
-		s, err := lvs.NewSimulator(lvs.SimOptions{Kernel: text, Interfaces: []lvs.SimInterface{device}})
+		s, err := lvs.NewSimulator(lvs.SimOptions{Kernel: text, Interfaces: []lvs.SimInterface{device}, FTPPorts: []uint16{21, 2121}})
 		must(t, err)
 		return &simulatorGround{s, kernelOf(s), r}
 	}

@@ -236,6 +236,14 @@ func (p *script) play(s step) (printed string) {
 		if p.real != nil {
 			difference = unlikeExits([]step{s}, p.real.side.(wired).Inject([]frame{s}), [][]exit{exits})
 		}
+	case segment:
+		var l left
+		var v simipvs.Verdict
+		l, v, difference = p.speak(s)
+		printed = verdictText(v) + "\n"
+		if l.from.IsValid() && l.data != s.data {
+			printed += fmt.Sprintf("%q\n", l.data)
+		}
 	case control:
 		got := p.sim.call([]control{s})
 		if p.real != nil {

@@ -184,6 +184,8 @@ func parseStep(line string) (step, error) {
 		return requirement{f[1], value}, err
 	case f[0] == "packet" && len(f) >= 5:
 		return parsePacket(f[1:], payload)
+	case f[0] == "segment":
+		return parseSegment(strings.TrimPrefix(line, f[0]))
 	case f[0] == "call" && len(f) >= 3:
 		return parseCall(strings.Fields(strings.NewReplacer("{", " { ", "}", " } ").Replace(line))[1:])
 	}

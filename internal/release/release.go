@@ -112,6 +112,19 @@ func (r Release) LimitsCaches() bool {
 // tried, and count with CountsTotals.
 func (r Release) ChecksICMP() bool { return r.CountsTotals() }
 
+// ChecksFTPNumbers reports whether the helper for FTP refuses numbers that are too large
+// for an address or a port, and does not take them modulo their size. 6.1.176 does not;
+// 6.12.113 and 7.2.7 do.
+func (r Release) ChecksFTPNumbers() bool {
+	switch {
+	case r.Major == 6 && r.Minor == 1:
+		return r.Patch > 176
+	case r.Major == 6 && r.Minor == 12:
+		return r.Patch >= 113
+	}
+	return r.AtLeast(7, 2)
+}
+
 // OwnTables reports whether each namespace has its own hash tables.
 func (r Release) OwnTables() bool { return r.AtLeast(7, 1) }
 

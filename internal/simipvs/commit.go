@@ -16,7 +16,10 @@ func (k *Kernel) commit(d *decision, p *Packet, e *ends) {
 	if d.ends {
 		k.end(d.met, d.tracked)
 	}
-	if d.enters(begun) && !d.clashes {
+	switch {
+	case d.again:
+		k.commitAgain(d, p, e)
+	case d.enters(begun) && !d.clashes:
 		k.conntrack.enter(e, begun, k.replyTo(e, d), k.now)
 	}
 }
@@ -42,6 +45,13 @@ func (k *Kernel) act(d *decision, p *Packet) {
 	if d.effect == effectOpening {
 		id = k.enterOpening(d, p)
 	}
+	if d.conn.is(connHelped | connAwaited | connForeign) {
+		k.actFTP(d, id, p)
+	}
+	if d.effect == effectStopped {
+		k.rearm(id, d.conn)
+		return
+	}
 	if server := d.dest; server != nil && server.Available {
 		if d.effect == effectReply {
 			k.countOut(server, p.Length)
@@ -61,7 +71,7 @@ func (k *Kernel) act(d *decision, p *Packet) {
 		k.synchronize(id, d)
 	}
 	if d.effect == effectOpening && d.conn.is(connOnePacket) {
-		k.unbind(d.conn)
+		k.unbind(id, d.conn)
 	}
 }
 
@@ -113,6 +123,9 @@ func (k *Kernel) bind(c *conn, d *dest) (connID, *conn) {
 	}
 	id := k.enter(c)
 	c = k.conns.at(id)
+	if c.is(connHelped) {
+		k.ftp.begin(id, c)
+	}
 	k.linkReplies(id, c, d)
 	return id, c
 }
@@ -152,8 +165,11 @@ func (k *Kernel) rearm(id connID, c *conn) {
 // end ends a connection whose client opens another one. Unless netfilter took the
 // packet for one of the old connection, its entry is the new one's.
 func (k *Kernel) end(id connID, tracked bool) {
+	c := k.conns.at(id)
 	if !tracked {
-		k.conns.at(id).flags &^= connTracked
+		c.flags &^= connTracked
 	}
-	k.expireNow(id)
+	if c.controls == 0 || c.is(connTemplate) {
+		k.expireNow(id)
+	}
 }

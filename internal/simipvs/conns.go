@@ -48,6 +48,9 @@ const (
 	connTracked             // is left to netfilter's conntrack
 	connCopied              // what netfilter knows of it is on another host
 	connSynced              // another director told of it
+	connHelped              // the helper for FTP follows it
+	connAwaited             // data of FTP whose client's port is not known yet
+	connForeign             // data of FTP from no real server's address
 )
 
 func (c *conn) is(f connFlags) bool { return c.flags&f != 0 }
@@ -196,23 +199,23 @@ func (t *connTable) mix(addr *[16]byte, port uint16) uint64 {
 func (k *Kernel) left(c *conn) tick { return max(0, c.expires-k.now) / second }
 
 // eachConn visits connections and templates.
-func (k *Kernel) eachConn(visit func(*conn)) {
+func (k *Kernel) eachConn(visit func(connID, *conn)) {
 	for id := connID(1); id <= k.conns.highest; id++ {
 		if c := k.conns.at(id); c.family != 0 {
-			visit(c)
+			visit(id, c)
 		}
 	}
 }
 
 // listedServer returns the server of a connection as it is listed: that of a bypass is
 // the unspecified address.
-func (k *Kernel) listedServer(c *conn) netip.AddrPort {
+func (k *Kernel) listedServer(id connID, c *conn) netip.AddrPort {
 	addr := netip.IPv4Unspecified()
 	if c.family == inet6 {
 		addr = netip.IPv6Unspecified()
 	}
-	if d := k.dests[c.dest]; d != nil {
-		addr = d.Addr.Addr()
+	if c.dest != 0 {
+		addr = k.serverAddr(id, c)
 	}
 	return netip.AddrPortFrom(addr, c.destPort)
 }

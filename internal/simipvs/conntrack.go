@@ -276,14 +276,20 @@ func (d *decision) enters(t track) bool {
 // clash reports whether what a packet begins would have the packets of another entry.
 // That happens where a connection ended and left its entry, as those of one packet
 // do, and where a client uses a port for two connections to one server.
-func (k *Kernel) clash(d *decision, e *ends) bool {
-	reply := k.replyTo(e, d)
-	for _, known := range []*ends{e, &reply} {
+func (k *Kernel) clash(e, reply *ends) bool {
+	for _, known := range []*ends{e, reply} {
 		if first, other, _ := k.conntrack.find(known, k.now); other.state != trackNone && first != *e {
 			return true
 		}
 	}
 	return false
+}
+
+// dropClash drops a packet that begins an entry if that clashes.
+func (k *Kernel) dropClash(d *decision, e, reply *ends) {
+	if d.clashes = k.clash(e, reply); d.clashes && k.DropsClashes(e.protocol) {
+		d.action, d.reason = Dropped, Conntracked
+	}
 }
 
 // DropsClashes reports whether a packet is dropped whose entry would have the packets
@@ -317,6 +323,9 @@ func (k *Kernel) replyTo(e *ends, d *decision) ends {
 		back.dst, back.dport = c.virtual, c.vport
 	default:
 		back.src, back.sport = d.dest.addr16(), c.destPort
+		if c.is(connForeign) {
+			back.src = k.serverAddr(d.met, c).As16()
+		}
 	}
 	return back
 }

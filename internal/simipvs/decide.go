@@ -2,6 +2,7 @@ package simipvs
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/golvs/lvs/internal/simipvs/sched"
@@ -21,11 +22,17 @@ type decision struct {
 	outdated Reason // why the packet does not follow it; 0: it does
 	ends     bool   // the connection that was met ends
 	tracked  bool   // netfilter knows it
+	begins   bool   // netfilter begins an entry with it
 	template connID // of the client; 0: none
 	invalid  bool   // the template no longer ties the client to a server
 	ties     bool   // a new template ties the client to the server
 	sampled  bool   // drop_packet counts the packet
 	clashes  bool   // netfilter cannot enter the packet, see clash
+	again    bool   // netfilter looks at the packet again, behind NAT
+
+	ftp     *ftpStep        // nil: no helper acts
+	rewrite *Rewrite        // nil: no helper changes the packet
+	foreign *netip.AddrPort // where data of FTP come from, if from no real server
 }
 
 // effect is what a packet does to its connection.
@@ -36,6 +43,7 @@ const (
 	effectRequest        // it comes from the client
 	effectReply          // it comes from the server
 	effectOpening        // it comes from the client, and opens the connection
+	effectStopped        // it comes from the server, and a helper stops it
 )
 
 // world is what [Kernel.Explain] supposes, and where it notes how the scheduler picks.
@@ -59,11 +67,17 @@ func (k *Kernel) decide(d *decision, p *Packet, e *ends, w *world) error {
 	if err := k.balance(d, p, e, w); err != nil {
 		return err
 	}
-	if tracks && d.enters(begun) && k.clash(d, e) {
-		d.clashes = true
-		if k.DropsClashes(e.protocol) {
-			d.action, d.reason = Dropped, Conntracked
-		}
+	if d.begins = begun.state != trackNone; w == nil && d.effect != effectNone && d.conn.is(connHelped) && p.Data != "" {
+		k.help(d, p)
+	}
+	switch {
+	case !tracks:
+	case d.enters(begun):
+		reply := k.replyTo(e, d)
+		k.dropClash(d, e, &reply)
+	case d.looksAgain(begun):
+		d.again = true
+		k.decideAgain(d, p, e)
 	}
 	return nil
 }
@@ -108,25 +122,38 @@ func (k *Kernel) find(e *ends) (id connID, reply bool) {
 		c := t.at(i)
 		switch {
 		case c.protocol != e.protocol || uint32(c.family) != e.family || c.is(connTemplate):
-		case c.clientPort == e.sport && c.vport == e.dport && c.client == e.src && c.virtual == e.dst:
+		case id == 0 && c.clientPort == e.sport && c.vport == e.dport && c.client == e.src && c.virtual == e.dst:
 			id = i
 		case c.method != methodMasq && c.clientPort == e.dport && c.vport == e.sport && c.client == e.dst && c.virtual == e.src:
 			return i, true
 		}
 		i = c.next
 	}
+	if reply := k.findReply(e, hash); reply != 0 {
+		return reply, true
+	}
+	if id == 0 && k.awaited > 0 {
+		id = k.findAwaited(e)
+	}
+	return id, false
+}
+
+// findReply returns the connection of NAT whose server sends a packet. hash is that of
+// its ends.
+func (k *Kernel) findReply(e *ends, hash uint32) connID {
+	t := &k.conns
 	if t.replies == 0 || k.natServers[e.src] == 0 {
-		return id, false
+		return 0
 	}
 	for i := *bucket(t.byReply, hash|1); i != 0; {
 		c := t.at(i)
 		if c.clientPort == e.dport && c.destPort == e.sport && c.client == e.dst &&
-			c.protocol == e.protocol && uint32(c.family) == e.family && k.dests[c.dest].addr16() == e.src {
-			return i, true
+			c.protocol == e.protocol && uint32(c.family) == e.family && k.serverAddr(i, c).As16() == e.src {
+			return i
 		}
 		i = c.nextReply
 	}
-	return id, false
+	return 0
 }
 
 // refusesServer reports whether nat_icmp_send refuses a packet of no connection
@@ -146,7 +173,7 @@ func (k *Kernel) proceed(d *decision, p *Packet, e *ends, w *world) error {
 	c := k.conns.at(d.met)
 	server := k.dests[c.dest]
 	if w != nil {
-		c, server = k.owned(c, w.Owner)
+		c, server = k.owned(d.met, c, w.Owner)
 	}
 	if c.is(connCopied) {
 		d.tracked = c.knownCopy()
@@ -156,6 +183,9 @@ func (k *Kernel) proceed(d *decision, p *Packet, e *ends, w *world) error {
 	}
 	d.outdated = k.outdated(c, server, p, w)
 	switch {
+	case d.outdated == Reused && d.tracked && c.controls > 0:
+		d.outdated = 0
+		fallthrough
 	case d.outdated == 0:
 		d.effect = effectRequest
 		d.transmit(Connected, c, server)

@@ -29,7 +29,7 @@ func (k *Kernel) expire(id connID, c *conn) {
 		e := c.ends()
 		k.conntrack.forget(&e)
 	}
-	k.unbind(c)
+	k.unbind(id, c)
 	k.sync.forget(id)
 	k.conns.remove(id)
 }
@@ -42,7 +42,10 @@ func (k *Kernel) expireNow(id connID) {
 }
 
 // unbind takes a connection from its server and from its template.
-func (k *Kernel) unbind(c *conn) {
+func (k *Kernel) unbind(id connID, c *conn) {
+	if c.is(connHelped | connAwaited | connForeign) {
+		k.unbindFTP(id, c)
+	}
 	if c.control != 0 {
 		k.conns.at(c.control).controls--
 	}
@@ -51,7 +54,7 @@ func (k *Kernel) unbind(c *conn) {
 	}
 	d := k.dests[c.dest]
 	k.detach(d, c.is(connTemplate), !c.is(connInactive))
-	if c.replyHash != 0 {
+	if c.replyHash != 0 && !c.is(connForeign) {
 		if d.replies--; d.replies == 0 {
 			k.forgetNATServer(d.addr16())
 		}

@@ -78,13 +78,13 @@ func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error)
 }
 
 // owned returns a connection, or a template, as it would be if it were of an owner.
-func (k *Kernel) owned(c *conn, by *Owner) (*conn, *dest) {
+func (k *Kernel) owned(id connID, c *conn, by *Owner) (*conn, *dest) {
 	if by == nil {
 		return c, k.dests[c.dest]
 	}
 	supposed, server := *c, k.named(by.Service, by.Server)
 	if server == nil {
-		server = removedServer(k.listedServer(c))
+		server = removedServer(k.listedServer(id, c))
 		supposed.flags |= connTracked
 	}
 	supposed.dest, supposed.method = server.ID, uint8(server.method)

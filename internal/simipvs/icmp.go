@@ -231,7 +231,7 @@ func (k *Kernel) commitError(d *decision, p *Packet, e *ends) {
 		k.countError(d, p)
 	}
 	if opens && d.conn.is(connOnePacket) {
-		k.unbind(d.conn)
+		k.unbind(0, d.conn)
 	}
 }
 

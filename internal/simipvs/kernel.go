@@ -28,6 +28,7 @@ type Options struct {
 	Seed           uint64                                        // of everything that Linux draws at random
 	Interfaces     []Interface                                   // besides lo
 	Schedulers     map[string]func(*ServiceName) sched.Scheduler // by name, besides the kernel's own
+	FTPPorts       []uint16                                      // of ip_vs_ftp; none is port 21
 	SHBits         int                                           // see sched.Options
 	MHIndex        int
 }
@@ -87,6 +88,10 @@ type Kernel struct {
 	elsewhere  Elsewhere
 
 	reassembles6 bool // see Reassembles6
+
+	ftp     ftpHelper
+	awaited int                        // connections that wait for their client
+	foreign map[connID]*netip.AddrPort // where data come from, if not from a real server
 
 	interfaces []Interface
 	addresses  addresses
@@ -185,6 +190,7 @@ func New(opts Options) *Kernel {
 		dests:      []*dest{nil}, // number 0 is unused
 		totals:     opts.Release.CountsTotals(),
 		natServers: make(map[[16]byte]int),
+		foreign:    make(map[connID]*netip.AddrPort),
 		timeouts:   usualTimeouts,
 		trash:      trash{servers: make(map[trashKey]*dest)},
 		interfaces: append([]Interface{loopback}, opts.Interfaces...),

@@ -17,6 +17,7 @@ type Packet struct {
 	Source, Destination *netip.AddrPort // IPv4 addresses are not mapped into IPv6
 	Data                string          // behind the headers; "": not known, or none
 	ICMP                *ICMP           // of an ICMP error; nil: it is none
+	Seq                 uint32          // of TCP; matters where a helper changes packets
 }
 
 // Action is what happens to a packet.
@@ -60,6 +61,7 @@ const (
 	NoChunk                         // an SCTP packet of no connection, and without a chunk
 	Related                         // it is an ICMP error about a packet of a connection
 	WrongChecksum                   // it is an ICMP error with a wrong checksum
+	NotTracked                      // a helper has to change it, which needs netfilter
 
 	// Why a packet does not follow its old connection. No verdict has these.
 	ServerQuiesced // its old connection's server has weight 0
@@ -77,6 +79,7 @@ type Verdict struct {
 	Tunnel  Tunnel
 	State   string         // as connections are listed; "" without a connection
 	Virtual netip.AddrPort // of a reply: what the client takes for its source
+	Rewrite *Rewrite       // nil: no helper changes the packet
 }
 
 // ServiceName names a service.
@@ -153,7 +156,7 @@ func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
 
 // tell writes the verdict.
 func (d *decision) tell(p *Packet, v *Verdict) {
-	v.Action, v.Reason = d.action, d.reason
+	v.Action, v.Reason, v.Rewrite = d.action, d.reason, d.rewrite
 	if d.service != nil {
 		v.Service = d.service.name
 	}
@@ -179,6 +182,9 @@ func (d *decision) tell(p *Packet, v *Verdict) {
 		return
 	}
 	v.Server, v.Service = &server.Addr, server.name
+	if d.foreign != nil {
+		v.Server = d.foreign
+	}
 	if c.method == methodTunnel {
 		v.Tunnel = Tunnel{server.tunType, server.tunPort, server.tunFlags}
 	}

@@ -54,7 +54,7 @@ func (k *Kernel) tied(d *decision, s *service, e *ends, w *world) *dest {
 	t := k.conns.at(d.template)
 	server := k.dests[t.dest]
 	if w != nil {
-		_, server = k.owned(t, w.Tied)
+		_, server = k.owned(d.template, t, w.Tied)
 	}
 	if d.invalid = !k.holds(server); d.invalid {
 		return nil

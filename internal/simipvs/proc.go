@@ -14,6 +14,8 @@ func (k *Kernel) proc(path string) func(*Kernel) []byte {
 	switch path {
 	case "/proc/net/ip_vs":
 		return (*Kernel).listServices
+	case "/proc/net/ip_vs_app":
+		return (*Kernel).listApps
 	case "/proc/net/ip_vs_conn":
 		return (*Kernel).listConns
 	case "/proc/net/ip_vs_conn_sync":
@@ -157,14 +159,14 @@ func (k *Kernel) listSyncConns() []byte {
 
 func (k *Kernel) listTable(columns string, origin func(*conn) string) []byte {
 	b := fmt.Appendf(nil, "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       %s\n", columns)
-	k.eachConn(func(c *conn) {
-		b = fmt.Appendf(k.appendEnds(b, c), " %-11s %s%7d\n", c.stateName(), origin(c), k.left(c))
+	k.eachConn(func(id connID, c *conn) {
+		b = fmt.Appendf(k.appendEnds(b, id, c), " %-11s %s%7d\n", c.stateName(), origin(c), k.left(c))
 	})
 	return b
 }
 
-func (k *Kernel) appendEnds(b []byte, c *conn) []byte {
-	server, family := k.listedServer(c), uint32(c.family)
+func (k *Kernel) appendEnds(b []byte, id connID, c *conn) []byte {
+	server, family := k.listedServer(id, c), uint32(c.family)
 	b = append(pad(append(b, protocolName(uint16(c.protocol))...), len(b)+3), ' ')
 	b = appendHex(append(appendAddr(b, addrOf(family, &c.client)), ' '), uint32(c.clientPort), 4)
 	b = appendHex(append(appendAddr(append(b, ' '), addrOf(family, &c.virtual)), ' '), uint32(c.vport), 4)

@@ -163,7 +163,7 @@ func (k *Kernel) entry(id connID) *Entry {
 		Protocol: c.protocol, State: c.stateName(), Expires: int(k.left(c)),
 		Client: netip.AddrPortFrom(addrOf(uint32(c.family), &c.client), c.clientPort),
 		VIP:    netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport),
-		Server: k.listedServer(c),
+		Server: k.listedServer(id, c),
 	}
 }
 

@@ -117,6 +117,9 @@ func (k *Kernel) assign(c *conn, server *dest) {
 		c.flags |= connNoOutput
 	}
 	k.leaveToConntrack(c)
+	if k.ftp.helps(c) {
+		c.flags |= connHelped | connTracked
+	}
 }
 
 // leaveToConntrack does what conntrack=1 asks for.

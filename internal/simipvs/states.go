@@ -226,8 +226,11 @@ func (k *Kernel) setActive(c *conn, active bool) {
 
 // assure marks the template of a connection that was established.
 func (k *Kernel) assure(c *conn) {
-	if c.control != 0 {
-		k.conns.at(c.control).flags |= connAssured
+	if c.control == 0 {
+		return
+	}
+	if t := k.conns.at(c.control); t.is(connTemplate) {
+		t.flags |= connAssured
 	}
 }
 

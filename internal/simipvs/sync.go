@@ -101,7 +101,7 @@ func (k *Kernel) noteTaken(id connID, c *conn, e *syncEntry) {
 
 // syncEntry returns a connection as a message has it.
 func (k *Kernel) syncEntry(id connID, c *conn) syncEntry {
-	server := k.listedServer(c)
+	server := k.listedServer(id, c)
 	e := syncEntry{
 		ends: c.ends(), server: server.Addr().As16(), serverPort: server.Port(), state: uint16(c.state),
 		flags: uint32(c.method), mark: k.markOf(id, c), timeout: uint32(c.timeout / second),

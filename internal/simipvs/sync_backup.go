@@ -49,7 +49,7 @@ func (k *Kernel) takeSync(e *syncEntry) error {
 	switch {
 	case id == 0:
 		id = k.addSynced(e)
-	case e.is(syncTemplate) || k.sameServer(k.conns.at(id), e):
+	case e.is(syncTemplate) || k.sameServer(id, k.conns.at(id), e):
 		k.updateSynced(id, k.conns.at(id), e)
 	case e.is(syncInactive):
 		return nil // the end of a connection that another one has replaced
@@ -115,8 +115,8 @@ func (e *syncEntry) conn() conn {
 	return c
 }
 
-func (k *Kernel) sameServer(c *conn, e *syncEntry) bool {
-	return c.destPort == e.serverPort && k.listedServer(c).Addr() == e.serverAddr()
+func (k *Kernel) sameServer(id connID, c *conn, e *syncEntry) bool {
+	return c.destPort == e.serverPort && k.listedServer(id, c).Addr() == e.serverAddr()
 }
 
 func (e *syncEntry) serverAddr() netip.Addr { return addrOf(e.family, &e.server) }
@@ -211,7 +211,7 @@ func (k *Kernel) bindLate(id connID, c *conn) {
 	if d == nil {
 		return
 	}
-	k.unbind(c)
+	k.unbind(id, c)
 	if c.replyHash != 0 {
 		k.conns.unlinkReply(id, c)
 		c.replyHash = 0

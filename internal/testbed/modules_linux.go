@@ -18,7 +18,13 @@ func UnloadIPVS(t testing.TB) {
 			args = append(args, name)
 		}
 	}
-	args = append(args, "ip_vs")
+	unload(t, append(args[1:], "ip_vs")...)
+}
+
+// unload takes modules out of the kernel, when nothing uses them any more.
+func unload(t testing.TB, names ...string) {
+	t.Helper()
+	args := append([]string{"-r"}, names...)
 	var out []byte
 	var err error
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
@@ -35,6 +41,15 @@ func LoadIPVS(t testing.TB) {
 	if out, err := exec.Command("modprobe", "ip_vs").CombinedOutput(); err != nil {
 		t.Fatalf("modprobe: %v\n%s", err, out)
 	}
+}
+
+// LoadModule brings a module into the kernel until the test ends.
+func LoadModule(t testing.TB, name string, options ...string) {
+	t.Helper()
+	if out, err := exec.Command("modprobe", append([]string{name}, options...)...).CombinedOutput(); err != nil {
+		t.Fatalf("modprobe %s %q: %v\n%s", name, options, err, out)
+	}
+	t.Cleanup(func() { unload(t, name) })
 }
 
 // modules returns the names of the modules in the kernel.
