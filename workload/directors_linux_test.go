@@ -135,6 +135,7 @@ func countdown(n int) []int {
 // by raw sockets. What it forwards leaves by a dummy device, in a tunnel to the
 // server.
 type kernelDirector struct {
+	ns        *testbed.Namespace
 	host      *lvs.Host
 	out, seen int // sockets
 	buf       []byte
@@ -145,7 +146,7 @@ func newKernelDirector(t *testing.T) *kernelDirector {
 	const device = "dummy0"
 	ns := testbed.New(t)
 	ns.Dummy(device, "10.168.0.1/8") // the way to clients, virtual addresses and servers
-	d := &kernelDirector{buf: make([]byte, 1<<10)}
+	d := &kernelDirector{ns: ns, buf: make([]byte, 1<<10)}
 	err := ns.Do(func() (err error) {
 		const headersIncluded = unix.IPPROTO_RAW
 		if d.out, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, headersIncluded); err != nil {

@@ -148,12 +148,13 @@ func (l *simulatedLink) carry() error {
 }
 
 func (l *simulatedLink) known(ctx context.Context) (map[netip.AddrPort]bool, error) {
-	return knownTo(ctx, l.to.Host(), l.service)
+	host := l.to.Host()
+	defer host.Close()
+	return knownTo(ctx, host, l.service)
 }
 
 // knownTo returns the clients of the connections that a host knows from another.
 func knownTo(ctx context.Context, host *lvs.Host, service lvs.ServiceID) (map[netip.AddrPort]bool, error) {
-	defer host.Close()
 	known := make(map[netip.AddrPort]bool)
 	for c, err := range host.Connections(ctx, lvs.ConnectionFilter{Service: service, Origin: lvs.OriginSync}) {
 		if err != nil {

@@ -45,7 +45,8 @@ func makeBurst(t testing.TB, r release.Release, seed uint64) (history, int) {
 	for range 4 {
 		p.addService()
 	}
-	for range 120 { // which is over before a connection that was reset expires
+	p.mood = moodExpiry // no connection is reset, for that would expire soon
+	for range 120 {
 		p.open(one(p.Rand, p.services...))
 		for range 8 {
 			p.follow()
