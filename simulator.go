@@ -46,8 +46,7 @@ import (
 //     host has a [SourceNAT] for it, or if a service of port 21 has a server of mode
 //     [NAT]. Other rules that look at connections are not simulated, nor are
 //     netfilter's switches and the TCP sequence numbers by which it considers packets
-//     invalid. Netfilter is taken to know TCP and UDP only: a port that an SCTP client
-//     uses again opens a new association, where netfilter may drop the first INITs.
+//     invalid. The verification tags of SCTP are taken to be right.
 //   - Only the part of the generic netlink controller that finds IPVS is implemented.
 //   - Connections expire when they are due. The kernel's timers may be late by up to an
 //     eighth of the timeout, and a connection whose timer fires while one of its packets

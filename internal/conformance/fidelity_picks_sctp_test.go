@@ -26,6 +26,21 @@ func TestFidelitySCTP(t *testing.T) {
 	fidelity{"sctp", make, cmp.Or(*fidelityPicks, few), players}.run(t, openFidelity(t))
 }
 
+// Clients of SCTP use a port again while netfilter tracks associations. They and servers
+// send what opens, ends and keeps those, one chunk a packet.
+func TestFidelitySCTPTracked(t *testing.T) {
+	const few, players = 2000, 6
+	make := func(t testing.TB, r release.Release, seed uint64) (history, int) {
+		s := &scope{TB: t}
+		defer s.end()
+		p := newPicker(s, r, pickSchedulers[seed%uint64(len(pickSchedulers))], seed)
+		p.only, p.mood, p.tracksSCTP = protocolSCTP, moodReuse, true
+		p.make()
+		return p.h, p.h.packets()
+	}
+	fidelity{"tracked", make, cmp.Or(*fidelityPicks, few), players}.run(t, openFidelity(t))
+}
+
 // packets returns how many packets a history has.
 func (h history) packets() (n int) {
 	for _, s := range h {
@@ -49,7 +64,7 @@ func (p *picker) protocols() []uint8 {
 
 // openingChunks are mostly those that open an association.
 func (p *picker) openingChunks() string {
-	if p.IntN(10) == 0 {
+	if p.IntN(10) == 0 && !p.tracksSCTP {
 		return one(p.Rand, chunkKinds()...)
 	}
 	return chunkInit
@@ -60,6 +75,9 @@ func (p *picker) chunksOf(pk packet) string {
 	switch {
 	case pk.protocol != protocolSCTP:
 		return ""
+	case p.tracksSCTP:
+		return one(p.Rand, chunkInit, chunkInit, chunkAbort, chunkInitAck, chunkCookieEcho, chunkCookieAck, chunkShutdown,
+			chunkShutdownAck, chunkShutdownComplete, chunkData)
 	case p.mood == moodReuse && p.IntN(2) == 0:
 		return one(p.Rand, chunkInit, chunkAbort)
 	}
@@ -68,7 +86,7 @@ func (p *picker) chunksOf(pk packet) string {
 
 // associate plays the rest of the handshake.
 func (p *picker) associate(o opened) {
-	for _, s := range []chunkStep{{true, chunkInitAck}, {false, chunkCookieEcho + chunkData}, {true, chunkCookieAck}} {
+	for _, s := range []chunkStep{{true, chunkInitAck}, {false, p.cookie()}, {true, chunkCookieAck}} {
 		pk := o.packet
 		if s.server {
 			pk = o.reply(0, 0)
@@ -77,6 +95,14 @@ func (p *picker) associate(o opened) {
 			p.do(pk)
 		}
 	}
+}
+
+// cookie is COOKIE ECHO, with data where nothing looks at it.
+func (p *picker) cookie() string {
+	if p.tracksSCTP {
+		return chunkCookieEcho
+	}
+	return chunkCookieEcho + chunkData
 }
 
 // outlast sends another packet of an association that would expire in seconds, where

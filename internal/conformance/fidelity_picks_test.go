@@ -20,18 +20,19 @@ var pickSchedulers = []string{
 // simulator of its own, to know what a real server would answer.
 type picker struct {
 	*rand.Rand
-	sim       *player
-	h         history
-	scheduler string
-	only      uint8 // the protocol of all services; 0: any
-	ipsec     bool  // there are packets of IPsec
-	mood      mood
-	services  []*pickService
-	opened    []opened
-	port      uint16 // of the last client
-	picks     int
-	nodest    bool // expire_nodest_conn is on
-	conntrack bool // is on
+	sim        *player
+	h          history
+	scheduler  string
+	only       uint8 // the protocol of all services; 0: any
+	ipsec      bool  // there are packets of IPsec
+	tracksSCTP bool  // netfilter tracks associations
+	mood       mood
+	services   []*pickService
+	opened     []opened
+	port       uint16 // of the last client
+	picks      int
+	nodest     bool // expire_nodest_conn is on
+	conntrack  bool // is on
 }
 
 // mood is what a history is about. Some take their time, so there are few of
@@ -118,10 +119,10 @@ func (p *picker) make() {
 func (p *picker) begin() {
 	switch p.mood {
 	case moodReuse:
-		if p.conntrack = p.only == 0 && p.IntN(2) == 0; p.conntrack {
+		if p.conntrack = p.tracksSCTP || p.only == 0 && p.IntN(2) == 0; p.conntrack {
 			p.do(requirement{"conntrack", 1})
 		}
-		if p.conntrack && p.IntN(3) > 0 {
+		if p.tracksSCTP || p.conntrack && p.IntN(3) > 0 {
 			p.do(ftpByNAT[0])
 			p.do(ftpByNAT[1])
 		}

@@ -14,13 +14,15 @@ var chunkNames = []string{
 
 // The types of chunks that tests use.
 const (
-	chunkData       = "\x00"
-	chunkInit       = "\x01"
-	chunkInitAck    = "\x02"
-	chunkAbort      = "\x06"
-	chunkShutdown   = "\x07"
-	chunkCookieEcho = "\x0a"
-	chunkCookieAck  = "\x0b"
+	chunkData             = "\x00"
+	chunkInit             = "\x01"
+	chunkInitAck          = "\x02"
+	chunkAbort            = "\x06"
+	chunkShutdown         = "\x07"
+	chunkShutdownAck      = "\x08"
+	chunkShutdownComplete = "\x0e"
+	chunkCookieEcho       = "\x0a"
+	chunkCookieAck        = "\x0b"
 )
 
 // chunksText returns such as "COOKIE-ECHO+DATA"; "-" without a chunk.

@@ -119,8 +119,11 @@ func trackEvent(flags uint8) (event int, valid bool) {
 // follow returns the entry after a packet in one direction, and whether the packet
 // belongs to the previous one. An entry without a state does not exist.
 func (t track) follow(p *Packet, direction int, now tick) (after track, known bool) {
-	if p.Protocol == protoUDP {
+	switch p.Protocol {
+	case protoUDP:
 		return t.followUDP(direction, now)
+	case protoSCTP:
+		return t.followSCTP(p, direction, now)
 	}
 	event, valid := trackEvent(p.TCP)
 	if !valid {
@@ -217,7 +220,7 @@ func (k *Kernel) tracks(family uint32) bool {
 
 // isTracked reports whether the packet's entry of netfilter's matters to IPVS, and is
 // simulated.
-func (p *Packet) isTracked() bool { return p.Protocol == protoTCP || p.Protocol == protoUDP }
+func (p *Packet) isTracked() bool { return p.hasPorts() }
 
 // begins returns the entry that a packet begins, without a state if it begins none,
 // and whether it belongs to an entry that netfilter has.

@@ -11,14 +11,21 @@ import (
 func (p Packet) sctp(tag uint32) (b []byte) {
 	b = binary.BigEndian.AppendUint16(b, p.From.Port())
 	b = binary.BigEndian.AppendUint16(b, p.To.Port())
+	const initiation, initiationAck = 1, 2
 	verification := []byte{0, 0, 0, 1}
-	if p.Chunks == "" {
+	switch {
+	case p.Chunks == "":
 		verification = tagMagic
+	case p.Chunks[0] == initiation:
+		verification = []byte{0, 0, 0, 0} // the other side has not said one yet
 	}
 	b = append(append(b, verification...), 0, 0, 0, 0) // the checksum
 	for i, kind := range []byte(p.Chunks) {
 		start := len(b)
 		b = append(b, kind, 0, 0, 0)
+		if kind == initiation || kind == initiationAck {
+			b = append(b, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1) // the tag to verify, window, streams, first TSN
+		}
 		if i == 0 {
 			b = p.tagged(b, tag)
 		}

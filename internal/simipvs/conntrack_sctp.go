@@ -1,0 +1,80 @@
+package simipvs
+
+// Netfilter's states of SCTP. Unlike IPVS's they have names of what the client has done.
+const (
+	nNone trackState = iota
+	nClosed
+	nCookieWait
+	nCookieEchoed
+	nEstablished
+	nShutdownSent
+	nShutdownRecd
+	nShutdownAckSent
+	nHeartbeatSent
+	assocTrackStates
+)
+
+// assocTrackTimeouts are netfilter's, as a new namespace has them.
+var assocTrackTimeouts = [assocTrackStates]tick{
+	nClosed: 10 * second, nCookieWait: 3 * second, nCookieEchoed: 3 * second, nEstablished: 210 * second,
+	nShutdownSent: 3 * second, nShutdownRecd: 3 * second, nShutdownAckSent: 3 * second, nHeartbeatSent: 30 * second,
+}
+
+// assocBegins are the states of entries by the chunk that begins them. No other does.
+var assocBegins = map[byte]trackState{
+	SCTPInit: nClosed, SCTPHeartbeat: nHeartbeatSent, SCTPHeartbeatAck: nClosed, SCTPShutdownAck: nShutdownAckSent,
+}
+
+// assocMove is what moves an entry.
+type assocMove struct {
+	direction int
+	chunk     byte
+	from      trackState
+}
+
+// assocMoves are all moves but that to nClosed by an ABORT.
+var assocMoves = map[assocMove]trackState{
+	{toOpener, SCTPInitAck, nClosed}:                     nCookieWait,
+	{fromOpener, SCTPCookieEcho, nCookieWait}:            nCookieEchoed,
+	{toOpener, SCTPCookieEcho, nCookieWait}:              nCookieEchoed,
+	{fromOpener, SCTPCookieAck, nCookieEchoed}:           nEstablished,
+	{toOpener, SCTPCookieAck, nCookieEchoed}:             nEstablished,
+	{toOpener, SCTPError, nCookieEchoed}:                 nClosed,
+	{fromOpener, SCTPShutdown, nEstablished}:             nShutdownSent,
+	{toOpener, SCTPShutdown, nEstablished}:               nShutdownRecd,
+	{fromOpener, SCTPShutdownAck, nShutdownSent}:         nShutdownAckSent,
+	{toOpener, SCTPShutdownAck, nShutdownSent}:           nShutdownAckSent,
+	{fromOpener, SCTPShutdownAck, nShutdownRecd}:         nShutdownAckSent,
+	{toOpener, SCTPShutdownAck, nShutdownRecd}:           nShutdownAckSent,
+	{fromOpener, SCTPShutdownComplete, nShutdownAckSent}: nClosed,
+	{toOpener, SCTPShutdownComplete, nShutdownAckSent}:   nClosed,
+	{fromOpener, SCTPInit, nShutdownSent}:                nClosed,
+	{fromOpener, SCTPInit, nShutdownRecd}:                nClosed,
+	{fromOpener, SCTPInit, nHeartbeatSent}:               nCookieWait,
+	{toOpener, SCTPHeartbeatAck, nHeartbeatSent}:         nEstablished,
+}
+
+// followSCTP follows each chunk. Verification tags are taken to be right.
+func (t track) followSCTP(p *Packet, direction int, now tick) (after track, known bool) {
+	if p.Chunks == "" {
+		return t, false
+	}
+	known = t.state != trackNone
+	for i := range len(p.Chunks) {
+		switch chunk := p.Chunks[i]; {
+		case t.state == trackNone:
+			if t.state = assocBegins[chunk]; t.state == trackNone {
+				return track{}, false
+			}
+		case chunk == SCTPAbort:
+			t.state = nClosed
+		default:
+			if to, moves := assocMoves[assocMove{direction, chunk, t.state}]; moves {
+				t.state = to
+			}
+		}
+	}
+	t.expires = now + assocTrackTimeouts[t.state]
+	t.replied = t.replied || direction == toOpener
+	return t, known
+}
