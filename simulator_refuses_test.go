@@ -41,6 +41,7 @@ func TestSimulatorRefusesOptions(t *testing.T) {
 			addressed(prefix, prefix), {Interfaces: []SimInterface{{Name: "eth0"}, {Name: "eth0"}}},
 		},
 		"SHTableBits":  {{SHTableBits: -1}, {SHTableBits: 3}, {SHTableBits: 21}, {SHTableBits: math.MaxInt}},
+		"FTPPorts":     {{FTPPorts: []uint16{0}}, {FTPPorts: []uint16{21, 21}}, {FTPPorts: []uint16{1, 2, 3, 4, 5, 6, 7, 8, 9}}},
 		"MHTableIndex": {{MHTableIndex: -1}, {MHTableIndex: 7}, {MHTableIndex: 18}},
 		"Algorithms":   {{Algorithms: map[Scheduler]SimAlgorithm{"mine": nil}}, {Algorithms: map[Scheduler]SimAlgorithm{"": newest}}},
 	} {

@@ -55,7 +55,11 @@ var ftpSites = []ftpSite{
 func makeFTP(_ testing.TB, r release.Release, seed uint64) (history, int) {
 	f := &ftpTalk{Rand: rand.New(rand.NewPCG(seed, 21)), port: 1024}
 	f.configure(r)
-	const actions, surveyed = 120, 12
+	const few, many, surveyed = 120, 1000, 20
+	actions := few
+	if long() {
+		actions = many
+	}
 	for i := range actions {
 		f.act()
 		if i%surveyed == surveyed-1 {

@@ -35,6 +35,7 @@ import (
 //	from-client, from-server …  a whole IP packet, see frames_text_test.go
 //	servers                     prints each server's connections
 //	connections                 prints the connections
+//	helper ftp                  loads ip_vs_ftp
 //	defenses                    prints in which modes the defenses against a shortage of memory are
 //
 // Packets of syn and the like come from the director itself. In the files whose names begin
@@ -66,6 +67,9 @@ func TestHistories(t *testing.T) {
 			must(t, err)
 			if bigEndian := binary.NativeEndian.Uint16([]byte{0, 1}) == 1; bigEndian && strings.Contains(string(text), " 0x0 x") {
 				return // bytes of a message as the other machines have it
+			}
+			if strings.Contains(string(text), "\nhelper ftp\n") {
+				loadFTP(t, 21, 2121)
 			}
 			blocks := parseBlocks(string(text))
 			if testbed.Inside() {
@@ -206,6 +210,9 @@ func (p *script) line(line string) (string, error) {
 		return p.servers(), nil
 	case "connections":
 		return p.connections(), nil
+	case "helper":
+		p.sim.side.(*simulatorSide).kernel.LoadFTP()
+		return "", nil
 	case "defenses":
 		return p.defenses(), nil
 	}

@@ -184,7 +184,7 @@ func parseStep(line string) (step, error) {
 		return requirement{f[1], value}, err
 	case f[0] == "packet" && len(f) >= 5:
 		return parsePacket(f[1:], payload)
-	case f[0] == "segment":
+	case f[0] == "segment" && len(f) > 4:
 		return parseSegment(strings.TrimPrefix(line, f[0]))
 	case f[0] == "call" && len(f) >= 3:
 		return parseCall(strings.Fields(strings.NewReplacer("{", " { ", "}", " } ").Replace(line))[1:])
