@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"testing"
 
 	"github.com/golvs/lvs/internal/release"
@@ -27,6 +28,12 @@ func openWiredDuel(t testing.TB) *duel {
 	}
 	real := open(t)
 	return &duel{real: newPlayer(t, real), sim: newPlayer(t, openWiredSimulator(t, real.Release()))}
+}
+
+// What frames do to a director and to the simulator is the same.
+func TestFidelityFrames(t *testing.T) {
+	const few, players = 500, 4
+	fidelity{"frames", makeFrames, cmp.Or(*fidelityFrames, few), players}.run(t, openWiredDuel)
 }
 
 // The text of a packet is without loss, and what is read from its bytes has that text.

@@ -91,7 +91,9 @@ func TestHistories(t *testing.T) {
 }
 
 // hasWires reports whether the packets of a history come by wires.
-func hasWires(file string) bool { return strings.HasPrefix(filepath.Base(file), "frames-") }
+func hasWires(file string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(filepath.Base(file), "found-"), "frames-")
+}
 
 func openDuelOf(t testing.TB, file string) *duel {
 	if hasWires(file) {

@@ -74,15 +74,23 @@ func (ns *Namespace) NIC(name string, addrs ...string) {
 		ns.t.Fatal(err)
 	}
 	ns.links(func(h *netlink.Handle) error {
-		err := raise(h, name, addrs)
-		for end := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
-			var link netlink.Link
-			if link, err = h.LinkByName(name); err == nil && link.Attrs().OperState == netlink.OperUp {
-				break // the carrier is noticed a moment later
-			}
+		if err := raise(h, name, addrs); err != nil {
+			return err
 		}
-		return err
+		return awaitCarrier(h, name)
 	})
+}
+
+// awaitCarrier waits until the kernel has noticed that the other end of a cable is up, and
+// uses the IPv6 addresses.
+func awaitCarrier(h *netlink.Handle, name string) error {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		link, err := h.LinkByName(name)
+		if err != nil || link.Attrs().OperState == netlink.OperUp {
+			return err
+		}
+	}
+	return fmt.Errorf("%s has no carrier", name)
 }
 
 // raise gives a device addresses, and sets it up.

@@ -78,7 +78,36 @@ func (w *Wire) openInside(name string, mtu int, addrs []string) (err error) {
 	if err := w.links.LinkSetMTU(link, mtu); err != nil {
 		return err
 	}
-	return raise(w.links, name, addrs)
+	if err := raise(w.links, name, nil); err != nil {
+		return err
+	}
+	if err := awaitCarrier(w.links, name); err != nil {
+		return err
+	}
+	if err := raise(w.links, name, addrs); err != nil { // before, IPv6 may never use some
+		return err
+	}
+	return w.awaitAddresses(addrs)
+}
+
+// awaitAddresses waits until packets to the addresses are for the namespace itself, which
+// those of IPv6 are a moment after they are added.
+func (w *Wire) awaitAddresses(addrs []string) error {
+	end := time.Now().Add(5 * time.Second)
+	for _, a := range addrs {
+		ip := netip.MustParsePrefix(a).Addr().AsSlice()
+		for {
+			routes, err := w.links.RouteGet(ip)
+			if err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL {
+				break
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("%s is not used: %v, %w", a, routes, err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
 }
 
 // checksumsInSoftware makes an interface send packets with their checksums: frames on a
