@@ -26,11 +26,14 @@ import (
 //   - Without [SimOptions.Interfaces], each packet that is delivered reaches IPVS, and
 //     what IPVS forwards reaches its server. With interfaces, addresses, links, routes
 //     and forwarding are simulated: a packet reaches IPVS only if it is for the
-//     director, and a server only if the director has a route to it. Firewalls, ARP,
-//     MTU, TTL and rp_filter are not simulated, nor is what a host does with a packet
-//     that IPVS refuses or passes on.
-//   - ICMP packets, fragments and the sip persistence engine fail with
-//     [errors.ErrUnsupported].
+//     director, and a server only if the director has a route to it. Firewalls, ARP
+//     and rp_filter are not simulated, nor what programs of the director reply.
+//   - TTL, MTU and fragments matter to [Simulator.DeliverIP] alone: a [SimPacket] has
+//     none. There, IP options pass unchanged, ICMP errors have no limit on their rate,
+//     and there are no redirects and no errors about fragments that never become a
+//     packet. What Linux joins of IPv4 fragments of growing sizes depends on its memory;
+//     here it joins all of them.
+//   - The sip persistence engine fails with [errors.ErrUnsupported].
 //   - How much memory is free is up to [Simulator.SetFreePages]. Without it, memory is
 //     never short.
 //   - Sync daemons send and receive messages through the program that has the simulator:

@@ -126,20 +126,6 @@ func shaped(from, to string, length int, ttl uint8, df bool) []byte {
 	return q.Bytes
 }
 
-// mustParse reads a packet whose header checksum is not computed yet.
-func mustParse(b []byte) ippacket.Packet {
-	if b[0]>>4 == 4 {
-		b[10], b[11] = 0, 0
-		sum := testbed.Checksum(b[:20])
-		b[10], b[11] = byte(sum>>8), byte(sum)
-	}
-	p, err := ippacket.Parse(b)
-	if err != nil {
-		panic(err)
-	}
-	return p
-}
-
 // Packets that are too long or have no hop left.
 func TestFidelityIPLimits(t *testing.T) {
 	testbed.InKernel(t)
@@ -228,15 +214,6 @@ func TestFidelityIPRefused(t *testing.T) {
 			}
 		})
 	}
-}
-
-// cut returns a packet in fragments.
-func cut(b []byte, mtu int) (all [][]byte) {
-	p := mustParse(b)
-	for _, f := range p.Fragments(mtu, 77) {
-		all = append(all, f.Bytes)
-	}
-	return all
 }
 
 // Fragments are put together before IPVS sees them, and the packet leaves in fragments.

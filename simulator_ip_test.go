@@ -45,3 +45,26 @@ func TestDeliverIPModes(t *testing.T) {
 		t.Logf("%s: %v %s %s %x", mode, d.Verdict, d.Sent[0].Interface, d.Sent[0].NextHop, d.Sent[0].Packet)
 	}
 }
+
+// mustParse reads a packet whose header checksum is not computed yet.
+func mustParse(b []byte) ippacket.Packet {
+	if b[0]>>4 == 4 {
+		b[10], b[11] = 0, 0
+		sum := testbed.Checksum(b[:20])
+		b[10], b[11] = byte(sum>>8), byte(sum)
+	}
+	p, err := ippacket.Parse(b)
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+// cut returns a packet in fragments.
+func cut(b []byte, mtu int) (all [][]byte) {
+	p := mustParse(b)
+	for _, f := range p.Fragments(mtu, 77) {
+		all = append(all, f.Bytes)
+	}
+	return all
+}
