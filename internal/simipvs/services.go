@@ -254,27 +254,33 @@ func (k *Kernel) delService(r *request) errno {
 	if e != 0 {
 		return e
 	}
-	k.removeService(s)
-	k.serversGone()
+	if k.removeService(s) > 0 {
+		k.serversGone()
+	}
 	return 0
 }
 
 func (k *Kernel) flush(*request) errno {
+	servers := 0
 	for _, s := range slices.Collect(k.services.all()) {
-		k.removeService(s)
+		servers += k.removeService(s)
 	}
-	k.serversGone()
+	if servers > 0 {
+		k.serversGone()
+	}
 	return 0
 }
 
 // removeService takes the scheduler away first: it need not follow the servers
-// as they go.
-func (k *Kernel) removeService(s *service) {
+// as they go. It returns how many there were.
+func (k *Kernel) removeService(s *service) (servers int) {
+	servers = s.group.Len()
 	k.services.remove(s)
 	_ = s.group.Schedule(nil) // nothing is attached, so nothing fails
 	for server := range s.group.All() {
 		k.removeDest(k.dests[server.ID])
 	}
+	return servers
 }
 
 func (k *Kernel) getService(r *request) errno {
