@@ -91,7 +91,8 @@ func (d *duel) step(batch []step) string {
 	case message:
 		return d.hear(s)
 	case sent:
-		return d.compareSent()
+		difference, _ := d.compareSent()
+		return difference
 	}
 	return d.look(batch[0].(survey).stats)
 }

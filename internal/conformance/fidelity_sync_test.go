@@ -94,8 +94,9 @@ func (d *duel) hear(m message) string {
 // threads looked, and its port on addresses in the kernel's memory.
 var comparedEntries, sameEntries atomic.Int64
 
-// compareSent compares the entries that both sides have sent, port by port.
-func (d *duel) compareSent() string {
+// compareSent compares the entries that both sides have sent, port by port, and returns
+// what the simulator has sent.
+func (d *duel) compareSent() (difference string, said []message) {
 	d.real.Wait(flushed)
 	d.meet()
 	realSent, simSent := d.real.side.(syncer).TakeSent(), d.sim.side.(syncer).TakeSent()
@@ -113,10 +114,10 @@ func (d *duel) compareSent() string {
 			b = sim[i]
 		}
 		if a != b {
-			return fmt.Sprintf("sent, entry %d of %d\n\tgot  %s\n\twant %s\n", i, len(real), b, a)
+			return fmt.Sprintf("sent, entry %d of %d\n\tgot  %s\n\twant %s\n", i, len(real), b, a), simSent
 		}
 	}
-	return ""
+	return "", simSent
 }
 
 // entriesOf returns the entries of messages, in order. With several ports it is the order

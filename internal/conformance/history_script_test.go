@@ -36,6 +36,7 @@ import (
 //	servers                     prints each server's connections
 //	connections                 prints the connections
 //	helper ftp                  loads ip_vs_ftp
+//	daemon master|backup, stop master|backup, entry …, sent: see history_sync_test.go
 //	defenses                    prints in which modes the defenses against a shortage of memory are
 //
 // Packets of syn and the like come from the director itself. In the files whose names begin
@@ -277,6 +278,8 @@ func (p *script) play(s step) (printed string) {
 		if p.real != nil {
 			difference = p.look(s.stats)
 		}
+	case thresholds, message, sent:
+		difference, printed = p.sync(s)
 	}
 	if difference != "" {
 		p.Errorf("simulator and kernel differ:\n%s", difference)
@@ -352,6 +355,8 @@ func (p *script) short(f []string, payload string) (step, error) {
 		return p.shortServer(f[0], f[1:])
 	case "syn", "ack", "fin", "rst", "datagram", "init":
 		return p.shortPacket(f, payload)
+	case "daemon", "stop", "entry":
+		return p.shortSync(f)
 	}
 	return nil, nil
 }
