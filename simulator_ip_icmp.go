@@ -21,14 +21,11 @@ func (d *ipDelivery) balanceICMP(p *ippacket.Packet) error {
 	var inside ippacket.Packet
 	var headers int
 	if ok {
-		m.About, m.Fragment = aboutOf(&quoted)
+		m.About = aboutOf(&quoted, m)
 	}
 	if ok && p.Is4() && !d.forward {
 		if inside, headers, ok = quoted.Inside(); ok {
-			if m.Inside, m.Fragment = aboutOf(&inside); m.Inside == nil {
-				m.About = nil
-			}
-			m.DF = inside.DF()
+			m.Inside, m.DF = aboutOf(&inside, m), inside.DF()
 		}
 	}
 	var told simipvs.Verdict
@@ -36,8 +33,7 @@ func (d *ipDelivery) balanceICMP(p *ippacket.Packet) error {
 	if err := d.sim.deliver(d.ways, &raw, &told, &d.Verdict); err != nil {
 		return err
 	}
-	switch d.Verdict.Action {
-	case ActionForwarded, ActionReplied, ActionPassed:
+	if d.Verdict.Reason != ReasonRelated || d.Verdict.Action == ActionForwarded || d.Verdict.Action == ActionReplied {
 		d.follow(p, &told)
 		return nil
 	}
@@ -48,7 +44,7 @@ func (d *ipDelivery) balanceICMP(p *ippacket.Packet) error {
 // answerTunnel tells a client what an error about a tunnel says about the packet inside.
 func (d *ipDelivery) answerTunnel(inside *ippacket.Packet, e ippacket.Error, learn func() int) {
 	mtu := 0
-	if e.IsTooLong4() && d.Verdict.Reason == ReasonRelated {
+	if e.IsTooLong4() {
 		mtu = learn()
 	}
 	if d.Verdict.Action == ActionRefused {
@@ -56,22 +52,19 @@ func (d *ipDelivery) answerTunnel(inside *ippacket.Packet, e ippacket.Error, lea
 	}
 }
 
-// aboutOf returns a quoted packet as the simulated kernel has it, and whether it is a
-// fragment with data where the ports would be. It is nil if there are too few bytes for
-// ports.
-func aboutOf(q *ippacket.Packet) (p *simipvs.Packet, fragment bool) {
-	p = &simipvs.Packet{Protocol: q.Protocol, Length: len(q.Bytes)}
+// aboutOf returns a quoted packet as the simulated kernel has it, and notes in m whether
+// it has ports.
+func aboutOf(q *ippacket.Packet, m *simipvs.ICMP) *simipvs.Packet {
 	var source, destination uint16
+	m.Short, m.Fragment = false, q.Offset != 0
 	switch q.Protocol {
 	case ippacket.TCP, ippacket.UDP, ippacket.SCTP:
 		var ok bool
-		if source, destination, ok = q.FirstPorts(); !ok {
-			return nil, false
-		}
+		source, destination, ok = q.FirstPorts()
+		m.Short = !ok
 	}
 	from, to := netip.AddrPortFrom(q.Source, source), netip.AddrPortFrom(q.Destination, destination)
-	p.Source, p.Destination = &from, &to
-	return p, q.Offset != 0
+	return &simipvs.Packet{Protocol: q.Protocol, Source: &from, Destination: &to, Length: len(q.Bytes)}
 }
 
 // sendError sends an ICMP error that the director made. It passes IPVS as what programs of

@@ -15,9 +15,10 @@ const (
 // ICMP is what an ICMP error says.
 type ICMP struct {
 	Type, Code    uint8
-	About         *Packet // that the error quotes; nil: too little of it to know its ports
+	About         *Packet // that the error quotes; nil: too little of it to know its ends
 	Inside        *Packet // the packet in About if that may be in a tunnel, and its quoted length
 	Fragment      bool    // of Inside or else About, not the first: it has data where the ports would be
+	Short         bool    // likewise: its ports are not known
 	DF            bool    // Inside must not be fragmented
 	WrongChecksum bool    // of the error
 }
@@ -97,6 +98,8 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 	case !m.About.isBalanced():
 		d.pass(NotOpening)
 		return nil
+	case m.Short:
+		return k.decideShort(d, family)
 	}
 	if err := m.ends(e); err != nil {
 		return err
@@ -136,6 +139,15 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 	return nil
 }
 
+// decideShort decides about an error that quotes a packet without its ports.
+func (k *Kernel) decideShort(d *decision, family uint32) error {
+	d.pass(NotOpening)
+	if k.sysctl.scheduleICMP != 0 && k.hooked(family) && !k.ignoresRequests() {
+		d.action = Dropped
+	}
+	return nil
+}
+
 // openByError decides about an ICMP error of no connection, as about a packet of the
 // client's. An error is never refused by another error.
 func (k *Kernel) openByError(d *decision, p *Packet, e *ends, w *world) {
@@ -168,7 +180,7 @@ func (k *Kernel) decideTunnelError(d *decision, p *Packet, e *ends) error {
 		return err
 	}
 	id, isReply := connID(0), false
-	if m.Inside.isBalanced() {
+	if m.Inside.isBalanced() && !m.Short {
 		id, isReply = k.find(e)
 	}
 	switch {
