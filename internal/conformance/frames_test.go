@@ -36,6 +36,49 @@ func TestFidelityFrames(t *testing.T) {
 	fidelity{"frames", makeFrames, cmp.Or(*fidelityFrames, few), players}.run(t, openWiredDuel)
 }
 
+// The comparison can fail: a side that changes a byte of a packet, sends it to another
+// neighbour, keeps it or sends it twice is found out, in a few steps.
+func TestFidelityFramesFinds(t *testing.T) {
+	r := release.Release{Major: 6, Minor: 12, Patch: 117}
+	for name, spoil := range map[string]func([]exit) []exit{
+		"a byte":    func(all []exit) []exit { all[0].packet[len(all[0].packet)-1] ^= 1; return all },
+		"a TTL":     func(all []exit) []exit { all[0].packet[10-all[0].packet[0]>>5]++; return all },
+		"a hop":     func(all []exit) []exit { all[0].hop = all[0].hop.Next(); return all },
+		"one less":  func(all []exit) []exit { return all[1:] },
+		"one twice": func(all []exit) []exit { return append(all, all[0]) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			open := func(t testing.TB) *duel {
+				real := newPlayer(t, openWiredSimulator(t, r))
+				real.side = spoiltSide{real.side.(*simulatorSide), spoil}
+				return &duel{real: real, sim: newPlayer(t, openWiredSimulator(t, r))}
+			}
+			h, _ := makeFrames(t, r, 1)
+			short, difference := shrink(t, open, h)
+			const few = 4
+			if difference == "" || len(short) > few {
+				t.Errorf("after %d steps: %q", len(short), difference)
+			}
+		})
+	}
+}
+
+// spoiltSide does something to what leaves towards the servers.
+type spoiltSide struct {
+	*simulatorSide
+	spoil func([]exit) []exit
+}
+
+func (s spoiltSide) Inject(frames []frame) [][]exit {
+	all := s.simulatorSide.Inject(frames)
+	for i := range all {
+		if len(all[i]) > 0 && all[i][0].by == toServers {
+			all[i] = s.spoil(all[i])
+		}
+	}
+	return all
+}
+
 // The text of a packet is without loss, and what is read from its bytes has that text.
 func TestFrameText(t *testing.T) {
 	for _, text := range []string{
