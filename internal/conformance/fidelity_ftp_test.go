@@ -123,7 +123,7 @@ func (f *ftpTalk) act() {
 	case n < 99 && len(f.sessions) > 3 && (f.edits || f.IntN(20) == 0):
 		f.edits = true
 		site := one(f.Rand, ftpSites...)
-		f.h = append(f.h, serviceCall(one(f.Rand, uint8(cSetDest), cSetDest, cDelDest, cNewDest), keyOf(site.service), f.dest(site)), wait(200*time.Millisecond))
+		f.h = append(f.h, serviceCall(one(f.Rand, uint8(cSetDest), cSetDest, cDelDest, cNewDest), keyOf(site.service), f.dest(site)), requirement{"expire_nodest_conn", 0}, wait(200*time.Millisecond))
 	default:
 		f.h = append(f.h, requirement{"conntrack", f.IntN(2)})
 	}
@@ -232,9 +232,11 @@ func delimited(a netip.AddrPort) string {
 
 // reply says something as the server.
 func (f *ftpTalk) reply(s *ftpSession) {
-	f.add(segment{
-		tcp: flagACK, from: s.server, to: s.client, again: f.IntN(25) == 0, data: f.spoilt(f.replyText(s)),
-	})
+	reply := segment{tcp: flagACK, from: s.server, to: s.client, data: f.spoilt(f.replyText(s))}
+	f.add(reply)
+	if reply.again = true; f.IntN(25) == 0 {
+		f.add(reply)
+	}
 	f.acknowledge(s.client, s.vip, s.mark)
 }
 
