@@ -117,3 +117,22 @@ func TestSimulatorBackupOnly(t *testing.T) {
 	must(t, l.client.StartSyncDaemon(context.Background(), SyncDaemon{Role: SyncBackup, Interface: "eth0"}))
 	l.wants(l.syn(l.flow()), ActionPassed, ReasonBackupOnly)
 }
+
+// A packet of a connection needs no memory, whatever the simulator can do.
+func TestDeliverAllocatesNothing(t *testing.T) {
+	for _, mode := range []Mode{DR(), NAT(), IPIP()} {
+		l := newSimLab(t, SimOptions{})
+		l.serve(Service{ID: simWeb, Scheduler: WLC}, mode, 1)
+		p := SimPacket{Protocol: ProtocolTCP, Source: netip.MustParseAddrPort("10.9.0.1:1024"), Destination: simWeb.AddrPort(), TCP: SimSYN}
+		deliver := func() {
+			if _, err := l.Deliver(p); err != nil {
+				t.Error(err)
+			}
+		}
+		deliver()
+		p.TCP = SimACK
+		if n := testing.AllocsPerRun(100, deliver); n > 0 {
+			t.Errorf("%s: a packet allocates %v times", mode, n)
+		}
+	}
+}

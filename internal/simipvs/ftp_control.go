@@ -3,6 +3,7 @@ package simipvs
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // ftpHelper is what a kernel has that loaded ip_vs_ftp. It follows the control
@@ -62,11 +63,12 @@ func (h *ftpHelper) end(id connID) {
 func (k *Kernel) help(d *decision, p *Packet) {
 	c := d.conn
 	r := ftpReader{uint32(c.family), k.opts.Release.ChecksFTPNumbers()}
+	text := strings.Clone(p.Data) // what keeps a part of a packet would move all packets to the heap
 	switch {
 	case d.effect == effectReply && State(c.state) == tcpEstablished:
-		d.ftp = k.readReply(d, r, p.Data)
+		d.ftp = k.readReply(d, r, text)
 	case d.effect != effectReply && k.stateAfter(c, p, fromClient) == tcpEstablished:
-		d.ftp = k.readCommand(d, r, p.Data)
+		d.ftp = k.readCommand(d, r, text)
 	}
 	switch step := d.ftp; {
 	case step == nil || step.data == nil:
@@ -141,7 +143,7 @@ func (c *ftpControl) rewrite(d *decision, p *Packet) *Rewrite {
 	if !changes && c.shift == (shift{}) {
 		return nil
 	}
-	r := &Rewrite{Data: p.Data, Changed: changes, Seq: p.Seq}
+	r := &Rewrite{Data: strings.Clone(p.Data), Changed: changes, Seq: p.Seq}
 	if changes {
 		r.Data = d.ftp.rewritten
 	}
