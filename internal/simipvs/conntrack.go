@@ -28,9 +28,10 @@ const (
 // track is netfilter's entry of a connection.
 type track struct {
 	state     trackState
-	replied   bool // a packet came back to the opener
-	closing   bool // a side has begun to close
-	lastReset bool // the opener's last packet was a reset, and nothing came since
+	replied   bool    // a packet came back to the opener
+	closing   bool    // a side has begun to close
+	tagged    [2]bool // SCTP: whether the verification tag in a direction is known
+	lastReset bool    // the opener's last packet was a reset, and nothing came since
 	began     tick
 	expires   tick
 	reply     ends // those of the packets that come back

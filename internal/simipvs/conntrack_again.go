@@ -4,9 +4,10 @@ package simipvs
 // destination. What netfilter knew the first time, it ignores then. What it considered
 // invalid it looks at again: the packet may belong to another entry, or begin one.
 
-// looksAgain reports whether netfilter looks at a packet again.
+// looksAgain reports whether netfilter looks at a packet again. One of SCTP has no entry
+// then either: its verification tag is still unknown.
 func (d *decision) looksAgain(begun track) bool {
-	return d.action == Forwarded && d.conn.is(connTracked) && d.conn.method == methodMasq && !d.tracked && begun.state == trackNone
+	return d.action == Forwarded && d.conn.protocol != protoSCTP && d.conn.is(connTracked) && d.conn.method == methodMasq && !d.tracked && begun.state == trackNone
 }
 
 // translated are the ends of a client's packet behind NAT.

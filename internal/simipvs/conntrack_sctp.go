@@ -54,18 +54,23 @@ var assocMoves = map[assocMove]trackState{
 	{toOpener, SCTPHeartbeatAck, nHeartbeatSent}:         nEstablished,
 }
 
-// followSCTP follows each chunk. Verification tags are taken to be right.
+// followSCTP follows each chunk. Verification tags are taken to be right, but a packet is
+// invalid as long as netfilter has not seen what its tag must be.
 func (t track) followSCTP(p *Packet, direction int, now tick) (after track, known bool) {
 	if p.Chunks == "" {
 		return t, false
 	}
+	was := t
 	known = t.state != trackNone
 	for i := range len(p.Chunks) {
-		switch chunk := p.Chunks[i]; {
+		chunk := p.Chunks[i]
+		switch {
 		case t.state == trackNone:
 			if t.state = assocBegins[chunk]; t.state == trackNone {
 				return track{}, false
 			}
+		case !t.tagged[direction] && !saysTag(chunk):
+			return was, false
 		case chunk == SCTPAbort:
 			t.state = nClosed
 		default:
@@ -73,8 +78,26 @@ func (t track) followSCTP(p *Packet, direction int, now tick) (after track, know
 				t.state = to
 			}
 		}
+		t.learn(chunk, direction)
 	}
 	t.expires = now + assocTrackTimeouts[t.state]
 	t.replied = t.replied || direction == toOpener
 	return t, known
+}
+
+// saysTag reports whether netfilter takes a chunk without knowing what the verification
+// tag of its packet must be.
+func saysTag(chunk byte) bool {
+	return chunk == SCTPInit || chunk == SCTPHeartbeat || chunk == SCTPHeartbeatAck
+}
+
+// learn notes the verification tags that a chunk shows: a packet to open an association has
+// that of the packets in the other direction.
+func (t *track) learn(chunk byte, direction int) {
+	switch chunk {
+	case SCTPInit, SCTPInitAck, SCTPShutdownAck:
+		t.tagged[1-direction] = true
+	case SCTPHeartbeat, SCTPHeartbeatAck:
+		t.tagged[direction] = true
+	}
 }
