@@ -113,7 +113,8 @@ func (x Explanation) Servers() []netip.AddrPort {
 // any packet of another protocol. Explain changes nothing.
 //
 // A [Simulator] knows everything, so its answer is certain, unless a [SimAlgorithm]
-// decides, which is asked only when the packet comes. A live host is copied as far as
+// decides, which is asked only when the packet comes, or a persistence engine looks at
+// data that the flow does not have. A live host is copied as far as
 // the flow can meet it, and the copy is asked. Where the answer depends on what the
 // kernel does not show, all that may happen is listed. The packet is then followed
 // through the host's network: its routes, rules and interfaces bring the packet to
@@ -135,7 +136,7 @@ func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
 	f.Protocol, f.Client, f.VIP = f.protocol(), unmap(f.Client), unmap(f.VIP)
 	p := simipvs.Packet{
 		Protocol: uint8(f.Protocol), Source: &f.Client, Destination: &f.VIP, Mark: f.FWMark,
-		Length: headersOf(f.Protocol, f.VIP),
+		Length: headersOf(f.Protocol, f.VIP) + len(f.Data), Data: f.Data,
 	}
 	if bad := f.validate(); bad != nil {
 		return Explanation{}, explainError(f, bad)
@@ -170,7 +171,7 @@ func (h *Host) explain(ctx context.Context, f Flow, p *simipvs.Packet) (Explanat
 	}
 	e := explainer{kernel: n.kernel, packet: p, x: Explanation{Flow: f}}
 	var err error
-	if e.x.Verdicts, err = e.explore(simipvs.Suppose{}, []question{e.custom}); err != nil {
+	if e.x.Verdicts, err = e.explore(simipvs.Suppose{}, []question{e.key, e.custom}); err != nil {
 		return e.x, explainError(f, err)
 	}
 	err = e.finish(ctx, h)
@@ -236,6 +237,7 @@ func connectionOf(e *simipvs.Entry) *Connection {
 	return &Connection{
 		Protocol: Protocol(e.Protocol), Client: e.Client, VIP: e.VIP, Server: e.Server,
 		State: ConnState(e.State), Expires: time.Duration(e.Expires) * time.Second,
+		Engine: e.Engine, Data: e.Key,
 	}
 }
 

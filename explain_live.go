@@ -74,7 +74,7 @@ func (g *guesser) questions() []question {
 	return []question{
 		g.dropRate,
 		g.connectionEnds, g.connectionDropped, g.connectionIsLost, g.connectionOwner, g.connectionEnded, g.connectionTracked,
-		g.templateEnds, g.templateDropped, g.templateIsLost, g.templateOwner,
+		g.key, g.templateEnds, g.templateDropped, g.templateIsLost, g.templateOwner,
 		g.overload, g.pick, g.bypass,
 	}
 }

@@ -320,7 +320,6 @@ func TestExplainHistoriesOfLiveHosts(t *testing.T) { explainHistories(t, true, f
 func TestExplainRefuses(t *testing.T) {
 	ctx := context.Background()
 	l := newSimLab(t, SimOptions{})
-	l.serve(Service{ID: UDP(simWeb.AddrPort()), Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Engine: "sip"}}, DR(), 1)
 	alive := l.Host()
 	alive.guard.files = aliveFiles{alive.guard.files}
 	good := Flow{Client: netip.MustParseAddrPort("10.9.0.1:4000"), VIP: simWeb.AddrPort()}
@@ -333,7 +332,6 @@ func TestExplainRefuses(t *testing.T) {
 		"two families": {func(f *Flow) { f.VIP = netip.MustParseAddrPort("[fd00::1]:80") }, ErrInvalid},
 		"no protocol":  {func(f *Flow) { f.Protocol = 300 }, ErrInvalid},
 		"ESP's ports":  {func(f *Flow) { f.Protocol = ProtocolESP }, ErrInvalid},
-		"sip":          {func(f *Flow) { f.Protocol = ProtocolUDP }, errors.ErrUnsupported},
 	} {
 		f := good
 		c.change(&f)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/golvs/lvs/internal/simipvs"
 )
@@ -89,6 +90,20 @@ func (e *explainer) custom(w simipvs.Suppose, found *simipvs.Explanation) unknow
 		name:   fmt.Sprintf("which server the algorithm %s picks when the packet comes", found.Scheduler),
 		worlds: picking(w, append(addrs(found.Pick.All), netip.AddrPort{})),
 	}
+}
+
+// key asks what a persistence engine finds in a packet whose data the flow does not have.
+func (e *explainer) key(w simipvs.Suppose, found *simipvs.Explanation) unknown {
+	const tooLong = 256 // so that it is not one of those which are known
+	if found.Unread == "" {
+		return unknown{}
+	}
+	u := unknown{name: fmt.Sprintf("what the persistence engine %s finds in the packet: the flow has no Data", found.Unread)}
+	for _, key := range append(found.Keys, "", strings.Repeat("?", tooLong)) {
+		w.Key = &key
+		u.worlds = append(u.worlds, w)
+	}
+	return u
 }
 
 // picking returns the worlds in which the scheduler picks one of the servers.

@@ -11,6 +11,10 @@ type Flow struct {
 	Client   netip.AddrPort `json:"client"`            // address and port of the client; protocols other than TCP, UDP and SCTP have port 0
 	VIP      netip.AddrPort `json:"vip"`               // virtual address and port
 	FWMark   uint32         `json:"fwmark,omitempty"`  // firewall mark of the client's packets; 0 is none
+
+	// Data is what datagrams of the flow carry, as far as a persistence engine looks at
+	// it: for sip, a message with its Call-ID. If it is "", it is not known.
+	Data string `json:"data,omitempty"`
 }
 
 // Equal reports whether both are the same flow, as == does; see [ServiceID.Equal].

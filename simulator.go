@@ -33,7 +33,6 @@ import (
 //     and there are no redirects and no errors about fragments that never become a
 //     packet. What Linux joins of IPv4 fragments of growing sizes depends on its memory;
 //     here it joins all of them.
-//   - The sip persistence engine fails with [errors.ErrUnsupported].
 //   - netfilter does not see ICMP errors, and of an error that the director forwards and
 //     that is about packets of two connections, IPVS takes the one from the server's side.
 //     Two servers of the same address with different tunnels are both found by errors
@@ -67,6 +66,9 @@ import (
 //   - Since Linux 7.1 the listing of a growing table can be incomplete for a moment, and
 //     before that a change waits for all namespaces. Neither is simulated. Nor is the
 //     moment in which a service has no scheduler while the kernel exchanges it.
+//   - Of two entries alike, which exist where a server speaks first to a client of another server, the
+//     newer one is found. In Linux 7.1 and later it may be the older one after
+//     the table of connections has grown.
 //   - Services are listed in an order that depends on the seed. The kernel's depends on
 //     addresses in its memory.
 //   - The kernel accepts a real server at a link-local IPv6 address if a local route
@@ -130,6 +132,10 @@ type SimOptions struct {
 	// Algorithms are custom schedulers, by the names that services use. They may
 	// replace the kernel's.
 	Algorithms map[Scheduler]SimAlgorithm
+
+	// Engines are custom persistence engines, by the names that services use. They may
+	// replace the kernel's, which is "sip".
+	Engines map[string]SimEngine
 }
 
 // SimInterface is a network interface of the simulated director. It is up.
@@ -190,6 +196,9 @@ func (o SimOptions) kernel() (opts simipvs.Options, bad *Error) {
 			i.MTU = 1500
 		}
 		opts.Interfaces = append(opts.Interfaces, simipvs.Interface{Name: i.Name, MTU: i.MTU, Addrs: slices.Clone(i.Addresses)})
+	}
+	if opts.Engines, bad = kernelEngines(o.Engines); bad != nil {
+		return opts, bad
 	}
 	for name, algorithm := range o.Algorithms {
 		if err := name.validate(); err != nil {

@@ -30,8 +30,9 @@ func (e *NotForwardedError) Error() string {
 }
 
 // Connect opens a connection, with TCP and SCTP by a handshake and with other protocols by
-// an empty packet. The error is a [*NotForwardedError] if a packet was not forwarded,
-// matches [ErrInvalid] if f is not a flow, and is that of [Simulator.Deliver] otherwise.
+// a packet that has only the flow's Data, as each datagram of the connection has. The error
+// is a [*NotForwardedError] if a packet was not forwarded, matches [ErrInvalid] if f is not
+// a flow, and is that of [Simulator.Deliver] otherwise.
 func (s *Simulator) Connect(f Flow) (*SimConn, error) {
 	if bad := f.validate(); bad != nil {
 		return nil, bad.about(OpConnect, f.String())
@@ -148,7 +149,10 @@ func (c *SimConn) send(s turn, data int) error {
 	if data < 0 {
 		return invalid("bytes", "%d is negative", data).about(OpDeliver, "packet")
 	}
-	p.Length = p.headers() + data
+	if p.Protocol == ProtocolUDP {
+		p.Data = c.flow.Data
+	}
+	p.Length = p.headers() + max(data, len(p.Data))
 	v, err := c.sim.Deliver(p)
 	if err != nil {
 		return err

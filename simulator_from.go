@@ -254,6 +254,7 @@ func toEntry(c Connection, mark *uint32) simipvs.Entry {
 	return simipvs.Entry{
 		Protocol: uint8(c.Protocol), Client: c.Client, VIP: c.VIP, Server: c.Server,
 		State: string(c.State), Expires: int(c.Expires.Seconds()), Mark: mark,
+		Engine: c.Engine, Key: c.Data,
 	}
 }
 

@@ -153,12 +153,13 @@ var (
 		simipvs.Connected: ReasonConnection, simipvs.Scheduled: ReasonScheduled, simipvs.ByTemplate: ReasonPersistence,
 		simipvs.Bypassed: ReasonBypass, simipvs.NoService: ReasonNoService, simipvs.NoServer: ReasonNoServerUsable,
 		simipvs.NoServers: ReasonNoServers, simipvs.NoScheduler: ReasonNoScheduler, simipvs.NotOpening: ReasonNotOpening,
-		simipvs.OtherPort: ReasonNotPersistent, simipvs.FTPData: ReasonFTPData, simipvs.FromFTPData: ReasonFromFTPData, simipvs.OtherEngine: ReasonEngine,
+		simipvs.OtherPort: ReasonNotPersistent, simipvs.FTPData: ReasonFTPData, simipvs.FromFTPData: ReasonFromFTPData, simipvs.NoKey: ReasonEngine,
 		simipvs.ServerRemoved: ReasonServerRemoved, simipvs.Conntracked: ReasonConntrack, simipvs.DropRate: ReasonDropRate,
 		simipvs.TooMany: ReasonConnectionLimit, simipvs.BackupOnly: ReasonBackupOnly, simipvs.NoTransmitter: ReasonNoMode,
 		simipvs.NoConnection: ReasonNoConnection, simipvs.OtherProtocol: ReasonProtocol, simipvs.NoChunk: ReasonNoChunk,
 		simipvs.Related: ReasonRelated, simipvs.WrongChecksum: ReasonChecksum,
 		simipvs.NotTracked: ReasonNotTracked,
+		simipvs.Reversed:   ReasonServerFirst,
 	}
 )
 

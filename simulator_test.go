@@ -152,23 +152,6 @@ func TestSimulatorNoServer(t *testing.T) {
 	})
 }
 
-// What is not simulated says so, and does nothing.
-func TestSimulatorUnsupported(t *testing.T) {
-	l := newSimLab(t, SimOptions{})
-	id := UDP(simWeb.AddrPort())
-	l.serve(Service{ID: id, Scheduler: RR, Persistence: Persistence{Timeout: time.Minute, Engine: "sip"}}, DR(), 1)
-	flow := l.flow()
-	for name, protocol := range map[string]Protocol{"sip": ProtocolUDP} {
-		_, err := l.Deliver(SimPacket{Protocol: protocol, Source: flow.Client, Destination: flow.VIP})
-		if !errors.Is(err, errors.ErrUnsupported) {
-			t.Errorf("%s: %v, want ErrUnsupported", name, err)
-		}
-	}
-	if got := l.table(); len(got) != 0 {
-		t.Errorf("there are connections: %v", got)
-	}
-}
-
 // What is not a packet is refused.
 func TestSimulatorBadPackets(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
@@ -192,6 +175,8 @@ func TestSimulatorBadPackets(t *testing.T) {
 		"no release":           {Kernel: "newest"},
 		"an interface's name":  {Interfaces: []SimInterface{{Name: "lo"}}},
 		"an algorithm's name":  {Algorithms: map[Scheduler]SimAlgorithm{"MINE": func(*SimService) SimPicker { return nil }}},
+		"no engine":            {Engines: map[string]SimEngine{"mine": nil}},
+		"an engine's name":     {Engines: map[string]SimEngine{"sixteen letters!": func(SimPacket) (string, bool) { return "", false }}},
 		"no algorithm at all ": {Algorithms: map[Scheduler]SimAlgorithm{"mine": nil}},
 	} {
 		_, err := NewSimulator(o)

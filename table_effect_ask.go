@@ -17,11 +17,12 @@ type asked struct {
 	conn    *Connection    // that the packet belongs to; nil: it opens one
 	was     netip.AddrPort // the server that it reaches without the plan; not valid: none
 	fixed   bool           // the client has a server of its own
+	key     *string        // that a persistence engine finds in the packet; nil: not known
 }
 
 // find finds the connections and clients that the plan can affect, and asks about them.
 func (e *effector) find(ctx context.Context) error {
-	f := finder{effector: e, clients: make(map[clientKey]bool), ports: make(map[netip.AddrPort]bool)}
+	f := finder{effector: e, clients: make(map[clientKey]bool), ports: make(map[netip.AddrPort]bool), unused: make(map[netip.Addr]netip.AddrPort)}
 	for i, owners := range e.copier.to.kernel.Owners(toEntries(e.listed, nil)) {
 		if len(owners) > 0 {
 			f.add(&e.listed[i], owners)
@@ -98,8 +99,8 @@ func (e *effector) ask(a *asked) (v Verdict, template *simipvs.Entry) {
 	case a.flow.Protocol == ProtocolSCTP:
 		p.Chunks = string(SimSCTPData)
 	}
-	found, err := e.copier.to.kernel.Explain(&p, simipvs.Suppose{Brief: true})
-	if err != nil {
+	found, err := e.copier.to.kernel.Explain(&p, simipvs.Suppose{Brief: true, Key: a.key})
+	if err != nil || found.Unread != "" {
 		e.unsimulated[a.service] = true
 		return Verdict{}, nil
 	}
@@ -111,15 +112,19 @@ func (e *effector) ask(a *asked) (v Verdict, template *simipvs.Entry) {
 type templateKey struct {
 	protocol    Protocol
 	client, vip netip.AddrPort
+	data        string // of the persistence engine
 }
 
-func templateOf(c *Connection) templateKey { return templateKey{c.Protocol, c.Client, c.VIP} }
+func templateOf(c *Connection) templateKey {
+	return templateKey{c.Protocol, c.Client, c.VIP, c.Data}
+}
 
 // finder finds what to ask about in the connection table.
 type finder struct {
 	*effector
 	clients   map[clientKey]bool
 	ports     map[netip.AddrPort]bool // of clients, that connections have
+	unused    map[netip.Addr]netip.AddrPort
 	templates []foundTemplate
 }
 
@@ -170,8 +175,12 @@ func allPorts(p Protocol, vip netip.Addr) ServiceID {
 // unusedPort returns a port of a client that no connection has.
 func (f *finder) unusedPort(client netip.Addr) netip.AddrPort {
 	const first = 1024
+	if at, known := f.unused[client]; known {
+		return at
+	}
 	for port := uint16(first); port != 0; port++ {
 		if at := netip.AddrPortFrom(client, port); !f.ports[at] {
+			f.unused[client] = at
 			return at
 		}
 	}
@@ -189,5 +198,9 @@ func (f *finder) ofTemplate(t foundTemplate) asked {
 	case flow.VIP.Port() == 0:
 		flow.VIP = netip.AddrPortFrom(c.VIP.Addr(), cmp.Or(t.service.AddrPort().Port(), anyPort))
 	}
-	return asked{service: t.service, flow: flow}
+	a := asked{service: t.service, flow: flow}
+	if c.Engine != "" { // the client may have connections, of this key or another
+		a.key, a.flow.Client = &c.Data, f.unusedPort(c.Client.Addr())
+	}
+	return a
 }

@@ -189,7 +189,7 @@ func (e *effector) finish() TableEffect {
 		}
 	}
 	for id := range e.unsimulated {
-		e.unseen("%s: what happens to its packets, because their protocol or its engine is not simulated", id)
+		e.unseen("%s: what happens to its packets, because their protocol is not simulated, or a persistence engine looks at their data", id)
 	}
 	for id := range e.withoutClients() {
 		e.unseen("%s: what happens to clients that come later, because it has none now", id)

@@ -98,7 +98,7 @@ const (
 	ReasonNotPersistent                     // a service of port 0 accepts packets only if it is persistent
 	ReasonFTPData                           // it may be FTP data, for which the service must be persistent
 	ReasonFromFTPData                       // it comes from port 20, which IPVS never schedules
-	ReasonEngine                            // the service's persistence engine is for UDP, and the packet is not
+	ReasonEngine                            // the service's persistence engine finds no key in it: for sip, it is not UDP or has no Call-ID
 	ReasonServerRemoved                     // its connection's server was removed, and expire_nodest_conn is off
 	ReasonConntrack                         // conntrack knows another connection of its addresses and ports; net.ipv4.vs.conntrack may be off
 	ReasonDropRate                          // drop_packet is on
@@ -111,6 +111,7 @@ const (
 	ReasonRelated                           // it is an ICMP error about a packet of a connection; if it is refused, about one in a tunnel to a server, and the client gets such an error about what was inside
 	ReasonChecksum                          // it is an ICMP error with a wrong checksum
 	ReasonNotTracked                        // the helper for FTP has to change it, but netfilter does not track its connection
+	ReasonServerFirst                       // it is a datagram of a server of [NAT] that opens a connection, because the service has a persistence engine
 
 	// Why a packet gets no further, although IPVS may have a server for it.
 	ReasonNotLocal      // the VIP is not an address of the director, so IPVS does not see the packet
@@ -142,7 +143,7 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonNotPersistent:   {"not-persistent", "a service of port 0 must be persistent"},
 	ReasonFTPData:         {"ftp-data", "it may be FTP data, for which the service must be persistent"},
 	ReasonFromFTPData:     {"from-ftp-data", "it comes from port 20"},
-	ReasonEngine:          {"engine", "the persistence engine of the service is for UDP"},
+	ReasonEngine:          {"engine", "the persistence engine of the service finds no key in it"},
 	ReasonServerRemoved:   {"server-removed", "its connection's server was removed"},
 	ReasonConntrack:       {"conntrack", "conntrack knows another connection of its addresses and ports"},
 	ReasonDropRate:        {"drop-rate", "drop_packet dropped it"},
@@ -155,6 +156,7 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonRelated:         {"related", "it is an ICMP error about a packet of a connection"},
 	ReasonChecksum:        {"checksum", "its ICMP checksum is wrong"},
 	ReasonNotTracked:      {"not-tracked", "the helper for FTP has to change it, but netfilter does not track its connection"},
+	ReasonServerFirst:     {"server-first", "its server opens a connection with it, for the service has a persistence engine"},
 	ReasonNotLocal:        {"not-local", "its destination is not an address of the director, so IPVS does not see it"},
 	ReasonNoRoute:         {"no-route", "the director has no route to the server"},
 	ReasonNotOnLink:       {"not-on-link", "a router is between the director and the server, which dr cannot cross"},

@@ -209,15 +209,16 @@ func (p *player) lookAtTable(v view) {
 func (p *player) lookAtConns(v view) {
 	p.t.Helper()
 	for i, row := range strings.Split(p.file("/proc/net/ip_vs_conn"), "\n") {
-		at := strings.LastIndexByte(row, ' ')
-		if i == 0 || at < 0 {
+		const expires = 8 // the column; behind it are an engine and its key
+		fields := strings.Fields(row)
+		if i == 0 || len(fields) == 0 {
 			continue
 		}
-		left, err := strconv.Atoi(row[at+1:])
+		left, err := strconv.Atoi(fields[expires])
 		if err != nil {
 			p.t.Fatalf("a connection's row %q: %v", row, err)
 		}
-		name := strings.TrimRight(row[:at], " ")
+		name := strings.Join(slices.Delete(fields, expires, expires+1), " ")
 		v.left[name] = append(v.left[name], left)
 	}
 }

@@ -70,10 +70,11 @@ func (s *simulatorSide) deliver(p packet) (fate string, v simipvs.Verdict) {
 	case simipvs.Passed:
 		return fateOf(p.from, p.to, startTTL), v
 	case simipvs.Replied:
-		if v.Method == masquerade {
-			return fateOf(v.Virtual, p.to, startTTL), v
+		virtual := v.Virtual
+		if p.from.Port() == 0 { // the protocol has none; the connection's is that of another
+			virtual = netip.AddrPortFrom(virtual.Addr(), 0)
 		}
-		return fateOf(p.from, p.to, startTTL), v
+		return fateOf(virtual, p.to, startTTL), v
 	}
 	switch v.Method {
 	case masquerade:

@@ -65,14 +65,15 @@ const (
 
 // What the long run is asked for by scripts/fidelity.
 var (
-	fidelityPicks  = flag.Int("fidelity.picks", 0, "how many servers each scheduler picks; 0 is a few")
-	fidelityCalls  = flag.Int("fidelity.calls", 0, "how many requests there are; 0 is a few")
-	fidelityFrames = flag.Int("fidelity.frames", 0, "how many frames there are; 0 is a few")
-	fidelitySave   = flag.String("fidelity.save", "", "the folder for histories that show a difference, testdata/histories")
-	fidelitySeed   = flag.Uint64("fidelity.seed", 1, "what histories are made from")
+	fidelityPicks   = flag.Int("fidelity.picks", 0, "how many servers each scheduler picks; 0 is a few")
+	fidelityCalls   = flag.Int("fidelity.calls", 0, "how many requests there are; 0 is a few")
+	fidelityFrames  = flag.Int("fidelity.frames", 0, "how many frames there are; 0 is a few")
+	fidelityPackets = flag.Int("fidelity.packets", 0, "how many packets there are of each feature with a test of its own; 0 is a few")
+	fidelitySave    = flag.String("fidelity.save", "", "the folder for histories that show a difference, testdata/histories")
+	fidelitySeed    = flag.Uint64("fidelity.seed", 1, "what histories are made from")
 )
 
-func long() bool { return *fidelityPicks+*fidelityCalls+*fidelityFrames > 0 }
+func long() bool { return *fidelityPicks+*fidelityCalls+*fidelityFrames+*fidelityPackets > 0 }
 
 // fidelity is a kind of histories.
 type fidelity struct {

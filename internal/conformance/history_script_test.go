@@ -334,7 +334,11 @@ func (p *script) connections() string {
 	must(p.T, err)
 	var lines []string
 	for _, c := range all {
-		lines = append(lines, fmt.Sprintf("%s %s > %s > %s %s\n", c.Protocol, c.Client, c.VIP, c.Server, c.State))
+		line := fmt.Sprintf("%s %s > %s > %s %s", c.Protocol, c.Client, c.VIP, c.Server, c.State)
+		if c.Engine != "" {
+			line += " " + c.Engine + " " + c.Data
+		}
+		lines = append(lines, line+"\n")
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "")

@@ -14,8 +14,7 @@ import (
 	"github.com/golvs/lvs/internal/testbed"
 )
 
-// The notes on persistence engines are true. Only kernels show that, because engines are
-// not simulated.
+// The notes on persistence engines are true of kernels.
 func TestConformanceNotesOfEngines(t *testing.T) {
 	testbed.InKernel(t)
 	byClient := lvs.Persistence{Timeout: time.Minute}

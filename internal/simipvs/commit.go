@@ -34,7 +34,7 @@ func (k *Kernel) prepare(d *decision, p *Packet, e *ends) {
 		d.template = 0
 	}
 	if d.ties {
-		d.template = k.tie(d.service, d.dest, e)
+		d.template = k.tie(d, e)
 		k.noteMark(d.template, k.conns.at(d.template), p.Mark)
 	}
 }
@@ -42,7 +42,7 @@ func (k *Kernel) prepare(d *decision, p *Packet, e *ends) {
 // act lets a packet act on its connection.
 func (k *Kernel) act(d *decision, p *Packet) {
 	id := d.met
-	if d.effect == effectOpening {
+	if d.effect.isOpening() {
 		id = k.enterOpening(d, p)
 	}
 	if d.conn.is(connHelped | connAwaited | connForeign) {
@@ -53,13 +53,13 @@ func (k *Kernel) act(d *decision, p *Packet) {
 		return
 	}
 	if server := d.dest; server != nil && server.Available {
-		if d.effect == effectReply {
+		if d.effect.direction() == fromServer {
 			k.countOut(server, p.Length)
 		} else {
 			k.countIn(server, p.Length)
 		}
 	}
-	if d.effect != effectReply {
+	if d.effect.direction() == fromClient {
 		d.conn.packets++
 	}
 	if d.conn.is(connOnePacket) && d.template != 0 {
@@ -67,16 +67,18 @@ func (k *Kernel) act(d *decision, p *Packet) {
 	}
 	k.follow(d.conn, p, d.effect.direction())
 	k.rearm(id, d.conn)
-	if d.effect != effectReply {
+	if d.effect.direction() == fromClient {
 		k.synchronize(id, d)
 	}
-	if d.effect == effectOpening && d.conn.is(connOnePacket) {
+	if d.effect.isOpening() && d.conn.is(connOnePacket) {
 		k.unbind(id, d.conn)
 	}
 }
 
+func (f effect) isOpening() bool { return f == effectOpening || f == effectReverse }
+
 func (f effect) direction() int {
-	if f == effectReply {
+	if f == effectReply || f == effectReverse {
 		return fromServer
 	}
 	return fromClient
@@ -103,14 +105,22 @@ func (k *Kernel) enterOpening(d *decision, p *Packet) (id connID) {
 }
 
 // tie makes a template that ties a client to a server.
-func (k *Kernel) tie(s *service, server *dest, e *ends) connID {
+func (k *Kernel) tie(d *decision, e *ends) connID {
+	s, server := d.service, d.dest
 	t := templateKey(s, e)
-	if t.vport != 0 {
+	if d.effect == effectReverse {
+		client := d.conn.ends()
+		t = s.reverseKey(&client)
+		t.destPort = d.conn.destPort
+	} else if t.vport != 0 {
 		t.destPort = server.Addr.Port()
 	}
 	k.assign(&t, server)
 	id, in := k.bind(&t, server)
 	in.timeout = s.timeout
+	if t.is(connKeyed) {
+		k.enterKeyed(id, s.keyed(k.engines.packet))
+	}
 	return id
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
+	"slices"
 )
 
 // connID is the number of a connection; 0 is none.
@@ -51,6 +52,7 @@ const (
 	connHelped              // the helper for FTP follows it
 	connAwaited             // data of FTP whose client's port is not known yet
 	connForeign             // data of FTP from no real server's address
+	connKeyed               // a template that is found by an engine's key, in engines
 )
 
 func (c *conn) is(f connFlags) bool { return c.flags&f != 0 }
@@ -125,11 +127,17 @@ func (t *connTable) remove(id connID) {
 }
 
 func (t *connTable) link(id connID, c *conn) {
+	if c.is(connKeyed) {
+		return
+	}
 	first := bucket(t.byEnds, t.endsHash(c))
 	c.next, *first = *first, id
 }
 
 func (t *connTable) unlink(id connID, c *conn) {
+	if c.is(connKeyed) {
+		return
+	}
 	at := bucket(t.byEnds, t.endsHash(c))
 	for *at != id {
 		at = &t.at(*at).next
@@ -164,16 +172,18 @@ func bucket(buckets []connID, hash uint32) *connID {
 	return &buckets[hash>>(32-bits.TrailingZeros(uint(len(buckets))))]
 }
 
-// rehash returns a table of twice the size.
+// rehash returns a table of twice the size. In each list the newer ones stay first.
 func (t *connTable) rehash(old []connID, next func(*conn) *connID, hash func(*conn) uint32) []connID {
 	table := make([]connID, 2*len(old))
+	var list []connID
 	for _, id := range old {
-		for id != 0 {
+		for list = list[:0]; id != 0; id = *next(t.at(id)) {
+			list = append(list, id)
+		}
+		for _, id := range slices.Backward(list) {
 			c := t.at(id)
-			following := *next(c)
 			first := bucket(table, hash(c))
 			*next(c), *first = *first, id
-			id = following
 		}
 	}
 	return table

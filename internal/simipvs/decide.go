@@ -1,7 +1,6 @@
 package simipvs
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -44,6 +43,7 @@ const (
 	effectReply          // it comes from the server
 	effectOpening        // it comes from the client, and opens the connection
 	effectStopped        // it comes from the server, and a helper stops it
+	effectReverse        // it comes from the server, and opens the connection
 )
 
 // world is what [Kernel.Explain] supposes, and where it notes how the scheduler picks.
@@ -53,7 +53,9 @@ type world struct {
 	scheduler string // that was asked; "": none
 	flags     uint32 // of its service
 	pick      sched.Explanation
-	hidden    bool // it cannot be asked without consequences
+	hidden    bool     // it cannot be asked without consequences
+	unread    string   // the engine that would read the packet, if that had data
+	keys      []string // that it may find there
 }
 
 // decide finds out what happens to a packet. Netfilter sees it before IPVS does, and
@@ -101,6 +103,10 @@ func (k *Kernel) balance(d *decision, p *Packet, e *ends, w *world) error {
 		c := k.conns.at(id)
 		d.action, d.reason, d.conn, d.dest, d.effect = Replied, Connected, c, k.dests[c.dest], effectReply
 		return nil
+	case k.reverses(d, p, e, w):
+		d.met = 0
+		d.action, d.reason = Replied, Reversed
+		return nil
 	case k.refusesServer(p, e):
 		d.met = 0
 		d.action, d.reason = Refused, NoConnection
@@ -123,7 +129,7 @@ func (k *Kernel) find(e *ends) (id connID, reply bool) {
 		switch {
 		case c.protocol != e.protocol || uint32(c.family) != e.family || c.is(connTemplate):
 		case id == 0 && c.clientPort == e.sport && c.vport == e.dport && c.client == e.src && c.virtual == e.dst:
-			id = i
+			id = i // of two alike, which servers that speak first make, the newer one counts
 		case c.method != methodMasq && c.clientPort == e.dport && c.vport == e.sport && c.client == e.dst && c.virtual == e.src:
 			return i, true
 		}
@@ -287,8 +293,6 @@ func (k *Kernel) open(d *decision, p *Packet, e *ends, w *world) error {
 	switch d.service = s; {
 	case !k.opens(p):
 		d.pass(NotOpening)
-	case s.engine != "" && s.flags&flagPersistent != 0 && p.Protocol == protoUDP:
-		return fmt.Errorf("the persistence engine %s is not simulated: %w", s.engine, ErrUnsupported)
 	case k.drops(d, w):
 		d.action, d.reason = Dropped, DropRate
 	default:

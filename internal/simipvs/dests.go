@@ -154,6 +154,7 @@ func (k *Kernel) setTo(d *dest, c *destSettings) {
 		s.tracks = true
 		k.services.tracking[s.key.family]++
 	}
+	k.rank(d)
 	k.thresholdsChanged(d, upper, lower)
 }
 
@@ -178,6 +179,7 @@ func (k *Kernel) removeDest(d *dest) {
 		k.mixed--
 	}
 	delete(s.dests, d.Addr)
+	k.unrank(d)
 	s.group.Remove(&d.Server)
 	k.discard(d)
 }

@@ -29,6 +29,9 @@ func (k *Kernel) expire(id connID, c *conn) {
 		e := c.ends()
 		k.conntrack.forget(&e)
 	}
+	if c.is(connKeyed) {
+		k.forgetKeyed(id)
+	}
 	k.unbind(id, c)
 	k.sync.forget(id)
 	k.conns.remove(id)

@@ -21,6 +21,9 @@ type Explanation struct {
 	Flags     uint32            // of its service
 	Pick      sched.Explanation // how it picks
 	Hidden    bool              // it cannot be asked without consequences: Verdict says nothing
+
+	Unread string   // the persistence engine that would read the packet, which has no data; "": none
+	Keys   []string // that are tied to servers, one for each server: it may find one of them, another one, or none
 }
 
 // Suppose is what an explanation assumes about things that are not known, to see what
@@ -35,6 +38,7 @@ type Suppose struct {
 	Closed  []netip.AddrPort // servers of the service that are overloaded
 	Server  *netip.AddrPort  // that the scheduler picks; not valid: it picks none
 	Local   bool             // the packet's destination is an address of the director
+	Key     *string          // that persistence engines find in the packet; "": none
 	Brief   bool             // only the verdict and the template are wanted, of many packets
 }
 
@@ -74,6 +78,7 @@ func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error)
 		x.TemplateExposed = k.exposed(&t, k.now+lookInterval) != spared
 	}
 	x.Scheduler, x.Flags, x.Pick, x.Hidden = w.scheduler, w.flags, w.pick, w.hidden
+	x.Unread, x.Keys = w.unread, w.keys
 	return x, nil
 }
 

@@ -29,6 +29,7 @@ type Options struct {
 	Interfaces     []Interface                                   // besides lo
 	Schedulers     map[string]func(*ServiceName) sched.Scheduler // by name, besides the kernel's own
 	FTPPorts       []uint16                                      // of ip_vs_ftp; none is port 21
+	Engines        map[string]Engine                             // by name, besides the kernel's own
 	SHBits         int                                           // see sched.Options
 	MHIndex        int
 }
@@ -70,6 +71,7 @@ type Kernel struct {
 	free     []uint32
 	trash    trash
 	conns    connTable
+	engines  engines
 	timers   wheel
 	timeouts timeouts // as SET_CONFIG sets them, in ticks
 	sysctl   *sysctls
@@ -80,9 +82,11 @@ type Kernel struct {
 	mixed    int   // servers whose family is not their service's
 	totals   bool  // how connections are counted; see release.Release.CountsTotals
 
-	natServers map[[16]byte]int // servers with connections in conns.byReply, by address
-	flow       sched.Flow       // that is being scheduled
-	opening    conn             // that is being opened
+	senders    map[netip.AddrPort][]*dest // servers of NAT by address, the newest first; nil: to be found again
+	ranks      uint64                     // of the newest of them
+	natServers map[[16]byte]int           // servers with connections in conns.byReply, by address
+	flow       sched.Flow                 // that is being scheduled
+	opening    conn                       // that is being opened
 	faults     []Fault
 	conntrack  conntrack
 	elsewhere  Elsewhere
@@ -163,6 +167,7 @@ type dest struct {
 	replies      int   // connections of it that are in the table of replies
 	idleSince    tick  // in the trash without refs; 0: not seen so yet
 	stats        stats
+	ranked       uint64 // among those whose packets may be replies; a newer one has more; 0: not among them
 
 	// unbound is the server of a connection that another director told of, and that no
 	// service has. It is only where packets go.
@@ -201,6 +206,7 @@ func New(opts Options) *Kernel {
 	}
 	k.services = newServiceTable(opts.Release, k.rand.Uint64())
 	k.conns = newConnTable(k.rand.Uint64())
+	k.engines = newEngines()
 	k.timers.conns = &k.conns
 	k.defences.due = lookInterval
 	k.conntrack.entries, k.conntrack.replies = make(map[ends]track), make(map[ends]ends)

@@ -49,7 +49,7 @@ const (
 	OtherPort                       // the service has port 0 and no persistence
 	FTPData                         // a service of port 21 without persistence serves no other port
 	FromFTPData                     // it comes from port 20
-	OtherEngine                     // the service's persistence engine is for another protocol
+	NoKey                           // the service's persistence engine finds no key in it
 	ServerRemoved                   // its connection's server is no longer in the service
 	Conntracked                     // netfilter knows another connection of the same addresses and ports
 	DropRate                        // drop_packet
@@ -62,6 +62,7 @@ const (
 	Related                         // it is an ICMP error about a packet of a connection
 	WrongChecksum                   // it is an ICMP error with a wrong checksum
 	NotTracked                      // a helper has to change it, which needs netfilter
+	Reversed                        // a NAT server sends it first, and its service has a persistence engine
 
 	// Why a packet does not follow its old connection. No verdict has these.
 	ServerQuiesced // its old connection's server has weight 0

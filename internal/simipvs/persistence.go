@@ -10,8 +10,8 @@ const retiredPort = 0xffff
 // schedulePersistent decides by the server to which a template ties the client, or
 // ties the client to one.
 func (k *Kernel) schedulePersistent(d *decision, s *service, p *Packet, e *ends, w *world) {
-	if s.engine != "" { // sip, the only one: it finds nothing in a packet that is not of UDP
-		d.action, d.reason = Dropped, OtherEngine
+	if !k.findsKey(s, p, e, w) {
+		d.action, d.reason = Dropped, NoKey
 		return
 	}
 	why, server := ByTemplate, k.tied(d, s, e, w)
@@ -48,7 +48,7 @@ func btoi(b bool) int {
 // tied returns the server to which a template ties the client, nil if none does.
 func (k *Kernel) tied(d *decision, s *service, e *ends, w *world) *dest {
 	key := templateKey(s, e)
-	if d.template = k.findTemplate(&key); d.template == 0 {
+	if d.template = k.findTemplate(&key, s.keyed(k.engines.packet)); d.template == 0 {
 		return nil
 	}
 	t := k.conns.at(d.template)
@@ -74,6 +74,9 @@ func templateKey(s *service, e *ends) conn {
 	c := conn{
 		client: masked(e.family, e.src, s.netmask), virtual: e.dst,
 		protocol: e.protocol, family: uint8(e.family), flags: connTemplate,
+	}
+	if s.engine != "" {
+		c.flags |= connKeyed
 	}
 	switch {
 	case s.key.mark != 0:
@@ -115,7 +118,10 @@ func masked(family uint32, a [16]byte, netmask uint32) [16]byte {
 	return a
 }
 
-func (k *Kernel) findTemplate(key *conn) connID {
+func (k *Kernel) findTemplate(key *conn, by engineKey) connID {
+	if by.engine != "" {
+		return k.findKeyed(key, by)
+	}
 	t := &k.conns
 	for id := *bucket(t.byEnds, t.endsHash(key)); id != 0; id = t.at(id).next {
 		c := t.at(id)
@@ -134,6 +140,10 @@ func (c *conn) retired(k *Kernel) bool {
 // retire makes a template tie no client. It stays until its time is over.
 func (k *Kernel) retire(id connID) {
 	c := k.conns.at(id)
+	if c.is(connKeyed) {
+		k.retireKeyed(id)
+		return
+	}
 	if k.opts.Release.OwnTables() {
 		c.destPort = retiredPort
 		return

@@ -144,23 +144,25 @@ func protocolName(protocol uint16) string {
 }
 
 func (k *Kernel) listConns() []byte {
-	return k.listTable("Expires PEName PEData", func(*conn) string { return "" })
+	return k.listTable("Expires PEName PEData", func(*conn) string { return "" }, (*Kernel).appendKey)
 }
 
 // listSyncConns lists connections with whence they are known.
 func (k *Kernel) listSyncConns() []byte {
-	return k.listTable("Origin Expires", func(c *conn) string {
+	origin := func(c *conn) string {
 		if c.is(connSynced) {
 			return "SYNC   "
 		}
 		return "LOCAL  "
-	})
+	}
+	return k.listTable("Origin Expires", origin, func(_ *Kernel, b []byte, _ connID) []byte { return b })
 }
 
-func (k *Kernel) listTable(columns string, origin func(*conn) string) []byte {
+func (k *Kernel) listTable(columns string, origin func(*conn) string, appendRest func(*Kernel, []byte, connID) []byte) []byte {
 	b := fmt.Appendf(nil, "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       %s\n", columns)
 	k.eachConn(func(id connID, c *conn) {
-		b = fmt.Appendf(k.appendEnds(b, id, c), " %-11s %s%7d\n", c.stateName(), origin(c), k.left(c))
+		b = fmt.Appendf(k.appendEnds(b, id, c), " %-11s %s%7d", c.stateName(), origin(c), k.left(c))
+		b = append(appendRest(k, b, id), '\n')
 	})
 	return b
 }

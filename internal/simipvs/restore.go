@@ -12,6 +12,7 @@ type Entry struct {
 	State               string
 	Expires             int     // in seconds
 	Mark                *uint32 // of its packets; nil: not known
+	Engine, Key         string  // of a template that a persistence engine made, as they are listed
 }
 
 // Restore takes entries over from another kernel, templates before the others, so
@@ -22,6 +23,7 @@ func (k *Kernel) Restore(entries []Entry) (lost []int) {
 	defer k.mu.Unlock()
 	o := k.ownership()
 	for _, templates := range []bool{true, false} {
+		k.engines.only = k.onlyKeyed()
 		for i := range entries {
 			e := &entries[i]
 			if e.isTemplate() != templates {
@@ -79,6 +81,9 @@ func (k *Kernel) restore(e *Entry, d *dest) {
 	if in.is(connTemplate) {
 		in.timeout = d.svc.timeout
 	}
+	if in.is(connKeyed) {
+		k.enterKeyed(id, k.keyOf(e))
+	}
 	k.resume(e, id)
 }
 
@@ -91,6 +96,9 @@ func (e *Entry) conn() conn {
 	}
 	if e.isTemplate() {
 		c.flags |= connTemplate
+		if e.Engine != "" {
+			c.flags |= connKeyed
+		}
 	}
 	return c
 }
@@ -147,7 +155,11 @@ func (k *Kernel) findControl(c *conn, d *dest) {
 		return
 	}
 	key := templateKey(d.svc, &ends{family: uint32(c.family), protocol: c.protocol, src: c.client, dst: c.virtual, dport: c.vport})
-	if id := k.findTemplate(&key); id != 0 && k.conns.at(id).dest == d.ID {
+	id := k.engines.only[keyedServer{key.ends(), d.ID}]
+	if !key.is(connKeyed) {
+		id = k.findTemplate(&key, engineKey{})
+	}
+	if id != 0 && k.conns.at(id).dest == d.ID {
 		c.control = id
 		k.conns.at(id).controls++
 	}
@@ -158,8 +170,9 @@ type Counts struct{ Active, Inactive, Persistent int }
 
 // entry returns a connection as it is listed.
 func (k *Kernel) entry(id connID) *Entry {
-	c := k.conns.at(id)
+	c, keyed := k.conns.at(id), k.engines.keys[id]
 	return &Entry{
+		Engine: keyed.engine, Key: k.shownKey(keyed),
 		Protocol: c.protocol, State: c.stateName(), Expires: int(k.left(c)),
 		Client: netip.AddrPortFrom(addrOf(uint32(c.family), &c.client), c.clientPort),
 		VIP:    netip.AddrPortFrom(addrOf(uint32(c.family), &c.virtual), c.vport),

@@ -174,7 +174,9 @@ func (k *Kernel) setService(r *request) errno {
 		s.group.Flags = s.flags
 		return e
 	}
+	k.services.count(s, -1)
 	s.set(&c)
+	k.services.count(s, 1)
 	return 0
 }
 
@@ -183,7 +185,7 @@ func (k *Kernel) check(key serviceKey, c *settings) (by sched.Scheduler, e errno
 	if by, e = k.newScheduler(string(c.scheduler), key); e != 0 {
 		return nil, e
 	}
-	if len(c.engine) > 0 && string(c.engine) != sipEngine {
+	if !k.hasEngine(string(c.engine)) {
 		return nil, enoent
 	}
 	if key.family == inet6 && (c.netmask < 1 || c.netmask > 128) {

@@ -92,7 +92,7 @@ const templateStates = 2
 func (k *Kernel) synced(e *syncEntry) connID {
 	key := e.conn()
 	if e.is(syncTemplate) {
-		return k.findTemplate(&key)
+		return k.findTemplate(&key, engineKey{})
 	}
 	t := &k.conns
 	for id := *bucket(t.byEnds, t.endsHash(&key)); id != 0; id = t.at(id).next {

@@ -17,6 +17,7 @@ import (
 type serviceTable struct {
 	ftp      int            // services of TCP's port 21
 	anyPort  int            // services of port 0
+	engines  int            // services with a persistence engine
 	tracking [inet6 + 1]int // services of an address family that make netfilter track connections
 	begun    bool           // there was a service once
 
@@ -91,6 +92,9 @@ func (t *serviceTable) remove(s *service) {
 
 func (t *serviceTable) count(s *service, n int) {
 	t.families[s.key.family] += n
+	if s.engine != "" {
+		t.engines += n
+	}
 	switch {
 	case s.key.mark != 0:
 	case s.key.port == 0:
