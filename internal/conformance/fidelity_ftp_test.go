@@ -43,7 +43,6 @@ type ftpSite struct {
 	server  string // as packets reach it
 	dest    string // as the service has it
 	mark    uint32
-	methods []uint32
 }
 
 var ftpSites = []ftpSite{
