@@ -62,9 +62,6 @@ func (k *Kernel) act(d *decision, p *Packet) {
 	if d.effect.direction() == fromClient {
 		d.conn.packets++
 	}
-	if d.conn.is(connOnePacket) && d.template != 0 {
-		k.conns.at(d.template).packets++
-	}
 	k.follow(d.conn, p, d.effect.direction())
 	k.rearm(id, d.conn)
 	if d.effect.direction() == fromClient {
