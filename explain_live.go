@@ -2,7 +2,6 @@ package lvs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -24,12 +23,6 @@ func (h *Host) explainLive(ctx context.Context, f Flow, p *simipvs.Packet) (Expl
 	if g.own != nil {
 		g.owners = c.owners(*g.own, &f.FWMark)
 	}
-	if g.dropsPackets, err = h.defends(ctx, SysctlDropPacket); err != nil {
-		return Explanation{}, err
-	}
-	if g.dropsEntries, err = h.defends(ctx, SysctlDropEntry); err != nil {
-		return Explanation{}, err
-	}
 	if g.tracked, err = h.mayTrack(ctx); err != nil {
 		return Explanation{}, err
 	}
@@ -48,25 +41,18 @@ type guesser struct {
 	copy    *Host
 	owners  []simipvs.Owner // servers of which the flow's connection may be
 	tracked bool            // netfilter may have entries of connections
-
-	dropsPackets, dropsEntries bool // drop_packet and drop_entry are in effect
-}
-
-// defends reports whether a defense is in effect. A copy does not show that: memory may
-// have become free since.
-func (h *Host) defends(ctx context.Context, defense SysctlKey) (bool, error) {
-	const inEffect = 2 // or 3: always
-	mode, err := h.SysctlInt(ctx, defense)
-	if errors.Is(err, ErrNotFound) {
-		err = nil
-	}
-	return mode >= inEffect, err
 }
 
 // number returns a parameter of IPVS as it was copied. One that does not exist is off.
 func (g *guesser) number(key SysctlKey) int {
 	n, _ := g.copy.SysctlInt(context.Background(), key)
 	return n
+}
+
+// defends reports whether a defence is in effect.
+func (g *guesser) defends(by SysctlKey) bool {
+	const inEffect = 2 // or 3: always
+	return g.number(by) >= inEffect
 }
 
 // questions are asked in the order in which the answers matter to IPVS.
@@ -80,7 +66,7 @@ func (g *guesser) questions() []question {
 }
 
 func (g *guesser) dropRate(w simipvs.Suppose, _ *simipvs.Explanation) unknown {
-	if !g.dropsPackets {
+	if !g.defends(SysctlDropPacket) {
 		return unknown{}
 	}
 	kept, dropped := w, w
@@ -103,7 +89,7 @@ func (g *guesser) connectionEnds(w simipvs.Suppose, found *simipvs.Explanation) 
 }
 
 func (g *guesser) connectionDropped(w simipvs.Suppose, found *simipvs.Explanation) unknown {
-	if !g.dropsEntries || !g.follows(w, found) || !found.ConnectionExposed {
+	if !g.defends(SysctlDropEntry) || !g.follows(w, found) || !found.ConnectionExposed {
 		return unknown{}
 	}
 	return unknown{name: "whether drop_entry has ended the connection", worlds: gone(w)}
@@ -200,7 +186,7 @@ func (g *guesser) templateEnds(w simipvs.Suppose, found *simipvs.Explanation) un
 }
 
 func (g *guesser) templateDropped(w simipvs.Suppose, found *simipvs.Explanation) unknown {
-	if !g.dropsEntries || found.Template == nil || w.Tied != nil || !found.TemplateExposed {
+	if !g.defends(SysctlDropEntry) || found.Template == nil || w.Tied != nil || !found.TemplateExposed {
 		return unknown{}
 	}
 	return unknown{name: "whether drop_entry has ended the persistence template", worlds: untied(w)}

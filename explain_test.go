@@ -118,12 +118,15 @@ func (e *explained) step() {
 
 func (e *explained) sysctl() {
 	names := []string{
-		"expire_nodest_conn", "expire_quiescent_template", "conn_reuse_mode", "cache_bypass", "conntrack", "drop_packet", "conn_max", "backup_only",
+		"expire_nodest_conn", "expire_quiescent_template", "conn_reuse_mode", "cache_bypass", "conntrack", "drop_packet", "conn_max", "backup_only", "drop_entry", "secure_tcp",
 	}
 	name, value := names[e.IntN(len(names))], e.IntN(2)
 	switch name {
-	case "drop_packet":
-		value *= 3
+	case "drop_packet", "drop_entry", "secure_tcp":
+		value = e.IntN(4)
+		pages := e.IntN(2048) // amemthresh is 1024
+		e.sim.SetFreePages(pages)
+		e.plain.SetFreePages(pages)
 	case "conn_max":
 		value = 1 + e.IntN(1000) // too few for a while, perhaps
 		if e.live {

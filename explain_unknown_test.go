@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golvs/lvs/internal/simipvs"
 )
@@ -37,7 +38,10 @@ func TestExplainDropRateOfMemory(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: LC}, NAT(), 1)
 	h := l.Host()
-	h.guard.files = shortOfMemory{h.guard.files}
+	h.guard.files = aliveFiles{h.guard.files}
+	l.sysctl("drop_packet", "1")
+	l.SetFreePages(1)
+	l.wait(time.Second)
 	x, err := h.Explain(ctx, Flow{Client: netip.MustParseAddrPort("10.9.0.1:4000"), VIP: simWeb.AddrPort()})
 	must(t, err)
 	if x.Certain || x.Verdicts[1].Reason != ReasonDropRate || !strings.Contains(x.Unseen[0], "drop_packet") {
@@ -45,13 +49,47 @@ func TestExplainDropRateOfMemory(t *testing.T) {
 	}
 }
 
-type shortOfMemory struct{ files }
-
-func (s shortOfMemory) ReadFile(path string) ([]byte, error) {
-	if strings.HasSuffix(path, "/drop_packet") {
-		return []byte("2\n"), nil
+// While drop_entry acts, what it may have ended is not certain to be there.
+func TestExplainDropEntry(t *testing.T) {
+	const age = 70 * time.Second
+	for name, c := range map[string]struct {
+		mode       string
+		persistent bool
+		packets    []SimTCPFlags // of the client
+		wait       time.Duration // since then
+		unseen     string        // "": nothing that drop_entry ends
+	}{
+		"half-open":            {mode: "3", packets: []SimTCPFlags{SimSYN}, unseen: "the connection"},
+		"half-open, off":       {mode: "1", packets: []SimTCPFlags{SimSYN}},
+		"established":          {mode: "3", packets: []SimTCPFlags{SimSYN, SimACK}},
+		"established and idle": {mode: "3", packets: []SimTCPFlags{SimSYN, SimACK}, wait: age, unseen: "the connection"},
+		"closing":              {mode: "3", packets: []SimTCPFlags{SimSYN, SimACK, SimFIN}, wait: age},
+		"a template":           {mode: "3", persistent: true, packets: []SimTCPFlags{SimSYN, 0}, wait: 20 * time.Second, unseen: "the persistence template"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newSimLab(t, SimOptions{})
+			s := Service{ID: simWeb, Scheduler: WLC}
+			if c.persistent {
+				s.Persistence.Timeout = 10 * time.Minute
+			}
+			l.serve(s, DR(), 1, 1)
+			f := l.flow()
+			for _, flags := range c.packets {
+				_, err := l.Deliver(SimPacket{Protocol: ProtocolTCP, Source: f.Client, Destination: f.VIP, TCP: flags})
+				must(t, err)
+			}
+			l.wait(c.wait)
+			l.sysctl("drop_entry", c.mode)
+			h := l.Host()
+			h.guard.files = aliveFiles{h.guard.files}
+			x, err := h.Explain(context.Background(), f)
+			must(t, err)
+			unseen := strings.Join(x.Unseen, "; ")
+			if c.unseen == "" && strings.Contains(unseen, "drop_entry") || !strings.Contains(unseen, c.unseen) {
+				t.Errorf("it depends on %q, want %q", unseen, c.unseen)
+			}
+		})
 	}
-	return s.files.ReadFile(path)
 }
 
 // What changes no verdict is not reported: of a quiesced server nothing depends on where

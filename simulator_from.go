@@ -69,7 +69,7 @@ func (c *copier) miss(format string, args ...any) {
 	c.missed = append(c.missed, fmt.Sprintf(format, args...))
 }
 
-// memory copies how much memory is free, by which the kernel starts its defenses.
+// memory copies how much memory is free, by which the kernel starts its defences.
 func (c *copier) memory(ctx context.Context) error {
 	text, err := c.from.readFile(ctx, "/proc/meminfo")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -105,7 +105,7 @@ func (c *copier) sysctls(ctx context.Context) error {
 		if file.err != nil {
 			return file.err
 		}
-		if err := c.to.kernel.WriteFile(paths[i], file.text); err != nil {
+		if err := c.to.kernel.RestoreFile(paths[i], file.text); err != nil {
 			c.miss("%s = %s: %v", paths[i], strings.TrimSpace(string(file.text)), err)
 		}
 	}

@@ -7,6 +7,7 @@ import "fmt"
 type defences struct {
 	due       tick // when the kernel looks at the memory next
 	freePages int  // memory that is free, in pages; 0: plenty
+	restored  bool // modes are as another kernel has them
 
 	dropRate    int32 // drop_packet drops one packet in so many; 0: none
 	dropCounter int32 // down to the next; wraps
@@ -61,10 +62,36 @@ func (k *Kernel) look(upTo tick) {
 	k.defences.due += (max(0, upTo-k.defences.due)/lookInterval + 1) * lookInterval
 }
 
+// RestoreFile writes a file that was read from another kernel. That one shows in which
+// mode it is, and looks at its memory at a time of its own.
+func (k *Kernel) RestoreFile(path string, data []byte) error {
+	k.lock()
+	defer k.mu.Unlock()
+	k.defences.restored = true
+	defer func() { k.defences.restored = false }()
+	return k.writeFile(path, data)
+}
+
 // assess starts and ends the defences that depend on memory.
 func (k *Kernel) assess() {
-	free, threshold := k.defences.freePages, k.sysctl.amemthresh
-	short := free > 0 && free < threshold
+	if !k.defences.restored {
+		k.changeModes()
+	}
+	switch free, threshold := k.defences.freePages, k.sysctl.amemthresh; k.sysctl.dropPacket {
+	case defenceOff, defenceWaiting:
+		k.defences.dropRate = 0
+	case defenceActing:
+		k.defences.dropRate = int32(threshold / max(1, threshold-free))
+		k.defences.dropCounter = k.defences.dropRate
+	case defenceAlways:
+		k.defences.dropRate = int32(k.sysctl.amDroprate)
+	}
+}
+
+// changeModes changes modes that depend on memory.
+func (k *Kernel) changeModes() {
+	free := k.defences.freePages
+	short := free > 0 && free < k.sysctl.amemthresh
 	for _, mode := range []*int{&k.sysctl.dropEntry, &k.sysctl.dropPacket, &k.sysctl.secureTCP} {
 		switch {
 		case *mode == defenceWaiting && short:
@@ -72,15 +99,6 @@ func (k *Kernel) assess() {
 		case *mode == defenceActing && !short:
 			*mode = defenceWaiting
 		}
-	}
-	switch k.sysctl.dropPacket {
-	case defenceOff, defenceWaiting:
-		k.defences.dropRate = 0
-	case defenceActing:
-		k.defences.dropRate = int32(threshold / (threshold - free))
-		k.defences.dropCounter = k.defences.dropRate
-	case defenceAlways:
-		k.defences.dropRate = int32(k.sysctl.amDroprate)
 	}
 }
 

@@ -11,6 +11,10 @@ import (
 func (k *Kernel) WriteFile(path string, data []byte) error {
 	k.lock()
 	defer k.mu.Unlock()
+	return k.writeFile(path, data)
+}
+
+func (k *Kernel) writeFile(path string, data []byte) error {
 	c, ok := k.sysctl.byPath[path]
 	if !ok {
 		if k.proc(path) != nil {
