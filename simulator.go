@@ -291,7 +291,7 @@ func (s *Simulator) Advance(d time.Duration) error {
 // is plenty.
 //
 // While fewer pages are free than [SysctlAMemThresh] says, the mode 1 of
-// [SysctlDropEntry], [SysctlDropPacket] and [SysctlSecureTCP] becomes 2, and the defense
+// [SysctlDropEntry], [SysctlDropPacket] and [SysctlSecureTCP] becomes 2, and the defence
 // acts. When memory is free again, 2 becomes 1. Like the kernel, the simulator looks at
 // the memory once a second, and when the mode of one of the three is changed. The mode 2
 // of drop_packet drops one in amemthresh / (amemthresh - pages) packets that would open a

@@ -24,7 +24,7 @@ const (
 // parameter is a switch.
 const (
 	SysctlAMDropRate              SysctlKey = "net.ipv4.vs.am_droprate"               // drop_packet=3 drops 1 in this many packets; default 10
-	SysctlAMemThresh              SysctlKey = "net.ipv4.vs.amemthresh"                // the defenses in mode 1 start below this many pages of free memory; default 1024
+	SysctlAMemThresh              SysctlKey = "net.ipv4.vs.amemthresh"                // the defences in mode 1 start below this many pages of free memory; default 1024
 	SysctlBackupOnly              SysctlKey = "net.ipv4.vs.backup_only"               // do not balance while a backup sync daemon runs; default 0
 	SysctlCacheBypass             SysctlKey = "net.ipv4.vs.cache_bypass"              // if no server is available, forward packets to their original destination; default 0
 	SysctlConnLFactor             SysctlKey = "net.ipv4.vs.conn_lfactor"              // how full the connection table gets before it grows, as a power of two; -8 to 8; since Linux 7.1

@@ -46,7 +46,7 @@ var parameterTable = [...]Parameter{
 	{Key: SysctlIPv6Forwarding, Max: 1, About: "forward IPv6 packets"},
 
 	{Key: SysctlAMDropRate, Default: 10, Min: least32, Max: most32, About: "drop_packet=3 drops 1 in this many packets"},
-	{Key: SysctlAMemThresh, Default: 1024, Min: least32, Max: most32, About: "the defenses in mode 1 start below this many pages of free memory"},
+	{Key: SysctlAMemThresh, Default: 1024, Min: least32, Max: most32, About: "the defences in mode 1 start below this many pages of free memory"},
 	{Key: SysctlBackupOnly, Min: least32, Max: most32, About: "do not balance while a backup sync daemon runs"},
 	{Key: SysctlCacheBypass, Min: least32, Max: most32, About: "if no server is available, forward packets to their original destination"},
 	{Key: SysctlConnLFactor, Default: -1, Min: -8, Max: 8, Since: "7.1", About: "how full the connection table gets before it grows, as a power of two"},

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"cmp"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/golvs/lvs/internal/release"
 )
-
-var fidelityDefences = flag.Int("fidelity.defences", 0, "how many packets come while defences are on; 0 is a few")
 
 // While memory is short, a kernel defends itself. How much of it is free is the machine's
 // business, so histories set the threshold: to one below, or to one far above what any
@@ -57,8 +54,8 @@ func (p *picker) defend() {
 
 // Packets and connections fare alike while defences are on, and come and go with memory.
 func TestFidelityDefences(t *testing.T) {
-	const few, players = 1000, 6
-	fidelity{"defences", makeDefences, cmp.Or(*fidelityDefences, few), players}.run(t, openFidelity(t))
+	const few, players = 1000, 12 // they mostly wait
+	fidelity{"defences", makeDefences, cmp.Or(*fidelityPackets, few), players}.run(t, openFidelity(t))
 }
 
 func makeDefences(t testing.TB, r release.Release, seed uint64) (history, int) {
@@ -70,13 +67,7 @@ func makeDefences(t testing.TB, r release.Release, seed uint64) (history, int) {
 		sim: newPlayer(s, openSimulatorSide(s, r)),
 	}
 	p.make()
-	packets := 0
-	for _, s := range p.h {
-		if _, ok := s.(packet); ok {
-			packets++
-		}
-	}
-	return p.h, packets
+	return p.h, p.h.packets()
 }
 
 // Short of memory, drop_packet drops one in so many packets as the threshold and the free

@@ -363,5 +363,5 @@ func TestFidelityFTP(t *testing.T) {
 		}
 		return d
 	}
-	fidelity{"ftp", makeFTP, cmp.Or(*fidelityPicks, few), 3}.run(t, helped)
+	fidelity{"ftp", makeFTP, cmp.Or(*fidelityPackets, few), 3}.run(t, helped)
 }

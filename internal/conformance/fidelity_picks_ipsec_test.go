@@ -27,7 +27,7 @@ func TestFidelityIPsec(t *testing.T) {
 		p.make()
 		return p.h, p.h.packets()
 	}
-	fidelity{"ipsec", make, cmp.Or(*fidelityPicks, few), players}.run(t, openFidelity(t))
+	fidelity{"ipsec", make, cmp.Or(*fidelityPackets, few), players}.run(t, openFidelity(t))
 }
 
 // fromISAKMP gives a client the port from which keys are exchanged, and an address of its

@@ -305,7 +305,7 @@ func (p *picker) follow() {
 	}
 	flags := one(p.Rand, uint8(flagACK), flagACK, flagACK, flagFIN|flagACK, flagFIN|flagACK, flagRST, flagSYN|flagACK, 0)
 	switch {
-	case p.mood == moodExpiry: // other states last longer
+	case p.mood == moodExpiry, p.mood == moodDefence: // others end while the history waits, or long after it
 		flags = one(p.Rand, uint8(flagACK), flagFIN|flagACK)
 	case p.mood == moodReuse && p.IntN(2) == 0:
 		flags = flagSYN
@@ -359,7 +359,7 @@ func (p *picker) stray(s *pickService) {
 		from = netip.AddrPortFrom(from.Addr(), 20)
 	}
 	pk := packet{protocol: s.protocol, from: from, to: to, mark: one(p.Rand, 0, s.mark, 9)}
-	if s.protocol == protocolTCP && p.mood != moodExpiry {
+	if s.protocol == protocolTCP && p.mood != moodExpiry && p.mood != moodDefence {
 		pk.tcp = one(p.Rand, uint8(0), flagACK, flagRST, flagSYN|flagRST, flagFIN, flagSYN|flagFIN)
 	}
 	pk.chunks = p.chunksOf(pk)

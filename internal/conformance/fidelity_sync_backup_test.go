@@ -14,7 +14,7 @@ import (
 // whatever packets come afterwards.
 func TestFidelitySyncBackup(t *testing.T) {
 	const few = 600
-	fidelity{"backup", makeBackup, cmp.Or(*fidelityPicks, few), 6}.run(t, openFidelity(t))
+	fidelity{"backup", makeBackup, cmp.Or(*fidelityPackets, few), 6}.run(t, openFidelity(t))
 }
 
 // speaker makes messages.

@@ -13,7 +13,7 @@ func TestFidelitySyncMaster(t *testing.T) {
 	const few = 1500
 	for _, scheduler := range []string{"rr", "lc"} {
 		t.Run(scheduler, func(t *testing.T) {
-			fidelity{"master", makeMaster(scheduler), cmp.Or(*fidelityPicks, few), 6}.run(t, openFidelity(t))
+			fidelity{"master", makeMaster(scheduler), cmp.Or(*fidelityPackets, few), 6}.run(t, openFidelity(t))
 		})
 	}
 	reportSent(t)
@@ -22,7 +22,7 @@ func TestFidelitySyncMaster(t *testing.T) {
 // A lot of traffic at once makes messages full.
 func TestFidelitySyncBurst(t *testing.T) {
 	const few = 3000
-	fidelity{"burst", makeBurst, cmp.Or(*fidelityPicks, few), 8}.run(t, openFidelity(t))
+	fidelity{"burst", makeBurst, cmp.Or(*fidelityPackets, few), 8}.run(t, openFidelity(t))
 	reportSent(t)
 }
 

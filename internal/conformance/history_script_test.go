@@ -37,7 +37,7 @@ import (
 //	connections                 prints the connections
 //	helper ftp                  loads ip_vs_ftp
 //	daemon master|backup, stop master|backup, entry …, sent: see history_sync_test.go
-//	defenses                    prints in which modes the defenses against a shortage of memory are
+//	defences                    prints in which modes the defences against a shortage of memory are
 //
 // Packets of syn and the like come from the director itself. In the files whose names begin
 // with frames-, packets come by the wires of frames_simulator_test.go instead, and what the
@@ -216,8 +216,8 @@ func (p *script) line(line string) (string, error) {
 	case "helper":
 		p.sim.side.(*simulatorSide).kernel.LoadFTP()
 		return "", nil
-	case "defenses":
-		return p.defenses(), nil
+	case "defences":
+		return p.defences(), nil
 	}
 	s, err := p.short(f, payload)
 	if s == nil && err == nil {
@@ -321,7 +321,7 @@ func (p *script) servers() string {
 	return b.String()
 }
 
-func (p *script) defenses() string {
+func (p *script) defences() string {
 	var b strings.Builder
 	for _, name := range defenceNames {
 		fmt.Fprintf(&b, "%s %s", name, p.sim.file("/proc/sys/net/ipv4/vs/"+name))
