@@ -39,8 +39,8 @@ func (s *Simulator) SyncMessages() []SimSyncMessage {
 // to other ports or has another sync ID. It matches [ErrInvalid] if the daemon ignores the
 // message or a part of it, as kernels silently do; connections in the rest are taken over.
 // It matches [errors.ErrUnsupported] for a part that is not simulated: connections whose
-// client's port is not known yet, timeouts of more than 198 days, and data of the
-// persistence engine sip.
+// client's port is not known yet, timeouts of more than 198 days, and data of a persistence
+// engine in entries other than templates.
 func (s *Simulator) DeliverSync(m SimSyncMessage) error {
 	err := s.kernel.DeliverSync(m.Port, m.Payload)
 	if err == nil {

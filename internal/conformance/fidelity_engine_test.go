@@ -41,6 +41,11 @@ func makeCallers(t testing.TB, r release.Release, seed uint64) (history, int) {
 	if c.expiry {
 		c.do(newCall(cSetConfig, attributes{{aTimeoutUDP, u32(8)}}))
 	}
+	told := c.IntN(4) == 0
+	if told {
+		c.setSync()
+		c.do(newCall(cNewDaemon, attributes{{aDaemon, c.daemon(1).encode()}}))
+	}
 	for range 1 + c.IntN(3) {
 		c.addService()
 	}
@@ -54,6 +59,9 @@ func makeCallers(t testing.TB, r release.Release, seed uint64) (history, int) {
 			c.do(wait(11 * time.Second)) // timers may be late by a second
 			c.do(survey{})
 		}
+	}
+	if told {
+		c.do(sent{})
 	}
 	return c.h, c.packets
 }

@@ -43,6 +43,7 @@ func makeBackup(t testing.TB, r release.Release, seed uint64) (history, int) {
 	for range 1 + p.IntN(3) {
 		p.addService()
 	}
+	k.loadEngine()
 	for i := range 60 {
 		if p.IntN(3) == 0 {
 			p.act()
@@ -55,6 +56,14 @@ func makeBackup(t testing.TB, r release.Release, seed uint64) (history, int) {
 	}
 	p.do(sent{})
 	return p.h, p.h.packets() + k.entries
+}
+
+// loadEngine makes the kernel know the engine sip, which it loads for services alone.
+func (k *speaker) loadEngine() {
+	ids := attributes{{sAF, u16(inet4)}, {sFWMark, u32(99)}}
+	k.do(serviceCall(cNewService, ids.plus(sScheduler, text("rr")).plus(sFlags, flagBytes(0)).plus(sTimeout, u32(0)).
+		plus(sNetmask, []byte{255, 255, 255, 255}).plus(sEngine, text("sip"))))
+	k.do(serviceCall(cDelService, ids))
 }
 
 // message makes a message, malformed at times.
@@ -190,7 +199,10 @@ func (k *speaker) entry() []byte {
 	for _, a := range []netip.AddrPort{client, vip, server} {
 		e = append(e, a.Addr().AsSlice()...)
 	}
-	if k.IntN(10) == 0 {
+	switch n := k.IntN(10); {
+	case n < 4 && flags&0x1000 != 0:
+		e = append(e, one(k.Rand, "\x02\x06call-1\x03\x03sip", "\x02\x06call-2\x03\x03sip", "\x03\x03sip\x02\x06call-1")...)
+	case n == 9:
 		e = append(e, one(k.Rand, []byte{0x45, 2, 7, 7}, []byte{1, 1, 0}, []byte{9, 1, 0}, []byte{3, 3, 's', 'i', 'p'},
 			[]byte{3, 3, 's', 'i', 'p', 3, 3, 's', 'i', 'p'}, []byte{1, 24, 23: 9, 25: 1}, []byte{2, 1, 0}, []byte{2, 0}, []byte{7}, []byte{2, 1, 0, 3, 2, 'n', 'o'})...)
 	}

@@ -135,10 +135,12 @@ func entriesOf(all []message) (entries []string) {
 	return entries
 }
 
-// endsOfEntry returns the part of an entry that says of which connection it is.
+// endsOfEntry returns the parts of an entry that say of which connection it is: of templates
+// with the same ends, each has the key of a persistence engine.
 func endsOfEntry(entry string) string {
 	ends, _, _ := strings.Cut(entry, " state ")
-	return ends
+	_, options, _ := strings.Cut(entry, " options ")
+	return ends + options
 }
 
 // splitMessage returns the entries of a message as text, each with what the header says

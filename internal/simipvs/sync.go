@@ -120,6 +120,10 @@ func (k *Kernel) syncEntry(id connID, c *conn) syncEntry {
 	if c.is(connTemplate) && c.is(connAssured) {
 		e.state |= 1
 	}
+	if c.is(connKeyed) {
+		key := k.engines.keys[id]
+		e.engine, e.engineKey = key.engine, key.key
+	}
 	if s, any := k.sync.shifts[id]; any {
 		e.flags |= s.flags
 		e.sequences = s.numbers[:]

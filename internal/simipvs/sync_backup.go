@@ -35,10 +35,10 @@ func (k *Kernel) takeSync(e *syncEntry) error {
 	switch {
 	case int(e.state) >= k.syncStates(e):
 		return errSyncState
-	case e.engineKey != "" && e.engine == "sip":
-		return fmt.Errorf("the data of the persistence engine %s is not simulated: %w", e.engine, ErrUnsupported)
-	case e.engineKey != "":
+	case e.engineKey != "" && (e.engine == "" || !k.hasEngine(e.engine)):
 		return errSyncEngine
+	case e.engineKey != "" && !e.is(syncTemplate):
+		return fmt.Errorf("connections with the data of a persistence engine are not simulated: %w", ErrUnsupported)
 	case e.is(syncNoPort), e.is(syncTemplate) != (e.sport == 0):
 		return fmt.Errorf("connections whose client's port is not known are not simulated: %w", ErrUnsupported)
 	case e.timeout > longestTimeout:
@@ -92,7 +92,7 @@ const templateStates = 2
 func (k *Kernel) synced(e *syncEntry) connID {
 	key := e.conn()
 	if e.is(syncTemplate) {
-		return k.findTemplate(&key, engineKey{})
+		return k.findTemplate(&key, e.key())
 	}
 	t := &k.conns
 	for id := *bucket(t.byEnds, t.endsHash(&key)); id != 0; id = t.at(id).next {
@@ -112,7 +112,18 @@ func (e *syncEntry) conn() conn {
 	if e.is(syncTemplate) {
 		c.flags |= connTemplate
 	}
+	if e.key() != (engineKey{}) {
+		c.flags |= connKeyed
+	}
 	return c
+}
+
+// key is that of a template which a persistence engine found; others have none.
+func (e *syncEntry) key() engineKey {
+	if e.engineKey == "" {
+		return engineKey{}
+	}
+	return engineKey{e.engine, e.engineKey}
 }
 
 func (k *Kernel) sameServer(id connID, c *conn, e *syncEntry) bool {
@@ -153,6 +164,9 @@ func (k *Kernel) addSynced(e *syncEntry) connID {
 	k.assignSynced(&c, d, e)
 	k.leaveToConntrack(&c)
 	id, in := k.bind(&c, d)
+	if in.is(connKeyed) {
+		k.enterKeyed(id, e.key())
+	}
 	k.countActive(in, d)
 	k.noteMark(id, in, e.mark)
 	return id
