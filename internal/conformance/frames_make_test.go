@@ -58,6 +58,11 @@ var frameActions = []struct {
 	{1, (*framer).editService},
 	{1, (*framer).remakeService},
 	{2, (*framer).setSwitch},
+	{10, (*framer).clientError},
+	{8, (*framer).serverError},
+	{6, (*framer).tunnelError},
+	{3, (*framer).strayError},
+	{1, (*framer).scheduleErrors},
 }
 
 // makeFrames makes a history, and counts its frames.

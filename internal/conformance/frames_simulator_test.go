@@ -80,7 +80,7 @@ func exitsOf(d lvs.SimDelivery, err error) (all []exit) {
 		}
 		all = append(all, x)
 	}
-	if d.Local != nil {
+	if d.Local != nil && !isHidden(d.Local) {
 		all = append(all, exit{by: toStack, packet: d.Local})
 	}
 	return all

@@ -132,7 +132,7 @@ func (x exit) differs(seen exit) string {
 		return x.err.Error()
 	case x.by != seen.by || x.hop != seen.hop:
 		return "another way"
-	case bytes.Equal(x.packet, seen.packet):
+	case bytes.Equal(x.packet, seen.packet), x.by == toStack && sameButSum(x.packet, seen.packet):
 		return ""
 	case x.matches == nil || !mayBeDrawn(x.packet) || !x.matches(seen.packet):
 		return "other bytes"
