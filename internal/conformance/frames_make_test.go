@@ -23,8 +23,9 @@ type framer struct {
 	flows    []*flow
 	clients  int
 	frames   int
-	counted  bool // statistics are compared at the end
-	nodest   bool // expire_nodest_conn is on
+	counted  bool              // statistics are compared at the end
+	nodest   bool              // expire_nodest_conn is on
+	methods  map[string]uint32 // of servers, now and before
 }
 
 // frameService is a service, and the servers that it has.
@@ -34,7 +35,6 @@ type frameService struct {
 	protocol     uint8
 	vip          netip.AddrPort
 	servers      []attributes
-	methods      map[string]uint32 // of its servers, now and before
 }
 
 // flow is a client's packet, and what became of it.
@@ -72,7 +72,7 @@ func makeFrames(t testing.TB, r release.Release, seed uint64) (history, int) {
 	const statistics = 20 // one of so many
 	f := &framer{
 		Rand: rand.New(rand.NewPCG(seed, 3)), sim: newPlayer(s, openWiredSimulator(s, r)),
-		counted: seed%statistics == 0,
+		counted: seed%statistics == 0, methods: make(map[string]uint32),
 	}
 	f.make()
 	return f.h, f.frames
@@ -133,7 +133,7 @@ var (
 )
 
 func (f *framer) addService() {
-	s := &frameService{methods: make(map[string]uint32), protocol: one(f.Rand, uint8(protocolTCP), protocolTCP, protocolUDP)}
+	s := &frameService{protocol: one(f.Rand, uint8(protocolTCP), protocolTCP, protocolUDP)}
 	s.vip = netip.AddrPortFrom(netip.MustParseAddr(one(f.Rand, frameVIPs...)), one(f.Rand, uint16(80), 53, 8080))
 	name := map[uint8]string{protocolTCP: "tcp ", protocolUDP: "udp "}[s.protocol] + s.vip.String()
 	s.key = keyOf(name)
@@ -162,9 +162,9 @@ func (f *framer) vary(s attributes) attributes {
 func (f *framer) server(s *frameService) attributes {
 	for {
 		d := f.anyServer(s)
-		key, method := fmt.Sprint(d.get(dAddr), d.get(dPort)), binary.NativeEndian.Uint32(d.get(dMethod))
-		if was, ok := s.methods[key]; !ok || was == method {
-			s.methods[key] = method
+		key, method := fmt.Sprint(s.key, d.get(dAddr), d.get(dPort)), binary.NativeEndian.Uint32(d.get(dMethod))
+		if was, ok := f.methods[key]; !ok || was == method {
+			f.methods[key] = method
 			return d
 		}
 	}
