@@ -19,6 +19,7 @@ type asker struct {
 	dest    netip.AddrPort
 	crowd   spread
 	clients Clients
+	engine  string // of the service's persistence
 }
 
 func newAsker(service lvs.ServiceID, clients Clients) (*asker, error) {
@@ -28,7 +29,7 @@ func newAsker(service lvs.ServiceID, clients Clients) (*asker, error) {
 	if err := clients.validate("Clients", service.Is6()); err != nil {
 		return nil, err
 	}
-	return &asker{service, destination(service), clients.spread(service.Is6()), clients}, nil
+	return &asker{service: service, dest: destination(service), crowd: clients.spread(service.Is6()), clients: clients}, nil
 }
 
 // flow returns a packet of the i-th client's connection, without flags. Those
@@ -63,6 +64,7 @@ func (a *asker) reset(d director, i int) error {
 func (a *asker) send(d director, i int, s signal) (lvs.Verdict, error) {
 	p := a.flow(i)
 	s.put(&p)
+	call(&p, a.engine)
 	return d.Deliver(p)
 }
 
@@ -74,11 +76,17 @@ func (a *asker) directors(ctx context.Context, sims []*lvs.Simulator) ([]directo
 			return nil, invalid("Simulator", "is nil")
 		}
 		client := sim.Client()
+		served, err := client.Service(ctx, a.service)
+		if err != nil {
+			client.Close()
+			return nil, err
+		}
 		servers, err := client.RealServers(ctx, a.service)
 		client.Close()
 		if err != nil {
 			return nil, err
 		}
+		a.engine = served.Persistence.Engine
 		if len(servers) == 0 {
 			return nil, invalid("Service", "%s has no real servers", a.service)
 		}

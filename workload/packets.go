@@ -30,6 +30,14 @@ func (s signal) put(p *lvs.SimPacket) {
 	}
 }
 
+// call makes a datagram a message of SIP if the persistence engine of its service looks for
+// calls. Each port of a client makes a call of its own.
+func call(p *lvs.SimPacket, engine string) {
+	if engine == "sip" && p.Protocol == lvs.ProtocolUDP {
+		p.Data = "INVITE sip:service SIP/2.0\r\nCall-ID: " + p.Source.String() + "\r\n\r\n"
+	}
+}
+
 // protocolOf returns the protocol of a service's packets.
 func protocolOf(service lvs.ServiceID) lvs.Protocol {
 	if service.FWMark() != 0 {

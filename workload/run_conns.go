@@ -69,6 +69,7 @@ func (r *run) packet(c *conn, s signal) lvs.SimPacket {
 		Source: netip.AddrPortFrom(r.crowd.addr(int(c.address)), c.port), Destination: c.dest,
 	}
 	s.put(&p)
+	call(&p, r.served.Persistence.Engine)
 	return p
 }
 

@@ -131,7 +131,7 @@ func freeMemory(t *testing.T, p *player) (pages int) {
 		var name string
 		var kilobytes int
 		if _, err := fmt.Sscan(line, &name, &kilobytes); err == nil && (name == "MemFree:" || name == "Buffers:") {
-			pages += kilobytes * 1024 / os.Getpagesize()
+			pages += kilobytes / (os.Getpagesize() / 1024)
 		}
 	}
 	return pages
