@@ -142,5 +142,11 @@ func (r Release) HasTwos() bool { return r.AtLeast(6, 2) }
 func (r Release) HasConnMax() bool { return r.AtLeast(7, 2) }
 
 // ChecksSyncTemplates reports whether a sync daemon ignores templates in a state that does
-// not exist.
-func (r Release) ChecksSyncTemplates() bool { return r.AtLeast(7, 1) }
+// not exist. Linux 6.1.192, 6.12.113 and 7.2.7 do, and 6.1.176 does not; those between were
+// not tried.
+func (r Release) ChecksSyncTemplates() bool { return r.AtLeast(7, 1) || r.LimitsCaches() }
+
+// RefusesSyncedOnePacket reports whether a sync daemon ignores entries with the flag of
+// one-packet scheduling. Linux 6.1.192 and 6.12.113 do, 6.1.176 and 7.2.7 do not; those
+// between were not tried, and count with LimitsCaches.
+func (r Release) RefusesSyncedOnePacket() bool { return r.LimitsCaches() }

@@ -35,6 +35,8 @@ func (k *Kernel) takeSync(e *syncEntry) error {
 	switch {
 	case int(e.state) >= k.syncStates(e):
 		return errSyncState
+	case e.is(syncOnePacket) && k.opts.Release.RefusesSyncedOnePacket():
+		return errSyncOnePacket
 	case e.engineKey != "" && (e.engine == "" || !k.hasEngine(e.engine)):
 		return errSyncEngine
 	case e.engineKey != "" && !e.is(syncTemplate):

@@ -156,6 +156,8 @@ var (
 	errSyncUnknown = errors.New("an entry has an unknown option that must not be skipped")
 	errSyncEngine  = errors.New("an entry has the data of an unknown persistence engine")
 	errSyncState   = errors.New("an entry has a protocol or a state that does not exist")
+
+	errSyncOnePacket = errors.New("an entry has the flag of one-packet scheduling")
 )
 
 // readSync reads the entries of a message and hands each on. It returns why the last one was
