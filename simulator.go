@@ -66,9 +66,11 @@ import (
 //   - Since Linux 7.1 the listing of a growing table can be incomplete for a moment, and
 //     before that a change waits for all namespaces. Neither is simulated. Nor is the
 //     moment in which a service has no scheduler while the kernel exchanges it.
-//   - Of two entries alike, which exist where a server speaks first to a client of another server, the
-//     newer one is found. In Linux 7.1 and later it may be the older one after
+//   - Of two entries alike, which exist where a server speaks first to a client of another
+//     server, the newer one is found. In Linux 7.1 and later it may be the older one after
 //     the table of connections has grown.
+//   - A server may come back in another mode while connections of its old mode live. Their
+//     packets can make the kernel lose those of the new mode; here they do not.
 //   - Services are listed in an order that depends on the seed. The kernel's depends on
 //     addresses in its memory.
 //   - The kernel accepts a real server at a link-local IPv6 address if a local route
