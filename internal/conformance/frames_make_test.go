@@ -240,7 +240,12 @@ func (f *framer) editService() {
 	f.do(serviceCall(cSetService, s.requirements))
 }
 
+// remakeService is nothing for statistics: what a server that comes back counts from
+// depends on when the estimator looked last.
 func (f *framer) remakeService() {
+	if f.counted {
+		return
+	}
 	s := one(f.Rand, f.services...)
 	f.do(serviceCall(cDelService, s.key))
 	f.forget()

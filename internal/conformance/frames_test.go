@@ -30,9 +30,11 @@ func openWiredDuel(t testing.TB) *duel {
 	return &duel{real: newPlayer(t, real), sim: newPlayer(t, openWiredSimulator(t, real.Release()))}
 }
 
-// What frames do to a director and to the simulator is the same.
+// What frames do to a director and to the simulator is the same. One history is played
+// at a time: Linux 6.1 may take seconds to end connections without a server while it
+// takes another namespace down.
 func TestFidelityFrames(t *testing.T) {
-	const few, players = 500, 4
+	const few, players = 500, 1
 	fidelity{"frames", makeFrames, cmp.Or(*fidelityFrames, few), players}.run(t, openWiredDuel)
 }
 
