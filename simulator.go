@@ -69,8 +69,8 @@ import (
 //   - Of two entries alike, which exist where a server speaks first to a client of another
 //     server, the newer one is found. In Linux 7.1 and later it may be the older one after
 //     the table of connections has grown.
-//   - A server may come back in another mode while connections of its old mode live. Their
-//     packets can make the kernel lose those of the new mode; here they do not.
+//   - A server may come back in another mode while connections of its old mode live. The
+//     kernel may then lose packets of both; here none are lost.
 //   - Services are listed in an order that depends on the seed. The kernel's depends on
 //     addresses in its memory.
 //   - The kernel accepts a real server at a link-local IPv6 address if a local route
