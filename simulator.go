@@ -31,8 +31,9 @@ import (
 //   - TTL, MTU and fragments matter to [Simulator.DeliverIP] alone: a [SimPacket] has
 //     none. There, IP options pass unchanged, ICMP errors have no limit on their rate,
 //     and there are no redirects and no errors about fragments that never become a
-//     packet. What Linux joins of IPv4 fragments of growing sizes depends on its memory;
-//     here it joins all of them.
+//     packet, nor about fragments of a server's answer that have DF and are too long. What
+//     Linux joins of IPv4 fragments of growing sizes depends on its memory; here it joins
+//     all of them.
 //   - netfilter does not see ICMP errors, and of an error that the director forwards and
 //     that is about packets of two connections, IPVS takes the one from the server's side.
 //     Two servers of the same address with different tunnels are both found by errors
