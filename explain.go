@@ -2,7 +2,6 @@ package lvs
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -130,8 +129,8 @@ func (x Explanation) Servers() []netip.AddrPort {
 // may change in between. The cost grows with the number of services and connections,
 // not with that of servers.
 //
-// The error matches [errors.ErrUnsupported] for what is not simulated, and [ErrInvalid]
-// for what is not a flow; otherwise it is one of reading the host.
+// The error matches [ErrInvalid] for what is not a flow; otherwise it is one of reading
+// the host.
 func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
 	f.Protocol, f.Client, f.VIP = f.protocol(), unmap(f.Client), unmap(f.VIP)
 	p := simipvs.Packet{
@@ -182,9 +181,6 @@ func explainError(f Flow, err error) error {
 	e, ok := err.(*Error)
 	if !ok {
 		e = &Error{kind: ErrInvalid, cause: err}
-		if errors.Is(err, errors.ErrUnsupported) {
-			e.kind = errors.ErrUnsupported
-		}
 	}
 	return e.about(OpExplain, f.String())
 }

@@ -2,7 +2,6 @@ package lvs
 
 import (
 	"bytes"
-	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
@@ -57,8 +56,7 @@ func (s *ipState) seed(seed uint64) {
 // The verdict is that of [Simulator.Deliver]. What Linux drops without looking further,
 // such as a packet that is cut off, is [ActionDropped] for [ReasonMalformed], so that
 // whatever was captured can be delivered. The error matches [ErrInvalid] if the bytes are
-// neither IPv4 nor IPv6, and [errors.ErrUnsupported] for what is not simulated; nothing
-// has happened then.
+// neither IPv4 nor IPv6; nothing has happened then.
 //
 // A simulator without [SimOptions.Interfaces] has no addresses and no routes. The next hop
 // is then the real server or the client, no packet is too long, and what the director
@@ -80,11 +78,7 @@ func (s *Simulator) DeliverIP(packet []byte, mark uint32) (SimDelivery, error) {
 		return d.SimDelivery, nil
 	}
 	if err := d.receive(p.Clone()); err != nil {
-		kind := ErrInvalid
-		if errors.Is(err, errors.ErrUnsupported) {
-			kind = errors.ErrUnsupported
-		}
-		return SimDelivery{}, (&Error{kind: kind, cause: err}).about(OpDeliver, Protocol(p.Protocol).String()+" packet from "+p.Source.String()+" to "+p.Destination.String())
+		return SimDelivery{}, (&Error{kind: ErrInvalid, cause: err}).about(OpDeliver, Protocol(p.Protocol).String()+" packet from "+p.Source.String()+" to "+p.Destination.String())
 	}
 	return d.SimDelivery, nil
 }

@@ -1,7 +1,6 @@
 package lvs
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -86,9 +85,8 @@ func (p SimPacket) validate() *Error {
 // local route of the director, comes from there, or is an answer that the director
 // forwards; and it is [ActionForwarded] only if the director has a route to the server,
 // in mode [DR] without a router. A packet whose source is the director's comes from a
-// program there, any other from outside. The error matches [errors.ErrUnsupported] for
-// what is not simulated, and [ErrInvalid] for what is not a packet; nothing has happened
-// then.
+// program there, any other from outside. The error matches [ErrInvalid] for what is not a
+// packet; nothing has happened then.
 func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
 	if bad := p.validate(); bad != nil {
 		return v, bad.about(OpDeliver, "packet")
@@ -165,9 +163,6 @@ var (
 
 func deliverError(p *SimPacket, err error) error {
 	e := &Error{kind: ErrInvalid, cause: err}
-	if errors.Is(err, errors.ErrUnsupported) {
-		e.kind = errors.ErrUnsupported
-	}
 	return e.about(OpDeliver, fmt.Sprintf("%s packet from %s to %s", p.Protocol, p.Source, p.Destination))
 }
 

@@ -172,7 +172,7 @@ func withoutVLAN(next layers.EthernetType, data []byte) []byte {
 }
 
 // complete makes the packet as long as its header says: a link pads short ones, and files
-// have the beginning of long ones. It reports false if there is no whole header.
+// have the beginning of long ones. It reports false if the header is cut off.
 func (p *Packet) complete() bool {
 	const header4, header6 = 20, 40
 	length := 0

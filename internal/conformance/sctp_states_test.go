@@ -88,7 +88,7 @@ func (w *chunkWalk) explore(from chunkPlace) {
 	for _, server := range []bool{false, true} {
 		var ways [][]chunkStep
 		if server && from.state == "NONE" {
-			continue // there is no association yet
+			continue // no association exists yet
 		}
 		for _, chunks := range chunkKinds() {
 			ways = append(ways, append(slices.Clone(w.ways[from]), chunkStep{server, chunks}))

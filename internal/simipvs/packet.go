@@ -133,8 +133,8 @@ func (p *Packet) ends(e *ends) error {
 	return nil
 }
 
-// Deliver lets a packet come in and writes what happens to it. The error matches
-// [ErrUnsupported] if that is not simulated; then nothing has happened.
+// Deliver lets a packet come in and writes what happens to it. With an error nothing has
+// happened.
 func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
 	if p.ICMP != nil {
 		return k.deliverError(p, v)
