@@ -11,6 +11,7 @@ import (
 type duel struct {
 	real, sim *player
 	talkers   talkers
+	flushes   uint16 // of master daemons
 }
 
 // openDuel opens a side and a simulator of the same release.

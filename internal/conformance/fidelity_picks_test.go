@@ -3,6 +3,7 @@ package conformance
 import (
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type picker struct {
 	port       uint16 // of the last client
 	picks      int
 	nodest     bool // expire_nodest_conn is on
+	settles    bool // after a packet that may end a connection as its client's new one
 	conntrack  bool // is on
 }
 
@@ -328,9 +330,15 @@ func (p *picker) follow() {
 	o.verdict = p.do(o.packet)
 	p.opened[at] = o
 	p.accept(o)
-	if o.verdict.Reason != simipvs.Connected && (p.mood == moodReuse || p.nodest) {
+	if o.verdict.Reason != simipvs.Connected && (p.mood == moodReuse || p.nodest || p.settles && o.begins()) {
 		p.do(settle)
 	}
+}
+
+// begins reports whether a packet is one by which clients begin a connection.
+func (p packet) begins() bool {
+	const chunkInit = "\x01"
+	return p.tcp&flagSYN != 0 || strings.HasPrefix(p.chunks, chunkInit)
 }
 
 // reply sends a packet of a server's. Where netfilter tracks connections, one of no

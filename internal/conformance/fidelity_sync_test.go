@@ -61,14 +61,11 @@ func (p *player) setThresholds(s thresholds) []string {
 	return []string{fmt.Sprint(err != nil)}
 }
 
-// sent compares what the master daemons have sent. Messages that are not full go when
-// the kernel's threads look, so it waits for them, and compares entries.
+// sent compares what the master daemons have sent, and makes them send what they still have.
+// Messages that are not full may go because of their age, so it compares entries.
 type sent struct{}
 
 func (sent) String() string { return "sent" }
-
-// flushed is how long the kernel keeps an entry at most, with the time of its timers.
-const flushed = 3300 * 1e6
 
 func (s *simulatorSide) TakeSent() (all []message) {
 	for _, m := range s.kernel.TakeSync() {
@@ -97,12 +94,12 @@ var comparedEntries, sameEntries atomic.Int64
 // compareSent compares the entries that both sides have sent, port by port, and returns
 // what the simulator has sent.
 func (d *duel) compareSent() (difference string, said []message) {
-	d.real.Wait(flushed)
-	d.meet()
-	realSent, simSent := d.real.side.(syncer).TakeSent(), d.sim.side.(syncer).TakeSent()
-	real, sim := entriesOf(realSent), entriesOf(simSent)
+	all := d.flush(d.real, d.sim)
+	realSent, simSent := all[0], all[1]
+	severalPorts := len(portsOf(realSent)) > 1 || len(portsOf(simSent)) > 1
+	real, sim := entriesOf(realSent, severalPorts), entriesOf(simSent, severalPorts)
 	comparedEntries.Add(int64(len(real)))
-	if slices.EqualFunc(realSent, simSent, func(a, b message) bool { return a.port == b.port && bytes.Equal(a.payload, b.payload) }) {
+	if bytes.Equal(payloadsOf(realSent), payloadsOf(simSent)) {
 		sameEntries.Add(int64(len(real)))
 	}
 	for i := range max(len(real), len(sim)) {
@@ -120,16 +117,36 @@ func (d *duel) compareSent() (difference string, said []message) {
 	return "", simSent
 }
 
-// entriesOf returns the entries of messages, in order. With several ports it is the order
-// of each connection's entries that counts, for the kernel chooses the port by a
-// connection's address in memory.
-func entriesOf(all []message) (entries []string) {
+// payloadsOf returns the messages without those of a flush, one after another.
+func payloadsOf(all []message) (b []byte) {
+	for _, m := range all {
+		if len(flushPorts([]message{m}, 0)) == 0 {
+			b = append(binary.BigEndian.AppendUint16(b, m.port), m.payload...)
+		}
+	}
+	return b
+}
+
+func portsOf(all []message) map[uint16]bool {
 	ports := make(map[uint16]bool)
 	for _, m := range all {
 		ports[m.port] = true
-		entries = append(entries, splitMessage(m.payload)...)
 	}
-	if len(ports) > 1 {
+	return ports
+}
+
+// entriesOf returns the entries of messages, in order, but for those of a flush. With several ports it is the order
+// of each connection's entries that counts, for the kernel chooses the port by a
+// connection's address in memory.
+func entriesOf(all []message, severalPorts bool) (entries []string) {
+	for _, m := range all {
+		for _, entry := range splitMessage(m.payload) {
+			if _, flushes := flushOf(entry); !flushes {
+				entries = append(entries, entry)
+			}
+		}
+	}
+	if severalPorts {
 		slices.SortStableFunc(entries, func(a, b string) int { return strings.Compare(endsOfEntry(a), endsOfEntry(b)) })
 	}
 	return entries

@@ -35,10 +35,9 @@ func (p *script) sync(s step) (difference, printed string) {
 		if p.real != nil {
 			difference, said = p.compareSent()
 		} else {
-			p.sim.Wait(flushed)
-			said = sim.TakeSent()
+			said = p.flush(p.sim)[0]
 		}
-		for _, entry := range entriesOf(said) {
+		for _, entry := range entriesOf(said, len(portsOf(said)) > 1) {
 			printed += strings.TrimSpace(strings.TrimSuffix(entry, "options ")) + "\n"
 		}
 	}
