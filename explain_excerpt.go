@@ -28,7 +28,7 @@ func excerptOf(ctx context.Context, h *Host, f Flow) (*excerpt, error) {
 		return nil, err
 	}
 	e := &excerpt{copier: c, doubtful: make(map[ServiceID][]netip.AddrPort)}
-	if e.listed, err = CollectConnections(h.Connections(ctx, ConnectionFilter{})); err != nil {
+	if e.listed, err = h.wholeTable(ctx); err != nil {
 		return nil, err
 	}
 	if e.elsewhere.Backup, err = h.runsBackup(ctx); err != nil {

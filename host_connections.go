@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"slices"
+	"time"
 )
 
 // The files that list connections. They differ in the columns at the end of a line.
@@ -20,9 +22,10 @@ const (
 // entry nor its firewall mark, forwarding method and counters.
 //
 // The result is not a consistent picture. The kernel lists a few dozen entries at a time,
-// and while connections come and go it may omit entries, or list them twice. On a table
-// that does not change, it does neither. Kernels before 7.1 search their place in the
-// table each time, so the time that they need grows with the square of the table.
+// and while connections come and go it may omit entries, or list them twice. Since Linux
+// 7.1 it may do so for some milliseconds after that, too, while it moves its entries to a
+// larger or a smaller table. Kernels before 7.1 search their place in the table each time,
+// so the time that they need grows with the square of the table.
 //
 // An error comes with the last pair, and what was read before it is not the whole table.
 // It matches [ErrInvalid] if the filter can select nothing, [ErrUnavailable] if the kernel
@@ -82,6 +85,41 @@ func (r untilEnd) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	return r.file.Read(b)
+}
+
+// How often, and how far apart, a listing that has entries twice is read again.
+const (
+	mostListings    = 10
+	betweenListings = 5 * time.Millisecond
+)
+
+// wholeTable returns all entries of the connection table, each once. A listing that has
+// some twice may lack others and is read again.
+func (h *Host) wholeTable(ctx context.Context) (all []Connection, err error) {
+	for range mostListings {
+		if all, err = CollectConnections(h.Connections(ctx, ConnectionFilter{})); err != nil {
+			return nil, err
+		}
+		listed := len(all)
+		if all = distinctConnections(all); len(all) == listed {
+			break
+		}
+		if err := pause(ctx, betweenListings); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// distinctConnections removes entries that were listed before.
+func distinctConnections(all []Connection) []Connection {
+	seen := make(map[Connection]bool, len(all))
+	return slices.DeleteFunc(all, func(c Connection) bool {
+		c.State, c.Expires = "", 0 // may change between
+		before := seen[c]
+		seen[c] = true
+		return before
+	})
 }
 
 // connectionsError returns the error of a listing with its kind.

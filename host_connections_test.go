@@ -206,6 +206,38 @@ func TestConnectionsInterrupted(t *testing.T) {
 	}
 }
 
+// A listing that has an entry twice is read again, because it may lack another one.
+func TestWholeTable(t *testing.T) {
+	other := strings.ReplaceAll(webRow, "9C40", "9C41")
+	for name, test := range map[string]struct {
+		listings []string // the last one again and again
+		want     int
+		opened   int
+	}{
+		"once each":                 {[]string{webRow + other}, 2, 1},
+		"twice at first":            {[]string{webRow + webRow, webRow + other}, 2, 2},
+		"twice, in another state":   {[]string{webRow + strings.ReplaceAll(webRow, "ESTABLISHED", "FIN_WAIT   "), webRow + other}, 2, 2},
+		"twice whenever it is read": {[]string{webRow + other + webRow}, 2, mostListings},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, f := textHost(t, "")
+			f.reads = func(io.Reader) io.Reader {
+				return strings.NewReader(connectionsHeader + test.listings[min(f.opened, len(test.listings))-1])
+			}
+			all, err := h.wholeTable(t.Context())
+			if err != nil || len(all) != test.want || f.opened != test.opened {
+				t.Errorf("got %v, %v, which took %d listings, want %d connections by %d", all, err, f.opened, test.want, test.opened)
+			}
+		})
+	}
+	h, _ := textHost(t, connectionsHeader+webRow+webRow)
+	ctx, cancel := context.WithTimeout(t.Context(), betweenListings/2)
+	defer cancel()
+	if _, err := h.wholeTable(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want that the context ended", err)
+	}
+}
+
 // Close waits for a read that is under way, and not for the loop.
 func TestCloseAwaitsReadOfConnections(t *testing.T) {
 	h, f := textHost(t, connectionsHeader+webRow)

@@ -215,15 +215,11 @@ func put(ctx context.Context, to *Client, changes []Change) ([]Failure, error) {
 
 // connections copies the connection table.
 func (c *copier) connections(ctx context.Context, services []ServiceEntry) error {
-	var entries []simipvs.Entry
-	for conn, err := range c.from.Connections(ctx, ConnectionFilter{}) {
-		if err != nil {
-			return err
-		}
-		entries = append(entries, toEntry(conn, nil))
+	all, err := c.from.wholeTable(ctx)
+	if err == nil {
+		c.restoreAll(toEntries(all, nil), services)
 	}
-	c.restoreAll(entries, services)
-	return nil
+	return err
 }
 
 // restoreAll makes the connections of a listing, and makes each server count as many as it

@@ -54,7 +54,7 @@ func (e *effector) copy(ctx context.Context, h *Host, table Snapshot) (err error
 		return err
 	}
 	if err = e.copier.table(ctx, table.Services); err == nil {
-		e.listed, err = CollectConnections(h.Connections(ctx, ConnectionFilter{}))
+		e.listed, err = h.wholeTable(ctx)
 	}
 	if err != nil {
 		return err
