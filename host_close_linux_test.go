@@ -69,10 +69,8 @@ func TestHostCloseRacesApply(t *testing.T) {
 		setup = append(setup, Requirement{Want: Address{Interface: "lo", Prefix: hostPrefix(vip)}})
 	}
 	here := addressesHere(t)
-	ended, rounds := 0, 20
-	if !testbed.IsNewest() { // the others are slow
-		rounds = 4
-	}
+	const rounds = 5
+	ended := 0
 	for round := range rounds {
 		h, err := OpenHost(ctx, InNamespaceFile(ns.File))
 		must(t, err)

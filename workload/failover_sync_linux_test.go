@@ -31,6 +31,7 @@ func TestSyncLinkInKernel(t *testing.T) {
 		{"persistence", lvs.Service{Scheduler: lvs.RR, Persistence: persistent}, "3 50", "1", SyncLink{Packets: 1, Duration: 8 * time.Second}, Clients{Count: 3000, PerAddress: 3}},
 	} {
 		t.Run(c.about, func(t *testing.T) {
+			t.Parallel() // most of it waits
 			c.service.ID = serviceAt(i, 0)
 			c.clients.From = netip.MustParsePrefix("10.64.0.0/10")
 			first, second := wiredDirectors(t, c.service, c.threshold, c.sloppy)

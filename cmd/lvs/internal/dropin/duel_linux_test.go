@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	duelLines = flag.Int("duel.lines", 2000, "how many random command lines ipvsadm and this package do")
+	duelLines = flag.Int("duel.lines", 1000, "how many random command lines ipvsadm and this package do")
 	duelSeed  = flag.Uint64("duel.seed", 1, "seed of the random command lines")
 )
 
