@@ -305,20 +305,11 @@ func explainHistories(t *testing.T, live bool, steps int) {
 }
 
 // What is explained comes to pass, and nothing changes by it.
-func TestExplainHistories(t *testing.T) { explainHistories(t, false, fewerInside(500)) }
-
-// fewerInside is a number of steps. Inside a kernel, where no step asks the kernel,
-// they are slow and tell nothing new.
-func fewerInside(steps int) int {
-	if testbed.Inside() {
-		return steps / 20
-	}
-	return steps
-}
+func TestExplainHistories(t *testing.T) { explainHistories(t, false, 500/testbed.Stride()) }
 
 // What is certain of a live host comes to pass, and what is not is one of what may
 // come.
-func TestExplainHistoriesOfLiveHosts(t *testing.T) { explainHistories(t, true, fewerInside(200)) }
+func TestExplainHistoriesOfLiveHosts(t *testing.T) { explainHistories(t, true, 200/testbed.Stride()) }
 
 func TestExplainRefuses(t *testing.T) {
 	ctx := context.Background()

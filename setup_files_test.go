@@ -7,17 +7,23 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/golvs/lvs/internal/testbed"
 )
 
 // Whatever a file says, nothing panics: what was read is printed, applied, undone
 // and checked. Each value of the files that are written is spoiled in turn.
 func TestSpoiledFiles(t *testing.T) {
+	n := 0
 	for _, text := range savedFiles(t) {
 		var file any
 		if err := json.Unmarshal(text, &file); err != nil {
 			t.Fatal(err)
 		}
 		spoil(file, func() {
+			if n++; n%testbed.Stride() != 0 {
+				return
+			}
 			spoiled, err := json.Marshal(file)
 			if err != nil {
 				t.Fatal(err)

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golvs/lvs/internal/testbed"
+
 	"github.com/golvs/lvs/internal/genl"
 	"github.com/golvs/lvs/internal/seam"
 )
@@ -287,7 +289,7 @@ func TestApplyTableKilledSimulator(t *testing.T) {
 		sim, err := NewSimulator(SimOptions{})
 		must(t, err)
 		g := &killGround{t: t, client: sim.Client(), file: filepath.Join(t.TempDir(), "state.json"), drain: tt.drain}
-		g.killEach(cmp.Or(*applyKills, tt.every), func(plan TablePlan, at int) (steps int) {
+		g.killEach(cmp.Or(*applyKills, testbed.Stride()*tt.every), func(plan TablePlan, at int) (steps int) {
 			k := &killer{at: int64(at), end: func() {}}
 			ctx := seam.WithStep(t.Context(), func(name string) {
 				if k.step(name); k.isOver() && !tt.lives {

@@ -16,10 +16,6 @@ import (
 // A program that takes a plan of 200 changes back is killed at each step, and whatever is
 // back by then, the next run makes the table what is wanted and has forgotten nothing.
 func TestApplyTableRollBackKilled(t *testing.T) {
-	sparsely := 1
-	if testbed.Inside() {
-		sparsely = 5 // no kernel takes part
-	}
 	for _, tt := range []struct {
 		drain time.Duration
 		every int
@@ -30,7 +26,7 @@ func TestApplyTableRollBackKilled(t *testing.T) {
 		sim, err := NewSimulator(SimOptions{})
 		must(t, err)
 		g := &killGround{t: t, client: sim.Client(), file: filepath.Join(t.TempDir(), "state.json"), drain: tt.drain}
-		g.killEachBack(sim, cmp.Or(*applyKills, sparsely*tt.every), tt.lives)
+		g.killEachBack(sim, cmp.Or(*applyKills, testbed.Stride()*tt.every), tt.lives)
 	}
 }
 

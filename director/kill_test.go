@@ -68,11 +68,7 @@ func TestKilledAtEveryCall(t *testing.T) {
 	if calls < 40 {
 		t.Errorf("only %d calls were made", calls)
 	}
-	step := 1
-	if testbed.Inside() {
-		step = 9 // no kernel takes part
-	}
-	for at := 1; at <= calls; at += step {
+	for at := 1; at <= calls; at += testbed.Stride() {
 		for _, late := range []time.Duration{0, 2 * time.Second} {
 			t.Run(fmt.Sprint(at, " ", late), func(t *testing.T) { playKilled(t, at, late) })
 		}

@@ -16,6 +16,15 @@ const KernelEnv = "LVS_KERNEL"
 // Inside reports whether the tests were brought to a kernel.
 func Inside() bool { return os.Getenv(KernelEnv) != "" }
 
+// Stride is how far apart the cases are that a test plays although no kernel takes part in
+// them: 1, and 10 inside a kernel, where they are slow and show nothing new.
+func Stride() int {
+	if Inside() {
+		return 10
+	}
+	return 1
+}
+
 // InKernel skips the test unless it runs as root inside a kernel with IPVS.
 func InKernel(t testing.TB) {
 	t.Helper()
