@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golvs/lvs/internal/testbed"
-
 	"github.com/golvs/lvs"
 	"github.com/golvs/lvs/health"
+	"github.com/golvs/lvs/internal/testbed"
 )
 
 // A Director that is killed at any of its calls, while real servers fail and an operator
