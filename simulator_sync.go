@@ -38,9 +38,9 @@ func (s *Simulator) SyncMessages() []SimSyncMessage {
 // The error matches [ErrNotFound] if no daemon takes the message: none runs, or it listens
 // to other ports or has another sync ID. It matches [ErrInvalid] if the daemon ignores the
 // message or a part of it, as kernels silently do; connections in the rest are taken over.
-// It matches [errors.ErrUnsupported] for a part that is not simulated: connections whose
-// client's port is not known yet, timeouts of more than 198 days, and data of a persistence
-// engine in entries other than templates.
+// It matches [errors.ErrUnsupported] for a part that is not simulated: templates that have a
+// client's port or say that it is not known yet. No master sends them. Kernels take such a
+// template for a connection as well, and count the connections of its server below zero.
 func (s *Simulator) DeliverSync(m SimSyncMessage) error {
 	err := s.kernel.DeliverSync(m.Port, m.Payload)
 	if err == nil {

@@ -12,6 +12,11 @@ type duel struct {
 	real, sim *player
 	talkers   talkers
 	flushes   uint16 // of master daemons
+	backups   backups
+
+	// Of backups.
+	late   []message // that are still under way
+	recent []packet  // of the masters' clients
 }
 
 // openDuel opens a side and a simulator of the same release.
@@ -72,9 +77,11 @@ func (d *duel) step(batch []step) string {
 	switch s := batch[0].(type) {
 	case control:
 		calls := kindOf[control](batch)
+		d.backups.call(calls)
 		return unlike(batch, d.real.call(calls), d.sim.call(calls))
 	case packet:
 		packets := kindOf[packet](batch)
+		d.backups.note(packets)
 		return unlike(batch, d.real.Send(packets), d.sim.Send(packets))
 	case frame:
 		frames := kindOf[frame](batch)
@@ -83,17 +90,21 @@ func (d *duel) step(batch []step) string {
 		_, _, difference := d.speak(s)
 		return difference
 	case requirement:
+		d.backups.each(func(p *player) { p.set(s) })
 		return unlike(batch, d.real.set(s), d.sim.set(s))
 	case wait:
 		d.real.Wait(time.Duration(s))
 		return ""
 	case thresholds:
+		d.backups.each(func(p *player) { p.setThresholds(s) })
 		return unlike(batch, d.real.setThresholds(s), d.sim.setThresholds(s))
 	case message:
 		return d.hear(s)
 	case sent:
-		difference, _ := d.compareSent()
+		difference, _, _ := d.compareSent()
 		return difference
+	case relay:
+		return d.relay(s)
 	}
 	return d.look(batch[0].(survey).stats)
 }

@@ -13,7 +13,7 @@ import (
 // The table of a backup director is what the simulated one's is, whatever messages say, and
 // whatever packets come afterwards.
 func TestFidelitySyncBackup(t *testing.T) {
-	const few = 400
+	const few = 200
 	fidelity{"backup", makeBackup, cmp.Or(*fidelityPackets, few), 6}.run(t, openFidelity(t))
 }
 
@@ -35,6 +35,9 @@ func makeBackup(t testing.TB, r release.Release, seed uint64) (history, int) {
 		sim: newPlayer(s, openSimulatorSide(s, r)),
 	}
 	k := &speaker{picker: p}
+	if r.OwnTables() { // of two entries alike, which one is found changes when the table grows
+		p.do(requirement{"conn_lfactor", 8})
+	}
 	p.setSync()
 	p.do(newCall(cNewDaemon, attributes{{aDaemon, daemonOf(2).set(ySyncID, u32(one(p.Rand, uint32(0), 5, 5, 261))).encode()}}))
 	if p.IntN(2) == 0 {
@@ -136,7 +139,7 @@ func (k *speaker) ends() (s *pickService, client, vip, server netip.AddrPort, pr
 	return s, client, vip, server, protocol, mark
 }
 
-// flags returns flags without those of which the kernel makes what is not simulated.
+// flags returns flags, without that of an unknown port.
 func (k *speaker) flags() uint32 {
 	flags := one(k.Rand, uint32(0), 1, 2, 3, 3, 3, 4) | 0x80*k.Uint32N(2) | 0x100*k.Uint32N(2)
 	if k.IntN(5) == 0 {
@@ -146,6 +149,20 @@ func (k *speaker) flags() uint32 {
 		flags |= one(k.Rand, uint32(0x20), 0x40, 0x2000, 0x8000)
 	}
 	return flags
+}
+
+// withoutPort makes the client's port unknown at times, or contradicts itself about that.
+func (k *speaker) withoutPort(client netip.AddrPort, flags uint32) (netip.AddrPort, uint32) {
+	const noPort = 0x800
+	switch k.IntN(16) {
+	case 0:
+		return netip.AddrPortFrom(client.Addr(), 0), flags | noPort
+	case 1:
+		return netip.AddrPortFrom(client.Addr(), 0), flags
+	case 2:
+		return client, flags | noPort
+	}
+	return client, flags
 }
 
 func (k *speaker) state(protocol byte) uint16 {
@@ -164,8 +181,9 @@ func (k *speaker) state(protocol byte) uint16 {
 func (k *speaker) entry() []byte {
 	if len(k.known) > 0 && k.IntN(2) == 0 {
 		e := append([]byte(nil), one(k.Rand, k.known...)...)
-		if flags := k.flags(); binary.BigEndian.Uint32(e[4:])&0x1000 == flags&0x1000 {
-			binary.BigEndian.PutUint32(e[4:], flags)
+		const noPort, template = 0x800, 0x1000
+		if was, flags := binary.BigEndian.Uint32(e[4:]), k.flags(); was&template == flags&template {
+			binary.BigEndian.PutUint32(e[4:], flags|was&noPort)
 		}
 		binary.BigEndian.PutUint16(e[8:], k.state(e[1]))
 		if k.IntN(5) == 0 {
@@ -184,6 +202,8 @@ func (k *speaker) entry() []byte {
 			protocol = 0
 			vip = netip.AddrPortFrom(netip.AddrFrom4([4]byte{3: byte(s.mark)}), 0)
 		}
+	} else {
+		client, flags = k.withoutPort(client, flags)
 	}
 	e := []byte{0, protocol, 0, 0}
 	if s.six {
@@ -195,12 +215,12 @@ func (k *speaker) entry() []byte {
 		e = binary.BigEndian.AppendUint16(e, a.Port())
 	}
 	e = binary.BigEndian.AppendUint32(e, mark)
-	e = binary.BigEndian.AppendUint32(e, one(k.Rand, uint32(0), 30, 60, 900, 3600000))
+	e = binary.BigEndian.AppendUint32(e, one(k.Rand, uint32(0), 30, 60, 900, 3600000, 5000000, 1<<31, 1<<32-1))
 	for _, a := range []netip.AddrPort{client, vip, server} {
 		e = append(e, a.Addr().AsSlice()...)
 	}
 	switch n := k.IntN(10); {
-	case n < 4 && flags&0x1000 != 0:
+	case n < 4 && (flags&0x1000 != 0 || k.IntN(8) == 0):
 		e = append(e, one(k.Rand, "\x02\x06call-1\x03\x03sip", "\x02\x06call-2\x03\x03sip", "\x03\x03sip\x02\x06call-1")...)
 	case n == 9:
 		e = append(e, one(k.Rand, []byte{0x45, 2, 7, 7}, []byte{1, 1, 0}, []byte{9, 1, 0}, []byte{3, 3, 's', 'i', 'p'},
@@ -231,6 +251,8 @@ func (k *speaker) entryV0() []byte {
 	flags := k.flags() &^ 0xa000
 	if flags&0x1000 != 0 {
 		client = netip.AddrPortFrom(client.Addr(), 0)
+	} else {
+		client, flags = k.withoutPort(client, flags)
 	}
 	e := []byte{0, protocol}
 	for _, a := range []netip.AddrPort{client, vip, server} {

@@ -2,8 +2,10 @@ package conformance
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,7 +46,28 @@ func (s *kernelSide) Hear(m message) {
 		must(s.t, s.ns.Do(s.openSpeaker))
 	}
 	must(s.t, unix.Sendto(s.ear.socket, m.payload, 0, &unix.SockaddrInet4{Addr: syncGroup.As4(), Port: int(m.port)}))
-	time.Sleep(4 * time.Millisecond) // the daemon is a thread
+	s.awaitHeard(m.port)
+}
+
+// awaitHeard waits until the backup daemon, which is a thread, has taken all that came to a
+// port, and until a connection that it has replaced is gone, with the next tick.
+func (s *kernelSide) awaitHeard(port uint16) {
+	const most, queue, tick = time.Second, 4, 10 * time.Millisecond
+	for start := time.Now(); time.Since(start) < most; {
+		time.Sleep(tick)
+		text, err := s.ReadFile("/proc/net/udp")
+		must(s.t, err)
+		waiting := false
+		for row := range strings.Lines(string(text)) {
+			f := strings.Fields(row)
+			if len(f) > queue && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) && !strings.HasSuffix(f[queue], ":00000000") {
+				waiting = true
+			}
+		}
+		if !waiting {
+			return
+		}
+	}
 }
 
 func (s *kernelSide) openSpeaker() (err error) {

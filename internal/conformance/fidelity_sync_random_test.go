@@ -10,7 +10,7 @@ import (
 
 // What the master daemon sends of random traffic is what the simulated one sends.
 func TestFidelitySyncMaster(t *testing.T) {
-	const few = 900
+	const few = 300
 	entries, same := comparedEntries.Load(), sameEntries.Load()
 	for _, scheduler := range []string{"rr", "lc"} {
 		t.Run(scheduler, func(t *testing.T) {

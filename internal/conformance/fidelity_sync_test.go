@@ -92,10 +92,10 @@ func (d *duel) hear(m message) string {
 var comparedEntries, sameEntries atomic.Int64
 
 // compareSent compares the entries that both sides have sent, port by port, and returns
-// what the simulator has sent.
-func (d *duel) compareSent() (difference string, said []message) {
+// the messages.
+func (d *duel) compareSent() (difference string, realSent, simSent []message) {
 	all := d.flush(d.real, d.sim)
-	realSent, simSent := all[0], all[1]
+	realSent, simSent = all[0], all[1]
 	severalPorts := len(portsOf(realSent)) > 1 || len(portsOf(simSent)) > 1
 	real, sim := entriesOf(realSent, severalPorts), entriesOf(simSent, severalPorts)
 	comparedEntries.Add(int64(len(real)))
@@ -111,10 +111,10 @@ func (d *duel) compareSent() (difference string, said []message) {
 			b = sim[i]
 		}
 		if a != b {
-			return fmt.Sprintf("sent, entry %d of %d\n\tgot  %s\n\twant %s\n", i, len(real), b, a), simSent
+			return fmt.Sprintf("sent, entry %d of %d\n\tgot  %s\n\twant %s\n", i, len(real), b, a), realSent, simSent
 		}
 	}
-	return "", simSent
+	return "", realSent, simSent
 }
 
 // payloadsOf returns the messages without those of a flush, one after another.

@@ -278,7 +278,7 @@ func (p *script) play(s step) (printed string) {
 		if p.real != nil {
 			difference = p.look(s.stats)
 		}
-	case thresholds, message, sent:
+	case thresholds, message, sent, relay:
 		difference, printed = p.sync(s)
 	}
 	if difference != "" {

@@ -33,7 +33,7 @@ func (p *script) sync(s step) (difference, printed string) {
 	case sent:
 		var said []message
 		if p.real != nil {
-			difference, said = p.compareSent()
+			difference, _, said = p.compareSent()
 		} else {
 			said = p.flush(p.sim)[0]
 		}

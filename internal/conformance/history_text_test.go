@@ -175,6 +175,9 @@ func parseStep(line string) (step, error) {
 		return parseThresholds(f[2:])
 	case line == "sent":
 		return sent{}, nil
+	case f[0] == "relay" && len(f) == 2:
+		seed, err := strconv.ParseUint(f[1], 10, 64)
+		return relay(seed), err
 	case f[0] == "message" && len(f) == 3:
 		return parseMessage(f[1:])
 	case line == "survey", line == "survey stats":

@@ -164,7 +164,7 @@ func (k *Kernel) enter(c *conn) connID {
 // rearm restarts the timer, as each packet does.
 func (k *Kernel) rearm(id connID, c *conn) {
 	if id != 0 {
-		c.expires = k.now + tick(c.timeout)
+		c.expires = k.now + k.timeoutOf(id, c)
 		k.timers.update(id, c)
 	}
 }

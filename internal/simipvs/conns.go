@@ -50,7 +50,7 @@ const (
 	connCopied              // what netfilter knows of it is on another host
 	connSynced              // another director told of it
 	connHelped              // the helper for FTP follows it
-	connAwaited             // data of FTP whose client's port is not known yet
+	connAwaited             // its client's port is not known yet: data of FTP
 	connForeign             // data of FTP from no real server's address
 	connKeyed               // a template that is found by an engine's key, in engines
 )
@@ -205,8 +205,9 @@ func (t *connTable) mix(addr *[16]byte, port uint16) uint64 {
 	return hi ^ lo
 }
 
-// left returns the seconds until the connection expires.
-func (k *Kernel) left(c *conn) tick { return max(0, c.expires-k.now) / second }
+// left returns the seconds until the connection expires, as they are listed: the kernel
+// has 32 bits for the milliseconds.
+func (k *Kernel) left(c *conn) uint32 { return uint32(max(0, c.expires-k.now)*(1000/second)) / 1000 }
 
 // eachConn visits connections and templates.
 func (k *Kernel) eachConn(visit func(connID, *conn)) {

@@ -128,7 +128,7 @@ func (k *Kernel) find(e *ends) (id connID, reply bool) {
 		c := t.at(i)
 		switch {
 		case c.protocol != e.protocol || uint32(c.family) != e.family || c.is(connTemplate):
-		case id == 0 && c.clientPort == e.sport && c.vport == e.dport && c.client == e.src && c.virtual == e.dst:
+		case id == 0 && c.clientPort == e.sport && c.is(connAwaited) == (e.sport == 0) && c.vport == e.dport && c.client == e.src && c.virtual == e.dst:
 			id = i // of two alike, which servers that speak first make, the newer one counts
 		case c.method != methodMasq && c.clientPort == e.dport && c.vport == e.sport && c.client == e.dst && c.virtual == e.src:
 			return i, true

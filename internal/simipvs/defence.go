@@ -125,7 +125,7 @@ func (k *Kernel) dropEntries() {
 	for range len(k.conns.byEnds) / part {
 		doomed := k.defences.doomed[:0]
 		for id := *bucket(k.conns.byEnds, uint32(k.rand.Uint64())); id != 0; id = k.conns.at(id).next {
-			if k.dooms(k.conns.at(id)) {
+			if k.dooms(id, k.conns.at(id)) {
 				doomed = append(doomed, id)
 			}
 		}
@@ -150,8 +150,8 @@ func (k *Kernel) drop(id connID) {
 }
 
 // dooms reports whether drop_entry ends a connection that it comes upon.
-func (k *Kernel) dooms(c *conn) bool {
-	switch k.exposed(c, k.now) {
+func (k *Kernel) dooms(id connID, c *conn) bool {
+	switch k.exposed(id, c, k.now) {
 	case exposed:
 		return true
 	case exposedByTurns:
@@ -169,7 +169,7 @@ const (
 	exposed
 )
 
-func (k *Kernel) exposed(c *conn, now tick) exposure {
+func (k *Kernel) exposed(id connID, c *conn, now tick) exposure {
 	switch {
 	case c.controls > 0:
 		return spared
@@ -182,7 +182,7 @@ func (k *Kernel) exposed(c *conn, now tick) exposure {
 		return spared
 	}
 	const longIdle = 60 * second
-	if lastPacket := c.expires - tick(c.timeout); now-lastPacket < longIdle {
+	if lastPacket := c.expires - k.timeoutOf(id, c); now-lastPacket < longIdle {
 		return spared
 	}
 	return exposedByTurns

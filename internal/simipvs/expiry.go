@@ -25,7 +25,7 @@ func (k *Kernel) expire(id connID, c *conn) {
 		k.synchronizeRenewed(id, c)
 		return
 	}
-	if c.is(connTracked) {
+	if c.is(connTracked) && !c.is(connTemplate) {
 		e := c.ends()
 		k.conntrack.forget(&e)
 	}

@@ -69,13 +69,13 @@ func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error)
 	d.tell(p, &x.Verdict)
 	if d.met != 0 && !supposed.Brief {
 		x.Connection, x.Outdated = k.entry(d.met), d.outdated
-		x.ConnectionExposed = k.exposed(k.conns.at(d.met), k.now+lookInterval) != spared
+		x.ConnectionExposed = k.exposed(d.met, k.conns.at(d.met), k.now+lookInterval) != spared
 	}
 	if d.template != 0 {
 		t := *k.conns.at(d.template)
 		t.controls = 0 // its connections may be ended first
 		x.Template, x.Invalid = k.entry(d.template), d.invalid
-		x.TemplateExposed = k.exposed(&t, k.now+lookInterval) != spared
+		x.TemplateExposed = k.exposed(d.template, &t, k.now+lookInterval) != spared
 	}
 	x.Scheduler, x.Flags, x.Pick, x.Hidden = w.scheduler, w.flags, w.pick, w.hidden
 	x.Unread, x.Keys = w.unread, w.keys

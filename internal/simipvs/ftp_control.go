@@ -158,7 +158,7 @@ func (c *ftpControl) rewrite(d *decision, p *Packet) *Rewrite {
 // actFTP does what FTP needs besides what each packet does.
 func (k *Kernel) actFTP(d *decision, id connID, p *Packet) {
 	c := d.conn
-	if c.is(connAwaited) && c.method == methodMasq {
+	if c.is(connAwaited) && c.method == methodMasq && d.effect.direction() == fromClient {
 		k.arrive(id, c, p.Source.Port())
 	}
 	if c.is(connForeign) {

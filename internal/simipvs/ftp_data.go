@@ -95,10 +95,10 @@ func (k *Kernel) bindData(data *ftpData, server *dest) connID {
 // findRequest returns the connection that a client's packet would have.
 func (k *Kernel) findRequest(e *ends) connID {
 	t := &k.conns
-	for i := *bucket(t.byEnds, t.hash(e.protocol, &e.src, e.sport, &e.dst, e.dport)); i != 0 && e.sport != 0; i = t.at(i).next {
+	for i := *bucket(t.byEnds, t.hash(e.protocol, &e.src, e.sport, &e.dst, e.dport)); i != 0; i = t.at(i).next {
 		c := t.at(i)
-		if c.protocol == e.protocol && uint32(c.family) == e.family && c.clientPort == e.sport &&
-			c.vport == e.dport && c.client == e.src && c.virtual == e.dst {
+		if c.protocol == e.protocol && uint32(c.family) == e.family && c.clientPort == e.sport && c.is(connAwaited) == (e.sport == 0) &&
+			c.vport == e.dport && c.client == e.src && c.virtual == e.dst && !c.is(connTemplate) {
 			return i
 		}
 	}
@@ -110,7 +110,7 @@ func (k *Kernel) findAwaited(e *ends) connID {
 	t := &k.conns
 	for i := *bucket(t.byEnds, t.hash(e.protocol, &e.src, 0, &e.dst, e.dport)); i != 0; i = t.at(i).next {
 		c := t.at(i)
-		if c.is(connAwaited) && c.protocol == e.protocol && uint32(c.family) == e.family &&
+		if c.is(connAwaited) && c.clientPort == 0 && c.protocol == e.protocol && uint32(c.family) == e.family &&
 			c.vport == e.dport && c.client == e.src && c.virtual == e.dst {
 			return i
 		}

@@ -106,7 +106,7 @@ func (e *Entry) conn() conn {
 // resume sets the state and the timer of a connection as its entry has them.
 func (k *Kernel) resume(e *Entry, id connID) {
 	in := k.conns.at(id)
-	if in.is(connTracked) {
+	if in.is(connTracked) && !in.is(connTemplate) {
 		in.flags |= connCopied
 	}
 	if e.State == "ASSURED" {

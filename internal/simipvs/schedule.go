@@ -122,9 +122,10 @@ func (k *Kernel) assign(c *conn, server *dest) {
 	}
 }
 
-// leaveToConntrack does what conntrack=1 asks for.
+// leaveToConntrack does what conntrack=1 asks for. In templates it only shows in messages
+// of a sync daemon.
 func (k *Kernel) leaveToConntrack(c *conn) {
-	if k.sysctl.conntrack != 0 && !c.is(connTemplate) {
+	if k.sysctl.conntrack != 0 {
 		c.flags |= connTracked
 	}
 }

@@ -64,8 +64,8 @@ var assocEvent = [...]uint8{
 }
 
 // assocTable has a column for each state: NO I1 IN CS CR CW CO CE ES SS SR SA RE CL. From
-// the server, a packet finds no association in NO. Without replies, an association gets
-// into a few states only; the columns of the others are those of fromClient.
+// the server, a packet finds no association in NO. Without replies, an association gets into
+// the other states only where a sync daemon told of it.
 var assocTable = [directions][assocEvents][assocStates]State{
 	fromClient: {
 		assocOther:        {aES, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
@@ -92,16 +92,16 @@ var assocTable = [directions][assocEvents][assocStates]State{
 		assocShutdownDone: {aNO, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
 	},
 	fromClientOnly: {
-		assocOther:        {aES, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
-		assocInit:         {aI1, aIN, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aIN, aIN},
-		assocInitAck:      {aCE, aCE, aCE, aCS, aCR, aCO, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
+		assocOther:        {aES, aI1, aIN, aCS, aCR, aES, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
+		assocInit:         {aI1, aIN, aIN, aIN, aIN, aIN, aCO, aCE, aES, aSS, aSR, aSA, aIN, aIN},
+		assocInitAck:      {aCE, aCE, aCE, aCE, aCE, aCE, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
 		assocAbort:        {aCL, aCL, aCL, aCL, aCL, aRE, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL},
 		assocShutdown:     {aSR, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aSR, aSS, aSR, aSA, aRE, aCL},
 		assocShutdownAck:  {aCL, aIN, aIN, aCS, aCR, aCW, aCO, aCE, aCL, aCL, aSR, aCL, aRE, aCL},
 		assocError:        {aCL, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
-		assocCookieEcho:   {aES, aES, aES, aCR, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
-		assocCookieAck:    {aES, aI1, aIN, aCS, aCR, aCW, aCO, aES, aES, aSS, aSR, aSA, aRE, aCL},
-		assocShutdownDone: {aCL, aCL, aCL, aCS, aCR, aCW, aCO, aCE, aES, aSS, aCL, aCL, aRE, aCL},
+		assocCookieEcho:   {aES, aES, aES, aES, aES, aES, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
+		assocCookieAck:    {aES, aI1, aIN, aES, aES, aCW, aES, aES, aES, aSS, aSR, aSA, aRE, aCL},
+		assocShutdownDone: {aCL, aCL, aCL, aCL, aCL, aCW, aCO, aCE, aES, aSS, aCL, aCL, aRE, aCL},
 	},
 }
 

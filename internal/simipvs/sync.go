@@ -1,10 +1,13 @@
 package simipvs
 
+import "math"
+
 // syncTable is what only sync daemons know of connections. Most have no entries here.
 type syncTable struct {
 	told   map[connID]toldSync // by masters
 	marks  map[connID]uint32   // of the packets that opened connections of services without that mark
 	shifts map[connID]shifts   // of sequence numbers, that other directors told of
+	long   map[connID]tick     // timeouts that other directors told of
 
 	outbox []SyncMessage // that was not taken yet
 	queued [mostThreads]uint64
@@ -32,6 +35,32 @@ func (t *syncTable) forget(id connID) {
 	if len(t.shifts) > 0 {
 		delete(t.shifts, id)
 	}
+	if len(t.long) > 0 {
+		delete(t.long, id)
+	}
+}
+
+// longTimeout is in the place of a timeout that is in [syncTable.long]. All others are even.
+const longTimeout span = math.MaxUint32
+
+// setTimeout sets a timeout that may be long.
+func (k *Kernel) setTimeout(id connID, c *conn, timeout tick) {
+	if timeout < tick(longTimeout) {
+		c.timeout = span(timeout)
+		return
+	}
+	if k.sync.long == nil {
+		k.sync.long = make(map[connID]tick)
+	}
+	c.timeout, k.sync.long[id] = longTimeout, timeout
+}
+
+// timeoutOf returns the timeout of a connection, which may be long.
+func (k *Kernel) timeoutOf(id connID, c *conn) tick {
+	if c.timeout == longTimeout {
+		return k.sync.long[id]
+	}
+	return tick(c.timeout)
 }
 
 // noteMark notes the firewall's mark with which a connection was opened.
@@ -104,14 +133,14 @@ func (k *Kernel) syncEntry(id connID, c *conn) syncEntry {
 	server := k.listedServer(id, c)
 	e := syncEntry{
 		ends: c.ends(), server: server.Addr().As16(), serverPort: server.Port(), state: uint16(c.state),
-		flags: uint32(c.method), mark: k.markOf(id, c), timeout: uint32(c.timeout / second),
+		flags: uint32(c.method), mark: k.markOf(id, c), timeout: uint32(k.timeoutOf(id, c) / second),
 	}
 	for _, f := range []struct {
 		of   connFlags
 		flag uint32
 	}{
 		{connNoOutput, syncNoOutput}, {connInactive, syncInactive}, {connTemplate, syncTemplate},
-		{connSynced, syncSynced}, {connTracked, syncTracked},
+		{connSynced, syncSynced}, {connAwaited, syncNoPort}, {connTracked, syncTracked},
 	} {
 		if c.is(f.of) {
 			e.flags |= f.flag

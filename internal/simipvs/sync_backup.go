@@ -39,12 +39,8 @@ func (k *Kernel) takeSync(e *syncEntry) error {
 		return errSyncOnePacket
 	case e.engineKey != "" && (e.engine == "" || !k.hasEngine(e.engine)):
 		return errSyncEngine
-	case e.engineKey != "" && !e.is(syncTemplate):
-		return fmt.Errorf("connections with the data of a persistence engine are not simulated: %w", ErrUnsupported)
-	case e.is(syncNoPort), e.is(syncTemplate) != (e.sport == 0):
-		return fmt.Errorf("connections whose client's port is not known are not simulated: %w", ErrUnsupported)
-	case e.timeout > longestTimeout:
-		return fmt.Errorf("a timeout of %d seconds is not simulated: %w", e.timeout, ErrUnsupported)
+	case e.is(syncTemplate) && (e.sport != 0 || e.is(syncNoPort)):
+		return fmt.Errorf("templates that connections may be taken for are not simulated: %w", ErrUnsupported)
 	}
 	e.flags &= syncTaken
 	id := k.synced(e)
@@ -65,9 +61,6 @@ func (k *Kernel) takeSync(e *syncEntry) error {
 	}
 	return nil
 }
-
-// longestTimeout is in seconds.
-const longestTimeout = 1<<32/second - 1
 
 // syncStates returns how many states an entry may be in. Older kernels do not look at a
 // template's.
@@ -90,19 +83,17 @@ func (k *Kernel) syncStates(e *syncEntry) int {
 // templateStates are: none of its connections was established, and one was.
 const templateStates = 2
 
-// synced returns the connection, or the template, that an entry is about.
+// synced returns the connection, or the template, that an entry is about. The data of a
+// persistence engine hide a connection: it is entered anew each time.
 func (k *Kernel) synced(e *syncEntry) connID {
-	key := e.conn()
-	if e.is(syncTemplate) {
+	switch {
+	case e.is(syncTemplate):
+		key := e.conn()
 		return k.findTemplate(&key, e.key())
+	case e.engineKey != "":
+		return 0
 	}
-	t := &k.conns
-	for id := *bucket(t.byEnds, t.endsHash(&key)); id != 0; id = t.at(id).next {
-		if c := t.at(id); !c.is(connTemplate) && c.ends() == e.ends {
-			return id
-		}
-	}
-	return 0
+	return k.findRequest(&e.ends)
 }
 
 // conn returns the connection of an entry, of which only the ends are known.
@@ -114,6 +105,9 @@ func (e *syncEntry) conn() conn {
 	if e.is(syncTemplate) {
 		c.flags |= connTemplate
 	}
+	if e.is(syncNoPort) {
+		c.flags |= connAwaited
+	}
 	if e.key() != (engineKey{}) {
 		c.flags |= connKeyed
 	}
@@ -122,7 +116,7 @@ func (e *syncEntry) conn() conn {
 
 // key is that of a template which a persistence engine found; others have none.
 func (e *syncEntry) key() engineKey {
-	if e.engineKey == "" {
+	if e.engineKey == "" || !e.is(syncTemplate) {
 		return engineKey{}
 	}
 	return engineKey{e.engine, e.engineKey}
@@ -165,6 +159,9 @@ func (k *Kernel) addSynced(e *syncEntry) connID {
 	}
 	k.assignSynced(&c, d, e)
 	k.leaveToConntrack(&c)
+	if c.is(connAwaited) {
+		k.awaited++
+	}
 	id, in := k.bind(&c, d)
 	if in.is(connKeyed) {
 		k.enterKeyed(id, e.key())
@@ -228,6 +225,9 @@ func (k *Kernel) bindLate(id connID, c *conn) {
 		return
 	}
 	k.unbind(id, c)
+	if c.is(connAwaited) {
+		k.awaited++
+	}
 	if c.replyHash != 0 {
 		k.conns.unlinkReply(id, c)
 		c.replyHash = 0
@@ -242,7 +242,8 @@ func (k *Kernel) bindLate(id connID, c *conn) {
 // Version 0 says nothing of time.
 func (k *Kernel) resumeSynced(id connID, c *conn, e *syncEntry) {
 	c.packets = uint32(k.sysctl.syncThreshold)
-	c.state, c.timeout = uint8(min(e.state, math.MaxUint8)), span(e.timeout)*second
+	c.state = uint8(min(e.state, math.MaxUint8))
+	k.setTimeout(id, c, tick(e.timeout)*second)
 	if c.flags &^= connAssured; c.is(connTemplate) && e.state&1 != 0 {
 		c.flags |= connAssured
 	}

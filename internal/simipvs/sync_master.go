@@ -118,7 +118,8 @@ func syncedStates(protocol uint8) []State {
 // packets, and notes when it did.
 func (k *Kernel) dueForSync(id connID, c *conn, packets int) bool {
 	told, known := k.sync.told[id]
-	end := (k.now + tick(c.timeout)) &^ retriesMask
+	timeout := k.timeoutOf(id, c)
+	end := (k.now + timeout) &^ retriesMask
 	if !c.is(connTemplate) {
 		states, state := syncedStates(c.protocol), State(c.state)
 		switch {
@@ -131,7 +132,7 @@ func (k *Kernel) dueForSync(id connID, c *conn, packets int) bool {
 	}
 	refreshes := k.refreshPeriod() > 0
 	if refreshes && known {
-		retry, due := k.dueAgain(c, told.end, end)
+		retry, due := k.dueAgain(timeout, told.end, end)
 		if !due {
 			return false
 		}
@@ -149,18 +150,18 @@ const retriesMask = 3
 
 // dueAgain reports whether sync_refresh_period lets a connection be told of again: its end
 // has moved, or the last message may have been lost.
-func (k *Kernel) dueAgain(c *conn, told, end tick) (retry tick, due bool) {
+func (k *Kernel) dueAgain(timeout, told, end tick) (retry tick, due bool) {
 	const least = 10 * second
 	period := k.refreshPeriod()
 	moved := end - told
 	if moved < 0 {
 		moved = -moved
 	}
-	if moved >= min(period, max(tick(c.timeout)/2, least)) {
+	if moved >= min(period, max(timeout/2, least)) {
 		return 0, true
 	}
 	retries := told & retriesMask
-	if int(retries) >= k.sysctl.syncRetries || k.now < told-tick(c.timeout)+period/8 {
+	if int(retries) >= k.sysctl.syncRetries || k.now < told-timeout+period/8 {
 		return 0, false
 	}
 	return retries + 1, true
