@@ -54,7 +54,7 @@ func (p *picker) defend() {
 
 // Packets and connections fare alike while defences are on, and come and go with memory.
 func TestFidelityDefences(t *testing.T) {
-	const few, players = 1000, 12 // they mostly wait
+	const few, players = 400, 12 // they mostly wait
 	fidelity{"defences", makeDefences, cmp.Or(*fidelityPackets, few), players}.run(t, openFidelity(t))
 }
 
@@ -65,6 +65,9 @@ func makeDefences(t testing.TB, r release.Release, seed uint64) (history, int) {
 	p := &picker{
 		Rand: random, scheduler: one(random, pickSchedulers...), port: 1023, mood: moodDefence,
 		sim: newPlayer(s, openSimulatorSide(s, r)),
+	}
+	if !long() {
+		p.actions = 20
 	}
 	p.make()
 	return p.h, p.h.packets()

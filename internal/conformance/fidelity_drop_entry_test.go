@@ -118,14 +118,24 @@ func dropCases() []dropCase {
 	return all
 }
 
-const (
-	dropClients = 2000 // of a case
-	idleTime    = wait(62 * time.Second)
-	dropTime    = wait(30 * time.Second) // the shortest timeout is twice as long
+// idleTime is how long connections are idle before drop_entry is on.
+const idleTime = wait(62 * time.Second)
+
+// dropRun is how many connections of each case there are, and how long drop_entry is on. The
+// shortest timeout is twice as long.
+type dropRun struct {
+	conns  int
+	during wait
+}
+
+// In half a minute, rates show that differ by half. In seconds, only none and the highest do.
+var (
+	longDrops  = dropRun{2000, wait(30 * time.Second)}
+	shortDrops = dropRun{1000, wait(5 * time.Second)}
 )
 
-// play returns how many connections of each case are left.
-func playDrops(t *testing.T, p *player, cases []dropCase) (left []int) {
+// playDrops returns how many connections of each case are left.
+func playDrops(t *testing.T, p *player, run dropRun, cases []dropCase) (left []int) {
 	t.Helper()
 	for i, c := range cases {
 		service := serviceOf(c.vip(i)).set(sFlags, flagBytes(c.persistent)).set(sTimeout, u32(600))
@@ -136,7 +146,7 @@ func playDrops(t *testing.T, p *player, cases []dropCase) (left []int) {
 	send := func(fresh bool) {
 		for i, c := range cases {
 			var all []packet
-			for n := range dropClients {
+			for n := range run.conns {
 				if c.fresh == fresh {
 					all = append(all, c.make(c.ends(i, n))...)
 				}
@@ -152,7 +162,7 @@ func playDrops(t *testing.T, p *player, cases []dropCase) (left []int) {
 	}
 	send(true)
 	p.set(requirement{"drop_entry", 3})
-	p.Wait(time.Duration(dropTime))
+	p.Wait(time.Duration(run.during))
 	p.set(requirement{"drop_entry", 0})
 	return p.countDrops(cases)
 }
@@ -202,15 +212,16 @@ func (p *player) countDrops(cases []dropCase) (most []int) {
 // bounds returns how many connections may be left when one of so many is dropped. Each
 // look comes upon a 32nd of them. The kernel's seconds are a little longer, and the first
 // look is within the first one. Beyond five standard deviations is one in a million runs.
-func bounds(each int) (least, most int) {
+func (r dropRun) bounds(each int) (least, most int) {
+	conns := float64(r.conns)
 	if each == 0 {
-		return dropClients, dropClients
+		return r.conns, r.conns
 	}
 	const longest = 1.05
-	seconds := time.Duration(dropTime).Seconds()
-	left := func(looks float64) (share, deviation float64) {
-		share = math.Pow(1-1/32.0/float64(each), looks)
-		return share * dropClients, math.Sqrt(dropClients * share * (1 - share))
+	seconds := time.Duration(r.during).Seconds()
+	left := func(looks float64) (count, deviation float64) {
+		share := math.Pow(1-1/32.0/float64(each), looks)
+		return share * conns, math.Sqrt(conns * share * (1 - share))
 	}
 	few, spread := left(math.Ceil(seconds))
 	least = int(few - 5*spread)
@@ -221,31 +232,34 @@ func bounds(each int) (least, most int) {
 // drop_entry ends as many connections of each kind as its rules say.
 func TestFidelityDropEntry(t *testing.T) {
 	d := openFidelity(t)(t)
-	cases := dropCases()
-	if testbed.Inside() && !testbed.IsNewest() && !long() { // connections that are idle take two minutes
+	cases, run := dropCases(), longDrops
+	if testbed.Inside() && !long() { // connections that are idle take a minute, and are many
 		cases = slices.DeleteFunc(cases, func(c dropCase) bool { return !c.fresh })
+		run = shortDrops
 	}
 	for name, side := range map[string]side{"kernel": d.real.side, "simulator": d.sim.side} {
-		left := playDrops(t, newPlayer(t, side), cases)
+		left := playDrops(t, newPlayer(t, side), run, cases)
 		for i, c := range cases {
-			if least, most := bounds(c.each); left[i] < least || left[i] > most {
-				t.Errorf("%s: of %d connections that were %s, %d are left, want %d to %d", name, dropClients, c.name, left[i], least, most)
+			if least, most := run.bounds(c.each); left[i] < least || left[i] > most {
+				t.Errorf("%s: of %d connections that were %s, %d are left, want %d to %d", name, run.conns, c.name, left[i], least, most)
 			}
 		}
 		t.Log(name, left)
 	}
 }
 
-// The comparison can fail: the bounds of rates that differ by half do not meet, nor
-// do those of no rate and the lowest.
+// The comparison can fail: the bounds of rates do not meet.
 func TestFidelityDropEntryFinds(t *testing.T) {
-	for each := 1; each <= 4; each++ {
-		least, _ := bounds(each * 2)
-		if _, most := bounds(each); most >= least {
-			t.Errorf("when one of %d is dropped, up to %d are left; when one of %d is, %d or more", each, most, each*2, least)
+	apart := func(r dropRun, rate, lower int) {
+		t.Helper()
+		least, _ := r.bounds(lower)
+		if _, most := r.bounds(rate); most >= least {
+			t.Errorf("of %d, when one of %d is dropped, up to %d are left; when one of %d is, %d or more", r.conns, rate, most, lower, least)
 		}
 	}
-	if _, most := bounds(8); most >= dropClients {
-		t.Errorf("when one of 8 is dropped, all of %d may be left", dropClients)
+	for each := 1; each <= 4; each++ {
+		apart(longDrops, each, each*2)
 	}
+	apart(longDrops, 8, 0)
+	apart(shortDrops, 1, 0)
 }

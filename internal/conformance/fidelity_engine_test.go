@@ -16,7 +16,7 @@ import (
 // Packets meet persistence by the engine sip alike: of clients whose messages have a
 // Call-ID, or something like one, and of servers that answer or speak first.
 func TestFidelityEngine(t *testing.T) {
-	const few, players = 500, 6
+	const few, players = 400, 8 // they mostly wait
 	fidelity{"engine", makeCallers, cmp.Or(*fidelityPackets, few), players}.run(t, openFidelity(t))
 }
 
@@ -37,7 +37,7 @@ func makeCallers(t testing.TB, r release.Release, seed uint64) (history, int) {
 	if r.OwnTables() { // of two entries alike, which one is found changes when the table grows
 		c.do(requirement{"conn_lfactor", 8})
 	}
-	c.expiry = c.IntN(40) == 0
+	c.expiry = c.IntN(40) == 0 && long()
 	if c.expiry {
 		c.do(newCall(cSetConfig, attributes{{aTimeoutUDP, u32(8)}}))
 	}
@@ -49,7 +49,11 @@ func makeCallers(t testing.TB, r release.Release, seed uint64) (history, int) {
 	for range 1 + c.IntN(3) {
 		c.addService()
 	}
-	const actions, surveyed, rested = 200, 16, 100
+	const surveyed, rested = 16, 100
+	actions := 200
+	if !long() {
+		actions = 40
+	}
 	for i := range actions {
 		c.act()
 		if i%surveyed == surveyed-1 {

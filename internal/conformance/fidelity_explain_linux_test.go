@@ -31,14 +31,16 @@ var fidelityExplanations = flag.Int("fidelity.explanations", 0, "how many certai
 // parameters, routes and links; flows are explained in between, and then sent.
 func TestFidelityExplain(t *testing.T) {
 	testbed.InKernel(t)
-	const few, mostWrong = 150, 20
+	const few, mostWrong = 60, 20
 	wanted := cmp.Or(*fidelityExplanations, few)
 	sum := trialSum{fates: make(map[string]int)}
 	for seed := *fidelitySeed; sum.certain < wanted && sum.wrong < mostWrong; seed++ {
 		t.Run(fmt.Sprint("history ", seed), func(t *testing.T) {
 			h := newTrial(t, seed, &sum)
 			for range 400 {
-				h.step()
+				if h.step(); sum.certain >= wanted {
+					break
+				}
 			}
 			t.Logf("%d certain explanations so far", sum.certain)
 		})

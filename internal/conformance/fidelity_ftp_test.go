@@ -351,7 +351,7 @@ func (f *ftpTalk) end(s *ftpSession) {
 
 // Sessions of FTP are followed, and rewritten, as the kernel's helper does.
 func TestFidelityFTP(t *testing.T) {
-	const few = 3000
+	const few, players = 700, 4 // they mostly wait
 	open := openFidelity(t)
 	loadFTP(t, 21, 2121)
 	helped := func(t testing.TB) *duel {
@@ -363,5 +363,5 @@ func TestFidelityFTP(t *testing.T) {
 		}
 		return d
 	}
-	fidelity{"ftp", makeFTP, cmp.Or(*fidelityPackets, few), 3}.run(t, helped)
+	fidelity{"ftp", makeFTP, cmp.Or(*fidelityPackets, few), players}.run(t, helped)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -132,7 +133,54 @@ func (s *kernelSide) openCapture() (err error) {
 }
 
 func (s *kernelSide) withFiles(do func(files)) {
-	_ = s.ns.Do(func() error { do(threadFiles{}); return nil })
+	_ = s.ns.Do(func() error {
+		open := make(openFiles)
+		defer open.close()
+		do(open)
+		return nil
+	})
+}
+
+// openFiles are the files of /proc as the calling thread sees them, open to be read and
+// written again: to open one takes longest.
+type openFiles map[openFile]*os.File
+
+type openFile struct {
+	path string
+	mode int
+}
+
+func (o openFiles) file(path string, mode int) (f *os.File, err error) {
+	if f = o[openFile{path, mode}]; f == nil {
+		if f, err = os.OpenFile(ofThread(path), mode, 0); err == nil {
+			o[openFile{path, mode}] = f
+		}
+	}
+	return f, err
+}
+
+func (o openFiles) ReadFile(path string) ([]byte, error) {
+	f, err := o.file(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.NewSectionReader(f, 0, math.MaxInt64))
+}
+
+// WriteFile writes once, as that of threadFiles does.
+func (o openFiles) WriteFile(path string, data []byte) error {
+	f, err := o.file(path, os.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	_, err = unix.Pwrite(int(f.Fd()), data, 0)
+	return err
+}
+
+func (o openFiles) close() {
+	for _, f := range o {
+		f.Close()
+	}
 }
 
 func (s *kernelSide) Elapsed() time.Duration { return time.Since(s.started) }

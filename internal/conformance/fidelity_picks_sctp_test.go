@@ -29,7 +29,7 @@ func TestFidelitySCTP(t *testing.T) {
 // Clients of SCTP use a port again while netfilter tracks associations. They and servers
 // send what opens, ends and keeps those, one chunk a packet.
 func TestFidelitySCTPTracked(t *testing.T) {
-	const few, players = 2000, 6
+	const few, players = 800, 6
 	make := func(t testing.TB, r release.Release, seed uint64) (history, int) {
 		s := &scope{TB: t}
 		defer s.end()

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
@@ -26,6 +27,7 @@ type picker struct {
 	scheduler  string
 	only       uint8 // the protocol of all services; 0: any
 	ipsec      bool  // there are packets of IPsec
+	actions    int   // that there are; 0: 200
 	tracksSCTP bool  // netfilter tracks associations
 	mood       mood
 	services   []*pickService
@@ -105,7 +107,8 @@ func (p *picker) make() {
 	for range 1 + p.IntN(3) {
 		p.addService()
 	}
-	const actions, surveyed, rested = 200, 16, 100
+	const surveyed, rested = 16, 100
+	actions := cmp.Or(p.actions, 200)
 	for i := range actions {
 		p.act()
 		if i%surveyed == surveyed-1 {

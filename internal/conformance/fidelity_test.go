@@ -210,10 +210,16 @@ func flagBytes(flags uint32) []byte { return flagged(flags, ^uint32(0)) }
 // Each scheduler of the kernel and of the simulator picks alike, and connections
 // live alike.
 func TestFidelityPicks(t *testing.T) {
-	const few = 200
-	const players = 6 // some mostly wait
+	const few, fewPlayers = 100, 2
+	players := fewPlayers
+	if long() {
+		players = 6 // some mostly wait
+	}
 	for _, scheduler := range pickSchedulers {
 		t.Run(scheduler, func(t *testing.T) {
+			if !long() {
+				t.Parallel()
+			}
 			fidelity{scheduler, makePicks(scheduler), cmp.Or(*fidelityPicks, few), players}.run(t, openFidelity(t))
 		})
 	}
