@@ -99,7 +99,8 @@ func (d *duel) step(batch []step) string {
 		d.backups.each(func(p *player) { p.setThresholds(s) })
 		return unlike(batch, d.real.setThresholds(s), d.sim.setThresholds(s))
 	case message:
-		return d.hear(s)
+		d.hear(s)
+		return ""
 	case sent:
 		difference, _, _ := d.compareSent()
 		return difference

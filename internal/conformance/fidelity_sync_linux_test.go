@@ -40,21 +40,30 @@ func (e *syncEar) hear(b []byte) {
 	}
 }
 
-// Hear speaks from the director's own address; the kernel loops it back.
-func (s *kernelSide) Hear(m message) {
+// Hear speaks from the director's own address; the kernel loops it back. The ports have a
+// thread each. A connection that was replaced is gone with the next tick.
+func (s *kernelSide) Hear(all ...message) {
 	if s.ear.socket == 0 {
 		must(s.t, s.ns.Do(s.openSpeaker))
 	}
-	must(s.t, unix.Sendto(s.ear.socket, m.payload, 0, &unix.SockaddrInet4{Addr: syncGroup.As4(), Port: int(m.port)}))
-	s.awaitHeard(m.port)
+	const tick, fit = 10 * time.Millisecond, 32 // into the daemon's socket
+	for i, m := range all {
+		if i > 0 && (m.port != all[i-1].port || i%fit == 0) {
+			s.awaitHeard(all[i-1].port)
+		}
+		must(s.t, unix.Sendto(s.ear.socket, m.payload, 0, &unix.SockaddrInet4{Addr: syncGroup.As4(), Port: int(m.port)}))
+	}
+	if len(all) > 0 {
+		s.awaitHeard(all[len(all)-1].port)
+		time.Sleep(tick)
+	}
 }
 
-// awaitHeard waits until the backup daemon, which is a thread, has taken all that came to a
-// port, and until a connection that it has replaced is gone, with the next tick.
+// awaitHeard waits until the backup daemon has taken all that came to a port.
 func (s *kernelSide) awaitHeard(port uint16) {
-	const most, queue, tick = time.Second, 4, 10 * time.Millisecond
+	const most, queue = time.Second, 4
 	for start := time.Now(); time.Since(start) < most; {
-		time.Sleep(tick)
+		time.Sleep(time.Millisecond)
 		text, err := s.ReadFile("/proc/net/udp")
 		must(s.t, err)
 		waiting := false

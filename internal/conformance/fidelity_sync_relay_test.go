@@ -17,7 +17,7 @@ var relayed [2]atomic.Int64
 // does what a simulated master sends: with the same messages, as they are, their tables are
 // the same, and so is what happens to the packets of clients then.
 func TestFidelitySyncRelay(t *testing.T) {
-	const few = 500
+	const few = 300
 	open := openFidelity(t)
 	fidelity{"relay", makeRelay, cmp.Or(*fidelityPackets, few), 4}.run(t, func(t testing.TB) *duel {
 		d := open(t)
@@ -93,7 +93,8 @@ func (d *duel) relay(r relay) string {
 }
 
 // take delivers messages to both, and returns how many.
-func (d *duel) take(sent []message, random *rand.Rand) (taken int) {
+func (d *duel) take(sent []message, random *rand.Rand) int {
+	var arrived []message
 	sent, d.late = append(d.late, sent...), nil
 	for _, m := range sent {
 		switch random.IntN(12) {
@@ -101,17 +102,14 @@ func (d *duel) take(sent []message, random *rand.Rand) (taken int) {
 		case 1:
 			d.late = append(d.late, m)
 		case 2:
-			d.meet()
-			d.hear(m)
-			taken++
-			fallthrough
+			arrived = append(arrived, m, m)
 		default:
-			d.meet()
-			d.hear(m)
-			taken++
+			arrived = append(arrived, m)
 		}
 	}
-	return taken
+	d.meet()
+	d.hear(arrived...)
+	return len(arrived)
 }
 
 // failOver sends some packets of the masters' clients to both. With conntrack, netfilter

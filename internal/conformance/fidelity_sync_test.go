@@ -20,8 +20,8 @@ type syncer interface {
 	// TakeSent returns what the master daemon has sent since the last call.
 	TakeSent() []message
 
-	// Hear delivers a message to the backup daemon.
-	Hear(message)
+	// Hear delivers messages to the backup daemon, in order.
+	Hear(...message)
 }
 
 // message is the payload of a datagram between sync daemons, to a port.
@@ -74,16 +74,17 @@ func (s *simulatorSide) TakeSent() (all []message) {
 	return all
 }
 
-func (s *simulatorSide) Hear(m message) {
-	if err := s.kernel.DeliverSync(m.port, m.payload); errors.Is(err, simipvs.ErrUnsupported) {
-		panic(fmt.Sprintf("%s: %v", m, err))
+func (s *simulatorSide) Hear(all ...message) {
+	for _, m := range all {
+		if err := s.kernel.DeliverSync(m.port, m.payload); errors.Is(err, simipvs.ErrUnsupported) {
+			panic(fmt.Sprintf("%s: %v", m, err))
+		}
 	}
 }
 
-func (d *duel) hear(m message) string {
-	d.real.side.(syncer).Hear(m)
-	d.sim.side.(syncer).Hear(m)
-	return ""
+func (d *duel) hear(all ...message) {
+	d.real.side.(syncer).Hear(all...)
+	d.sim.side.(syncer).Hear(all...)
 }
 
 // comparedEntries counts the entries of messages that were compared, and sameEntries those

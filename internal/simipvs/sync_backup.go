@@ -84,7 +84,7 @@ func (k *Kernel) syncStates(e *syncEntry) int {
 const templateStates = 2
 
 // synced returns the connection, or the template, that an entry is about. The data of a
-// persistence engine hide a connection: it is entered anew each time.
+// persistence engine hide a connection: it is entered again each time.
 func (k *Kernel) synced(e *syncEntry) connID {
 	switch {
 	case e.is(syncTemplate):
