@@ -22,8 +22,11 @@ type SimSyncMessage struct {
 // port, and further ones are lost. What the daemon has not sent when it is stopped is lost
 // too.
 //
-// A simulated director gets a message by [Simulator.DeliverSync], a real one by a datagram
-// to the group and the port.
+// A simulated director gets a message by [Simulator.DeliverSync]. A real one gets it by a
+// UDP datagram to its group, which is 224.0.0.81 by default, and to the message's port, on
+// the interface of its daemon: whoever sends it, the kernel looks at the payload alone. The
+// other way, a program that joins the group of a real master reads payloads that DeliverSync
+// takes as they are.
 func (s *Simulator) SyncMessages() []SimSyncMessage {
 	var all []SimSyncMessage
 	for _, m := range s.kernel.TakeSync() {
