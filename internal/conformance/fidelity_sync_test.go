@@ -97,8 +97,8 @@ var comparedEntries, sameEntries atomic.Int64
 func (d *duel) compareSent() (difference string, realSent, simSent []message) {
 	all := d.flush(d.real, d.sim)
 	realSent, simSent = all[0], all[1]
-	severalPorts := len(portsOf(realSent)) > 1 || len(portsOf(simSent)) > 1
-	real, sim := entriesOf(realSent, severalPorts), entriesOf(simSent, severalPorts)
+	entries := entriesOf(realSent, simSent)
+	real, sim := entries[0], entries[1]
 	comparedEntries.Add(int64(len(real)))
 	if bytes.Equal(payloadsOf(realSent), payloadsOf(simSent)) {
 		sameEntries.Add(int64(len(real)))
@@ -128,29 +128,44 @@ func payloadsOf(all []message) (b []byte) {
 	return b
 }
 
-func portsOf(all []message) map[uint16]bool {
-	ports := make(map[uint16]bool)
-	for _, m := range all {
-		ports[m.port] = true
-	}
-	return ports
-}
-
-// entriesOf returns the entries of messages, in order, but for those of a flush. With several ports it is the order
-// of each connection's entries that counts, for the kernel chooses the port by a
-// connection's address in memory.
-func entriesOf(all []message, severalPorts bool) (entries []string) {
-	for _, m := range all {
-		for _, entry := range splitMessage(m.payload) {
-			if _, flushes := flushOf(entry); !flushes {
+// entriesOf returns the entries of messages of each side, in order, but for those of a
+// flush. With several ports it is the order of each connection's entries that counts, for
+// the kernel chooses the port by a connection's address in memory. Those of two
+// connections with the same ends have no order if they came by two ports.
+func entriesOf(sides ...[]message) (all [][]string) {
+	ports, ofEnds := make(map[uint16]bool), make(map[string]map[int]bool)
+	for side, messages := range sides {
+		var entries []string
+		for _, m := range messages {
+			ports[m.port] = true
+			for _, entry := range splitMessage(m.payload) {
+				if _, flushes := flushOf(entry); flushes {
+					continue
+				}
+				ends := endsOfEntry(entry)
+				if ofEnds[ends] == nil {
+					ofEnds[ends] = make(map[int]bool)
+				}
+				ofEnds[ends][side<<16+int(m.port)] = true
 				entries = append(entries, entry)
 			}
 		}
+		all = append(all, entries)
 	}
-	if severalPorts {
-		slices.SortStableFunc(entries, func(a, b string) int { return strings.Compare(endsOfEntry(a), endsOfEntry(b)) })
+	if len(ports) == 1 {
+		return all
 	}
-	return entries
+	for _, entries := range all {
+		slices.SortStableFunc(entries, func(a, b string) int {
+			ends := endsOfEntry(a)
+			order := strings.Compare(ends, endsOfEntry(b))
+			if order == 0 && len(ofEnds[ends]) > len(sides) {
+				return strings.Compare(a, b)
+			}
+			return order
+		})
+	}
+	return all
 }
 
 // endsOfEntry returns the parts of an entry that say of which connection it is: of templates

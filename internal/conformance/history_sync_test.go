@@ -37,7 +37,7 @@ func (p *script) sync(s step) (difference, printed string) {
 		} else {
 			said = p.flush(p.sim)[0]
 		}
-		for _, entry := range entriesOf(said, len(portsOf(said)) > 1) {
+		for _, entry := range entriesOf(said)[0] {
 			printed += strings.TrimSpace(strings.TrimSuffix(entry, "options ")) + "\n"
 		}
 	}
