@@ -45,8 +45,7 @@ import (
 //     seconds after its first connection, and the kernel's up to three. The kernel chooses
 //     among sync_ports by addresses in its memory, the simulator by numbers of its own.
 //     sync_sock_size has no effect. Templates with a client's port, which no master sends,
-//     are not taken over: kernels miscount them. Shifts of sequence numbers by the FTP
-//     helper are not sent.
+//     are not taken over: kernels miscount them.
 //   - Stopping a daemon right after starting it always works; the kernel may fail to, or
 //     never reply. A master with an IPv6 group starts even if disable_ipv6 is 1 or a route
 //     prohibits the group; the kernel's does not.

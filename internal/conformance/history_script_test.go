@@ -336,6 +336,9 @@ func (p *script) connections() string {
 	must(p.T, err)
 	var lines []string
 	for _, c := range all {
+		if c.VIP == flushVIP {
+			continue
+		}
 		line := fmt.Sprintf("%s %s > %s > %s %s", c.Protocol, c.Client, c.VIP, c.Server, c.State)
 		if c.Engine != "" {
 			line += " " + c.Engine + " " + c.Data
