@@ -129,6 +129,8 @@ func (w *wayfinder) onward(v Verdict) {
 		w.stop(v, ActionDropped, ReasonLoopback)
 	case way.Local() && v.Mode == NAT():
 		w.deliver(v, netip.AddrPortFrom(to, v.Port))
+	case way.Local() && w.isOwn && !w.network.routing.Resolve(netstate.Question{To: w.flow.VIP.Addr(), Mark: w.flow.FWMark}).Local():
+		w.stop(v, ActionDropped, ReasonOwnStack)
 	case way.Local():
 		w.deliver(v, w.flow.VIP)
 	case !way.Onward():

@@ -34,6 +34,9 @@ import (
 //     packet, nor about fragments of a server's answer that have DF and are too long. What
 //     Linux joins of IPv4 fragments of growing sizes depends on its memory; here it joins
 //     all of them.
+//   - A packet says only by its source where it comes from: with an address of the director
+//     as source, from a program there. What other hosts send from such an address, which
+//     Linux drops of IPv4 and accepts of IPv6, cannot be delivered.
 //   - netfilter does not see ICMP errors, and of an error that the director forwards and
 //     that is about packets of two connections, IPVS takes the one from the server's side.
 //     Two servers of the same address with different tunnels are both found by errors

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -70,12 +71,23 @@ func (n *simulatedNetwork) change(do func() error) error {
 	}
 	if ways, seen, werr := n.findWays(); werr == nil {
 		n.ways.Store(ways)
+		n.kernel.SetLocalRoutes(localNetworks(seen.Routes))
 		translates := func(family string) bool {
 			return slices.ContainsFunc(seen.Chains, func(c netstate.Chain) bool { return c.Family == family && c.Type == "nat" })
 		}
 		n.kernel.Track(translates("ip"), translates("ip6"))
 	}
 	return err
+}
+
+// localNetworks returns the networks whose addresses are all the host's.
+func localNetworks(routes []netstate.RouteEntry) (all []netip.Prefix) {
+	for _, r := range routes {
+		if r.Type == "local" && r.Table >= netstate.MainTable {
+			all = append(all, r.To)
+		}
+	}
+	return all
 }
 
 // interfaces returns the interfaces as IPVS sees them. IPv4 addresses of interfaces that

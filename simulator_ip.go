@@ -19,7 +19,7 @@ type SimDelivery struct {
 
 // SimSent is an IP packet that the director sends.
 type SimSent struct {
-	Interface string     // by which it leaves; "" if the simulator has no interfaces
+	Interface string     // by which it leaves; "" if the simulator has no interfaces; "lo": a program of the director gets it
 	NextHop   netip.Addr // whose MAC address its frame is for: a router, a real server or the packet's destination
 	Packet    []byte     // from its IP header on
 
@@ -62,6 +62,9 @@ func (s *ipState) seed(seed uint64) {
 // is then the real server or the client, no packet is too long, and what the director
 // would send from an address of its own comes from the VIP, or from the unspecified
 // address if the VIP is of the other family.
+//
+// A packet whose source is an address of the director is one that a program there sends,
+// never one that comes in. ICMP errors about it leave by lo.
 //
 // Programs of the director do not reply to what reaches its stack, and the limits on the
 // rate of ICMP errors are not simulated.

@@ -16,7 +16,10 @@ func (d *ipDelivery) balanceICMP(p *ippacket.Packet) error {
 		return nil
 	}
 	from, to := netip.AddrPortFrom(p.Source, 0), netip.AddrPortFrom(p.Destination, 0)
-	m := &simipvs.ICMP{Type: kind, Code: code, WrongChecksum: !p.RightChecksum()}
+	m := &simipvs.ICMP{
+		Type: kind, Code: code, Leaving: d.own && d.ways != nil && !d.ways.to(p.Destination, d.mark).Local(),
+		WrongChecksum: !p.RightChecksum() && !(d.own && d.sim.kernel.Release().ChecksICMP()),
+	}
 	quoted, ok := p.Quoted()
 	var inside ippacket.Packet
 	var headers int
@@ -74,8 +77,12 @@ func (d *ipDelivery) sendError(p *ippacket.Packet) {
 	if !p.Is4() {
 		own.drawn = ippacket.DrawnFlowLabel
 	}
-	if own.balanceICMP(p) == nil {
-		d.Sent = append(d.Sent, own.Sent...)
+	if own.balanceICMP(p) != nil {
+		return
+	}
+	d.Sent = append(d.Sent, own.Sent...)
+	if own.Local != nil {
+		d.Sent = append(d.Sent, SimSent{Interface: "lo", NextHop: p.Destination, Packet: own.Local, drawn: own.drawn})
 	}
 }
 

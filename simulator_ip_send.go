@@ -45,10 +45,11 @@ func (d *ipDelivery) toServer(p *ippacket.Packet) {
 	mode, server := d.Verdict.Mode, d.Verdict.Server.Addr()
 	hop := d.toward(server)
 	if hop.local || mode == ModeLocalNode() {
+		way := d.route(p.Destination, d.mark)
 		if mode == NAT() {
 			setDestination(p, d.Verdict.Target())
 		}
-		d.Local = p.Bytes
+		d.passBy(way, p)
 		return
 	}
 	if p.TTL() <= 1 {
@@ -88,8 +89,11 @@ func (d *ipDelivery) toClient(p *ippacket.Packet, virtual netip.AddrPort) {
 
 // pass leaves a packet to the director's own stack, which forwards it if it is for
 // another host.
-func (d *ipDelivery) pass(p *ippacket.Packet) {
-	hop := d.route(p.Destination, d.mark)
+func (d *ipDelivery) pass(p *ippacket.Packet) { d.passBy(d.route(p.Destination, d.mark), p) }
+
+// passBy passes on a packet by the way that it came to IPVS on, whatever its destination
+// is now.
+func (d *ipDelivery) passBy(hop ipHop, p *ippacket.Packet) {
 	switch {
 	case d.ways == nil && !d.own || hop.local:
 		d.Local = p.Bytes
@@ -145,11 +149,10 @@ func (d *ipDelivery) reject(p *ippacket.Packet, why Reason, e ippacket.Error, mt
 	d.refuse(p, e, mtu)
 }
 
-// refuse sends an ICMP error about a packet. Programs of the director itself see an error
-// of their system call.
+// refuse sends an ICMP error about a packet. Programs of the director itself get it by lo.
 func (d *ipDelivery) refuse(about *ippacket.Packet, e ippacket.Error, mtu int) {
 	hop := d.route(about.Source, 0)
-	if d.own || !hop.found || hop.local || about.IsError() || about.Offset != 0 {
+	if !hop.found || about.IsError() || about.Offset != 0 {
 		return
 	}
 	a := ippacket.Answer{Source: about.Destination, MTU: mtu, ID: uint16(d.sim.ip.rand.Uint32()), FlowLabel: d.sim.ip.rand.Uint32()}
@@ -164,7 +167,7 @@ func (d *ipDelivery) refuse(about *ippacket.Packet, e ippacket.Error, mtu int) {
 // it to be an address of an interface.
 func (d *ipDelivery) answersAs(p *ippacket.Packet) bool {
 	if p.Is4() || d.forward {
-		return !d.forward
+		return !d.forward && d.ways.to(p.Destination, d.mark).Local()
 	}
 	for _, a := range d.ways.addresses {
 		if a.Prefix.Addr() == p.Destination {

@@ -31,6 +31,9 @@ func (d *ipDelivery) tunnel(p *ippacket.Packet, hop ipHop) {
 		drawn |= ippacket.DrawnPort
 	}
 	outer := t.Encapsulate(p)
+	if d.forward && p.Is4() && !outer.Is4() {
+		outer.Largest = 1 // Linux takes the mark of a forwarded packet for this
+	}
 	d.send(&outer, hop, sending{drawn: drawn, anyway: true})
 }
 

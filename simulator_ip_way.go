@@ -39,6 +39,8 @@ func (d *ipDelivery) sourceOf(hop ipHop, because *ippacket.Packet) netip.Addr {
 	switch {
 	case hop.way.Source.IsValid() && (hop.to.Is4() || !hop.way.ByKernel):
 		return hop.way.Source
+	case hop.local && hop.to.Is4():
+		return hop.to
 	case d.ways != nil:
 		return netstate.SourceFor(d.ways.addresses, hop.to, hop.way)
 	case hop.to.Is4() == because.Is4():

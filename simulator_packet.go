@@ -158,6 +158,7 @@ var (
 		simipvs.Related: ReasonRelated, simipvs.WrongChecksum: ReasonChecksum,
 		simipvs.NotTracked: ReasonNotTracked,
 		simipvs.Reversed:   ReasonServerFirst,
+		simipvs.OwnStack:   ReasonOwnStack,
 	}
 )
 

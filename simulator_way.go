@@ -93,6 +93,8 @@ func (w *simulatedWays) stopAfter(p *simipvs.Packet, v *Verdict) {
 	server := v.Server.Addr()
 	way := w.to(server, 0)
 	switch {
+	case way.Local() && (v.Mode != NAT() || !w.isOwn(p)) && !w.to(p.Destination.Addr(), p.Mark).Local():
+		v.Action, v.Reason = ActionDropped, ReasonOwnStack
 	case way.Local() && (v.Mode != NAT() || !server.IsLoopback() || w.isOwn(p)):
 	case way.Local(), way.Onward() && p.Source.Addr().IsLoopback():
 		v.Action, v.Reason = ActionDropped, ReasonLoopback

@@ -1,6 +1,9 @@
 package simipvs
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // addresses are what the director's devices make of addresses: its own, and
 // the broadcast addresses of its networks.
@@ -44,8 +47,10 @@ func (a *addresses) isLocal(addr netip.Addr) bool {
 	return a.local[addr] || addr.Is4() && addr.IsLoopback() && !a.broadcast[addr]
 }
 
-// isLocal reports whether an address is the director's.
-func (k *Kernel) isLocal(addr netip.Addr) bool { return k.addresses.isLocal(addr) }
+// isLocal reports whether an address is the director's, or of a network that is.
+func (k *Kernel) isLocal(addr netip.Addr) bool {
+	return k.addresses.isLocal(addr) || slices.ContainsFunc(k.localRoutes, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
 
 // canServe reports whether an address can be a server's. Whether there is a way
 // to it does not matter.
@@ -76,6 +81,13 @@ func (k *Kernel) Interfaces() []Interface {
 	k.lock()
 	defer k.mu.Unlock()
 	return k.interfaces
+}
+
+// SetLocalRoutes tells the kernel of the networks whose addresses are all the director's.
+func (k *Kernel) SetLocalRoutes(all []netip.Prefix) {
+	k.lock()
+	defer k.mu.Unlock()
+	k.localRoutes = all
 }
 
 // SetInterfaces tells the kernel of the director's devices as they are now, lo

@@ -69,6 +69,7 @@ func (k *Kernel) decide(d *decision, p *Packet, e *ends, w *world) error {
 	if err := k.balance(d, p, e, w); err != nil {
 		return err
 	}
+	k.stopBypass(d, w)
 	if d.begins = begun.state != trackNone; w == nil && d.effect != effectNone && d.conn.is(connHelped) && p.Data != "" {
 		k.help(d, p)
 	}

@@ -21,6 +21,7 @@ type ICMP struct {
 	Short         bool    // likewise: its ports are not known
 	DF            bool    // Inside must not be fragmented
 	WrongChecksum bool    // of the error
+	Leaving       bool    // a program of the director sends it to another host
 }
 
 // Types of ICMP for IPv4 that IPVS looks at, and a code. Of ICMPv6 these are all types
@@ -132,6 +133,10 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 		return nil
 	default:
 		k.openByError(d, m.answered(p), e, w)
+	}
+	k.stopBypass(d, w)
+	if m.Leaving {
+		k.letGo(d, family)
 	}
 	if d.conn != nil && m.WrongChecksum && k.checksRequests(d.conn) {
 		d.fail()
@@ -268,10 +273,20 @@ func (k *Kernel) countError(d *decision, p *Packet) {
 
 // What older kernels do otherwise, as of 6.1.176: they take the data of a later fragment
 // for ports, check what comes from the client's side whatever the forwarding method, but
-// never of IPv6, and find each error of IPv6 wrong that comes from a NAT server's side.
+// never of IPv6, find each error of IPv6 wrong that comes from a NAT server's side, and by
+// other methods than NAT leave IPv6 errors alone that the director sends to other hosts.
 
 func (k *Kernel) readsFragments(family uint32) bool {
 	return family == inet4 && !k.opts.Release.ChecksICMP()
+}
+
+func (k *Kernel) letGo(d *decision, family uint32) {
+	if family == inet4 || k.opts.Release.ChecksICMP() || d.action != Forwarded || d.conn.method == methodMasq {
+		return
+	}
+	if d.pass(NotOpening); d.effect == effectRequest {
+		d.effect = effectNone
+	}
 }
 
 func (k *Kernel) checksRequests(c *conn) bool {

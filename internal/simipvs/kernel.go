@@ -99,7 +99,9 @@ type Kernel struct {
 
 	interfaces []Interface
 	addresses  addresses
-	sockets    uint32 // that were opened
+
+	localRoutes []netip.Prefix // networks whose addresses are all the director's
+	sockets     uint32         // that were opened
 }
 
 // serviceKey is what tells services apart, and what a packet is looked up by.

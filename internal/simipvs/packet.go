@@ -63,6 +63,7 @@ const (
 	WrongChecksum                   // it is an ICMP error with a wrong checksum
 	NotTracked                      // a helper has to change it, which needs netfilter
 	Reversed                        // a NAT server sends it first, and its service has a persistence engine
+	OwnStack                        // cache_bypass would send it to the director itself
 
 	// Why a packet does not follow its old connection. No verdict has these.
 	ServerQuiesced // its old connection's server has weight 0

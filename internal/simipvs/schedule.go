@@ -1,10 +1,6 @@
 package simipvs
 
-import (
-	"net/netip"
-
-	"github.com/golvs/lvs/internal/simipvs/sched"
-)
+import "github.com/golvs/lvs/internal/simipvs/sched"
 
 const (
 	ftpPort     = 21
@@ -133,7 +129,7 @@ func (k *Kernel) leaveToConntrack(c *conn) {
 // noServer decides about a packet that gets no server.
 func (k *Kernel) noServer(d *decision, s *service, p *Packet, e *ends, w *world, why Reason) {
 	switch {
-	case k.bypasses(s, p) && (w == nil || !w.Local):
+	case k.bypasses(s, p.Destination.Addr(), w):
 		k.bypass(d, s, e)
 	case s.key.port == ftpPort && e.dport != ftpPort:
 		d.pass(FTPData)
@@ -142,16 +138,6 @@ func (k *Kernel) noServer(d *decision, s *service, p *Packet, e *ends, w *world,
 	default:
 		d.action, d.reason = Refused, why
 	}
-}
-
-// bypasses reports whether packets without a server go on to their destination.
-func (k *Kernel) bypasses(s *service, p *Packet) bool {
-	return k.sysctl.cacheBypass != 0 && s.key.mark != 0 && k.isRemoteUnicast(p.Destination.Addr())
-}
-
-// isRemoteUnicast reports whether an address is another host's.
-func (k *Kernel) isRemoteUnicast(a netip.Addr) bool {
-	return !k.isLocal(a) && !a.IsMulticast() && !a.IsUnspecified()
 }
 
 // whyNoServer returns why a service has no server for a client.
@@ -163,24 +149,4 @@ func (s *service) whyNoServer() Reason {
 		return NoServers
 	}
 	return NoServer
-}
-
-// bypass sends a packet on to its destination.
-func (k *Kernel) bypass(d *decision, s *service, e *ends) {
-	if k.full(0) {
-		d.action, d.reason = Dropped, TooMany
-		return
-	}
-	c := &k.opening
-	*c = conn{
-		client: e.src, virtual: e.dst, clientPort: e.sport, vport: e.dport,
-		protocol: e.protocol, family: uint8(e.family), method: methodBypass, timeout: initialTimeout,
-	}
-	if s.flags&flagOnePacket != 0 && e.protocol == protoUDP {
-		c.flags |= connOnePacket
-	} else {
-		k.leaveToConntrack(c)
-	}
-	d.effect = effectOpening
-	d.transmit(Bypassed, c, nil)
 }
