@@ -67,11 +67,14 @@ func (f *framer) errorAbout(from, to netip.Addr, about *ipPacket) *ipPacket {
 	return p
 }
 
-// complain sends an error. One of a long packet that IPVS leaves to the director's stack
-// is left out: there raw sockets, by which the stack is watched, learn an MTU from it.
+// complain sends an error. One of a long packet that reaches the director's stack is left
+// out: there raw sockets, by which the stack is watched, learn an MTU from it.
 func (f *framer) complain(wire string, p *ipPacket) {
+	if isOwn(p.from.Addr()) {
+		wire = f.wireOf(p)
+	}
 	d := f.do(frame{wire, p})
-	if d.Verdict.Action == lvs.ActionPassed && p.load.(icmpLoad).value != 0 {
+	if d.Local != nil && p.load.(icmpLoad).value != 0 {
 		f.h = f.h[:len(f.h)-1]
 		f.frames--
 	}
@@ -120,7 +123,7 @@ func (f *framer) serverError() {
 // isDirector reports whether an address is the director's.
 func (f *framer) isDirector(a netip.Addr) bool {
 	s := a.String()
-	return slices.Contains(frameServers4[5:], s) || slices.Contains(frameServers6[5:], s) || slices.Contains(frameVIPs, s)
+	return isOwn(a) || slices.Contains(frameServers4[5:], s) || slices.Contains(frameServers6[5:], s) || slices.Contains(frameVIPs, s)
 }
 
 // tunnelError lets a server, or a router before it, complain about a tunnel of the

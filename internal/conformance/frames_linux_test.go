@@ -118,11 +118,7 @@ func (s *wiredSide) prepare(p *ipPacket) {
 }
 
 func (s *wiredSide) inject(f frame) (all []exit, err error) {
-	wire := s.wires[toClients]
-	if f.wire == fromServer {
-		wire = s.wires[toServers]
-	}
-	if err := errors.Join(wire.Send(f.packet.encode()), s.wires[toClients].Send(barrierPacket)); err != nil {
+	if err := errors.Join(s.emit(f), s.wires[toClients].Send(barrierPacket)); err != nil {
 		return nil, err
 	}
 	for end := time.Now().Add(10 * time.Second); ; {
@@ -136,6 +132,17 @@ func (s *wiredSide) inject(f frame) (all []exit, err error) {
 			return all, errBarrier
 		}
 	}
+}
+
+// emit lets a frame come in, or a program of the director send it.
+func (s *wiredSide) emit(f frame) error {
+	switch f.wire {
+	case fromServer:
+		return s.wires[toServers].Send(f.packet.encode())
+	case fromDirector:
+		return s.sendOwn(f.packet)
+	}
+	return s.wires[toClients].Send(f.packet.encode())
 }
 
 // rest returns what came to other places than the servers.

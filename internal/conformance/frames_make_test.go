@@ -26,6 +26,7 @@ type framer struct {
 	counted  bool              // statistics are compared at the end
 	nodest   bool              // expire_nodest_conn is on
 	methods  map[string]uint32 // of servers, now and before
+	local    localPart
 }
 
 // frameService is a service, and the servers that it has.
@@ -63,6 +64,10 @@ var frameActions = []struct {
 	{6, (*framer).tunnelError},
 	{3, (*framer).strayError},
 	{1, (*framer).scheduleErrors},
+	{15, (*framer).openLocal},
+	{6, (*framer).openMarked},
+	{2, (*framer).serveLocal},
+	{12, (*framer).replyLocal},
 }
 
 // makeFrames makes a history, and counts its frames.
@@ -132,9 +137,11 @@ var (
 	frameSchedulers = []string{"rr", "wrr", "lc", "wlc", "sh", "sed"}
 )
 
-func (f *framer) addService() {
+func (f *framer) addService() { f.addServiceOf(one(f.Rand, frameVIPs...)) }
+
+func (f *framer) addServiceOf(vip string) {
 	s := &frameService{protocol: one(f.Rand, uint8(protocolTCP), protocolTCP, protocolUDP)}
-	s.vip = netip.AddrPortFrom(netip.MustParseAddr(one(f.Rand, frameVIPs...)), one(f.Rand, uint16(80), 53, 8080))
+	s.vip = netip.AddrPortFrom(netip.MustParseAddr(vip), one(f.Rand, uint16(80), 53, 8080))
 	name := map[uint8]string{protocolTCP: "tcp ", protocolUDP: "udp "}[s.protocol] + s.vip.String()
 	s.key = keyOf(name)
 	s.requirements = f.vary(serviceOf(name))
@@ -314,7 +321,7 @@ func (f *framer) fromServer(p *ipPacket) {
 
 // send lets a client send a packet.
 func (f *framer) send(p *ipPacket) *flow {
-	x := &flow{frame: frame{fromClient, p}}
+	x := &flow{frame: frame{f.wireOf(p), p}}
 	d := f.do(x.frame)
 	x.verdict = d.Verdict
 	return x
@@ -362,8 +369,8 @@ func (f *framer) reply() {
 	if x == nil || x.verdict.Action != lvs.ActionForwarded || x.verdict.Mode != lvs.NAT() {
 		return
 	}
-	if server := x.verdict.Server.Addr().String(); slices.Contains(frameServers4[5:], server) || slices.Contains(frameServers6[5:], server) {
-		return // the director itself
+	if f.isDirector(x.verdict.Server.Addr()) {
+		return
 	}
 	flags := f.tcpFlags()
 	if flags == flagSYN {

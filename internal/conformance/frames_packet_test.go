@@ -20,6 +20,7 @@ type ipPacket struct {
 	payload string    // behind the headers of the load
 	data    int       // bytes behind the payload
 	inner   *ipPacket // behind those: a packet in a tunnel, or one that is quoted
+	mark    uint32    // of the director's firewall
 
 	cut part // of it, if it is a fragment
 }

@@ -66,7 +66,7 @@ func (s *simulatorSide) Inject(frames []frame) (all [][]exit) {
 }
 
 func (s *simulatorSide) inject(f frame) (lvs.SimDelivery, error) {
-	return s.ground.(*simulatorGround).DeliverIP(f.packet.encode(), 0)
+	return s.ground.(*simulatorGround).DeliverIP(f.packet.encode(), f.packet.mark)
 }
 
 func exitsOf(d lvs.SimDelivery, err error) (all []exit) {
@@ -75,8 +75,11 @@ func exitsOf(d lvs.SimDelivery, err error) (all []exit) {
 	}
 	for _, sent := range d.Sent {
 		x := exit{by: toClients, hop: sent.NextHop, packet: sent.Packet, matches: sent.Matches}
-		if sent.Interface == wireNames[toServers] {
+		switch sent.Interface {
+		case wireNames[toServers]:
 			x.by = toServers
+		case "lo":
+			x.by, x.hop = toStack, netip.Addr{}
 		}
 		all = append(all, x)
 	}

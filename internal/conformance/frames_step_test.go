@@ -10,17 +10,19 @@ import (
 	"strings"
 )
 
-// frame is a step: an IP packet that comes to the director by a wire. Its text is that of
-// the packet behind "from-client" or "from-server".
+// frame is a step: an IP packet that comes to the director by a wire, or that a program of
+// the director sends. Its text is that of the packet behind "from-client", "from-server" or
+// "from-director".
 type frame struct {
-	wire   string // fromClient or fromServer
+	wire   string // fromClient, fromServer or fromDirector
 	packet *ipPacket
 }
 
-// The wires of a director.
+// Where packets come from: by the wires of a director, or from itself.
 const (
-	fromClient = "from-client"
-	fromServer = "from-server"
+	fromClient   = "from-client"
+	fromServer   = "from-server"
+	fromDirector = "from-director"
 )
 
 func (f frame) String() string { return f.wire + " " + f.packet.String() }
@@ -39,7 +41,8 @@ func parseFrame(line string) (f frame, err error) {
 
 // isFrame reports whether a line is a frame.
 func isFrame(line string) bool {
-	return strings.HasPrefix(line, fromClient+" ") || strings.HasPrefix(line, fromServer+" ")
+	from, _, _ := strings.Cut(line, " ")
+	return from == fromClient || from == fromServer || from == fromDirector
 }
 
 // wired is a side to which frames come, and which says what left because of each.

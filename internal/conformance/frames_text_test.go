@@ -12,7 +12,7 @@ import (
 // This file is the text form of IP packets:
 //
 //	KIND [WORDS OF THE KIND] FROM TO [ttl N] [tos N] [id N] [df] [flow N] [bad header|load]
-//		[cut OFFSET LENGTH [more]] [data N] [payload "TEXT"] [{ PACKET }]
+//		[mark N] [cut OFFSET LENGTH [more]] [data N] [payload "TEXT"] [{ PACKET }]
 //
 // The TTL is 64 where it is not said, and other numbers are 0.
 
@@ -46,6 +46,9 @@ func (p *ipPacket) String() string {
 	}
 	if p.bad != "" {
 		s += " bad " + p.bad
+	}
+	if p.mark != 0 {
+		s += fmt.Sprintf(" mark %d", p.mark)
 	}
 	if p.cut.length > 0 {
 		s += fmt.Sprintf(" cut %d %d", p.cut.offset, p.cut.length)
@@ -184,6 +187,8 @@ func (p *ipPacket) parseOption(w *tokens) (err error) {
 		if p.bad = w.next(); p.bad != badHeader && p.bad != badLoad {
 			return fmt.Errorf("%q has no checksum", p.bad)
 		}
+	case "mark":
+		p.mark = uint32(w.number(32))
 	case "cut":
 		p.cut = part{offset: int(w.number(16)), length: int(w.number(16))}
 		p.cut.more = w.take("more")

@@ -32,7 +32,7 @@ import (
 //	remove-service
 //	flush
 //	syn, ack, fin, rst, datagram, init CLIENT [VIP] [mark N] [payload "TEXT"]
-//	from-client, from-server …  a whole IP packet, see frames_text_test.go
+//	from-client, from-server, from-director …  a whole IP packet, see frames_text_test.go
 //	servers                     prints each server's connections
 //	connections                 prints the connections
 //	helper ftp                  loads ip_vs_ftp
