@@ -202,7 +202,7 @@ func (n *Network) Remove(r netstate.Resource) error {
 		}
 		return nil
 	case netstate.Module:
-		return errors.ErrUnsupported
+		return errors.ErrUnsupported // hostnet, too, leaves modules loaded
 	}
 	if !n.others.remove(r) {
 		return syscall.ENOENT
