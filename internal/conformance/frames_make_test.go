@@ -234,11 +234,17 @@ func (f *framer) removeServer() {
 	}
 }
 
-// forget lets connections without a server end, which the kernel does a moment later.
+// forget lets connections without a server end.
 func (f *framer) forget() {
 	if f.nodest {
-		f.do(wait(200 * time.Millisecond))
+		f.calm()
 	}
+}
+
+// calm lets connections end that the kernel ends a moment later: a survey waits for that.
+func (f *framer) calm() {
+	f.do(wait(time.Millisecond))
+	f.do(survey{})
 }
 
 func (f *framer) editService() {
@@ -359,7 +365,7 @@ func (f *framer) follow() {
 	y := f.send(f.packet(x.protocol(), f.tcpFlags(), x.packet.from, x.packet.to))
 	x.verdict = y.verdict
 	if y.verdict.Reason != lvs.ReasonConnection {
-		f.do(settle) // what ended is gone then
+		f.calm() // what ended is gone then
 	}
 }
 

@@ -33,6 +33,11 @@ type MAC [6]byte
 // wireMTU is that of the outer ends, so that frames of any length can be sent.
 const wireMTU = 65535
 
+// firstOuter is the index from which the outer ends have theirs. Where both ends of a cable
+// have one number, Linux 6.1 takes it for a network card, whose carrier it notices once a
+// second.
+const firstOuter = 1000
+
 // Wire gives the namespace an interface, which is up, with addresses. The other end is in
 // another namespace.
 func (ns *Namespace) Wire(outside *Namespace, name string, mtu int, addrs ...string) *Wire {
@@ -42,8 +47,12 @@ func (ns *Namespace) Wire(outside *Namespace, name string, mtu int, addrs ...str
 	const none = 1
 	ns.Set(fmt.Sprintf("net/ipv6/conf/default/addr_gen_mode = %d", none)) // or it looks for routers
 	outside.links(func(h *netlink.Handle) error {
+		others, err := h.LinkList()
+		if err != nil {
+			return err
+		}
 		cable := &netlink.Veth{
-			LinkAttrs: netlink.LinkAttrs{Name: name, MTU: wireMTU},
+			LinkAttrs: netlink.LinkAttrs{Name: name, MTU: wireMTU, Index: firstOuter + len(others)},
 			PeerName:  name, PeerNamespace: netlink.NsFd(ns.File.Fd()),
 		}
 		if err := h.LinkAdd(cable); err != nil {
