@@ -122,6 +122,11 @@ func (s *Simulator) deliver(ways *simulatedWays, raw *simipvs.Packet, told *simi
 	if err := s.kernel.Deliver(raw, told); err != nil {
 		return err
 	}
+	if ways != nil && ways.passesAgain(raw, told) {
+		if err := s.kernel.Deliver(raw, told); err != nil {
+			return err
+		}
+	}
 	if v.take(told); ways != nil {
 		ways.stopAfter(raw, v)
 	}

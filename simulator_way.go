@@ -73,6 +73,20 @@ func (w *simulatedWays) stopsBefore(p *simipvs.Packet) (v Verdict, stops bool, e
 	return Verdict{Action: ActionDropped, Reason: ReasonNoRoute}, !way.Onward(), nil
 }
 
+// passesAgain reports whether IPVS, which left a packet to the director's own stack, sees
+// it again, and counts it again. What a program sends to the director itself passes on its
+// way out and on its way in.
+func (w *simulatedWays) passesAgain(p *simipvs.Packet, told *simipvs.Verdict) bool {
+	if told.Action != simipvs.Passed {
+		return false
+	}
+	switch told.Reason {
+	case simipvs.NoTransmitter, simipvs.FTPData, simipvs.FromFTPData:
+		return w.isOwn(p) && w.to(p.Destination.Addr(), p.Mark).Local()
+	}
+	return false
+}
+
 // isOn reports whether a parameter of an interface is on. IPv6 has one for all of
 // them, and nothing like route_localnet.
 func (w *simulatedWays) isOn(iface, parameter string, family netip.Addr) bool {
