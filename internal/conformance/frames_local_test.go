@@ -36,8 +36,8 @@ func (f *framer) ofFamily(six bool, v4, v6 []string) netip.Addr {
 }
 
 // wireOf returns by which wire a client's packet comes, or that the director sends it. An
-// ID of 0 would be replaced by the director's stack, and a packet that is too long would
-// make it learn an MTU.
+// ID of 0 would be replaced by the director's stack. It refuses a packet that is too long for
+// the way to its destination, and learns an MTU from one that is too long for another.
 func (f *framer) wireOf(p *ipPacket) string {
 	if !isOwn(p.from.Addr()) {
 		return fromClient
@@ -46,7 +46,7 @@ func (f *framer) wireOf(p *ipPacket) string {
 	if !p.six() {
 		p.id |= 1
 	}
-	if p.six() || p.df {
+	if p.six() || p.df || !isOwn(p.to.Addr()) {
 		p.data = min(p.data, short)
 	}
 	return fromDirector
