@@ -76,8 +76,6 @@ import (
 //     kernel may then lose packets of both; here none are lost.
 //   - Services are listed in an order that depends on the seed. The kernel's depends on
 //     addresses in its memory.
-//   - The kernel accepts a real server at a link-local IPv6 address if a local route
-//     covers it. Here the director must have the address.
 //   - A tick is 4 ms, as on Debian. [TWOS] draws at random, from the seed, and exists
 //     since Linux 6.2.
 //   - The caches of [LBLC] and [LBLCR] do not keep a real server that was removed

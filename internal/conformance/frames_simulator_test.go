@@ -23,7 +23,7 @@ var (
 
 	clientRouters = map[string]string{"10.9.0.0/16": "10.1.0.254", "fd00:9::/64": "fd00:1::254"}
 	serverRouters = map[string]string{"10.3.0.0/16": "10.2.0.254", "fd00:3::/64": "fd00:2::254"}
-	vipRoutes     = []string{"10.1.253.0/24", "fd00:1:0:1::/64"}
+	vipRoutes     = []string{"10.1.253.0/24", "fd00:1:0:1::/64", "fe80:0:0:9::/64"}
 )
 
 // openWiredSimulator opens a simulator of that director.

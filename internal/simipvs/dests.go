@@ -112,7 +112,7 @@ func (k *Kernel) addDest(r *request) errno {
 	}
 	d := k.revive(s, c.addr)
 	if d == nil {
-		if !k.addresses.canServe(c.addr.Addr()) {
+		if a := c.addr.Addr(); !k.isLocal(a) && !k.addresses.canServe(a) {
 			return einval
 		}
 		d = k.newDest(c.addr)
