@@ -13,7 +13,7 @@ import (
 // The table of a backup director is what the simulated one's is, whatever messages say, and
 // whatever packets come afterwards.
 func TestFidelitySyncBackup(t *testing.T) {
-	const few = 200
+	const few = 120
 	fidelity{"backup", makeBackup, cmp.Or(*fidelityPackets, few), 6}.run(t, openFidelity(t))
 }
 

@@ -46,7 +46,7 @@ func (s *kernelSide) Hear(all ...message) {
 	if s.ear.socket == 0 {
 		must(s.t, s.ns.Do(s.openSpeaker))
 	}
-	const tick, fit = 10 * time.Millisecond, 32 // into the daemon's socket
+	const tick, fit = 20 * time.Millisecond, 32 // into the daemon's socket
 	for i, m := range all {
 		if i > 0 && (m.port != all[i-1].port || i%fit == 0) {
 			s.awaitHeard(all[i-1].port)

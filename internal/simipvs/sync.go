@@ -9,6 +9,8 @@ type syncTable struct {
 	shifts map[connID]shifts   // of sequence numbers, that other directors told of
 	long   map[connID]tick     // timeouts that other directors told of
 
+	replaced []connID // by entries of the message that is being read
+
 	outbox []SyncMessage // that was not taken yet
 	queued [mostThreads]uint64
 }

@@ -27,7 +27,28 @@ func (k *Kernel) DeliverSync(port uint16, message []byte) error {
 	case d.syncID != 0 && len(message) >= headerV0 && uint32(message[1]) != d.syncID:
 		return fmt.Errorf("its sync ID is %d, not %d: %w", d.syncID, message[1], ErrNoBackup)
 	}
-	return readSync(message, k.takeSync)
+	err := readSync(message, k.takeSync)
+	k.endReplaced()
+	return err
+}
+
+// endReplaced ends the connections that entries of a message have replaced, but for those
+// that further entries were about: the kernel does it with its next tick.
+func (k *Kernel) endReplaced() {
+	for _, id := range k.sync.replaced {
+		if k.conns.at(id).expires <= k.now {
+			k.expireNow(id)
+		}
+	}
+	k.sync.replaced = k.sync.replaced[:0]
+}
+
+// replace lets a connection end after the message.
+func (k *Kernel) replace(id connID) {
+	if c := k.conns.at(id); c.expires > k.now {
+		c.expires = k.now
+		k.sync.replaced = append(k.sync.replaced, id)
+	}
 }
 
 // takeSync takes over an entry of another director.
@@ -52,9 +73,8 @@ func (k *Kernel) takeSync(e *syncEntry) error {
 	case e.is(syncInactive):
 		return nil // the end of a connection that another one has replaced
 	default:
-		old := id
+		k.replace(id)
 		id = k.addSynced(e) // while the old one still counts
-		k.expireNow(old)
 	}
 	if id != 0 {
 		k.resumeSynced(id, k.conns.at(id), e)
