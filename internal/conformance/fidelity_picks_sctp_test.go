@@ -76,6 +76,9 @@ func (p *picker) chunksOf(pk packet) string {
 	switch {
 	case pk.protocol != protocolSCTP:
 		return ""
+	case p.tracksSCTP && p.IntN(6) == 0:
+		return one(p.Rand, chunkInit+chunkAbort, chunkInit+chunkData, chunkData+chunkInit, chunkCookieEcho+chunkData, chunkData+chunkCookieAck,
+			chunkShutdownComplete+chunkData, chunkData+chunkShutdownComplete, chunkInitAck+chunkAbort, chunkData+chunkAbort)
 	case p.tracksSCTP:
 		return one(p.Rand, chunkInit, chunkInit, chunkAbort, chunkInitAck, chunkCookieEcho, chunkCookieAck, chunkShutdown,
 			chunkShutdownAck, chunkShutdownComplete, chunkData)

@@ -57,7 +57,7 @@ var assocMoves = map[assocMove]trackState{
 // followSCTP follows each chunk. Verification tags are taken to be right, but a packet is
 // invalid as long as netfilter has not seen what its tag must be.
 func (t track) followSCTP(p *Packet, direction int, now tick) (after track, known bool) {
-	if p.Chunks == "" {
+	if p.Chunks == "" || misbundled(p.Chunks) {
 		return t, false
 	}
 	was := t
@@ -85,10 +85,30 @@ func (t track) followSCTP(p *Packet, direction int, now tick) (after track, know
 	return t, known
 }
 
+// misbundled reports whether chunks are in one packet that may not be: those that open or end
+// an association come alone, and those of the cookie first.
+func misbundled(chunks string) bool {
+	alone := false
+	for i := range len(chunks) {
+		switch chunks[i] {
+		case SCTPInit, SCTPInitAck, SCTPShutdownComplete:
+			alone = true
+		case SCTPCookieEcho, SCTPCookieAck:
+			if i > 0 {
+				return true
+			}
+		}
+		if alone && i > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // saysTag reports whether netfilter takes a chunk without knowing what the verification
 // tag of its packet must be.
 func saysTag(chunk byte) bool {
-	return chunk == SCTPInit || chunk == SCTPHeartbeat || chunk == SCTPHeartbeatAck
+	return chunk == SCTPInit || chunk == SCTPHeartbeat || chunk == SCTPHeartbeatAck || chunk == SCTPShutdownAck
 }
 
 // learn notes the verification tags that a chunk shows: a packet to open an association has
