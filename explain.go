@@ -16,6 +16,10 @@ import (
 type Explanation struct {
 	Flow Flow `json:"flow"` // that was asked about
 
+	// Error is the ICMP error about a packet of the flow that was asked about, or nil if
+	// it was a packet of the flow. See [Host.ExplainError].
+	Error *FlowError `json:"error,omitempty"`
+
 	// Verdicts are all possible verdicts on the packet, one if the answer is certain.
 	Verdicts []Verdict `json:"verdicts"`
 
@@ -132,21 +136,20 @@ func (x Explanation) Servers() []netip.AddrPort {
 // The error matches [ErrInvalid] for what is not a flow; otherwise it is one of reading
 // the host.
 func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
+	return h.explain(ctx, f, nil)
+}
+
+// explain explains a packet of a flow, or an error about one.
+func (h *Host) explain(ctx context.Context, f Flow, about *FlowError) (Explanation, error) {
 	f.Protocol, f.Client, f.VIP = f.protocol(), unmap(f.Client), unmap(f.VIP)
-	p := simipvs.Packet{
-		Protocol: uint8(f.Protocol), Source: &f.Client, Destination: &f.VIP, Mark: f.FWMark,
-		Length: headersOf(f.Protocol, f.VIP) + len(f.Data), Data: f.Data,
-	}
 	if bad := f.validate(); bad != nil {
 		return Explanation{}, explainError(f, bad)
 	}
-	switch f.Protocol {
-	case ProtocolTCP:
-		p.TCP = uint8(SimSYN)
-	case ProtocolSCTP:
-		p.Chunks = string(SimSCTPInit)
+	p := f.first()
+	if about != nil {
+		p = about.packet(p)
 	}
-	x, err := h.explain(ctx, f, &p)
+	x, err := h.explainPacket(ctx, Explanation{Flow: f, Error: about}, p)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -157,18 +160,35 @@ func (h *Host) Explain(ctx context.Context, f Flow) (Explanation, error) {
 	return x, nil
 }
 
-func (h *Host) explain(ctx context.Context, f Flow, p *simipvs.Packet) (Explanation, error) {
+// first returns the packet by which the client begins.
+func (f *Flow) first() *simipvs.Packet {
+	p := &simipvs.Packet{
+		Protocol: uint8(f.Protocol), Source: &f.Client, Destination: &f.VIP, Mark: f.FWMark,
+		Length: headersOf(f.Protocol, f.VIP) + len(f.Data), Data: f.Data,
+	}
+	switch f.Protocol {
+	case ProtocolTCP:
+		p.TCP = uint8(SimSYN)
+	case ProtocolSCTP:
+		p.Chunks = string(SimSCTPInit)
+	}
+	return p
+}
+
+// explainPacket completes an explanation.
+func (h *Host) explainPacket(ctx context.Context, x Explanation, p *simipvs.Packet) (Explanation, error) {
+	f := x.Flow
 	if err := h.open(OpExplain, f.String()); err != nil {
-		return Explanation{}, err
+		return x, err
 	}
 	n, simulated := h.guard.files.(*simulatedNetwork)
 	if !simulated {
-		return h.explainLive(ctx, f, p)
+		return h.explainLive(ctx, x, p)
 	}
 	if err := context.Cause(ctx); err != nil {
-		return Explanation{}, err
+		return x, err
 	}
-	e := explainer{kernel: n.kernel, packet: p, x: Explanation{Flow: f}}
+	e := explainer{kernel: n.kernel, packet: p, x: x}
 	var err error
 	if e.x.Verdicts, err = e.explore(simipvs.Suppose{}, []question{e.key, e.custom}); err != nil {
 		return e.x, explainError(f, err)

@@ -12,12 +12,13 @@ import (
 
 // explainLive explains a flow by a copy of what the host has for it. What the host
 // does not show may be one way or another.
-func (h *Host) explainLive(ctx context.Context, f Flow, p *simipvs.Packet) (Explanation, error) {
+func (h *Host) explainLive(ctx context.Context, x Explanation, p *simipvs.Packet) (Explanation, error) {
+	f := x.Flow
 	c, err := excerptOf(ctx, h, f)
 	if err != nil {
 		return Explanation{}, err
 	}
-	g := guesser{explainer: explainer{kernel: c.to.kernel, packet: p, x: Explanation{Flow: f}}, excerpt: c, copy: c.to.Host()}
+	g := guesser{explainer: explainer{kernel: c.to.kernel, packet: p, x: x}, excerpt: c, copy: c.to.Host()}
 	defer g.copy.Close()
 	g.conceal = g.concealPick
 	if g.own != nil {
@@ -29,7 +30,9 @@ func (h *Host) explainLive(ctx context.Context, f Flow, p *simipvs.Packet) (Expl
 	if g.x.Verdicts, err = g.explore(simipvs.Suppose{}, g.questions()); err != nil {
 		return g.x, explainError(f, err)
 	}
-	g.addClash()
+	if x.Error == nil {
+		g.addClash()
+	}
 	err = g.finish(ctx, h)
 	return g.x, err
 }
@@ -59,7 +62,7 @@ func (g *guesser) defends(by SysctlKey) bool {
 func (g *guesser) questions() []question {
 	return []question{
 		g.dropRate,
-		g.connectionEnds, g.connectionDropped, g.connectionIsLost, g.connectionOwner, g.connectionEnded, g.connectionTracked,
+		g.connectionEnds, g.connectionDropped, g.connectionIsLost, g.connectionOwner, g.connectionMode, g.connectionEnded, g.connectionTracked,
 		g.key, g.templateEnds, g.templateDropped, g.templateIsLost, g.templateOwner,
 		g.overload, g.pick, g.bypass,
 	}
@@ -76,9 +79,9 @@ func (g *guesser) dropRate(w simipvs.Suppose, _ *simipvs.Explanation) unknown {
 }
 
 // follows reports whether the packet may follow the flow's connection. A reply is of
-// another one.
+// another one, but for errors about packets to the server.
 func (g *guesser) follows(w simipvs.Suppose, found *simipvs.Explanation) bool {
-	return g.own != nil && !w.Gone && found.Verdict.Action != simipvs.Replied
+	return g.own != nil && !w.Gone && (g.x.Error != nil || found.Verdict.Action != simipvs.Replied)
 }
 
 func (g *guesser) connectionEnds(w simipvs.Suppose, found *simipvs.Explanation) unknown {
@@ -121,6 +124,21 @@ func (g *guesser) connectionOwner(w simipvs.Suppose, found *simipvs.Explanation)
 	u := unknown{name: fmt.Sprintf("which service's server at %s has the connection", g.own.Server)}
 	for _, o := range g.owners {
 		w.Owner = &o
+		u.worlds = append(u.worlds, w)
+	}
+	return u
+}
+
+// connectionMode asks how the server got its packets from which an ICMP error comes, or to
+// which it goes, if it was removed. A tunnel is of any kind.
+func (g *guesser) connectionMode(w simipvs.Suppose, found *simipvs.Explanation) unknown {
+	if g.x.Error == nil || !g.follows(w, found) || !g.isLost(w) || g.own.Server.Addr().IsUnspecified() {
+		return unknown{}
+	}
+	u := unknown{name: fmt.Sprintf("by which mode %s, which was removed, got its packets", g.own.Server)}
+	for _, m := range []Mode{NAT(), DR(), IPIP()} {
+		method := uint8(m.method())
+		w.Method = &method
 		u.worlds = append(u.worlds, w)
 	}
 	return u

@@ -29,10 +29,12 @@ type explained struct {
 	ids        []ServiceID
 	live       bool // explain as if the simulator were a live host
 	certain    int
+	forwarded  map[Flow]Verdict // on the last packet of a flow that was
+	last       Flow             // the latest of those
 }
 
 func newExplained(t *testing.T, scheduler Scheduler, seed uint64) *explained {
-	e := &explained{T: t, Rand: rand.New(rand.NewPCG(seed, 2)), scheduler: scheduler}
+	e := &explained{T: t, Rand: rand.New(rand.NewPCG(seed, 2)), scheduler: scheduler, forwarded: make(map[Flow]Verdict)}
 	o := SimOptions{Kernel: []string{"6.12.90", "6.12.117", "7.2.7"}[e.IntN(3)], Seed: seed, SHTableBits: 8}
 	for i, to := range []**Simulator{&e.sim, &e.plain} {
 		sim, err := NewSimulator(o)
@@ -111,6 +113,8 @@ func (e *explained) step() {
 		must(e.T, e.plain.Advance(d))
 	case n < 60:
 		e.others()
+	case n < 90:
+		e.error()
 	default:
 		e.flow()
 	}
@@ -119,6 +123,7 @@ func (e *explained) step() {
 func (e *explained) sysctl() {
 	names := []string{
 		"expire_nodest_conn", "expire_quiescent_template", "conn_reuse_mode", "cache_bypass", "conntrack", "drop_packet", "conn_max", "backup_only", "drop_entry", "secure_tcp",
+		"schedule_icmp",
 	}
 	name, value := names[e.IntN(len(names))], e.IntN(2)
 	switch name {
@@ -165,6 +170,10 @@ func (e *explained) packet(p SimPacket) Verdict {
 	if v != other {
 		e.Fatalf("%+v was %s, and without explanations %s", p, v, other)
 	}
+	if v.Action == ActionForwarded {
+		e.last = Flow{Protocol: p.Protocol, Client: p.Source, VIP: p.Destination, FWMark: p.FWMark}
+		e.forwarded[e.last] = v
+	}
 	return v
 }
 
@@ -187,13 +196,18 @@ func (e *explained) flow() {
 	if f.Protocol == ProtocolTCP {
 		p.TCP = SimSYN
 	}
-	x := e.explain(f)
+	x := e.explain(f, nil)
 	if !e.live {
-		if again := e.explain(f); !again.Equal(x) {
+		if again := e.explain(f, nil); !again.Equal(x) {
 			e.Fatalf("it says\n%s\nand then\n%s", x, again)
 		}
 	}
-	v := e.packet(p)
+	e.comes(x, e.packet(p))
+}
+
+// comes checks that what came is what was explained.
+func (e *explained) comes(x Explanation, v Verdict) {
+	e.Helper()
 	if e.live {
 		v = e.visible(x, v)
 	}
@@ -217,6 +231,8 @@ func (e *explained) visible(x Explanation, v Verdict) Verdict {
 	for _, known := range x.Verdicts {
 		switch {
 		case known.Reason != v.Reason || known.Server.Addr() != v.Server.Addr():
+		case v.Reason == ReasonRelated && known.Action == v.Action && known.Mode.method() == v.Mode.method():
+			v = known // unless the mode was changed
 		case v.Reason == ReasonConnection && known.Service == v.Service:
 			v.Mode, v.State = known.Mode, known.State
 		case v.Reason == ReasonServerRemoved:
@@ -226,13 +242,19 @@ func (e *explained) visible(x Explanation, v Verdict) Verdict {
 	return v
 }
 
-func (e *explained) explain(f Flow) Explanation {
+func (e *explained) explain(f Flow, about *FlowError) Explanation {
 	h := e.sim.Host()
 	defer h.Close()
 	if e.live {
 		h.guard.files = aliveFiles{h.guard.files}
 	}
-	x, err := h.Explain(context.Background(), f)
+	var x Explanation
+	var err error
+	if about == nil {
+		x, err = h.Explain(context.Background(), f)
+	} else {
+		x, err = h.ExplainError(context.Background(), f, *about)
+	}
 	must(e.T, err)
 	return x
 }
@@ -247,7 +269,7 @@ func inFull(all ...Verdict) string {
 
 // readable checks the text, and that JSON keeps everything.
 func (e *explained) readable(x Explanation) {
-	if text := x.String(); !strings.HasPrefix(text, x.Flow.String()+"\n") || strings.Contains(text, "%!") {
+	if text := x.String(); !strings.HasPrefix(text, x.subject()+"\n") || strings.Contains(text, "%!") {
 		e.Fatalf("the text is %q", text)
 	}
 	text, err := json.Marshal(x)

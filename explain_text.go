@@ -8,7 +8,7 @@ import (
 
 // String says it in a few lines, the answer first.
 func (x Explanation) String() string {
-	lines := append([]string{x.Flow.String()}, x.answer()...)
+	lines := append([]string{x.subject()}, x.answer()...)
 	if x.Unanswered != 0 {
 		lines = append(lines, "no answers: "+x.Unanswered.String())
 	}
@@ -30,6 +30,14 @@ func (x Explanation) String() string {
 		lines = append(lines, x.Pick.lines()...)
 	}
 	return strings.Join(lines, "\n  ")
+}
+
+// subject says what was asked about.
+func (x Explanation) subject() string {
+	if x.Error == nil {
+		return x.Flow.String()
+	}
+	return fmt.Sprintf("%s, about %s", x.Error, x.Flow)
 }
 
 // answer says what happens to the packet, or may happen, and what that depends on.

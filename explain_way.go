@@ -24,7 +24,8 @@ func (e *explainer) finish(ctx context.Context, h *Host) error {
 	var state HostState
 	n, isSimulated := h.guard.network.(*simulatedNetwork)
 	isReply := slices.ContainsFunc(e.x.Verdicts, func(v Verdict) bool { return v.Action == ActionReplied })
-	if isReply || isSimulated && !n.routed {
+	fromServer := e.x.Error != nil && e.x.Error.FromServer
+	if isReply && !fromServer || isSimulated && !n.routed {
 		return nil
 	}
 	if err := h.observe(ctx, &state); err != nil {
@@ -36,7 +37,11 @@ func (e *explainer) finish(ctx context.Context, h *Host) error {
 	given := e.x.Verdicts
 	e.x.Verdicts = nil
 	w := wayfinder{explainer: e, network: newHostView(state), flow: e.x.Flow, isSimulated: isSimulated}
-	if slices.ContainsFunc(given, w.staysHere) {
+	if fromServer {
+		w.backward(given)
+		return nil
+	}
+	if e.x.Error == nil && slices.ContainsFunc(given, w.staysHere) {
 		if err := h.readListeners(ctx, &w.network.HostState); err != nil {
 			return err
 		}
@@ -133,6 +138,8 @@ func (w *wayfinder) onward(v Verdict) {
 		w.stop(v, ActionDropped, ReasonOwnStack)
 	case way.Local():
 		w.deliver(v, w.flow.VIP)
+	case !way.Onward() && w.x.Error != nil:
+		w.stop(v, ActionDropped, ReasonNoRoute)
 	case !way.Onward():
 		w.stop(v, ActionRefused, ReasonNoRoute)
 	case w.flow.Client.Addr().IsLoopback():
@@ -172,7 +179,7 @@ func (w *wayfinder) leave(v Verdict, way netstate.Way) {
 		w.unseen("whether %s answers on %s now: it did not when it was last asked for", next, way.Interface)
 		w.stop(v, ActionDropped, ReasonNoNeighbour)
 	}
-	if v.Mode == NAT() && !w.isOwn && !w.network.forwards(way.Interface, v.Server.Addr()) {
+	if v.Mode == NAT() && !w.isOwn && w.x.Error == nil && !w.network.forwards(way.Interface, v.Server.Addr()) {
 		w.x.Unanswered = ReasonForwardingOff
 	}
 	w.addVerdict(v)
@@ -210,8 +217,12 @@ func (p *hostView) forwards(iface string, family netip.Addr) bool {
 }
 
 // deliver adds what happens to a packet that the director itself gets, where a
-// program may wait for it or not.
+// program may wait for it or not. An ICMP error needs none.
 func (w *wayfinder) deliver(v Verdict, to netip.AddrPort) {
+	if w.x.Error != nil {
+		w.addVerdict(v)
+		return
+	}
 	why, _ := w.network.unread("listeners")
 	listens, sure := w.network.listens(w.flow.Protocol, to)
 	switch {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/golvs/lvs"
@@ -24,14 +25,18 @@ service as "lvs show" prints it, or a part of one, such as :443, that only one s
 For a service of a firewall mark, give the address that the client connects to,
 and -fwmark.
 
+With -icmp, say where an ICMP error goes: one about an answer to the client, or with
+-icmp-from server, one about a packet to the real server.
+
 Nothing is sent, and nothing is changed. Where the answer depends on what the kernel does
 not show, all that may happen is listed.
 
     lvs explain 192.0.2.7 10.0.0.1:80
     lvs explain [2001:db8::7]:50000 udp://[2001:db8::1]:53 -o json
-    lvs explain 192.0.2.7 10.0.0.1:443 -fwmark 7`,
+    lvs explain 192.0.2.7 10.0.0.1:443 -fwmark 7
+    lvs explain 192.0.2.7:50000 10.0.0.1:80 -icmp 3/4 -icmp-from server`,
 		Host:     true,
-		Statuses: []cli.Status{{Code: 2, Meaning: "the client reaches no real server, or gets no answer"}},
+		Statuses: []cli.Status{{Code: 2, Meaning: "the client reaches no real server, or gets no answer; with -icmp, the error does not get there"}},
 		New:      func() cli.Action { return &explain{} },
 		Complete: completeExplain,
 	}
@@ -42,6 +47,8 @@ type explain struct {
 	output   string
 	protocol lvs.Protocol
 	fwmark   uint64
+	icmp     string // type and code; "": a packet of the client's is explained
+	icmpFrom string
 }
 
 // assumedPort is the client's where none is given.
@@ -51,6 +58,8 @@ func (x *explain) Flags(f *flag.FlagSet) {
 	cli.Choice(f, &x.output, "o", "write a `FORMAT`", "text", "json")
 	f.TextVar(&x.protocol, "protocol", lvs.ProtocolTCP, "the `PROTOCOL`: tcp, udp or sctp")
 	f.Uint64Var(&x.fwmark, "fwmark", 0, "the firewall `MARK` of the client's packets; 0 is none")
+	f.StringVar(&x.icmp, "icmp", "", "explain an ICMP error of this `TYPE/CODE`, such as 3/4: fragmentation needed")
+	cli.Choice(f, &x.icmpFrom, "icmp-from", "the `SIDE` that sends the error of -icmp", "client", "server")
 }
 
 func (x *explain) Run(ctx context.Context, env *cli.Env, args []string) error {
@@ -62,6 +71,10 @@ func (x *explain) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if x.fwmark > 1<<32-1 {
 		return cli.Usagef("-fwmark %d has more than 32 bits", x.fwmark)
 	}
+	about, err := x.flowError()
+	if err != nil {
+		return err
+	}
 	host, err := env.Host(ctx)
 	if err != nil {
 		return err
@@ -69,17 +82,49 @@ func (x *explain) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if err := x.setVIP(ctx, host.Client(), &flow, args[1]); err != nil {
 		return err
 	}
-	found, err := host.Explain(ctx, flow)
+	found, err := explainWith(ctx, host, flow, about)
 	if err != nil {
 		return err
 	}
 	if err := x.write(env, found, assumed); err != nil {
 		return err
 	}
-	if len(found.Servers()) == 0 || found.Unanswered != 0 {
+	if isLost(found) {
 		return cli.Exit{Status: 2}
 	}
 	return nil
+}
+
+// flowError returns the ICMP error that is asked about; nil: none.
+func (x *explain) flowError() (*lvs.FlowError, error) {
+	if x.icmp == "" {
+		return nil, nil
+	}
+	kind, code, _ := strings.Cut(x.icmp, "/")
+	k, bad := strconv.ParseUint(kind, 10, 8)
+	c, worse := strconv.ParseUint(code, 10, 8)
+	if bad != nil || worse != nil {
+		return nil, cli.Usagef("-icmp %q is not a type and a code, such as 3/4", x.icmp)
+	}
+	return &lvs.FlowError{Type: uint8(k), Code: uint8(c), FromServer: x.icmpFrom == "server"}, nil
+}
+
+func explainWith(ctx context.Context, host *lvs.Host, flow lvs.Flow, about *lvs.FlowError) (lvs.Explanation, error) {
+	if about != nil {
+		return host.ExplainError(ctx, flow, *about)
+	}
+	return host.Explain(ctx, flow)
+}
+
+// isLost reports whether a packet reaches no server, or its answer no client. Of an error
+// from a server's side it reports whether the client learns nothing.
+func isLost(x lvs.Explanation) bool {
+	if x.Error != nil && x.Error.FromServer {
+		return !slices.ContainsFunc(x.Verdicts, func(v lvs.Verdict) bool {
+			return v.Action == lvs.ActionReplied || v.Action == lvs.ActionRefused
+		})
+	}
+	return len(x.Servers()) == 0 || x.Unanswered != 0
 }
 
 // clientAddr reads an address with a port or without.
@@ -156,7 +201,7 @@ func (p *prose) possible(lines []string) []string {
 
 // answerAttr returns how a certain answer looks.
 func answerAttr(x lvs.Explanation) term.Attr {
-	if len(x.Servers()) == 0 || x.Unanswered != 0 {
+	if isLost(x) {
 		return term.Red
 	}
 	return 0

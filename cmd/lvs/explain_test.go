@@ -23,6 +23,8 @@ func TestExplain(t *testing.T) {
 		{"192.168.0.7 tcp://10.168.0.91:80", 0, "tcp 192.168.0.7:40000 -> 10.168.0.91:80\n"},
 		{"192.168.0.7 udp://10.168.0.91:80", 2, "udp 192.168.0.7:40000 -> 10.168.0.91:80\n"},
 		{"-protocol udp 192.168.0.7 10.168.0.91:80", 2, "udp 192.168.0.7:40000 -> 10.168.0.91:80\n"},
+		{"-icmp 3/4 192.168.0.7 10.168.0.91:80", 2, "ICMP error 3/4 from the client's side, about tcp 192.168.0.7:40000 -> 10.168.0.91:80\n  passed on: it belongs to no"},
+		{"-icmp 11/0 -icmp-from server 192.168.0.7 10.168.0.91:80", 2, "ICMP error 11/0 from the server's side, about tcp"},
 	} {
 		got := runWith(ctx, "", append([]string{"explain"}, strings.Fields(test.args)...)...)
 		if got.status != test.status || !strings.HasPrefix(got.out, test.want) {
@@ -46,6 +48,8 @@ func TestExplainRefused(t *testing.T) {
 		"any address and port will do":        "192.168.0.7 10.168.0.92",
 		"give the address and port":           "192.168.0.7 fwmark://7",
 		"does not have the address family":    "2001:db8::7 10.168.0.91:80",
+		"is not a type and a code":            "192.168.0.7 10.168.0.91:80 -icmp 3",
+		"the flag -icmp-from cannot be":       "192.168.0.7 10.168.0.91:80 -icmp 3/4 -icmp-from router",
 		"no port 0":                           "192.168.0.7:0 10.168.0.91:80",
 		"has more than 32 bits":               "192.168.0.7 10.168.0.91:80 -fwmark 4294967296",
 		"the flag -protocol cannot be \"ip\"": "192.168.0.7 10.168.0.91:80 -protocol ip",

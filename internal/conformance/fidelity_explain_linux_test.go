@@ -72,6 +72,7 @@ type trial struct {
 	routes                     []netlink.Route // that were added
 	table                      *os.File        // the director's connections
 	sent                       uint32
+	latest                     lvs.Flow // that was sent, and perhaps forwarded; the zero value: none
 	log                        []string
 
 	*trialSum
@@ -158,6 +159,8 @@ func (h *trial) step() {
 		h.way()
 	case n < 44:
 		h.other()
+	case n < 62:
+		h.complain()
 	default:
 		h.flow()
 	}
@@ -211,6 +214,7 @@ func (h *trial) mode(server netip.Addr) lvs.Mode {
 func (h *trial) sysctl() {
 	names := []string{
 		"expire_nodest_conn", "expire_quiescent_template", "conn_reuse_mode", "cache_bypass", "conntrack", "drop_packet", "sloppy_tcp", "conn_reuse_mode",
+		"schedule_icmp", "schedule_icmp",
 	}
 	name, value := names[h.IntN(len(names))], h.IntN(2)
 	switch name {
@@ -350,10 +354,20 @@ func (h *trial) flow() {
 	must(h.T, err)
 	got := h.send(h.packet(f, flagSYN))
 	h.note("%s: %s", f, got)
-	right := slices.ContainsFunc(x.Verdicts, func(v lvs.Verdict) bool { return h.is(f, v, got) })
+	if h.latest = f; x.Certain && x.Verdicts[0].Action != lvs.ActionForwarded {
+		h.latest = lvs.Flow{}
+	}
+	h.judge(x, got, slices.ContainsFunc(x.Verdicts, func(v lvs.Verdict) bool { return h.is(f, v, got) }))
+}
+
+// judge counts an explanation, and reports one that did not come to pass.
+func (h *trial) judge(x lvs.Explanation, got seenFate, right bool) {
 	if x.Certain {
 		h.certain++
 		text, _ := x.Verdicts[0].Reason.MarshalText()
+		if x.Error != nil {
+			text = fmt.Appendf(nil, "error-%s-%s", strings.ReplaceAll(x.Verdicts[0].Action.String(), " ", "-"), text)
+		}
 		h.fates[string(text)]++
 	} else {
 		h.uncertain++
@@ -362,7 +376,7 @@ func (h *trial) flow() {
 		return
 	}
 	h.wrong++
-	h.Errorf("the packet's fate is %s, and it was to be\n%s\nconnections: %v\nlast steps:\n%s", got, x, h.connections(f), h.last())
+	h.Errorf("the packet's fate is %s, and it was to be\n%s\nconnections: %v\nlast steps:\n%s", got, x, h.connections(x.Flow), h.last())
 }
 
 func (h *trial) last() (text string) {

@@ -56,6 +56,7 @@ type world struct {
 	hidden    bool     // it cannot be asked without consequences
 	unread    string   // the engine that would read the packet, if that had data
 	keys      []string // that it may find there
+	about     connID   // the connection of the packet that an ICMP error quotes, if that is known; 0: it is looked up
 }
 
 // decide finds out what happens to a packet. Netfilter sees it before IPVS does, and

@@ -32,6 +32,7 @@ type Suppose struct {
 	Sampled *bool            // whether drop_packet drops the packet
 	Gone    bool             // the packet's connection has expired
 	Owner   *Owner           // of the packet's connection; the zero value: a server that was removed
+	Method  *uint8           // by which a server that was removed got its packets; nil: it does not matter
 	Ended   *bool            // whether the packet's connection has ended, so that a new one may be opened
 	Tracked *bool            // whether netfilter knows that connection; either way, no other one is in the way
 	Tied    *Owner           // of the template; the zero value: a server that was removed
@@ -53,9 +54,12 @@ func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error)
 	k.lock()
 	defer k.mu.Unlock()
 	d, w := decision{}, world{Suppose: supposed}
-	if p.ICMP != nil {
+	switch {
+	case p.ICMP != nil && p.ICMP.Flow != nil:
+		err = k.decideAbout(&d, p, &w)
+	case p.ICMP != nil:
 		err = k.decideError(&d, p, &e, &w)
-	} else {
+	default:
 		err = k.decide(&d, p, &e, &w)
 	}
 	if err != nil {

@@ -22,6 +22,12 @@ type ICMP struct {
 	DF            bool    // Inside must not be fragmented
 	WrongChecksum bool    // of the error
 	Leaving       bool    // a program of the director sends it to another host
+
+	// Flow is a packet by whose flow [Kernel.Explain] finds what the error quotes, which
+	// About is not set to. FromServer says that it is about a packet to the server, and
+	// not about an answer.
+	Flow       *Packet
+	FromServer bool
 }
 
 // Types of ICMP for IPv4 that IPVS looks at, and a code. Of ICMPv6 these are all types
@@ -95,7 +101,7 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 		d.pass(NotOpening)
 		return nil
 	case m.Inside != nil && k.hasTunnel(m.About):
-		return k.decideTunnelError(d, p, e)
+		return k.decideTunnelError(d, p, e, w)
 	case !m.About.isBalanced():
 		d.pass(NotOpening)
 		return nil
@@ -109,14 +115,12 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 		d.pass(NoService)
 		return nil
 	}
-	id, isReply := k.find(e)
-	if w != nil && w.Gone {
-		id, isReply = 0, false
-	}
+	id, isReply := k.findRelated(m, e, w)
 	switch d.met = id; {
 	case isReply:
-		d.conn, d.effect = k.conns.at(id), effectReply
-		d.action, d.reason, d.dest = Replied, Related, k.dests[d.conn.dest]
+		d.effect = effectReply
+		d.action, d.reason = Replied, Related
+		d.conn, d.dest = k.held(id, w)
 		if d.conn.method == methodMasq && (m.WrongChecksum || k.findsRepliesWrong(family)) {
 			d.fail()
 		}
@@ -125,9 +129,9 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 		d.pass(BackupOnly)
 		return nil
 	case id != 0:
-		c := k.conns.at(id)
+		c, server := k.held(id, w)
 		d.effect = effectRequest
-		d.transmit(Related, c, k.dests[c.dest])
+		d.transmit(Related, c, server)
 	case k.sysctl.scheduleICMP == 0:
 		d.pass(NotOpening)
 		return nil
@@ -179,13 +183,16 @@ func (k *Kernel) openByError(d *decision, p *Packet, e *ends, w *world) {
 // decideTunnelError decides about an error that a router on the way to a server, or the
 // server, sends about a packet in a tunnel of the director: IPVS sends the client one
 // about what was inside.
-func (k *Kernel) decideTunnelError(d *decision, p *Packet, e *ends) error {
+func (k *Kernel) decideTunnelError(d *decision, p *Packet, e *ends, w *world) error {
 	m := p.ICMP
 	if err := m.Inside.ends(e); err != nil {
 		return err
 	}
 	id, isReply := connID(0), false
-	if m.Inside.isBalanced() && !m.Short {
+	switch {
+	case w != nil && w.about != 0:
+		id = w.about
+	case m.Inside.isBalanced() && !m.Short:
 		id, isReply = k.find(e)
 	}
 	switch {
@@ -199,8 +206,9 @@ func (k *Kernel) decideTunnelError(d *decision, p *Packet, e *ends) error {
 		d.pass(NotOpening)
 		return nil
 	}
-	d.met, d.conn = id, k.conns.at(id)
-	d.action, d.reason, d.effect, d.dest = Refused, Related, effectReply, k.dests[d.conn.dest]
+	d.met = id
+	d.conn, d.dest = k.held(id, w)
+	d.action, d.reason, d.effect = Refused, Related, effectReply
 	switch {
 	case m.WrongChecksum:
 		d.fail()
