@@ -1,6 +1,8 @@
 package testbed
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -25,29 +27,54 @@ func UnloadIPVS(t testing.TB) {
 func unload(t testing.TB, names ...string) {
 	t.Helper()
 	args := append([]string{"-r"}, names...)
-	var out []byte
 	var err error
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if out, err = exec.Command("modprobe", args...).CombinedOutput(); err == nil {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if err = modprobe(args...); err == nil {
 			return
 		}
 	}
-	t.Fatalf("modprobe %q: %v\n%s", args, err, out)
+	t.Fatal(err)
+}
+
+// patience is longer than modprobe waits for anything but a kernel that is stuck.
+const patience = 2 * time.Minute
+
+// modprobe runs the program. It leaves one that is stuck in the kernel, which cannot be
+// killed, and says where that is.
+func modprobe(args ...string) error {
+	var out bytes.Buffer
+	cmd := exec.Command("modprobe", args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			err = fmt.Errorf("modprobe %q: %w\n%s", args, err, &out)
+		}
+		return err
+	case <-time.After(patience):
+		stack, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stack", cmd.Process.Pid))
+		return fmt.Errorf("modprobe %q has not ended for %s; it waits in\n%s", args, patience, stack)
+	}
 }
 
 // LoadIPVS brings IPVS into the kernel.
 func LoadIPVS(t testing.TB) {
 	t.Helper()
-	if out, err := exec.Command("modprobe", "ip_vs").CombinedOutput(); err != nil {
-		t.Fatalf("modprobe: %v\n%s", err, out)
+	if err := modprobe("ip_vs"); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // LoadModule brings a module into the kernel until the test ends.
 func LoadModule(t testing.TB, name string, options ...string) {
 	t.Helper()
-	if out, err := exec.Command("modprobe", append([]string{name}, options...)...).CombinedOutput(); err != nil {
-		t.Fatalf("modprobe %s %q: %v\n%s", name, options, err, out)
+	if err := modprobe(append([]string{name}, options...)...); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { unload(t, name) })
 }

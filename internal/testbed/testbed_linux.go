@@ -29,9 +29,24 @@ func New(t testing.TB) *Namespace {
 		t.Fatal(err)
 	}
 	ns := &Namespace{t, made}
-	t.Cleanup(func() { ns.Close() })
+	t.Cleanup(ns.leave)
 	ns.up("lo")
 	return ns
+}
+
+// leave closes the namespace, with lo down. Before Linux 7, IPVS would otherwise keep routes
+// to servers that are the director itself, and with them a device of the namespace, for
+// minutes: nothing else could be taken down in that time, and no module loaded.
+func (ns *Namespace) leave() {
+	defer ns.Close()
+	h, err := netlink.NewHandleAt(netns.NsHandle(ns.File.Fd()), unix.NETLINK_ROUTE)
+	if err != nil {
+		return
+	}
+	defer h.Close()
+	if lo, err := h.LinkByName("lo"); err == nil {
+		_ = h.LinkSetDown(lo)
+	}
 }
 
 // Run runs a program in the namespace, ends the test when it fails, and returns
