@@ -56,7 +56,9 @@ import (
 //     host has a [SourceNAT] for it, or if a service of port 21 has a server of mode
 //     [NAT]. Other rules that look at connections are not simulated, nor are
 //     netfilter's switches and the TCP sequence numbers by which it considers packets
-//     invalid. The verification tags of SCTP are taken to be right.
+//     invalid, but for acknowledgements in control connections that the FTP helper
+//     follows; selective ones are not looked at. The verification tags of SCTP are
+//     taken to be right.
 //   - Only the part of the generic netlink controller that finds IPVS is implemented.
 //   - Connections expire when they are due. The kernel's timers may be late by up to an
 //     eighth of the timeout, and a connection whose timer fires while one of its packets

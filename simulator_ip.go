@@ -163,7 +163,7 @@ func (d *ipDelivery) balance(p *ippacket.Packet) error {
 	}
 	switch p.Protocol {
 	case ippacket.TCP:
-		raw.TCP, raw.Seq = p.TCPFlags(), p.Seq()
+		raw.TCP, raw.Seq, raw.Ack = p.TCPFlags(), p.Seq(), p.Ack()
 	case ippacket.SCTP:
 		raw.Chunks = p.Chunks()
 	}

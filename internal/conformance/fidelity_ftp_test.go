@@ -233,7 +233,7 @@ func delimited(a netip.AddrPort) string {
 func (f *ftpTalk) reply(s *ftpSession) {
 	reply := segment{tcp: flagACK, from: s.server, to: s.client, data: f.spoilt(f.replyText(s))}
 	f.add(reply)
-	if reply.again = true; f.IntN(25) == 0 {
+	if reply.again = true; f.IntN(6) == 0 {
 		f.add(reply)
 	}
 	f.acknowledge(s.client, s.vip, s.mark)

@@ -149,7 +149,7 @@ func (s *simulatorSide) Transmit(n numbered) left {
 func (s *simulatorSide) transmit(n numbered) (l left, v simipvs.Verdict) {
 	raw := &simipvs.Packet{
 		Protocol: protocolTCP, TCP: n.tcp, Mark: n.mark, Source: &n.from, Destination: &n.to,
-		Length: len(n.encode()), Data: n.data, Seq: n.seq,
+		Length: len(n.encode()), Data: n.data, Seq: n.seq, Ack: n.ack,
 	}
 	if err := s.kernel.Deliver(raw, &v); err != nil {
 		panic(err)
@@ -199,6 +199,6 @@ func leftOf(b []byte) (l left, ok bool) {
 	from, to, _ := p.Ports()
 	return left{
 		from: netip.AddrPortFrom(p.Source, from), to: netip.AddrPortFrom(p.Destination, to), ttl: int(p.TTL()),
-		seq: p.Seq(), ack: binary.BigEndian.Uint32(p.Payload()[8:]), data: string(p.Data()),
+		seq: p.Seq(), ack: p.Ack(), data: string(p.Data()),
 	}, true
 }

@@ -5,6 +5,9 @@ import "encoding/binary"
 // Seq returns the sequence number of a TCP packet, which must have a header.
 func (p *Packet) Seq() uint32 { return binary.BigEndian.Uint32(p.Payload()[4:]) }
 
+// Ack returns the acknowledgement of a TCP packet, which must have a header.
+func (p *Packet) Ack() uint32 { return binary.BigEndian.Uint32(p.Payload()[8:]) }
+
 // Resequence gives a TCP packet another sequence number, and changes its
 // acknowledgements: the one of its header, and the edges of those of its options.
 func (p *Packet) Resequence(seq uint32, ack func(uint32) uint32) {

@@ -259,6 +259,9 @@ func (k *Kernel) track(p *Packet, e *ends) (begun track) {
 func (k *Kernel) sees(p *Packet, e *ends) (first ends, was, after track, known bool) {
 	first, was, direction := k.conntrack.find(e, k.now)
 	after, known = was.follow(p, direction, k.now)
+	if known && k.overtakes(p, e) {
+		return first, was, was, false
+	}
 	return first, was, after, known
 }
 

@@ -18,7 +18,8 @@ type ftpHelper struct {
 // ftpControl is what the helper knows of a control connection.
 type ftpControl struct {
 	mode  ftpMode
-	shift shift // of what the server sends
+	shift shift   // of what the server sends
+	sent  [2]sent // by the client and by the server
 	port  uint16
 }
 
@@ -121,7 +122,10 @@ func (k *Kernel) readReply(d *decision, r ftpReader, text string) *ftpStep {
 func (k *Kernel) helped(d *decision, id connID, p *Packet) {
 	control := k.ftp.controls[id]
 	if d.begins {
-		control.shift = shift{} // it is the entry's, which is a new one
+		control.shift, control.sent = shift{}, [2]sent{} // they are the entry's, which is a new one
+	}
+	if d.tracked || d.begins {
+		control.sent[d.effect.direction()].add(p)
 	}
 	if step := d.ftp; step != nil {
 		control.mode = step.mode
@@ -135,6 +139,23 @@ func (k *Kernel) helped(d *decision, id connID, p *Packet) {
 	if d.tracked || d.begins {
 		d.rewrite = control.rewrite(d, p)
 	}
+}
+
+// overtakes reports whether a packet of a control connection acknowledges what the other
+// side did not send yet, as netfilter sees it.
+func (k *Kernel) overtakes(p *Packet, e *ends) bool {
+	if len(k.ftp.controls) == 0 || p.TCP&TCPAck == 0 {
+		return false
+	}
+	id, isReply := k.find(e)
+	control := k.ftp.controls[id]
+	switch {
+	case control == nil:
+		return false
+	case isReply:
+		return control.sent[fromClient].isBehind(p.Ack)
+	}
+	return control.sent[fromServer].isBehind(control.shift.expected(p.Ack))
 }
 
 // rewrite returns how a packet leaves; nil: as it came.

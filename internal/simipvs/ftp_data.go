@@ -85,6 +85,9 @@ func (k *Kernel) bindData(data *ftpData, server *dest) connID {
 	data.conn.flags |= connForeign
 	k.attach(server, false)
 	id := k.enter(&data.conn)
+	if data.conn.is(connHelped) { // its port is one of the helper's
+		k.ftp.begin(id, &data.conn)
+	}
 	k.foreign[id] = &data.server
 	addr := data.server.Addr().As16()
 	k.conns.linkReply(id, k.conns.at(id), &addr)

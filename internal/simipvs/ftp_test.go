@@ -95,4 +95,9 @@ func TestShift(t *testing.T) {
 			t.Errorf("the acknowledgement %d leaves as %d, want %d", ack, got, want)
 		}
 	}
+	for ack, want := range map[uint32]uint32{2000: 1995, 2001: 1996, 2002: 2004} {
+		if got := s.expected(ack); got != want {
+			t.Errorf("the acknowledgement %d is compared as %d, want %d", ack, got, want)
+		}
+	}
 }

@@ -17,7 +17,7 @@ type Packet struct {
 	Source, Destination *netip.AddrPort // IPv4 addresses are not mapped into IPv6
 	Data                string          // behind the headers; "": not known, or none
 	ICMP                *ICMP           // of an ICMP error; nil: it is none
-	Seq                 uint32          // of TCP; matters where a helper changes packets
+	Seq, Ack            uint32          // of TCP; they matter where a helper changes packets
 }
 
 // Action is what happens to a packet.

@@ -43,5 +43,35 @@ func (s *shift) acknowledged(ack uint32) uint32 {
 	return ack - s.before
 }
 
+// expected returns the other side's acknowledgement as netfilter compares it with what
+// this side sent. It looks for the difference at the number that came, so that it may
+// take another one than acknowledged does.
+func (s *shift) expected(ack uint32) uint32 {
+	if isAfter(ack-1, s.at) {
+		return ack - s.after
+	}
+	return ack - s.before
+}
+
+// sent is how far one side has come, in numbers of its own.
+type sent struct {
+	begun bool
+	end   uint32
+}
+
+// add notes a packet of that side.
+func (s *sent) add(p *Packet) {
+	end := p.Seq + uint32(len(p.Data))
+	if p.TCP&(TCPSyn|TCPFin) != 0 {
+		end++
+	}
+	if !s.begun || isAfter(end, s.end) {
+		s.begun, s.end = true, end
+	}
+}
+
+// isBehind reports whether that side did not send all that the other acknowledges.
+func (s *sent) isBehind(ack uint32) bool { return s.begun && isAfter(ack, s.end) }
+
 // isAfter compares sequence numbers, which wrap.
 func isAfter(a, b uint32) bool { return int32(a-b) > 0 }
