@@ -96,6 +96,7 @@ func (f *framer) markedService(six bool) *frameService {
 		server = netip.AddrPortFrom(netip.MustParseAddr(one(f.Rand, others...)), 0).String()
 	}
 	d := destOf(server).set(dMethod, u32(one(f.Rand, uint32(masquerade), direct, tunnel))).set(dWeight, u32(0))
+	d = append(d, f.tunnelTo(netip.MustParseAddrPort(server).Addr().String())...)
 	f.do(serviceCall(cNewDest, s.key, d))
 	s.servers = append(s.servers, d)
 	if f.local.marked == nil {
@@ -116,6 +117,7 @@ func (f *framer) serveLocal() {
 	address, port := f.ofFamily(s.vip.Addr().Is6(), []string{"127.0.0.1", "127.0.0.9"}, []string{"::1"}), s.vip.Port()
 	method := f.methodOf(s, address.String(), one(f.Rand, uint32(masquerade), masquerade, direct, tunnel, localNode))
 	d := destOf(netip.AddrPortFrom(address, port).String()).set(dMethod, u32(method)).set(dWeight, u32(uint32(1+f.IntN(3))))
+	d = append(d, f.tunnelTo(address.String())...)
 	f.do(serviceCall(cNewDest, s.key, d))
 	if !slices.ContainsFunc(s.servers, func(e attributes) bool { return slices.Equal(e.get(dAddr), d.get(dAddr)) }) {
 		s.servers = append(s.servers, d)

@@ -27,6 +27,9 @@ type framer struct {
 	nodest   bool              // expire_nodest_conn is on
 	methods  map[string]uint32 // of servers, now and before
 	local    localPart
+
+	tunnels   map[string]attributes // by address
+	fragments uint16                // the ID of the last packet that came in some
 }
 
 // frameService is a service, and the servers that it has.
@@ -68,6 +71,8 @@ var frameActions = []struct {
 	{6, (*framer).openMarked},
 	{2, (*framer).serveLocal},
 	{12, (*framer).replyLocal},
+	{8, (*framer).secure},
+	{6, (*framer).fragment},
 }
 
 // makeFrames makes a history, and counts its frames.
@@ -77,7 +82,7 @@ func makeFrames(t testing.TB, r release.Release, seed uint64) (history, int) {
 	const statistics = 20 // one of so many
 	f := &framer{
 		Rand: rand.New(rand.NewPCG(seed, 3)), sim: newPlayer(s, openWiredSimulator(s, r)),
-		counted: seed%statistics == 0, methods: make(map[string]uint32),
+		counted: seed%statistics == 0, methods: make(map[string]uint32), tunnels: make(map[string]attributes),
 	}
 	f.make()
 	return f.h, f.frames
@@ -140,9 +145,12 @@ var (
 func (f *framer) addService() { f.addServiceOf(one(f.Rand, frameVIPs...)) }
 
 func (f *framer) addServiceOf(vip string) {
-	s := &frameService{protocol: one(f.Rand, uint8(protocolTCP), protocolTCP, protocolUDP)}
+	s := &frameService{protocol: one(f.Rand, uint8(protocolTCP), protocolTCP, protocolUDP, protocolSCTP)}
 	s.vip = netip.AddrPortFrom(netip.MustParseAddr(vip), one(f.Rand, uint16(80), 53, 8080))
-	name := map[uint8]string{protocolTCP: "tcp ", protocolUDP: "udp "}[s.protocol] + s.vip.String()
+	if s.protocol == protocolUDP && f.IntN(2) == 0 {
+		s.vip = netip.AddrPortFrom(s.vip.Addr(), isakmp)
+	}
+	name := map[uint8]string{protocolTCP: "tcp ", protocolUDP: "udp ", protocolSCTP: "sctp "}[s.protocol] + s.vip.String()
 	s.key = keyOf(name)
 	s.requirements = f.vary(serviceOf(name))
 	f.services = append(f.services, s)
@@ -198,14 +206,23 @@ func (f *framer) anyServer(s *frameService) attributes {
 		d = d.plus(dAF, u16(afOf(netip.MustParseAddr(address))))
 	}
 	if method == tunnel {
-		d = append(d, one(f.Rand,
+		d = append(d, f.tunnelTo(address)...)
+	}
+	return d.set(dWeight, u32(uint32(1+f.IntN(3))))
+}
+
+// tunnelTo returns the tunnel to an address. All servers of the address have it: of errors
+// about others the kernel finds one server alone.
+func (f *framer) tunnelTo(address string) attributes {
+	if f.tunnels[address] == nil {
+		f.tunnels[address] = one(f.Rand,
 			attributes{{dTunType, u8(tunIPIP)}},
 			attributes{{dTunType, u8(tunGUE)}, {dTunPort, be16(guePort)}},
 			attributes{{dTunType, u8(tunGUE)}, {dTunPort, be16(guePort)}, {dTunFlags, u16(1)}},
 			attributes{{dTunType, u8(tunGRE)}},
-			attributes{{dTunType, u8(tunGRE)}, {dTunFlags, u16(1)}})...)
+			attributes{{dTunType, u8(tunGRE)}, {dTunFlags, u16(1)}})
 	}
-	return d.set(dWeight, u32(uint32(1+f.IntN(3))))
+	return f.tunnels[address]
 }
 
 func (f *framer) serve(s *frameService) {
@@ -295,9 +312,12 @@ func (f *framer) client(six bool) netip.AddrPort {
 // packet returns a packet of a protocol with what IP headers and data can be.
 func (f *framer) packet(protocol, flags uint8, from, to netip.AddrPort) *ipPacket {
 	p := &ipPacket{load: udpLoad{}, from: from, to: to, ttl: usualTTL, data: f.IntN(40)}
-	if protocol == protocolTCP {
+	switch {
+	case protocol == protocolTCP:
 		p.load = newTCP(flags)
-	} else if f.IntN(10) == 0 && !p.six() {
+	case protocol == protocolSCTP:
+		p.load = f.associates(flags)
+	case f.IntN(10) == 0 && !p.six():
 		p.load = udpLoad{unsummed: true}
 	}
 	if f.IntN(4) == 0 {
@@ -337,6 +357,9 @@ func (f *framer) open() {
 	for range 1 + f.IntN(3) {
 		s := one(f.Rand, f.services...)
 		from := f.client(s.vip.Addr().Is6())
+		if s.vip.Port() == isakmp {
+			from = f.exchanging(from)
+		}
 		f.flows = append(f.flows, f.send(f.packet(s.protocol, flagSYN, from, s.vip)))
 	}
 }

@@ -103,19 +103,12 @@ const fragmentProtocol = 44
 // fragmentHeader is that of IPv6.
 func (p *ipPacket) fragmentHeader(protocol uint8) []byte {
 	b := []byte{protocol, 0}
-	b = binary.BigEndian.AppendUint16(b, p.cut.bits(1))
+	bits := uint16(p.cut.offset) &^ 7
+	if p.cut.more {
+		bits |= 1
+	}
+	b = binary.BigEndian.AppendUint16(b, bits)
 	return binary.BigEndian.AppendUint32(b, uint32(p.id))
-}
-
-// bits is the offset of the fragment, and the bit that says that more follow.
-func (c part) bits(more uint16) uint16 {
-	if !c.more {
-		more = 0
-	}
-	if more == 1 {
-		return uint16(c.offset)&^7 | more
-	}
-	return uint16(c.offset)/8 | more
 }
 
 func (p *ipPacket) header4(protocol uint8, length int) []byte {
@@ -123,7 +116,10 @@ func (p *ipPacket) header4(protocol uint8, length int) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(ipv4+length))
 	b = binary.BigEndian.AppendUint16(b, p.id)
 	const dontFragment, moreFragments = 0x4000, 0x2000
-	flags := p.cut.bits(moreFragments)
+	flags := uint16(p.cut.offset / 8)
+	if p.cut.more {
+		flags |= moreFragments
+	}
 	if p.df {
 		flags |= dontFragment
 	}

@@ -50,3 +50,20 @@ func (l sctpLoad) encode(p *ipPacket, rest []byte) []byte {
 	binary.LittleEndian.PutUint32(b[sctpSum:], crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
 	return b
 }
+
+// associates is what a packet of SCTP has, in the place of TCP's flags.
+func (f *framer) associates(flags uint8) sctpLoad {
+	switch {
+	case f.IntN(4) == 0:
+		return sctpLoad{one(f.Rand, chunkKinds()...)}
+	case flags == flagSYN:
+		return sctpLoad{chunkInit}
+	case flags == flagSYN|flagACK:
+		return sctpLoad{chunkInitAck}
+	case flags&flagFIN != 0:
+		return sctpLoad{one(f.Rand, chunkShutdown, chunkShutdownAck, chunkShutdownComplete)}
+	case flags == flagRST:
+		return sctpLoad{chunkAbort}
+	}
+	return sctpLoad{one(f.Rand, chunkData, chunkCookieEcho+chunkData, chunkCookieAck)}
+}
