@@ -89,7 +89,7 @@ func (e *excerpt) restore(f Flow, replies []Connection) {
 	var templates []Connection
 	for i, c := range e.listed {
 		switch {
-		case f.owns(c):
+		case f.owns(c), f.awaits(c) && e.own == nil:
 			e.own = &e.listed[i]
 		case c.IsTemplate() && (c.Protocol == 0 || c.VIP.Addr() == f.VIP.Addr()):
 			templates = append(templates, c)
@@ -159,6 +159,11 @@ func (f Flow) ofConnection() Flow {
 func (f Flow) owns(c Connection) bool {
 	f = f.ofConnection()
 	return c.Protocol == f.Protocol && c.Client == f.Client && c.VIP == f.VIP
+}
+
+// awaits reports whether a connection waits for the first packet of the flow: data of FTP.
+func (f Flow) awaits(c Connection) bool {
+	return c.Client.Port() == 0 && !c.IsTemplate() && c.Protocol == f.Protocol && c.Client.Addr() == f.Client.Addr() && c.VIP == f.VIP
 }
 
 func (c Connection) isOwn() bool { return !c.IsTemplate() }

@@ -83,8 +83,9 @@ func (o *ownership) of(e *Entry) (all []*dest) {
 
 // reached returns those of the servers at one address that packets of an entry
 // reach by its port: their own comes first; the port of the packets is that of
-// servers without one, and of all where persistence sends clients on to another
-// port than the service's.
+// servers without one, and of all where persistence or the helper for FTP sends clients on
+// to another port than the service's. Data that the server sends comes from the port below
+// its own.
 func reached(servers []*dest, e *Entry) (all []*dest) {
 	port, vport := e.Server.Port(), e.VIP.Port()
 	for _, d := range servers {
@@ -93,7 +94,9 @@ func reached(servers []*dest, e *Entry) (all []*dest) {
 		}
 	}
 	for _, d := range servers {
-		if own := d.Addr.Port(); own != port && port == vport && (own == 0 || d.key.port != vport) {
+		own := d.Addr.Port()
+		opensData := vport == ftpDataPort && port == own-1
+		if own != port && (opensData || port == vport && (own == 0 || d.key.port != vport)) {
 			all = append(all, d)
 		}
 	}

@@ -70,7 +70,11 @@ func (k *Kernel) RestoreRemoved(e Entry) {
 	k.restore(&e, d)
 }
 
-func (e *Entry) isTemplate() bool { return e.Client.Port() == 0 }
+func (e *Entry) isTemplate() bool { return e.Client.Port() == 0 && !e.isAwaited() }
+
+// isAwaited reports whether it is a data connection of FTP whose client's port is not
+// known yet.
+func (e *Entry) isAwaited() bool { return e.Client.Port() == 0 && e.State == tcpNames[tcpListen] }
 
 // restore adds an entry of a server.
 func (k *Kernel) restore(e *Entry, d *dest) {
@@ -100,6 +104,9 @@ func (e *Entry) conn() conn {
 			c.flags |= connKeyed
 		}
 	}
+	if e.isAwaited() {
+		c.flags |= connAwaited
+	}
 	return c
 }
 
@@ -108,6 +115,9 @@ func (k *Kernel) resume(e *Entry, id connID) {
 	in := k.conns.at(id)
 	if in.is(connTracked) && !in.is(connTemplate) {
 		in.flags |= connCopied
+	}
+	if in.is(connAwaited) {
+		k.awaited++
 	}
 	if e.State == "ASSURED" {
 		in.flags |= connAssured
