@@ -42,8 +42,6 @@ import (
 //     Linux drops of IPv4 and accepts of IPv6, cannot be delivered.
 //   - netfilter does not see ICMP errors, and of an error that the director forwards and
 //     that is about packets of two connections, IPVS takes the one from the server's side.
-//     Two servers of the same address with different tunnels are both found by errors
-//     about their tunnels; the kernel finds one.
 //   - How much memory is free is up to [Simulator.SetFreePages]. Without it, memory is
 //     never short.
 //   - Sync daemons send and receive messages through the program that has the simulator:

@@ -44,13 +44,14 @@ func (d *ipDelivery) balanceICMP(p *ippacket.Packet) error {
 	return nil
 }
 
-// answerTunnel tells a client what an error about a tunnel says about the packet inside.
+// answerTunnel tells a client what an error about a tunnel says about the packet inside,
+// if the VIP is the director's.
 func (d *ipDelivery) answerTunnel(inside *ippacket.Packet, e ippacket.Error, learn func() int) {
 	mtu := 0
 	if e.IsTooLong4() {
 		mtu = learn()
 	}
-	if d.Verdict.Action == ActionRefused {
+	if d.Verdict.Action == ActionRefused && (d.ways == nil || d.answersAs(inside)) {
 		d.refuse(inside, e, mtu)
 	}
 }

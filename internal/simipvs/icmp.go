@@ -1,9 +1,6 @@
 package simipvs
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 const (
 	protoICMP   = 1
@@ -218,7 +215,8 @@ func (k *Kernel) decideTunnelError(d *decision, p *Packet, e *ends, w *world) er
 	return nil
 }
 
-// hasTunnel reports whether a packet is one of the director's to a server.
+// hasTunnel reports whether a packet is one of the director's to a server. Of several
+// servers at one address and tunnel port the newest counts.
 func (k *Kernel) hasTunnel(outer *Packet) bool {
 	kind, port := uint8(tunnelIPIP), uint16(0)
 	switch outer.Protocol {
@@ -227,10 +225,14 @@ func (k *Kernel) hasTunnel(outer *Packet) bool {
 	case protoUDP:
 		kind, port = tunnelGUE, outer.Destination.Port()
 	}
-	return slices.ContainsFunc(k.dests, func(d *dest) bool {
-		return d != nil && d.svc != nil && d.method == methodTunnel && d.tunType == kind &&
-			(kind != tunnelGUE || d.tunPort == port) && d.Addr.Addr() == outer.Destination.Addr()
-	})
+	var newest *dest
+	for _, d := range k.dests {
+		if d != nil && d.svc != nil && d.method == methodTunnel && d.tunPort == port && d.Addr.Addr() == outer.Destination.Addr() &&
+			(newest == nil || d.ranked > newest.ranked) {
+			newest = d
+		}
+	}
+	return newest != nil && newest.tunType == kind
 }
 
 // fail drops an error whose checksum is wrong. A connection that it opens stays.
