@@ -80,10 +80,11 @@ func (n *simulatedNetwork) change(do func() error) error {
 	return err
 }
 
-// localNetworks returns the networks whose addresses are all the host's.
+// localNetworks returns the networks whose addresses are all the host's, besides those that
+// came with an address.
 func localNetworks(routes []netstate.RouteEntry) (all []netip.Prefix) {
 	for _, r := range routes {
-		if r.Type == "local" && r.Table >= netstate.MainTable {
+		if r.Type == "local" && !r.ByKernel && r.Table >= netstate.MainTable {
 			all = append(all, r.To)
 		}
 	}
