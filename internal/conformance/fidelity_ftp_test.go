@@ -200,7 +200,7 @@ func (f *ftpTalk) commandText(s *ftpSession) string {
 }
 
 func (f *ftpTalk) dataPort() uint16 {
-	return one(f.Rand, uint16(40000+f.IntN(20)), uint16(1024+f.IntN(64000)), uint16(40000+f.IntN(20)), uint16(f.IntN(256)))
+	return one(f.Rand, uint16(40000+f.IntN(20)), uint16(1024+f.IntN(64000)), uint16(40000+f.IntN(20)), uint16(f.IntN(256)), 0)
 }
 
 // strange returns an address that is not the speaker's.
@@ -291,7 +291,7 @@ func (f *ftpTalk) data(s *ftpSession) {
 
 func (f *ftpTalk) passive(s *ftpSession) {
 	server := one(f.Rand, s.waits[max(0, len(s.waits)-3):]...)
-	if server.Port() == 0 || server.Addr().Is4() != s.vip.Addr().Is4() {
+	if server.Addr().Is4() != s.vip.Addr().Is4() {
 		return
 	}
 	f.port++
@@ -303,7 +303,7 @@ func (f *ftpTalk) passive(s *ftpSession) {
 
 func (f *ftpTalk) active(s *ftpSession) {
 	client := one(f.Rand, s.connects[max(0, len(s.connects)-3):]...)
-	if client.Port() == 0 || client.Addr().Is4() != s.vip.Addr().Is4() {
+	if client.Addr().Is4() != s.vip.Addr().Is4() {
 		return
 	}
 	vip := netip.AddrPortFrom(s.vip.Addr(), s.vip.Port()-1)

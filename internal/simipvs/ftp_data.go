@@ -41,7 +41,24 @@ func (k *Kernel) passiveData(d *decision, to ftpTarget) *ftpData {
 	e = e.reversed()
 	e.src, e.sport = addr.As16(), to.port
 	data.known = k.findReply(&e, k.conns.hash(e.protocol, &e.src, e.sport, &e.dst, e.dport))
+	if data.known == 0 && to.port == 0 && !k.opts.Release.OwnTables() {
+		data.known = k.mistaken(&e)
+	}
 	return data
+}
+
+// mistaken returns the template without ports that ties a client to a server of NAT. While
+// templates are in one table with connections, it is taken for the one by which port 0 of
+// the server replies to port 0 of the client.
+func (k *Kernel) mistaken(reply *ends) connID {
+	for id := k.conns.highest; id != 0; id-- {
+		c := k.conns.at(id)
+		if c.is(connTemplate) && c.method == methodMasq && c.protocol == reply.protocol && uint32(c.family) == reply.family &&
+			c.client == reply.dst && c.destPort == 0 && k.serverAddr(id, c).As16() == reply.src {
+			return id
+		}
+	}
+	return 0
 }
 
 // toldAs is what the client reads instead of where the server waits.

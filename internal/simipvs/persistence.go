@@ -69,7 +69,7 @@ func (k *Kernel) holds(server *dest) bool {
 
 // templateKey returns a template with which nothing but its ends is known. A
 // service of one port ties by that port; others tie a client to a server for
-// all ports.
+// all ports. The port of a mark's service is 0, which a packet may have too.
 func templateKey(s *service, e *ends) conn {
 	c := conn{
 		client: masked(e.family, e.src, s.netmask), virtual: e.dst,
@@ -79,10 +79,10 @@ func templateKey(s *service, e *ends) conn {
 		c.flags |= connKeyed
 	}
 	switch {
-	case s.key.mark != 0:
-		c.protocol, c.virtual = protoIP, markAddr(e.family, s.key.mark)
 	case e.dport == s.key.port && s.key.port != ftpPort:
 		c.vport = e.dport
+	case s.key.mark != 0:
+		c.protocol, c.virtual = protoIP, markAddr(e.family, s.key.mark)
 	}
 	return c
 }
