@@ -125,10 +125,16 @@ func (x Explanation) Servers() []netip.AddrPort {
 // neighbours that may stop it. Explain does not find that a server is silent if the
 // host has never asked for its address.
 //
+// Fragments meet IPVS as one packet, so the answer is that of the packet. Data
+// connections of FTP that client and server have agreed on are connections like others.
+// Explain does not say whether a master daemon will tell backups of the connection, since
+// that depends on how many packets it has had, which hosts do not show; nor whether the
+// helper for FTP will read what client and server say later.
+//
 // Explain assumes that [SH] and [MH] have the usual sizes of tables, that the machine is
 // little-endian with 64 bits (for MH), that all packets of a connection have one mark,
 // that neither the mode of its server nor the parameter conntrack has changed since it
-// began, and, in kernels that count connections the older way, that no lower threshold
+// began, that data of FTP come from a real server, and, in kernels that count connections the older way, that no lower threshold
 // was removed since the last connection ended. The host is read in several steps, and
 // may change in between. The cost grows with the number of services and connections,
 // not with that of servers.

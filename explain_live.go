@@ -23,6 +23,9 @@ func (h *Host) explainLive(ctx context.Context, x Explanation, p *simipvs.Packet
 	g.conceal = g.concealPick
 	if g.own != nil {
 		g.owners = c.owners(*g.own, &f.FWMark)
+		if g.synced, err = g.isSynced(ctx, h); err != nil {
+			return Explanation{}, err
+		}
 	}
 	if g.tracked, err = h.mayTrack(ctx); err != nil {
 		return Explanation{}, err
@@ -44,6 +47,19 @@ type guesser struct {
 	copy    *Host
 	owners  []simipvs.Owner // servers of which the flow's connection may be
 	tracked bool            // netfilter may have entries of connections
+	synced  bool            // another director told of the flow's connection, whose server may not be in the table
+}
+
+// isSynced reports whether another director told of the flow's connection. It is not asked
+// for if the connection's server is in the table for certain.
+func (g *guesser) isSynced(ctx context.Context, h *Host) (bool, error) {
+	if len(g.owners) > 0 && g.accounts(g.owners, Connection.isOwn, RealServerStatus.connections) {
+		return false, nil
+	}
+	all, err := CollectConnections(h.Connections(ctx, ConnectionFilter{Origin: OriginSync}))
+	return slices.ContainsFunc(all, func(c Connection) bool {
+		return c.Protocol == g.own.Protocol && c.Client == g.own.Client && c.VIP == g.own.VIP
+	}), err
 }
 
 // number returns a parameter of IPVS as it was copied. One that does not exist is off.
@@ -62,7 +78,7 @@ func (g *guesser) defends(by SysctlKey) bool {
 func (g *guesser) questions() []question {
 	return []question{
 		g.dropRate,
-		g.connectionEnds, g.connectionDropped, g.connectionIsLost, g.connectionOwner, g.connectionMode, g.connectionEnded, g.connectionTracked,
+		g.connectionEnds, g.connectionDropped, g.connectionIsLost, g.connectionOwner, g.connectionBound, g.connectionMode, g.connectionEnded, g.connectionTracked,
 		g.key, g.templateEnds, g.templateDropped, g.templateIsLost, g.templateOwner,
 		g.overload, g.pick, g.bypass,
 	}
@@ -129,10 +145,29 @@ func (g *guesser) connectionOwner(w simipvs.Suppose, found *simipvs.Explanation)
 	return u
 }
 
+// connectionBound asks whether the server was removed. If no service had it when another
+// director told of the connection, packets go to it nevertheless, by a mode that is not
+// shown.
+func (g *guesser) connectionBound(w simipvs.Suppose, found *simipvs.Explanation) unknown {
+	if !g.synced || !g.follows(w, found) || !g.isLost(w) || g.own.Server.Addr().IsUnspecified() {
+		return unknown{}
+	}
+	u := unknown{
+		name:   fmt.Sprintf("whether a service had %s when another director told of the connection, and by which mode it gets packets", g.own.Server),
+		worlds: []simipvs.Suppose{w},
+	}
+	for _, m := range []Mode{NAT(), DR(), IPIP()} {
+		method := uint8(m.method())
+		w.Method, w.Unbound = &method, true
+		u.worlds = append(u.worlds, w)
+	}
+	return u
+}
+
 // connectionMode asks how the server got its packets from which an ICMP error comes, or to
 // which it goes, if it was removed. A tunnel is of any kind.
 func (g *guesser) connectionMode(w simipvs.Suppose, found *simipvs.Explanation) unknown {
-	if g.x.Error == nil || !g.follows(w, found) || !g.isLost(w) || g.own.Server.Addr().IsUnspecified() {
+	if g.x.Error == nil || w.Method != nil || !g.follows(w, found) || !g.isLost(w) || g.own.Server.Addr().IsUnspecified() {
 		return unknown{}
 	}
 	u := unknown{name: fmt.Sprintf("by which mode %s, which was removed, got its packets", g.own.Server)}

@@ -178,11 +178,7 @@ func (k *Kernel) refusesServer(p *Packet, e *ends) bool {
 
 // proceed decides about a client's packet whose ends have a connection.
 func (k *Kernel) proceed(d *decision, p *Packet, e *ends, w *world) error {
-	c := k.conns.at(d.met)
-	server := k.dests[c.dest]
-	if w != nil {
-		c, server = k.owned(d.met, c, w.Owner)
-	}
+	c, server := k.held(d.met, w)
 	if c.is(connCopied) {
 		d.tracked = c.knownCopy()
 	}

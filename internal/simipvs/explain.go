@@ -33,6 +33,7 @@ type Suppose struct {
 	Gone    bool             // the packet's connection has expired
 	Owner   *Owner           // of the packet's connection; the zero value: a server that was removed
 	Method  *uint8           // by which a server that was removed got its packets; nil: it does not matter
+	Unbound bool             // another director told of the connection, whose server no service had then
 	Ended   *bool            // whether the packet's connection has ended, so that a new one may be opened
 	Tracked *bool            // whether netfilter knows that connection; either way, no other one is in the way
 	Tied    *Owner           // of the template; the zero value: a server that was removed

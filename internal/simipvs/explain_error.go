@@ -87,7 +87,14 @@ func (k *Kernel) held(id connID, w *world) (*conn, *dest) {
 	}
 	c, server := k.owned(id, c, w.Owner)
 	if w.Method != nil {
-		c.method = *w.Method
+		supposed := *c
+		supposed.method = *w.Method
+		c = &supposed
+	}
+	if w.Unbound {
+		supposed := *server
+		supposed.unbound = true
+		server = &supposed
 	}
 	return c, server
 }
