@@ -34,7 +34,7 @@ func openWiredDuel(t testing.TB) *duel {
 // at a time: Linux 6.1 may take seconds to end connections without a server while it
 // takes another namespace down.
 func TestFidelityFrames(t *testing.T) {
-	const few, players = 500, 1
+	const few, players = 250, 1
 	fidelity{"frames", makeFrames, cmp.Or(*fidelityFrames, few), players}.run(t, openWiredDuel)
 }
 
