@@ -134,10 +134,10 @@ func (x Explanation) Servers() []netip.AddrPort {
 // Explain assumes that [SH] and [MH] have the usual sizes of tables, that the machine is
 // little-endian with 64 bits (for MH), that all packets of a connection have one mark,
 // that neither the mode of its server nor the parameter conntrack has changed since it
-// began, that data of FTP come from a real server, and, in kernels that count connections the older way, that no lower threshold
-// was removed since the last connection ended. The host is read in several steps, and
-// may change in between. The cost grows with the number of services and connections,
-// not with that of servers.
+// began, that data of FTP come from a real server, and, in kernels that count connections
+// the older way, that no lower threshold was removed since the last connection ended. The
+// host is read in several steps, and may change in between. The cost grows with the number
+// of services and connections, not with that of servers.
 //
 // The error matches [ErrInvalid] for what is not a flow; otherwise it is one of reading
 // the host.
