@@ -13,8 +13,12 @@ import (
 // The table of a backup director is what the simulated one's is, whatever messages say, and
 // whatever packets come afterwards.
 func TestFidelitySyncBackup(t *testing.T) {
-	const few = 120
-	fidelity{"backup", makeBackup, cmp.Or(*fidelityPackets, few), 6}.run(t, openFidelity(t))
+	const few = 60
+	players := 1
+	if long() {
+		players = 8 // they mostly wait
+	}
+	fidelity{"backup", makeBackup, cmp.Or(*fidelityPackets, few), players}.run(t, openFidelity(t))
 }
 
 // speaker makes messages.
