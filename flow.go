@@ -39,23 +39,28 @@ func (f Flow) protocol() Protocol {
 
 // validateEnds refuses fields that cannot be the source and destination of a packet.
 func validateEnds(p Protocol, field string, from netip.AddrPort, other string, to netip.AddrPort) *Error {
-	for _, end := range []struct {
-		field string
-		at    netip.AddrPort
-	}{{field, from}, {other, to}} {
-		switch {
-		case !end.at.IsValid():
-			return invalid(end.field, "must be set")
-		case end.at.Addr().Zone() != "":
-			return invalid(end.field, "packets have no zones, and %s has one", end.at)
-		case end.at.Port() == 0 && p.hasPorts():
-			return invalid(end.field, "packets have no port 0, and %s has it", end.at)
-		case end.at.Port() != 0 && !p.hasPorts():
-			return invalid(end.field, "packets of %s have no ports, and %s has one", p, end.at)
-		}
+	if bad := validateEnd(p, field, from); bad != nil {
+		return bad
+	}
+	if bad := validateEnd(p, other, to); bad != nil {
+		return bad
 	}
 	if from.Addr().Unmap().Is4() != to.Addr().Unmap().Is4() {
 		return invalid(other, "%s does not have the address family of %s", to, from)
+	}
+	return nil
+}
+
+func validateEnd(p Protocol, field string, at netip.AddrPort) *Error {
+	switch {
+	case !at.IsValid():
+		return invalid(field, "must be set")
+	case at.Addr().Zone() != "":
+		return invalid(field, "packets have no zones, and %s has one", at)
+	case at.Port() == 0 && p.hasPorts():
+		return invalid(field, "packets have no port 0, and %s has it", at)
+	case at.Port() != 0 && !p.hasPorts():
+		return invalid(field, "packets of %s have no ports, and %s has one", p, at)
 	}
 	return nil
 }

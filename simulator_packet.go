@@ -53,8 +53,9 @@ const (
 )
 
 // validate refuses what contradicts itself. The rest is the kernel's to refuse.
-func (p SimPacket) validate() *Error {
-	switch headers := p.least(); {
+func (p *SimPacket) validate() *Error {
+	least := p.least()
+	switch {
 	case p.Protocol > 255:
 		return invalid("Protocol", "%s is not a protocol of a packet", p.Protocol)
 	case p.TCP != 0 && p.Protocol != ProtocolTCP:
@@ -67,10 +68,10 @@ func (p SimPacket) validate() *Error {
 		return invalid("Protocol", "%s is not the ICMP of %s", p.Protocol, p.Destination.Addr())
 	case p.About != nil && !p.isICMP():
 		return invalid("About", "a %s packet is not about another one", p.Protocol)
-	case p.Length != 0 && p.Length < headers:
-		return invalid("Length", "%d bytes are less than the %d bytes of headers and data", p.Length, headers)
-	case max(p.Length, headers) > math.MaxUint16:
-		return invalid("Length", "a packet has at most %d bytes, not %d", math.MaxUint16, max(p.Length, headers))
+	case p.Length != 0 && p.Length < least:
+		return invalid("Length", "%d bytes are less than the %d bytes of headers and data", p.Length, least)
+	case max(p.Length, least) > math.MaxUint16:
+		return invalid("Length", "a packet has at most %d bytes, not %d", math.MaxUint16, max(p.Length, least))
 	}
 	if p.About != nil {
 		if bad := p.validateAbout(); bad != nil {
