@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
-	"slices"
 )
 
 // connID is the number of a connection; 0 is none.
@@ -168,23 +167,24 @@ func (t *connTable) unlinkReply(id connID, c *conn) {
 func replyHashOf(c *conn) uint32 { return c.replyHash }
 
 // bucket takes the upper bits of a hash, which the lower ones have mixed into.
-func bucket(buckets []connID, hash uint32) *connID {
-	return &buckets[hash>>(32-bits.TrailingZeros(uint(len(buckets))))]
+func bucket(buckets []connID, hash uint32) *connID { return &buckets[bucketOf(buckets, hash)] }
+
+func bucketOf(buckets []connID, hash uint32) uint32 {
+	return hash >> (32 - bits.TrailingZeros(uint(len(buckets))))
 }
 
-// rehash returns a table of twice the size. In each list the newer ones stay first.
+// rehash returns a table of twice the size. Each list becomes two, in which the newer ones
+// stay first.
 func (t *connTable) rehash(old []connID, next func(*conn) *connID, hash func(*conn) uint32) []connID {
 	table := make([]connID, 2*len(old))
-	var list []connID
-	for _, id := range old {
-		for list = list[:0]; id != 0; id = *next(t.at(id)) {
-			list = append(list, id)
-		}
-		for _, id := range slices.Backward(list) {
+	for i, id := range old {
+		ends := [2]*connID{&table[2*i], &table[2*i+1]}
+		for id != 0 {
 			c := t.at(id)
-			first := bucket(table, hash(c))
-			*next(c), *first = *first, id
+			end := &ends[bucketOf(table, hash(c))&1]
+			**end, *end, id = id, next(c), *next(c)
 		}
+		*ends[0], *ends[1] = 0, 0
 	}
 	return table
 }
