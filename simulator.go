@@ -34,8 +34,8 @@ import (
 //     packet, nor about fragments of a server's answer that have DF and are too long. What
 //     Linux joins of IPv4 fragments of growing sizes depends on its memory; here it joins
 //     all of them.
-//   - IPv4 fragments with DF that come out of order leave with DF here, and without it from
-//     Linux. The first of IPv6 fragments is put together with the others even if it does not
+//   - What came for the director in IPv4 fragments with DF leaves in fragments with DF here.
+//     Whether it does so from Linux depends on its memory. The first of IPv6 fragments is put together with the others even if it does not
 //     have the whole header of its protocol; Linux lets it through alone.
 //   - A packet says only by its source where it comes from: with an address of the director
 //     as source, from a program there. What other hosts send from such an address, which

@@ -112,19 +112,19 @@ func (d *ipDelivery) receive(p ippacket.Packet) error {
 		d.forward = !d.own && !d.ways.to(p.Destination, d.mark).Local()
 		d.routes = d.forward && d.ways.isOn(d.ways.to(p.Source, 0).Interface, "forwarding", p.Destination)
 	}
-	if !p.Is4() && !d.gather(&p, d.sim.kernel.Reassembles6()) {
+	if !p.Is4() && !d.gather(&p, d.sim.kernel.Reassembles6() || d.staysHere(p.Destination)) {
 		return nil
 	}
 	if d.routes && !d.passes(&p, d.route(p.Destination, d.mark)) {
 		return nil
 	}
-	if p.Is4() && !d.gather(&p, !d.forward || d.routes && (balanced(&p) || p.Protocol == ippacket.ICMP) && d.sim.kernel.Hooked(false)) {
+	if p.Is4() && !d.gather(&p, d.staysHere(p.Destination) || d.gathers4(&p)) {
 		return nil
 	}
 	if p.Protocol == ippacket.ICMP && p.Is4() || p.Protocol == ippacket.ICMPv6 && !p.Is4() {
 		return d.balanceICMP(&p)
 	}
-	if !balanced(&p) {
+	if !balanced(&p) || !p.HasHeader() && (d.forward || !d.sim.kernel.Hooked(!p.Is4())) {
 		d.stop(ActionPassed, ReasonNoService)
 		if d.forward {
 			d.stop(ActionPassed, ReasonNotLocal)
@@ -133,6 +133,21 @@ func (d *ipDelivery) receive(p ippacket.Packet) error {
 		return nil
 	}
 	return d.balance(&p)
+}
+
+// gathers4 reports whether IPVS puts fragments of an IPv4 packet together that is on its way
+// to another host. It looks for ports, which AH and ESP do not have.
+func (d *ipDelivery) gathers4(p *ippacket.Packet) bool {
+	switch p.Protocol {
+	case ippacket.TCP, ippacket.UDP, ippacket.SCTP, ippacket.ICMP:
+		return (d.own || d.routes) && d.sim.kernel.Hooked(false)
+	}
+	return false
+}
+
+// staysHere reports whether the director's own stack gets what is for an address.
+func (d *ipDelivery) staysHere(a netip.Addr) bool {
+	return d.ways == nil || d.ways.to(a, d.mark).Local()
 }
 
 // gather puts fragments together, where that happens. It reports false if more fragments

@@ -7,21 +7,22 @@ import (
 )
 
 // fragment lets a client, or a server by NAT, send a packet in fragments. They may come in
-// any order, and one may be missing or come twice.
+// any order, and one may be missing or come twice. None for the director has DF: whether
+// those that leave then have it depends on Linux's memory.
 func (f *framer) fragment() {
 	x := f.flow()
-	if x == nil || x.wire != fromClient {
+	if x == nil {
 		return
 	}
-	wire, p := fromClient, f.packet(x.protocol(), flagACK, x.packet.from, x.packet.to)
-	if f.IntN(3) == 0 {
+	wire, p := x.wire, f.packet(x.protocol(), flagACK, x.packet.from, x.packet.to)
+	if wire == fromClient && f.IntN(3) == 0 {
 		if x.verdict.Action != lvs.ActionForwarded || x.verdict.Mode != lvs.NAT() || f.isDirector(x.verdict.Server.Addr()) {
 			return
 		}
 		wire, p = fromServer, f.packet(x.protocol(), flagACK, x.verdict.Target(), x.packet.from)
 	}
 	f.fragments++
-	p.id, p.df = f.fragments, wire == fromClient && p.df
+	p.id, p.df = f.fragments, wire == fromClient && p.df && !isOwn(p.to.Addr())
 	p.data = one(f.Rand, 24+f.IntN(80), 24+f.IntN(80), 1000+f.IntN(2000))
 	for _, c := range f.cuts(p) {
 		part := *p
@@ -32,8 +33,6 @@ func (f *framer) fragment() {
 
 // cuts returns the parts of a packet. All but the last are of one size: what Linux joins of
 // growing ones depends on its memory. Of IPv6 the first has all headers.
-// None that is out of order has DF: whether those that leave have it depends on how Linux
-// joined them.
 func (f *framer) cuts(p *ipPacket) (all []part) {
 	whole := len(p.load.encode(p, p.rest()))
 	const most = 1400 - ipv6 - 8
@@ -47,10 +46,8 @@ func (f *framer) cuts(p *ipPacket) (all []part) {
 	}
 	switch f.IntN(10) {
 	case 0:
-		p.df = false
 		f.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	case 1:
-		p.df = false
 		slices.Reverse(all)
 	case 2:
 		all = slices.Delete(all, 0, 1+f.IntN(len(all)))

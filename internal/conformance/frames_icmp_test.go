@@ -127,10 +127,10 @@ func (f *framer) isDirector(a netip.Addr) bool {
 }
 
 // tunnelError lets a server, or a router before it, complain about a tunnel of the
-// director. Errors about tunnels of the director's own packets are not simulated.
+// director.
 func (f *framer) tunnelError() {
 	x := f.flow()
-	if x == nil || x.wire == fromDirector || x.verdict.Action != lvs.ActionForwarded || !x.verdict.Mode.IsTunnel() || f.isDirector(x.verdict.Server.Addr()) {
+	if x == nil || x.verdict.Action != lvs.ActionForwarded || !x.verdict.Mode.IsTunnel() || f.isDirector(x.verdict.Server.Addr()) {
 		return
 	}
 	server, own := x.verdict.Server.Addr(), netip.MustParseAddr("10.2.0.1")
