@@ -121,21 +121,19 @@ func (w *wayfinder) onward(v Verdict) {
 		return
 	}
 	to := v.Server.Addr()
-	if v.Mode == ModeLocalNode() {
-		w.deliver(v, w.flow.VIP)
-		return
-	}
-	way := w.network.routing.Resolve(netstate.Question{To: to})
+	way, localNode := w.network.routing.Resolve(netstate.Question{To: to}), v.Mode == ModeLocalNode()
 	switch {
-	case way.Unsure:
+	case way.Unsure && !localNode:
 		w.unseen("rules or routes to %s that could not be read in full", to)
 		w.addVerdict(v)
+	case (way.Local() || localNode) && w.isOwn && !w.network.routing.Resolve(netstate.Question{To: w.flow.VIP.Addr(), Mark: w.flow.FWMark}).Local():
+		w.stop(v, ActionDropped, ReasonOwnStack)
+	case localNode:
+		w.deliver(v, w.flow.VIP)
 	case way.Local() && v.Mode == NAT() && to.IsLoopback() && !w.isOwn:
 		w.stop(v, ActionDropped, ReasonLoopback)
 	case way.Local() && v.Mode == NAT():
 		w.deliver(v, netip.AddrPortFrom(to, v.Port))
-	case way.Local() && w.isOwn && !w.network.routing.Resolve(netstate.Question{To: w.flow.VIP.Addr(), Mark: w.flow.FWMark}).Local():
-		w.stop(v, ActionDropped, ReasonOwnStack)
 	case way.Local():
 		w.deliver(v, w.flow.VIP)
 	case !way.Onward() && w.x.Error != nil:

@@ -93,7 +93,10 @@ func TestExplainWay(t *testing.T) {
 		"a vip that is local by its mark":     {vip: "10.1.0.7:80", mark: 7, mode: DR(), action: ActionForwarded, want: []Reason{ReasonScheduled}},
 		"a vip that is local by another mark": {vip: "10.1.0.7:80", mode: DR(), action: ActionPassed, want: []Reason{ReasonNotLocal}},
 		"the director is the client":          {vip: "10.2.0.9:80", client: "10.2.0.254:4000", mode: DR(), action: ActionForwarded, want: []Reason{ReasonScheduled}},
-		"a client of loopback":                {client: "127.0.0.1:4000", mode: NAT(), action: ActionDropped, want: []Reason{ReasonLoopback}},
+		"the director is client and server of another host's vip": {
+			vip: "10.2.0.9:80", client: "10.2.0.254:4000", server: "10.2.0.254:80", mode: NAT(), action: ActionDropped, want: []Reason{ReasonOwnStack},
+		},
+		"a client of loopback": {client: "127.0.0.1:4000", mode: NAT(), action: ActionDropped, want: []Reason{ReasonLoopback}},
 		"no forwarding": {
 			mode: NAT(), sysctls: map[SysctlKey]string{"net.ipv4.conf.eth1.forwarding": "0"},
 			action: ActionForwarded, want: []Reason{ReasonScheduled}, unanswered: ReasonForwardingOff,

@@ -26,10 +26,17 @@ func (d *ipDelivery) follow(p *ippacket.Packet, told *simipvs.Verdict) {
 	case ActionPassed:
 		d.pass(p)
 	case ActionDropped:
-		if d.Verdict.Reason == ReasonNotOnLink {
+		if d.Verdict.Reason == ReasonNotOnLink || d.strays() {
 			d.toServer(p)
 		}
 	}
+}
+
+// strays reports whether a packet for another host, whose server is the director, leaves on
+// the way there nevertheless.
+func (d *ipDelivery) strays() bool {
+	v := &d.Verdict
+	return v.Reason == ReasonOwnStack && (v.Mode == ModeLocalNode() || d.own && v.Mode == NAT())
 }
 
 // rewrite changes a packet as a helper did.

@@ -101,14 +101,15 @@ func (w *simulatedWays) isOn(iface, parameter string, family netip.Addr) bool {
 // stopAfter changes the verdict on a packet that IPVS forwards, and that gets no
 // further.
 func (w *simulatedWays) stopAfter(p *simipvs.Packet, v *Verdict) {
-	if v.Action != ActionForwarded || v.Mode == ModeLocalNode() {
+	if v.Action != ActionForwarded {
 		return
 	}
 	server := v.Server.Addr()
-	way := w.to(server, 0)
+	way, localNode := w.to(server, 0), v.Mode == ModeLocalNode()
 	switch {
-	case way.Local() && (v.Mode != NAT() || !w.isOwn(p)) && !w.to(p.Destination.Addr(), p.Mark).Local():
+	case (way.Local() || localNode) && !w.to(p.Destination.Addr(), p.Mark).Local():
 		v.Action, v.Reason = ActionDropped, ReasonOwnStack
+	case localNode:
 	case way.Local() && (v.Mode != NAT() || !server.IsLoopback() || w.isOwn(p)):
 	case way.Local(), way.Onward() && p.Source.Addr().IsLoopback():
 		v.Action, v.Reason = ActionDropped, ReasonLoopback

@@ -112,7 +112,7 @@ const (
 	ReasonChecksum                          // it is an ICMP error with a wrong checksum
 	ReasonNotTracked                        // the helper for FTP has to change it, but netfilter does not track its connection
 	ReasonServerFirst                       // it is a datagram of a server of [NAT] that opens a connection, because the service has a persistence engine
-	ReasonOwnStack                          // it would go to the director itself, where its mode cannot bring it: no packet for another host by [DR] or a tunnel, and none by cache_bypass
+	ReasonOwnStack                          // it would go to the director itself, where IPVS cannot bring it: no packet for another host, which by [NAT] and [ModeLocalNode] leaves on the way there, and none by cache_bypass
 
 	// Why a packet gets no further, although IPVS may have a server for it.
 	ReasonNotLocal      // the VIP is not an address of the director, so IPVS does not see the packet
@@ -158,7 +158,7 @@ var reasonTexts = [...]struct{ name, words string }{
 	ReasonChecksum:        {"checksum", "its ICMP checksum is wrong"},
 	ReasonNotTracked:      {"not-tracked", "the helper for FTP has to change it, but netfilter does not track its connection"},
 	ReasonServerFirst:     {"server-first", "its server opens a connection with it, for the service has a persistence engine"},
-	ReasonOwnStack:        {"own-stack", "it would go to the director itself, where its mode cannot bring it"},
+	ReasonOwnStack:        {"own-stack", "it would go to the director itself, where IPVS cannot bring it"},
 	ReasonNotLocal:        {"not-local", "its destination is not an address of the director, so IPVS does not see it"},
 	ReasonNoRoute:         {"no-route", "the director has no route to the server"},
 	ReasonNotOnLink:       {"not-on-link", "a router is between the director and the server, which dr cannot cross"},
