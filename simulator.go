@@ -37,6 +37,8 @@ import (
 //   - What came for the director in IPv4 fragments with DF leaves in fragments with DF here.
 //     Whether it does so from Linux depends on its memory. The first of IPv6 fragments is put together with the others even if it does not
 //     have the whole header of its protocol; Linux lets it through alone.
+//   - A packet for the director that is cut off in its header of TCP, UDP or SCTP is dropped.
+//     Linux forwards it if it belongs to a connection of another mode than NAT.
 //   - A packet says only by its source where it comes from: with an address of the director
 //     as source, from a program there. What other hosts send from such an address, which
 //     Linux drops of IPv4 and accepts of IPv6, cannot be delivered.

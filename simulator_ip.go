@@ -124,7 +124,7 @@ func (d *ipDelivery) receive(p ippacket.Packet) error {
 	if p.Protocol == ippacket.ICMP && p.Is4() || p.Protocol == ippacket.ICMPv6 && !p.Is4() {
 		return d.balanceICMP(&p)
 	}
-	if !balanced(&p) || !p.HasHeader() && (d.forward || !d.sim.kernel.Hooked(!p.Is4())) {
+	if !balanced(&p) || !p.HasHeader() && !d.sim.kernel.Hooked(!p.Is4()) {
 		d.stop(ActionPassed, ReasonNoService)
 		if d.forward {
 			d.stop(ActionPassed, ReasonNotLocal)
@@ -166,7 +166,8 @@ func (d *ipDelivery) gather(p *ippacket.Packet, here bool) (ok bool) {
 
 // balance asks IPVS, and does with a packet what it says.
 func (d *ipDelivery) balance(p *ippacket.Packet) error {
-	if !p.HasHeader() {
+	whole := p.HasHeader()
+	if !whole && !d.forward {
 		d.stop(ActionDropped, ReasonMalformed)
 		return nil
 	}
@@ -176,10 +177,19 @@ func (d *ipDelivery) balance(p *ippacket.Packet) error {
 	raw := simipvs.Packet{
 		Protocol: p.Protocol, Source: &from, Destination: &to, Mark: d.mark, Length: len(p.Bytes), Data: string(p.Data()),
 	}
-	switch p.Protocol {
-	case ippacket.TCP:
+	switch {
+	case !whole:
+		x, err := d.sim.kernel.Explain(&raw, simipvs.Suppose{})
+		if err != nil {
+			return err
+		}
+		if x.Verdict.Action == simipvs.Replied {
+			d.stop(ActionDropped, ReasonMalformed)
+			return nil
+		}
+	case p.Protocol == ippacket.TCP:
 		raw.TCP, raw.Seq, raw.Ack = p.TCPFlags(), p.Seq(), p.Ack()
-	case ippacket.SCTP:
+	case p.Protocol == ippacket.SCTP:
 		raw.Chunks = p.Chunks()
 	}
 	if err := d.sim.deliver(d.ways, &raw, &told, &d.Verdict); err != nil {
