@@ -100,10 +100,19 @@ func (p *Packet) FillChecksum() {
 	}
 	b[at], b[at+1] = 0, 0
 	check := fold(sum(b, p.pseudo()))
-	if check == 0 && p.Protocol == UDP {
-		check = 0xffff
+	if p.Protocol == UDP {
+		check = notZero(check)
 	}
 	binary.BigEndian.PutUint16(b[at:], check)
+}
+
+// notZero returns a checksum of 0 as the other number that stands for the same. UDP means
+// something else by 0, and Linux writes all checksums so that it completes when it sends.
+func notZero(check uint16) uint16 {
+	if check == 0 {
+		return 0xffff
+	}
+	return check
 }
 
 // fillHeaderChecksum writes the right checksum of the IPv4 header.

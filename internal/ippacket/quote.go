@@ -85,7 +85,7 @@ func (p *Packet) FirstPorts() (source, destination uint16, ok bool) {
 func (p *Packet) RedirectError(to netip.AddrPort) {
 	p.translateQuoted(source, to)
 	p.SetDestination(to)
-	p.FillChecksum()
+	p.completeError()
 }
 
 // DisguiseError gives an ICMP error of a server's side another source, and what it quotes
@@ -93,7 +93,16 @@ func (p *Packet) RedirectError(to netip.AddrPort) {
 func (p *Packet) DisguiseError(as netip.AddrPort) {
 	p.translateQuoted(destination, as)
 	p.SetSource(as)
+	p.completeError()
+}
+
+// completeError writes the checksum of an error that NAT changed. Linux completes that of
+// ICMPv6 when it sends.
+func (p *Packet) completeError() {
 	p.FillChecksum()
+	if b := p.Payload(); p.Protocol == ICMPv6 && len(b) >= icmpHeader {
+		binary.BigEndian.PutUint16(b[2:], notZero(binary.BigEndian.Uint16(b[2:])))
+	}
 }
 
 // translateQuoted changes an end of what an error quotes, whose checksum behind the IP

@@ -76,8 +76,8 @@ func (p *Packet) setPort(e end, oldAddr []byte, to netip.AddrPort) {
 	}
 	at, _ := checksumAt(p.Protocol)
 	check := update(binary.BigEndian.Uint16(b[at:]), old, now)
-	if p.Protocol == UDP && check == 0 {
-		check = 0xffff
+	if p.Protocol == UDP {
+		check = notZero(check)
 	}
 	binary.BigEndian.PutUint16(b[at:], check)
 }

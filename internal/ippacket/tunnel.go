@@ -80,7 +80,7 @@ func (t *Tunnel) Encapsulate(inner *Packet) Packet {
 	case t.Checksum && t.Protocol == GRE:
 		b := outer.Payload()
 		b[0] = 0x80 // it has a checksum
-		binary.BigEndian.PutUint16(b[4:], Checksum(b))
+		binary.BigEndian.PutUint16(b[4:], notZero(Checksum(b)))
 	}
 	t.inherit(&outer, inner)
 	return outer
