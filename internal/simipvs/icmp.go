@@ -103,7 +103,7 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 		d.pass(NotOpening)
 		return nil
 	case m.Short:
-		return k.decideShort(d, family)
+		return k.decideShort(d, m, family)
 	}
 	if err := m.ends(e); err != nil {
 		return err
@@ -145,10 +145,12 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 	return nil
 }
 
-// decideShort decides about an error that quotes a packet without its ports.
-func (k *Kernel) decideShort(d *decision, family uint32) error {
+// decideShort decides about an error that quotes a packet without its ports. Later fragments
+// of UDP, which only older kernels look at, are left alone.
+func (k *Kernel) decideShort(d *decision, m *ICMP, family uint32) error {
 	d.pass(NotOpening)
-	if k.sysctl.scheduleICMP != 0 && k.hooked(family) && !k.ignoresRequests() {
+	isLaterUDP := m.Fragment && m.About.Protocol == protoUDP
+	if k.sysctl.scheduleICMP != 0 && k.hooked(family) && !k.ignoresRequests() && !isLaterUDP {
 		d.action = Dropped
 	}
 	return nil
