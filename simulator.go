@@ -35,8 +35,9 @@ import (
 //     Linux joins of IPv4 fragments of growing sizes depends on its memory; here it joins
 //     all of them.
 //   - What came for the director in IPv4 fragments with DF leaves in fragments with DF here.
-//     Whether it does so from Linux depends on its memory. The first of IPv6 fragments is put together with the others even if it does not
-//     have the whole header of its protocol; Linux lets it through alone.
+//     Whether it does so from Linux depends on its memory. The first of IPv6 fragments is
+//     put together with the others even if it does not have the whole header of its
+//     protocol; Linux lets it through alone.
 //   - A packet for the director that is cut off in its header of TCP, UDP or SCTP is dropped.
 //     Linux forwards it if it belongs to a connection of another mode than NAT.
 //   - A packet says only by its source where it comes from: with an address of the director
