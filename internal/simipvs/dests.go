@@ -147,6 +147,9 @@ func (k *Kernel) setDest(r *request) errno {
 }
 
 func (k *Kernel) setTo(d *dest, c *destSettings) {
+	if c.method != d.method || c.tunType != d.tunType || c.tunPort != d.tunPort {
+		k.unrank(d)
+	}
 	upper, lower := d.upper, d.lower
 	d.Weight, d.method, d.upper, d.lower = c.weight, c.method, c.upper, c.lower
 	d.tunType, d.tunPort, d.tunFlags = c.tunType, c.tunPort, c.tunFlags

@@ -60,7 +60,7 @@ func (k *Kernel) sender(p *Packet) (newest *dest) {
 }
 
 // rank gives a server its place among those whose packets may be replies. It keeps the
-// place until it is removed.
+// place until it is removed, or its mode or tunnel changes.
 func (k *Kernel) rank(d *dest) {
 	k.senders = nil
 	if d.ranked == 0 && (d.method == methodMasq || d.method == methodTunnel) {
