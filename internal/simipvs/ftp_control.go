@@ -124,8 +124,10 @@ func (k *Kernel) helped(d *decision, id connID, p *Packet) {
 	if d.begins {
 		control.shift, control.sent = shift{}, [2]sent{} // they are the entry's, which is a new one
 	}
-	if d.tracked || d.begins {
-		control.sent[d.effect.direction()].add(p)
+	if client := &control.sent[fromClient]; d.effect.direction() == fromClient && (d.tracked || d.begins) {
+		client.add(p)
+	} else if d.tracked && (!client.opened || control.sent[fromServer].begun || p.TCP&TCPSyn != 0) {
+		control.sent[fromServer].add(p) // netfilter ignores what a server sends before it answers a SYN
 	}
 	if step := d.ftp; step != nil {
 		control.mode = step.mode
@@ -154,6 +156,8 @@ func (k *Kernel) overtakes(p *Packet, e *ends) bool {
 		return false
 	case isReply:
 		return control.sent[fromClient].isBehind(p.Ack)
+	case control.sent[fromClient].opened && !control.sent[fromServer].begun:
+		return isAfter(p.Ack, 0)
 	}
 	return control.sent[fromServer].isBehind(control.shift.expected(p.Ack))
 }

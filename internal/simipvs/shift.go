@@ -55,8 +55,9 @@ func (s *shift) expected(ack uint32) uint32 {
 
 // sent is how far one side has come, in numbers of its own.
 type sent struct {
-	begun bool
-	end   uint32
+	begun  bool
+	opened bool // it began with a SYN
+	end    uint32
 }
 
 // add notes a packet of that side.
@@ -64,6 +65,9 @@ func (s *sent) add(p *Packet) {
 	end := p.Seq + uint32(len(p.Data))
 	if p.TCP&(TCPSyn|TCPFin) != 0 {
 		end++
+	}
+	if !s.begun {
+		s.opened = p.TCP&TCPSyn != 0
 	}
 	if !s.begun || isAfter(end, s.end) {
 		s.begun, s.end = true, end
