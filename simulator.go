@@ -45,6 +45,8 @@ import (
 //     Linux drops of IPv4 and accepts of IPv6, cannot be delivered.
 //   - netfilter does not see ICMP errors, and of an error that the director forwards and
 //     that is about packets of two connections, IPVS takes the one from the server's side.
+//     Linux 6.1.176 schedules an IPv6 error twice that a program of the director sends
+//     to a one-packet service there; here it is scheduled once.
 //   - How much memory is free is up to [Simulator.SetFreePages]. Without it, memory is
 //     never short.
 //   - Sync daemons send and receive messages through the program that has the simulator:
@@ -60,8 +62,8 @@ import (
 //     host has a [SourceNAT] for it, or if a service of port 21 has a server of mode
 //     [NAT]. Other rules that look at connections are not simulated, nor are
 //     netfilter's switches and the TCP sequence numbers by which it considers packets
-//     invalid, but for acknowledgements in control connections that the FTP helper
-//     follows; selective ones are not looked at. The verification tags of SCTP are
+//     invalid, but for acknowledgements and resets in control connections that the FTP
+//     helper follows; selective ones are not looked at. The verification tags of SCTP are
 //     taken to be right.
 //   - Only the part of the generic netlink controller that finds IPVS is implemented.
 //   - Connections expire when they are due. The kernel's timers may be late by up to an

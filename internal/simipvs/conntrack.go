@@ -259,8 +259,13 @@ func (k *Kernel) track(p *Packet, e *ends) (begun track) {
 func (k *Kernel) sees(p *Packet, e *ends) (first ends, was, after track, known bool) {
 	first, was, direction := k.conntrack.find(e, k.now)
 	after, known = was.follow(p, direction, k.now)
-	if known && k.overtakes(p, e) {
-		return first, was, was, false
+	if known && len(k.ftp.controls) > 0 {
+		switch k.judge(p, e, was.state) {
+		case numbersInvalid:
+			return first, was, was, false
+		case numbersDoubtful:
+			return first, was, was, true
+		}
 	}
 	return first, was, after, known
 }

@@ -18,9 +18,9 @@ type ftpHelper struct {
 // ftpControl is what the helper knows of a control connection.
 type ftpControl struct {
 	mode  ftpMode
-	shift shift   // of what the server sends
-	sent  [2]sent // by the client and by the server
-	port  uint16
+	shift shift // of what the server sends
+	numbers
+	port uint16
 }
 
 // ftpStep is what a packet of a control connection does.
@@ -122,12 +122,10 @@ func (k *Kernel) readReply(d *decision, r ftpReader, text string) *ftpStep {
 func (k *Kernel) helped(d *decision, id connID, p *Packet) {
 	control := k.ftp.controls[id]
 	if d.begins {
-		control.shift, control.sent = shift{}, [2]sent{} // they are the entry's, which is a new one
+		control.shift, control.numbers = shift{}, numbers{} // they are the entry's, which is a new one
 	}
-	if client := &control.sent[fromClient]; d.effect.direction() == fromClient && (d.tracked || d.begins) {
-		client.add(p)
-	} else if d.tracked && (!client.opened || control.sent[fromServer].begun || p.TCP&TCPSyn != 0) {
-		control.sent[fromServer].add(p) // netfilter ignores what a server sends before it answers a SYN
+	if d.tracked || d.begins {
+		control.note(p, d.effect.direction())
 	}
 	if step := d.ftp; step != nil {
 		control.mode = step.mode
@@ -141,25 +139,6 @@ func (k *Kernel) helped(d *decision, id connID, p *Packet) {
 	if d.tracked || d.begins {
 		d.rewrite = control.rewrite(d, p)
 	}
-}
-
-// overtakes reports whether a packet of a control connection acknowledges what the other
-// side did not send yet, as netfilter sees it.
-func (k *Kernel) overtakes(p *Packet, e *ends) bool {
-	if len(k.ftp.controls) == 0 || p.TCP&TCPAck == 0 {
-		return false
-	}
-	id, isReply := k.find(e)
-	control := k.ftp.controls[id]
-	switch {
-	case control == nil:
-		return false
-	case isReply:
-		return control.sent[fromClient].isBehind(p.Ack)
-	case control.sent[fromClient].opened && !control.sent[fromServer].begun:
-		return isAfter(p.Ack, 0)
-	}
-	return control.sent[fromServer].isBehind(control.shift.expected(p.Ack))
 }
 
 // rewrite returns how a packet leaves; nil: as it came.

@@ -53,29 +53,5 @@ func (s *shift) expected(ack uint32) uint32 {
 	return ack - s.before
 }
 
-// sent is how far one side has come, in numbers of its own.
-type sent struct {
-	begun  bool
-	opened bool // it began with a SYN
-	end    uint32
-}
-
-// add notes a packet of that side.
-func (s *sent) add(p *Packet) {
-	end := p.Seq + uint32(len(p.Data))
-	if p.TCP&(TCPSyn|TCPFin) != 0 {
-		end++
-	}
-	if !s.begun {
-		s.opened = p.TCP&TCPSyn != 0
-	}
-	if !s.begun || isAfter(end, s.end) {
-		s.begun, s.end = true, end
-	}
-}
-
-// isBehind reports whether that side did not send all that the other acknowledges.
-func (s *sent) isBehind(ack uint32) bool { return s.begun && isAfter(ack, s.end) }
-
 // isAfter compares sequence numbers, which wrap.
 func isAfter(a, b uint32) bool { return int32(a-b) > 0 }
