@@ -121,7 +121,7 @@ func (s *wiredSide) inject(f frame) (all []exit, err error) {
 	if err := errors.Join(s.emit(f), s.wires[toClients].Send(barrierPacket)); err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(10 * time.Second); ; {
+	for end := time.Now().Add(time.Minute); ; {
 		packet, hop, ok := s.wires[toServers].Receive()
 		switch {
 		case ok && hop == barrierEnd && bytes.Equal(packet[12:], barrierPacket[12:]):

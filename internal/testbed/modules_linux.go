@@ -36,7 +36,7 @@ func unload(t testing.TB, names ...string) {
 	t.Fatal(err)
 }
 
-// patience is longer than modprobe waits for anything but a kernel that is stuck.
+// patience is longer than anything takes but in a kernel that is stuck.
 const patience = 2 * time.Minute
 
 // modprobe runs the program. It leaves one that is stuck in the kernel, which cannot be

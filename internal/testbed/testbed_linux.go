@@ -99,7 +99,7 @@ func (ns *Namespace) NIC(name string, addrs ...string) {
 // awaitCarrier waits until the kernel has noticed that the other end of a cable is up, and
 // uses the IPv6 addresses.
 func awaitCarrier(h *netlink.Handle, name string) error {
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		link, err := h.LinkByName(name)
 		if err != nil || link.Attrs().OperState == netlink.OperUp {
 			return err

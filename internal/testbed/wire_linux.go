@@ -102,7 +102,7 @@ func (w *Wire) openInside(name string, mtu int, addrs []string) (err error) {
 // awaitAddresses waits until packets to the addresses are for the namespace itself, which
 // those of IPv6 are a moment after they are added.
 func (w *Wire) awaitAddresses(addrs []string) error {
-	end := time.Now().Add(5 * time.Second)
+	end := time.Now().Add(patience)
 	for _, a := range addrs {
 		ip := netip.MustParsePrefix(a).Addr().AsSlice()
 		for {
@@ -113,7 +113,7 @@ func (w *Wire) awaitAddresses(addrs []string) error {
 			if time.Now().After(end) {
 				return fmt.Errorf("%s is not used: %v, %w", a, routes, err)
 			}
-			time.Sleep(time.Millisecond)
+			time.Sleep(5 * time.Millisecond)
 		}
 	}
 	return nil
