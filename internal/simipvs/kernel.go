@@ -164,10 +164,11 @@ type dest struct {
 	tunType      uint8
 	tunPort      uint16
 	tunFlags     uint16
-	persistent   int32 // templates
-	refs         int   // connections and templates that point here
-	replies      int   // connections of it that are in the table of replies
-	idleSince    tick  // in the trash without refs; 0: not seen so yet
+	persistent   int32  // templates
+	refs         int    // connections and templates that point here
+	replies      int    // connections of it that are in the table of replies
+	thrown       uint64 // in the trash: which one it was
+	idleSince    tick   // in the trash without refs; 0: not seen so yet
 	stats        stats
 	ranked       uint64 // among those whose packets may be replies; a newer one has more; 0: not among them
 

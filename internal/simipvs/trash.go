@@ -7,7 +7,8 @@ import "net/netip"
 // the others are looked through, and one without connections for two minutes is freed.
 type trash struct {
 	servers map[trashKey]*dest
-	due     tick // when it is looked through next, if it is armed
+	thrown  uint64 // how many were, so far
+	due     tick   // when it is looked through next, if it is armed
 	armed   bool
 }
 
@@ -27,19 +28,33 @@ func (k *Kernel) discard(d *dest) {
 	if len(k.trash.servers) == 0 {
 		k.trash.due, k.trash.armed = k.now+trashInterval, true
 	}
-	d.former, d.svc, d.idleSince = d.svc, nil, 0
+	k.trash.thrown++
+	d.former, d.svc, d.idleSince, d.thrown = d.svc, nil, 0, k.trash.thrown
 	k.trash.servers[trashKey{d.key, d.Addr}] = d
+}
+
+// find returns a server that a service may have again. Those of a mark are also those of
+// the same mark of the other address family; the one that was removed last counts.
+func (t *trash) find(s *service, addr netip.AddrPort) *dest {
+	key := trashKey{s.key, addr}
+	d := t.servers[key]
+	if s.key.mark != 0 {
+		key.service.family = inet4 + inet6 - key.service.family
+		if other := t.servers[key]; other != nil && (d == nil || other.thrown > d.thrown) {
+			return other
+		}
+	}
+	return d
 }
 
 // revive takes a server out of the trash, if it is there. Its statistics belong
 // to the service that it was in.
 func (k *Kernel) revive(s *service, addr netip.AddrPort) *dest {
-	key := trashKey{s.key, addr}
-	d := k.trash.servers[key]
+	d := k.trash.find(s, addr)
 	if d == nil {
 		return nil
 	}
-	delete(k.trash.servers, key)
+	delete(k.trash.servers, trashKey{d.key, d.Addr})
 	d.stats.next = k.newStats().next
 	if d.former != s {
 		k.zero(&d.stats)
