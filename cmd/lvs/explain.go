@@ -97,7 +97,10 @@ func (x *explain) Run(ctx context.Context, env *cli.Env, args []string) error {
 
 // flowError returns the ICMP error that is asked about; nil: none.
 func (x *explain) flowError() (*lvs.FlowError, error) {
-	if x.icmp == "" {
+	switch {
+	case x.icmp == "" && x.icmpFrom == "server":
+		return nil, cli.Usagef("-icmp-from is for errors: say which by -icmp, such as -icmp 3/4")
+	case x.icmp == "":
 		return nil, nil
 	}
 	kind, code, _ := strings.Cut(x.icmp, "/")

@@ -49,6 +49,7 @@ func TestExplainRefused(t *testing.T) {
 		"give the address and port":           "192.168.0.7 fwmark://7",
 		"does not have the address family":    "2001:db8::7 10.168.0.91:80",
 		"is not a type and a code":            "192.168.0.7 10.168.0.91:80 -icmp 3",
+		"-icmp-from is for errors":            "192.168.0.7 10.168.0.91:80 -icmp-from server",
 		"the flag -icmp-from cannot be":       "192.168.0.7 10.168.0.91:80 -icmp 3/4 -icmp-from router",
 		"no port 0":                           "192.168.0.7:0 10.168.0.91:80",
 		"has more than 32 bits":               "192.168.0.7 10.168.0.91:80 -fwmark 4294967296",

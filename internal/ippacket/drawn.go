@@ -49,9 +49,6 @@ func (p *Packet) drawPort(port []byte) {
 	old := bytes.Clone(b[:2])
 	copy(b, port)
 	if check := binary.BigEndian.Uint16(b[6:]); check != 0 {
-		if check = update(check, old, port); check == 0 {
-			check = 0xffff
-		}
-		binary.BigEndian.PutUint16(b[6:], check)
+		binary.BigEndian.PutUint16(b[6:], notZero(update(check, old, port)))
 	}
 }

@@ -88,18 +88,16 @@ func (t track) followSCTP(p *Packet, direction int, now tick) (after track, know
 // misbundled reports whether chunks are in one packet that may not be: those that open or end
 // an association come alone, and those of the cookie first.
 func misbundled(chunks string) bool {
-	alone := false
 	for i := range len(chunks) {
 		switch chunks[i] {
 		case SCTPInit, SCTPInitAck, SCTPShutdownComplete:
-			alone = true
+			if len(chunks) > 1 {
+				return true
+			}
 		case SCTPCookieEcho, SCTPCookieAck:
 			if i > 0 {
 				return true
 			}
-		}
-		if alone && i > 0 {
-			return true
 		}
 	}
 	return false
