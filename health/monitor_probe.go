@@ -11,8 +11,8 @@ import (
 
 const (
 	// grace is how much longer than its timeout a probe may take, before it is given up as
-	// one that does not end.
-	grace = 50 * time.Millisecond
+	// one that does not end. A good one takes that long on a busy machine.
+	grace = 500 * time.Millisecond
 
 	// mostLeft is how many probes may be under way whose results are not wanted any more.
 	// They have been cancelled and return at once, unless they ignore their contexts.
@@ -93,7 +93,7 @@ func probeOnce(ctx context.Context, c Check, t Target, path PathFunc) (f finding
 	defer func() {
 		if v := recover(); v != nil {
 			f.broken = panicked(v)
-			f.failed = f.broken.Error()
+			f.failed = t.failure(f.broken)
 		}
 	}()
 	var err error
@@ -170,7 +170,7 @@ func (m *Monitor) giveUp(w *watch, now time.Time) {
 	w.running.late = true
 	began := w.due.Add(-w.check.Timeout - grace)
 	broken := &brokenError{problem: fmt.Sprintf("does not end: no answer in %s", w.check.Timeout)}
-	m.take(w, began, now, finding{failed: broken.Error(), broken: broken})
+	m.take(w, began, now, finding{failed: w.target.failure(broken), broken: broken})
 	m.next(w, began, now)
 	m.queue.set(w, w.due.Add(w.check.Timeout+grace))
 }

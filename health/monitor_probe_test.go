@@ -26,7 +26,13 @@ func (e *nilError) Error() string { return e.text }
 func TestPathFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
-		var broken, panics atomic.Bool
+		var broken, panics, endless atomic.Bool
+		probe := probeFunc(func(ctx context.Context, target Target) (Answer, error) {
+			if endless.Load() && target.Server == rip(1) {
+				time.Sleep(time.Minute)
+			}
+			return f.Probe(ctx, target)
+		})
 		broken.Store(true)
 		panics.Store(true)
 		var made [3]atomic.Int32
@@ -48,7 +54,7 @@ func TestPathFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := Policy{Checks: []Check{{Probe: f, Path: ThroughIPVS, Interval: time.Second}}}
+		p := Policy{Checks: []Check{{Probe: probe, Path: ThroughIPVS, Interval: time.Second}}}
 		if err := s.Set(tableOf(lvs.WLC, 1, 1, 1), map[lvs.ServiceID]Policy{web: p}); err != nil {
 			t.Fatalf("one path that cannot be made: %v", err)
 		}
@@ -69,9 +75,14 @@ func TestPathFails(t *testing.T) {
 		s.sleep(3 * time.Second)
 		s.is("when it can be made", map[string]int{"10.1.0.0": 1, "10.1.0.1": 1, "10.1.0.2": 1})
 		f.set(0, errors.New("refused"))
+		endless.Store(true)
 		s.sleep(10 * time.Second)
-		if got := s.Status().Services[0].Servers[0].Checks[0].Error; got != "through a path: refused" {
+		servers = s.Status().Services[0].Servers
+		if got := servers[0].Checks[0].Error; got != "through a path: refused" {
 			t.Errorf("on the path the reason is %q", got)
+		}
+		if got := servers[1].Checks[0].Error; got != "through a path: the probe does not end: no answer in 1s" {
+			t.Errorf("without an end the reason is %q", got)
 		}
 		for i := range made {
 			if n := made[i].Load(); n != 1 {
@@ -79,6 +90,7 @@ func TestPathFails(t *testing.T) {
 			}
 		}
 		s.end()
+		time.Sleep(time.Minute) // until the last probe returns
 	})
 }
 
