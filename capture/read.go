@@ -67,19 +67,22 @@ type record struct {
 	outgoing bool
 }
 
+// notCapture is what all errors about the beginning of a file say.
+const notCapture = "the file is no capture of the format pcap or pcapng, such as tcpdump -w writes"
+
 // open returns what reads the records of a file.
 func open(r *bufio.Reader) (records func() (record, error), err error) {
 	const ngBlock = 0x0a0d0d0a // begins a file of pcapng, whatever its byte order
 	magic, err := r.Peek(4)
 	if err != nil {
-		return nil, fmt.Errorf("the file is shorter than its header: %w", err)
+		return nil, fmt.Errorf("%s: it has fewer than four bytes: %w", notCapture, err)
 	}
 	if binary.BigEndian.Uint32(magic) == ngBlock {
 		return openNG(r)
 	}
 	file, err := pcapgo.NewReader(r)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", notCapture, err)
 	}
 	return func() (record, error) {
 		data, info, err := file.ReadPacketData()
@@ -92,7 +95,7 @@ func openNG(r *bufio.Reader) (records func() (record, error), err error) {
 	options.WantMixedLinkType = true
 	file, err := pcapgo.NewNgReader(r, options)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", notCapture, err)
 	}
 	return func() (record, error) {
 		data, info, about, err := file.ReadPacketDataWithOptions()

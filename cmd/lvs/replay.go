@@ -56,10 +56,6 @@ func (r *replay) Run(ctx context.Context, env *cli.Env, args []string) error {
 	if args[0] == "-" && r.table == "-" {
 		return cli.Usagef("the standard input cannot be both the capture and the table")
 	}
-	sim, missed, err := copyTable(ctx, env, r.table, lvs.SimOptions{Kernel: r.kernel})
-	if err != nil {
-		return err
-	}
 	file := env.In
 	if args[0] != "-" {
 		opened, err := os.Open(args[0])
@@ -68,6 +64,10 @@ func (r *replay) Run(ctx context.Context, env *cli.Env, args []string) error {
 		}
 		defer opened.Close()
 		file = opened
+	}
+	sim, missed, err := copyTable(ctx, env, r.table, lvs.SimOptions{Kernel: r.kernel})
+	if err != nil {
+		return err
 	}
 	var report capture.Report
 	for step, err := range capture.Replay(ctx, sim, file, capture.Options{Director: r.director}) {
