@@ -86,15 +86,24 @@ func TestSimulatorLoweredThreshold(t *testing.T) {
 func TestSimulatorDropPacket(t *testing.T) {
 	l := newSimLab(t, SimOptions{})
 	l.serve(Service{ID: simWeb, Scheduler: RR}, DR(), 1)
-	l.sysctl("am_droprate", "4") // which counts from the next look on, or when a mode is changed
+	fares := func(about, want string) {
+		t.Helper()
+		var got string
+		for range want {
+			got += map[Action]string{ActionForwarded: "f", ActionDropped: "d"}[l.syn(l.flow()).Action]
+		}
+		if got != want {
+			t.Errorf("%s: packets fared %s, want %s", about, got, want)
+		}
+	}
+	l.sysctl("am_droprate", "4")
 	l.sysctl("drop_packet", "3")
-	var got string
-	for range 9 {
-		got += map[Action]string{ActionForwarded: "f", ActionDropped: "d"}[l.syn(l.flow()).Action]
-	}
-	if got != "dfffdfffd" {
-		t.Errorf("packets fared %s, want every fourth dropped", got)
-	}
+	fares("the mode was changed", "dfffdfffd")
+	l.sysctl("am_droprate", "2")
+	l.sysctl("drop_packet", "3") // as it was: the kernel looks no sooner
+	fares("a new rate", "fffdfff")
+	must(t, l.Advance(1100*time.Millisecond))
+	fares("it has looked", "dfdf")
 }
 
 func TestSimulatorConnectionLimit(t *testing.T) {

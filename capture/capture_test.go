@@ -184,9 +184,9 @@ func TestReadBroken(t *testing.T) {
 		says string
 		kind error
 	}{
-		"empty":    {nil, "capture: the file is no capture of the format pcap or pcapng, such as tcpdump -w writes: it has fewer than four bytes", io.EOF},
-		"a text":   {[]byte("a text that is not a capture"), "capture: the file is no capture of the format pcap or pcapng", nil},
-		"pcapng":   {[]byte{0x0a, 0x0d, 0x0d, 0x0a, 1, 2, 3, 4}, "capture: the file is no capture of the format pcap or pcapng", nil},
+		"empty":    {nil, "capture: the file is not a capture in the format pcap or pcapng, such as tcpdump -w writes: it has fewer than four bytes", io.EOF},
+		"a text":   {[]byte("a text that is not a capture"), "capture: the file is not a capture in the format pcap or pcapng", nil},
+		"pcapng":   {[]byte{0x0a, 0x0d, 0x0d, 0x0a, 1, 2, 3, 4}, "capture: the file is not a capture in the format pcap or pcapng", nil},
 		"cut":      {good[:len(good)-1], "record 1", nil},
 		"the link": {pcap(t, layers.LinkTypeIEEE802_11, frame{data: make([]byte, 60)}).Bytes(), "record 1", errors.ErrUnsupported},
 	} {

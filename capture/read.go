@@ -68,7 +68,7 @@ type record struct {
 }
 
 // notCapture is what all errors about the beginning of a file say.
-const notCapture = "the file is no capture of the format pcap or pcapng, such as tcpdump -w writes"
+const notCapture = "the file is not a capture in the format pcap or pcapng, such as tcpdump -w writes"
 
 // open returns what reads the records of a file.
 func open(r *bufio.Reader) (records func() (record, error), err error) {

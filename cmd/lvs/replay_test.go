@@ -63,7 +63,7 @@ func TestReplayRefuses(t *testing.T) {
 	table := tableOf(t, lvs.Service{ID: web, Scheduler: lvs.RR}, 2)
 	expect(t, run(t, "", "replay", captureFile(t, 1), "-table", table, "-director", "x"), 1, "-director")
 	expect(t, run(t, "", "replay", captureFile(t, 1), "-table", table, "-kernel", "x"), 1, "not a release of Linux")
-	expect(t, run(t, "", "replay", table, "-table", table), 1, "no capture of the format pcap or pcapng")
+	expect(t, run(t, "", "replay", table, "-table", table), 1, "not a capture in the format pcap or pcapng")
 	expect(t, run(t, "", "replay", t.TempDir()+"/monday.pcap", "-table", "none"), 1, "monday.pcap: no such file")
 	expect(t, run(t, "", "replay", "-", "-table", "-"), 1, "the standard input cannot be both")
 }

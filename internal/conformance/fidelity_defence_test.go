@@ -25,12 +25,13 @@ const (
 // defenceNames are the parameters by which the kernel shows whether it defends itself.
 var defenceNames = []string{"drop_entry", "drop_packet", "secure_tcp"}
 
-// lookAtDefences reads the modes, which the kernel changes.
-func (p *player) lookAtDefences(v view) {
+// modes returns the modes of the defences, which the kernel changes, in lines.
+func (p *player) modes() (lines string) {
 	p.t.Helper()
 	for _, name := range defenceNames {
-		v.lines[name+" "+strings.TrimSpace(p.file("/proc/sys/net/ipv4/vs/"+name))]++
+		lines += name + " " + p.file("/proc/sys/net/ipv4/vs/"+name)
 	}
+	return lines
 }
 
 // nextLook is longer than the kernel takes until it looks at its memory again.

@@ -140,7 +140,9 @@ func (p *player) look(stats bool) view {
 	}
 	p.lookAtTable(v)
 	p.lookAtConns(v)
-	p.lookAtDefences(v)
+	for line := range strings.Lines(p.modes()) {
+		v.lines[line]++
+	}
 	v.lines["helpers: "+p.file("/proc/net/ip_vs_app")]++
 	if stats {
 		rows := strings.Split(p.file("/proc/net/ip_vs_stats"), "\n")

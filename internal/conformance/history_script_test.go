@@ -219,7 +219,7 @@ func (p *script) line(line string) (string, error) {
 		p.sim.side.(*simulatorSide).kernel.LoadFTP()
 		return "", nil
 	case "defences":
-		return p.defences(), nil
+		return p.sim.modes(), nil
 	}
 	s, err := p.short(f, payload)
 	if s == nil && err == nil {
@@ -319,14 +319,6 @@ func (p *script) servers() string {
 		for _, r := range s.RealServers {
 			fmt.Fprintf(&b, "%s active %d inactive %d persistent %d\n", r.Addr, r.ActiveConns, r.InactiveConns, r.PersistentConns)
 		}
-	}
-	return b.String()
-}
-
-func (p *script) defences() string {
-	var b strings.Builder
-	for _, name := range defenceNames {
-		fmt.Fprintf(&b, "%s %s", name, p.sim.file("/proc/sys/net/ipv4/vs/"+name))
 	}
 	return b.String()
 }
