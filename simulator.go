@@ -43,10 +43,9 @@ import (
 //   - A packet says only by its source where it comes from: with an address of the director
 //     as source, from a program there. What other hosts send from such an address, which
 //     Linux drops of IPv4 and accepts of IPv6, cannot be delivered.
-//   - netfilter does not see ICMP errors, and of an error that the director forwards and
-//     that is about packets of two connections, IPVS takes the one from the server's side.
-//     Linux 6.1.176 schedules an IPv6 error twice that a program of the director sends
-//     to a one-packet service there; here it is scheduled once.
+//   - netfilter does not see ICMP errors. Linux 6.1.176 schedules an IPv6 error twice that
+//     a program of the director sends to a one-packet service there; here it is scheduled
+//     once.
 //   - How much memory is free is up to [Simulator.SetFreePages]. Without it, memory is
 //     never short.
 //   - Sync daemons send and receive messages through the program that has the simulator:

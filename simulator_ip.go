@@ -50,8 +50,8 @@ func (s *ipState) seed(seed uint64) {
 
 // DeliverIP delivers a whole IP packet, from its IP header on, and returns every packet
 // that the director sends because of it, byte for byte as Linux would send it. mark is
-// the firewall's mark on the packet; 0 is none. What follows the packet in its frame is
-// ignored.
+// the firewall's mark on the packet; 0 is none. Fragments that are put together get the
+// mark of the first one. What follows the packet in its frame is ignored.
 //
 // The verdict is that of [Simulator.Deliver]. What Linux drops without looking further,
 // such as a packet that is cut off, is [ActionDropped] for [ReasonMalformed], so that
@@ -80,6 +80,7 @@ func (s *Simulator) DeliverIP(packet []byte, mark uint32) (SimDelivery, error) {
 		d.stop(ActionDropped, ReasonMalformed)
 		return d.SimDelivery, nil
 	}
+	p.Mark = mark
 	if err := d.receive(p.Clone()); err != nil {
 		return SimDelivery{}, (&Error{kind: ErrInvalid, cause: err}).about(OpDeliver, Protocol(p.Protocol).String()+" packet from "+p.Source.String()+" to "+p.Destination.String())
 	}
@@ -158,10 +159,12 @@ func (d *ipDelivery) gather(p *ippacket.Packet, here bool) (ok bool) {
 	}
 	if *p, ok = d.sim.ip.fragments.Add(*p, d.sim.Now()); !ok {
 		d.stop(ActionPassed, ReasonFragment)
-	} else if p.Is4() && !d.forward {
+		return false
+	}
+	if d.mark = p.Mark; p.Is4() && !d.forward {
 		p.Join()
 	}
-	return ok
+	return true
 }
 
 // balance asks IPVS, and does with a packet what it says.

@@ -39,25 +39,27 @@ func (n *simulatedNetwork) findWays() (*simulatedWays, netstate.Observed, error)
 	return w, seen, nil
 }
 
-// isOwn reports whether a packet is the director's own.
-func (w *simulatedWays) isOwn(p *simipvs.Packet) bool { return w.to(p.Source.Addr(), p.Mark).Local() }
-
 func (w *simulatedWays) to(a netip.Addr, mark uint32) netstate.Way {
 	return w.Resolve(netstate.Question{To: a, Mark: mark})
 }
 
-// stopsBefore returns what happens to a packet that does not come to IPVS. What is
-// for another host does only as an answer, on its way to be forwarded.
+// stopsBefore returns what happens to a packet that does not come to IPVS, and notes in the
+// packet where it comes from. What is for another host does only as an answer, on its way to
+// be forwarded.
 func (w *simulatedWays) stopsBefore(p *simipvs.Packet) (v Verdict, stops bool, err error) {
 	source, destination := p.Source.Addr(), p.Destination.Addr()
 	way := w.to(destination, p.Mark)
+	p.Own = w.to(source, p.Mark).Local()
 	switch {
-	case w.isOwn(p):
+	case p.Own:
 		return Verdict{Action: ActionDropped, Reason: ReasonNoRoute}, !way.Found || !way.Local() && !way.Onward(), nil
 	case destination.IsLoopback() && !w.isOn(w.to(source, 0).Interface, "route_localnet", destination):
 		return Verdict{Action: ActionDropped, Reason: ReasonLoopback}, true, nil
 	case way.Local():
 		return v, false, nil
+	}
+	if p.ICMP != nil {
+		p.ICMP.Onward = true
 	}
 	x, err := w.network.kernel.Explain(p, simipvs.Suppose{Tracked: new(bool)})
 	switch {
@@ -81,8 +83,8 @@ func (w *simulatedWays) passesAgain(p *simipvs.Packet, told *simipvs.Verdict) bo
 		return false
 	}
 	switch told.Reason {
-	case simipvs.NoTransmitter, simipvs.FTPData, simipvs.FromFTPData:
-		return w.isOwn(p) && w.to(p.Destination.Addr(), p.Mark).Local()
+	case simipvs.NoTransmitter, simipvs.FTPData, simipvs.FromFTPData, simipvs.NotOpening:
+		return p.Own && w.to(p.Destination.Addr(), p.Mark).Local()
 	}
 	return false
 }
@@ -110,7 +112,7 @@ func (w *simulatedWays) stopAfter(p *simipvs.Packet, v *Verdict) {
 	case (way.Local() || localNode) && !w.to(p.Destination.Addr(), p.Mark).Local():
 		v.Action, v.Reason = ActionDropped, ReasonOwnStack
 	case localNode:
-	case way.Local() && (v.Mode != NAT() || !server.IsLoopback() || w.isOwn(p)):
+	case way.Local() && (v.Mode != NAT() || !server.IsLoopback() || p.Own):
 	case way.Local(), way.Onward() && p.Source.Addr().IsLoopback():
 		v.Action, v.Reason = ActionDropped, ReasonLoopback
 	case !way.Onward():

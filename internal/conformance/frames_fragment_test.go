@@ -14,7 +14,7 @@ func (f *framer) fragment() {
 	if x == nil {
 		return
 	}
-	wire, p := x.wire, f.packet(x.protocol(), flagACK, x.packet.from, x.packet.to)
+	wire, p := x.wire, f.again(x, x.protocol(), flagACK)
 	if wire == fromClient && f.IntN(3) == 0 {
 		if x.verdict.Action != lvs.ActionForwarded || x.verdict.Mode != lvs.NAT() || f.isDirector(x.verdict.Server.Addr()) {
 			return
@@ -27,6 +27,7 @@ func (f *framer) fragment() {
 	for _, c := range f.cuts(p) {
 		part := *p
 		part.cut = c
+		f.mark(&part, p.mark)
 		f.do(frame{wire, &part})
 	}
 }

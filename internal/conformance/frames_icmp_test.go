@@ -73,6 +73,7 @@ func (f *framer) complain(wire string, p *ipPacket) {
 	if isOwn(p.from.Addr()) {
 		wire = f.wireOf(p)
 	}
+	f.mark(p, p.mark)
 	d := f.do(frame{wire, p})
 	if d.Local != nil && p.load.(icmpLoad).value != 0 {
 		f.h = f.h[:len(f.h)-1]
@@ -97,7 +98,9 @@ func (f *framer) clientError() {
 	if f.IntN(20) == 0 {
 		about.from, about.to = about.to, about.from
 	}
-	f.complain(fromClient, f.errorAbout(from, x.packet.to.Addr(), about))
+	p := f.errorAbout(from, x.packet.to.Addr(), about)
+	p.mark = x.packet.mark
+	f.complain(fromClient, p)
 }
 
 // serverError lets a server, or a router before it, complain about what it got.
@@ -159,7 +162,9 @@ func (f *framer) strayError() {
 	s := one(f.Rand, f.services...)
 	client := f.client(s.vip.Addr().Is6())
 	to := netip.AddrPortFrom(s.vip.Addr(), one(f.Rand, s.vip.Port(), s.vip.Port(), 9999))
-	f.complain(fromClient, f.errorAbout(client.Addr(), s.vip.Addr(), f.plain(s.protocol, to, client)))
+	p := f.errorAbout(client.Addr(), s.vip.Addr(), f.plain(s.protocol, to, client))
+	p.mark = s.mark
+	f.complain(fromClient, p)
 }
 
 func (f *framer) scheduleErrors() { f.do(requirement{"schedule_icmp", f.IntN(2)}) }

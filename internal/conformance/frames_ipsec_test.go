@@ -24,7 +24,7 @@ func (f *framer) secure() {
 	if x == nil {
 		return
 	}
-	p := f.packet(protocolUDP, 0, x.packet.from, x.packet.to)
+	p := f.again(x, protocolUDP, 0)
 	protocols := []uint8{protocolESP, protocolAH, 47}
 	if p.six() {
 		protocols = []uint8{protocolESP} // AH would have to be an extension header

@@ -118,7 +118,7 @@ func (s *wiredSide) prepare(p *ipPacket) {
 }
 
 func (s *wiredSide) inject(f frame) (all []exit, err error) {
-	if err := errors.Join(s.emit(f), s.wires[toClients].Send(barrierPacket)); err != nil {
+	if err := errors.Join(s.emit(f), s.wires[toClients].Send(barrierPacket, 0)); err != nil {
 		return nil, err
 	}
 	for end := time.Now().Add(time.Minute); ; {
@@ -138,11 +138,11 @@ func (s *wiredSide) inject(f frame) (all []exit, err error) {
 func (s *wiredSide) emit(f frame) error {
 	switch f.wire {
 	case fromServer:
-		return s.wires[toServers].Send(f.packet.encode())
+		return s.wires[toServers].Send(f.packet.encode(), f.packet.mark)
 	case fromDirector:
 		return s.sendOwn(f.packet)
 	}
-	return s.wires[toClients].Send(f.packet.encode())
+	return s.wires[toClients].Send(f.packet.encode(), f.packet.mark)
 }
 
 // rest returns what came to other places than the servers.

@@ -63,7 +63,7 @@ func (f *framer) localClient(six bool) netip.AddrPort {
 func (f *framer) openLocal() {
 	for range 1 + f.IntN(2) {
 		s := one(f.Rand, f.services...)
-		f.flows = append(f.flows, f.send(f.packet(s.protocol, flagSYN, f.localClient(s.vip.Addr().Is6()), s.vip)))
+		f.flows = append(f.flows, f.send(f.packetTo(s, flagSYN, f.localClient(s.vip.Addr().Is6()))))
 	}
 }
 

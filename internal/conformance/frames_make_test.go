@@ -22,6 +22,7 @@ type framer struct {
 	services []*frameService
 	flows    []*flow
 	clients  int
+	marks    uint32 // of services
 	frames   int
 	counted  bool              // statistics are compared at the end
 	nodest   bool              // expire_nodest_conn is on
@@ -37,6 +38,7 @@ type frameService struct {
 	requirements attributes // all that is said of it
 	key          attributes
 	protocol     uint8
+	mark         uint32
 	vip          netip.AddrPort
 	servers      []attributes
 }
@@ -92,6 +94,9 @@ func (f *framer) make() {
 	for range 2 + f.IntN(3) {
 		f.addService()
 	}
+	for range f.IntN(3) {
+		f.addMarked()
+	}
 	total := 0
 	for _, a := range frameActions {
 		total += a.often
@@ -145,12 +150,16 @@ var (
 func (f *framer) addService() { f.addServiceOf(one(f.Rand, frameVIPs...)) }
 
 func (f *framer) addServiceOf(vip string) {
-	s := &frameService{protocol: one(f.Rand, uint8(protocolTCP), protocolTCP, protocolUDP, protocolSCTP)}
+	s := &frameService{protocol: f.anyProtocol()}
 	s.vip = netip.AddrPortFrom(netip.MustParseAddr(vip), one(f.Rand, uint16(80), 53, 8080))
 	if s.protocol == protocolUDP && f.IntN(2) == 0 {
 		s.vip = netip.AddrPortFrom(s.vip.Addr(), isakmp)
 	}
-	name := map[uint8]string{protocolTCP: "tcp ", protocolUDP: "udp ", protocolSCTP: "sctp "}[s.protocol] + s.vip.String()
+	f.enter(s, map[uint8]string{protocolTCP: "tcp ", protocolUDP: "udp ", protocolSCTP: "sctp "}[s.protocol]+s.vip.String())
+}
+
+// enter adds a service by its name, with servers.
+func (f *framer) enter(s *frameService, name string) {
 	s.key = keyOf(name)
 	s.requirements = f.vary(serviceOf(name))
 	f.services = append(f.services, s)
@@ -198,6 +207,9 @@ func (f *framer) anyServer(s *frameService) attributes {
 		address = one(f.Rand, addresses...)
 	}
 	port := s.vip.Port()
+	if s.mark != 0 && f.IntN(3) > 0 {
+		port = 0 // to which the packet comes
+	}
 	if method == masquerade && f.IntN(2) == 0 {
 		port = 8081
 	}
@@ -342,6 +354,7 @@ func (f *framer) packet(protocol, flags uint8, from, to netip.AddrPort) *ipPacke
 // fromServer lets a server send a packet, which is not too long for its wire.
 func (f *framer) fromServer(p *ipPacket) {
 	p.data = min(p.data, wireMTUs[toServers]-100)
+	f.mark(p, p.mark)
 	f.do(frame{fromServer, p})
 }
 
@@ -360,7 +373,7 @@ func (f *framer) open() {
 		if s.vip.Port() == isakmp {
 			from = f.exchanging(from)
 		}
-		f.flows = append(f.flows, f.send(f.packet(s.protocol, flagSYN, from, s.vip)))
+		f.flows = append(f.flows, f.send(f.packetTo(s, flagSYN, from)))
 	}
 }
 
@@ -385,7 +398,7 @@ func (f *framer) follow() {
 	if x == nil {
 		return
 	}
-	y := f.send(f.packet(x.protocol(), f.tcpFlags(), x.packet.from, x.packet.to))
+	y := f.send(f.again(x, x.protocol(), f.tcpFlags()))
 	x.verdict = y.verdict
 	if y.verdict.Reason != lvs.ReasonConnection {
 		f.calm() // what ended is gone then

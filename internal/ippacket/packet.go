@@ -43,6 +43,8 @@ type Packet struct {
 	Protocol            uint8 // of what follows the IP headers
 	Transport           int   // where that begins
 
+	Mark uint32 // of the firewall; one that was put together has that of its first fragment
+
 	Offset int    // of a fragment, in bytes
 	More   bool   // fragments follow
 	ID     uint32 // of fragments of the same packet; of IPv6 only fragments have one

@@ -164,7 +164,7 @@ func (q *queue) whole() (p Packet, ok bool) {
 		}
 	}
 	p, err := Parse(b)
-	p.Largest, p.pieces, p.probes = q.largest, pieces, q.probing == q.largest
+	p.Mark, p.Largest, p.pieces, p.probes = first.Mark, q.largest, pieces, q.probing == q.largest
 	return p, err == nil
 }
 

@@ -5,11 +5,13 @@ import "net/netip"
 // With cache_bypass, packets of a service of a firewall mark that has no server for them
 // go on to where their client sent them.
 
-// bypasses reports whether packets without a server go on to their destination. An IPv4
-// destination must be another host. An IPv6 destination need not, but see stopBypass.
-func (k *Kernel) bypasses(s *service, to netip.Addr, w *world) bool {
+// bypasses reports whether a packet without a server goes on to its destination. An IPv4
+// destination must be another host. An IPv6 destination need not, but see stopBypass. No
+// ICMP error does.
+func (k *Kernel) bypasses(s *service, p *Packet, w *world) bool {
+	to := p.Destination.Addr()
 	switch {
-	case k.sysctl.cacheBypass == 0 || s.key.mark == 0:
+	case k.sysctl.cacheBypass == 0 || s.key.mark == 0 || p.ICMP != nil:
 		return false
 	case to.Is6():
 		return !to.IsMulticast() && !to.IsUnspecified()

@@ -19,6 +19,7 @@ type ICMP struct {
 	DF            bool    // Inside must not be fragmented
 	WrongChecksum bool    // of the error
 	Leaving       bool    // a program of the director sends it to another host
+	Onward        bool    // the director forwards it to another host, on its way through
 
 	// Flow is a packet by whose flow [Kernel.Explain] finds what the error quotes, which
 	// About is not set to. FromServer says that it is about a packet to the server, and
@@ -61,7 +62,7 @@ func (m *ICMP) ends(e *ends) error {
 func (m *ICMP) answered(p *Packet) *Packet {
 	return &Packet{
 		Protocol: m.About.Protocol, Source: m.About.Destination, Destination: m.About.Destination,
-		Mark: p.Mark, Length: p.Length, ICMP: m,
+		Mark: p.Mark, Length: p.Length, ICMP: m, Own: p.Own,
 	}
 }
 
@@ -113,6 +114,9 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 		return nil
 	}
 	id, isReply := k.findRelated(m, e, w)
+	if isReply && m.Onward && !k.ignoresRequests() {
+		id, isReply = k.findOnward(p, e, id)
+	}
 	switch d.met = id; {
 	case isReply:
 		d.effect = effectReply
@@ -124,6 +128,10 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 		return nil
 	case k.ignoresRequests():
 		d.pass(BackupOnly)
+		return nil
+	case m.isLaterUDP():
+		d.met = 0
+		d.pass(NotOpening)
 		return nil
 	case id != 0:
 		c, server := k.held(id, w)
@@ -145,15 +153,32 @@ func (k *Kernel) decideError(d *decision, p *Packet, e *ends, w *world) error {
 	return nil
 }
 
-// decideShort decides about an error that quotes a packet without its ports. Later fragments
-// of UDP, which only older kernels look at, are left alone.
+// isLaterUDP reports whether the error is for the director and quotes a later fragment of
+// UDP, which older kernels take for one of a tunnel.
+func (m *ICMP) isLaterUDP() bool {
+	return m.Fragment && m.About.Protocol == protoUDP && !m.Onward && !m.Leaving
+}
+
+// decideShort decides about an error that quotes a packet without its ports.
 func (k *Kernel) decideShort(d *decision, m *ICMP, family uint32) error {
 	d.pass(NotOpening)
-	isLaterUDP := m.Fragment && m.About.Protocol == protoUDP
-	if k.sysctl.scheduleICMP != 0 && k.hooked(family) && !k.ignoresRequests() && !isLaterUDP {
+	if k.sysctl.scheduleICMP != 0 && k.hooked(family) && !k.ignoresRequests() && !m.isLaterUDP() {
 		d.action = Dropped
 	}
 	return nil
+}
+
+// findOnward finds the connection that an error concerns on its way through the director,
+// where IPVS looks for requests, and for a service, before it looks for answers. reply is
+// the connection whose server sends the error.
+func (k *Kernel) findOnward(p *Packet, e *ends, reply connID) (id connID, isReply bool) {
+	if id := k.findRequest(e); id != 0 {
+		return id, false
+	}
+	if k.sysctl.scheduleICMP != 0 && !p.ICMP.About.isIPsec() && k.serviceFor(p.Mark, e) != nil {
+		return 0, false
+	}
+	return reply, true
 }
 
 // openByError decides about an ICMP error of no connection, as about a packet of the

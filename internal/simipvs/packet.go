@@ -18,6 +18,7 @@ type Packet struct {
 	Data                string          // behind the headers; "": not known, or none
 	ICMP                *ICMP           // of an ICMP error; nil: it is none
 	Seq, Ack            uint32          // of TCP; they matter where a helper changes packets
+	Own                 bool            // a program of the director sends it
 }
 
 // Action is what happens to a packet.

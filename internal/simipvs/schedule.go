@@ -42,6 +42,9 @@ func (k *Kernel) schedule(d *decision, s *service, p *Packet, e *ends, w *world)
 	case e.sport == ftpDataPort:
 		d.pass(FromFTPData)
 		return
+	case p.Own && k.repliesFromHere(e):
+		d.pass(NotOpening)
+		return
 	case s.flags&flagPersistent != 0:
 		k.schedulePersistent(d, s, p, e, w)
 		return
@@ -59,6 +62,13 @@ func (k *Kernel) schedule(d *decision, s *service, p *Packet, e *ends, w *world)
 		k.begin(d, s, server, e, server.portFor(e.dport))
 		d.transmit(Scheduled, d.conn, server)
 	}
+}
+
+// repliesFromHere reports whether a packet of the director's own replies to a client of a
+// connection from the VIP, which opens nothing.
+func (k *Kernel) repliesFromHere(e *ends) bool {
+	request := e.reversed()
+	return k.findRequest(&request) != 0
 }
 
 // pick asks the scheduler of a service. An algorithm of the caller's can only be asked
@@ -129,7 +139,7 @@ func (k *Kernel) leaveToConntrack(c *conn) {
 // noServer decides about a packet that gets no server.
 func (k *Kernel) noServer(d *decision, s *service, p *Packet, e *ends, w *world, why Reason) {
 	switch {
-	case k.bypasses(s, p.Destination.Addr(), w):
+	case k.bypasses(s, p, w):
 		k.bypass(d, s, e)
 	case s.key.port == ftpPort && e.dport != ftpPort:
 		d.pass(FTPData)

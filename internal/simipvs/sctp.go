@@ -63,9 +63,9 @@ var assocEvent = [...]uint8{
 	SCTPError: assocError, SCTPCookieEcho: assocCookieEcho, SCTPCookieAck: assocCookieAck,
 }
 
-// assocTable has a column for each state: NO I1 IN CS CR CW CO CE ES SS SR SA RE CL. From
-// the server, a packet finds no association in NO. Without replies, an association gets into
-// the other states only where a sync daemon told of it.
+// assocTable has a column for each state: NO I1 IN CS CR CW CO CE ES SS SR SA RE CL. In NO,
+// a packet from the server finds an association that an ICMP error opened. Without replies,
+// an association gets into the other states only where a sync daemon told of it.
 var assocTable = [directions][assocEvents][assocStates]State{
 	fromClient: {
 		assocOther:        {aES, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
@@ -80,16 +80,16 @@ var assocTable = [directions][assocEvents][assocStates]State{
 		assocShutdownDone: {aCL, aCL, aCL, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aCL, aRE, aCL},
 	},
 	fromServer: {
-		assocOther:        {aNO, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
-		assocInit:         {aNO, aCW, aCW, aCW, aCW, aCW, aCW, aCW, aES, aCW, aCW, aCW, aCW, aCW},
-		assocInitAck:      {aNO, aCS, aCS, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
-		assocAbort:        {aNO, aRE, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL},
-		assocShutdown:     {aNO, aSS, aSS, aSS, aSS, aSS, aSS, aSS, aSS, aSS, aSR, aSA, aRE, aCL},
-		assocShutdownAck:  {aNO, aSA, aSA, aSA, aSA, aCW, aCO, aCE, aES, aSA, aSA, aSA, aRE, aCL},
-		assocError:        {aNO, aCL, aCL, aCL, aCL, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
-		assocCookieEcho:   {aNO, aCE, aCE, aCE, aCE, aCE, aCE, aCE, aES, aSS, aSR, aSA, aRE, aCL},
-		assocCookieAck:    {aNO, aES, aES, aES, aES, aES, aES, aES, aES, aSS, aSR, aSA, aRE, aCL},
-		assocShutdownDone: {aNO, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
+		assocOther:        {aES, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
+		assocInit:         {aCW, aCW, aCW, aCW, aCW, aCW, aCW, aCW, aES, aCW, aCW, aCW, aCW, aCW},
+		assocInitAck:      {aCS, aCS, aCS, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
+		assocAbort:        {aCL, aRE, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL, aCL},
+		assocShutdown:     {aSS, aSS, aSS, aSS, aSS, aSS, aSS, aSS, aSS, aSS, aSR, aSA, aRE, aCL},
+		assocShutdownAck:  {aSA, aSA, aSA, aSA, aSA, aCW, aCO, aCE, aES, aSA, aSA, aSA, aRE, aCL},
+		assocError:        {aCL, aCL, aCL, aCL, aCL, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
+		assocCookieEcho:   {aCE, aCE, aCE, aCE, aCE, aCE, aCE, aCE, aES, aSS, aSR, aSA, aRE, aCL},
+		assocCookieAck:    {aES, aES, aES, aES, aES, aES, aES, aES, aES, aSS, aSR, aSA, aRE, aCL},
+		assocShutdownDone: {aCL, aI1, aIN, aCS, aCR, aCW, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},
 	},
 	fromClientOnly: {
 		assocOther:        {aES, aI1, aIN, aCS, aCR, aES, aCO, aCE, aES, aSS, aSR, aSA, aRE, aCL},

@@ -25,6 +25,7 @@ type Wire struct {
 	socket int             // there
 	buf    []byte
 	hops   map[MAC]netip.Addr // neighbours
+	marks  map[uint32]bool    // that packets can come in with
 }
 
 // MAC is an address of a frame.
@@ -42,7 +43,7 @@ const firstOuter = 1000
 // another namespace.
 func (ns *Namespace) Wire(outside *Namespace, name string, mtu int, addrs ...string) *Wire {
 	ns.t.Helper()
-	w := &Wire{ns: ns, buf: make([]byte, wireMTU+64), hops: make(map[MAC]netip.Addr)}
+	w := &Wire{ns: ns, buf: make([]byte, wireMTU+64), hops: make(map[MAC]netip.Addr), marks: make(map[uint32]bool)}
 	outside.Set("net/ipv6/conf/default/disable_ipv6 = 1")
 	const none = 1
 	ns.Set(fmt.Sprintf("net/ipv6/conf/default/addr_gen_mode = %d", none)) // or it looks for routers
@@ -178,10 +179,14 @@ func (w *Wire) Neighbour(a netip.Addr) {
 	}))
 }
 
-// Send lets an IP packet come in.
-func (w *Wire) Send(packet []byte) error {
+// Send lets an IP packet come in, with a mark of the firewall; 0 is none.
+func (w *Wire) Send(packet []byte, mark uint32) error {
+	source, err := w.source(mark)
+	if err != nil {
+		return err
+	}
 	frame := append(w.buf[:0], w.mac[:]...)
-	frame = append(frame, 2, 0, 0, 0, 0, 1)
+	frame = append(frame, source[:]...)
 	ether := uint16(unix.ETH_P_IP)
 	if packet[0]>>4 == 6 {
 		ether = unix.ETH_P_IPV6
