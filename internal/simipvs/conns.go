@@ -94,7 +94,7 @@ func (t *connTable) at(id connID) *conn { return &t.pieces[id>>pieceBits][id&(pi
 // add takes a connection in, so that its ends are known.
 func (t *connTable) add(c *conn) connID {
 	if 2*t.live >= len(t.byEnds) {
-		t.byEnds = t.rehash(t.byEnds, func(c *conn) *connID { return &c.next }, t.endsHash)
+		t.byEnds = t.rehash(t.byEnds, false)
 	}
 	id := t.unused
 	if id != 0 {
@@ -147,7 +147,7 @@ func (t *connTable) unlink(id connID, c *conn) {
 // linkReply makes a NAT connection known by its server's address too.
 func (t *connTable) linkReply(id connID, c *conn, server *[16]byte) {
 	if 2*t.replies >= len(t.byReply) {
-		t.byReply = t.rehash(t.byReply, func(c *conn) *connID { return &c.nextReply }, replyHashOf)
+		t.byReply = t.rehash(t.byReply, true)
 	}
 	c.replyHash = t.hash(c.protocol, &c.client, c.clientPort, server, c.destPort) | 1
 	first := bucket(t.byReply, c.replyHash)
@@ -164,8 +164,6 @@ func (t *connTable) unlinkReply(id connID, c *conn) {
 	t.replies--
 }
 
-func replyHashOf(c *conn) uint32 { return c.replyHash }
-
 // bucket takes the upper bits of a hash, which the lower ones have mixed into.
 func bucket(buckets []connID, hash uint32) *connID { return &buckets[bucketOf(buckets, hash)] }
 
@@ -173,20 +171,40 @@ func bucketOf(buckets []connID, hash uint32) uint32 {
 	return hash >> (32 - bits.TrailingZeros(uint(len(buckets))))
 }
 
-// rehash returns a table of twice the size. Each list becomes two, in which the newer ones
-// stay first.
-func (t *connTable) rehash(old []connID, next func(*conn) *connID, hash func(*conn) uint32) []connID {
+// rehash returns a table of twice the size, of byReply or of byEnds. Each list becomes two,
+// in which the newer ones stay first. As a table grows, a quarter of what a connection
+// costs is spent here, so empty lists are skipped, and the tables differ by a bool, which
+// costs less than calling functions for each connection.
+func (t *connTable) rehash(old []connID, replies bool) []connID {
 	table := make([]connID, 2*len(old))
 	for i, id := range old {
+		if id == 0 {
+			continue
+		}
 		ends := [2]*connID{&table[2*i], &table[2*i+1]}
 		for id != 0 {
 			c := t.at(id)
-			end := &ends[bucketOf(table, hash(c))&1]
-			**end, *end, id = id, next(c), *next(c)
+			next := c.nextIn(replies)
+			end := &ends[bucketOf(table, t.hashIn(c, replies))&1]
+			**end, *end, id = id, next, *next
 		}
 		*ends[0], *ends[1] = 0, 0
 	}
 	return table
+}
+
+func (c *conn) nextIn(replies bool) *connID {
+	if replies {
+		return &c.nextReply
+	}
+	return &c.next
+}
+
+func (t *connTable) hashIn(c *conn, replies bool) uint32 {
+	if replies {
+		return c.replyHash
+	}
+	return t.endsHash(c)
 }
 
 func (t *connTable) endsHash(c *conn) uint32 {
