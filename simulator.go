@@ -63,7 +63,8 @@ import (
 //     netfilter's switches and the TCP sequence numbers by which it considers packets
 //     invalid, but for acknowledgements and resets in control connections that the FTP
 //     helper follows; selective ones are not looked at. The verification tags of SCTP are
-//     taken to be right.
+//     taken to be right. TCP checksums are too, as if the network card had verified them:
+//     Linux 6.1 drops packets of IPv6 control connections of FTP if netfilter had to.
 //   - Only the part of the generic netlink controller that finds IPVS is implemented.
 //   - Connections expire when they are due. The kernel's timers may be late by up to an
 //     eighth of the timeout, and a connection whose timer fires while one of its packets

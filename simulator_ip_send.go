@@ -14,7 +14,7 @@ func (d *ipDelivery) follow(p *ippacket.Packet, told *simipvs.Verdict) {
 	}
 	switch d.Verdict.Action {
 	case ActionForwarded:
-		d.toServer(p)
+		d.toServer(p, wayTo(told))
 	case ActionReplied:
 		d.toClient(p, told.Virtual)
 	case ActionRefused:
@@ -27,7 +27,7 @@ func (d *ipDelivery) follow(p *ippacket.Packet, told *simipvs.Verdict) {
 		d.pass(p)
 	case ActionDropped:
 		if d.Verdict.Reason == ReasonNotOnLink || d.strays() {
-			d.toServer(p)
+			d.toServer(p, wayTo(told))
 		}
 	}
 }
@@ -47,10 +47,13 @@ func rewrite(p *ippacket.Packet, r *simipvs.Rewrite) {
 	p.Resequence(r.Seq, r.Ack)
 }
 
-// toServer sends a packet of a client to its real server.
-func (d *ipDelivery) toServer(p *ippacket.Packet) {
+// toServer sends a packet of a client to its server, by the way to a real server.
+func (d *ipDelivery) toServer(p *ippacket.Packet, real netip.Addr) {
 	mode, server := d.Verdict.Mode, d.Verdict.Server.Addr()
-	hop := d.toward(server)
+	hop := d.toward(real)
+	if hop.next == real {
+		hop.next = server
+	}
 	if hop.local || mode == ModeLocalNode() {
 		way := d.route(p.Destination, d.mark)
 		if mode == NAT() {

@@ -129,7 +129,7 @@ func (s *Simulator) deliver(ways *simulatedWays, raw *simipvs.Packet, told *simi
 		}
 	}
 	if v.take(told); ways != nil {
-		ways.stopAfter(raw, v)
+		ways.stopAfter(raw, told, v)
 	}
 	return nil
 }

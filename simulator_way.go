@@ -68,11 +68,25 @@ func (w *simulatedWays) stopsBefore(p *simipvs.Packet) (v Verdict, stops bool, e
 	case p.ICMP != nil && x.Verdict.Action != simipvs.Passed:
 		return Verdict{Action: ActionDropped, Reason: ReasonForwardingOff}, !w.isOn(w.to(source, 0).Interface, "forwarding", destination), nil
 	case x.Verdict.Action != simipvs.Replied && x.Verdict.Reason != simipvs.NoConnection:
-		return Verdict{Action: ActionPassed, Reason: ReasonNotLocal}, true, nil
+		v, err = w.passOn(p, way)
+		return v, true, err
 	case !w.isOn(w.to(source, 0).Interface, "forwarding", destination):
 		return Verdict{Action: ActionDropped, Reason: ReasonForwardingOff}, true, nil
 	}
 	return Verdict{Action: ActionDropped, Reason: ReasonNoRoute}, !way.Onward(), nil
+}
+
+// passOn lets a packet for another host pass the director, without IPVS.
+func (w *simulatedWays) passOn(p *simipvs.Packet, way netstate.Way) (v Verdict, err error) {
+	v = Verdict{Action: ActionPassed, Reason: ReasonNotLocal}
+	if p.ICMP != nil || !way.Onward() || !w.isOn(w.to(p.Source.Addr(), 0).Interface, "forwarding", p.Destination.Addr()) {
+		return v, nil
+	}
+	var told simipvs.Verdict
+	if err = w.network.kernel.PassOn(p, &told); told.Action == simipvs.Dropped {
+		v = Verdict{Action: ActionDropped, Reason: ReasonConntrack}
+	}
+	return v, err
 }
 
 // passesAgain reports whether IPVS, which left a packet to the director's own stack, sees
@@ -102,12 +116,12 @@ func (w *simulatedWays) isOn(iface, parameter string, family netip.Addr) bool {
 
 // stopAfter changes the verdict on a packet that IPVS forwards, and that gets no
 // further.
-func (w *simulatedWays) stopAfter(p *simipvs.Packet, v *Verdict) {
+func (w *simulatedWays) stopAfter(p *simipvs.Packet, told *simipvs.Verdict, v *Verdict) {
 	if v.Action != ActionForwarded {
 		return
 	}
 	server := v.Server.Addr()
-	way, localNode := w.to(server, 0), v.Mode == ModeLocalNode()
+	way, localNode := w.to(wayTo(told), 0), v.Mode == ModeLocalNode()
 	switch {
 	case (way.Local() || localNode) && !w.to(p.Destination.Addr(), p.Mark).Local():
 		v.Action, v.Reason = ActionDropped, ReasonOwnStack
@@ -120,4 +134,13 @@ func (w *simulatedWays) stopAfter(p *simipvs.Packet, v *Verdict) {
 	case v.Mode == DR() && way.Via.IsValid():
 		v.Action, v.Reason = ActionDropped, ReasonNotOnLink
 	}
+}
+
+// wayTo returns the real server by whose route a packet leaves. The data of FTP may go to
+// another address.
+func wayTo(told *simipvs.Verdict) netip.Addr {
+	if told.Way != nil {
+		return told.Way.Addr()
+	}
+	return told.Server.Addr()
 }

@@ -18,6 +18,7 @@ type ftpTalk struct {
 	*rand.Rand
 	h        history
 	segments int
+	all      []ftpSite // that there may be
 	sites    []ftpSite // that there are
 	sessions []*ftpSession
 	port     uint16 // of clients, the last one
@@ -56,16 +57,25 @@ var ftpSites = []ftpSite{
 
 // makeFTP makes a history of sessions.
 func makeFTP(_ testing.TB, r release.Release, seed uint64) (history, int) {
-	f := &ftpTalk{Rand: rand.New(rand.NewPCG(seed, 21)), port: 1024, opened: make(map[[2]netip.AddrPort]bool)}
+	f := newFTPTalk(rand.New(rand.NewPCG(seed, 21)), ftpSites)
+	const actions = 120
+	f.make(r, actions)
+	return f.h, f.segments
+}
+
+func newFTPTalk(r *rand.Rand, all []ftpSite) *ftpTalk {
+	return &ftpTalk{Rand: r, all: all, port: 1024, opened: make(map[[2]netip.AddrPort]bool)}
+}
+
+func (f *ftpTalk) make(r release.Release, actions int) {
 	f.configure(r)
-	const actions, surveyed = 120, 20
+	const surveyed = 20
 	for i := range actions {
 		f.act()
 		if i%surveyed == surveyed-1 {
 			f.h = append(f.h, survey{})
 		}
 	}
-	return f.h, f.segments
 }
 
 func (f *ftpTalk) configure(r release.Release) {
@@ -74,7 +84,7 @@ func (f *ftpTalk) configure(r release.Release) {
 	if r.HasConnMax() && f.IntN(8) == 0 {
 		f.h = append(f.h, requirement{"conn_max", 3 + f.IntN(10)})
 	}
-	for _, s := range ftpSites {
+	for _, s := range f.all {
 		if len(f.sites) > 0 && f.IntN(5) == 0 {
 			continue
 		}
@@ -121,7 +131,7 @@ func (f *ftpTalk) act() {
 		f.h = append(f.h, wait(time.Duration(one(f.Rand, 20, 20, 100, 1100))*time.Millisecond))
 	case n < 99 && len(f.sessions) > 3 && (f.edits || f.IntN(20) == 0):
 		f.edits = true
-		site := one(f.Rand, ftpSites...)
+		site := one(f.Rand, f.all...)
 		f.h = append(f.h, serviceCall(one(f.Rand, uint8(cSetDest), cSetDest, cDelDest, cNewDest), keyOf(site.service), f.dest(site)), requirement{"expire_nodest_conn", 0}, wait(200*time.Millisecond))
 	default:
 		f.h = append(f.h, requirement{"conntrack", f.IntN(2)})

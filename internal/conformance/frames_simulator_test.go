@@ -37,7 +37,7 @@ func openWiredSimulator(t testing.TB, r release.Release) *simulatorSide {
 		}
 		interfaces = append(interfaces, i)
 	}
-	sim, err := lvs.NewSimulator(lvs.SimOptions{Kernel: r.String(), Interfaces: interfaces})
+	sim, err := lvs.NewSimulator(lvs.SimOptions{Kernel: r.String(), Interfaces: interfaces, FTPPorts: []uint16{21, 2121}})
 	must(t, err)
 	setup := lvs.Setup{{Want: lvs.Sysctl{Key: lvs.SysctlIPForward, Value: "1"}}, {Want: lvs.Sysctl{Key: lvs.SysctlIPv6Forwarding, Value: "1"}}}
 	for _, routers := range []map[string]string{clientRouters, serverRouters} {

@@ -77,6 +77,7 @@ type Verdict struct {
 	Reason  Reason
 	Service *ServiceName    // nil: none; not to be changed
 	Server  *netip.AddrPort // as its service has it; nil: none; not to be changed
+	Way     *netip.AddrPort // the server by whose route the packet leaves; nil: Server
 	Port    uint16          // to which the server gets the packet
 	Method  uint8
 	Tunnel  Tunnel
@@ -157,6 +158,29 @@ func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
 	return nil
 }
 
+// PassOn lets netfilter see a packet that the director forwards without IPVS, and writes
+// what happens to it: [Passed], or [Dropped] if netfilter knows another connection of the
+// same addresses and ports.
+func (k *Kernel) PassOn(p *Packet, v *Verdict) error {
+	var e ends
+	if err := p.ends(&e); err != nil {
+		return err
+	}
+	k.lock()
+	defer k.mu.Unlock()
+	var d decision
+	d.pass(NoService)
+	if k.tracks(e.family) && p.isTracked() {
+		if begun, _ := k.begins(p, &e); d.enters(begun) {
+			reply := e.reversed()
+			k.dropClash(&d, &e, &reply)
+		}
+		k.commit(&d, p, &e)
+	}
+	d.tell(p, v)
+	return nil
+}
+
 // tell writes the verdict.
 func (d *decision) tell(p *Packet, v *Verdict) {
 	v.Action, v.Reason, v.Rewrite = d.action, d.reason, d.rewrite
@@ -186,7 +210,7 @@ func (d *decision) tell(p *Packet, v *Verdict) {
 	}
 	v.Server, v.Service = &server.Addr, server.name
 	if d.foreign != nil {
-		v.Server = d.foreign
+		v.Server, v.Way = d.foreign, &server.Addr
 	}
 	if c.method == methodTunnel {
 		v.Tunnel = Tunnel{server.tunType, server.tunPort, server.tunFlags}

@@ -2,6 +2,7 @@ package testbed
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -85,7 +86,7 @@ func (w *Wire) openInside(name string, mtu int, addrs []string) (err error) {
 		return err
 	}
 	w.index, w.mac = link.Attrs().Index, MAC(link.Attrs().HardwareAddr)
-	if err := w.links.LinkSetMTU(link, mtu); err != nil {
+	if err := errors.Join(w.links.LinkSetMTU(link, mtu), w.links.LinkSetARPOff(link)); err != nil {
 		return err
 	}
 	if err := raise(w.links, name, nil); err != nil {
@@ -157,7 +158,8 @@ func (w *Wire) openOutside() (err error) {
 }
 
 // Neighbour makes an address known at the other end of the wire. Frames for it have a MAC
-// address of their own.
+// address of their own. Nothing looks for other neighbours: frames for them have the MAC
+// address of the interface, and are for the destination of their packet.
 func (w *Wire) Neighbour(a netip.Addr) {
 	w.ns.t.Helper()
 	mac := MAC{2, 4}
@@ -208,9 +210,21 @@ func (w *Wire) Receive() (packet []byte, hop netip.Addr, ok bool) {
 		frame := w.buf[:n]
 		switch ether := binary.BigEndian.Uint16(frame[12:]); {
 		case ether == unix.ETH_P_IP, ether == unix.ETH_P_IPV6 && !resolves(frame[header:]):
-			return append([]byte(nil), frame[header:]...), w.hops[MAC(frame)], true
+			packet = append(packet, frame[header:]...)
+			return packet, w.hop(MAC(frame), packet), true
 		}
 	}
+}
+
+// hop returns the neighbour with a MAC address.
+func (w *Wire) hop(mac MAC, packet []byte) netip.Addr {
+	switch a, known := w.hops[mac]; {
+	case known:
+		return a
+	case packet[0]>>4 == 6:
+		return netip.AddrFrom16([16]byte(packet[24:]))
+	}
+	return netip.AddrFrom4([4]byte(packet[16:]))
 }
 
 // resolves reports whether an IPv6 packet looks for neighbours, for routers or for members
