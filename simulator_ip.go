@@ -40,12 +40,13 @@ type ipState struct {
 	rand      *rand.Rand // of what Linux draws
 	secret    uint64     // of hashes
 	fragments ippacket.Reassembler
-	paths     pathMTUs
+	paths     map[netip.Addr]*pathMTU
 }
 
 func (s *ipState) seed(seed uint64) {
 	s.rand = rand.New(rand.NewPCG(seed, seed))
 	s.secret = s.rand.Uint64()
+	s.paths = make(map[netip.Addr]*pathMTU)
 }
 
 // DeliverIP delivers a whole IP packet, from its IP header on, and returns every packet
@@ -99,6 +100,7 @@ type ipDelivery struct {
 	routes  bool // the director forwards
 
 	drawn ippacket.Drawn // of a packet that the director made
+	way   *simipvs.Way   // to the server; nil: its route is not kept
 }
 
 func (d *ipDelivery) stop(what Action, why Reason) {

@@ -2,7 +2,6 @@ package lvs
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/golvs/lvs/internal/ippacket"
 	"github.com/golvs/lvs/internal/simipvs"
@@ -40,6 +39,7 @@ func (d *ipDelivery) balanceICMP(p *ippacket.Packet) error {
 		d.follow(p, &told)
 		return nil
 	}
+	d.way = told.Way
 	d.answerTunnel(&inside, ippacket.NewError(kind, code), func() int { return d.learnMTU(quoted.Destination, mtu, headers) })
 	return nil
 }
@@ -103,81 +103,4 @@ func setDestination(p *ippacket.Packet, to netip.AddrPort) {
 	} else {
 		p.SetDestination(to)
 	}
-}
-
-// pathMTU is what an ICMP error said about the way to a server.
-type pathMTU struct {
-	mtu     int
-	expires time.Time
-}
-
-// pathMTUs are those of a simulator.
-type pathMTUs struct {
-	learned map[netip.Addr]*pathMTU
-	used    map[serverRoute]*pathMTU // by the last packet to a server; nil: none was known then
-}
-
-// serverRoute is what keeps its route from one packet to the next.
-type serverRoute struct {
-	service ServiceID
-	server  netip.AddrPort
-}
-
-const (
-	pathMTUTime  = 10 * time.Minute // net.ipv4.route.mtu_expires
-	leastPathMTU = 552              // net.ipv4.route.min_pmtu
-)
-
-// toward returns the next hop on the way to the server of the verdict.
-func (d *ipDelivery) toward(server netip.Addr) ipHop {
-	hop := d.route(server, 0)
-	paths := &d.sim.ip.paths
-	if len(paths.learned) == 0 && len(paths.used) == 0 {
-		return hop
-	}
-	path := paths.learned[server]
-	paths.used[d.serverRoute()] = path
-	hop.mtu = path.limit(hop.mtu, d.sim.Now())
-	return hop
-}
-
-func (d *ipDelivery) serverRoute() serverRoute {
-	return serverRoute{d.Verdict.Service, d.Verdict.Server}
-}
-
-// limit returns the MTU of a way whose interface has the MTU mtu.
-func (p *pathMTU) limit(mtu int, now time.Time) int {
-	if p == nil || !now.Before(p.expires) {
-		return mtu
-	}
-	return min(p.mtu, mtu)
-}
-
-// learnMTU notes the MTU that an error about a tunnel to a server has, and returns the one
-// that the client gets: that of the route that the last packet to the server took.
-func (d *ipDelivery) learnMTU(server netip.Addr, mtu, headers int) int {
-	paths, now := &d.sim.ip.paths, d.sim.Now()
-	if paths.learned == nil {
-		paths.learned, paths.used = make(map[netip.Addr]*pathMTU), make(map[serverRoute]*pathMTU)
-	}
-	plain := d.route(server, 0).mtu
-	path := paths.learned[server]
-	if old := path.limit(plain, now); mtu <= old {
-		if path == nil {
-			path = new(pathMTU)
-			paths.learned[server] = path
-		}
-		*path = pathMTU{min(max(mtu, leastPathMTU), old), now.Add(pathMTUTime)}
-	}
-	if d.ways == nil {
-		plain = path.limit(plain, now)
-	}
-	told := paths.used[d.serverRoute()].limit(plain, now)
-	if !d.sim.kernel.Release().ChecksICMP() {
-		headers = 20
-	}
-	if told > 68+headers {
-		told -= headers
-	}
-	return told
 }

@@ -9,8 +9,8 @@ import (
 
 // follow does with a packet what its verdict says.
 func (d *ipDelivery) follow(p *ippacket.Packet, told *simipvs.Verdict) {
-	if r := told.Rewrite; r != nil {
-		rewrite(p, r)
+	if d.way = told.Way; told.Rewrite != nil {
+		rewrite(p, told.Rewrite)
 	}
 	switch d.Verdict.Action {
 	case ActionForwarded:

@@ -140,7 +140,7 @@ func (w *simulatedWays) stopAfter(p *simipvs.Packet, told *simipvs.Verdict, v *V
 // another address.
 func wayTo(told *simipvs.Verdict) netip.Addr {
 	if told.Way != nil {
-		return told.Way.Addr()
+		return told.Way.Server.Addr()
 	}
 	return told.Server.Addr()
 }

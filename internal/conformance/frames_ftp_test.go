@@ -85,13 +85,10 @@ func openWiredFTP(t testing.TB) *duel {
 	return d
 }
 
-// Sessions of FTP by wires leave the director with the kernel's bytes.
+// Sessions of FTP by wires leave the director with the kernel's bytes. One history is
+// played at a time, as by TestFidelityFrames.
 func TestFidelityFramesFTP(t *testing.T) {
-	const few = 50
-	players := 1
-	if long() {
-		players = 4 // they mostly wait
-	}
+	const few, players = 50, 1
 	loadFTP(t, 21, 2121)
 	fidelity{"wiredftp", makeFTPFrames, cmp.Or(*fidelityFrames, few), players}.run(t, openWiredFTP)
 }

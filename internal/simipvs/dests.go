@@ -153,6 +153,7 @@ func (k *Kernel) setTo(d *dest, c *destSettings) {
 	upper, lower := d.upper, d.lower
 	d.Weight, d.method, d.upper, d.lower = c.weight, c.method, c.upper, c.lower
 	d.tunType, d.tunPort, d.tunFlags = c.tunType, c.tunPort, c.tunFlags
+	d.way = &Way{Server: d.Addr}
 	if s := d.svc; c.method == methodMasq && s.key.port == ftpPort && !s.tracks {
 		s.tracks = true
 		k.services.tracking[s.key.family]++

@@ -170,6 +170,7 @@ type dest struct {
 	thrown       uint64 // in the trash: which one it was
 	idleSince    tick   // in the trash without refs; 0: not seen so yet
 	stats        stats
+	way          *Way   // nil: its route is not kept
 	ranked       uint64 // among those whose packets may be replies; a newer one has more; 0: not among them
 
 	// unbound is the server of a connection that another director told of, and that no

@@ -77,7 +77,7 @@ type Verdict struct {
 	Reason  Reason
 	Service *ServiceName    // nil: none; not to be changed
 	Server  *netip.AddrPort // as its service has it; nil: none; not to be changed
-	Way     *netip.AddrPort // the server by whose route the packet leaves; nil: Server
+	Way     *Way            // by which the packet leaves; nil: that to Server
 	Port    uint16          // to which the server gets the packet
 	Method  uint8
 	Tunnel  Tunnel
@@ -92,6 +92,13 @@ type ServiceName struct {
 	Protocol uint16
 	Addr     netip.AddrPort
 	Mark     uint32
+}
+
+// Way is a real server's route, which Linux looks up for its first packet. It is a new one
+// whenever the server is added or edited.
+type Way struct {
+	Server netip.AddrPort
+	Kept   any // what the caller of [Kernel.Deliver] keeps of the route; nil: nothing
 }
 
 // Tunnel is how a server is reached through a tunnel.
@@ -208,9 +215,9 @@ func (d *decision) tell(p *Packet, v *Verdict) {
 		v.Server = &bypassed
 		return
 	}
-	v.Server, v.Service = &server.Addr, server.name
+	v.Server, v.Service, v.Way = &server.Addr, server.name, server.way
 	if d.foreign != nil {
-		v.Server, v.Way = d.foreign, &server.Addr
+		v.Server = d.foreign
 	}
 	if c.method == methodTunnel {
 		v.Tunnel = Tunnel{server.tunType, server.tunPort, server.tunFlags}
