@@ -12,12 +12,12 @@ import (
 )
 
 // wiredFTPSites are like ftpSites, but their addresses fit the director with two wires.
-// Frames that come by wires have no marks.
 var wiredFTPSites = []ftpSite{
 	{service: "tcp 10.1.254.1:21", vip: "10.1.254.1:21", server: "10.2.0.10:21", dest: "10.2.0.10:21"},
 	{service: "tcp 10.1.254.2:21", vip: "10.1.254.2:21", server: "10.2.0.10:2100", dest: "10.2.0.10:2100"},
 	{service: "tcp 10.1.254.1:2121", vip: "10.1.254.1:2121", server: "10.3.0.2:2121", dest: "10.3.0.2:2121"},
 	{service: "tcp [fd00:1::fe:1]:21", vip: "[fd00:1::fe:1]:21", server: "[fd00:2::10]:21", dest: "[fd00:2::10]:21"},
+	{service: "mark4 7", vip: "10.1.253.9:21", server: "10.2.0.13:21", dest: "10.2.0.13:0", mark: 7},
 	{service: "tcp 10.1.253.3:0", vip: "10.1.253.3:21", server: "10.2.0.12:21", dest: "10.2.0.12:0"},
 }
 
@@ -27,7 +27,7 @@ func makeFTPFrames(t testing.TB, r release.Release, seed uint64) (history, int) 
 	defer s.end()
 	sim := openWiredSimulator(s, r)
 	sim.kernel.LoadFTP()
-	w := &wiredTalk{framer{sim: newPlayer(s, sim)}, make(talkers)}
+	w := &wiredTalk{framer{sim: newPlayer(s, sim)}, make(talkers), rand.New(rand.NewPCG(seed, 23))}
 	talk, actions := newFTPTalk(rand.New(rand.NewPCG(seed, 22)), wiredFTPSites), 120
 	if !long() {
 		actions = 60 // it waits between some
@@ -43,6 +43,7 @@ func makeFTPFrames(t testing.TB, r release.Release, seed uint64) (history, int) 
 type wiredTalk struct {
 	framer
 	talkers talkers
+	losses  *rand.Rand
 }
 
 // do adds a step, and lets the other end hear what leaves because of a segment.
@@ -56,7 +57,11 @@ func (w *wiredTalk) do(s step) {
 		return // a client named an address of the director
 	}
 	n := w.talkers.number(said)
-	p := &ipPacket{from: n.from, to: n.to, ttl: usualTTL, payload: n.data}
+	const lost = 15 // one of so many, before it comes to the director
+	if w.losses.IntN(lost) == 0 {
+		return
+	}
+	p := &ipPacket{from: n.from, to: n.to, ttl: usualTTL, payload: n.data, mark: n.mark}
 	p.load = tcpLoad{flags: n.tcp, seq: n.seq, ack: n.ack, window: 65000}
 	for _, sent := range w.framer.do(frame{wireFrom(n.from.Addr()), p}).Sent {
 		if l, ok := leftOf(sent.Packet); ok {

@@ -29,6 +29,7 @@ const (
 type track struct {
 	state     trackState
 	replied   bool    // a packet came back to the opener
+	assured   bool    // TCP: after that, both sides opened it
 	closing   bool    // a side has begun to close
 	tagged    [2]bool // SCTP: whether the verification tag in a direction is known
 	lastReset bool    // the opener's last packet was a reset, and nothing came since
@@ -144,6 +145,7 @@ func (t track) follow(p *Packet, direction int, now tick) (after track, known bo
 	case event == trackRst && !t.replied:
 		return track{}, true // it was never answered
 	default:
+		t.assured = t.assured || t.replied && (t.state == trackSynRecv || t.state == trackEstablished) && state == trackEstablished
 		t.closing = t.closing || state == trackFinWait && t.state != state
 		t.state = state
 	}
@@ -154,6 +156,22 @@ func (t track) follow(p *Packet, direction int, now tick) (after track, known bo
 	}
 	t.replied = t.replied || direction == toOpener
 	return t, known
+}
+
+// ignores reports whether netfilter ignores a packet while there are control connections,
+// where that matters.
+func (k *Kernel) ignores(p *Packet, e *ends) bool {
+	if len(k.ftp.controls) == 0 {
+		return false
+	}
+	_, was, direction := k.conntrack.find(e, k.now)
+	return was.ignores(p, direction)
+}
+
+// ignores reports whether a TCP packet changes nothing, whatever its numbers.
+func (t track) ignores(p *Packet, direction int) bool {
+	event, valid := trackEvent(p.TCP)
+	return valid && p.Protocol == protoTCP && trackTCP[direction][event][t.state] == trackIgnored
 }
 
 // givesWay reports whether a SYN of the opener's begins a new entry.
@@ -259,8 +277,8 @@ func (k *Kernel) track(p *Packet, e *ends) (begun track) {
 func (k *Kernel) sees(p *Packet, e *ends) (first ends, was, after track, known bool) {
 	first, was, direction := k.conntrack.find(e, k.now)
 	after, known = was.follow(p, direction, k.now)
-	if known && len(k.ftp.controls) > 0 {
-		switch k.judge(p, e, was.state) {
+	if known && len(k.ftp.controls) > 0 && !was.ignores(p, direction) {
+		switch k.judge(p, e, was) {
 		case numbersInvalid:
 			return first, was, was, false
 		case numbersDoubtful:

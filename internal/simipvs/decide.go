@@ -22,6 +22,7 @@ type decision struct {
 	ends     bool   // the connection that was met ends
 	tracked  bool   // netfilter knows it
 	begins   bool   // netfilter begins an entry with it
+	ignored  bool   // netfilter ignores it
 	template connID // of the client; 0: none
 	invalid  bool   // the template no longer ties the client to a server
 	ties     bool   // a new template ties the client to the server
@@ -66,6 +67,7 @@ func (k *Kernel) decide(d *decision, p *Packet, e *ends, w *world) error {
 	tracks := k.tracks(e.family) && p.isTracked() && (w == nil || w.Tracked == nil)
 	if tracks {
 		begun, d.tracked = k.begins(p, e)
+		d.ignored = d.tracked && k.ignores(p, e)
 	}
 	if err := k.balance(d, p, e, w); err != nil {
 		return err

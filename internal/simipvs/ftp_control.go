@@ -124,7 +124,10 @@ func (k *Kernel) helped(d *decision, id connID, p *Packet) {
 	if d.begins {
 		control.shift, control.numbers = shift{}, numbers{} // they are the entry's, which is a new one
 	}
-	if d.tracked || d.begins {
+	switch {
+	case d.ignored:
+		control.ignore(p, d.effect.direction())
+	case d.tracked || d.begins:
 		control.note(p, d.effect.direction())
 	}
 	if step := d.ftp; step != nil {

@@ -3,10 +3,11 @@ package simipvs
 // numbers are the sequence numbers of a control connection, as netfilter saw them. By them
 // it considers packets invalid.
 type numbers struct {
-	sent [2]sent // by the client and by the server
-	last int     // the side that sent the last packet
-	end  uint32  // behind that packet, if it has neither SYN, FIN nor RST
-	data bool    // it has none of them
+	sent  [2]sent // by the client and by the server
+	last  int     // the side that sent the last packet
+	event int     // what that packet was, such as trackAck
+	end   uint32  // behind the last trackAck, or the last packet that was ignored
+	ack   uint32  // what the last packet acknowledges that was ignored
 }
 
 // sent is how far one side has come, in numbers of its own.
@@ -27,22 +28,34 @@ const (
 	numbersDoubtful                 // it is a reset that may not be one, and changes nothing
 )
 
-// note notes a packet of one side. Netfilter ignores what a server sends before it has
-// answered the SYN.
+// note notes a packet of one side.
 func (n *numbers) note(p *Packet, side int) {
-	if client := &n.sent[fromClient]; side == fromServer && client.opened && !n.sent[fromServer].begun && p.TCP&TCPSyn == 0 {
-		return
-	}
 	n.sent[side].add(p)
-	n.last, n.end, n.data = side, p.Seq+uint32(len(p.Data)), p.TCP&(TCPSyn|TCPFin|TCPRst) == 0
+	n.last = side
+	if n.event, _ = trackEvent(p.TCP); n.event == trackAck {
+		n.end = p.end()
+	}
 }
 
-// add notes a packet of that side.
-func (s *sent) add(p *Packet) {
+// ignore notes a packet that netfilter ignored, such as what a server sends before it has
+// answered the SYN.
+func (n *numbers) ignore(p *Packet, side int) {
+	n.last, n.end, n.ack = side, p.end(), p.Ack
+	n.event, _ = trackEvent(p.TCP)
+}
+
+// end returns the number behind a packet.
+func (p *Packet) end() uint32 {
 	end := p.Seq + uint32(len(p.Data))
 	if p.TCP&(TCPSyn|TCPFin) != 0 {
 		end++
 	}
+	return end
+}
+
+// add notes a packet of that side.
+func (s *sent) add(p *Packet) {
+	end := p.end()
 	if !s.begun {
 		s.opened = p.TCP&TCPSyn != 0
 	}
@@ -58,24 +71,42 @@ func (s *sent) add(p *Packet) {
 func (s *sent) isBehind(ack uint32) bool { return s.begun && isAfter(ack, s.end) }
 
 // judge returns what netfilter thinks of a packet of a control connection by its numbers.
-func (k *Kernel) judge(p *Packet, e *ends, state trackState) numbersJudgment {
+func (k *Kernel) judge(p *Packet, e *ends, was track) (j numbersJudgment) {
 	id, isReply := k.find(e)
 	control := k.ftp.controls[id]
-	switch {
-	case control == nil:
+	if control == nil {
 		return numbersValid
-	case p.TCP&TCPAck != 0 && control.overtakes(p, isReply):
-		return numbersInvalid
-	case p.TCP&TCPRst != 0 && state == trackEstablished:
-		return control.judgeReset(p, isReply)
 	}
-	return numbersValid
+	if p.TCP&TCPRst != 0 {
+		if j = control.judgeReset(p, isReply, was.state); j != numbersInvalid && control.refuses(p, isReply, was) {
+			return j
+		}
+	}
+	if p.TCP&TCPAck != 0 && control.overtakes(p, isReply) {
+		return numbersInvalid
+	}
+	return j
+}
+
+// refuses reports whether a reset refuses the packet before it: a SYN, or a packet of a
+// connection that was not opened by both sides. It acknowledges just that packet, or has the
+// number that an ignored packet of the server expects.
+func (n *numbers) refuses(p *Packet, isReply bool, was track) bool {
+	switch {
+	case n.event == trackAck && was.state == trackSynSent && n.last == fromServer && !isReply && p.Seq == n.ack:
+		return true
+	case n.event == trackSyn && was.replied, n.event == trackAck && !was.assured:
+		return p.Ack == n.end
+	}
+	return false
 }
 
 // overtakes reports whether a packet acknowledges what the other side did not send yet.
 func (c *ftpControl) overtakes(p *Packet, isReply bool) bool {
 	client, server := &c.sent[fromClient], &c.sent[fromServer]
 	switch {
+	case isReply && !server.begun && p.TCP&TCPSyn == 0:
+		return client.isBehind(p.Ack - 1) // netfilter allows for a packet that it did not see
 	case isReply:
 		return client.isBehind(p.Ack)
 	case client.opened && !server.begun:
@@ -84,9 +115,9 @@ func (c *ftpControl) overtakes(p *Packet, isReply bool) bool {
 	return server.isBehind(c.shift.expected(p.Ack))
 }
 
-// judgeReset judges a reset of an established connection. It is one if its number is the
-// next that the other side expects, or follows the last packet.
-func (n *numbers) judgeReset(p *Packet, isReply bool) numbersJudgment {
+// judgeReset judges a reset. It ends an established connection if its number is the next
+// that the other side expects, or follows the last packet.
+func (n *numbers) judgeReset(p *Packet, isReply bool, state trackState) numbersJudgment {
 	side, other := fromClient, &n.sent[fromServer]
 	if isReply {
 		side, other = fromServer, &n.sent[fromClient]
@@ -96,7 +127,7 @@ func (n *numbers) judgeReset(p *Packet, isReply bool) numbersJudgment {
 		return numbersValid
 	case isAfter(other.ack, p.Seq):
 		return numbersInvalid
-	case n.data && n.last == side && n.end == p.Seq:
+	case state != trackEstablished, n.event == trackAck && n.last == side && n.end == p.Seq:
 		return numbersValid
 	}
 	return numbersDoubtful
