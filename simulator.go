@@ -20,74 +20,85 @@ import (
 // goroutines may use it and its clients and hosts.
 //
 // One suite of tests runs on simulators and on real kernels, and random histories are
-// played to both and compared. The simulator differs from the kernel on purpose in
-// this:
+// played to both and compared. What differs is listed here.
+//
+// Outside IPVS, only what decides on its packets is simulated:
 //
 //   - Without [SimOptions.Interfaces], each packet that is delivered reaches IPVS, and
 //     what IPVS forwards reaches its server. With interfaces, addresses, links, routes
 //     and forwarding are simulated: a packet reaches IPVS only if it is for the
-//     director, and a server only if the director has a route to it. Firewalls, ARP
-//     and rp_filter are not simulated, nor what programs of the director reply.
-//   - TTL, MTU and fragments matter to [Simulator.DeliverIP] alone: a [SimPacket] has
-//     none. There, IP options pass unchanged, ICMP errors have no limit on their rate,
-//     and there are no redirects and no errors about fragments that never become a
-//     packet, nor about fragments of a server's answer that have DF and are too long. What
-//     Linux joins of IPv4 fragments of growing sizes depends on its memory; here it joins
-//     all of them.
-//   - What came for the director in IPv4 fragments with DF leaves in fragments with DF here.
-//     Whether it does so from Linux depends on its memory. The first of IPv6 fragments is
-//     put together with the others even if it does not have the whole header of its
-//     protocol; Linux lets it through alone.
-//   - A packet for the director that is cut off in its header of TCP, UDP or SCTP is dropped.
-//     Linux forwards it if it belongs to a connection of another mode than NAT.
+//     director, and a server only if the director has a route to it. Firewalls, ARP,
+//     rp_filter, redirects and the limit on the rate of ICMP errors are not simulated,
+//     nor what programs of the director reply.
+//   - TTL, MTU, fragments and IP options matter to [Simulator.DeliverIP] alone: a
+//     [SimPacket] has none. Options pass unchanged. There are no ICMP errors about
+//     fragments that never become a packet, nor about fragments of a server's answer that
+//     have DF and are too long.
 //   - A packet says only by its source where it comes from: with an address of the director
 //     as source, from a program there. What other hosts send from such an address, which
 //     Linux drops of IPv4 and accepts of IPv6, cannot be delivered.
-//   - netfilter does not see ICMP errors. Linux 6.1.176 schedules an IPv6 error twice that
-//     a program of the director sends to a one-packet service there; here it is scheduled
-//     once.
-//   - How much memory is free is up to [Simulator.SetFreePages]. Without it, memory is
-//     never short.
-//   - Sync daemons send and receive messages through the program that has the simulator:
-//     see [Simulator.SyncMessages] and [Simulator.DeliverSync]. A message leaves two
-//     seconds after its first connection, and the kernel's up to three. The kernel chooses
-//     among sync_ports by addresses in its memory, the simulator by numbers of its own.
-//     sync_sock_size has no effect. Templates with a client's port, which no master sends,
-//     are not taken over: kernels miscount them.
-//   - Stopping a daemon right after starting it always works; the kernel may fail to, or
-//     never reply. A master with an IPv6 group starts even if disable_ipv6 is 1 or a route
-//     prohibits the group; the kernel's does not.
 //   - With conntrack=1, netfilter tracks the connections of an address family if the
 //     host has a [SourceNAT] for it, or if a service of port 21 has a server of mode
 //     [NAT]. Other rules that look at connections are not simulated, nor are
-//     netfilter's switches and the TCP sequence numbers by which it considers packets
-//     invalid, but for acknowledgements and resets in control connections that the FTP
-//     helper follows; selective ones are not looked at. The verification tags of SCTP are
-//     taken to be right. TCP checksums are too, as if the network card had verified them:
-//     Linux 6.1 drops packets of IPv6 control connections of FTP if netfilter had to.
+//     netfilter's switches, what it makes of ICMP errors, and the TCP sequence numbers by
+//     which it considers packets invalid, but for acknowledgements and resets in control
+//     connections that the FTP helper follows; selective ones are not looked at. The
+//     verification tags of SCTP are taken to be right, and so are TCP checksums, as if the
+//     network card had verified them: Linux 6.1 drops packets of IPv6 control connections
+//     of FTP if netfilter had to.
+//   - Sync daemons send and receive messages through the program that has the simulator:
+//     see [Simulator.SyncMessages] and [Simulator.DeliverSync]. sync_sock_size has no
+//     effect. A master with an IPv6 group starts even if disable_ipv6 is 1 or a route
+//     prohibits the group; the kernel's does not.
 //   - Only the part of the generic netlink controller that finds IPVS is implemented.
-//   - Connections expire when they are due. The kernel's timers may be late by up to an
-//     eighth of the timeout, and a connection whose timer fires while one of its packets
-//     is being processed gets 60 seconds more. Here packets take no time.
-//   - The kernel looks at its memory, and drop_entry at a part of the table, each second.
-//     The kernel's seconds are up to a 25th longer. Which part of the table is drawn from
-//     the seed.
-//   - Statistics lag by the two seconds of the kernel's estimator, but not by the
-//     delays of its threads. See [SimOptions.ImmediateStats].
-//   - Since Linux 7.1 the listing of a growing table can be incomplete for a moment, and
-//     before that a change waits for all namespaces. Neither is simulated. Nor is the
-//     moment in which a service has no scheduler while the kernel exchanges it.
+//
+// Some things depend on the kernel's memory, which does not show:
+//
+//   - How much of it is free is up to [Simulator.SetFreePages]. Without it, memory is
+//     never short.
+//   - Linux joins IPv4 fragments of growing sizes, or does not; here all are joined. What
+//     came for the director in IPv4 fragments with DF leaves in fragments with DF, or
+//     without; here with DF.
+//   - The order in which services are listed depends on addresses in the kernel's memory,
+//     and so does which of the sync_ports a master chooses. Here the order depends on the
+//     seed, and the port on numbers of the simulator's own.
 //   - Of two entries alike, which exist where a server speaks first to a client of another
 //     server, the newer one is found. In Linux 7.1 and later it may be the older one after
 //     the table of connections has grown.
+//   - [TWOS] draws at random, and drop_entry the part of the table that it looks at; here
+//     they draw from the seed. TWOS exists since Linux 6.2.
+//
+// The kernel takes time, and its clocks are coarse:
+//
+//   - Connections expire when they are due. The kernel's timers may be late by up to an
+//     eighth of the timeout, and a connection whose timer fires while one of its packets
+//     is being processed gets 60 seconds more. Here packets take no time.
+//   - A tick is 4 ms, as on Debian. The seconds in which the kernel looks at its memory, and
+//     drop_entry at the table, are up to a 25th longer than here.
+//   - A sync message leaves two seconds after its first connection, and the kernel's up to
+//     three.
+//   - Statistics lag by the two seconds of the kernel's estimator, but not by the
+//     delays of its threads. See [SimOptions.ImmediateStats].
+//   - Before Linux 7.1 a change waits for all namespaces, and since then the listing of a
+//     growing table can be incomplete for a moment. While the kernel exchanges the
+//     scheduler of a service, the service has none for a moment. None of this is simulated.
+//
+// A few cases that Linux gets wrong, or decides by chance, are simpler here:
+//
+//   - The kernel miscounts templates with a client's port, which no master sends:
+//     [Simulator.DeliverSync] does not take them.
+//   - Stopping a daemon right after starting it may fail, or never be replied to; here it
+//     always works.
 //   - A server may come back in another mode while connections of its old mode live. The
 //     kernel may then lose packets of both; here none are lost.
-//   - Services are listed in an order that depends on the seed. The kernel's depends on
-//     addresses in its memory.
-//   - A tick is 4 ms, as on Debian. [TWOS] draws at random, from the seed, and exists
-//     since Linux 6.2.
-//   - The caches of [LBLC] and [LBLCR] do not keep a real server that was removed
-//     minutes ago from being forgotten.
+//   - The caches of [LBLC] and [LBLCR] may keep a real server that was removed minutes ago
+//     from being forgotten; here they do not.
+//   - A packet for the director that is cut off in its header of TCP, UDP or SCTP is dropped.
+//     Linux forwards it if it belongs to a connection of another mode than NAT. The first of
+//     IPv6 fragments is put together with the others even if it does not have the whole
+//     header of its protocol; Linux lets it through alone.
+//   - Linux 6.1.176 schedules an IPv6 error twice that a program of the director sends to a
+//     one-packet service there; here it is scheduled once.
 type Simulator struct {
 	kernel  *simipvs.Kernel
 	network *simulatedNetwork
