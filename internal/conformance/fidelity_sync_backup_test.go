@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/golvs/lvs/internal/release"
 )
@@ -54,6 +55,7 @@ func makeBackup(t testing.TB, r release.Release, seed uint64) (history, int) {
 	for i := range 60 {
 		if p.IntN(3) == 0 {
 			p.act()
+			p.do(wait(30 * time.Millisecond)) // the kernel ends a connection that a SYN replaces a moment later
 		} else {
 			p.do(k.message())
 		}
