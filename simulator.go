@@ -62,6 +62,8 @@ import (
 //   - The order in which services are listed depends on addresses in the kernel's memory,
 //     and so does which of the sync_ports a master chooses. Here the order depends on the
 //     seed, and the port on numbers of the simulator's own.
+//   - With expire_nodest_conn, removing a server ends about half of the templates whose
+//     control connections of FTP have data connections. Here most stay.
 //   - Of two entries alike, which exist where a server speaks first to a client of another
 //     server, the newer one is found. In Linux 7.1 and later it may be the older one after
 //     the table of connections has grown.

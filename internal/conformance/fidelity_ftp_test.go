@@ -24,6 +24,8 @@ type ftpTalk struct {
 	port     uint16 // of clients, the last one
 	edits    bool   // of servers, after which no session begins
 
+	persistent map[string]bool // services, by what they are called
+
 	// opened are the connections that servers opened. None is opened again by the same
 	// ports: netfilter may consider its sequence numbers invalid.
 	opened map[[2]netip.AddrPort]bool
@@ -64,7 +66,7 @@ func makeFTP(_ testing.TB, r release.Release, seed uint64) (history, int) {
 }
 
 func newFTPTalk(r *rand.Rand, all []ftpSite) *ftpTalk {
-	return &ftpTalk{Rand: r, all: all, port: 1024, opened: make(map[[2]netip.AddrPort]bool)}
+	return &ftpTalk{Rand: r, all: all, port: 1024, opened: make(map[[2]netip.AddrPort]bool), persistent: make(map[string]bool)}
 }
 
 func (f *ftpTalk) make(r release.Release, actions int) {
@@ -91,6 +93,7 @@ func (f *ftpTalk) configure(r release.Release) {
 		f.sites = append(f.sites, s)
 		service := serviceOf(s.service)
 		if f.IntN(3) == 0 || strings.HasSuffix(s.service, ":0") {
+			f.persistent[s.service] = true
 			service = service.set(sFlags, flagBytes(1)).set(sTimeout, u32(one(f.Rand, uint32(1), 300)))
 		}
 		f.h = append(f.h, serviceCall(cNewService, service), serviceCall(cNewDest, keyOf(s.service), f.dest(s)))
@@ -132,7 +135,12 @@ func (f *ftpTalk) act() {
 	case n < 99 && len(f.sessions) > 3 && (f.edits || f.IntN(20) == 0):
 		f.edits = true
 		site := one(f.Rand, f.all...)
-		f.h = append(f.h, serviceCall(one(f.Rand, uint8(cSetDest), cSetDest, cDelDest, cNewDest), keyOf(site.service), f.dest(site)), requirement{"expire_nodest_conn", 0}, wait(200*time.Millisecond))
+		call := serviceCall(one(f.Rand, uint8(cSetDest), cSetDest, cDelDest, cNewDest), keyOf(site.service), f.dest(site))
+		keep := requirement{"expire_nodest_conn", 0}
+		if f.persistent[site.service] { // which templates end is up to addresses in the kernel's memory
+			f.h = append(f.h, keep)
+		}
+		f.h = append(f.h, call, keep, wait(200*time.Millisecond))
 	default:
 		f.h = append(f.h, requirement{"conntrack", f.IntN(2)})
 	}
