@@ -200,6 +200,9 @@ func (d *ipDelivery) balance(p *ippacket.Packet) error {
 	if err := d.sim.deliver(d.ways, &raw, &told, &d.Verdict); err != nil {
 		return err
 	}
+	if told.Read {
+		p.Join()
+	}
 	d.follow(p, &told)
 	return nil
 }

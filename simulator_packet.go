@@ -116,7 +116,7 @@ func (s *Simulator) Deliver(p SimPacket) (v Verdict, err error) {
 func (s *Simulator) deliver(ways *simulatedWays, raw *simipvs.Packet, told *simipvs.Verdict, v *Verdict) (err error) {
 	if ways != nil {
 		var stops bool
-		if *v, stops, err = ways.stopsBefore(raw); err != nil || stops {
+		if *v, stops, err = ways.stopsBefore(raw, told); err != nil || stops {
 			return err
 		}
 	}

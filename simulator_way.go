@@ -43,10 +43,10 @@ func (w *simulatedWays) to(a netip.Addr, mark uint32) netstate.Way {
 	return w.Resolve(netstate.Question{To: a, Mark: mark})
 }
 
-// stopsBefore returns what happens to a packet that does not come to IPVS, and notes in the
-// packet where it comes from. What is for another host does only as an answer, on its way to
+// stopsBefore returns what happens to a packet that does not come to IPVS, and notes where
+// the packet comes from, and whether IPVS read it. What is for another host does only as an answer, on its way to
 // be forwarded.
-func (w *simulatedWays) stopsBefore(p *simipvs.Packet) (v Verdict, stops bool, err error) {
+func (w *simulatedWays) stopsBefore(p *simipvs.Packet, told *simipvs.Verdict) (v Verdict, stops bool, err error) {
 	source, destination := p.Source.Addr(), p.Destination.Addr()
 	way := w.to(destination, p.Mark)
 	p.Own = w.to(source, p.Mark).Local()
@@ -62,6 +62,7 @@ func (w *simulatedWays) stopsBefore(p *simipvs.Packet) (v Verdict, stops bool, e
 		p.ICMP.Onward = true
 	}
 	x, err := w.network.kernel.Explain(p, simipvs.Suppose{Tracked: new(bool)})
+	told.Read = x.Verdict.Read
 	switch {
 	case err != nil:
 		return v, false, err

@@ -33,6 +33,7 @@ func (f *framer) secure() {
 	switch nat := x.verdict.Mode == lvs.NAT(); {
 	case f.IntN(3) > 0 || x.wire != fromClient:
 		f.do(frame{f.wireOf(p), withoutPorts(p)})
+		f.forget()
 	case x.verdict.Action == lvs.ActionForwarded && nat && !f.isDirector(x.verdict.Server.Addr()):
 		p.from, p.to = x.verdict.Target(), x.packet.from
 		f.fromServer(withoutPorts(p))

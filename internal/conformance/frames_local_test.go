@@ -148,6 +148,7 @@ func (f *framer) replyLocal() {
 		flags |= flagACK
 	}
 	p := f.packet(x.protocol(), flags, from, x.packet.from)
+	f.answer(x, p)
 	switch {
 	case isOwn(from.Addr()) && isOwn(x.verdict.Server.Addr()):
 		f.do(frame{f.wireOf(p), p})

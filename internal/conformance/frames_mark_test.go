@@ -23,6 +23,7 @@ func (f *framer) addMarked() {
 	if s.vip.Addr().Is6() {
 		family = 6
 	}
+	s.called = s.protocol == protocolUDP && f.IntN(2) == 0
 	f.enter(s, fmt.Sprintf("mark%d %d", family, s.mark))
 }
 
@@ -39,7 +40,9 @@ func (f *framer) packetTo(s *frameService, flags uint8, from netip.AddrPort) *ip
 		to = netip.AddrPortFrom(vip, one(f.Rand, uint16(80), 53, 8080))
 	}
 	p := f.packet(protocol, flags, from, to)
-	f.mark(p, s.mark)
+	if f.mark(p, s.mark); s.called {
+		f.speak(p)
+	}
 	return p
 }
 
@@ -47,6 +50,7 @@ func (f *framer) packetTo(s *frameService, flags uint8, from netip.AddrPort) *ip
 func (f *framer) again(x *flow, protocol, flags uint8) *ipPacket {
 	p := f.packet(protocol, flags, x.packet.from, x.packet.to)
 	f.mark(p, x.packet.mark)
+	f.answer(x, p)
 	return p
 }
 

@@ -156,7 +156,7 @@ func mayBeDrawn(b []byte) bool {
 	case "icmp":
 		return p.inner != nil
 	}
-	return p.cut.length > 0
+	return p.cut.length > 0 || !p.from.Addr().Is4() && b[6] == fragmentProtocol
 }
 
 func exitsBytes(all []exit) (s string) {

@@ -53,8 +53,8 @@ func (p *Packet) unfragmentable() (kept, all int) {
 	return at, at + fragmentHeader
 }
 
-// Join forgets where the fragments ended that the packet came in, as Linux does with what
-// is for the host itself.
+// Join forgets where the fragments ended that the packet came in, as Linux does when it
+// makes one piece of it.
 func (p *Packet) Join() { p.pieces = nil }
 
 // fit reports whether the fragments that the packet came in fit.

@@ -23,6 +23,7 @@ type engines struct {
 	ties   map[engineTie]connID
 	keys   map[connID]engineKey
 	packet string                 // the key of the packet that is being decided about
+	read   bool                   // the kernel's engine looked for it
 	only   map[keyedServer]connID // while connections are restored, see onlyKeyed
 }
 
@@ -47,6 +48,7 @@ func (k *Kernel) findsKey(s *service, p *Packet, e *ends, w *world) bool {
 		return true
 	}
 	own := k.opts.Engines[s.engine]
+	k.engines.read = own == nil && p.Protocol == protoUDP
 	if w != nil && (own != nil || p.Protocol == protoUDP) {
 		if w.Key != nil {
 			k.engines.packet = *w.Key

@@ -84,6 +84,7 @@ type Verdict struct {
 	State   string         // as connections are listed; "" without a connection
 	Virtual netip.AddrPort // of a reply: what the client takes for its source
 	Rewrite *Rewrite       // nil: no helper changes the packet
+	Read    bool           // a persistence engine of the kernel's read the packet, which made one piece of it
 }
 
 // ServiceName names a service.
@@ -156,12 +157,14 @@ func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
 	k.lock()
 	defer k.mu.Unlock()
 	k.rethrow()
+	k.engines.read = false
 	var d decision
 	if err := k.decide(&d, p, &e, nil); err != nil {
 		return err
 	}
 	k.commit(&d, p, &e)
 	d.tell(p, v)
+	v.Read = k.engines.read
 	return nil
 }
 

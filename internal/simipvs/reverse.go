@@ -11,9 +11,10 @@ import (
 // the service has a persistence engine, the director opens a connection with it, so that
 // the client gets it from the virtual address.
 
-// reverses reports whether a packet opens a connection from its server to a client.
+// reverses reports whether a packet opens a connection from its server to a client. None
+// does that comes to the director itself.
 func (k *Kernel) reverses(d *decision, p *Packet, e *ends, w *world) bool {
-	if k.services.engines == 0 || p.Protocol != protoUDP {
+	if k.services.engines == 0 || p.Protocol != protoUDP || !p.Own && k.isLocal(p.Destination.Addr()) {
 		return false
 	}
 	server := k.sender(p)
