@@ -65,6 +65,7 @@ var frameActions = []struct {
 	{1, (*framer).editService},
 	{1, (*framer).remakeService},
 	{2, (*framer).setSwitch},
+	{2, (*framer).defend},
 	{10, (*framer).clientError},
 	{8, (*framer).serverError},
 	{6, (*framer).tunnelError},
