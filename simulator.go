@@ -42,7 +42,11 @@ import (
 //     [NAT]. Other rules that look at connections are not simulated, nor are
 //     netfilter's switches, what it makes of ICMP errors, and the TCP sequence numbers by
 //     which it considers packets invalid, but for acknowledgements and resets in control
-//     connections that the FTP helper follows; selective ones are not looked at. The
+//     connections that the FTP helper follows; selective ones are not looked at. There,
+//     Linux drops a SYN that reopens a connection, or keeps the old one, after two rare
+//     losses for which the rule is not known: before the server answered the SYN, a reset
+//     after an invalid or ignored packet, with a number beyond the SYN; and a FIN of the
+//     server with a gap before it, before the client acknowledged anything. The
 //     verification tags of SCTP are taken to be right, and so are TCP checksums, as if the
 //     network card had verified them: Linux 6.1 drops packets of IPv6 control connections
 //     of FTP if netfilter had to.
