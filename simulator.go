@@ -41,15 +41,12 @@ import (
 //     host has a [SourceNAT] for it, or if a service of port 21 has a server of mode
 //     [NAT]. Other rules that look at connections are not simulated, nor are
 //     netfilter's switches, what it makes of ICMP errors, and the TCP sequence numbers by
-//     which it considers packets invalid, but for acknowledgements and resets in control
-//     connections that the FTP helper follows; selective ones are not looked at. There,
-//     Linux drops a SYN that reopens a connection, or keeps the old one, after two rare
-//     losses for which the rule is not known: before the server answered the SYN, a reset
-//     after an invalid or ignored packet, with a number beyond the SYN; and a FIN of the
-//     server with a gap before it, before the client acknowledged anything. The
-//     verification tags of SCTP are taken to be right, and so are TCP checksums, as if the
-//     network card had verified them: Linux 6.1 drops packets of IPv6 control connections
-//     of FTP if netfilter had to.
+//     which it considers packets invalid. In control connections that the FTP helper
+//     follows it looks at acknowledgements, resets, and what comes before a side has
+//     announced a window, but not at selective acknowledgements or the sizes of windows.
+//     The verification tags of SCTP are taken to be right, and so are TCP checksums, as if
+//     the network card had verified them: Linux 6.1 drops packets of IPv6 control
+//     connections of FTP if netfilter had to.
 //   - Sync daemons send and receive messages through the program that has the simulator:
 //     see [Simulator.SyncMessages] and [Simulator.DeliverSync]. sync_sock_size has no
 //     effect. A master with an IPv6 group starts even if disable_ipv6 is 1 or a route

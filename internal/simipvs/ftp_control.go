@@ -129,6 +129,8 @@ func (k *Kernel) helped(d *decision, id connID, p *Packet) {
 		control.ignore(p, d.effect.direction())
 	case d.tracked || d.begins:
 		control.note(p, d.effect.direction())
+	default:
+		control.overshoot(p, d.effect.direction())
 	}
 	if step := d.ftp; step != nil {
 		control.mode = step.mode

@@ -13,7 +13,8 @@ type numbers struct {
 // sent is how far one side has come, in numbers of its own.
 type sent struct {
 	begun  bool
-	opened bool // it began with a SYN
+	opened bool   // it began with a SYN
+	syn    uint32 // behind that
 	end    uint32
 	acks   bool   // it has acknowledged something
 	ack    uint32 // the most that it has acknowledged
@@ -56,8 +57,8 @@ func (p *Packet) end() uint32 {
 // add notes a packet of that side.
 func (s *sent) add(p *Packet) {
 	end := p.end()
-	if !s.begun {
-		s.opened = p.TCP&TCPSyn != 0
+	if p.TCP&TCPSyn != 0 {
+		s.opened, s.syn = s.opened || !s.begun, end
 	}
 	if !s.begun || isAfter(end, s.end) {
 		s.begun, s.end = true, end
@@ -69,6 +70,13 @@ func (s *sent) add(p *Packet) {
 
 // isBehind reports whether that side did not send all that the other acknowledges.
 func (s *sent) isBehind(ack uint32) bool { return s.begun && isAfter(ack, s.end) }
+
+func sideOf(isReply bool) int {
+	if isReply {
+		return fromServer
+	}
+	return fromClient
+}
 
 // judge returns what netfilter thinks of a packet of a control connection by its numbers.
 func (k *Kernel) judge(p *Packet, e *ends, was track) (j numbersJudgment) {
@@ -85,7 +93,26 @@ func (k *Kernel) judge(p *Packet, e *ends, was track) (j numbersJudgment) {
 	if p.TCP&TCPAck != 0 && control.overtakes(p, isReply) {
 		return numbersInvalid
 	}
+	// The number of a reset does not matter if the connection is closing.
+	if control.exceeds(p, sideOf(isReply)) && !(p.TCP&TCPRst != 0 && was.closing) {
+		return numbersInvalid
+	}
 	return j
+}
+
+// exceeds reports whether a packet begins behind what its side may send: until the other
+// side acknowledges something, and so announces a window, nothing behind the SYN.
+func (n *numbers) exceeds(p *Packet, side int) bool {
+	own, other := &n.sent[side], &n.sent[1-side]
+	return p.TCP&TCPSyn == 0 && own.opened && !other.acks && isAfter(p.Seq, own.syn)
+}
+
+// overshoot notes a packet that is invalid because it exceeds what its side may send. What
+// it has may be acknowledged, unless the other side has sent nothing.
+func (n *numbers) overshoot(p *Packet, side int) {
+	if n.sent[1-side].begun && n.exceeds(p, side) {
+		n.sent[side].end = p.end()
+	}
 }
 
 // refuses reports whether a reset refuses the packet before it: a SYN, or a packet of a
@@ -118,10 +145,8 @@ func (c *ftpControl) overtakes(p *Packet, isReply bool) bool {
 // judgeReset judges a reset. It ends an established connection if its number is the next
 // that the other side expects, or follows the last packet.
 func (n *numbers) judgeReset(p *Packet, isReply bool, state trackState) numbersJudgment {
-	side, other := fromClient, &n.sent[fromServer]
-	if isReply {
-		side, other = fromServer, &n.sent[fromClient]
-	}
+	side := sideOf(isReply)
+	other := &n.sent[1-side]
 	switch {
 	case !other.acks || p.Seq == other.ack:
 		return numbersValid
