@@ -44,8 +44,8 @@ func (w *simulatedWays) to(a netip.Addr, mark uint32) netstate.Way {
 }
 
 // stopsBefore returns what happens to a packet that does not come to IPVS, and notes where
-// the packet comes from, and whether IPVS read it. What is for another host does only as an answer, on its way to
-// be forwarded.
+// the packet comes from, and whether IPVS read it. What is for another host comes only as
+// an answer, on its way to be forwarded.
 func (w *simulatedWays) stopsBefore(p *simipvs.Packet, told *simipvs.Verdict) (v Verdict, stops bool, err error) {
 	source, destination := p.Source.Addr(), p.Destination.Addr()
 	way := w.to(destination, p.Mark)
