@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 
@@ -98,7 +99,7 @@ func (f *framer) callBack() {
 	}
 	d := one(f.Rand, s.servers...)
 	addr, _ := netip.AddrFromSlice(d.get(dAddr))
-	port := uint16(d.get(dPort)[0])<<8 | uint16(d.get(dPort)[1])
+	port := binary.BigEndian.Uint16(d.get(dPort))
 	if port == 0 || f.IntN(10) == 0 {
 		port = one(f.Rand, uint16(5060), 5061, 8081)
 	}

@@ -23,6 +23,7 @@ type decision struct {
 	tracked  bool   // netfilter knows it
 	begins   bool   // netfilter begins an entry with it
 	ignored  bool   // netfilter ignores it
+	read     bool   // the kernel's persistence engine looked for its key
 	template connID // of the client; 0: none
 	invalid  bool   // the template no longer ties the client to a server
 	ties     bool   // a new template ties the client to the server

@@ -23,7 +23,6 @@ type engines struct {
 	ties   map[engineTie]connID
 	keys   map[connID]engineKey
 	packet string                 // the key of the packet that is being decided about
-	read   bool                   // the kernel's engine looked for it
 	only   map[keyedServer]connID // while connections are restored, see onlyKeyed
 }
 
@@ -42,13 +41,13 @@ func newEngines() engines {
 
 // findsKey looks for the key of a packet, which a service without an engine does not
 // need. It reports false if there is none.
-func (k *Kernel) findsKey(s *service, p *Packet, e *ends, w *world) bool {
+func (k *Kernel) findsKey(d *decision, s *service, p *Packet, e *ends, w *world) bool {
 	key, found := "", false
 	if s.engine == "" {
 		return true
 	}
 	own := k.opts.Engines[s.engine]
-	k.engines.read = own == nil && p.Protocol == protoUDP
+	d.read = own == nil && p.Protocol == protoUDP
 	if w != nil && (own != nil || p.Protocol == protoUDP) {
 		if w.Key != nil {
 			k.engines.packet = *w.Key

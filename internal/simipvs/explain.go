@@ -54,7 +54,6 @@ func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error)
 	}
 	k.lock()
 	defer k.mu.Unlock()
-	k.engines.read = false
 	d, w := decision{}, world{Suppose: supposed}
 	switch {
 	case p.ICMP != nil && p.ICMP.Flow != nil:
@@ -73,7 +72,6 @@ func (k *Kernel) Explain(p *Packet, supposed Suppose) (x Explanation, err error)
 		d.conn = &after
 	}
 	d.tell(p, &x.Verdict)
-	x.Verdict.Read = k.engines.read
 	if d.met != 0 && !supposed.Brief {
 		x.Connection, x.Outdated = k.entry(d.met), d.outdated
 		x.ConnectionExposed = k.exposed(d.met, k.conns.at(d.met), k.now+lookInterval) != spared

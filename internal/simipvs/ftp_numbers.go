@@ -85,8 +85,9 @@ func (k *Kernel) judge(p *Packet, e *ends, was track) (j numbersJudgment) {
 	if control == nil {
 		return numbersValid
 	}
+	side := sideOf(isReply)
 	if p.TCP&TCPRst != 0 {
-		if j = control.judgeReset(p, isReply, was.state); j != numbersInvalid && control.refuses(p, isReply, was) {
+		if j = control.judgeReset(p, side, was.state); j != numbersInvalid && control.refuses(p, isReply, was) {
 			return j
 		}
 	}
@@ -94,7 +95,7 @@ func (k *Kernel) judge(p *Packet, e *ends, was track) (j numbersJudgment) {
 		return numbersInvalid
 	}
 	// The number of a reset does not matter if the connection is closing.
-	if control.exceeds(p, sideOf(isReply)) && !(p.TCP&TCPRst != 0 && was.closing) {
+	if control.exceeds(p, side) && !(p.TCP&TCPRst != 0 && was.closing) {
 		return numbersInvalid
 	}
 	return j
@@ -144,8 +145,7 @@ func (c *ftpControl) overtakes(p *Packet, isReply bool) bool {
 
 // judgeReset judges a reset. It ends an established connection if its number is the next
 // that the other side expects, or follows the last packet.
-func (n *numbers) judgeReset(p *Packet, isReply bool, state trackState) numbersJudgment {
-	side := sideOf(isReply)
+func (n *numbers) judgeReset(p *Packet, side int, state trackState) numbersJudgment {
 	other := &n.sent[1-side]
 	switch {
 	case !other.acks || p.Seq == other.ack:

@@ -157,14 +157,12 @@ func (k *Kernel) Deliver(p *Packet, v *Verdict) error {
 	k.lock()
 	defer k.mu.Unlock()
 	k.rethrow()
-	k.engines.read = false
 	var d decision
 	if err := k.decide(&d, p, &e, nil); err != nil {
 		return err
 	}
 	k.commit(&d, p, &e)
 	d.tell(p, v)
-	v.Read = k.engines.read
 	return nil
 }
 
@@ -193,7 +191,7 @@ func (k *Kernel) PassOn(p *Packet, v *Verdict) error {
 
 // tell writes the verdict.
 func (d *decision) tell(p *Packet, v *Verdict) {
-	v.Action, v.Reason, v.Rewrite = d.action, d.reason, d.rewrite
+	v.Action, v.Reason, v.Rewrite, v.Read = d.action, d.reason, d.rewrite, d.read
 	if d.service != nil {
 		v.Service = d.service.name
 	}

@@ -10,7 +10,7 @@ const retiredPort = 0xffff
 // schedulePersistent decides by the server to which a template ties the client, or
 // ties the client to one.
 func (k *Kernel) schedulePersistent(d *decision, s *service, p *Packet, e *ends, w *world) {
-	if !k.findsKey(s, p, e, w) {
+	if !k.findsKey(d, s, p, e, w) {
 		d.action, d.reason = Dropped, NoKey
 		return
 	}

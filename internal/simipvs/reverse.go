@@ -24,7 +24,7 @@ func (k *Kernel) reverses(d *decision, p *Packet, e *ends, w *world) bool {
 	s := server.svc
 	client := ends{e.family, e.protocol, e.dst, s.key.addr, e.dport, s.key.port}
 	persistent := s.flags&flagPersistent != 0
-	if persistent && !k.findsKey(s, p, &client, w) || k.full(0) {
+	if persistent && !k.findsKey(d, s, p, &client, w) || k.full(0) {
 		return false
 	}
 	if persistent {
